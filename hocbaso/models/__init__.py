@@ -1,0 +1,42 @@
+"""All tables. Import from here so that the metadata is complete."""
+
+from hocbaso.models.accounts import Account, AddressAttempts, UserSession
+from hocbaso.models.audit import AuditEntry, AuditSnapshot, JobRun, MachineState
+from hocbaso.models.certificates import Certificate, TrustRoot
+from hocbaso.models.imports import ImportBatch
+from hocbaso.models.notices import Notice
+from hocbaso.models.people import HomeroomAssignment, Person, RoleGrant, TeachingAssignment
+from hocbaso.models.results import (
+    ClassStep,
+    FrozenResult,
+    HomeroomRecord,
+    PrincipalDecision,
+    SummerResult,
+)
+from hocbaso.models.school import (
+    ClassGroup,
+    ClassSubject,
+    School,
+    SchoolYear,
+    SemesterWindow,
+    Subject,
+    SubjectGroup,
+)
+from hocbaso.models.scores import ScoreCell, ScoreCellVersion, ScoreSheet, SheetStep
+from hocbaso.models.students import Enrollment, Exemption, Student, StudyHistory
+from hocbaso.models.transcripts import (
+    SigningBatch,
+    SigningBatchItem,
+    StoredDocument,
+    TranscriptRecord,
+    TranscriptSignature,
+)
+
+__all__ = [
+    "Account", "AddressAttempts", "AuditEntry", "AuditSnapshot", "Certificate", "ClassGroup", "ClassStep",
+    "ClassSubject", "Enrollment", "Exemption", "FrozenResult", "HomeroomAssignment", "HomeroomRecord", "ImportBatch",
+    "JobRun", "MachineState", "Notice", "Person", "PrincipalDecision", "RoleGrant", "School", "SchoolYear",
+    "ScoreCell", "ScoreCellVersion", "ScoreSheet", "SemesterWindow", "SheetStep", "SigningBatch", "SigningBatchItem",
+    "StoredDocument", "Student", "StudyHistory", "Subject", "SubjectGroup", "SummerResult", "TeachingAssignment",
+    "TranscriptRecord", "TranscriptSignature", "TrustRoot", "UserSession",
+]

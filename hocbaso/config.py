@@ -1,0 +1,92 @@
+"""Configuration of a machine: environment first, then ``instance/config.toml``, then defaults.
+
+Configuration of a school (deadlines, windows, policies) is data with an audit trail, not here.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything the factory needs to know about this machine."""
+
+    instance: Path
+    database_url: str
+    secret_key: str
+    workers: int
+    tsa_url: str | None = None
+    smtp_url: str | None = None
+    https: bool = False
+    testing: bool = False
+    extra: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def documents(self) -> Path:
+        """Folder of the content-addressed document store."""
+        return self.instance / "documents"
+
+    @property
+    def keys(self) -> Path:
+        """Folder of sealed signing keys and the snapshot key (0700)."""
+        return self.instance / "keys"
+
+    @property
+    def backups(self) -> Path:
+        """Default folder of backups."""
+        return self.instance / "backups"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of signed audit snapshots."""
+        return self.instance / "checkpoints"
+
+    @property
+    def database_file(self) -> Path:
+        """The SQLite file (meaningless on PostgreSQL)."""
+        return self.instance / "hocbaso.sqlite"
+
+
+def load_config(*, instance: Path | None = None, testing: bool = False) -> Config:
+    """Read the machine's configuration; create the instance folder (0700) and the secret (0600) on first use."""
+    root = instance or Path(os.environ.get("HOCBASO_INSTANCE") or PROJECT_ROOT / "instance")
+    root = root if root.is_absolute() else Path.cwd() / root
+    file_values: dict[str, object] = {}
+    toml = root / "config.toml"
+    if toml.is_file():
+        file_values = tomllib.loads(toml.read_text(encoding="utf-8"))
+
+    def value(name: str) -> str | None:
+        found = os.environ.get(name) or file_values.get(name) or file_values.get(name.lower())
+        return str(found) if found not in (None, "") else None
+
+    for folder in (root, root / "documents", root / "keys", root / "checkpoints"):
+        folder.mkdir(parents=True, exist_ok=True)
+    root.chmod(0o700)
+    (root / "keys").chmod(0o700)
+    return Config(
+        instance=root,
+        database_url=value("DATABASE_URL") or f"sqlite+pysqlite:///{root / 'hocbaso.sqlite'}",
+        secret_key=value("SECRET_KEY") or _stored_secret(root / "secret_key"),
+        workers=int(value("HOCBASO_WORKERS") or os.cpu_count() or 1),
+        tsa_url=value("HOCBASO_TSA_URL"),
+        smtp_url=value("SMTP_URL"),
+        https=(value("HOCBASO_HTTPS") or "").lower() in {"1", "true", "yes"},
+        testing=testing,
+        extra=file_values,
+    )
+
+
+def _stored_secret(path: Path) -> str:
+    if not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as handle:
+            handle.write(secrets.token_urlsafe(48))
+    return path.read_text(encoding="ascii").strip()

@@ -1,0 +1,11 @@
+"""Extensions, made once and bound to the application by the factory."""
+
+from __future__ import annotations
+
+from flask_login import LoginManager
+from flask_migrate import Migrate
+from flask_wtf import CSRFProtect
+
+login_manager = LoginManager()
+migrate = Migrate()
+csrf = CSRFProtect()

@@ -1,0 +1,115 @@
+"""What the homeroom teacher keeps, decisions about a student, and frozen results."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from hocbaso.db import Base, ScoreTenths, UtcDateTime
+from hocbaso.models.students import Enrollment
+
+
+class HomeroomRecord(Base):
+    """Conduct, absences, remark and awards of one student in one year, kept by the homeroom teacher."""
+
+    __tablename__ = "homeroom_record"
+    __table_args__ = (
+        CheckConstraint("conduct_1 IS NULL OR conduct_1 IN ('T','K','Đ','CĐ')", name="known_conduct_1"),
+        CheckConstraint("conduct_2 IS NULL OR conduct_2 IN ('T','K','Đ','CĐ')", name="known_conduct_2"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    enrollment_id: Mapped[int] = mapped_column(ForeignKey("enrollment.id"), unique=True)
+    conduct_1: Mapped[str | None] = mapped_column(String(2))
+    conduct_2: Mapped[str | None] = mapped_column(String(2))
+    absences_excused_1: Mapped[int | None]
+    absences_unexcused_1: Mapped[int | None]
+    absences_excused_2: Mapped[int | None]
+    absences_unexcused_2: Mapped[int | None]
+    remark: Mapped[str | None] = mapped_column(String(2000))
+    award_extra: Mapped[str | None] = mapped_column(String(500))
+    competitions: Mapped[str | None] = mapped_column(String(500))
+    certificates: Mapped[str | None] = mapped_column(String(500))
+    certificates_grade: Mapped[str | None] = mapped_column(String(100))
+    version: Mapped[int] = mapped_column(default=1)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+
+    enrollment: Mapped[Enrollment] = relationship()
+
+
+class SummerResult(Base):
+    """A re-assessed subject (Art. 14) or conduct after summer training (Art. 13: ``subject_id`` NULL). The original stays."""
+
+    __tablename__ = "summer_result"
+    __table_args__ = (UniqueConstraint("enrollment_id", "subject_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    enrollment_id: Mapped[int] = mapped_column(ForeignKey("enrollment.id"), index=True)
+    subject_id: Mapped[int | None] = mapped_column(ForeignKey("subject.id"))
+    tenths: Mapped[int | None] = mapped_column(ScoreTenths)
+    mark: Mapped[str | None] = mapped_column(String(2))
+    conduct: Mapped[str | None] = mapped_column(String(2))
+    assessed_on: Mapped[date | None]
+    version: Mapped[int] = mapped_column(default=1)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+
+
+class PrincipalDecision(Base):
+    """A recorded decision where the circular gives no automatic conclusion: disability, too few subjects, clause 3."""
+
+    __tablename__ = "principal_decision"
+    __table_args__ = (CheckConstraint("kind IN ('promotion','learning_level')", name="known_kind"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    enrollment_id: Mapped[int] = mapped_column(ForeignKey("enrollment.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    term: Mapped[str] = mapped_column(String(4), default="year")
+    outcome: Mapped[str] = mapped_column(String(20))
+    reason: Mapped[str] = mapped_column(String(1000))
+    document: Mapped[str | None] = mapped_column(String(200))
+    decided_by: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    decided_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ClassStep(Base):
+    """An act upon a class: finalised, reopened, returned, approved."""
+
+    __tablename__ = "class_step"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    class_group_id: Mapped[int] = mapped_column(ForeignKey("class_group.id"), index=True)
+    verb: Mapped[str] = mapped_column(String(12))
+    from_state: Mapped[str] = mapped_column(String(12))
+    to_state: Mapped[str] = mapped_column(String(12))
+    note: Mapped[str | None] = mapped_column(String(1000))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    by_account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    by_name: Mapped[str] = mapped_column(String(120))
+
+
+class FrozenResult(Base):
+    """The results of one student and year as they stood when the principal approved: canonical JSON and its digest.
+
+    Feeds the transcript; nothing else does. ``freeze`` is ``main`` or ``summer``; a correction adds a row with a higher
+    ``revision`` and never edits one.
+    """
+
+    __tablename__ = "frozen_result"
+    __table_args__ = (UniqueConstraint("enrollment_id", "freeze", "revision"),
+                      CheckConstraint("freeze IN ('main','summer')", name="known_freeze"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    enrollment_id: Mapped[int] = mapped_column(ForeignKey("enrollment.id"), index=True)
+    freeze: Mapped[str] = mapped_column(String(10), default="main")
+    revision: Mapped[int] = mapped_column(default=1)
+    regulation_version: Mapped[str] = mapped_column(String(30))
+    content: Mapped[str] = mapped_column(Text)
+    content_digest: Mapped[str] = mapped_column(String(64))
+    frozen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    frozen_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+
+    enrollment: Mapped[Enrollment] = relationship()

@@ -1,0 +1,105 @@
+"""Students, their places in classes, their earlier schooling, and exemptions."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from hocbaso.db import Base, UtcDateTime
+from hocbaso.models.school import ClassGroup, Subject
+
+
+class Student(Base):
+    """A pupil's profile: the personal page of the form, and what the sector database asks."""
+
+    __tablename__ = "student"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    moet_code: Mapped[str | None] = mapped_column(String(20), unique=True)
+    register_no: Mapped[str | None] = mapped_column(String(30), unique=True)
+    full_name: Mapped[str] = mapped_column(String(120))
+    sort_key: Mapped[str] = mapped_column(String(400), index=True)
+    search_key: Mapped[str] = mapped_column(String(200), index=True)
+    birth_on: Mapped[date]
+    sex: Mapped[str] = mapped_column(String(3))
+    birth_place: Mapped[str | None] = mapped_column(String(200))
+    ethnicity: Mapped[str | None] = mapped_column(String(40))
+    nationality: Mapped[str | None] = mapped_column(String(40))
+    personal_id_number: Mapped[str | None] = mapped_column(String(12), unique=True)
+    address: Mapped[str | None] = mapped_column(String(300))
+    home_town: Mapped[str | None] = mapped_column(String(200))
+    policy_category: Mapped[str | None] = mapped_column(String(120))
+    father_name: Mapped[str | None] = mapped_column(String(120))
+    father_job: Mapped[str | None] = mapped_column(String(120))
+    mother_name: Mapped[str | None] = mapped_column(String(120))
+    mother_job: Mapped[str | None] = mapped_column(String(120))
+    guardian_name: Mapped[str | None] = mapped_column(String(120))
+    guardian_job: Mapped[str | None] = mapped_column(String(120))
+    phone: Mapped[str | None] = mapped_column(String(30))
+    height_cm: Mapped[int | None]
+    weight_kg: Mapped[int | None]
+    inclusive_disability: Mapped[bool] = mapped_column(default=False)
+    population_check: Mapped[str] = mapped_column(String(20), default="not_checked")
+    version: Mapped[int] = mapped_column(default=1)
+    touched_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Enrollment(Base):
+    """A student in a class of a year. Rows are never deleted: leaving sets ``left_on``."""
+
+    __tablename__ = "enrollment"
+    __table_args__ = (
+        UniqueConstraint("student_id", "class_group_id"),
+        CheckConstraint("status IN ('studying','transferred_in','transferred_out','left')", name="known_status"),
+        Index("ix_enrollment_class_group", "class_group_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    student_id: Mapped[int] = mapped_column(ForeignKey("student.id"), index=True)
+    class_group_id: Mapped[int] = mapped_column(ForeignKey("class_group.id"))
+    status: Mapped[str] = mapped_column(String(20), default="studying")
+    joined_on: Mapped[date]
+    left_on: Mapped[date | None]
+
+    student: Mapped[Student] = relationship()
+    class_group: Mapped[ClassGroup] = relationship()
+
+
+class StudyHistory(Base):
+    """A year of schooling elsewhere or before this system; years here come from Enrollment."""
+
+    __tablename__ = "study_history"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    student_id: Mapped[int] = mapped_column(ForeignKey("student.id"), index=True)
+    year_label: Mapped[str] = mapped_column(String(9))
+    class_name: Mapped[str] = mapped_column(String(20))
+    school_name: Mapped[str] = mapped_column(String(200))
+    arrived_on: Mapped[date | None]
+
+
+class Exemption(Base):
+    """Miễn học: proposed by the homeroom teacher, decided by the principal with its paper. ``semester`` NULL: both."""
+
+    __tablename__ = "exemption"
+    __table_args__ = (
+        CheckConstraint("state IN ('PROPOSED','GRANTED','REFUSED')", name="known_state"),
+        CheckConstraint("semester IS NULL OR semester IN (1,2)", name="semester_one_or_two"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    enrollment_id: Mapped[int] = mapped_column(ForeignKey("enrollment.id"), index=True)
+    subject_id: Mapped[int] = mapped_column(ForeignKey("subject.id"))
+    semester: Mapped[int | None]
+    state: Mapped[str] = mapped_column(String(10), default="PROPOSED")
+    reason: Mapped[str] = mapped_column(String(500))
+    document: Mapped[str | None] = mapped_column(String(200))
+    proposed_by: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    proposed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    subject: Mapped[Subject] = relationship()
+    enrollment: Mapped[Enrollment] = relationship()

@@ -1,0 +1,118 @@
+"""Transcript records, their signatures, stored files, and signing batches."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from hocbaso.db import Base, UtcDateTime
+from hocbaso.models.students import Enrollment
+
+
+class StoredDocument(Base):
+    """A file in the content-addressed store; the row is written after the file."""
+
+    __tablename__ = "stored_document"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(30))
+    media_type: Mapped[str] = mapped_column(String(60))
+    n_bytes: Mapped[int]
+    stored_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class TranscriptRecord(Base):
+    """One student, one school year, one UUID. A replaced record keeps its files for ever; its successor has a new UUID."""
+
+    __tablename__ = "transcript_record"
+    __table_args__ = (
+        CheckConstraint(
+            "state IN ('CREATED','HOMEROOM_SIGNED','PRINCIPAL_SIGNED','ISSUED','PUBLISHED','SUBMITTED','ACCEPTED',"
+            "'REJECTED','RECALL_REQUESTED','RECALLED')", name="known_state"),
+        # At most one record in force for a student's year.
+        Index("uq_transcript_record_in_force", "enrollment_id", unique=True,
+              sqlite_where=text("state <> 'RECALLED'"), postgresql_where=text("state <> 'RECALLED'")),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True)
+    enrollment_id: Mapped[int] = mapped_column(ForeignKey("enrollment.id"))
+    frozen_result_id: Mapped[int] = mapped_column(ForeignKey("frozen_result.id"))
+    state: Mapped[str] = mapped_column(String(20), default="CREATED")
+    content: Mapped[str] = mapped_column(Text)
+    content_digest: Mapped[str] = mapped_column(String(64))
+    data_zone_digest: Mapped[str] = mapped_column(ForeignKey("stored_document.digest"))
+    unsigned_pdf_digest: Mapped[str] = mapped_column(ForeignKey("stored_document.digest"))
+    pdf_digest: Mapped[str] = mapped_column(ForeignKey("stored_document.digest"))
+    xml_digest: Mapped[str] = mapped_column(ForeignKey("stored_document.digest"))
+    issue_on: Mapped[date]
+    built_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    built_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    published_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    recalled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    replaces_id: Mapped[int | None] = mapped_column(ForeignKey("transcript_record.id"))
+    version: Mapped[int] = mapped_column(default=1)
+
+    enrollment: Mapped[Enrollment] = relationship()
+    signatures: Mapped[list[TranscriptSignature]] = relationship(back_populates="record",
+                                                                 order_by="TranscriptSignature.id")
+
+
+class TranscriptSignature(Base):
+    """A signature that was made, verified on the new bytes and stored; the unique key keeps a batch from signing twice."""
+
+    __tablename__ = "transcript_signature"
+    __table_args__ = (UniqueConstraint("transcript_record_id", "role"),
+                      CheckConstraint("role IN ('homeroom','principal','seal')", name="known_role"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    transcript_record_id: Mapped[int] = mapped_column(ForeignKey("transcript_record.id"))
+    role: Mapped[str] = mapped_column(String(10))
+    certificate_id: Mapped[int] = mapped_column(ForeignKey("certificate.id"))
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    signer_name: Mapped[str] = mapped_column(String(200))
+    signed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    pdf_digest: Mapped[str] = mapped_column(ForeignKey("stored_document.digest"))
+    xml_digest: Mapped[str] = mapped_column(ForeignKey("stored_document.digest"))
+    level: Mapped[str] = mapped_column(String(10), default="B-B")
+
+    record: Mapped[TranscriptRecord] = relationship(back_populates="signatures")
+
+
+class SigningBatch(Base):
+    """One authentication, many documents: building or signing a class, with one outcome per student, resumable."""
+
+    __tablename__ = "signing_batch"
+    __table_args__ = (CheckConstraint("state IN ('RUNNING','DONE','STOPPED')", name="known_state"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    class_group_id: Mapped[int] = mapped_column(ForeignKey("class_group.id"), index=True)
+    step: Mapped[str] = mapped_column(String(10))
+    state: Mapped[str] = mapped_column(String(10), default="RUNNING")
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    actor_name: Mapped[str] = mapped_column(String(120))
+
+    items: Mapped[list[SigningBatchItem]] = relationship(back_populates="batch", order_by="SigningBatchItem.position")
+
+
+class SigningBatchItem(Base):
+    """One student of a batch. ``outcome``: waiting, done, skipped (already there), failed (``reason`` says why)."""
+
+    __tablename__ = "signing_batch_item"
+    __table_args__ = (UniqueConstraint("signing_batch_id", "enrollment_id"),
+                      CheckConstraint("outcome IN ('waiting','done','skipped','failed')", name="known_outcome"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    signing_batch_id: Mapped[int] = mapped_column(ForeignKey("signing_batch.id"), index=True)
+    enrollment_id: Mapped[int] = mapped_column(ForeignKey("enrollment.id"))
+    position: Mapped[int]
+    outcome: Mapped[str] = mapped_column(String(10), default="waiting")
+    reason: Mapped[str | None] = mapped_column(String(1000))
+    done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    batch: Mapped[SigningBatch] = relationship(back_populates="items")
+    enrollment: Mapped[Enrollment] = relationship()
