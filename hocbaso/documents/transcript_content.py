@@ -509,6 +509,11 @@ def _plain(value: Any) -> Any:
     raise Invalid(f"Kiểu dữ liệu {type(value).__name__} không được phép trong học bạ.")
 
 
+def to_plain(content: TranscriptContent) -> dict[str, Any]:
+    """The dictionary form: only ``dict``, ``list``, ``str``, ``int``, ``bool`` and ``None``, every field present."""
+    return _plain(content)
+
+
 def to_canonical_json(content: TranscriptContent) -> bytes:
     """The one byte form of ``content``: sorted keys, no blanks, UTF-8 NFC, every field present, no floats."""
     return json.dumps(
