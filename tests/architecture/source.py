@@ -61,7 +61,11 @@ SQL_CALLS = {"text", "execute", "executemany", "executescript", "exec_driver_sql
 
 
 def built_sql(module: ast.Module) -> Iterator[ast.AST]:
-    """Calls that hand over SQL glued together from pieces: f-string with a value, ``%``, ``+`` or ``.format``."""
+    """Calls that hand over SQL glued together from pieces: f-string with a value, ``%``, ``+`` or ``.format``.
+
+    A name that runs over literals written in the same file (``for pragma in ("a", "b")``) is no value from outside.
+    """
+    literal = _names_of_literals(module)
     for node in ast.walk(module):
         if not (isinstance(node, ast.Call) and node.args):
             continue
@@ -70,7 +74,8 @@ def built_sql(module: ast.Module) -> Iterator[ast.AST]:
             continue
         argument = node.args[0]
         if isinstance(argument, ast.JoinedStr):
-            if any(isinstance(part, ast.FormattedValue) for part in argument.values):
+            parts = [part.value for part in argument.values if isinstance(part, ast.FormattedValue)]
+            if any(not (isinstance(part, ast.Name) and part.id in literal) for part in parts):
                 yield node
         elif isinstance(argument, ast.BinOp) and isinstance(argument.op, ast.Mod | ast.Add):
             if any(_is_text(side) for side in (argument.left, argument.right)):
@@ -86,3 +91,20 @@ def built_sql(module: ast.Module) -> Iterator[ast.AST]:
 
 def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+def _names_of_literals(module: ast.Module) -> set[str]:
+    names: set[str] = set()
+    bound_otherwise: set[str] = set()
+    for node in ast.walk(module):
+        if isinstance(node, ast.For) and isinstance(node.target, ast.Name):
+            rows = node.iter.elts if isinstance(node.iter, ast.Tuple | ast.List) else []
+            if rows and all(isinstance(row, ast.Constant) for row in rows):
+                names.add(node.target.id)
+            else:
+                bound_otherwise.add(node.target.id)
+        elif isinstance(node, ast.Assign):
+            bound_otherwise |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.arg):
+            bound_otherwise.add(node.arg)
+    return names - bound_otherwise

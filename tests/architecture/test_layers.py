@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -138,12 +139,19 @@ def test_only_the_edges_read_the_clock(layer: str):
     assert found == []
 
 
-def test_the_web_process_never_loads_the_document_libraries():
+def test_the_web_process_never_loads_the_document_libraries(tmp_path: Path):
     """Importing them takes a second and 150 MB; documents are made in worker processes that start once."""
     script = (
         "import sys, app\n"
         "print(*sorted({'weasyprint', 'endesive', 'pyhanko', 'pikepdf', 'openpyxl'} & set(sys.modules)))"
     )
-    run = subprocess.run([sys.executable, "-c", script], cwd=source.ROOT, capture_output=True, text=True, timeout=120)
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=source.ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | {"HOCBASO_INSTANCE": str(tmp_path)},
+    )
     assert run.returncode == 0, run.stderr
     assert run.stdout.split() == []

@@ -52,10 +52,16 @@ def test_no_score_is_ever_a_float():
         "session.execute('DELETE FROM x WHERE id = %s' % number)",
         "cursor.execute('SELECT ' + column)",
         "connection.exec_driver_sql('SELECT {}'.format(column))",
+        "def f(name):\n    for name in ('a', 'b'):\n        cursor.execute(f'PRAGMA {name}')",
     ],
 )
 def test_the_search_for_built_sql_finds_it(code: str):
     assert list(source.built_sql(ast.parse(code)))
+
+
+def test_literals_in_a_loop_are_no_built_sql():
+    code = "for pragma in ('synchronous=FULL', 'foreign_keys=ON'):\n    cursor.execute(f'PRAGMA {pragma}')"
+    assert list(source.built_sql(ast.parse(code))) == []
 
 
 def test_sql_is_never_glued_together():
