@@ -1,0 +1,89 @@
+"""Fixtures: an application on a temporary instance, the cast's school, and signed-in clients."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from hocbaso.config import Config
+from hocbaso.db import db
+from hocbaso.factory import create_app
+from tests import cast as cast_module
+
+
+def make_app(instance: Path) -> Flask:
+    """An application on an instance folder, in test mode (no CSRF check: tests of CSRF switch it on)."""
+    for folder in ("documents", "keys", "checkpoints"):
+        (instance / folder).mkdir(parents=True, exist_ok=True)
+    app = create_app(config=Config(instance=instance, database_url=f"sqlite+pysqlite:///{instance / 'hocbaso.sqlite'}",
+                                   secret_key="only-for-tests", workers=2, testing=True))
+    app.config["WTF_CSRF_ENABLED"] = False
+    return app
+
+
+@pytest.fixture(scope="session")
+def school_template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, cast_module.Cast]:
+    """The cast's school, built once a worker and copied for each test."""
+    instance = tmp_path_factory.mktemp("template")
+    app = make_app(instance)
+    with app.app_context():
+        db.create_all()
+        cast = cast_module.build()
+        db.session.remove()
+        with db.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.engine.dispose()
+    return instance, cast
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Flask]:
+    """An application with an empty, current database."""
+    application = make_app(tmp_path / "instance")
+    with application.app_context():
+        db.create_all()
+    yield application
+    with application.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def school_app(school_template: tuple[Path, cast_module.Cast], tmp_path: Path) -> Iterator[Flask]:
+    """An application on a fresh copy of the cast's school."""
+    instance = tmp_path / "school"
+    shutil.copytree(school_template[0], instance)
+    application = make_app(instance)
+    yield application
+    with application.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def school(school_template: tuple[Path, cast_module.Cast], school_app: Flask) -> Iterator[cast_module.Cast]:
+    """The cast's ids, with an application context of ``school_app`` pushed for calling services."""
+    with school_app.app_context():
+        yield school_template[1]
+
+
+@pytest.fixture
+def client_of(school_app: Flask) -> Callable[[str], FlaskClient]:
+    """``client_of("principal")``: a browser in which that person has signed in through the sign-in page."""
+    clients: dict[str, FlaskClient] = {}
+
+    def sign_in(key: str) -> FlaskClient:
+        if key not in clients:
+            client = school_app.test_client()
+            answer = client.post("/dang-nhap", data={"username": cast_module.PEOPLE[key][0].lower(),
+                                                     "password": cast_module.PASSWORD})
+            assert answer.status_code in (302, 303), answer.get_data(as_text=True)[:500]
+            clients[key] = client
+        return clients[key]
+
+    return sign_in
