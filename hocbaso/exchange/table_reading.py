@@ -1,0 +1,176 @@
+"""What reading any table has in common: going down the rows, reading fields, collecting problems, finding repeats."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+from hocbaso.errors import Invalid
+from hocbaso.exchange.header_finder import Header, find_header, repeats_header
+from hocbaso.exchange.profiles import ColumnMap
+from hocbaso.exchange.rows import CellProblem, SourceRow
+from hocbaso.exchange.sheet_reader import CellFault, Sheet
+from hocbaso.exchange.values import Reading, UnclearValue, read_name, shown
+from hocbaso.exchange.vietnamese_text import fold, fold_key
+
+T = TypeVar("T")
+RowT = TypeVar("RowT", bound=SourceRow)
+
+_FOOT = re.compile(
+    r"(tong( so| cong)?|cong|danh sach (nay )?(co|gom)|nguoi lap|giao vien|gvcn|gvbm|hieu truong|pho hieu truong|ki ten|ky ten|"
+    r"xac nhan|ghi chu|luu y|ngay \S* ?thang|.*, ?ngay .*thang|\(?(ki|ky),? ?(va )?ghi ro|in ngay|nguoi kiem tra|to truong|kt\.)\b"
+)
+
+
+class RowReader:
+    """Reads the fields of one row; problems go to the shared list, ``failed`` says whether any was an error."""
+
+    def __init__(self, sheet: Sheet, row: int, header: Header, columns: ColumnMap, problems: list[CellProblem]) -> None:
+        self._sheet, self.row, self._header, self._columns, self._problems = sheet, row, header, columns, problems
+        self.failed = False
+
+    @property
+    def address(self) -> str:
+        """The first cell of the row."""
+        return self._sheet.address(self.row, 1)
+
+    def addresses(self) -> dict[str, str]:
+        """Field to cell address."""
+        return {name: self._sheet.address(self.row, places[0]) for name, places in self._header.columns.items()}
+
+    def raw(self, name: str) -> object:
+        """What stands in the cell of a field; None when blank or without a column."""
+        places = self._header.columns.get(name)
+        return self._sheet.value(self.row, places[0]) if places else None
+
+    def read(self, name: str, reader: Callable[[object], Reading[T]], *, required: bool = False) -> T | None:
+        """The value of a field, None when blank or refused."""
+        raw = self.raw(name)
+        if raw is None:
+            if required and name in self._header.columns:
+                self.problem(name, "ô này không được để trống.")
+            elif required:
+                self.failed = True  # the missing column itself is reported once, at the header
+            return None
+        try:
+            reading = reader(raw)
+        except UnclearValue as fault:
+            self.problem(name, fault.message)
+            return None
+        if reading.note:
+            self.problem(name, reading.note, severity="warning")
+        return reading.value
+
+    def full_name(self) -> str | None:
+        """The name: one column, a merged block of columns, or Họ đệm and Tên."""
+        places = self._header.columns.get("full_name") or (
+            self._header.columns.get("family_name", ()) + self._header.columns.get("given_name", ())
+        )
+        parts: list[str] = []
+        for place in places:
+            raw = self._sheet.value(self.row, place)
+            if raw is None:
+                continue
+            try:
+                parts.append(read_name(raw).value)
+            except UnclearValue as fault:
+                self._add(self._sheet.address(self.row, place), "Họ và tên", raw, fault.message, "error")
+                return None
+        if not parts:
+            if places:
+                self._add(self._sheet.address(self.row, places[0]), "Họ và tên", None, "ô này không được để trống.", "error")
+            return None
+        return " ".join(parts)
+
+    def problem(self, name: str, message: str, severity: str = "error") -> None:
+        """Report something about one field of this row."""
+        places = self._header.columns.get(name)
+        address = self._sheet.address(self.row, places[0]) if places else self.address
+        self._add(address, self._columns.label(name), self.raw(name), message, severity)
+
+    def _add(self, address: str, label: str, raw: object, message: str, severity: str) -> None:
+        self.failed = self.failed or severity == "error"
+        text = "" if isinstance(raw, CellFault) else shown(raw)
+        self._problems.append(CellProblem(address, label, text, message, severity))  # type: ignore[arg-type]
+
+
+def data_rows(sheet: Sheet, header: Header, columns: ColumnMap, problems: list[CellProblem]) -> Iterator[RowReader]:
+    """The rows with somebody in them. Blank and pre-numbered rows, repeated headers and the foot of the list are passed by."""
+    used = {place: name for name, places in header.columns.items() for place in places if name != "order"}
+    who = {"code", "student_code", "class_name", "subject", "teacher_code", "born_on", "personal_id"}
+    for row in range(header.first_data_row, len(sheet.rows) + 1):
+        filled = {name for place, name in used.items() if sheet.value(row, place) is not None}
+        texts = [value for value in sheet.rows[row - 1] if isinstance(value, str)]
+        if not filled:
+            continue
+        if not filled & who and any(_FOOT.match(fold(text).lstrip("(*-– ")) for text in texts):
+            problems.append(CellProblem(sheet.address(row, 1), "", texts[0], "dòng chân trang, được bỏ qua.", "warning"))
+            continue
+        # A total under the numbers column ("Tổng số: 40") leaves only one text in a column that looks used.
+        if texts and len(texts) == len([v for v in sheet.rows[row - 1] if v is not None]) == 1 and _FOOT.match(fold(texts[0])):
+            problems.append(CellProblem(sheet.address(row, 1), "", texts[0], "dòng chân trang, được bỏ qua.", "warning"))
+            continue
+        if repeats_header(sheet, row, header):
+            continue
+        yield RowReader(sheet, row, header, columns, problems)
+
+
+def tables_of(sheets: Iterable[Sheet], columns: ColumnMap, problems: list[CellProblem]) -> list[tuple[Sheet, Header]]:
+    """Each sheet that holds the table. Sheets without its header are named in a warning; none at all raises ``Invalid``."""
+    found: list[tuple[Sheet, Header]] = []
+    passed: list[Sheet] = []
+    for sheet in sheets:
+        header = find_header(sheet, columns)
+        if header is None:
+            passed.append(sheet)
+            continue
+        found.append((sheet, header))
+        problems.extend(header.problems)
+    if not found:
+        needed = ", ".join(f"“{columns.label(group[0])}”" for group in columns.required)
+        raise Invalid(f"Không tìm thấy dòng tiêu đề của {columns.title}. Cần các cột {needed}.")
+    problems.extend(
+        CellProblem(sheet.address(1, 1), "", "", "trang này không có dòng tiêu đề của bảng, được bỏ qua.", "warning")
+        for sheet in passed
+    )
+    return found
+
+
+def drop_repeats(
+    rows: list[RowT], key: Callable[[RowT], object], what: Callable[[RowT], str], field_name: str, label: str,
+    problems: list[CellProblem],
+) -> list[RowT]:
+    """Keep the first of rows that are the same throughout (a warning); rows with one key that differ are all refused.
+
+    ``key`` returns None for a row that cannot be told apart by it.
+    """
+    first: dict[object, RowT] = {}
+    refused: set[object] = set()
+    kept: list[RowT] = []
+    for row in rows:
+        identity = key(row)
+        if identity is None or identity not in first:
+            if identity is not None:
+                first[identity] = row
+            kept.append(row)
+            continue
+        earlier = first[identity]
+        if earlier == row:
+            problems.append(CellProblem(row.at(field_name), label, what(row),
+                                        f"lặp lại y hệt dòng ở {earlier.at(field_name)}, chỉ giữ một.", "warning"))
+            continue
+        refused.add(identity)
+        problems.append(CellProblem(row.at(field_name), label, what(row),
+                                    f"trùng với {earlier.at(field_name)} nhưng nội dung khác nhau; không rõ dòng nào đúng.", "error"))
+    return [row for row in kept if key(row) is None or key(row) not in refused]
+
+
+def name_key(name: str) -> str:
+    """A name for comparing people: case and the place of tone marks aside (Hòa = Hoà), marks kept apart from each other."""
+    return " ".join(f"{fold_key(word)}:{''.join(sorted(_marks(word)))}" for word in name.lower().split())
+
+
+def _marks(word: str) -> list[str]:
+    return [letter for letter in unicodedata.normalize("NFD", word) if not letter.isascii()]
