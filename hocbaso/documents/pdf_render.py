@@ -1,0 +1,295 @@
+"""The printed face of a record: the Ministry's form as PDF/A-3a, tagged, with the XML data zone embedded and three empty fields.
+
+The bytes depend on the content alone: same content, same bytes, in any process. Nothing is fetched from anywhere but the
+shipped fonts. Heavy imports (1 s, 150 MB): only document workers import this module.
+
+Steps: template -> WeasyPrint layout (tried again with smaller type when a long remark would break a page) -> PDF/A-3a with
+``du-lieu-hoc-ba.xml`` -> normalised by pikepdf: no xref streams (the signing library cannot extend them), /AF without
+duplicates, plain XMP, empty signature fields ``GVCN``, ``HIEU_TRUONG``, ``NHA_TRUONG`` where the layout put their spots.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import io
+import logging
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pikepdf
+import segno
+import weasyprint
+from markupsafe import Markup
+from pikepdf import Array, Dictionary, Name, String
+from weasyprint.text.fonts import FontConfiguration
+from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
+
+from hocbaso.documents.transcript_content import LEVEL_WORDS, TranscriptContent
+from hocbaso.documents.xml_record import ATTACHMENT_NAME, build_data_zone
+from hocbaso.errors import IntegrityFault
+from hocbaso.regulations.terms import Level
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATES = ROOT / "templates" / "pdf"
+FONTS = ROOT / "static" / "fonts" / "pdf"
+FONT_FILES = tuple(f"LiberationSerif-{style}.ttf" for style in ("Regular", "Bold", "Italic", "BoldItalic"))
+
+#: Signature fields in signing order, with what a screen reader says.
+FIELDS = {
+    "GVCN": "Chữ ký số của giáo viên chủ nhiệm",
+    "HIEU_TRUONG": "Chữ ký số của Hiệu trưởng",
+    "NHA_TRUONG": "Con dấu số của nhà trường",
+}
+DEMO_MARK = "MẪU – TRƯỜNG THỬ NGHIỆM"
+_DENSITIES = ("", "dense", "dense denser")
+_MAX_PAGES = 40
+_PX_TO_PT = 0.75
+
+
+class _ShippedFontsOnly(URLFetcher):
+    """Answers ``font:<file>`` for the four shipped fonts; every other address stops the rendering."""
+
+    def __init__(self) -> None:
+        super().__init__(allowed_protocols=())
+
+    def fetch(self, url: str, headers: object = None) -> URLFetcherResponse:
+        name = url.removeprefix("font:")
+        if url.startswith("font:") and name in FONT_FILES:
+            return URLFetcherResponse(url, (FONTS / name).read_bytes(), {"Content-Type": "font/ttf"})
+        raise FatalURLFetchingError(f"Mẫu in đã thử mở một địa chỉ ngoài: {url[:80]}")
+
+
+class _Layout:
+    """What does not depend on the record, made once a process: sheets, fonts, template."""
+
+    def __init__(self) -> None:
+        self.fetcher = _ShippedFontsOnly()
+        self.fonts = FontConfiguration()
+        self.ua = weasyprint.CSS(string=(TEMPLATES / "ua.css").read_text("utf-8"), url_fetcher=self.fetcher)
+        self.sheet = weasyprint.CSS(
+            string=(TEMPLATES / "transcript.css").read_text("utf-8"), font_config=self.fonts, url_fetcher=self.fetcher
+        )
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, auto_reload=False
+        )
+        environment.finalize = lambda value: "" if value is None else value
+        environment.filters |= _FILTERS
+        self.template = environment.get_template("transcript.html")
+        # WeasyPrint makes many short-lived cycles; the default threshold costs a tenth of the time.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+        logging.getLogger("weasyprint").setLevel(logging.ERROR)
+        logging.getLogger("fontTools").setLevel(logging.ERROR)
+
+
+@functools.cache
+def _layout() -> _Layout:
+    return _Layout()
+
+
+class _Html(weasyprint.HTML):
+    def _ua_stylesheets(self, forms: bool = False) -> list[weasyprint.CSS]:
+        return [_layout().ua]
+
+
+def _kind(place: str) -> str:
+    for kind in ("Xã", "Phường", "Đặc khu", "Tỉnh", "Thành phố", "Thị trấn"):
+        if place.casefold().startswith(kind.casefold() + " "):
+            return kind
+    return "Địa bàn"
+
+
+def _bare(place: str) -> str:
+    kind = _kind(place)
+    return place[len(kind) + 1 :] if kind != "Địa bàn" else place
+
+
+def _score(value: str | None) -> str:
+    return "" if value is None else value.replace(".", ",")
+
+
+def _date_line(day: date) -> str:
+    # Decree 30/2020, annex I: a leading zero for days below 10 and for the months 1 and 2.
+    month = f"{day.month:02d}" if day.month < 3 else str(day.month)
+    return f"ngày {day.day:02d} tháng {month} năm {day.year}"
+
+
+_FILTERS: dict[str, Callable[[Any], str]] = {
+    "dash": lambda year: year.replace("-", "–"),
+    "kind": _kind,
+    "bare": _bare,
+    "bare_school": lambda name: name[7:] if name.casefold().startswith("trường ") else name,
+    "score": _score,
+    "level": lambda level: "" if level is None else LEVEL_WORDS[Level(level)],
+    "long_date": lambda day: f"{day.day:02d} tháng {day.month} năm {day.year}",
+    "short_date": lambda day: f"{day.day:02d}/{day.month:02d}/{day.year}",
+    "date_line": _date_line,
+}
+
+
+def _qr(address: str) -> Markup:
+    """Inline SVG of the lookup address (error level M, quiet zone of two modules)."""
+    text = segno.make(address, error="m", micro=False).svg_inline(border=2, omitsize=True)
+    return Markup(text.replace("<path", "<title>Mã QR mở trang kiểm tra học bạ</title><path", 1))
+
+
+def render_html(content: TranscriptContent, densities: tuple[int, int] = (0, 0)) -> str:
+    """The form as HTML, everything from the record escaped. ``densities`` choose the type size of both year pages."""
+    return _layout().template.render(
+        c=content,
+        mark=DEMO_MARK if content.demo else "",
+        stamp=content.built_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        qr=_qr(content.lookup_address),
+        host=content.school.lookup_url.split("//", 1)[1].rstrip("/"),
+        density_1=_DENSITIES[densities[0]],
+        density_2=_DENSITIES[densities[1]],
+    )
+
+
+def _lay_out(content: TranscriptContent) -> weasyprint.Document:
+    """Lay out with the largest type that keeps each year page on one sheet, else with the smallest."""
+    layout = _layout()
+    densities = [0, 0]
+    while True:
+        html = _Html(string=render_html(content, (densities[0], densities[1])), base_url=None, url_fetcher=layout.fetcher)
+        document = html.render(
+            font_config=layout.fonts, stylesheets=[layout.sheet], pdf_variant="pdf/a-3a", pdf_tags=True, uncompressed_pdf=False
+        )
+        if len(document.pages) > _MAX_PAGES:
+            raise IntegrityFault("Nội dung học bạ quá dài để in.")
+        place = {name: number for number, page in enumerate(document.pages) for name in page.anchors}
+        again = False
+        for index, name in enumerate(("year-1", "year-2")):
+            first = min(number for number, page in enumerate(document.pages) if name in page.anchors)
+            if place[f"{name}-end"] > first and densities[index] < len(_DENSITIES) - 1:
+                densities[index] += 1
+                again = True
+        if not again:
+            return document
+
+
+def render_unsigned_pdf(content: TranscriptContent) -> bytes:
+    """The unsigned PDF of ``content``: same content, same bytes. Raises ``errors.IntegrityFault`` when it cannot be laid out."""
+    return _render(content, build_data_zone(content))
+
+
+def _render(content: TranscriptContent, data_zone: bytes) -> bytes:
+    document = _lay_out(content)
+    document.metadata.attachments.append(
+        weasyprint.Attachment(
+            string=data_zone,
+            name=ATTACHMENT_NAME,
+            description="Vùng dữ liệu XML của học bạ số",
+            relationship="Source",
+            created=content.built_at,
+            modified=content.built_at,
+        )
+    )
+    spots = {}
+    for number, page in enumerate(document.pages):
+        for name in FIELDS:
+            box = page.anchors.get(f"field-{name}")
+            if box is not None and name not in spots:
+                x1, y1, x2, y2 = (value * _PX_TO_PT for value in box)
+                height = page.height * _PX_TO_PT
+                spots[name] = (number, (x1, height - y2, x2, height - y1))
+    if set(spots) != set(FIELDS):
+        raise IntegrityFault("Mẫu in thiếu vị trí chữ ký.")
+    raw = document.write_pdf(pdf_variant="pdf/a-3a", pdf_tags=True)
+    return _normalise(raw, spots)
+
+
+def _normalise(raw: bytes, spots: dict[str, tuple[int, tuple[float, float, float, float]]]) -> bytes:
+    with pikepdf.open(io.BytesIO(raw)) as pdf:
+        root = pdf.Root
+        unique: dict[tuple[int, int], pikepdf.Object] = {}
+        for item in root.AF:
+            unique.setdefault(item.objgen, item)
+        root.AF = Array(list(unique.values()))
+        _label_attachment(pdf)
+        # The XMP packet has to be readable without decoding (PDF/A-3, 6.6.2.1).
+        packet = root.Metadata.read_bytes()
+        root.Metadata = pdf.make_stream(packet, Type=Name.Metadata, Subtype=Name.XML)
+        fields = []
+        parents = root.StructTreeRoot.ParentTree
+        next_key = int(parents.Nums[len(parents.Nums) - 2]) + 1
+        structure = root.StructTreeRoot.K[0]
+        for name, (number, box) in spots.items():
+            page = pdf.pages[number]
+            width, height = box[2] - box[0], box[3] - box[1]
+            empty = pdf.make_stream(
+                b"", Type=Name.XObject, Subtype=Name.Form, BBox=[0, 0, _num(width), _num(height)], Resources=Dictionary()
+            )
+            widget = pdf.make_indirect(
+                Dictionary(
+                    Type=Name.Annot,
+                    Subtype=Name.Widget,
+                    FT=Name.Sig,
+                    F=132,
+                    T=String(name),
+                    TU=String(FIELDS[name]),
+                    Contents=String(FIELDS[name]),
+                    Rect=[_num(value) for value in box],
+                    P=page.obj,
+                    AP=Dictionary(N=empty),
+                    StructParent=next_key,
+                )
+            )
+            element = pdf.make_indirect(Dictionary(Type=Name.StructElem, S=Name.Form, P=structure, Pg=page.obj))
+            element.Alt = String(FIELDS[name])
+            element.K = Dictionary(Type=Name.OBJR, Obj=widget, Pg=page.obj)
+            structure.K.append(element)
+            parents.Nums.append(next_key)
+            parents.Nums.append(element)
+            next_key += 1
+            if Name.Annots not in page.obj:
+                page.obj.Annots = Array()
+            page.obj.Annots.append(widget)
+            fields.append(widget)
+        root.StructTreeRoot.ParentTreeNextKey = next_key
+        for page in pdf.pages:
+            page.obj.Tabs = Name.S
+        root.AcroForm = pdf.make_indirect(Dictionary(Fields=Array(fields), SigFlags=3))
+        out = io.BytesIO()
+        pdf.save(
+            out,
+            object_stream_mode=pikepdf.ObjectStreamMode.disable,
+            stream_decode_level=pikepdf.StreamDecodeLevel.none,
+            compress_streams=False,
+            deterministic_id=True,
+            linearize=False,
+        )
+    return out.getvalue()
+
+
+def _label_attachment(pdf: pikepdf.Pdf) -> None:
+    for item in pdf.Root.AF:
+        item.UF = String(ATTACHMENT_NAME)
+        item.F = String(ATTACHMENT_NAME)
+        item.EF.F.Subtype = Name("/text/xml")
+
+
+def _num(value: float) -> Any:
+    # Two decimals of a point are 0.004 mm; more digits would only make bytes depend on floating point noise.
+    from decimal import Decimal
+
+    return Decimal(str(round(value, 2)))
+
+
+def embedded_data_zone(pdf: pikepdf.Pdf) -> bytes:
+    """The attached data zone's bytes. Raises ``errors.IntegrityFault`` unless there is exactly one attachment, ours."""
+    try:
+        names = list(pdf.Root.Names.EmbeddedFiles.Names)
+        associated = list(pdf.Root.AF)
+        if len(names) != 2 or len(associated) != 1 or str(names[1].UF) != ATTACHMENT_NAME:
+            raise IntegrityFault("Tệp PDF không mang đúng một vùng dữ liệu XML của học bạ.")
+        if names[1].objgen != associated[0].objgen:
+            raise IntegrityFault("Tệp PDF chỉ tới hai vùng dữ liệu XML khác nhau.")
+        return names[1].EF.F.read_bytes()
+    except (AttributeError, KeyError, TypeError, pikepdf.PdfError) as error:
+        raise IntegrityFault("Tệp PDF không mang vùng dữ liệu XML của học bạ.") from error
