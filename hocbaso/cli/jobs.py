@@ -1,0 +1,75 @@
+"""``flask jobs``: scheduled work by hand."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+
+import click
+from flask.cli import AppGroup
+from sqlalchemy import select
+
+from hocbaso import clock
+from hocbaso import models as m
+from hocbaso.cli.output import emit, json_option, refusals
+from hocbaso.db import db
+from hocbaso.jobs.definitions import JOBS
+from hocbaso.services import job_ledger
+
+jobs_group = AppGroup("jobs", help="Việc theo lịch.")
+
+
+@jobs_group.command("list")
+@json_option
+@refusals
+def list_command(as_json: bool) -> None:
+    """Các việc, giờ chạy, lần cuối, những ngày còn thiếu."""
+    now = clock.now()
+    rows = []
+    for job in JOBS:
+        last = db.session.scalar(select(m.JobRun).where(m.JobRun.job == job.name)
+                                 .order_by(m.JobRun.day.desc()).limit(1))
+        rows.append({"job": job.name, "title": job.title, "due_at": f"{job.due_at:%H:%M}",
+                     "last_day": last.day.isoformat() if last else None, "last_state": last.state if last else None,
+                     "outcome": last.outcome if last else None,
+                     "due": [day.isoformat() for day in job_ledger.due_days(job, now)]})
+    words = "\n".join(f"{row['job']:<16} {row['due_at']}  {row['title']:<32} lần cuối: {row['last_day'] or 'chưa'} "
+                      f"({row['last_state'] or '-'})  còn thiếu: {len(row['due'])}" for row in rows)  # type: ignore[arg-type]
+    emit(rows, as_json=as_json, words=words)
+
+
+@jobs_group.command("run")
+@click.argument("name", type=click.Choice([job.name for job in JOBS]))
+@click.option("--date", "day", type=click.DateTime(["%Y-%m-%d", "%d/%m/%Y"]), help="Ngày của việc (mặc định hôm nay).")
+@json_option
+@refusals
+def run_command(name: str, day: datetime | None, as_json: bool) -> None:
+    """Chạy một việc cho một ngày, nếu ngày đó chưa chạy."""
+    now = clock.now()
+    job = next(job for job in JOBS if job.name == name)
+    outcome = job_ledger.run(job, day.date() if day else clock.local_date(now), now)
+    if outcome is None:
+        emit({"job": name, "state": "done"}, as_json=as_json, words="Việc này của ngày đó đã chạy xong.")
+        return
+    emit(outcome, as_json=as_json, words=f"{outcome.job} {outcome.day:%d/%m/%Y}: {outcome.outcome}")
+    sys.exit(0 if outcome.state == "done" else 1)
+
+
+@jobs_group.command("catch-up")
+@json_option
+@refusals
+def catch_up_command(as_json: bool) -> None:
+    """Chạy mọi việc đến hạn mà chưa chạy, theo thứ tự."""
+    now = clock.now()
+    alarm = job_ledger.check_clock(now)
+    if alarm:
+        click.echo(alarm, err=True)
+        sys.exit(1)
+    outcomes = job_ledger.catch_up(JOBS, now)
+    words = "\n".join(f"{o.day:%d/%m/%Y} {o.job}: {o.outcome}" for o in outcomes) or "Không còn việc nào chờ."
+    emit([{"job": o.job, "day": o.day.isoformat(), "state": o.state, "outcome": o.outcome} for o in outcomes],
+         as_json=as_json, words=words)
+    sys.exit(0 if all(o.state == "done" for o in outcomes) else 1)
+
+
+COMMANDS = [jobs_group]

@@ -1,0 +1,43 @@
+"""What all commands share: JSON or words on stdout, refusals on stderr, exit 0 done, 1 refused, 2 wrong use."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, is_dataclass
+from typing import Any, TypeVar
+
+import click
+
+from hocbaso.errors import DomainError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="In kết quả dạng JSON.")
+
+
+def refusals(command: F) -> F:
+    """Turn a DomainError into its sentence on stderr and exit status 1."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except DomainError as refusal:
+            click.echo(f"Không làm được: {refusal.message}", err=True)
+            for line in refusal.details:
+                click.echo(f"  {line}", err=True)
+            sys.exit(1)
+
+    return wrapped  # type: ignore[return-value]
+
+
+def emit(value: Any, *, as_json: bool, words: str) -> None:
+    """Print ``value`` as JSON, or ``words``."""
+    if as_json:
+        click.echo(json.dumps(asdict(value) if is_dataclass(value) and not isinstance(value, type) else value,
+                              ensure_ascii=False, default=str))
+    elif words:
+        click.echo(words)

@@ -1,0 +1,295 @@
+"""Reminders: who holds which work now, how many days are left, one message a person a day that lists everything."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from email.message import EmailMessage
+from urllib.parse import unquote, urlsplit
+
+from flask import current_app
+from sqlalchemy import and_, func, or_, select
+
+from hocbaso import clock
+from hocbaso import models as m
+from hocbaso.config import Config
+from hocbaso.db import db, write_transaction
+from hocbaso.errors import NotFound, Unavailable
+from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.class_flow import ClassState
+from hocbaso.regulations.deadlines import Deadline, days_left_text, is_quiet
+from hocbaso.regulations.permissions import Role
+from hocbaso.regulations.score_sheet_flow import SheetState
+from hocbaso.regulations.transcript_flow import RecordState
+from hocbaso.services import audit, roster
+from hocbaso.services.access import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class HeldWork:
+    """A piece of work, who holds it now (person ids), and its deadline."""
+
+    what: str
+    link: str
+    holders: tuple[int, ...]
+    deadline: Deadline
+    group_heads: tuple[int, ...] = ()
+
+
+def _people_with(role: Role, today: date, *, scope_id: int | None = None) -> tuple[int, ...]:
+    statement = select(m.RoleGrant.person_id).where(
+        m.RoleGrant.role == role.value, m.RoleGrant.starts_on <= today,
+        or_(m.RoleGrant.ends_on.is_(None), m.RoleGrant.ends_on >= today),
+    )
+    if scope_id is not None:
+        statement = statement.where(m.RoleGrant.scope_id == scope_id)
+    return tuple(db.session.scalars(statement.order_by(m.RoleGrant.id)))
+
+
+def held_work(now: datetime) -> list[HeldWork]:
+    """Everything unfinished of the open year with its holder of today; empty before a year is open."""
+    try:
+        year = roster.open_year()
+    except NotFound:
+        return []
+    today = clock.local_date(now)
+    return _sheet_work(year, today) + _class_work(year, today) + _transcript_work(year, today)
+
+
+def _window_end(windows: list[m.SemesterWindow], semester: int, grade_level: int) -> date:
+    best = None
+    for window in windows:
+        if window.semester == semester and (window.grade_level == grade_level
+                                            or (window.grade_level is None and best is None)):
+            best = window
+    assert best is not None, "a year has windows for both semesters"
+    return best.closes_on
+
+
+def _sheet_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
+    windows = list(db.session.scalars(select(m.SemesterWindow).where(m.SemesterWindow.school_year_id == year.id)
+                                      .order_by(m.SemesterWindow.grade_level.is_not(None))))
+    teacher = and_(m.TeachingAssignment.class_subject_id == m.ClassSubject.id, m.TeachingAssignment.starts_on <= today,
+                   or_(m.TeachingAssignment.ends_on.is_(None), m.TeachingAssignment.ends_on >= today))
+    rows = db.session.execute(
+        select(m.ScoreSheet.id, m.ScoreSheet.state, m.ScoreSheet.semester, m.ClassGroup.name, m.ClassGroup.grade_level,
+               m.Subject.name.label("subject"), m.Person.id.label("person_id"), m.Person.subject_group_id)
+        .join(m.ClassSubject, m.ScoreSheet.class_subject_id == m.ClassSubject.id)
+        .join(m.ClassGroup, m.ClassSubject.class_group_id == m.ClassGroup.id)
+        .join(m.Subject, m.ClassSubject.subject_id == m.Subject.id)
+        .outerjoin(m.TeachingAssignment, teacher)
+        .outerjoin(m.Person, m.TeachingAssignment.person_id == m.Person.id)
+        .where(m.ClassGroup.school_year_id == year.id, m.ScoreSheet.state != SheetState.LOCKED.value)
+        .order_by(m.ClassGroup.name, m.Subject.sheet_order, m.ScoreSheet.semester)
+    ).all()
+    principals = _people_with(Role.PRINCIPAL, today)
+    vice = _people_with(Role.VICE_PRINCIPAL, today)
+    heads: dict[int, tuple[int, ...]] = {}
+    work = []
+    for row in rows:
+        opens = next((w.opens_on for w in windows if w.semester == row.semester), year.starts_on)
+        if today < opens:
+            continue
+        group = row.subject_group_id
+        if group is not None and group not in heads:
+            heads[group] = _people_with(Role.GROUP_HEAD, today, scope_id=group)
+        group_heads = tuple(head for head in heads.get(group or 0, ()) if head != row.person_id)
+        author = (row.person_id,) if row.person_id else principals
+        state = SheetState(row.state)
+        holders, verb = {
+            SheetState.DRAFT: (author, "nhập và nộp"),
+            SheetState.RETURNED: (author, "sửa và nộp lại"),
+            SheetState.SUBMITTED: (group_heads or vice, "soát"),
+            SheetState.REVIEWED: (principals, "duyệt"),
+            SheetState.APPROVED: (principals, "khóa"),
+        }[state]
+        before = _window_end(windows, row.semester, row.grade_level) + timedelta(days=1)
+        semester = "I" * row.semester
+        work.append(HeldWork(f"{verb.capitalize()} bảng điểm {row.subject} {row.name}, học kì {semester}",
+                             f"/bang-diem/{row.id}", holders, Deadline(before), group_heads))
+    return work
+
+
+def _signing_deadline(year: m.SchoolYear, grade_level: int) -> Deadline:
+    return Deadline(year.sign_grade9_before if grade_level == 9 else year.sign_others_before)
+
+
+def _homeroom_of(class_group_id: int, today: date) -> tuple[int, ...]:
+    return tuple(db.session.scalars(
+        select(m.HomeroomAssignment.person_id).where(
+            m.HomeroomAssignment.class_group_id == class_group_id, m.HomeroomAssignment.starts_on <= today,
+            or_(m.HomeroomAssignment.ends_on.is_(None), m.HomeroomAssignment.ends_on >= today))
+    ))
+
+
+def _class_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
+    unlocked = (
+        select(func.count(m.ScoreSheet.id)).join(m.ClassSubject, m.ScoreSheet.class_subject_id == m.ClassSubject.id)
+        .where(m.ClassSubject.class_group_id == m.ClassGroup.id, m.ScoreSheet.state != SheetState.LOCKED.value)
+        .correlate(m.ClassGroup).scalar_subquery()
+    )
+    rows = db.session.execute(
+        select(m.ClassGroup.id, m.ClassGroup.name, m.ClassGroup.grade_level, m.ClassGroup.state,
+               unlocked.label("n_unlocked"))
+        .where(m.ClassGroup.school_year_id == year.id).order_by(m.ClassGroup.name)
+    ).all()
+    principals = _people_with(Role.PRINCIPAL, today)
+    work = []
+    for row in rows:
+        if row.state == ClassState.OPEN.value and row.n_unlocked == 0:
+            work.append(HeldWork(f"Tổng kết và chốt lớp {row.name}", f"/lop/{row.id}", _homeroom_of(row.id, today),
+                                 Deadline(year.data_complete_before)))
+        elif row.state == ClassState.FINALISED.value:
+            work.append(HeldWork(f"Duyệt tổng kết lớp {row.name}", "/hom-nay", principals,
+                                 _signing_deadline(year, row.grade_level)))
+    return work
+
+
+def _transcript_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
+    counts: dict[int, dict[str, int]] = defaultdict(dict)
+    for class_id, state, n in db.session.execute(
+        select(m.ClassGroup.id, m.TranscriptRecord.state, func.count(m.Enrollment.id))
+        .select_from(m.Enrollment)
+        .join(m.ClassGroup, m.Enrollment.class_group_id == m.ClassGroup.id)
+        .outerjoin(m.TranscriptRecord, and_(m.TranscriptRecord.enrollment_id == m.Enrollment.id,
+                                            m.TranscriptRecord.state != RecordState.RECALLED.value))
+        .where(m.ClassGroup.school_year_id == year.id, m.ClassGroup.state == ClassState.APPROVED.value,
+               m.Enrollment.left_on.is_(None))
+        .group_by(m.ClassGroup.id, m.TranscriptRecord.state)
+    ):
+        counts[class_id][state or ""] = n
+    principals, clerks = _people_with(Role.PRINCIPAL, today), _people_with(Role.CLERK, today)
+    work = []
+    for class_id, by_state in counts.items():
+        class_group = db.session.get(m.ClassGroup, class_id)
+        assert class_group is not None
+        homeroom = _homeroom_of(class_id, today)
+        for state, holders, words in (
+            ("", homeroom or clerks, "Lập {n} học bạ lớp {name}"),
+            (RecordState.CREATED.value, homeroom, "Ký {n} học bạ lớp {name} (giáo viên chủ nhiệm)"),
+            (RecordState.HOMEROOM_SIGNED.value, principals, "Ký {n} học bạ lớp {name} (Hiệu trưởng)"),
+            (RecordState.PRINCIPAL_SIGNED.value, clerks, "Đóng dấu {n} học bạ lớp {name}"),
+        ):
+            if by_state.get(state):
+                work.append(HeldWork(words.format(n=by_state[state], name=class_group.name), f"/hoc-ba/lop/{class_id}",
+                                     holders, _signing_deadline(year, class_group.grade_level)))
+    return work
+
+
+def remind(actor: Actor, now: datetime) -> int:
+    """Write today's messages, one a person, listing all that this person should hear of. Returns how many were new."""
+    today = clock.local_date(now)
+    lines: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    principals = _people_with(Role.PRINCIPAL, today)
+    for work in held_work(now):
+        if not work.deadline.reminds_on(today):
+            continue
+        left = work.deadline.days_left(today)
+        line = f"{work.what}: {days_left_text(left)} (xong trước {work.deadline.before:%d/%m/%Y})"
+        for person in set(work.holders):
+            lines[person].append((left, line))
+        told = set(work.holders)
+        holder_names = ", ".join(_names(work.holders)) or "chưa có ai"
+        if work.deadline.tells_group_head_on(today):
+            for person in set(work.group_heads) - told:
+                lines[person].append((left, f"{line}; đang ở {holder_names}"))
+            told |= set(work.group_heads)
+        if work.deadline.tells_principal_on(today):
+            for person in set(principals) - told:
+                lines[person].append((left, f"{line}; đang ở {holder_names}"))
+    n_new = 0
+    with write_transaction() as session:
+        for person, items in lines.items():
+            exists = session.scalar(select(m.Notice.id).where(m.Notice.person_id == person, m.Notice.day == today,
+                                                              m.Notice.kind == "reminder"))
+            if exists:
+                continue
+            items.sort()
+            body = "\n".join(text for _left, text in items)
+            notice = m.Notice(person_id=person, day=today, kind="reminder", title=f"{len(items)} việc sắp đến hạn",
+                              body=body, created_at=now)
+            session.add(notice)
+            session.flush()
+            audit.record(AuditTag.REMINDER_SENT, actor, now, target_kind="person", target_id=person,
+                         facts={"n_items": len(items)})
+            n_new += 1
+    return n_new
+
+
+def _names(person_ids: tuple[int, ...]) -> list[str]:
+    if not person_ids:
+        return []
+    return list(db.session.scalars(select(m.Person.full_name).where(m.Person.id.in_(person_ids))
+                                   .order_by(m.Person.sort_key)))
+
+
+def waiting_notices(person_id: int) -> list[m.Notice]:
+    """Unread messages of a person, newest first."""
+    return list(db.session.scalars(select(m.Notice).where(m.Notice.person_id == person_id, m.Notice.read_at.is_(None))
+                                   .order_by(m.Notice.day.desc())))
+
+
+def mark_read(actor: Actor, notice_id: int, now: datetime) -> None:
+    """Mark one's own message as read; NotFound for another's."""
+    with write_transaction() as session:
+        notice = session.get(m.Notice, notice_id)
+        if notice is None or notice.person_id != actor.person_id:
+            raise NotFound("Không có lời nhắc này.")
+        notice.read_at = notice.read_at or now
+
+
+def mail_waiting(now: datetime) -> int:
+    """Mail the messages of today that were not mailed yet, where SMTP_URL is set; outside the quiet hours.
+
+    Returns how many went out. Raises Unavailable when the mail server refuses; what went out stays marked.
+    """
+    settings: Config = current_app.config["HOCBASO"]
+    if not settings.smtp_url or is_quiet(clock.local(now).hour):
+        return 0
+    today = clock.local_date(now)
+    waiting = db.session.execute(
+        select(m.Notice, m.Person.email, m.Person.full_name).join(m.Person, m.Notice.person_id == m.Person.id)
+        .where(m.Notice.day == today, m.Notice.mailed_at.is_(None), m.Person.email.is_not(None))
+    ).all()
+    if not waiting:
+        return 0
+    n_sent = 0
+    try:
+        with _smtp(settings.smtp_url) as server:
+            for notice, email, name in waiting:
+                server.send_message(_message(settings.smtp_url, notice, email, name))
+                with write_transaction() as session:
+                    session.merge(notice).mailed_at = now
+                n_sent += 1
+    except (OSError, smtplib.SMTPException) as problem:
+        raise Unavailable(f"Máy chủ thư không nhận: {problem}. Lời nhắc vẫn hiện trong phần mềm.") from problem
+    return n_sent
+
+
+def _smtp(url: str) -> smtplib.SMTP:
+    parts = urlsplit(url)
+    host = parts.hostname or "localhost"
+    server: smtplib.SMTP
+    if parts.scheme == "smtps":
+        server = smtplib.SMTP_SSL(host, parts.port or 465, timeout=20, context=ssl.create_default_context())
+    else:
+        server = smtplib.SMTP(host, parts.port or 25, timeout=20)
+        if parts.scheme == "smtp+starttls":
+            server.starttls(context=ssl.create_default_context())
+    if parts.username:
+        server.login(unquote(parts.username), unquote(parts.password or ""))
+    return server
+
+
+def _message(url: str, notice: m.Notice, email: str, name: str) -> EmailMessage:
+    message = EmailMessage()
+    school = roster.the_school()
+    sender = dict(pair.split("=", 1) for pair in urlsplit(url).query.split("&") if "=" in pair).get("from")
+    message["From"] = unquote(sender) if sender else f"hoc-ba-so@{urlsplit(url).hostname}"
+    message["To"] = email
+    message["Subject"] = f"Học bạ số: {notice.title}"
+    message.set_content(f"Kính gửi thầy/cô {name},\n\n{notice.body}\n\n{school.name if school else ''}\n")
+    return message
