@@ -65,7 +65,7 @@ lint: setup-test ## ruff, kiểu, ranh giới các tầng, mẫu trang
 	@failed=""
 	check() { echo "── $$1"; shift; "$$@" || failed="$$failed $$1"; }
 	check "ruff check" $(BIN)/ruff check .
-	check "ruff format" $(BIN)/ruff format --check .
+	check "ruff format" $(BIN)/ruff format --check --output-format=concise .
 	check "mypy" $(BIN)/mypy
 	check "lint-imports" $(BIN)/lint-imports --no-cache
 	check "templates" $(BIN)/python scripts/check_templates.py
