@@ -1,0 +1,159 @@
+"""What a signature looks like on paper: a form XObject of an image and outlined text (Decree 30/2020, annex I).
+
+Person: the hand image, blue, over a small line with the signing time. School: the seal image, red, at real size. Without an image a
+neutral text stands in its place. Text is drawn as glyph outlines of the shipped serif: no font has to be embedded again
+with each signature, and no ToUnicode map can be wrong.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import zlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from fontTools.pens.basePen import BasePen
+from fontTools.ttLib import TTFont
+from PIL import Image, UnidentifiedImageError
+
+from hocbaso.documents.pdf_render import FONTS
+from hocbaso.errors import Invalid
+
+VIETNAM = timezone(timedelta(hours=7))
+_BLUE = "0.12 0.25 0.62 rg"
+_RED = "0.72 0.11 0.11 rg 0.72 0.11 0.11 RG"
+_MAX_IMAGE_BYTES = 2_000_000
+_MAX_PIXELS = 1200
+
+
+@dataclass(frozen=True, slots=True)
+class RasterImage:
+    """An image ready for a PDF: deflated 8-bit RGB and deflated 8-bit alpha."""
+
+    width: int
+    height: int
+    rgb: bytes
+    alpha: bytes
+
+
+@functools.lru_cache(maxsize=32)
+def decode_image(png: bytes) -> RasterImage:
+    """Re-encode an uploaded PNG or JPEG. Raises ``errors.Invalid``; nothing of the file but its pixels goes on."""
+    if len(png) > _MAX_IMAGE_BYTES:
+        raise Invalid("Ảnh chữ ký hoặc con dấu lớn quá 2 MB.")
+    try:
+        with Image.open(io.BytesIO(png), formats=("PNG", "JPEG")) as opened:
+            if opened.width * opened.height > 25_000_000:
+                raise Invalid("Ảnh chữ ký hoặc con dấu quá lớn.")
+            image = opened.convert("RGBA")
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise Invalid("Không đọc được ảnh chữ ký hoặc con dấu (chỉ nhận PNG, JPEG).") from error
+    image.thumbnail((_MAX_PIXELS, _MAX_PIXELS))
+    return RasterImage(
+        image.width, image.height, zlib.compress(image.convert("RGB").tobytes(), 9), zlib.compress(image.getchannel("A").tobytes(), 9)
+    )
+
+
+class _PathPen(BasePen):
+    def __init__(self, glyphs: object) -> None:
+        super().__init__(glyphs)
+        self.parts: list[str] = []
+
+    def _moveTo(self, pt: tuple[float, float]) -> None:
+        self.parts.append(f"{pt[0]:.0f} {pt[1]:.0f} m")
+
+    def _lineTo(self, pt: tuple[float, float]) -> None:
+        self.parts.append(f"{pt[0]:.0f} {pt[1]:.0f} l")
+
+    def _curveToOne(self, pt1: tuple[float, float], pt2: tuple[float, float], pt3: tuple[float, float]) -> None:
+        self.parts.append(f"{pt1[0]:.0f} {pt1[1]:.0f} {pt2[0]:.0f} {pt2[1]:.0f} {pt3[0]:.0f} {pt3[1]:.0f} c")
+
+    def _closePath(self) -> None:
+        self.parts.append("h")
+
+
+@functools.cache
+def _font(style: str) -> tuple[TTFont, dict[int, str], object]:
+    font = TTFont(FONTS / f"LiberationSerif-{style}.ttf", lazy=True)
+    return font, font.getBestCmap(), font.getGlyphSet()
+
+
+@functools.lru_cache(maxsize=2048)
+def _glyph(style: str, char: str) -> tuple[str, int]:
+    _, cmap, glyphs = _font(style)
+    name = cmap.get(ord(char), ".notdef")
+    pen = _PathPen(glyphs)
+    glyphs[name].draw(pen)  # type: ignore[index]
+    return " ".join(pen.parts), glyphs[name].width  # type: ignore[index]
+
+
+def _width(text: str, size: float, style: str) -> float:
+    return sum(_glyph(style, char)[1] for char in text) * size / 2048
+
+
+def _text(text: str, x: float, y: float, size: float, style: str) -> str:
+    """Outlines of one line, starting at x, y (points)."""
+    scale = size / 2048
+    parts = [f"q {scale:.6f} 0 0 {scale:.6f} {x:.2f} {y:.2f} cm"]
+    for char in text:
+        path, advance = _glyph(style, char)
+        if path:
+            parts.append(f"{path} f")
+        parts.append(f"1 0 0 1 {advance} 0 cm")
+    parts.append("Q")
+    return "\n".join(parts)
+
+
+def _centred(lines: list[tuple[str, float, str]], width: float, top: float) -> list[str]:
+    """Lines (text, size, style) centred below ``top``, each shrunk to fit the width."""
+    out, y = [], top
+    for text, size, style in lines:
+        natural = _width(text, size, style)
+        size = min(size, size * (width - 4) / natural) if natural else size
+        y -= size * 1.18
+        out.append(_text(text, (width - _width(text, size, style)) / 2, y + size * 0.2, size, style))
+    return out
+
+
+def _wrap(text: str, size: float, style: str, width: float) -> list[str]:
+    lines: list[str] = []
+    for word in text.split():
+        if lines and _width(f"{lines[-1]} {word}", size, style) <= width - 6:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
+def _place(image: RasterImage, x: float, y: float, width: float, height: float) -> str:
+    scale = min(width / image.width, height / image.height)
+    w, h = image.width * scale, image.height * scale
+    return f"q {w:.2f} 0 0 {h:.2f} {x + (width - w) / 2:.2f} {y + (height - h) / 2:.2f} cm /Im0 Do Q"
+
+
+def stamp_time(at: datetime) -> str:
+    """Signing time as people read it, Vietnam time with its zone."""
+    return at.astimezone(VIETNAM).strftime("%d/%m/%Y %H:%M:%S +07:00")
+
+
+def draw(role: str, name: str, at: datetime, width: float, height: float, image: RasterImage | None) -> bytes:
+    """Content stream of the appearance in a box of ``width`` x ``height`` points; ``/Im0`` is the image, if any."""
+    parts: list[str] = []
+    if role == "seal":
+        if image is not None:
+            parts.append(_place(image, 0, 0, width, height))
+        else:
+            parts += [f"q {_RED}", f"1.2 w 3 3 {width - 6:.2f} {height - 6:.2f} re S", f"0.4 w 5.5 5.5 {width - 11:.2f} {height - 11:.2f} re S"]
+            lines = [("ĐÃ ĐÓNG DẤU SỐ", 8.0, "Bold"), *((line, 8.5, "Bold") for line in _wrap(name, 8.5, "Bold", width - 10))]
+            lines.append((stamp_time(at), 6.0, "Regular"))
+            total = sum(size for _, size, _ in lines) * 1.18
+            parts += [*_centred(lines, width, (height + total) / 2), "Q"]
+    elif image is not None:
+        caption = 8.0
+        parts.append(_place(image, 0, caption, width, height - caption))
+        parts += [f"q {_BLUE}", *_centred([(f"Ký số: {stamp_time(at)}", 5.8, "Regular")], width, caption - 0.4), "Q"]
+    else:
+        lines = [("Đã ký số bởi", 8.0, "Italic"), (name, 10.0, "Bold"), (f"ngày {stamp_time(at)}", 7.0, "Regular")]
+        parts += [f"q {_BLUE}", *_centred(lines, width, height * 0.86), "Q"]
+    return "\n".join(parts).encode("ascii")

@@ -1,0 +1,226 @@
+"""PAdES signatures as incremental updates: homeroom teacher, then principal, then the school's seal.
+
+endesive writes the increment and talks to the time-stamping authority; what it does not do right is done here: the PAdES
+sub-filter, ECDSA's algorithm name, one token operation a signature, a failing authority that is said aloud, and an appearance
+that keeps PDF/A. The first signature certifies the document with P=2: from then on only the two remaining fields may be
+filled. Levels: B-B, or B-T when ``tsa_url`` is given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hocbaso.documents import cms
+from hocbaso.documents.appearance import RasterImage, VIETNAM, decode_image, draw
+from hocbaso.documents.endesive_compat import endesive_pdf, endesive_signer, pypdf
+from hocbaso.documents.signers import Signer
+from hocbaso.errors import IntegrityFault, Invalid, Unavailable, WrongState
+
+po = pypdf.generic
+
+#: Roles in signing order with the field each fills, and how a refusal names them.
+FIELD_OF = {"homeroom": "GVCN", "principal": "HIEU_TRUONG", "seal": "NHA_TRUONG"}
+ROLE_OF = {field: role for role, field in FIELD_OF.items()}
+ROLE_WORDS = {"homeroom": "giáo viên chủ nhiệm", "principal": "Hiệu trưởng", "seal": "nhà trường"}
+REASONS = {
+    "homeroom": "Giáo viên chủ nhiệm xác nhận kết quả rèn luyện và học tập",
+    "principal": "Hiệu trưởng phê duyệt học bạ",
+    "seal": "Nhà trường phát hành học bạ số",
+}
+_BYTE_RANGE = re.compile(rb"/ByteRange \[(\d+) (\d+) (\d+) (\d+)\]")
+_ROOM = {False: 4096, True: 12288}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What is drawn and written with a signature: the signer's name, the place, and the image (PNG bytes) if there is one."""
+
+    name: str
+    place: str = ""
+    image: bytes | None = None
+
+
+class _Increment(endesive_pdf.SignedData):  # type: ignore[misc, name-defined]
+    """endesive's writer with the sub-filter of PAdES and our appearance."""
+
+    role: str
+    mark: Mark
+    at: datetime
+
+    def _make_signature(self, Contents: Any = None, Type: Any = None, SubFilter: Any = None) -> Any:
+        return super()._make_signature(Contents=Contents, Type=Type, SubFilter=po.NameObject("/ETSI.CAdES.detached"))
+
+    def _addAnnotation(self, cert: Any, udct: Any, box: Any, page: Any, widget: Any, widget_ref: Any, is_new: bool) -> None:
+        width, height = box[2] - box[0], box[3] - box[1]
+        image = decode_image(self.mark.image) if self.mark.image else None
+        form = _stream(draw(self.role, self.mark.name, self.at, width, height, image))
+        form.update(
+            {
+                po.NameObject("/Type"): po.NameObject("/XObject"),
+                po.NameObject("/Subtype"): po.NameObject("/Form"),
+                po.NameObject("/BBox"): po.ArrayObject([po.FloatObject(round(v, 2)) for v in (0, 0, width, height)]),
+                po.NameObject("/Resources"): self._resources(image),
+            }
+        )
+        # The widget stands on its page already; the page itself is left alone.
+        widget.update({po.NameObject("/AP"): po.DictionaryObject({po.NameObject("/N"): self._add_object(form)})})
+
+    def _resources(self, image: RasterImage | None) -> Any:
+        resources = po.DictionaryObject()
+        if image is None:
+            return resources
+        refs = []
+        for data, space in ((image.alpha, "/DeviceGray"), (image.rgb, "/DeviceRGB")):
+            stream = _stream(data, packed=True)
+            stream.update(
+                {
+                    po.NameObject("/Type"): po.NameObject("/XObject"),
+                    po.NameObject("/Subtype"): po.NameObject("/Image"),
+                    po.NameObject("/Width"): po.NumberObject(image.width),
+                    po.NameObject("/Height"): po.NumberObject(image.height),
+                    po.NameObject("/BitsPerComponent"): po.NumberObject(8),
+                    po.NameObject("/ColorSpace"): po.NameObject(space),
+                }
+            )
+            if refs:
+                stream[po.NameObject("/SMask")] = refs[0]
+            refs.append(self._add_object(stream))
+        resources[po.NameObject("/XObject")] = po.DictionaryObject({po.NameObject("/Im0"): refs[1]})
+        return resources
+
+    def extend(self, pdf: bytes, details: dict[str, Any], room: int) -> tuple[bytes, int, int]:
+        """The increment with a zero placeholder; positions of ``<`` and just past ``>`` in the whole file."""
+        reader = pypdf.PdfReader(io.BytesIO(pdf))
+        zeros = b"00" * room
+        self._makepdf(reader, details, "sha256", zeros, None, (), None, None, mode="sign", use_signingdate=True)
+        first = reader.trailer["/ID"].get_object()[0].original_bytes
+        second = hashlib.sha256(pdf + self.role.encode()).digest()[:16]
+        self._ID = po.ArrayObject([po.ByteStringObject(first), po.ByteStringObject(second)])
+        out = io.BytesIO()
+        self._write(out, reader, len(pdf))
+        data = out.getvalue()
+        start = data.index(b"<" + zeros + b">")
+        end = start + len(zeros) + 2
+        blank = (b"[ " + b" ".join([endesive_pdf._WNumberObject.Format] * 4) + b" ]") % (0, 0, 0, 0)
+        value = b"[%d %d %d %d]" % (0, len(pdf) + start, len(pdf) + end, len(data) - end)
+        if data.count(blank) != 1 or len(value) > len(blank):
+            raise IntegrityFault("Không đặt được vùng kí vào tệp PDF.")
+        return data.replace(blank, value.ljust(len(blank)), 1), start, end
+
+
+def _stream(data: bytes, *, packed: bool = False) -> Any:
+    stream = po.StreamObject()
+    stream._data = data
+    if packed:
+        stream[po.NameObject("/Filter")] = po.NameObject("/FlateDecode")
+        return stream
+    return stream.flate_encode()
+
+
+def filled_roles(pdf: bytes) -> tuple[str, ...]:
+    """Roles whose field is filled, in order. Raises ``errors.IntegrityFault`` when the file is not an unsigned or signed record."""
+    try:
+        form = pypdf.PdfReader(io.BytesIO(pdf)).trailer["/Root"]["/AcroForm"]
+        fields = {str(item.get_object()["/T"]): "/V" in item.get_object() for item in form["/Fields"]}
+    except Exception as error:  # any parser failure means the same to the caller
+        raise IntegrityFault("Tệp PDF không phải học bạ do hệ thống lập, hoặc đã bị hỏng.") from error
+    if list(fields) != list(FIELD_OF.values()):
+        raise IntegrityFault("Tệp PDF không có đúng ba vị trí chữ ký của học bạ.")
+    return tuple(role for role, field in FIELD_OF.items() if fields[field])
+
+
+def signature_spans(pdf: bytes) -> list[tuple[int, int, int]]:
+    """(position of ``<``, position past ``>``, end of coverage) of each signature, in file order."""
+    return [(int(m[2]), int(m[3]), int(m[3]) + int(m[4])) for m in _BYTE_RANGE.finditer(pdf) if int(m[1]) == 0]
+
+
+def read_contents(pdf: bytes, start: int, end: int) -> cms.CmsParts:
+    """The CMS between ``<`` and ``>``: canonical lower-case hex, DER, zero padding. Raises ``errors.IntegrityFault``."""
+    gap = pdf[start:end]
+    fault = IntegrityFault("Vùng chứa chữ ký số đã bị sửa.")
+    if len(gap) < 6 or gap[:1] != b"<" or gap[-1:] != b">" or re.fullmatch(rb"(?:[0-9a-f]{2})+", gap[1:-1]) is None:
+        raise fault
+    raw = bytes.fromhex(gap[1:-1].decode("ascii"))
+    if raw[:1] != b"\x30" or raw[1] not in (0x81, 0x82):
+        raise fault
+    width = raw[1] & 0x0F
+    size = 2 + width + int.from_bytes(raw[2 : 2 + width], "big")
+    if size > len(raw) or any(raw[size:]):
+        raise fault
+    return cms.read(raw[:size])
+
+
+def check_earlier(pdf: bytes) -> None:
+    """Refuse to sign on top of signatures that no longer hold (mathematics only; trust is judged after signing)."""
+    spans = signature_spans(pdf)
+    if len(spans) != len(filled_roles(pdf)):
+        raise IntegrityFault("Số chữ ký trong tệp không khớp với các vị trí đã kí.")
+    for index, (start, end, stop) in enumerate(spans):
+        if stop > len(pdf) or (index == len(spans) - 1 and stop != len(pdf)):
+            raise IntegrityFault("Tệp đã bị thêm nội dung sau chữ ký trước đó.")
+        digest = hashlib.sha256(pdf[:start] + pdf[end:stop]).digest()
+        if not cms.check(read_contents(pdf, start, end), digest):
+            raise IntegrityFault("Một chữ ký trước đó trong tệp không còn đúng, không kí tiếp được.")
+
+
+def sign_pdf(pdf: bytes, role: str, signer: Signer, *, at: datetime, mark: Mark, tsa_url: str | None = None) -> bytes:
+    """Fill the field of ``role`` and return the longer file; ``pdf`` is its unchanged beginning.
+
+    Raises ``errors.WrongState`` out of order or twice, ``errors.IntegrityFault`` when an earlier signature does not hold,
+    ``errors.Unavailable`` when the time-stamping authority does not answer.
+    """
+    if role not in FIELD_OF:
+        raise Invalid("Vai trò kí không hợp lệ.")
+    filled = filled_roles(pdf)
+    order = list(FIELD_OF)
+    if role in filled:
+        raise WrongState(f"Học bạ này đã có chữ ký của {ROLE_WORDS[role]}.")
+    if filled != tuple(order[: order.index(role)]):
+        missing = next(word for word in order if word not in filled)
+        raise WrongState(f"Chưa kí được: cần chữ ký của {ROLE_WORDS[missing]} trước.")
+    check_earlier(pdf)
+    increment = _Increment()
+    increment.role, increment.mark, increment.at = role, mark, at
+    local = at.astimezone(VIETNAM)
+    details: dict[str, Any] = {
+        "sigfield": FIELD_OF[role],
+        "signform": True,
+        "sigpage": 0,
+        "sigandcertify": role == "homeroom",
+        "sigflags": 2,
+        "signingdate": local.strftime("D:%Y%m%d%H%M%S+07'00'"),
+        "reason": REASONS[role],
+        "name": mark.name,
+        "location": mark.place or None,
+        "application": "hocbaso",
+    }
+    tail, start, end = increment.extend(pdf, details, _ROOM[tsa_url is not None])
+    digest = hashlib.sha256(pdf)
+    digest.update(tail[:start])
+    digest.update(tail[end:])
+    attributes = cms.signed_attributes(digest.digest(), signer.chain)
+    signature = signer.sign_digest(hashlib.sha256(attributes).digest())
+    token = _time_stamp(signature, tsa_url) if tsa_url else None
+    der = cms.build(digest.digest(), signer.chain, signature, token)
+    room = end - start - 2
+    if len(der) * 2 > room:
+        raise IntegrityFault("Chữ ký số dài hơn chỗ dành sẵn trong tệp.")
+    return pdf + tail[: start + 1] + der.hex().encode("ascii").ljust(room, b"0") + tail[end - 1 :]
+
+
+def _time_stamp(signature: bytes, url: str) -> bytes:
+    from asn1crypto import tsp
+
+    answer = endesive_signer.fetch_tsp_response(signature, "sha256", url, {"timeout": 15})
+    if answer is None:
+        # endesive itself goes on without the time stamp; a record must never be weaker than was asked for.
+        raise Unavailable("Máy chủ cấp dấu thời gian không trả lời; chưa kí tài liệu nào ở bước này.")
+    response = tsp.TimeStampResp.load(answer)
+    if response["status"]["status"].native not in ("granted", "granted_with_mods"):
+        raise Unavailable("Máy chủ cấp dấu thời gian từ chối yêu cầu.")
+    return response["time_stamp_token"].dump()

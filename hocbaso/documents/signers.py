@@ -1,0 +1,240 @@
+"""Who can sign: one small interface for keys in software, on a token or at a remote provider.
+
+A ``Signer`` shows its certificate chain and turns a SHA-256 digest into a raw signature; PDF and XML signing know nothing more.
+That is what a PKCS#11 token and a CSC ``signHash`` call offer too.
+
+Keys at rest: PKCS#8 DER encrypted by a random 256-bit key (AES-256-GCM); that key is wrapped by
+``KEK = HKDF(Argon2id(PIN, salt) || server secret)``. Neither the database alone nor the PIN alone opens it. Owner and
+certificate are bound as associated data: an envelope moved to another account does not open.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from argon2.low_level import Type, hash_secret_raw
+from cryptography import x509
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.serialization import pkcs12
+
+from hocbaso.errors import Invalid, NotAllowed
+
+WRONG_PIN = "Mã PIN không đúng, hoặc khóa kí không thuộc về người này."
+_ARGON2 = {"time_cost": 3, "memory_cost": 64 * 1024, "parallelism": 1, "hash_len": 32, "type": Type.ID, "version": 19}
+_INFO = b"hocbaso signing key envelope 1"
+MIN_PIN = 6
+
+
+class Signer(Protocol):
+    """A certificate with the power to sign. ``chain`` is DER, leaf first, without the root."""
+
+    @property
+    def chain(self) -> tuple[bytes, ...]: ...
+
+    @property
+    def key_kind(self) -> str:
+        """``"rsa"`` (PKCS#1 v1.5) or ``"ec"`` (ECDSA on P-256)."""
+        ...
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Raw signature over a SHA-256 digest: PKCS#1 v1.5 block, or DER ``Ecdsa-Sig-Value``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEnvelope:
+    """An encrypted private key as it is stored. ``data`` is opaque JSON bytes; ``fingerprint`` is of the certificate."""
+
+    data: bytes
+    owner: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedKey:
+    """What ``import_pkcs12`` and the test authority hand over for storing."""
+
+    envelope: KeyEnvelope
+    chain: tuple[bytes, ...]
+    subject: str
+    serial: str
+    not_before: datetime
+    not_after: datetime
+
+
+def certificate_fingerprint(der: bytes) -> str:
+    """SHA-256 of the certificate's DER in lower-case hex: how a certificate is named everywhere."""
+    return hashlib.sha256(der).hexdigest()
+
+
+def certificate_serial(der: bytes) -> str:
+    """Serial number in upper-case hex without leading zeros."""
+    return format(x509.load_der_x509_certificate(der).serial_number, "X")
+
+
+def check_pin(pin: str) -> None:
+    """Raise ``errors.Invalid`` when a new PIN is too easy: at least six characters, not all the same, no plain run."""
+    if len(pin) < MIN_PIN:
+        raise Invalid(f"Mã PIN phải có ít nhất {MIN_PIN} kí tự.", field="pin")
+    run = "01234567890" if pin.isdigit() else ""
+    if len(set(pin)) == 1 or pin in run or pin[::-1] in run:
+        raise Invalid("Mã PIN quá dễ đoán.", field="pin")
+
+
+def _b64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def _kek(pin: str, salt: bytes, server_secret: bytes) -> bytes:
+    slow = hash_secret_raw(pin.encode("utf-8"), salt, **_ARGON2)
+    return HKDF(algorithm=hashes.SHA256(), length=32, salt=salt, info=_INFO).derive(slow + server_secret)
+
+
+def _aad(owner: str, fingerprint: str) -> bytes:
+    return json.dumps(["hocbaso", owner, fingerprint], ensure_ascii=False).encode("utf-8")
+
+
+def seal_key(
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, leaf: bytes, owner: str, pin: str, server_secret: bytes
+) -> KeyEnvelope:
+    """Encrypt ``key`` for storing. ``server_secret`` is at least 32 bytes that are not in the database."""
+    check_pin(pin)
+    if len(server_secret) < 32:
+        raise Invalid("Bí mật của máy chủ quá ngắn để bảo vệ khóa kí.")
+    plain = key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    fingerprint = certificate_fingerprint(leaf)
+    aad = _aad(owner, fingerprint)
+    salt, inner, nonce, wrap_nonce = (secrets.token_bytes(size) for size in (16, 32, 12, 12))
+    data = {
+        "v": 1,
+        "salt": _b64(salt),
+        "wrap_nonce": _b64(wrap_nonce),
+        "wrapped": _b64(AESGCM(_kek(pin, salt, server_secret)).encrypt(wrap_nonce, inner, aad)),
+        "nonce": _b64(nonce),
+        "key": _b64(AESGCM(inner).encrypt(nonce, plain, aad)),
+    }
+    return KeyEnvelope(json.dumps(data, sort_keys=True).encode("ascii"), owner, fingerprint)
+
+
+class SoftwareKeySigner:
+    """A key in this process's memory for as long as the object lives."""
+
+    def __init__(self, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, chain: tuple[bytes, ...]) -> None:
+        self._key = key
+        self.chain = tuple(chain)
+        self.key_kind = "rsa" if isinstance(key, rsa.RSAPrivateKey) else "ec"
+
+    @classmethod
+    def from_envelope(
+        cls, envelope: KeyEnvelope, chain: tuple[bytes, ...], pin: str, server_secret: bytes
+    ) -> SoftwareKeySigner:
+        """Open a stored key. Raises ``errors.NotAllowed`` on a wrong PIN, server secret, owner or certificate."""
+        fingerprint = certificate_fingerprint(chain[0])
+        aad = _aad(envelope.owner, fingerprint)
+        try:
+            data = json.loads(envelope.data)
+            part = {name: base64.b64decode(data[name]) for name in ("salt", "wrap_nonce", "wrapped", "nonce", "key")}
+            inner = AESGCM(_kek(pin, part["salt"], server_secret)).decrypt(part["wrap_nonce"], part["wrapped"], aad)
+            plain = AESGCM(inner).decrypt(part["nonce"], part["key"], aad)
+        except (InvalidTag, ValueError, KeyError, TypeError) as error:
+            raise NotAllowed(WRONG_PIN) from error
+        key = serialization.load_der_private_key(plain, password=None, unsafe_skip_rsa_key_validation=True)
+        return cls(key, chain)  # type: ignore[arg-type]
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """See ``Signer``."""
+        prehashed = utils.Prehashed(hashes.SHA256())
+        if isinstance(self._key, rsa.RSAPrivateKey):
+            return self._key.sign(digest, padding.PKCS1v15(), prehashed)
+        return self._key.sign(digest, ec.ECDSA(prehashed))
+
+
+def check_certificate(cert: x509.Certificate, now: datetime) -> None:
+    """Raise ``errors.Invalid`` unless the certificate may be registered for signing at ``now`` (aware UTC)."""
+    if not cert.not_valid_before_utc <= now <= cert.not_valid_after_utc:
+        raise Invalid(
+            f"Chứng thư số có hiệu lực từ {cert.not_valid_before_utc:%d/%m/%Y} đến {cert.not_valid_after_utc:%d/%m/%Y}, "
+            "không dùng được hôm nay."
+        )
+    key = cert.public_key()
+    if isinstance(key, rsa.RSAPublicKey):
+        if key.key_size < 2048:
+            raise Invalid("Khóa RSA của chứng thư số ngắn hơn 2048 bit, không đủ an toàn.")
+    elif not (isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name == "secp256r1"):
+        raise Invalid("Chứng thư số dùng loại khóa chưa được hỗ trợ (chỉ nhận RSA và P-256).")
+    try:
+        usage = cert.extensions.get_extension_for_class(x509.KeyUsage).value
+        if not (usage.digital_signature or usage.content_commitment):
+            raise Invalid("Chứng thư số này không được cấp để kí.")
+    except x509.ExtensionNotFound:
+        pass
+    try:
+        if cert.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
+            raise Invalid("Đây là chứng thư của nơi cấp, không phải của người kí.")
+    except x509.ExtensionNotFound:
+        pass
+
+
+def import_pkcs12(
+    data: bytes, password: str, *, owner: str, pin: str, server_secret: bytes, now: datetime
+) -> ImportedKey:
+    """Take a ``.p12`` file over into an envelope; neither the file nor its password is kept.
+
+    Raises ``errors.Invalid`` for a wrong password or damaged file, a key that is not the certificate's, a certificate outside
+    its validity, RSA below 2048 bits, or any other kind of key than RSA and P-256.
+    """
+    try:
+        key, cert, others = pkcs12.load_key_and_certificates(data, password.encode("utf-8"))
+    except ValueError as error:
+        raise Invalid("Không mở được tệp chứng thư: mật khẩu không đúng hoặc tệp bị hỏng.") from error
+    if key is None or cert is None:
+        raise Invalid("Tệp chứng thư không có đủ khóa kí và chứng thư.")
+    check_certificate(cert, now)
+    spki = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    if key.public_key().public_bytes(*spki) != cert.public_key().public_bytes(*spki):
+        raise Invalid("Khóa kí trong tệp không phải của chứng thư đi kèm.")
+    chain = _order_chain(cert, list(others))
+    return imported(key, chain, owner=owner, pin=pin, server_secret=server_secret)  # type: ignore[arg-type]
+
+
+def imported(
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey,
+    chain: tuple[bytes, ...],
+    *,
+    owner: str,
+    pin: str,
+    server_secret: bytes,
+) -> ImportedKey:
+    """Envelope and facts of a key whose ``chain`` (DER, leaf first) is known."""
+    cert = x509.load_der_x509_certificate(chain[0])
+    return ImportedKey(
+        envelope=seal_key(key, chain[0], owner, pin, server_secret),
+        chain=chain,
+        subject=cert.subject.rfc4514_string(),
+        serial=format(cert.serial_number, "X"),
+        not_before=cert.not_valid_before_utc,
+        not_after=cert.not_valid_after_utc,
+    )
+
+
+def _order_chain(leaf: x509.Certificate, others: list[x509.Certificate]) -> tuple[bytes, ...]:
+    """Leaf, then its issuers as far as the file has them; the root is not part of what is embedded."""
+    chain = [leaf]
+    while chain[-1].issuer != chain[-1].subject:
+        issuer = next((cert for cert in others if cert.subject == chain[-1].issuer), None)
+        if issuer is None or issuer in chain or issuer.issuer == issuer.subject:
+            break
+        chain.append(issuer)
+    return tuple(cert.public_bytes(serialization.Encoding.DER) for cert in chain)
