@@ -22,7 +22,7 @@ def test_each_file_and_folder_is_named_after_what_it_knows():
 
 
 SCORE_SERVICES = ("score_", "results", "reviews", "corrections", "locking", "imports", "exports", "transcripts")
-SCORE_DOCUMENTS = ("transcript_content", "xml_record", "pdf_render")
+SCORE_DOCUMENTS = ("transcript_content", "xml_record")
 
 
 def score_paths() -> list[Path]:
