@@ -25,6 +25,7 @@ from hocbaso.models.school import (
 from hocbaso.models.scores import ScoreCell, ScoreCellVersion, ScoreSheet, SheetStep
 from hocbaso.models.students import Enrollment, Exemption, Student, StudyHistory
 from hocbaso.models.transcripts import (
+    SignerLook,
     SigningBatch,
     SigningBatchItem,
     StoredDocument,
@@ -36,7 +37,7 @@ __all__ = [
     "Account", "AddressAttempts", "AuditEntry", "AuditSnapshot", "Certificate", "ClassGroup", "ClassStep",
     "ClassSubject", "Enrollment", "Exemption", "FrozenResult", "HomeroomAssignment", "HomeroomRecord", "ImportBatch",
     "JobRun", "MachineState", "Notice", "Person", "PrincipalDecision", "RoleGrant", "School", "SchoolYear",
-    "ScoreCell", "ScoreCellVersion", "ScoreSheet", "SemesterWindow", "SheetStep", "SigningBatch", "SigningBatchItem",
+    "ScoreCell", "ScoreCellVersion", "ScoreSheet", "SemesterWindow", "SheetStep", "SignerLook", "SigningBatch", "SigningBatchItem",
     "StoredDocument", "Student", "StudyHistory", "Subject", "SubjectGroup", "SummerResult", "TeachingAssignment",
     "TranscriptRecord", "TranscriptSignature", "TrustRoot", "UserSession",
 ]

@@ -116,3 +116,15 @@ class SigningBatchItem(Base):
 
     batch: Mapped[SigningBatch] = relationship(back_populates="items")
     enrollment: Mapped[Enrollment] = relationship()
+
+
+class SignerLook(Base):
+    """When a signer last looked through a class, so that the next look begins with what has changed since."""
+
+    __tablename__ = "signer_look"
+    __table_args__ = (UniqueConstraint("account_id", "class_group_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    class_group_id: Mapped[int] = mapped_column(ForeignKey("class_group.id"))
+    looked_at: Mapped[datetime] = mapped_column(UtcDateTime)
