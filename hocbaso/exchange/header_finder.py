@@ -15,6 +15,7 @@ from hocbaso.exchange.vietnamese_text import fold_key
 _SEARCHED_ROWS = 40
 _MAX_HEADER_ROWS = 3
 _COLUMN_NUMBER = re.compile(r"\(?\d{1,2}\)?|\([A-Za-z]\)")
+_TEXT_FIELDS = {"full_name", "given_name", "family_name", "teacher_name", "subject"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,9 @@ def find_header(sheet: Sheet, columns: ColumnMap) -> Header | None:
             if resolved is None:
                 break
             fields, unknown = resolved
-            if _has_required(columns, fields) and (best is None or len(fields) > best[0]):
+            # On a tie the deeper header wins: a lower row that names a known column is part of the header.
+            names_something = any(sheet.value(first + depth - 1, column) is not None for column in fields)
+            if names_something and _has_required(columns, fields) and (best is None or len(fields) >= best[0]):
                 best = (len(fields), fields, unknown, depth)
         if best is not None:
             return _finish(sheet, columns, first, best[3], best[1], best[2])
@@ -160,7 +163,7 @@ def _is_column_numbers(sheet: Sheet, row: int, fields: dict[int, str]) -> bool:
     if row > len(sheet.rows):
         return False
     texts = [shown(value) for value in sheet.rows[row - 1] if value is not None]
-    names = [column for column, name in fields.items() if name in {"full_name", "given_name", "family_name"}]
+    names = [column for column, name in fields.items() if name in _TEXT_FIELDS]
     return (
         len(texts) >= 3
         and all(_COLUMN_NUMBER.fullmatch(text) for text in texts)

@@ -167,7 +167,8 @@ def read_assignments(
             problems.append(CellProblem(sheet.address(header.first_row, 1), "Lớp", "", "thiếu cột “Lớp”.", "error"))
         for reader in data_rows(sheet, header, columns, problems):
             class_name = reader.read("class_name", read_class_name, required=True) if by_column else sheet_class
-            homeroom = bool(reader.read("homeroom", read_mark))
+            ticked = reader.read("homeroom", read_mark)
+            homeroom = ticked is True
             subject = reader.read("subject", _subject, required=not homeroom)
             lessons = reader.read("lessons_per_year", partial(read_whole, lowest=1, highest=400))
             teacher_code = reader.read("teacher_code", read_code)

@@ -22,6 +22,8 @@ _FOOT = re.compile(
     r"(tong( so| cong)?|cong|danh sach (nay )?(co|gom)|nguoi lap|giao vien|gvcn|gvbm|hieu truong|pho hieu truong|ki ten|ky ten|"
     r"xac nhan|ghi chu|luu y|ngay \S* ?thang|.*, ?ngay .*thang|\(?(ki|ky),? ?(va )?ghi ro|in ngay|nguoi kiem tra|to truong|kt\.)\b"
 )
+_IDENTITY_FIELDS = {"code", "student_code", "teacher_code", "personal_id", "born_on", "class_name"}
+_IDENTITY = re.compile(r"[A-Za-z]{0,4}\d{2,}|[6-9][A-Za-z./-]\w{0,2}|\d{1,4} ?[/.-] ?\d{1,2} ?[/.-] ?\d{1,4}")
 
 
 class RowReader:
@@ -99,22 +101,29 @@ class RowReader:
 def data_rows(sheet: Sheet, header: Header, columns: ColumnMap, problems: list[CellProblem]) -> Iterator[RowReader]:
     """The rows with somebody in them. Blank and pre-numbered rows, repeated headers and the foot of the list are passed by."""
     used = {place: name for name, places in header.columns.items() for place in places if name != "order"}
-    who = {"code", "student_code", "class_name", "subject", "teacher_code", "born_on", "personal_id"}
+    in_foot = False
     for row in range(header.first_data_row, len(sheet.rows) + 1):
-        filled = {name for place, name in used.items() if sheet.value(row, place) is not None}
-        texts = [value for value in sheet.rows[row - 1] if isinstance(value, str)]
-        if not filled:
+        filled = {name: sheet.value(row, place) for place, name in used.items() if sheet.value(row, place) is not None}
+        values = [value for value in sheet.rows[row - 1] if value is not None]
+        if _is_foot(values, filled, in_foot=in_foot):
+            in_foot = True
+            problems.append(CellProblem(sheet.address(row, 1), "", shown(values[0]), "dòng chân trang, được bỏ qua.", "warning"))
             continue
-        if not filled & who and any(_FOOT.match(fold(text).lstrip("(*-– ")) for text in texts):
-            problems.append(CellProblem(sheet.address(row, 1), "", texts[0], "dòng chân trang, được bỏ qua.", "warning"))
-            continue
-        # A total under the numbers column ("Tổng số: 40") leaves only one text in a column that looks used.
-        if texts and len(texts) == len([v for v in sheet.rows[row - 1] if v is not None]) == 1 and _FOOT.match(fold(texts[0])):
-            problems.append(CellProblem(sheet.address(row, 1), "", texts[0], "dòng chân trang, được bỏ qua.", "warning"))
-            continue
-        if repeats_header(sheet, row, header):
+        if not filled or repeats_header(sheet, row, header):
             continue
         yield RowReader(sheet, row, header, columns, problems)
+
+
+def _is_foot(values: list[object], filled: dict[str, object], *, in_foot: bool) -> bool:
+    """A total, a place and date, a signature: few cells, all text, one with a telling beginning and none an identity.
+
+    Below the first such line a lone name is a signature too.
+    """
+    if not 1 <= len(values) <= 4 or not all(isinstance(value, str) for value in values):
+        return False
+    if any(_IDENTITY.fullmatch(str(filled[name])) for name in _IDENTITY_FIELDS & filled.keys()):
+        return False
+    return in_foot or any(_FOOT.match(fold(str(value)).lstrip("(*-– ")) for value in values)
 
 
 def tables_of(sheets: Iterable[Sheet], columns: ColumnMap, problems: list[CellProblem]) -> list[tuple[Sheet, Header]]:
