@@ -1,0 +1,44 @@
+"""When a sheet may be locked: its window has closed, or every sheet of the class is approved ("khóa sớm")."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy import and_, bindparam, func, or_, select
+
+from hocbaso import models as m
+from hocbaso.errors import WrongState
+from hocbaso.regulations.score_sheet_flow import SheetState
+from hocbaso.services.sheet_access import SheetHead, connection
+
+_sheet = m.ScoreSheet.__table__
+_class_subject = m.ClassSubject.__table__
+
+# Counted from the subjects, not from the sheets: a subject whose sheet is missing is not approved either.
+_NOT_APPROVED = (
+    select(func.count())
+    .select_from(_class_subject.outerjoin(
+        _sheet, and_(_sheet.c.class_subject_id == _class_subject.c.id, _sheet.c.semester == bindparam("semester"))))
+    .where(_class_subject.c.class_group_id == bindparam("class_group_id"),
+           or_(_sheet.c.id.is_(None),
+               _sheet.c.state.not_in([SheetState.APPROVED.value, SheetState.LOCKED.value])))
+)
+
+
+def count_not_approved(head: SheetHead) -> int:
+    """Subjects of the sheet's class and semester whose sheet is not yet approved."""
+    return int(connection().execute(
+        _NOT_APPROVED, {"class_group_id": head.class_group_id, "semester": head.semester}
+    ).scalar_one())
+
+
+def guard_lock(head: SheetHead, today: date) -> None:
+    """Raise WrongState while the window is open and a sheet of the class is still to be approved."""
+    if head.window.has_closed(today):
+        return
+    missing = count_not_approved(head)
+    if missing:
+        raise WrongState(
+            f"Chưa khóa được: học kì còn nhập đến hết {head.window.closes_on:%d/%m/%Y} và lớp {head.class_name} còn "
+            f"{missing} bảng điểm chưa duyệt. Khóa được khi hết hạn nhập, hoặc khi mọi bảng điểm của lớp đã duyệt."
+        )

@@ -1,0 +1,290 @@
+"""How far sheets and classes are: counts for lists and boards, in a handful of grouped statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import and_, func, or_, select
+
+from hocbaso import clock
+from hocbaso import models as m
+from hocbaso.regulations.averages import regular_count
+from hocbaso.regulations.permissions import GrantScope, Permission, Role
+from hocbaso.regulations.score_sheet_flow import SheetState
+from hocbaso.regulations.terms import SubjectKind
+from hocbaso.services.access import Actor
+from hocbaso.services.score_grid import ACTIVE
+from hocbaso.services.sheet_access import connection
+
+_sheet = m.ScoreSheet.__table__
+_cell = m.ScoreCell.__table__
+_class_subject = m.ClassSubject.__table__
+_class_group = m.ClassGroup.__table__
+_subject = m.Subject.__table__
+_enrollment = m.Enrollment.__table__
+_exemption = m.Exemption.__table__
+_assignment = m.TeachingAssignment.__table__
+_person = m.Person.__table__
+_window = m.SemesterWindow.__table__
+_year = m.SchoolYear.__table__
+_grant = m.RoleGrant.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class SheetLine:
+    """One sheet of a list: where it stands, who holds it and how much is entered."""
+
+    sheet_id: int
+    class_subject_id: int
+    class_group_id: int
+    class_name: str
+    grade_level: int
+    subject_name: str
+    subject_order: int
+    semester: int
+    state: SheetState
+    version: int
+    state_at: datetime
+    teachers: tuple[str, ...]
+    teacher_ids: frozenset[int]
+    subject_group_id: int | None
+    opens_on: date
+    closes_on: date
+    n_entered: int
+    n_expected: int
+
+    @property
+    def label(self) -> str:
+        """``Toán 9A, học kì I``."""
+        return f"{self.subject_name} {self.class_name}, học kì {'I' if self.semester == 1 else 'II'}"
+
+    @property
+    def n_gaps(self) -> int:
+        """Results still missing."""
+        return self.n_expected - self.n_entered
+
+    def waits_as(self, parties: Iterable[str]) -> bool:
+        """Whether the next act upon this sheet is one of these: ``type``, ``review``, ``approve``, ``lock``."""
+        return {SheetState.DRAFT: "type", SheetState.RETURNED: "type", SheetState.SUBMITTED: "review",
+                SheetState.REVIEWED: "approve", SheetState.APPROVED: "lock"}.get(self.state) in set(parties)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSheet:
+    """A sheet with the reason why it stands in this person's list: ``type``, ``review``, ``approve``, ``lock``, ``read``."""
+
+    line: SheetLine
+    task: str
+    waits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClassProgress:
+    """A class in a semester: results entered and asked for, and sheets by state."""
+
+    class_group_id: int
+    class_name: str
+    semester: int
+    n_entered: int
+    n_expected: int
+    sheets_by_state: tuple[tuple[SheetState, int], ...]
+
+
+def sheet_lines(today: date, *, school_year_id: int | None = None, class_group_ids: Iterable[int] | None = None,
+                class_subject_ids: Iterable[int] | None = None, semester: int | None = None) -> list[SheetLine]:
+    """Sheets with their counts, by grade level, class, subject order and semester. Not scoped: callers filter.
+
+    Without ``school_year_id``: of the open years. A class of 16 classes x 24 sheets costs six statements.
+    """
+    link = connection()
+    where = [_year.c.id == school_year_id if school_year_id is not None else _year.c.state == "OPEN"]
+    if class_group_ids is not None:
+        where.append(_class_group.c.id.in_(list(class_group_ids)))
+    if class_subject_ids is not None:
+        where.append(_class_subject.c.id.in_(list(class_subject_ids)))
+    if semester is not None:
+        where.append(_sheet.c.semester == semester)
+    rows = link.execute(
+        select(_sheet.c.id, _sheet.c.class_subject_id, _sheet.c.semester, _sheet.c.state, _sheet.c.version,
+               _sheet.c.state_at, _class_subject.c.class_group_id, _class_subject.c.subject_id,
+               _class_subject.c.lessons_per_year, _class_group.c.name.label("class_name"), _class_group.c.grade_level,
+               _class_group.c.school_year_id, _subject.c.name.label("subject_name"), _subject.c.kind,
+               _subject.c.sheet_order, _year.c.starts_on, _year.c.ends_on)
+        .join(_class_subject, _class_subject.c.id == _sheet.c.class_subject_id)
+        .join(_class_group, _class_group.c.id == _class_subject.c.class_group_id)
+        .join(_year, _year.c.id == _class_group.c.school_year_id)
+        .join(_subject, _subject.c.id == _class_subject.c.subject_id)
+        .where(*where)
+        .order_by(_class_group.c.grade_level, _class_group.c.name, _subject.c.sheet_order, _sheet.c.semester)
+    ).all()
+    if not rows:
+        return []
+    classes = sorted({row.class_group_id for row in rows})
+    sheets = [row.id for row in rows]
+    students: dict[int, int] = dict(
+        link.execute(
+            select(_enrollment.c.class_group_id, func.count())
+            .where(_enrollment.c.class_group_id.in_(classes), _enrollment.c.status.in_(ACTIVE))
+            .group_by(_enrollment.c.class_group_id)
+        ).tuples().all()
+    )
+    exempt: dict[tuple[int, int, int], set[int]] = {}
+    for row in link.execute(
+        select(_exemption.c.enrollment_id, _exemption.c.subject_id, _exemption.c.semester, _enrollment.c.class_group_id)
+        .join(_enrollment, _enrollment.c.id == _exemption.c.enrollment_id)
+        .where(_exemption.c.state == "GRANTED", _enrollment.c.class_group_id.in_(classes),
+               _enrollment.c.status.in_(ACTIVE))
+    ):
+        for term in (1, 2) if row.semester is None else (row.semester,):
+            exempt.setdefault((row.class_group_id, row.subject_id, term), set()).add(row.enrollment_id)
+    entered = _entered(sheets, whole=len(sheets) > 200)
+    teachers: dict[int, list[tuple[str, int, int | None]]] = {}
+    for row in link.execute(
+        select(_assignment.c.class_subject_id, _person.c.full_name, _person.c.id, _person.c.subject_group_id)
+        .join(_person, _person.c.id == _assignment.c.person_id)
+        .where(_assignment.c.starts_on <= today, or_(_assignment.c.ends_on.is_(None), _assignment.c.ends_on >= today))
+        .order_by(_assignment.c.id)
+    ):
+        teachers.setdefault(row.class_subject_id, []).append((row.full_name, row.id, row.subject_group_id))
+    windows = {
+        (row.school_year_id, row.semester, row.grade_level): (row.opens_on, row.closes_on)
+        for row in link.execute(select(_window))
+    }
+    lines = []
+    for row in rows:
+        keys = _keys(row.lessons_per_year, row.kind)
+        spared = exempt.get((row.class_group_id, row.subject_id, row.semester), set())
+        holders = teachers.get(row.class_subject_id, [])
+        opens_on, closes_on = (
+            windows.get((row.school_year_id, row.semester, row.grade_level))
+            or windows.get((row.school_year_id, row.semester, None)) or (row.starts_on, row.ends_on)
+        )
+        lines.append(SheetLine(
+            sheet_id=row.id, class_subject_id=row.class_subject_id, class_group_id=row.class_group_id,
+            class_name=row.class_name, grade_level=row.grade_level, subject_name=row.subject_name,
+            subject_order=row.sheet_order, semester=row.semester, state=SheetState(row.state), version=row.version,
+            state_at=row.state_at, teachers=tuple(name for name, _, _ in holders),
+            teacher_ids=frozenset(person_id for _, person_id, _ in holders),
+            subject_group_id=holders[0][2] if holders else None, opens_on=opens_on, closes_on=closes_on,
+            n_entered=entered.get(row.id, 0) - _entered_by(row.id, spared, keys),
+            n_expected=(students.get(row.class_group_id, 0) - len(spared)) * len(keys),
+        ))
+    return lines
+
+
+def class_progress(today: date, *, school_year_id: int | None = None) -> list[ClassProgress]:
+    """The readiness of each class and semester."""
+    grouped: dict[tuple[int, int], list[SheetLine]] = {}
+    for line in sheet_lines(today, school_year_id=school_year_id):
+        grouped.setdefault((line.class_group_id, line.semester), []).append(line)
+    found = []
+    for (class_group_id, semester), lines in grouped.items():
+        states: dict[SheetState, int] = {}
+        for line in lines:
+            states[line.state] = states.get(line.state, 0) + 1
+        found.append(ClassProgress(
+            class_group_id, lines[0].class_name, semester, sum(line.n_entered for line in lines),
+            sum(line.n_expected for line in lines), tuple((state, states[state]) for state in SheetState
+                                                          if state in states)))
+    return found
+
+
+def my_sheets(actor: Actor, now: datetime) -> list[ListedSheet]:
+    """The sheets this person may open, what waits for the person first, then the rest by class.
+
+    Powers are read as in ``sheet_access``: own sheets, the group's, the homeroom class's, or the whole school's.
+    """
+    if not actor.is_system and Permission.SHEET_READ not in actor.permissions:
+        return []
+    today = clock.local_date(now)
+    whole = actor.is_system or any(
+        grant.role in (Role.PRINCIPAL, Role.VICE_PRINCIPAL, Role.DELEGATE, Role.GROUP_HEAD) for grant in actor.grants)
+    if whole:
+        lines = sheet_lines(today)
+    else:
+        lines = sheet_lines(today, class_subject_ids=actor.teaching) if actor.teaching else []
+        if actor.homeroom:
+            known = {line.sheet_id for line in lines}
+            lines += [line for line in sheet_lines(today, class_group_ids=actor.homeroom) if line.sheet_id not in known]
+    heads = _heads_by_group(today)
+    listed = []
+    for line in lines:
+        task = _task(actor, line, heads)
+        if task:
+            waits = line.waits_as({task}) and (task != "type" or line.opens_on <= today)
+            listed.append(ListedSheet(line, task, waits))
+    listed.sort(key=lambda item: (not item.waits, item.line.closes_on if item.waits else date.max,
+                                  item.line.state is not SheetState.RETURNED))
+    return listed
+
+
+def _task(actor: Actor, line: SheetLine, heads: dict[int, set[int]]) -> str:
+    """What this person does with a sheet: the act that waits in its present state if it is theirs, else reading."""
+    tasks: set[str] = set()
+    author = line.class_subject_id in actor.teaching
+    may_read = actor.is_system or line.class_group_id in actor.homeroom or author
+    if author:
+        tasks.add("type")
+    eligible = heads.get(line.subject_group_id or 0, set()) - line.teacher_ids
+    for grant in actor.grants:
+        reaches = (
+            (grant.scope_kind is GrantScope.SCHOOL and grant.role is not Role.GROUP_HEAD)
+            or (grant.scope_kind is GrantScope.GRADE_LEVEL and grant.scope_id == line.grade_level)
+            or (grant.scope_kind is GrantScope.CLASS_GROUP and grant.scope_id == line.class_group_id)
+            or (grant.scope_kind is GrantScope.SUBJECT_GROUP and grant.scope_id == line.subject_group_id)
+        )
+        if not reaches:
+            continue
+        may_read = may_read or grant.role in (Role.PRINCIPAL, Role.VICE_PRINCIPAL, Role.DELEGATE, Role.GROUP_HEAD)
+        if grant.role is Role.PRINCIPAL:
+            tasks |= {"approve", "lock"}
+        elif grant.role is Role.DELEGATE and not author:
+            tasks.add("approve")
+        elif (grant.role is Role.GROUP_HEAD and not author and actor.person_id in eligible) or (
+            grant.role is Role.VICE_PRINCIPAL and not author and not eligible
+        ):
+            tasks.add("review")
+    for task in tasks:
+        if line.waits_as({task}):
+            return task
+    return "type" if author else "read" if may_read else ""
+
+
+def _heads_by_group(today: date) -> dict[int, set[int]]:
+    heads: dict[int, set[int]] = {}
+    for row in connection().execute(
+        select(_grant.c.person_id, _grant.c.scope_id).where(
+            _grant.c.role == Role.GROUP_HEAD.value, _grant.c.scope_kind == GrantScope.SUBJECT_GROUP.value,
+            _grant.c.starts_on <= today, or_(_grant.c.ends_on.is_(None), _grant.c.ends_on >= today))
+    ):
+        heads.setdefault(row.scope_id, set()).add(row.person_id)
+    return heads
+
+
+def _entered(sheets: list[int], *, whole: bool) -> dict[int, int]:
+    """Results per sheet, exempted lines included. With most of the school asked for, one scan beats a long IN list."""
+    statement = (
+        select(_cell.c.score_sheet_id, func.count())
+        .select_from(_cell.join(_enrollment, _enrollment.c.id == _cell.c.enrollment_id))
+        .where(or_(_cell.c.tenths.is_not(None), _cell.c.mark.is_not(None)), _enrollment.c.status.in_(ACTIVE))
+        .group_by(_cell.c.score_sheet_id)
+    )
+    if not whole:
+        statement = statement.where(_cell.c.score_sheet_id.in_(sheets))
+    return dict(connection().execute(statement).tuples().all())
+
+
+def _entered_by(sheet_id: int, enrollment_ids: set[int], keys: tuple[str, ...]) -> int:
+    if not enrollment_ids:
+        return 0
+    return int(connection().execute(
+        select(func.count()).select_from(_cell).where(
+            and_(_cell.c.score_sheet_id == sheet_id, _cell.c.enrollment_id.in_(enrollment_ids),
+                 _cell.c.column_key.in_(keys), or_(_cell.c.tenths.is_not(None), _cell.c.mark.is_not(None))))
+    ).scalar_one())
+
+
+def _keys(lessons_per_year: int, kind: str) -> tuple[str, ...]:
+    return (*(f"TX{n}" for n in range(1, regular_count(lessons_per_year, SubjectKind(kind)) + 1)), "GK", "CK")
