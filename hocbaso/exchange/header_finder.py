@@ -45,7 +45,7 @@ def find_header(sheet: Sheet, columns: ColumnMap) -> Header | None:
     Two columns that mean the same, or a score column between known ones with no header, become problems of the header.
     """
     for first in range(1, min(len(sheet.rows), _SEARCHED_ROWS) + 1):
-        if not any(isinstance(value, str) for value in sheet.rows[first - 1]):
+        if not _begins_header(sheet, columns, first):
             continue
         best: tuple[int, dict[int, str], dict[int, str], int] | None = None
         for depth in range(1, _MAX_HEADER_ROWS + 1):
@@ -60,6 +60,16 @@ def find_header(sheet: Sheet, columns: ColumnMap) -> Header | None:
         if best is not None:
             return _finish(sheet, columns, first, best[3], best[1], best[2])
     return None
+
+
+def _begins_header(sheet: Sheet, columns: ColumnMap, row: int) -> bool:
+    """True when a row names columns by itself. Title rows ("Lớp: 6A") must not be taken for the top of a deep header:
+    the header's own lower row would then fall outside and be read as data.
+    """
+    keys = [fold_key(value) for value in sheet.rows[row - 1] if isinstance(value, str) and not value.endswith(":")]
+    known = {name for key in keys if (name := columns.field_of(key)) is not None}
+    scored = any(name.startswith("regular") or name in {"midterm", "final"} for name in known)
+    return len(known) >= 2 or scored or any(key in PERSON_GROUPS for key in keys)
 
 
 def _has_required(columns: ColumnMap, fields: dict[int, str]) -> bool:

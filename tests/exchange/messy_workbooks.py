@@ -289,6 +289,15 @@ def one_line_title(book: Book) -> Book:
     return book
 
 
+def tight_title_rows(book: Book) -> Book:
+    """Labels below each other, without a colon, and no blank row before the header."""
+    for number, draft in enumerate(book, 1):
+        _, class_name, _, _, subject, _, _, semester, *_ = draft.above[0]
+        draft.above = [["TRƯỜNG THCS MẪU"], ["Lớp", class_name], ["Môn học", subject], ["Học kì", semester]]
+        draft.title = f"Sheet{number}"
+    return book
+
+
 def only_tab_names(book: Book) -> Book:
     for draft in book:
         class_name = draft.above[0][1]

@@ -35,6 +35,8 @@ SCORE_MESSES = {
     "lower marks": mw.lower_marks, "two-row header": mw.two_row_header, "unmerged": mw.two_row_header_unmerged,
     "three-row header": mw.three_row_header, "merged regular": mw.merged_regular_only,
     "other headers": mw.other_score_headers, "fifth regular": mw.fifth_regular_blank,
+    "tight titles": mw.tight_title_rows, "tight titles, two rows": mw.everything(mw.tight_title_rows, mw.two_row_header),
+    "tight titles, three rows": mw.everything(mw.tight_title_rows, mw.three_row_header),
     "one line title": mw.one_line_title, "only tab names": mw.only_tab_names,
     "all at once": mw.everything(
         mw.decimal_commas, mw.excel_dates, mw.ids_as_numbers, mw.repeated_rows, mw.decomposed, mw.blanks_everywhere,
