@@ -34,6 +34,8 @@ class HomeroomRecord(Base):
     certificates: Mapped[str | None] = mapped_column(String(500))
     certificates_grade: Mapped[str | None] = mapped_column(String(100))
     version: Mapped[int] = mapped_column(default=1)
+    field_versions: Mapped[str] = mapped_column(Text, default="{}")
+    """JSON, field -> [record version that wrote it last, operation key]: two fields of one row never collide."""
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
 
