@@ -51,7 +51,10 @@ def decode_image(png: bytes) -> RasterImage:
         raise Invalid("Không đọc được ảnh chữ ký hoặc con dấu (chỉ nhận PNG, JPEG).") from error
     image.thumbnail((_MAX_PIXELS, _MAX_PIXELS))
     return RasterImage(
-        image.width, image.height, zlib.compress(image.convert("RGB").tobytes(), 9), zlib.compress(image.getchannel("A").tobytes(), 9)
+        image.width,
+        image.height,
+        zlib.compress(image.convert("RGB").tobytes(), 9),
+        zlib.compress(image.getchannel("A").tobytes(), 9),
     )
 
 
@@ -144,16 +147,32 @@ def draw(role: str, name: str, at: datetime, width: float, height: float, image:
         if image is not None:
             parts.append(_place(image, 0, 0, width, height))
         else:
-            parts += [f"q {_RED}", f"1.2 w 3 3 {width - 6:.2f} {height - 6:.2f} re S", f"0.4 w 5.5 5.5 {width - 11:.2f} {height - 11:.2f} re S"]
-            lines = [("ĐÃ ĐÓNG DẤU SỐ", 8.0, "Bold"), *((line, 8.5, "Bold") for line in _wrap(name, 8.5, "Bold", width - 10))]
+            # Only the part that does not lie over the principal's name.
+            width = width * 0.62
+            parts += [
+                f"q {_RED}",
+                f"1.2 w 3 3 {width - 6:.2f} {height - 6:.2f} re S",
+                f"0.4 w 5.5 5.5 {width - 11:.2f} {height - 11:.2f} re S",
+            ]
+            lines = [
+                ("ĐÃ ĐÓNG DẤU SỐ", 8.0, "Bold"),
+                *((line, 8.5, "Bold") for line in _wrap(name, 8.5, "Bold", width - 10)),
+            ]
             lines.append((stamp_time(at), 6.0, "Regular"))
             total = sum(size for _, size, _ in lines) * 1.18
             parts += [*_centred(lines, width, (height + total) / 2), "Q"]
     elif image is not None:
         caption = 8.0
         parts.append(_place(image, 0, caption, width, height - caption))
-        parts += [f"q {_BLUE}", *_centred([(f"Ký số: {stamp_time(at)}", 5.8, "Regular")], width, caption - 0.4), "Q"]
+        parts.append(f"q {_BLUE}")
+        if role == "principal":  # the left third is the seal's
+            parts.append(f"1 0 0 1 {width * 0.3:.2f} 0 cm")
+            width *= 0.7
+        parts += [*_centred([(f"Ký số: {stamp_time(at)}", 5.8, "Regular")], width, caption - 0.4), "Q"]
     else:
         lines = [("Đã ký số bởi", 8.0, "Italic"), (name, 10.0, "Bold"), (f"ngày {stamp_time(at)}", 7.0, "Regular")]
-        parts += [f"q {_BLUE}", *_centred(lines, width, height * 0.86), "Q"]
+        parts.append(f"q {_BLUE}")
+        if role == "principal":
+            parts.append(f"1 0 0 1 {width * 0.18:.2f} 0 cm")
+        parts += [*_centred(lines, width, height * 0.86), "Q"]
     return "\n".join(parts).encode("ascii")

@@ -28,7 +28,7 @@ def _import_oscrypto() -> None:
 
         re.search = tolerant  # type: ignore[assignment]
         try:
-            import oscrypto._openssl._libcrypto
+            pass
         finally:
             re.search = search  # type: ignore[assignment]
 

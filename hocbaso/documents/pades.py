@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from hocbaso.documents import cms
-from hocbaso.documents.appearance import RasterImage, VIETNAM, decode_image, draw
+from hocbaso.documents.appearance import VIETNAM, RasterImage, decode_image, draw
 from hocbaso.documents.endesive_compat import endesive_pdf, endesive_signer, pypdf
 from hocbaso.documents.signers import Signer
 from hocbaso.errors import IntegrityFault, Invalid, Unavailable, WrongState
@@ -55,7 +55,9 @@ class _Increment(endesive_pdf.SignedData):  # type: ignore[misc, name-defined]
     def _make_signature(self, Contents: Any = None, Type: Any = None, SubFilter: Any = None) -> Any:
         return super()._make_signature(Contents=Contents, Type=Type, SubFilter=po.NameObject("/ETSI.CAdES.detached"))
 
-    def _addAnnotation(self, cert: Any, udct: Any, box: Any, page: Any, widget: Any, widget_ref: Any, is_new: bool) -> None:
+    def _addAnnotation(
+        self, cert: Any, udct: Any, box: Any, page: Any, widget: Any, widget_ref: Any, is_new: bool
+    ) -> None:
         width, height = box[2] - box[0], box[3] - box[1]
         image = decode_image(self.mark.image) if self.mark.image else None
         form = _stream(draw(self.role, self.mark.name, self.at, width, height, image))

@@ -74,7 +74,10 @@ class _Layout:
             string=(TEMPLATES / "transcript.css").read_text("utf-8"), font_config=self.fonts, url_fetcher=self.fetcher
         )
         environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, auto_reload=False
+            loader=jinja2.FileSystemLoader(TEMPLATES),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            auto_reload=False,
         )
         environment.finalize = lambda value: "" if value is None else value
         environment.filters |= _FILTERS
@@ -156,9 +159,15 @@ def _lay_out(content: TranscriptContent) -> weasyprint.Document:
     layout = _layout()
     densities = [0, 0]
     while True:
-        html = _Html(string=render_html(content, (densities[0], densities[1])), base_url=None, url_fetcher=layout.fetcher)
+        html = _Html(
+            string=render_html(content, (densities[0], densities[1])), base_url=None, url_fetcher=layout.fetcher
+        )
         document = html.render(
-            font_config=layout.fonts, stylesheets=[layout.sheet], pdf_variant="pdf/a-3a", pdf_tags=True, uncompressed_pdf=False
+            font_config=layout.fonts,
+            stylesheets=[layout.sheet],
+            pdf_variant="pdf/a-3a",
+            pdf_tags=True,
+            uncompressed_pdf=False,
         )
         if len(document.pages) > _MAX_PAGES:
             raise IntegrityFault("Nội dung học bạ quá dài để in.")
@@ -223,7 +232,11 @@ def _normalise(raw: bytes, spots: dict[str, tuple[int, tuple[float, float, float
             page = pdf.pages[number]
             width, height = box[2] - box[0], box[3] - box[1]
             empty = pdf.make_stream(
-                b"", Type=Name.XObject, Subtype=Name.Form, BBox=[0, 0, _num(width), _num(height)], Resources=Dictionary()
+                b"",
+                Type=Name.XObject,
+                Subtype=Name.Form,
+                BBox=[0, 0, _num(width), _num(height)],
+                Resources=Dictionary(),
             )
             widget = pdf.make_indirect(
                 Dictionary(

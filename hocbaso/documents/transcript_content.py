@@ -267,7 +267,7 @@ class SubjectRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorrectionNote:
-    """"Trong trang này có sửa chữa ở: … chỗ, thuộc môn học, hoạt động giáo dục: …"."""
+    """ "Trong trang này có sửa chữa ở: … chỗ, thuộc môn học, hoạt động giáo dục: …"."""
 
     n_places: int = 0
     subject_names: tuple[str, ...] = ()
@@ -356,7 +356,7 @@ class PromotionNote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateNote:
-    """"Chứng chỉ (nếu có): … Loại: …"."""
+    """ "Chứng chỉ (nếu có): … Loại: …"."""
 
     name: str
     grade: str | None = None

@@ -211,7 +211,9 @@ THCS_1_0: TagMap = (
             Leaf("NOI_DUNG_HOAN_THANH_CHUONG_TRINH", "completion"),
             Leaf("SO_CHO_SUA_CHUA", "corrections.n_places", WHOLE),
             Texts("MON_HOC_SUA_CHUA", "corrections.subject_names"),
-            Rows("CHUNG_CHI", "certificates", "CHUNG_CHI_DA_CAP", (Leaf("TEN", "name"), Leaf("LOAI_CHUNG_CHI", "grade"))),
+            Rows(
+                "CHUNG_CHI", "certificates", "CHUNG_CHI_DA_CAP", (Leaf("TEN", "name"), Leaf("LOAI_CHUNG_CHI", "grade"))
+            ),
             Texts("KET_QUA_CUOC_THI", "competitions"),
             Texts("NOI_DUNG_KHEN_THUONG", "awards"),
             Leaf("NHAN_XET_GVCN", "homeroom_remark"),

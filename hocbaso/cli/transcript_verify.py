@@ -1,0 +1,93 @@
+"""``flask transcript verify FILE``: judge a record without database and network. Exit 0 valid, 1 refused, 2 wrong use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hocbaso.errors import DomainError
+
+if TYPE_CHECKING:
+    from hocbaso.documents.verification_report import SignatureVerdict, VerificationReport
+
+#: (roots, revocation lists) of this machine's instance, PEM or DER; given by the caller where there is one.
+InstanceTrust = Callable[[], tuple[Iterable[bytes], Iterable[bytes]]]
+
+ROLE_LABELS = {"homeroom": "Giáo viên chủ nhiệm", "principal": "Hiệu trưởng", "seal": "Con dấu nhà trường"}
+KIND_LABELS = {"pdf": "PDF", "xml": "XML", "package": "Gói PDF và XML", "unknown": "Không rõ loại"}
+
+
+def _when(value: object) -> str:
+    from hocbaso.clock import local
+
+    return local(value).strftime("%d/%m/%Y %H:%M:%S") if value else "không rõ"  # type: ignore[arg-type]
+
+
+def _signature_lines(item: SignatureVerdict) -> list[str]:
+    head = "HỢP LỆ" if item.ok else "KHÔNG HỢP LỆ"
+    label = ROLE_LABELS.get(item.role, item.role)
+    lines = [f"  [{head}] {label}: {item.signer_name or 'không đọc được người kí'}"]
+    if item.fingerprint:
+        organisation = f" – {item.signer_organisation}" if item.signer_organisation else ""
+        lines.append(f"      Kí lúc {_when(item.signed_at)} (giờ Việt Nam){organisation}")
+        lines.append(f"      Nơi cấp: {item.issuer}; số hiệu {item.serial}; hiệu lực đến {_when(item.valid_until)}")
+    return lines + [f"      - {reason}" for reason in item.reasons]
+
+
+def report_lines(name: str, report: VerificationReport) -> list[str]:
+    """The report as people read it: file, record, one verdict a signature, reasons, one verdict for the whole."""
+    lines = [f"Tệp: {name} ({KIND_LABELS[report.kind]})"]
+    if report.record_uuid:
+        lines.append(f"Mã tra cứu: {report.record_uuid}")
+        lines.append(
+            f"Học sinh: {report.student_name}, lớp {report.class_name}, năm học {report.school_year}, {report.school_name}"
+        )
+        if report.demo:
+            lines.append("Lưu ý: đây là dữ liệu MẪU của trường thử nghiệm.")
+    lines.append("Chữ ký:" if report.signatures else "Không có chữ ký nào đọc được.")
+    for item in report.signatures:
+        lines += _signature_lines(item)
+    lines += [f"  - {problem}" for problem in report.problems]
+    lines.append("KẾT LUẬN: HỌC BẠ HỢP LỆ." if report.ok else "KẾT LUẬN: HỌC BẠ KHÔNG HỢP LỆ.")
+    return lines
+
+
+def make_verify_command(load_instance_roots: InstanceTrust | None = None) -> click.Command:
+    """The command. ``load_instance_roots`` is asked only when no ``--trust`` is given; failing it, nothing is trusted."""
+
+    @click.command("verify", help="Kiểm tra học bạ (PDF, XML hoặc gói), không cần cơ sở dữ liệu và mạng.")
+    @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    @click.option("--trust", "trust", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+                  help="Chứng thư gốc tin cậy (PEM hoặc DER); dùng được nhiều lần.")  # fmt: skip
+    @click.option("--crl", "crl", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+                  help="Danh sách chứng thư bị thu hồi (CRL).")  # fmt: skip
+    @click.option("--json", "as_json", is_flag=True, help="In kết quả dạng JSON.")
+    def verify_command(file: Path, trust: tuple[Path, ...], crl: tuple[Path, ...], as_json: bool) -> None:
+        from hocbaso.documents.verification import verify_file
+
+        roots: list[bytes] = [path.read_bytes() for path in trust]
+        lists: list[bytes] = [path.read_bytes() for path in crl]
+        if not roots and load_instance_roots is not None:
+            try:
+                found, revoked = load_instance_roots()
+                roots, lists = list(found), lists + list(revoked)
+            except Exception:  # no instance on this machine is a normal case: then nothing is trusted, and said so
+                roots = []
+        try:
+            report = verify_file(file.read_bytes(), roots, lists)
+        except DomainError as error:
+            raise click.UsageError(error.message) from error
+        if as_json:
+            click.echo(json.dumps({"file": file.name, **report.to_plain()}, ensure_ascii=False, indent=2))
+        else:
+            click.echo("\n".join(report_lines(file.name, report)))
+        click.get_current_context().exit(0 if report.ok else 1)
+
+    return verify_command
+
+
+verify_command = make_verify_command()

@@ -1,0 +1,134 @@
+"""The coarse steps that a document worker does for one record: build both faces, sign one role on both, verify an upload.
+
+Arguments and results are plain bytes, strings, tuples and dictionaries, so that they travel between processes. A private key arrives
+only in its encrypted envelope together with the PIN; it is opened, used and dropped here, never written anywhere.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hocbaso.documents.pades import FIELD_OF, Mark, sign_pdf
+from hocbaso.documents.pades_verify import read_content, verify_pdf
+from hocbaso.documents.pdf_render import render_unsigned_pdf
+from hocbaso.documents.proof import prove_equal
+from hocbaso.documents.signers import KeyEnvelope, SoftwareKeySigner
+from hocbaso.documents.transcript_content import from_canonical_json
+from hocbaso.documents.trust import Trust
+from hocbaso.documents.verification import verify_file
+from hocbaso.documents.verification_report import VerificationReport
+from hocbaso.documents.xml_record import assemble, build_data_zone, take_apart
+from hocbaso.documents.xml_signature import sign_xml, verify_xml
+from hocbaso.errors import IntegrityFault
+
+
+@dataclass(frozen=True, slots=True)
+class SealedKey:
+    """A signing key as it travels to the worker: envelope, chain (DER, leaf first), PIN and the server's secret."""
+
+    envelope: KeyEnvelope
+    chain: tuple[bytes, ...]
+    pin: str
+    server_secret: bytes
+
+    def __repr__(self) -> str:  # a PIN must not appear in a log or a traceback
+        return f"SealedKey(owner={self.envelope.owner!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedStep:
+    """Both files after one more signature, and the two reports that were good when they were made."""
+
+    pdf: bytes
+    xml: bytes
+    pdf_report: dict[str, Any]
+    xml_report: dict[str, Any]
+
+
+def build_faces(content_json: bytes) -> tuple[bytes, bytes]:
+    """(unsigned PDF, data zone) of a canonical record; each printed word proven equal to the XML before it is returned."""
+    content = from_canonical_json(content_json)
+    zone = build_data_zone(content)
+    pdf = render_unsigned_pdf(content)
+    prove_equal(pdf, content, data_zone=zone)
+    return pdf, zone
+
+
+def unsigned_record(data_zone: bytes) -> bytes:
+    """The record file before the first signature."""
+    return assemble(data_zone)
+
+
+@functools.lru_cache(maxsize=4)
+def _open(key_digest: bytes, key: SealedKey) -> SoftwareKeySigner:
+    # A class is signed with one key: Argon2 (half a second on purpose) runs once a batch, not once a student.
+    return SoftwareKeySigner.from_envelope(key.envelope, key.chain, key.pin, key.server_secret)
+
+
+def forget_keys() -> None:
+    """Drop opened keys from this process; call at the end of a batch."""
+    _open.cache_clear()
+
+
+def sign_step(
+    pdf: bytes,
+    xml: bytes,
+    role: str,
+    key: SealedKey,
+    *,
+    at: datetime,
+    mark: Mark,
+    roots: tuple[bytes, ...],
+    crls: tuple[bytes, ...] = (),
+    expected: Mapping[str, tuple[str, ...]] | None = None,
+    tsa_url: str | None = None,
+) -> SignedStep:
+    """Sign PDF and XML for ``role`` (``homeroom``, ``principal``, ``seal``) and judge both on their new bytes before returning.
+
+    ``at`` is the signing time (aware UTC, the caller's clock). Raises ``errors.NotAllowed`` on a wrong PIN, ``errors.WrongState``
+    out of order, ``errors.Unavailable`` when a wanted time stamp cannot be had, ``errors.IntegrityFault`` when a result does not
+    verify: nothing may be stored then.
+    """
+    at = at.replace(microsecond=0)
+    secret = hashlib.sha256(key.envelope.data + key.pin.encode("utf-8") + key.server_secret).digest()
+    signer = _open(secret, key)
+    new_pdf = sign_pdf(pdf, role, signer, at=at, mark=mark, tsa_url=tsa_url)
+    new_xml = sign_xml(xml, role, signer, at=at)
+    if not new_pdf.startswith(pdf):
+        raise IntegrityFault("Bản kí mới không giữ nguyên các byte đã có.")
+    if read_content(new_pdf)[1] != take_apart(new_xml).data_zone:
+        raise IntegrityFault("PDF và XML không cùng một nội dung; không kí.")
+    trust = Trust.of(roots, crls, at)
+    roles = tuple(FIELD_OF)[: tuple(FIELD_OF).index(role) + 1]
+    wanted = {name: frozenset(values) for name, values in expected.items()} if expected else None
+    reports = (
+        verify_pdf(new_pdf, trust, expected=wanted, roles=roles, prove=False),
+        verify_xml(new_xml, trust, expected=wanted, roles=roles),
+    )
+    for report in reports:
+        _demand(report)
+    return SignedStep(new_pdf, new_xml, reports[0].to_plain(), reports[1].to_plain())
+
+
+def _demand(report: VerificationReport) -> None:
+    if not report.ok:
+        raise IntegrityFault(
+            f"Chữ ký vừa tạo không qua được kiểm tra ({report.kind.upper()}): {' '.join(report.reasons)}",
+            details=report.reasons,
+        )
+
+
+def verify_upload(
+    data: bytes,
+    roots: tuple[bytes, ...],
+    crls: tuple[bytes, ...] = (),
+    at: datetime | None = None,
+    expected: Mapping[str, tuple[str, ...]] | None = None,
+) -> dict[str, Any]:
+    """``verify_file`` as a plain dictionary, for a page or a job."""
+    return verify_file(data, roots, crls, at, expected).to_plain()

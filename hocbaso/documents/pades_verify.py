@@ -1,0 +1,195 @@
+"""Judge a signed PDF. pyHanko decides on signatures and changes; the rules of the record stand on top and only ever refuse.
+
+The rules (each closes a gap that a conforming validator leaves open): fields by name and in order; first signature certifies with P=2;
+sub-filter of PAdES; nothing after the last signature; canonical lower-case hex, zero padding and a CMS that is byte for
+byte what its parts make; every certificate in it on the validated path; the attachment is exactly one canonical data zone and
+equals every printed word; the certificate belongs to whom the record names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+import pikepdf
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.diff_analysis import ModificationLevel
+from pyhanko.sign.fields import MDPPerm
+from pyhanko.sign.validation import validate_pdf_signature
+from pyhanko.sign.validation.status import SignatureCoverageLevel
+
+from hocbaso.documents import cms
+from hocbaso.documents.pades import FIELD_OF, ROLE_OF, ROLE_WORDS, read_contents, signature_spans
+from hocbaso.documents.pdf_render import embedded_data_zone
+from hocbaso.documents.proof import prove_equal
+from hocbaso.documents.transcript_content import TranscriptContent
+from hocbaso.documents.trust import KEY_USAGE, Trust, role_reasons, signer_facts
+from hocbaso.documents.verification_report import UNREADABLE, SignatureVerdict, VerificationReport
+from hocbaso.documents.xml_record import parse_data_zone
+from hocbaso.errors import DomainError, IntegrityFault
+
+for _name in ("pyhanko", "pyhanko_certvalidator", "pypdf", "pikepdf"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
+
+ALTERED = "Nội dung tệp đã bị thay đổi sau khi kí."
+
+
+def read_content(pdf: bytes) -> tuple[TranscriptContent, bytes]:
+    """Content and data zone of a PDF. Raises ``errors.IntegrityFault`` or ``errors.Invalid``."""
+    try:
+        with pikepdf.open(io.BytesIO(pdf)) as opened:
+            zone = embedded_data_zone(opened)
+    except (pikepdf.PdfError, ValueError, RuntimeError) as error:
+        raise IntegrityFault(UNREADABLE) from error
+    return parse_data_zone(zone), zone
+
+
+def verify_pdf(
+    pdf: bytes,
+    trust: Trust,
+    *,
+    expected: dict[str, frozenset[str]] | None = None,
+    roles: tuple[str, ...] = tuple(FIELD_OF),
+    prove: bool = True,
+) -> VerificationReport:
+    """Judge ``pdf``. ``roles`` are the signatures that must be there, no more and no fewer (all three for an issued record).
+
+    ``prove=False`` leaves out the comparison of every printed word, for a batch that did it when the PDF was built.
+    Never raises on bad input: what is wrong stands in the report.
+    """
+    try:
+        return _verify(pdf, trust, expected, roles, prove)
+    except DomainError as error:
+        return VerificationReport(ok=False, kind="pdf", problems=(error.message, *error.details))
+    except RecursionError:
+        return VerificationReport(ok=False, kind="pdf", problems=(UNREADABLE,))
+    except Exception:  # a damaged file may break any parser in any way; the answer is the same
+        return VerificationReport(ok=False, kind="pdf", problems=(UNREADABLE,))
+
+
+def _verify(
+    pdf: bytes, trust: Trust, expected: dict[str, frozenset[str]] | None, roles: tuple[str, ...], prove: bool
+) -> VerificationReport:
+    if not pdf.startswith(b"%PDF-1.7\n"):
+        raise IntegrityFault(UNREADABLE)
+    content, zone = read_content(pdf)
+    facts: dict[str, Any] = record_facts(content)
+    problems: list[str] = []
+    if prove:
+        try:
+            prove_equal(pdf, content, data_zone=zone)
+        except IntegrityFault as error:
+            problems.append(error.message)
+    reader = PdfFileReader(io.BytesIO(pdf), strict=True)
+    fields = [str(item.get_object()["/T"]) for item in reader.root["/AcroForm"]["/Fields"]]
+    if fields != list(FIELD_OF.values()):
+        problems.append("Tệp không có đúng ba vị trí chữ ký của học bạ.")
+    signatures = list(reader.embedded_signatures)
+    found = tuple(ROLE_OF.get(item.field_name, item.field_name) for item in signatures)
+    if found != roles:
+        missing = [ROLE_WORDS[role] for role in roles if role not in found]
+        problems.append(
+            f"Học bạ chưa đủ chữ ký, còn thiếu: {', '.join(missing)}."
+            if missing
+            else "Thứ tự hoặc số chữ ký không đúng quy định."
+        )
+    spans = signature_spans(pdf)
+    if len(spans) != len(signatures):
+        problems.append("Số vùng chữ ký trong tệp không khớp với các vị trí đã kí.")
+    verdicts = []
+    for index, item in enumerate(signatures):
+        role = ROLE_OF.get(item.field_name)
+        last = index == len(signatures) - 1
+        verdicts.append(_judge(pdf, item, role, last, index == 0, content, trust, expected))
+    return VerificationReport(
+        ok=not problems and bool(verdicts) and all(item.ok for item in verdicts),
+        kind="pdf",
+        signatures=tuple(verdicts),
+        problems=tuple(problems),
+        **facts,
+    )
+
+
+def record_facts(content: TranscriptContent) -> dict[str, Any]:
+    """The fields of a report that the data zone gives."""
+    from hocbaso.documents.transcript_content import content_digest
+
+    return {
+        "record_uuid": content.record_uuid,
+        "replaces_uuid": content.replaces_uuid,
+        "student_name": content.student.full_name,
+        "born_on": content.student.born_on.isoformat(),
+        "class_name": content.class_name,
+        "school_year": content.school_year,
+        "school_name": content.school.name,
+        "demo": content.demo,
+        "content_digest": content_digest(content),
+    }
+
+
+def _judge(
+    pdf: bytes,
+    item: Any,
+    role: str | None,
+    last: bool,
+    first: bool,
+    content: TranscriptContent,
+    trust: Trust,
+    expected: dict[str, frozenset[str]] | None,
+) -> SignatureVerdict:
+    reasons: list[str] = []
+    if role is None:
+        return SignatureVerdict(role=str(item.field_name), ok=False, reasons=("Tệp có chữ ký ở vị trí lạ.",))
+    zero, start, end, rest = (int(value) for value in item.byte_range)
+    end, stop = end, end + rest
+    if zero != 0 or (last and stop != len(pdf)):
+        reasons.append("Tệp bị thêm nội dung sau chữ ký cuối cùng.")
+    try:
+        parts = read_contents(pdf, start, end)
+    except IntegrityFault as error:
+        return SignatureVerdict(role=role, ok=False, reasons=(*reasons, error.message))
+    facts: dict[str, Any] = signer_facts(parts.chain[0])
+    if not cms.check(parts, hashlib.sha256(pdf[:start] + pdf[end:stop]).digest()):
+        reasons.append(ALTERED)
+    if str(item.sig_object.get("/SubFilter", "")) != "/ETSI.CAdES.detached":
+        reasons.append("Chữ ký không theo chuẩn PAdES.")
+    if first and (item.docmdp_level is not MDPPerm.FILL_FORMS):
+        reasons.append("Chữ ký đầu tiên không khóa nội dung học bạ.")
+    if not reasons:
+        status = validate_pdf_signature(
+            item, signer_validation_context=trust.context(parts.chain), key_usage_settings=KEY_USAGE
+        )
+        facts["signed_at"] = status.signer_reported_dt.astimezone(UTC) if status.signer_reported_dt else None
+        if not (status.intact and status.valid):
+            reasons.append(ALTERED)
+        elif status.coverage is not (
+            SignatureCoverageLevel.ENTIRE_FILE if last else SignatureCoverageLevel.ENTIRE_REVISION
+        ) or status.modification_level not in (
+            ModificationLevel.NONE,
+            ModificationLevel.LTA_UPDATES,
+            ModificationLevel.FORM_FILLING,
+        ):
+            reasons.append("Có thay đổi không được phép sau chữ ký này.")
+        elif status.docmdp_ok is False:
+            reasons.append("Có thay đổi vượt quá phạm vi mà chữ ký đầu tiên cho phép.")
+        path = trust.path_reasons(parts.chain)
+        reasons += path
+        if parts.time_stamp_token is not None:
+            facts["level"] = "B-T"
+            stamp = status.timestamp_validity
+            if stamp is None or not (stamp.intact and stamp.valid):
+                reasons.append("Dấu thời gian không hợp lệ.")
+        if not status.bottom_line and not reasons:
+            reasons.append("Bộ kiểm tra độc lập không chấp nhận chữ ký này.")
+    reasons += role_reasons(role, parts.chain[0], content, expected)
+    return SignatureVerdict(role=role, ok=not reasons, reasons=tuple(dict.fromkeys(reasons)), **facts)
+
+
+def now_utc(at: datetime | None) -> datetime:
+    """``at``, or this moment from the shared clock."""
+    from hocbaso import clock
+
+    return at or clock.now()

@@ -1,0 +1,385 @@
+"""Prove that the printed face says what the record says: every printed word, number and level, in order, and nothing else.
+
+The PDF is tagged, so its text can be read back block by block: paragraphs, headings, table cells, empty cells included. What must
+stand there is written down a second time in this module, from the content and without the template's own filters; a template that
+prints a value in the wrong cell, or a page that shows another number than the XML, differs at a named field.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import pikepdf
+
+from hocbaso.documents.pdf_render import DEMO_MARK, embedded_data_zone
+from hocbaso.documents.transcript_content import TranscriptContent
+from hocbaso.documents.xml_record import build_data_zone, parse_data_zone
+from hocbaso.errors import DomainError, IntegrityFault
+from hocbaso.regulations.terms import Level
+
+_BLOCKS = {"/P", "/H1", "/H2", "/H3", "/TD", "/TH", "/LBody", "/LI"}
+_LEVELS = {Level.TOT: "Tốt", Level.KHA: "Khá", Level.DAT: "Đạt", Level.CHUA_DAT: "Chưa đạt", None: ""}
+_DOTS = "………………"
+_ELSEWHERE = "(đã ký số ở trang cuối)"
+_HEX_PAIR = re.compile(rb"<([0-9a-fA-F]+)>\s*<([0-9a-fA-F]+)>")
+_RANGE = re.compile(rb"<([0-9a-fA-F]+)>\s*<([0-9a-fA-F]+)>\s*<([0-9a-fA-F]+)>")
+_SECTION = re.compile(rb"begin(bfchar|bfrange)(.*?)end\1", re.S)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One read-back block: structure type (``TD``, ``P``, …), page index from 0, text."""
+
+    kind: str
+    page: int
+    text: str
+
+
+def _squeeze(text: str) -> str:
+    return "".join(unicodedata.normalize("NFC", text).split())
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+def _to_unicode(font: pikepdf.Object) -> dict[int, str]:
+    table: dict[int, str] = {}
+    for kind, body in _SECTION.findall(font.ToUnicode.read_bytes()):
+        if kind == b"bfchar":
+            for code, value in _HEX_PAIR.findall(body):
+                table[int(code, 16)] = bytes.fromhex(value.decode()).decode("utf-16-be")
+        else:
+            for low, high, value in _RANGE.findall(body):
+                start = int.from_bytes(bytes.fromhex(value.decode()), "big")
+                for offset in range(int(high, 16) - int(low, 16) + 1):
+                    table[int(low, 16) + offset] = chr(start + offset)
+    return table
+
+
+def _page_texts(page: pikepdf.Page, cache: dict[tuple[int, int], dict[int, str]]) -> dict[int, str]:
+    """Text by marked-content id. Raises ``errors.IntegrityFault`` for text outside any marked content."""
+    fonts = page.obj.get("/Resources", {}).get("/Font", {})
+    table: dict[int, str] = {}
+    texts: dict[int, list[str]] = {}
+    stack: list[int | None] = []
+    for operands, operator in pikepdf.parse_content_stream(page, "Tf Tj TJ ' \" BDC BMC EMC Do"):
+        name = str(operator)
+        if name == "BDC":
+            properties = operands[1]
+            mcid = properties.get("/MCID") if isinstance(properties, pikepdf.Dictionary) else None
+            stack.append(int(mcid) if mcid is not None else None)
+        elif name == "BMC":
+            stack.append(None)
+        elif name == "EMC":
+            stack.pop()
+        elif name == "Tf":
+            font = fonts[str(operands[0])]
+            if font.objgen not in cache:
+                cache[font.objgen] = _to_unicode(font)
+            table = cache[font.objgen]
+        elif name == "Do":
+            form = page.obj.Resources.XObject[str(operands[0])]
+            if form.get("/Subtype") == "/Form":
+                raise IntegrityFault("Trang in có phần chèn lạ.")
+        else:
+            strings = operands[0] if name == "TJ" else operands[-1:]
+            raw = b"".join(bytes(item) for item in strings if isinstance(item, pikepdf.String))
+            codes = (int.from_bytes(raw[i : i + 2], "big") for i in range(0, len(raw), 2))
+            text = "".join(table.get(code, "\ufffd") for code in codes)
+            mcid = next((item for item in reversed(stack) if item is not None), None)
+            if mcid is None:
+                raise IntegrityFault(f"Trang in có chữ ngoài cấu trúc của mẫu: “{text[:40]}”.")
+            texts.setdefault(mcid, []).append(text)
+    return {mcid: "".join(parts) for mcid, parts in texts.items()}
+
+
+def read_blocks(pdf: pikepdf.Pdf) -> tuple[list[Block], list[Block]]:
+    """(blocks of the body in reading order, texts of the page margins)."""
+    cache: dict[tuple[int, int], dict[int, str]] = {}
+    numbers = {page.obj.objgen: number for number, page in enumerate(pdf.pages)}
+    texts = [_page_texts(page, cache) for page in pdf.pages]
+    used: set[tuple[int, int]] = set()
+    blocks: list[list[object]] = []
+
+    def walk(element: pikepdf.Object, page: int, block: list[object] | None) -> None:
+        kind = str(element.S)
+        if Name_Pg in element:
+            page = numbers[element.Pg.objgen]
+        own: list[object] | None = None
+        if kind in _BLOCKS:
+            own = block = [kind, page, "", False]
+            blocks.append(own)
+        kids = element.get("/K")
+        for kid in kids if isinstance(kids, pikepdf.Array) else [] if kids is None else [kids]:
+            if isinstance(kid, int) or (
+                not isinstance(kid, (pikepdf.Dictionary, pikepdf.Array)) and not hasattr(kid, "keys")
+            ):
+                mcid = int(kid)
+                used.add((page, mcid))
+                text = texts[page].get(mcid, "")
+                if text:
+                    if block is None:
+                        raise IntegrityFault(f"Trang in có chữ ngoài các ô của mẫu: “{text[:40]}”.")
+                    block[2] = str(block[2]) + text
+            elif "/S" in kid:
+                if str(kid.S) in _BLOCKS and own is not None:
+                    own[3] = True
+                walk(kid, page, block)
+
+    Name_Pg = "/Pg"
+    for top in pdf.Root.StructTreeRoot.K[0].K:
+        walk(top, 0, None)
+    body = [Block(str(k)[1:], int(p), str(t)) for k, p, t, parent in blocks if t or not parent]  # type: ignore[call-overload]
+    margins = [
+        Block("margin", number, text)
+        for number, page in enumerate(texts)
+        for mcid, text in page.items()
+        if (number, mcid) not in used
+    ]
+    return body, margins
+
+
+# --- what must stand there ------------------------------------------------------------------------------------------
+
+
+def _comma(value: str | None) -> str:
+    return ",".join(value.split(".")) if value else ""
+
+
+def _year(value: str) -> str:
+    first, second = value.split("-")
+    return f"{first}–{second}"
+
+
+def _digits(day: date) -> str:
+    return day.strftime("%d/%m/%Y")
+
+
+def _split_place(place: str) -> tuple[str, str]:
+    for kind in ("Xã ", "Phường ", "Đặc khu ", "Tỉnh ", "Thành phố ", "Thị trấn "):
+        if place.lower().startswith(kind.lower()):
+            return kind.strip(), place[len(kind) :]
+    return "Địa bàn", place
+
+
+def _pair(
+    field: str, label: str, value: str | None, field2: str, label2: str, value2: str | None
+) -> Iterator[tuple[str, str]]:
+    yield f"{field}:nhãn", label
+    yield field, value or ""
+    yield f"{field2}:nhãn", label2
+    yield field2, value2 or ""
+
+
+def _titles(content: TranscriptContent) -> Iterator[tuple[str, str]]:
+    for part in content.principal.title.split(" / "):
+        yield "principal.title", part
+
+
+def _place_date(content: TranscriptContent) -> str:
+    day = content.issue_on
+    month = str(day.month) if day.month > 2 else f"0{day.month}"
+    return f"{content.issue_place}, ngày {day.strftime('%d')} tháng {month} năm {day.year}"
+
+
+def _heads(c: TranscriptContent) -> Iterator[tuple[str, str]]:
+    yield "student.full_name", f"Họ và tên: {c.student.full_name}"
+    yield "class_name", f"Lớp: {c.class_name}"
+    yield "school_year", f"Năm học: {_year(c.school_year)}"
+
+
+def expected_blocks(c: TranscriptContent) -> Iterator[tuple[str, str]]:
+    """(field, text) of every block but table headings and the instruction page, in reading order."""
+    s = c.student
+    host = c.school.lookup_url.partition("//")[2].rstrip("/")
+    if c.demo:
+        yield "demo", DEMO_MARK
+    name = c.school.name
+    yield "school.name", f"TRƯỜNG: {(name[7:] if name.lower().startswith('trường ') else name).upper()}"
+    for field, place in (("school.commune", c.school.commune), ("school.province", c.school.province)):
+        kind, bare = _split_place(place)
+        yield field, f"{kind}: {bare}"
+    yield "title", "HỌC BẠ"
+    yield "title", "TRUNG HỌC CƠ SỞ"
+    yield "student.full_name", f"Họ và tên học sinh: {s.full_name.upper()}"
+    yield "student.register_no", f"Số sổ đăng bộ PCGD: {s.register_no or '……'}/THCS"
+    yield "school.lookup_url", f"Kiểm tra tại {host}"
+    yield "record_uuid", f"Mã tra cứu: {c.record_uuid}"
+    yield "instructions", "HƯỚNG DẪN SỬ DỤNG HỌC BẠ"
+    yield "title", "HỌC BẠ TRUNG HỌC CƠ SỞ"
+    born = f"{s.born_on.strftime('%d')} tháng {s.born_on.month} năm {s.born_on.year}"
+    yield from _pair("student.full_name", "Họ và tên:", s.full_name.upper(), "student.sex", "Giới tính:", s.sex.value)
+    yield from _pair("student.born_on", "Ngày sinh:", born, "student.ethnicity", "Dân tộc:", s.ethnicity)
+    yield from _pair(
+        "student.birth_place", "Nơi sinh:", s.birth_place, "student.nationality", "Quốc tịch:", s.nationality
+    )
+    yield from _pair(
+        "student.personal_id",
+        "Mã số định danh cá nhân:",
+        s.personal_id,
+        "student.moet_code",
+        "Mã học sinh:",
+        s.moet_code,
+    )
+    for field, label, value in (
+        ("student.home_town", "Quê quán:", s.home_town),
+        ("student.policy_category", "Đối tượng (con liệt sĩ, con thương binh, …):", s.policy_category),
+        ("student.address", "Chỗ ở hiện tại:", s.address),
+    ):
+        yield f"{field}:nhãn", label
+        yield field, value or ""
+    for field, word, person in (
+        ("father", "cha", s.father),
+        ("mother", "mẹ", s.mother),
+        ("guardian", "người giám hộ", s.guardian),
+    ):
+        yield from _pair(
+            f"student.{field}.name", f"Họ và tên {word}:", person.name if person else None,
+            f"student.{field}.occupation", "Nghề nghiệp:", person.occupation if person else None,
+        )  # fmt: skip
+    yield "blank", ""
+    yield "issue_on", _place_date(c)
+    yield from _titles(c)
+    yield "how", "(Kí, ghi rõ họ tên và đóng dấu)"
+    yield "elsewhere", _ELSEWHERE
+    yield "principal.name", c.principal.name
+    yield "title", "QUÁ TRÌNH HỌC TẬP"
+    for index, row in enumerate(c.study_history):
+        yield f"study_history[{index}].school_year", _year(row.school_year)
+        yield f"study_history[{index}].class_name", row.class_name
+        moved = f" (chuyển đến ngày {_digits(row.moved_in_on)})" if row.moved_in_on else ""
+        yield f"study_history[{index}].school_name", ", ".join(filter(None, (row.school_name, row.place))) + moved
+    if not c.study_history:
+        yield from (("study_history", ""),) * 3
+    yield from _heads(c)
+    for subject in c.subjects:
+        at = f"subjects[{subject.code}]"
+        yield f"{at}.name", subject.name
+        yield f"{at}.semester_1", _comma(subject.semester_1)
+        yield f"{at}.semester_2", _comma(subject.semester_2)
+        yield f"{at}.year", _comma(subject.year)
+        yield f"{at}.after_reassessment", _comma(subject.after_reassessment)
+        yield f"{at}.remark", (subject.remark or "") + (subject.teacher_name or "")
+    names = ", ".join(c.corrections.subject_names) or "……………………"
+    yield (
+        "corrections",
+        f"Trong trang này có sửa chữa ở: {c.corrections.n_places} chỗ, thuộc môn học, hoạt động giáo dục: {names}",
+    )
+    for who, how, person_name, field in (
+        ("Giáo viên chủ nhiệm", "(Kí và ghi rõ họ tên)", c.homeroom.name, "homeroom.name"),
+        ("Hiệu trưởng", "(Kí, ghi rõ họ tên và đóng dấu)", c.principal.name, "principal.name"),
+    ):
+        yield "role", f"Xác nhận của {who}"
+        yield "how", how
+        yield "elsewhere", _ELSEWHERE
+        yield field, person_name
+    yield from _heads(c)
+    p = c.promotion
+    for part in ("semester_1", "semester_2", "year"):
+        yield f"conduct.{part}", _LEVELS[getattr(c.conduct, part)]
+        yield f"learning.{part}", _LEVELS[getattr(c.learning, part)]
+        absence = getattr(c.absences, part)
+        yield f"absences.{part}", str(absence.excused + absence.unexcused) if absence else ""
+        yield "conduct.after", _LEVELS[c.conduct.after] if part == "year" else ""
+        yield "learning.after", _LEVELS[c.learning.after] if part == "year" else ""
+        if part == "semester_1":
+            yield "promotion.promoted", f"- Được lên lớp: {p.promoted or _DOTS}"
+            summer = "- Được lên lớp sau đánh giá lại môn học hoặc rèn luyện trong kì nghỉ hè:"
+            yield "promotion.promoted_after", f"{summer} {p.promoted_after or _DOTS}"
+            yield "promotion.retained", f"- Không được lên lớp: {p.retained or _DOTS}"
+    last = "Nếu là lớp cuối cấp thì ghi Hoàn thành hay không hoàn thành chương trình trung học cơ sở:"
+    yield "completion", f"{last} {c.completion or _DOTS}"
+    for item in c.certificates or (None,):
+        yield from _pair(
+            "certificates.name", "- Chứng chỉ (nếu có):", item.name if item else None,
+            "certificates.grade", "Loại:", item.grade if item else None,
+        )  # fmt: skip
+    yield "competitions:nhãn", "- Kết quả tham gia các cuộc thi (nếu có):"
+    yield "competitions", "; ".join(c.competitions)
+    yield "awards:nhãn", "- Khen thưởng (nếu có):"
+    yield "awards", "; ".join(c.awards)
+    yield "title", "NHẬN XÉT CỦA GIÁO VIÊN CHỦ NHIỆM"
+    yield (
+        "how",
+        "(Ghi nhận xét về kết quả rèn luyện và học tập, những vấn đề cần quan tâm giúp đỡ thêm trong quá trình rèn luyện và học tập)",
+    )
+    if c.homeroom_remark:
+        yield "homeroom_remark", c.homeroom_remark
+    yield "blank", ""
+    yield "homeroom.title", c.homeroom.title
+    yield "how", "(Kí và ghi rõ họ tên)"
+    yield "homeroom.name", c.homeroom.name
+    yield "title", "NHẬN XÉT, PHÊ DUYỆT CỦA HIỆU TRƯỞNG"
+    if c.principal_remark:
+        yield "principal_remark", c.principal_remark
+    yield "school.lookup_url", f"Kiểm tra tại {host}"
+    yield "issue_on", f"Ngày hiệu lực: {_digits(c.issue_on)}"
+    yield "issue_on", _place_date(c)
+    yield from _titles(c)
+    yield "how", "(Kí, ghi rõ họ tên và đóng dấu)"
+    yield "principal.name", c.principal.name
+
+
+def prove_equal(pdf_bytes: bytes, content: TranscriptContent, *, data_zone: bytes | None = None) -> None:
+    """Raise ``errors.IntegrityFault`` naming the first field where PDF, embedded XML and ``content`` differ.
+
+    ``data_zone`` is the XML that must be embedded; by default the one ``content`` gives.
+    """
+    try:
+        with pikepdf.open(io.BytesIO(pdf_bytes)) as pdf:
+            zone = embedded_data_zone(pdf)
+            if zone != (data_zone if data_zone is not None else build_data_zone(content)):
+                raise IntegrityFault(f"XML trong tệp PDF khác dữ liệu học bạ ở: {_first_difference(zone, content)}.")
+            if parse_data_zone(zone) != content:
+                raise IntegrityFault("XML trong tệp PDF khác dữ liệu học bạ.")
+            body, margins = read_blocks(pdf)
+            n_pages = len(pdf.pages)
+    except (pikepdf.PdfError, AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
+        raise IntegrityFault("Không đọc lại được các trang in của học bạ.") from error
+    instructions = {block.page for block in body if _squeeze(block.text) == _squeeze("HƯỚNG DẪN SỬ DỤNG HỌC BẠ")}
+    printed = [
+        block for block in body if block.kind != "TH" and (block.page not in instructions or block.kind.startswith("H"))
+    ]
+    # An empty paragraph prints nothing; an empty cell says that there is no value.
+    printed = [block for block in printed if block.kind == "TD" or _squeeze(block.text)]
+    wanted = list(expected_blocks(content))
+    for index, (field, text) in enumerate(wanted):
+        found = printed[index].text if index < len(printed) else None
+        if found is None or _squeeze(found) != _squeeze(text):
+            raise IntegrityFault(f"Trang in khác dữ liệu học bạ ở {field}: in “{found}”, dữ liệu “{text}”.")
+    if len(printed) != len(wanted):
+        raise IntegrityFault(f"Trang in có nội dung thừa: “{printed[len(wanted)].text}”.")
+    allowed = {_squeeze(f"Mã tra cứu: {content.record_uuid}")} | ({_squeeze(DEMO_MARK)} if content.demo else set())
+    for block in margins:
+        if _squeeze(block.text) not in allowed | {_squeeze(f"Trang {block.page + 1}/{n_pages}")}:
+            raise IntegrityFault(f"Lề trang in có nội dung lạ: “{block.text}”.")
+
+
+def _first_difference(zone: bytes, content: TranscriptContent) -> str:
+    from hocbaso.documents.transcript_content import to_plain
+
+    def differs(left: object, right: object, path: str) -> str | None:
+        if isinstance(left, dict) and isinstance(right, dict):
+            return next(
+                (found for key in left if (found := differs(left[key], right[key], f"{path}.{key}".lstrip(".")))), None
+            )
+        if isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
+            return next(
+                (
+                    found
+                    for i, (a, b) in enumerate(zip(left, right, strict=True))
+                    if (found := differs(a, b, f"{path}[{i}]"))
+                ),
+                None,
+            )
+        return None if left == right else path
+
+    try:
+        return differs(to_plain(parse_data_zone(zone)), to_plain(content), "") or "cấu trúc"
+    except DomainError:
+        return "cấu trúc"

@@ -1,0 +1,190 @@
+"""Whom to believe: certificate paths to the given roots, revocation lists, and whether a certificate fits its role.
+
+Everything is offline. pyHanko's path validator decides; on top of it a certificate that stands in any given list signed by its own
+issuer is revoked even when the list itself has run out, which the validator would only ignore.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from asn1crypto import pem
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+from pyhanko.sign.validation import KeyUsageConstraints
+from pyhanko_certvalidator import CertificateValidator, ValidationContext
+from pyhanko_certvalidator.errors import (
+    ExpiredError,
+    InvalidCertificateError,
+    NotYetValidError,
+    PathBuildingError,
+    PathValidationError,
+    RevokedError,
+)
+
+from hocbaso.documents.cms import load_certificate
+from hocbaso.documents.transcript_content import SignerNote, TranscriptContent
+from hocbaso.documents.verification_report import UNKNOWN_ISSUER
+from hocbaso.errors import Invalid
+
+#: Persons' and organisations' certificates are issued for signing with either bit.
+KEY_USAGE = KeyUsageConstraints(key_usage={"digital_signature", "non_repudiation"}, match_all_key_usages=False)
+
+
+def _ders(data: bytes) -> list[bytes]:
+    if not pem.detect(data):
+        return [data]
+    return [der for _, _, der in pem.unarmor(data, multiple=True)]
+
+
+@functools.lru_cache(maxsize=64)
+def _asn1(der: bytes) -> asn1_x509.Certificate:
+    return asn1_x509.Certificate.load(der)
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Roots and revocation lists (PEM or DER) and the moment of judgement (aware UTC)."""
+
+    roots: tuple[bytes, ...]
+    crls: tuple[bytes, ...]
+    at: datetime
+
+    @classmethod
+    def of(cls, roots: Iterable[bytes], crls: Iterable[bytes], at: datetime) -> Trust:
+        """Read PEM or DER. Raises ``errors.Invalid`` when a root or list is not one."""
+        try:
+            root_ders = tuple(der for data in roots for der in _ders(data))
+            crl_ders = tuple(der for data in crls for der in _ders(data))
+            for der in root_ders:
+                load_certificate(der)
+            for der in crl_ders:
+                _load_crl(der)
+        except Exception as error:  # several parsers, one meaning
+            raise Invalid("Chứng thư gốc hoặc danh sách thu hồi không đọc được.") from error
+        return cls(root_ders, crl_ders, at)
+
+    def context(self, chain: Iterable[bytes] = ()) -> ValidationContext:
+        """A fresh offline context for pyHanko."""
+        return ValidationContext(
+            trust_roots=[_asn1(der) for der in self.roots],
+            other_certs=[_asn1(der) for der in chain],
+            crls=list(self.crls),
+            moment=self.at,
+            allow_fetching=False,
+            revocation_mode="soft-fail",
+        )
+
+    def path_reasons(self, chain: tuple[bytes, ...]) -> list[str]:
+        """Why the chain (DER, leaf first) is not believed; empty when it is."""
+        reasons = self.revocation_reasons(chain)
+        if not self.roots:
+            return [*reasons, UNKNOWN_ISSUER]
+        validator = CertificateValidator(
+            _asn1(chain[0]), [_asn1(der) for der in chain[1:]], validation_context=self.context(chain)
+        )
+        try:
+            path = asyncio.run(validator.async_validate_path())
+            on_path = {cert.dump() for cert in path.iter_certs(include_root=False)}
+            if on_path != set(chain):
+                reasons.append("Chữ ký mang theo chứng thư không thuộc đường tin cậy.")
+        except RevokedError:
+            reasons.append("Chứng thư của người kí đã bị thu hồi.")
+        except ExpiredError:
+            reasons.append("Chứng thư của người kí đã hết hạn.")
+        except NotYetValidError:
+            reasons.append("Chứng thư của người kí chưa có hiệu lực.")
+        except PathBuildingError:
+            reasons.append("Không biết nơi cấp chứng thư của người kí.")
+        except (PathValidationError, InvalidCertificateError, ValueError):
+            reasons.append("Chứng thư của người kí không hợp lệ.")
+        try:
+            usage = load_certificate(chain[0]).extensions.get_extension_for_class(x509.KeyUsage).value
+            if not (usage.digital_signature or usage.content_commitment):
+                reasons.append("Chứng thư này không được cấp để kí.")
+        except x509.ExtensionNotFound:
+            pass
+        return list(dict.fromkeys(reasons))
+
+    def revocation_reasons(self, chain: tuple[bytes, ...]) -> list[str]:
+        """A sentence when a certificate of the chain stands in a list of its issuer, dated at or before ``at``."""
+        issuers = [load_certificate(der) for der in (*chain, *self.roots)]
+        for der in chain:
+            cert = load_certificate(der)
+            for crl_der in self.crls:
+                crl = _load_crl(crl_der)
+                if crl.issuer != cert.issuer:
+                    continue
+                entry = crl.get_revoked_certificate_by_serial_number(cert.serial_number)
+                if entry is None or entry.revocation_date_utc > self.at:
+                    continue
+                if any(c.subject == crl.issuer and crl.is_signature_valid(c.public_key()) for c in issuers):  # type: ignore[arg-type]
+                    return ["Chứng thư của người kí đã bị thu hồi."]
+        return []
+
+
+@functools.lru_cache(maxsize=64)
+def _load_crl(der: bytes) -> x509.CertificateRevocationList:
+    return x509.load_der_x509_crl(der)
+
+
+def _attribute(name: x509.Name, oid: x509.ObjectIdentifier) -> str:
+    found = name.get_attributes_for_oid(oid)
+    return str(found[0].value) if found else ""
+
+
+def signer_facts(der: bytes) -> dict[str, object]:
+    """Fields of ``SignatureVerdict`` that come from the certificate."""
+    cert = load_certificate(der)
+    from hocbaso.documents.signers import certificate_fingerprint
+
+    return {
+        "signer_name": _attribute(cert.subject, NameOID.COMMON_NAME),
+        "signer_organisation": _attribute(cert.subject, NameOID.ORGANIZATION_NAME),
+        "issuer": _attribute(cert.issuer, NameOID.COMMON_NAME) or cert.issuer.rfc4514_string(),
+        "serial": format(cert.serial_number, "X"),
+        "fingerprint": certificate_fingerprint(der),
+        "valid_from": cert.not_valid_before_utc,
+        "valid_until": cert.not_valid_after_utc,
+    }
+
+
+def _fold(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+
+
+def role_reasons(
+    role: str, der: bytes, content: TranscriptContent, expected: dict[str, frozenset[str]] | None
+) -> list[str]:
+    """Does this certificate belong to whom the record names for ``role``?
+
+    ``expected`` maps a role to the fingerprints registered for it, where the caller knows them. Always: a person's certificate
+    carries the printed name (and, where it carries one, the personal number); the seal's carries the school's name.
+    """
+    from hocbaso.documents.signers import certificate_fingerprint
+
+    if expected is not None and role in expected and certificate_fingerprint(der) not in expected[role]:
+        return ["Chứng thư không phải là chứng thư đã đăng kí cho vai trò này."]
+    cert = load_certificate(der)
+    name, organisation = (
+        _attribute(cert.subject, NameOID.COMMON_NAME),
+        _attribute(cert.subject, NameOID.ORGANIZATION_NAME),
+    )
+    if role == "seal":
+        school = _fold(content.school.name)
+        if school in (_fold(name), _fold(organisation)) or _fold(name) in (school, school.removeprefix("trường ")):
+            return []
+        return [f"Chứng thư con dấu mang tên “{name}”, không phải {content.school.name}."]
+    note: SignerNote = content.homeroom if role == "homeroom" else content.principal
+    if _fold(name) != _fold(note.name):
+        return [f"Người kí là “{name}”, không phải {note.name} như ghi trên học bạ."]
+    number = _attribute(cert.subject, NameOID.USER_ID).removeprefix("CCCD:")
+    if number.isdigit() and len(number) == 12 and note.personal_id and number != note.personal_id:
+        return ["Số định danh trong chứng thư không phải của người ghi trên học bạ."]
+    return []

@@ -1,0 +1,72 @@
+"""One entrance for any file somebody holds out: PDF, XML or package. Works without database and network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from hocbaso.documents.package import open_package
+from hocbaso.documents.pades_verify import now_utc, read_content, verify_pdf
+from hocbaso.documents.trust import Trust
+from hocbaso.documents.verification_report import UNREADABLE, VerificationReport
+from hocbaso.documents.xml_record import take_apart
+from hocbaso.documents.xml_signature import verify_xml
+from hocbaso.errors import DomainError
+
+MAX_BYTES = 20_000_000
+
+
+def verify_file(
+    data: bytes,
+    trust_roots_pem: Iterable[bytes],
+    crls: Iterable[bytes] = (),
+    at: datetime | None = None,
+    expected: Mapping[str, Iterable[str]] | None = None,
+) -> VerificationReport:
+    """Judge ``data`` by its content, whatever its name.
+
+    ``trust_roots_pem`` and ``crls`` are PEM or DER. ``at`` (aware UTC) is the moment of judgement, now by default. ``expected``
+    maps roles to the certificate fingerprints registered for them. Raises ``errors.Invalid`` only for unusable roots or
+    lists; everything wrong with ``data`` stands in the report.
+    """
+    trust = Trust.of(trust_roots_pem, crls, now_utc(at))
+    wanted = {role: frozenset(values) for role, values in expected.items()} if expected else None
+    if not data or len(data) > MAX_BYTES:
+        return VerificationReport(ok=False, kind="unknown", problems=("Tệp trống hoặc quá lớn so với một học bạ.",))
+    if data.startswith(b"%PDF"):
+        return verify_pdf(data, trust, expected=wanted)
+    if data.startswith(b"PK"):
+        return _verify_package(data, trust, wanted)
+    if data.lstrip()[:1] == b"<":
+        return verify_xml(data, trust, expected=wanted)
+    return VerificationReport(ok=False, kind="unknown", problems=(UNREADABLE,))
+
+
+def _verify_package(data: bytes, trust: Trust, expected: dict[str, frozenset[str]] | None) -> VerificationReport:
+    try:
+        package = open_package(data)
+    except DomainError as error:
+        return VerificationReport(ok=False, kind="package", problems=(error.message,))
+    pdf = verify_pdf(package.pdf, trust, expected=expected)
+    xml = verify_xml(package.xml, trust, expected=expected)
+    problems = [f"PDF: {line}" for line in pdf.problems] + [f"XML: {line}" for line in xml.problems]
+    try:
+        if read_content(package.pdf)[1] != take_apart(package.xml).data_zone:
+            problems.append("PDF và XML trong gói không cùng một nội dung.")
+    except DomainError:
+        problems.append("Không so sánh được PDF và XML trong gói.")
+    if pdf.record_uuid != package.record_uuid:
+        problems.append("Mã tra cứu của gói không phải của học bạ bên trong.")
+    facts = {name: getattr(pdf, name) for name in _FACTS}
+    return VerificationReport(
+        ok=pdf.ok and xml.ok and not problems,
+        kind="package",
+        signatures=pdf.signatures + xml.signatures,
+        problems=tuple(problems),
+        **facts,
+    )
+
+
+_FACTS = (
+    "record_uuid", "replaces_uuid", "student_name", "born_on", "class_name", "school_year", "school_name", "demo", "content_digest",
+)  # fmt: skip

@@ -1,0 +1,85 @@
+"""What a check found, as plain values: one verdict a signature and one for the whole. Light: pages and commands import it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+UNKNOWN_ISSUER = "Không biết nơi cấp chứng thư: chưa có chứng thư gốc tin cậy để đối chiếu."
+UNREADABLE = "Tệp bị hỏng hoặc không phải học bạ số."
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureVerdict:
+    """One signature. ``role`` is ``homeroom``, ``principal`` or ``seal``; ``reasons`` are Vietnamese sentences why not."""
+
+    role: str
+    ok: bool
+    signer_name: str = ""
+    signer_organisation: str = ""
+    signed_at: datetime | None = None
+    issuer: str = ""
+    serial: str = ""
+    fingerprint: str = ""
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    level: str = "B-B"
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationReport:
+    """The whole file. ``kind`` is ``pdf``, ``xml``, ``package`` or ``unknown``; ``problems`` concern the file as a whole.
+
+    The facts of the record (``record_uuid`` to ``school_name``) are given only when the data zone could be read; they are
+    proven only when ``ok``.
+    """
+
+    ok: bool
+    kind: str
+    signatures: tuple[SignatureVerdict, ...] = ()
+    record_uuid: str | None = None
+    replaces_uuid: str | None = None
+    student_name: str | None = None
+    born_on: str | None = None
+    class_name: str | None = None
+    school_year: str | None = None
+    school_name: str | None = None
+    demo: bool = False
+    content_digest: str | None = None
+    problems: tuple[str, ...] = ()
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """All sentences that speak against the file, without repetition."""
+        return tuple(dict.fromkeys([*self.problems, *(line for item in self.signatures for line in item.reasons)]))
+
+    def to_plain(self) -> dict[str, Any]:
+        """JSON-ready dictionary; instants in ISO 8601 UTC."""
+
+        def plain(value: Any) -> Any:
+            if isinstance(value, datetime):
+                return value.isoformat().replace("+00:00", "Z")
+            if isinstance(value, dict):
+                return {key: plain(item) for key, item in value.items()}
+            if isinstance(value, (list, tuple)):
+                return [plain(item) for item in value]
+            return value
+
+        return plain(dataclasses.asdict(self))
+
+
+def report_from_plain(data: dict[str, Any]) -> VerificationReport:
+    """Read back ``VerificationReport.to_plain`` (what a worker or a stored result gives)."""
+
+    def when(text: str | None) -> datetime | None:
+        return datetime.fromisoformat(text) if text else None
+
+    times = ("signed_at", "valid_from", "valid_until")
+    verdicts = tuple(
+        SignatureVerdict(**{**item, **{name: when(item[name]) for name in times}, "reasons": tuple(item["reasons"])})
+        for item in data["signatures"]
+    )
+    return VerificationReport(**{**data, "signatures": verdicts, "problems": tuple(data["problems"])})
