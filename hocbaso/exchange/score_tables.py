@@ -28,6 +28,8 @@ from hocbaso.exchange.values import (
     read_text,
 )
 from hocbaso.exchange.workbook_guard import DEFAULT_LIMITS, WorkbookLimits
+from hocbaso.regulations.averages import semester_average
+from hocbaso.regulations.score_values import format_score
 from hocbaso.regulations.terms import PassFail, ScoreOrigin, SubjectKind
 
 _EXEMPT = object()
@@ -206,23 +208,18 @@ def _average(reader: RowReader, kind: SubjectKind) -> int | PassFail | None:
 
 
 def _compare_average(reader: RowReader, row: ScoreRow) -> None:
-    """Art. 9.1b: (sum of regular + 2 x midterm + 3 x final) / (n + 5), one decimal, half up. In whole tenths, exact."""
-    parts = [cell.value for cell in (*row.regular, row.midterm, row.final) if not cell.is_empty]
-    if not isinstance(row.average, int) or not isinstance(row.midterm.value, int) or not isinstance(row.final.value, int):
+    """Say where the file's average is not that of Art. 9.1b over the marks the file has; rows with gaps have no average."""
+    cells = (*row.regular, row.midterm, row.final)
+    if not isinstance(row.average, int) or any(isinstance(cell.value, PassFail) for cell in cells):
         return
-    regular = [cell.value for cell in row.regular if isinstance(cell.value, int)]
-    if len(regular) + 2 != len(parts) or not regular:
+    marks = [cell.value if isinstance(cell.value, int) else None for cell in cells]
+    computed = semester_average([mark for mark, cell in zip(marks, row.regular, strict=False) if not cell.is_empty],
+                                marks[-2], marks[-1])
+    if computed is None:
         return
-    weight = len(regular) + 5
-    total = sum(regular) + 2 * row.midterm.value + 3 * row.final.value
-    computed = (2 * total + weight) // (2 * weight)
     if computed != row.average:
-        reader.problem("average", f"tệp ghi {_comma(row.average)}, tính theo các điểm thành phần được {_comma(computed)}.",
+        reader.problem("average", f"tệp ghi {format_score(row.average)}, tính theo các điểm thành phần được {format_score(computed)}.",
                        severity="warning")
-
-
-def _comma(tenths: int) -> str:
-    return f"{tenths // 10},{tenths % 10}"
 
 
 def _trim_regular(rows: list[ScoreRow]) -> list[ScoreRow]:

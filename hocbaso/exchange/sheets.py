@@ -26,6 +26,7 @@ from hocbaso.exchange.profiles import column_map
 from hocbaso.exchange.rows import ScoreCell, ScoreRow, StudentRow
 from hocbaso.exchange.subjects import SUBJECT_BY_CODE
 from hocbaso.exchange.vietnamese_text import clean_text
+from hocbaso.regulations.score_values import to_point
 from hocbaso.regulations.terms import PassFail, ScoreOrigin
 
 _LIVE = ("=", "+", "-", "@", "\t", "\r")
@@ -150,15 +151,10 @@ def students_jsonl(rows: Iterable[StudentRow]) -> Iterator[str]:
         yield json.dumps(item, ensure_ascii=False)
 
 
-def format_tenths(tenths: int) -> str:
-    """``85`` -> ``"8.5"``."""
-    return f"{tenths // 10}.{tenths % 10}"
-
-
 def _json_score(cell: ScoreCell) -> str | None:
     if cell.value is None:
         return None
-    return cell.value.value if isinstance(cell.value, PassFail) else format_tenths(cell.value)
+    return cell.value.value if isinstance(cell.value, PassFail) else to_point(cell.value)
 
 
 def _score_value(cell: ScoreCell, exempt: bool) -> Value:
@@ -169,7 +165,7 @@ def _score_value(cell: ScoreCell, exempt: bool) -> Value:
     if cell.value is None:
         return None
     # Decimal, because openpyxl writes it digit by digit where a float would write its noise.
-    return cell.value.value if isinstance(cell.value, PassFail) else Decimal(format_tenths(cell.value))
+    return cell.value.value if isinstance(cell.value, PassFail) else Decimal(to_point(cell.value))
 
 
 def _padded(cells: tuple[ScoreCell, ...], length: int) -> tuple[ScoreCell, ...]:

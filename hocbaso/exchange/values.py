@@ -15,12 +15,13 @@ from typing import Generic, TypeVar
 from hocbaso.errors import Invalid
 from hocbaso.exchange.sheet_reader import CellFault
 from hocbaso.exchange.vietnamese_text import clean_text, fold, fold_key
+from hocbaso.regulations.identifiers import PROVINCE_CODES, check_personal_id
+from hocbaso.regulations.score_values import parse_score
 from hocbaso.regulations.terms import PassFail, ScoreOrigin, Sex
 
 T = TypeVar("T")
 
 _NOISE = Decimal("1e-9")
-_TENTH = Decimal("0.1")
 _YEARS = range(1930, 2101)
 _EXCEL_DAY_ZERO = date(1899, 12, 30)
 _DATE_DMY = re.compile(r"(\d{1,2}) ?[/.-] ?(\d{1,2}) ?[/.-] ?(\d{4})(?:[ T]00:00(?::00(?:\.0+)?)?)?")
@@ -30,15 +31,6 @@ _DATE_SHORT = re.compile(r"\d{1,2} ?[/.-] ?\d{1,2} ?[/.-] ?\d{2}")
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?")
 _CLASS = re.compile(r"(LỚP ?:? ?)?([6-9])( ?)([./-]?)( ?)([A-ZĐ0-9]{1,4})")
 
-# Codes of provinces in personal identification numbers (63 of the time of issue; they stay valid after the merger).
-PROVINCE_CODES = frozenset(
-    f"{number:03d}"
-    for number in (
-        1, 2, 4, 6, 8, 10, 11, 12, 14, 15, 17, 19, 20, 22, 24, 25, 26, 27, 30, 31, 33, 34, 35, 36, 37, 38, 40,
-        42, 44, 45, 46, 48, 49, 51, 52, 54, 56, 58, 60, 62, 64, 66, 67, 68, 70, 72, 74, 75, 77, 79, 80, 82, 83,
-        84, 86, 87, 89, 91, 92, 93, 94, 95, 96,
-    )
-)
 
 
 class UnclearValue(Invalid):
@@ -244,7 +236,7 @@ def read_personal_id(raw: object, *, born_on: date | None = None, sex: Sex | Non
         raise UnclearValue("số định danh cá nhân phải gồm 12 chữ số.")
     if len(digits) == 12:
         doubt = _identity_doubt(digits, born_on, sex)
-        return Reading(digits, note if doubt is None else f"hãy kiểm tra: {doubt}")
+        return Reading(digits, note if doubt is None else f"Hãy kiểm tra: {doubt}")
     full = digits.zfill(12)
     known = born_on is not None and sex is not None
     if len(digits) in (10, 11) and full[:3] in PROVINCE_CODES and (known or not isinstance(raw, str)):
@@ -256,14 +248,9 @@ def read_personal_id(raw: object, *, born_on: date | None = None, sex: Sex | Non
 
 
 def _identity_doubt(digits: str, born_on: date | None, sex: Sex | None) -> str | None:
-    century, code_sex = divmod(int(digits[3]), 2)
-    if digits[:3] not in PROVINCE_CODES and not digits[:3] >= "100":
-        return f"ba số đầu {digits[:3]} không phải mã tỉnh."
-    if born_on is not None and (born_on.year // 100 - 19, born_on.year % 100) != (century, int(digits[4:6])):
-        return f"số định danh cho năm sinh {19 + century}{digits[4:6]}, ngày sinh ghi năm {born_on.year}."
-    if sex is not None and code_sex != (0 if sex is Sex.MALE else 1):
-        return f"số định danh là của {'nam' if code_sex == 0 else 'nữ'}, giới tính ghi {sex.value}."
-    return None
+    """What contradicts the row; a child registered abroad has a country's code, which contradicts nothing."""
+    doubts = [doubt for doubt in check_personal_id(digits, born_on=born_on, sex=sex) if doubt.about != "abroad"]
+    return " ".join(doubt.sentence for doubt in doubts) or None
 
 
 def read_phone(raw: object) -> Reading[str]:
@@ -328,23 +315,38 @@ def read_decimal(raw: object) -> Decimal:
 
 
 def read_tenths(raw: object) -> Reading[int]:
-    """A score 0..10 with at most one decimal (Art. 6.2) as whole tenths. Refuses 8,25 and 85: neither is surely a score."""
+    """A score 0..10 with at most one decimal (Art. 5.3) as whole tenths.
+
+    Text goes through the parser that typing uses, but its shorthand is refused: on a page 85 is shown as 8,5 before it is
+    kept, in a file nobody looks. Refuses 8,25 and 85 as numbers too: neither is surely a score.
+    """
+    if isinstance(raw, str):
+        _refuse_faults(raw)
+        text = re.sub(r"^([0-9]+[.,][0-9])0+$", r"\1", clean_text(raw).removeprefix("'"))  # 8,50 is 8,5
+        try:
+            parsed = parse_score(text)
+        except Invalid as fault:
+            raise UnclearValue(fault.message) from fault
+        if parsed.shorthand:
+            raise UnclearValue(f"không chắc là điểm {parsed.tenths // 10},{parsed.tenths % 10}; hãy ghi rõ dấu phẩy.")
+        return Reading(parsed.tenths)
     number = read_decimal(raw)
-    if number < 0:
-        raise UnclearValue("điểm phải từ 0 đến 10.")
-    if number > 10:
+    if not 0 <= number <= 10:
         hint = ""
-        if number == number.to_integral_value() and number <= 100:
-            hint = f" Nếu là {str(number / 10).replace('.', ',')} thì hãy ghi rõ dấu phẩy."
+        if 10 < number <= 100 and number == number.to_integral_value():
+            hint = f" Nếu là {int(number) // 10},{int(number) % 10} thì hãy ghi rõ dấu phẩy."
         raise UnclearValue(f"điểm phải từ 0 đến 10.{hint}")
-    tenths = number / _TENTH
+    tenths = number * 10
     if tenths != tenths.to_integral_value():
         raise UnclearValue("điểm chỉ có một chữ số thập phân; hãy tự làm tròn rồi ghi lại.")
     return Reading(int(tenths))
 
 
 def read_pass_fail(raw: object) -> Reading[PassFail]:
-    """Đ or CĐ, Đạt or Chưa đạt. D, CD and the words without marks are certain and read with a note."""
+    """Đ or CĐ, Đạt or Chưa đạt. D, CD and the words without marks are certain and read with a note.
+
+    Stricter than typing: a lone ``c`` is a key on the page and a slip in a file.
+    """
     _refuse_faults(raw)
     if isinstance(raw, str):
         text = clean_text(raw).lower().rstrip(".")

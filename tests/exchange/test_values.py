@@ -44,7 +44,7 @@ def test_no_hundredths_and_nothing_over_ten_is_a_score(hundredths):
         values.read_tenths(f"{hundredths // 100},{hundredths % 100:02d}")
 
 
-@pytest.mark.parametrize("raw", [float("nan"), float("inf"), "８,5", "8,5,0", "1e1", "", "NaN", b"8"])
+@pytest.mark.parametrize("raw", [float("nan"), float("inf"), "８,5", "8,5,0", "1e1", "", "NaN", b"8", "8,505", "8,05"])
 def test_what_is_no_number_is_no_score(raw):
     with pytest.raises(values.UnclearValue):
         values.read_tenths(raw)
