@@ -1,0 +1,330 @@
+"""Signing in, the server-side sessions this opens, and how each ends.
+
+The browser holds 256 random bits; the table holds only their SHA-256, so a stolen database opens nothing. A session
+ends at sign-out, after 30 minutes without use (15 for the IT officer), after 12 hours, and at once when the account is
+disabled, its password changes or its roles change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import select, update
+
+from hocbaso import clock
+from hocbaso import models as m
+from hocbaso.db import db, write_transaction
+from hocbaso.errors import Invalid, NotFound
+from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.permissions import SECOND_FACTOR_ROLES, Role
+from hocbaso.services import audit, passwords
+from hocbaso.services.access import SYSTEM, Actor, load_actor
+
+IDLE = timedelta(minutes=30)
+IDLE_IT_OFFICER = timedelta(minutes=15)
+ABSOLUTE = timedelta(hours=12)
+TOUCH_EVERY = timedelta(seconds=60)
+RECENT = timedelta(minutes=10)
+"""How long a password or code that was just given counts for grave acts."""
+
+FREE_TRIES = 5
+LONGEST_DELAY = 60
+PER_ADDRESS = 30
+PER_KNOWN_ADDRESS = 10
+KNOWN_FOR = timedelta(days=14)
+
+
+class SignInRefused(Invalid):
+    """The sign-in did not succeed. ``wait_seconds`` > 0: try again after that long (HTTP 429)."""
+
+    def __init__(self, message: str, *, wait_seconds: int = 0) -> None:
+        super().__init__(message, field="password")
+        self.wait_seconds = wait_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session that was just opened; ``token`` exists nowhere else but in the browser."""
+
+    token: str
+    session_id: int
+    account_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A living session with the powers of its account today."""
+
+    session_id: int
+    actor: Actor
+    last_seen_at: datetime
+    confirmed_at: datetime | None
+    second_factor_done: bool
+    has_second_factor: bool
+    must_change_password: bool
+
+    @property
+    def stage(self) -> str:
+        """``open``, or what has to come first: ``code`` (second factor), ``enrol`` (its set-up), ``password``."""
+        if not self.second_factor_done and self.has_second_factor:
+            return "code"
+        if self.must_change_password:
+            return "password"
+        if not self.second_factor_done:
+            return "enrol"
+        return "open"
+
+
+@dataclass(slots=True)
+class SessionCache:
+    """What one process remembers between requests. Keys hold the powers' version, so a change is seen at once."""
+
+    actors: dict[tuple[int, int, date], Actor] = field(default_factory=dict)
+    seen: dict[int, datetime] = field(default_factory=dict)
+    denied: dict[tuple[int | None, str], datetime] = field(default_factory=dict)
+
+    def actor(self, account_id: int, powers_version: int, today: date) -> Actor:
+        """The account's actor, loaded once per version and day."""
+        key = (account_id, powers_version, today)
+        found = self.actors.get(key)
+        if found is None:
+            found = load_actor(account_id, today)
+            if len(self.actors) > 500:
+                self.actors.clear()
+            self.actors[key] = found
+        return found
+
+
+def digest(token: str) -> str:
+    """What the table knows of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def delay_after(n_failed: int) -> int:
+    """Seconds to wait after so many wrong tries in a row: none up to five, then 2, 4, 8 … at most 60."""
+    return 0 if n_failed < FREE_TRIES else min(LONGEST_DELAY, 2 ** (n_failed - FREE_TRIES + 1))
+
+
+WRONG = "Tên đăng nhập hoặc mật khẩu chưa đúng."
+
+
+def sign_in(username: str, password: str, *, address: str, agent: str = "", now: datetime) -> Opened:
+    """Check a password and open a session.
+
+    SignInRefused for an unknown name, a wrong password, a disabled account (all three with the same words and in the
+    same time), an expired first password, or while a delay runs. The delay never falls on an address from which this
+    account signed in during the last fortnight, so a pupil at another machine cannot keep the principal out.
+    """
+    username = username.strip().casefold()
+    n_from_address = _failures(address, now)
+    account = db.session.scalar(select(m.Account).where(m.Account.username == username))
+    known_address = account is not None and _is_known(account.id, address, now)
+    if n_from_address >= (PER_KNOWN_ADDRESS if known_address else PER_ADDRESS):
+        raise SignInRefused("Máy này vừa nhập sai quá nhiều lần. Xin đợi một phút rồi thử lại.", wait_seconds=60)
+    if account is not None and account.failed_at is not None and not known_address:
+        ready_at = account.failed_at + timedelta(seconds=delay_after(account.n_failed))
+        if now < ready_at:
+            seconds = int((ready_at - now).total_seconds()) + 1
+            raise SignInRefused(f"Đã nhập sai nhiều lần. Xin đợi {seconds} giây rồi thử lại.", wait_seconds=seconds)
+    matches = passwords.verify(account.password_hash if account else None, password)
+    if account is None or not matches or account.disabled_at is not None:
+        note_wrong_try(account, address, now)
+        raise SignInRefused(WRONG)
+    if account.must_change_password and account.first_password_expires_at is not None \
+            and account.first_password_expires_at <= now:
+        raise SignInRefused("Mật khẩu lần đầu đã quá 72 giờ. Xin nhờ người phụ trách CNTT cấp lại.")
+    better_hash = passwords.hash_password(password) if passwords.needs_rehash(account.password_hash) else None
+    needs_factor = requires_second_factor(account.id, now)
+    return _open(account.id, address, agent, now, second_factor_done=not needs_factor, better_hash=better_hash)
+
+
+def _open(account_id: int, address: str, agent: str, now: datetime, *, second_factor_done: bool,
+          better_hash: str | None = None) -> Opened:
+    token = secrets.token_urlsafe(32)
+    with write_transaction() as session:
+        account = session.get(m.Account, account_id, populate_existing=True)
+        if account is None or account.disabled_at is not None:
+            raise SignInRefused(WRONG)
+        account.n_failed, account.failed_at = 0, None
+        if better_hash:
+            account.password_hash = better_hash
+        row = m.UserSession(token_digest=digest(token), account_id=account_id, created_at=now, last_seen_at=now,
+                            expires_at=now + ABSOLUTE, confirmed_at=now, second_factor_done=second_factor_done,
+                            address=address[:60], agent=agent[:200])
+        session.add(row)
+        session.flush()
+        actor = Actor(account_id, account.person_id, account.username, account.person.full_name)
+        audit.record(AuditTag.SIGNED_IN, actor, now, target_kind="account", target_id=account_id,
+                     facts={"address": address, "second_factor": second_factor_done})
+    return Opened(token, row.id, account_id)
+
+
+def open_session(account_id: int, *, address: str, agent: str = "", now: datetime,
+                 second_factor_done: bool = True) -> Opened:
+    """Open a session for a person who has just proven who they are by other means (set-up, new password, code)."""
+    return _open(account_id, address, agent, now, second_factor_done=second_factor_done)
+
+
+def requires_second_factor(account_id: int, now: datetime) -> bool:
+    """Whether the school asks this account's roles for a second factor today."""
+    school = db.session.get(m.School, 1)
+    if school is None or not school.require_second_factor:
+        return False
+    try:
+        actor = load_actor(account_id, clock.local_date(now))
+    except NotFound:
+        return True
+    return any(grant.role in SECOND_FACTOR_ROLES for grant in actor.grants)
+
+
+def resume(token: str, cache: SessionCache, now: datetime) -> SignedIn | None:
+    """The living session of a token, or None. One query, and none more while the account's powers stay the same."""
+    row = db.session.execute(
+        select(m.UserSession.id, m.UserSession.last_seen_at, m.UserSession.confirmed_at,
+               m.UserSession.second_factor_done, m.Account.id.label("account_id"), m.Account.powers_version,
+               m.Account.must_change_password, m.Account.totp_secret.is_not(None).label("has_factor"))
+        .join(m.Account, m.Account.id == m.UserSession.account_id)
+        .where(m.UserSession.token_digest == digest(token), m.UserSession.ended_at.is_(None),
+               m.UserSession.expires_at > now, m.Account.disabled_at.is_(None))
+    ).first()
+    if row is None:
+        return None
+    try:
+        actor = cache.actor(row.account_id, row.powers_version, clock.local_date(now))
+    except NotFound:
+        return None
+    last_seen = max(row.last_seen_at, cache.seen.get(row.id, row.last_seen_at))
+    if now - last_seen > (IDLE_IT_OFFICER if actor.has_role(Role.IT_OFFICER) else IDLE):
+        return None
+    return SignedIn(session_id=row.id, actor=actor, last_seen_at=row.last_seen_at, confirmed_at=row.confirmed_at,
+                    second_factor_done=row.second_factor_done, has_second_factor=row.has_factor,
+                    must_change_password=row.must_change_password)
+
+
+def touch(signed_in: SignedIn, cache: SessionCache, now: datetime) -> None:
+    """Remember that the session was used: in the process each time, in the table at most once a minute."""
+    if len(cache.seen) > 2000:
+        cache.seen.clear()
+    cache.seen[signed_in.session_id] = now
+    if now - signed_in.last_seen_at >= TOUCH_EVERY:
+        with write_transaction() as session:
+            session.execute(update(m.UserSession).where(m.UserSession.id == signed_in.session_id)
+                            .values(last_seen_at=now))
+
+
+def confirm(signed_in: SignedIn, password: str, *, now: datetime) -> None:
+    """Prove the password once more before a grave act. Invalid when it is wrong; wrong tries count as at sign-in."""
+    account = db.session.get(m.Account, signed_in.actor.account_id)
+    if account is None:
+        raise NotFound("Tài khoản không còn hoạt động.")
+    check_delay(signed_in.actor, now=now)
+    if not passwords.verify(account.password_hash, password):
+        note_wrong_try(account, "", now)
+        raise SignInRefused("Mật khẩu chưa đúng.")
+    with write_transaction() as session:
+        session.execute(update(m.UserSession).where(m.UserSession.id == signed_in.session_id).values(confirmed_at=now))
+        session.execute(update(m.Account).where(m.Account.id == account.id).values(n_failed=0, failed_at=None))
+    db.session.expire_all()
+
+
+def is_recent(signed_in: SignedIn, now: datetime) -> bool:
+    """Whether the password was given within the last ten minutes."""
+    return signed_in.confirmed_at is not None and now - signed_in.confirmed_at <= RECENT
+
+
+def sign_out(token: str, *, now: datetime) -> None:
+    """End the session of a token; nothing happens for an unknown or ended one."""
+    with write_transaction() as session:
+        row = session.scalar(select(m.UserSession).where(m.UserSession.token_digest == digest(token),
+                                                         m.UserSession.ended_at.is_(None)))
+        if row is None:
+            return
+        row.ended_at = now
+        account = row.account
+        audit.record(AuditTag.SIGNED_OUT, Actor(account.id, account.person_id, account.username,
+                                                account.person.full_name), now,
+                     target_kind="account", target_id=account.id)
+
+
+def end_quietly(session_id: int, *, now: datetime) -> None:
+    """End one session because another takes its place (a new token after the second factor or a new password)."""
+    with write_transaction() as session:
+        session.execute(update(m.UserSession).where(m.UserSession.id == session_id, m.UserSession.ended_at.is_(None))
+                        .values(ended_at=now))
+
+
+def end_all(account_id: int, *, now: datetime) -> int:
+    """End every session of an account; the number ended. Joins the caller's transaction where there is one."""
+    with write_transaction() as session:
+        done = session.execute(update(m.UserSession).where(m.UserSession.account_id == account_id,
+                                                           m.UserSession.ended_at.is_(None)).values(ended_at=now))
+        session.execute(update(m.Account).where(m.Account.id == account_id)
+                        .values(powers_version=m.Account.powers_version + 1))
+    return int(done.rowcount)  # type: ignore[attr-defined]
+
+
+def record_denied(actor: Actor | None, act: str, cache: SessionCache, *, address: str, now: datetime) -> None:
+    """Leave an audit entry of a refused request; the same refusal again within a minute leaves none."""
+    key = (actor.account_id if actor else None, act)
+    last = cache.denied.get(key)
+    if last is not None and now - last < timedelta(minutes=1):
+        return
+    if len(cache.denied) > 1000:
+        cache.denied.clear()
+    cache.denied[key] = now
+    with write_transaction():
+        audit.record(AuditTag.ACCESS_DENIED, actor or SYSTEM, now, target_kind="request", target_id=act[:40],
+                     facts={"act": act, "address": address})
+
+
+# --- wrong tries ------------------------------------------------------------------------------------------------------
+
+
+def _minute(now: datetime) -> int:
+    return int(now.timestamp()) // 60
+
+
+def _failures(address: str, now: datetime) -> int:
+    row = db.session.get(m.AddressAttempts, address[:60], populate_existing=True)
+    return row.n_failed if row is not None and row.minute == _minute(now) else 0
+
+
+def _is_known(account_id: int, address: str, now: datetime) -> bool:
+    return db.session.scalar(
+        select(m.UserSession.id).where(m.UserSession.account_id == account_id, m.UserSession.address == address[:60],
+                                       m.UserSession.second_factor_done, m.UserSession.created_at > now - KNOWN_FOR)
+        .limit(1)
+    ) is not None
+
+
+def note_wrong_try(account: m.Account | None, address: str, now: datetime) -> None:
+    """Count a wrong try against the account and, where given, the network address, and leave an audit entry."""
+    with write_transaction() as session:
+        if address:
+            row = session.get(m.AddressAttempts, address[:60], populate_existing=True)
+            if row is None:
+                row = m.AddressAttempts(address=address[:60], minute=_minute(now), n_failed=0)
+                session.add(row)
+            if row.minute != _minute(now):
+                row.minute, row.n_failed = _minute(now), 0
+            row.n_failed += 1
+        if account is not None:
+            session.execute(update(m.Account).where(m.Account.id == account.id)
+                            .values(n_failed=m.Account.n_failed + 1, failed_at=now))
+            session.refresh(account)
+        # What was typed as a name is not kept: people type passwords there.
+        audit.record(AuditTag.SIGN_IN_FAILED, SYSTEM, now, target_kind="account",
+                     target_id=account.id if account else "-", facts={"address": address})
+
+
+def check_delay(actor: Actor, *, now: datetime) -> None:
+    """Raise SignInRefused while the delay after wrong codes or passwords runs for the actor's account."""
+    account = db.session.get(m.Account, actor.account_id, populate_existing=True)
+    if account is not None and account.failed_at is not None:
+        ready_at = account.failed_at + timedelta(seconds=delay_after(account.n_failed))
+        if now < ready_at:
+            seconds = int((ready_at - now).total_seconds()) + 1
+            raise SignInRefused(f"Đã nhập sai nhiều lần. Xin đợi {seconds} giây.", wait_seconds=seconds)
