@@ -7,6 +7,7 @@ endesive only through this module, and only in document workers.
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
 import threading
@@ -28,7 +29,7 @@ def _import_oscrypto() -> None:
 
         re.search = tolerant  # type: ignore[assignment]
         try:
-            pass
+            importlib.import_module("oscrypto._openssl._libcrypto")
         finally:
             re.search = search  # type: ignore[assignment]
 
