@@ -103,7 +103,9 @@ def content(**changes: Any) -> TranscriptContent:
         "conduct": LevelTrack(semester_1=Level.TOT, semester_2=Level.TOT, year=Level.TOT),
         "learning": LevelTrack(semester_1=Level.KHA, semester_2=Level.TOT, year=Level.TOT),
         "absences": AbsenceTrack(
-            semester_1=Absence(excused=1), semester_2=Absence(excused=1, unexcused=1), year=Absence(excused=2, unexcused=1)
+            semester_1=Absence(excused=1),
+            semester_2=Absence(excused=1, unexcused=1),
+            year=Absence(excused=2, unexcused=1),
         ),
         "promotion": PromotionNote(outcome=Promotion.COMPLETED),
         "completion": "Hoàn thành",

@@ -43,7 +43,9 @@ def test_a_comment_subject_takes_no_score() -> None:
     assert replace(row, year="Miễn").year == "Miễn"
 
 
-@pytest.mark.parametrize("name", ["Nguyễn\u202eBảo", unicodedata.normalize("NFD", "Nguyễn"), " An", "", "An\x00", "An\nBình"])
+@pytest.mark.parametrize(
+    "name", ["Nguyễn\u202eBảo", unicodedata.normalize("NFD", "Nguyễn"), " An", "", "An\x00", "An\nBình"]
+)
 def test_a_name_that_would_not_print_as_stored_is_refused(name: str) -> None:
     with pytest.raises(Invalid):
         replace(content().student, full_name=name)

@@ -24,7 +24,9 @@ def test_zone_reads_back_without_loss() -> None:
         certificates=(CertificateNote(name="Tin học cơ bản", grade="Khá"), CertificateNote(name="Bơi")),
         promotion=PromotionNote(promoted_after="Lớp 8"),
         homeroom_remark='Dòng một & "hai" <b>\nDòng ba',
-        student=replace(value.student, father=None, mother=None, guardian=replace(value.student.mother, occupation=None)),
+        student=replace(
+            value.student, father=None, mother=None, guardian=replace(value.student.mother, occupation=None)
+        ),
         conduct=replace(value.conduct, semester_1=None, year_adjusted=True),
         absences=replace(value.absences, semester_2=None),
     )

@@ -1,0 +1,227 @@
+"""The form: complete, deterministic, faithful to the XML, closed to the outside, and able to grow."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import subprocess
+import sys
+import unicodedata
+
+import pikepdf
+import pytest
+from fontTools.ttLib import TTFont
+from weasyprint.urls import FatalURLFetchingError
+
+from hocbaso.documents import pdf_render, proof, xml_record
+from hocbaso.documents.issuing import build_faces
+from hocbaso.documents.transcript_content import (
+    CertificateNote,
+    CorrectionNote,
+    PromotionNote,
+    to_canonical_json,
+)
+from hocbaso.errors import IntegrityFault
+from hocbaso.regulations.terms import Level, Promotion
+
+from .conftest import World
+from .samples import content, history, replace
+
+LONG = "Em có nhiều tiến bộ trong học tập, biết giúp đỡ bạn bè, cần rèn thêm tính cẩn thận khi làm bài kiểm tra. "
+
+
+def pages(data: bytes) -> int:
+    with pikepdf.open(io.BytesIO(data)) as pdf:
+        return len(pdf.pages)
+
+
+def rendered(value: object) -> bytes:
+    data, zone = build_faces(to_canonical_json(value))  # type: ignore[arg-type]
+    assert xml_record.parse_data_zone(zone) == value
+    return data
+
+
+def test_same_content_same_bytes_in_another_process(world: World) -> None:
+    code = (
+        "import hashlib; from tests.documents.samples import content; from hocbaso.documents.pdf_render import *;"
+        "print(hashlib.sha256(render_unsigned_pdf(content())).hexdigest())"
+    )
+    env = {**os.environ, "PYTHONHASHSEED": "5", "TZ": "America/Lima", "PYTHONPATH": str(pdf_render.ROOT)}
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True)
+    assert out.stdout.strip() == hashlib.sha256(world.unsigned).hexdigest()
+
+
+def test_five_pages_with_fields_over_the_spots_of_the_last(world: World) -> None:
+    with pikepdf.open(io.BytesIO(world.unsigned)) as pdf:
+        assert len(pdf.pages) == 5
+        assert [str(field.T) for field in pdf.Root.AcroForm.Fields] == ["GVCN", "HIEU_TRUONG", "NHA_TRUONG"]
+        assert all(field.P.objgen == pdf.pages[4].obj.objgen for field in pdf.Root.AcroForm.Fields)
+        boxes = {str(field.T): [float(value) for value in field.Rect] for field in pdf.Root.AcroForm.Fields}
+        seal, hand = boxes["NHA_TRUONG"], boxes["HIEU_TRUONG"]
+        mm = 72 / 25.4
+        assert abs(seal[2] - seal[0] - 36 * mm) < 0.1 and abs(seal[3] - seal[1] - 36 * mm) < 0.1
+        assert abs((seal[2] - hand[0]) / (hand[2] - hand[0]) - 1 / 3) < 0.02, "the seal covers the left third"
+        assert len(pdf.Root.AF) == 1 and str(pdf.Root.AF[0].AFRelationship) == "/Source"
+        assert "/Type" not in pdf.trailer, "no xref stream"
+        assert pdf.Root.MarkInfo.Marked and str(pdf.Root.Lang) == "vi"
+        assert b"pdfaid:part" in pdf.Root.Metadata.read_raw_bytes()
+
+
+def test_every_vietnamese_letter_is_in_the_shipped_fonts() -> None:
+    letters = {
+        unicodedata.normalize("NFC", base + mark + tone)
+        for base in "aăâeêioôơuưyAĂÂEÊIOÔƠUƯY"
+        for mark in ("",)
+        for tone in ("", "\u0300", "\u0301", "\u0303", "\u0309", "\u0323")
+    } | set("đĐ–…“”0123456789,.;:()/")
+    assert all(len(letter) == 1 for letter in letters)
+    for name in pdf_render.FONT_FILES:
+        cmap = TTFont(pdf_render.FONTS / name, lazy=True).getBestCmap()
+        assert not [letter for letter in letters if ord(letter) not in cmap], name
+
+
+def test_nothing_but_the_shipped_fonts_is_ever_opened() -> None:
+    fetcher = pdf_render._ShippedFontsOnly()
+    for url in (
+        "http://127.0.0.1/x",
+        "file:///etc/passwd",
+        "font:../x",
+        "data:text/css,a",
+        "font:/etc/passwd",
+        "ftp://a/b",
+    ):
+        with pytest.raises(FatalURLFetchingError):
+            fetcher.fetch(url)
+
+
+def test_text_that_looks_like_markup_is_only_text() -> None:
+    evil = (
+        '<img src="http://127.0.0.1:9/x"><link rel=attachment href="file:///etc/passwd"><style>*{display:none}</style>'
+    )
+    value = content(
+        homeroom_remark=evil, student=replace(content().student, address=evil[:150], full_name="<b>An</b> {{ 7*7 }}")
+    )
+    with pikepdf.open(io.BytesIO(rendered(value))) as pdf:
+        assert len(pdf.Root.Names.EmbeddedFiles.Names) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"class_name": "9B"},
+        {"issue_place": "Nam Định"},
+        {"homeroom_remark": "Khác."},
+        {"awards": ()},
+        {"completion": "Không hoàn thành"},
+        {"principal": replace(content().principal, name="Mai Thị Thắm")},
+        {"student": replace(content().student, personal_id="036311004128")},
+        {"absences": replace(content().absences, semester_1=None)},
+        {"learning": replace(content().learning, semester_1=Level.TOT)},
+        {"conduct": replace(content().conduct, year=Level.KHA)},
+        {"study_history": history(3)},
+        {"corrections": CorrectionNote(n_places=1, subject_names=("Tin học",))},
+    ],
+)
+def test_a_page_that_shows_something_else_than_the_xml_is_named(change: dict) -> None:
+    truth = content()
+    zone = xml_record.build_data_zone(truth)
+    lying = pdf_render._render(replace(truth, **change), zone)
+    with pytest.raises(IntegrityFault, match="Trang in"):
+        proof.prove_equal(lying, truth)
+
+
+def test_each_subject_cell_is_compared() -> None:
+    truth = content()
+    zone = xml_record.build_data_zone(truth)
+    for index, name, wrong in (
+        (0, "semester_1", "7.8"),
+        (5, "semester_2", "5.7"),
+        (8, "year", "CĐ"),
+        (12, "teacher_name", "Mai Thị Thắm"),
+    ):
+        rows = list(truth.subjects)
+        rows[index] = replace(rows[index], **{name: wrong})
+        lying = pdf_render._render(replace(truth, subjects=tuple(rows)), zone)
+        with pytest.raises(IntegrityFault) as caught:
+            proof.prove_equal(lying, truth)
+        field = "remark" if name == "teacher_name" else name
+        assert f"subjects[{truth.subjects[index].code}].{field}" in str(caught.value)
+
+
+def test_an_xml_that_says_something_else_than_the_record_is_named() -> None:
+    truth = content()
+    other = replace(truth, learning=replace(truth.learning, year=Level.KHA))
+    lying = pdf_render._render(truth, xml_record.build_data_zone(other))
+    with pytest.raises(IntegrityFault, match="learning.year"):
+        proof.prove_equal(lying, truth)
+
+
+def test_long_remarks_stay_on_their_pages_in_smaller_type() -> None:
+    rows = tuple(replace(row, remark=(LONG * 2)[:190].strip()) for row in content().subjects)
+    value = content(subjects=rows, homeroom_remark=(LONG * 6).strip(), principal_remark=(LONG * 3).strip())
+    assert pages(rendered(value)) == 5
+
+
+def test_remarks_too_long_for_a_page_go_on_to_the_next_and_the_fields_follow() -> None:
+    rows = tuple(replace(row, remark=(LONG * 6)[:600].strip()) for row in content().subjects)
+    data = rendered(content(subjects=rows, homeroom_remark=(LONG * 18).strip(), principal_remark=(LONG * 10).strip()))
+    assert pages(data) > 5
+    with pikepdf.open(io.BytesIO(data)) as pdf:
+        for field in pdf.Root.AcroForm.Fields:
+            low, high = float(field.Rect[1]), float(field.Rect[3])
+            assert 0 < low < high < 842
+        assert pdf.Root.AcroForm.Fields[1].P.objgen == pdf.pages[-1].obj.objgen
+
+
+def test_long_names_and_many_schools() -> None:
+    name = "Công Tằng Tôn Nữ Nguyễn Phúc Hoàng Thiên Bảo Ngọc Quỳnh Anh Phương Thảo"
+    value = content(
+        student=replace(
+            content().student,
+            full_name=name,
+            address=(LONG[:180]).strip(),
+            mother=replace(content().student.mother, name=name),
+        ),
+        study_history=history(14),
+        class_name="9 Chất lượng cao A",
+    )
+    assert pages(rendered(value)) in (5, 6)
+
+
+def test_a_student_who_is_exempt_reassessed_or_stays() -> None:
+    rows = list(content().subjects)
+    rows[8] = replace(rows[8], semester_1="Miễn", semester_2="Miễn", year="Miễn")
+    rows[0] = replace(rows[0], year="3.2", after_reassessment="5.0")
+    base = content(grade_level=7, class_name="7A", completion=None, subjects=tuple(rows), awards=(), competitions=())
+    for promotion in (
+        PromotionNote(outcome=Promotion.PROMOTED, promoted="Lên lớp 8"),
+        PromotionNote(outcome=Promotion.PROMOTED, promoted_after="Lên lớp 8"),
+        PromotionNote(outcome=Promotion.RETAINED, retained="Ở lại lớp 7"),
+    ):
+        value = replace(base, promotion=promotion, learning=replace(base.learning, after=Level.DAT))
+        assert pages(rendered(value)) == 5
+
+
+def test_a_bare_record_prints_too() -> None:
+    value = content(demo=False)
+    student = replace(
+        value.student, birth_place=None, ethnicity=None, home_town=None, address=None, personal_id=None, moet_code=None,
+        register_no=None, father=None, mother=None,
+    )  # fmt: skip
+    rows = tuple(
+        replace(row, semester_1=None, semester_2=None, year=None, remark=None, teacher_name=None)
+        for row in value.subjects
+    )
+    bare = replace(
+        value, student=student, subjects=rows, study_history=(), homeroom_remark=None, principal_remark=None, competitions=(),
+        awards=(), completion=None, certificates=(CertificateNote(name="Nghề phổ thông", grade="Giỏi"), CertificateNote(name="Bơi")),
+        absences=replace(value.absences, semester_1=None, semester_2=None, year=None),
+        principal=replace(value.principal, title="KT. HIỆU TRƯỞNG / PHÓ HIỆU TRƯỞNG"),
+    )  # fmt: skip
+    data = rendered(bare)
+    assert pages(data) == 5
+    with pikepdf.open(io.BytesIO(data)) as pdf:
+        body, margins = proof.read_blocks(pdf)
+    text = " ".join(block.text for block in body + margins)
+    assert "MẪU" not in text and "PHÓ HIỆU TRƯỞNG" in text

@@ -1,0 +1,295 @@
+"""What is valid, by whom, when; and that everything else is refused in words, never by a crash."""
+
+from __future__ import annotations
+
+import io
+import random
+import re
+from datetime import timedelta
+
+import pikepdf
+import pytest
+from lxml import etree
+from signxml import XMLVerifier
+
+from hocbaso.documents import package, pades, xml_record, xml_signature
+from hocbaso.documents.pades_verify import verify_pdf
+from hocbaso.documents.pdf_render import render_unsigned_pdf
+from hocbaso.documents.signers import SoftwareKeySigner, certificate_fingerprint
+from hocbaso.documents.test_authority import TestAuthority
+from hocbaso.documents.trust import Trust
+from hocbaso.documents.verification import verify_file
+from hocbaso.documents.verification_report import UNKNOWN_ISSUER, report_from_plain
+from hocbaso.errors import Invalid
+
+from .conftest import NOW, PEOPLE, World, make_signers
+from .samples import content, replace
+
+
+def judge(world: World, data: bytes, **options: object):
+    options.setdefault("at", NOW)
+    return verify_file(data, world.roots, world.authority.crls(NOW), **options)  # type: ignore[arg-type]
+
+
+def refused(world: World, data: bytes, **options: object) -> str:
+    report = judge(world, data, **options)
+    assert not report.ok
+    assert report.reasons, "a refusal says why"
+    return " ".join(report.reasons)
+
+
+def test_a_good_file_names_who_signed_and_when(world: World) -> None:
+    for data, kind, n in (
+        (world.pdf, "pdf", 3),
+        (world.xml, "xml", 3),
+        (package.build_package(world.pdf, world.xml, world.content.record_uuid), "package", 6),
+    ):
+        report = judge(world, data)
+        assert report.ok, report.reasons
+        assert report.kind == kind and len(report.signatures) == n
+        assert [item.role for item in report.signatures[:3]] == ["homeroom", "principal", "seal"]
+        assert [item.signer_name for item in report.signatures[:3]] == [name for name, *_ in PEOPLE.values()]
+        assert all(item.signed_at == NOW for item in report.signatures)
+        assert report.record_uuid == world.content.record_uuid and report.student_name == "Nguyễn Bảo Châu"
+        assert report_from_plain(report.to_plain()) == report
+
+
+def test_without_roots_nobody_is_known(world: World) -> None:
+    for data in (world.pdf, world.xml):
+        report = verify_file(data, [], at=NOW)
+        assert not report.ok and UNKNOWN_ISSUER in report.reasons
+
+
+def test_a_root_that_is_not_one_is_wrong_use(world: World) -> None:
+    with pytest.raises(Invalid):
+        verify_file(world.pdf, [b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+
+
+def _flips(data: bytes, positions: list[int], seed: int) -> list[tuple[int, bytes]]:
+    dice = random.Random(seed)
+    out = []
+    for position in positions:
+        changed = bytearray(data)
+        changed[position] ^= 1 << dice.randrange(8)
+        out.append((position, bytes(changed)))
+    return out
+
+
+def test_one_flipped_bit_anywhere_in_the_pdf_is_refused(world: World) -> None:
+    dice, data = random.Random(22), world.pdf
+    spans = pades.signature_spans(data)
+    spots = dice.sample(range(len(data)), 60)
+    last_start, last_end, _ = spans[-1]
+    spots += [last_start, last_start + 1, last_end - 2, last_end - 1, 0, 5, len(data) - 1, len(data) - 7]
+    spots += dice.sample(range(last_start, last_end), 80)  # DER and padding of the last signature
+    spots += dice.sample(range(spans[0][0], spans[0][1]), 10)
+    for match in list(re.finditer(rb"startxref|trailer|/ByteRange|/Contents|xref\n|%%EOF", data))[-14:]:
+        spots.append(match.start() + dice.randrange(len(match[0])))
+    trust = Trust.of(world.roots, world.authority.crls(NOW), NOW)
+    for position, changed in _flips(data, spots, 7):
+        # The printed page is compared in its own tests; leaving it out shows that the signatures alone refuse.
+        report = verify_pdf(changed, trust, prove=False)
+        assert not report.ok, f"bit flipped at {position} was accepted"
+        assert report.reasons
+
+
+def test_one_flipped_bit_anywhere_in_xml_and_package_is_refused(world: World) -> None:
+    dice = random.Random(23)
+    for position, changed in _flips(world.xml, dice.sample(range(len(world.xml)), 300), 8):
+        assert not judge(world, changed).ok, f"bit flipped at {position} was accepted"
+    whole = package.build_package(world.pdf, world.xml, world.content.record_uuid)
+    edges = [*range(0, 120, 3), *range(len(whole) - 250, len(whole), 5)]
+    for position, changed in _flips(whole, edges, 9):
+        assert not judge(world, changed).ok, f"bit flipped at {position} was accepted"
+
+
+def test_case_of_a_hex_digit_in_the_signature_counts(world: World) -> None:
+    start, end, _ = pades.signature_spans(world.pdf)[-1]
+    at = next(i for i in range(start + 1, end) if world.pdf[i : i + 1] in b"abcdef")
+    changed = bytearray(world.pdf)
+    changed[at] ^= 0x20
+    refused(world, bytes(changed))
+
+
+@pytest.mark.parametrize("tail", [b"\n", b"%", b"\n%%EOF\n", b"/ByteRange [0 1 2 3]", b"\x00" * 100])
+def test_anything_after_the_end_is_refused(world: World, tail: bytes) -> None:
+    refused(world, world.pdf + tail)
+    refused(world, world.xml + tail)
+
+
+def test_a_file_cut_short_is_refused(world: World) -> None:
+    for cut in (1, 100, 20_000, len(world.pdf) - 9):
+        refused(world, world.pdf[:-cut])
+    for part in world.steps[:2]:
+        assert "còn thiếu" in refused(world, part)
+    assert "còn thiếu" in refused(world, world.unsigned)
+    assert "còn thiếu" in refused(world, world.xml_steps[1])
+
+
+@pytest.mark.parametrize(
+    "junk", [b"", b"%PDF-1.7\n", b"PK\x03\x04", b"<HOC_BA/>", b"MZ", b"<" * 5000, b"%PDF-1.7\n" + b"[" * 9000]
+)
+def test_rubbish_is_refused_in_words(world: World, junk: bytes) -> None:
+    refused(world, junk)
+
+
+def _increment(data: bytes, change) -> bytes:
+    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+
+    writer = IncrementalPdfFileWriter(io.BytesIO(data))
+    change(writer)
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def test_changes_in_an_increment_are_refused(world: World) -> None:
+    from pyhanko.pdf_utils import generic
+    from pyhanko.pdf_utils.generic import pdf_name
+
+    def other_page(writer) -> None:
+        page = writer.root["/Pages"]["/Kids"][3]
+        stream = writer.add_object(generic.StreamObject(stream_data=b"BT ET"))
+        page["/Contents"] = stream
+        writer.update_container(page)
+
+    def annotation(writer) -> None:
+        page = writer.root["/Pages"]["/Kids"][3]
+        note = generic.DictionaryObject({
+            pdf_name("/Type"): pdf_name("/Annot"), pdf_name("/Subtype"): pdf_name("/FreeText"),
+            pdf_name("/Rect"): generic.ArrayObject([generic.NumberObject(n) for n in (200, 500, 260, 530)]),
+            pdf_name("/Contents"): generic.TextStringObject("10,0"), pdf_name("/DA"): generic.TextStringObject("/Helv 12 Tf"),
+        })  # fmt: skip
+        page["/Annots"] = generic.ArrayObject([writer.add_object(note)])
+        writer.update_container(page)
+
+    def attachment(writer) -> None:
+        stream = writer.root["/Names"]["/EmbeddedFiles"]["/Names"][1]["/EF"].raw_get("/F")
+        data = stream.get_object().data.replace(b"8.2", b"9.2")
+        spec = writer.root["/Names"]["/EmbeddedFiles"]["/Names"][1]
+        spec["/EF"]["/F"] = writer.add_object(generic.StreamObject(stream_data=data))
+        writer.update_container(spec)
+
+    for change in (other_page, annotation, attachment):
+        for base in world.steps:
+            refused(world, _increment(base, change))
+
+
+def test_signing_on_top_of_a_changed_file_is_refused_by_the_signer(world: World) -> None:
+    from hocbaso.errors import IntegrityFault
+
+    broken = bytearray(world.steps[0])
+    broken[3000] ^= 1
+    with pytest.raises(IntegrityFault):
+        pades.sign_pdf(bytes(broken), "principal", world.signers["principal"], at=NOW, mark=world.mark("principal"))
+    with pytest.raises(IntegrityFault):
+        pades.sign_pdf(
+            world.steps[0] + b"\n", "principal", world.signers["principal"], at=NOW, mark=world.mark("principal")
+        )
+
+
+def test_printed_page_of_another_record_with_this_xml_is_refused(world: World) -> None:
+    """Even validly signed: a page that shows other numbers than its XML is no record."""
+    rows = list(world.content.subjects)
+    rows[4] = replace(rows[4], year="9.7")
+    with pikepdf.open(io.BytesIO(render_unsigned_pdf(replace(world.content, subjects=tuple(rows))))) as pdf:
+        stream = pdf.Root.Names.EmbeddedFiles.Names[1].EF.F
+        stream.write(xml_record.build_data_zone(world.content))
+        out = io.BytesIO()
+        pdf.save(out, object_stream_mode=pikepdf.ObjectStreamMode.disable, deterministic_id=True)
+    forged = world.sign_all(out.getvalue())
+    assert "subjects[van].year" in refused(world, forged)
+
+
+def test_expired_and_future_certificates(world: World) -> None:
+    assert "hết hạn" in refused(world, world.pdf, at=NOW + timedelta(days=2200))
+    assert "hết hạn" in refused(world, world.xml, at=NOW + timedelta(days=2200))
+    assert "chưa có hiệu lực" in refused(world, world.pdf, at=NOW - timedelta(hours=3))
+
+
+def test_revoked_certificate_even_when_the_list_has_run_out(world: World) -> None:
+    authority = TestAuthority.load(world.authority.dump())
+    authority.revoke(world.signers["principal"].chain[0], NOW + timedelta(days=1))
+    crls = authority.crls(NOW + timedelta(days=1), days=2)
+    for data in (world.pdf, world.xml):
+        for later in (2, 90):
+            report = verify_file(data, world.roots, crls, NOW + timedelta(days=later))
+            assert not report.ok and [item.ok for item in report.signatures] == [True, False, True]
+            assert "thu hồi" in " ".join(report.reasons)
+        assert verify_file(data, world.roots, crls, NOW).ok  # before the revocation
+
+
+def test_a_revocation_list_of_a_stranger_changes_nothing(world: World) -> None:
+    stranger = TestAuthority.create(NOW)
+    stranger.revoke(world.signers["principal"].chain[0], NOW)
+    assert verify_file(world.pdf, world.roots, stranger.crls(NOW), NOW).ok
+
+
+def test_unknown_authority_with_the_same_names(world: World) -> None:
+    fakes = make_signers(TestAuthority.create(NOW))
+    forged = world.sign_all(world.unsigned, fakes)
+    report = judge(world, forged)
+    assert not report.ok and not any(item.ok for item in report.signatures)
+
+
+def test_another_persons_certificate_in_the_principals_place(world: World) -> None:
+    key, chain = world.authority.issue("Mai Thị Thắm", now=NOW, organisation="Trường THCS Đồng Sen")
+    forged = world.sign_all(world.unsigned, {**world.signers, "principal": SoftwareKeySigner(key, chain)})
+    assert "Mai Thị Thắm" in refused(world, forged)
+    namesake = SoftwareKeySigner(*world.authority.issue("Đoàn Thị Hải Yến", now=NOW, personal_id="036175009999"))
+    assert "Số định danh" in refused(world, world.sign_all(world.unsigned, {**world.signers, "principal": namesake}))
+    right = {role: [certificate_fingerprint(signer.chain[0])] for role, signer in world.signers.items()}
+    assert judge(world, world.pdf, expected=right).ok
+    assert "đăng kí" in refused(world, world.pdf, expected={**right, "seal": ["0" * 64]})
+
+
+def test_an_outside_validator_agrees_with_our_xml_signatures(world: World) -> None:
+    from cryptography import x509
+    from signxml import SignatureConfiguration
+
+    root = etree.fromstring(world.xml)
+    for node in root.find(xml_record.SIGNING_ZONE):
+        leaf = node.findtext(f".//{{{xml_signature.DS}}}X509Certificate")
+        results = XMLVerifier().verify(
+            _only(world.xml, node.tag),
+            x509_cert=x509.load_der_x509_certificate(__import__("base64").b64decode(leaf)),
+            expect_config=SignatureConfiguration(expect_references=3, location=f".//{node.tag}/"),
+        )
+        assert any(
+            item.signed_xml is not None and item.signed_xml.tag.endswith(xml_record.DATA_ZONE) for item in results
+        )
+
+
+def _only(data: bytes, keep: str) -> etree._Element:
+    root = etree.fromstring(data)
+    zone = root.find(xml_record.SIGNING_ZONE)
+    for node in list(zone):
+        if node.tag != keep:
+            zone.remove(node)
+    return root
+
+
+def test_signature_wrapping_and_moved_nodes_are_refused(world: World) -> None:
+    zone = xml_record.take_apart(world.xml).data_zone
+    better = zone.replace(b"<CA_NAM>7.9</CA_NAM>", b"<CA_NAM>9.9</CA_NAM>")
+    nodes = world.xml[world.xml.index(b"<GVCN>") : world.xml.index(b"</DANH_SACH_THONG_TIN_KY>")]
+    gvcn = nodes[: nodes.index(b"<CBQL>")]
+    for forged in (
+        world.xml.replace(zone, better),
+        world.xml.replace(zone, better + zone),
+        world.xml.replace(zone, better).replace(b"</Object>", b"</Object><Object>" + zone + b"</Object>", 1),
+        world.xml.replace(gvcn, b""),
+        world.xml.replace(gvcn, gvcn + gvcn),
+        world.xml.replace(nodes, nodes.replace(gvcn, b"") + gvcn),
+    ):
+        assert forged != world.xml
+        refused(world, forged)
+
+
+def test_pdf_and_xml_of_two_records_make_no_package(world: World) -> None:
+    other = content(record_uuid="11111111-2222-4333-8444-555555555555")
+    xml = xml_record.assemble(xml_record.build_data_zone(other))
+    for role, signer in world.signers.items():
+        xml = xml_signature.sign_xml(xml, role, signer, at=NOW)
+    assert judge(world, xml).ok
+    assert "không cùng một nội dung" in refused(world, package.build_package(world.pdf, xml, world.content.record_uuid))

@@ -1,0 +1,71 @@
+"""``flask transcript verify``: exit 0, 1, 2; one verdict a signature and one for the whole, in Vietnamese."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from hocbaso import clock
+from hocbaso.cli.transcript_verify import make_verify_command, verify_command
+from hocbaso.documents.package import build_package
+
+from .conftest import NOW, World
+
+
+@pytest.fixture(autouse=True)
+def _today(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+
+
+@pytest.fixture
+def files(world: World, tmp_path: Path) -> dict[str, str]:
+    broken = bytearray(world.pdf)
+    broken[40_000] ^= 4
+    out = {}
+    for name, data in {
+        "ca.pem": world.authority.root_pem, "a.pdf": world.pdf, "a.xml": world.xml, "b.pdf": bytes(broken), "c.pdf": world.steps[1],
+        "a.zip": build_package(world.pdf, world.xml, world.content.record_uuid), "d.txt": b"hello",
+    }.items():  # fmt: skip
+        (tmp_path / name).write_bytes(data)
+        out[name] = str(tmp_path / name)
+    return out
+
+
+@pytest.mark.parametrize("name", ["a.pdf", "a.xml", "a.zip"])
+def test_a_good_file_exits_0_with_a_verdict_a_signature(files: dict[str, str], name: str) -> None:
+    result = CliRunner().invoke(verify_command, [files[name], "--trust", files["ca.pem"]])
+    assert result.exit_code == 0, result.output
+    assert result.output.count("[HỢP LỆ]") == (6 if name == "a.zip" else 3)
+    assert "KẾT LUẬN: HỌC BẠ HỢP LỆ." in result.output and "09:30:00" in result.output
+
+
+@pytest.mark.parametrize("name", ["b.pdf", "c.pdf", "d.txt"])
+def test_a_bad_file_exits_1_and_says_why(files: dict[str, str], name: str) -> None:
+    result = CliRunner().invoke(verify_command, [files[name], "--trust", files["ca.pem"]])
+    assert result.exit_code == 1 and "KHÔNG HỢP LỆ." in result.output and "  - " in result.output
+
+
+def test_json(files: dict[str, str]) -> None:
+    result = CliRunner().invoke(verify_command, [files["a.pdf"], "--trust", files["ca.pem"], "--json"])
+    data = json.loads(result.output)
+    assert (
+        result.exit_code == 0
+        and data["ok"]
+        and [item["role"] for item in data["signatures"]] == ["homeroom", "principal", "seal"]
+    )
+
+
+def test_without_trust_the_instance_is_asked_and_else_nobody_is_known(files: dict[str, str], world: World) -> None:
+    result = CliRunner().invoke(verify_command, [files["a.pdf"]])
+    assert result.exit_code == 1 and "Không biết nơi cấp chứng thư" in result.output
+    asking = make_verify_command(lambda: (world.roots, world.authority.crls(NOW)))
+    assert CliRunner().invoke(asking, [files["a.pdf"]]).exit_code == 0
+
+
+def test_wrong_use_exits_2(files: dict[str, str]) -> None:
+    assert CliRunner().invoke(verify_command, ["/nowhere.pdf"]).exit_code == 2
+    assert CliRunner().invoke(verify_command, []).exit_code == 2
+    assert CliRunner().invoke(verify_command, [files["a.pdf"], "--trust", files["d.txt"]]).exit_code == 2
