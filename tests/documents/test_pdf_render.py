@@ -153,7 +153,7 @@ def test_an_xml_that_says_something_else_than_the_record_is_named() -> None:
     truth = content()
     other = replace(truth, learning=replace(truth.learning, year=Level.KHA))
     lying = pdf_render._render(truth, xml_record.build_data_zone(other))
-    with pytest.raises(IntegrityFault, match="learning.year"):
+    with pytest.raises(IntegrityFault, match=r"learning\.year"):
         proof.prove_equal(lying, truth)
 
 
