@@ -1,0 +1,223 @@
+"""``flask transcript``: build, sign, publish, recall, export and verify the transcripts of a class.
+
+``verify`` needs neither database nor network nor an instance; the others act as an account (``--actor``) or, while the instance is in
+set-up or a demonstration, as the system actor (docs/commands.md).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from flask.cli import AppGroup, with_appcontext
+
+from hocbaso import clock
+from hocbaso.cli.output import emit, json_option, refusals
+from hocbaso.cli.transcript_verify import make_verify_command
+from hocbaso.errors import NotFound
+from hocbaso.regulations.transcript_flow import SignatureRole
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+transcript_group = AppGroup("transcript", help="Học bạ: lập, ký, công bố, xuất, kiểm tra.")
+
+ROLES = [role.value for role in SignatureRole]
+
+
+def class_options(command: F) -> F:
+    """``--class`` and ``--year``."""
+    command = click.option("--year", help="Năm học, ví dụ 2025-2026 (mặc định: năm đang mở).")(command)
+    return click.option("--class", "class_name", required=True, help="Tên lớp, ví dụ 9A.")(command)
+
+
+def actor_option(command: F) -> F:
+    """``--actor``: the account that acts."""
+    return click.option("--actor", "actor_name", help="Tên đăng nhập của người làm.")(command)
+
+
+def acting(actor_name: str | None) -> Any:
+    """The actor; the password comes from ``HOCBASO_PASSWORD`` or the prompt."""
+    from hocbaso.services import accounts
+
+    password = None
+    if actor_name is not None:
+        password = os.environ.get("HOCBASO_PASSWORD") or click.prompt("Mật khẩu", hide_input=True, err=True)
+    return accounts.resolve_cli_actor(actor_name, password, now=clock.now())
+
+
+def class_id_of(name: str, year: str | None) -> int:
+    """The id of a class by its name in a year."""
+    from hocbaso.services import roster
+
+    return roster.class_by_name(name, roster.year_by_label(year)).id
+
+
+class Bar:
+    """A line on stderr that tells how far a batch is, once it has taken two seconds. Silent where stderr is a file."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.done, self.began, self.drawn = total, 0, time.monotonic(), False
+
+    def __call__(self) -> None:
+        self.done += 1
+        spent = time.monotonic() - self.began
+        if spent < 2 or not sys.stderr.isatty():
+            return
+        rate = self.done / spent
+        filled = 30 * self.done // max(1, self.total)
+        left = (self.total - self.done) / rate
+        click.echo(f"\r  [{'#' * filled}{'.' * (30 - filled)}] {self.done}/{self.total}, {rate:.1f} bản/giây, còn {left:.0f} giây ",
+                   nl=False, err=True)
+        self.drawn = True
+
+    def close(self) -> None:
+        """End the line."""
+        if self.drawn:
+            click.echo("", err=True)
+
+
+def _report(batch_id: int, actor: Any, seconds: float, as_json: bool, verb: str) -> None:
+    """Print a batch's outcome and end with 1 when an item failed or was left."""
+    from hocbaso.services import batches
+
+    progress = batches.batch_progress(actor, batch_id, clock.now())
+    rate = progress.n_done / seconds if seconds > 0 else 0
+    plain = {"batch": progress.id, "step": progress.step, "class": progress.class_name, "count": progress.n_done,
+             "skipped": progress.n_skipped, "failed": progress.n_failed, "waiting": progress.n_waiting,
+             "rate": f"{rate:.2f}", "seconds": f"{seconds:.2f}",
+             "items": [{"name": item.name, "outcome": item.outcome, "reason": item.reason} for item in progress.items]}
+    words = [f"{verb}: {progress.n_done} học bạ lớp {progress.class_name}, {rate:.2f} bản/giây, {seconds:.2f} giây."]
+    if progress.n_skipped:
+        words.append(f"  Đã có từ trước, bỏ qua: {progress.n_skipped}")
+    words += [f"  Chưa được: {item.name}: {item.reason}" for item in progress.failures]
+    emit(plain, as_json=as_json, words="\n".join(words))
+    if progress.n_failed or progress.n_waiting:
+        sys.exit(1)
+
+
+@transcript_group.command("build")
+@class_options
+@click.option("--student", help="Chỉ lập cho học sinh mang mã này.")
+@actor_option
+@json_option
+@refusals
+def build_command(class_name: str, year: str | None, student: str | None, actor_name: str | None, as_json: bool) -> None:
+    """Lập học bạ (bản ghi, XML, PDF) của một lớp đã duyệt."""
+    from hocbaso.services import transcripts
+
+    actor = acting(actor_name)
+    class_id = class_id_of(class_name, year)
+    bar = Bar(1 if student else len(transcripts.students_of(class_id)))
+    began = time.monotonic()
+    batch = transcripts.build_class(actor, class_id, clock.now(), student, on_item=bar)
+    bar.close()
+    _report(batch.id, actor, time.monotonic() - began, as_json, "Đã lập")
+
+
+@transcript_group.command("sign")
+@click.option("--as", "role", type=click.Choice(ROLES), required=True, help="Ký với tư cách nào.")
+@class_options
+@click.option("--student", "students", multiple=True, help="Chỉ ký cho học sinh mang mã này; dùng được nhiều lần.")
+@actor_option
+@json_option
+@refusals
+def sign_command(role: str, class_name: str, year: str | None, students: tuple[str, ...], actor_name: str | None,
+                 as_json: bool) -> None:
+    """Ký cả lớp bằng một lần nhập PIN."""
+    from hocbaso.services import signing, transcripts
+
+    actor = acting(actor_name)
+    class_id = class_id_of(class_name, year)
+    pin = os.environ.get("HOCBASO_PIN") or _demo_pin(actor, class_id, role)
+    if pin is None:
+        pin = click.prompt("Mã PIN của khoá ký", hide_input=True, err=True)
+    bar = Bar(len(students) or len(transcripts.students_of(class_id)))
+    began = time.monotonic()
+    batch = signing.sign_class(actor, class_id, role, pin, clock.now(), list(students) or None, on_item=bar)
+    bar.close()
+    _report(batch.id, actor, time.monotonic() - began, as_json, "Đã ký")
+
+
+def _demo_pin(actor: Any, class_id: int, role: str) -> str | None:
+    """The stored PIN of a demonstration key, for the system actor only."""
+    from hocbaso.services import test_school_keys
+
+    return test_school_keys.demo_pin_for(actor, class_id, role, clock.now())
+
+
+@transcript_group.command("publish")
+@class_options
+@actor_option
+@json_option
+@refusals
+def publish_command(class_name: str, year: str | None, actor_name: str | None, as_json: bool) -> None:
+    """Công bố các học bạ đã đóng dấu."""
+    from hocbaso.services import transcripts
+
+    actor = acting(actor_name)
+    outcomes = transcripts.publish_class(actor, class_id_of(class_name, year), clock.now())
+    n_done = sum(outcome.ok for outcome in outcomes)
+    words = [f"Đã công bố: {n_done} học bạ lớp {class_name}."]
+    words += [f"  Chưa được: {outcome.name}: {outcome.reason}" for outcome in outcomes if not outcome.ok]
+    emit({"count": n_done, "items": [{"name": o.name, "ok": o.ok, "reason": o.reason} for o in outcomes]}, as_json=as_json,
+         words="\n".join(words))
+    if n_done < len(outcomes):
+        sys.exit(1)
+
+
+@transcript_group.command("recall")
+@click.argument("uuid")
+@click.option("--reason", required=True, help="Lí do thu hồi; ghi vào nhật ký.")
+@actor_option
+@json_option
+@refusals
+def recall_command(uuid: str, reason: str, actor_name: str | None, as_json: bool) -> None:
+    """Thu hồi một học bạ (Hiệu trưởng); lập lại sẽ có mã mới."""
+    from hocbaso.services import transcripts
+
+    transcripts.recall(acting(actor_name), uuid, reason, clock.now())
+    emit({"uuid": uuid, "state": "RECALLED"}, as_json=as_json, words=f"Đã thu hồi học bạ {uuid}. Lập lại để có bản thay.")
+
+
+@transcript_group.command("export")
+@class_options
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Thư mục nhận tệp.")
+@actor_option
+@json_option
+@refusals
+def export_command(class_name: str, year: str | None, out: Path, actor_name: str | None, as_json: bool) -> None:
+    """Chép tệp hiện hành của cả lớp: <mã học sinh>.pdf và .xml."""
+    from hocbaso.services import transcripts
+
+    files = transcripts.export_class(acting(actor_name), class_id_of(class_name, year), clock.now())
+    out.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        (out / file.name).write_bytes(file.data)
+    emit({"out": str(out), "files": [file.name for file in files]}, as_json=as_json,
+         words=f"Đã chép {len(files)} tệp của lớp {class_name} vào {out}")
+
+
+def _instance_trust() -> tuple[Iterable[bytes], Iterable[bytes]]:
+    """Roots and lists of this machine's instance; raises when there is none (the verifier then trusts nothing)."""
+    from flask import current_app, has_app_context
+
+    from hocbaso.services import certificates
+
+    if not has_app_context():
+        raise NotFound("Không có trường nào trên máy này.")
+    settings = current_app.config["HOCBASO"]
+    if settings.database_url.startswith("sqlite") and not settings.database_file.is_file():
+        raise NotFound("Không có trường nào trên máy này.")
+    return certificates.trusted_roots(), certificates.trusted_crls()
+
+
+transcript_group.add_command(with_appcontext(make_verify_command(_instance_trust)))  # type: ignore[arg-type]
+
+COMMANDS = [transcript_group]
+
+

@@ -1,0 +1,209 @@
+"""Signing a class: homeroom teacher, principal, seal. One PIN for the batch, one transaction and one outcome a student.
+
+A signature is an incremental update of the PDF and a node in the XML, made and verified on the new bytes in a worker before
+anything is stored. The order is law (NĐ 30/2020 Đ.32): ``regulations.transcript_flow``. The unique key (record, role) and the
+compare-and-set on the record make a second signature impossible, whoever clicks twice or runs two programs at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+
+from hocbaso import clock
+from hocbaso import models as m
+from hocbaso.db import db
+from hocbaso.documents import transcript_content as tc
+from hocbaso.documents.sign_request import SignRequest
+from hocbaso.errors import IntegrityFault, NotAllowed, WrongState
+from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.permissions import Permission, Role
+from hocbaso.regulations.transcript_flow import RecordState, SignatureRole, require_turn, step_for
+from hocbaso.services import audit, batches, certificates, document_pool, results, transcripts
+from hocbaso.services.access import Actor, class_for, roles_reaching
+from hocbaso.services.transcript_contents import homeroom_person
+
+PERMISSION = {
+    SignatureRole.HOMEROOM: Permission.TRANSCRIPT_SIGN_HOMEROOM,
+    SignatureRole.PRINCIPAL: Permission.TRANSCRIPT_SIGN_PRINCIPAL,
+    SignatureRole.SEAL: Permission.TRANSCRIPT_SEAL,
+}
+"""The power each signature needs over the class."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What ``finish`` must find unchanged, and what it will write."""
+
+    record_id: int
+    version: int
+    pdf_digest: str
+    xml_digest: str
+    student: str
+
+
+def person_of_role(actor: Actor, class_group: m.ClassGroup, role: SignatureRole, now: datetime,
+                   expected_name: str | None = None) -> m.Person | None:
+    """Whose certificate signs: the actor's own, or None for the school's seal.
+
+    The system actor of a demonstration signs as whoever holds the place. Raises NotFound, NotAllowed.
+    """
+    if role is SignatureRole.SEAL:
+        if not actor.is_system and Role.CLERK not in roles_reaching(actor, class_group):
+            raise NotAllowed("Chỉ văn thư được đóng dấu của trường.")
+        return None
+    if not actor.is_system:
+        person = db.session.get(m.Person, actor.person_id)
+        if person is None:
+            raise NotAllowed("Tài khoản này không gắn với một người ký.")
+        return person
+    if role is SignatureRole.HOMEROOM:
+        return homeroom_person(class_group.id, clock.local_date(now))
+    row = db.session.scalar(
+        select(m.Person).join(m.Certificate, m.Certificate.person_id == m.Person.id)
+        .where(m.Person.full_name == expected_name, m.Certificate.retired_at.is_(None)).limit(1))
+    if row is None:
+        raise WrongState(f"Chưa có chứng thư số của {expected_name}.")
+    return row
+
+
+def sign_class(actor: Actor, class_group_id: int, role: SignatureRole | str, pin: str, now: datetime,
+               students: Sequence[str] | None = None, *, background: bool = False,
+               on_item: Callable[[], None] | None = None) -> m.SigningBatch:
+    """Sign the records of a class (or of the named students) in one role; the batch with an item a student.
+
+    ``students``: student codes, register numbers or record UUIDs. Records signed already in this role are skipped. With
+    ``background`` the batch goes on in a thread and the call returns at once. Before anything is signed: the actor's power over
+    the class, certificate, PIN, and that sheets and results stand as they were approved. Raises NotFound, NotAllowed (wrong PIN,
+    not the signer the record names), WrongState (no certificate, nobody's turn), IntegrityFault.
+    """
+    role = SignatureRole(role)
+    class_group = class_for(actor, class_group_id, PERMISSION[role])
+    enrollments = transcripts.select_students(class_group_id, students)
+    records = transcripts.records_in_force(row.id for row in enrollments)
+    due = [row.id for row in enrollments
+           if row.id in records and (students is not None or _wants(records[row.id], role))]
+    if not due:
+        raise WrongState(_nothing_due(class_group, role, list(records.values())))
+    first = tc.from_canonical_json(records[due[0]].content.encode("utf-8"))
+    person = person_of_role(actor, class_group, role, now, first.principal.name)
+    key = certificates.open_key(actor, person.id if person else None, pin, now)
+    results.require_untouched(class_group_id)
+    batch_id, to_run = batches.open_batch(actor, class_group, role.value, due, now)
+    if not to_run:
+        return batches.batch_row(batch_id)
+    tick = batches.running_clock(now)
+    trust = (tuple(certificates.trusted_roots()), tuple(certificates.trusted_crls()))
+
+    def prepare(enrollment_id: int) -> batches.Job | None:
+        return _prepare(enrollment_id, role, person, key, pin, trust, tick())
+
+    def finish(enrollment_id: int, task: _Task, made: Any, at: datetime) -> None:
+        _store_signature(actor, role, key, task, made, at)
+
+    def work() -> None:
+        try:
+            batches.run(batch_id, actor, tick, prepare, finish, on_item=on_item)
+        finally:
+            document_pool.forget_keys()
+
+    if background:
+        document_pool.run_in_background(batch_id, work)
+    else:
+        work()
+    return batches.batch_row(batch_id)
+
+
+def _wants(record: m.TranscriptRecord, role: SignatureRole) -> bool:
+    """Whether a whole-class run takes the record in: it is this role's turn or an earlier one's (which then says so)."""
+    order = [RecordState.CREATED, RecordState.HOMEROOM_SIGNED, RecordState.PRINCIPAL_SIGNED]
+    state = RecordState(record.state)
+    return state in order and order.index(state) <= order.index(step_for(role).from_state)
+
+
+def _nothing_due(class_group: m.ClassGroup, role: SignatureRole, records: list[m.TranscriptRecord]) -> str:
+    if not records:
+        return f"Lớp {class_group.name} chưa lập học bạ nào."
+    return f"Cả {len(records)} học bạ của lớp {class_group.name} đã qua bước {batches.STEPS[role.value].lower()}; không ký lần thứ hai."
+
+
+def _prepare(enrollment_id: int, role: SignatureRole, person: m.Person | None, key: certificates.OpenKey,
+             pin: str, trust: tuple[tuple[bytes, ...], tuple[bytes, ...]], at: datetime) -> batches.Job | None:
+    record = transcripts.records_in_force([enrollment_id]).get(enrollment_id)
+    if record is None:
+        raise WrongState("Chưa lập học bạ.")
+    signed = db.session.scalar(
+        select(m.TranscriptSignature.id).where(m.TranscriptSignature.transcript_record_id == record.id,
+                                               m.TranscriptSignature.role == role.value))
+    if signed is not None:
+        return None
+    require_turn(RecordState(record.state), role)
+    content = transcripts.require_untouched(record)
+    transcripts.require_newest(record)
+    _require_named(content, role, person)
+    task = _Task(record.id, record.version, record.pdf_digest, record.xml_digest, content.student.full_name)
+    request = SignRequest(
+        pdf=transcripts.read_stored(record.pdf_digest), xml=transcripts.read_stored(record.xml_digest), role=role.value,
+        envelope=key.envelope, chain=key.chain, pin=pin, server_secret=certificates.server_secret(), at=at,
+        signer_name=key.owner_name, place=content.issue_place, roots=trust[0], crls=trust[1],
+        expected=(*_earlier(record.id), (role.value, key.fingerprint)), tsa_url=document_pool.config().tsa_url,
+        demo_mark=content.demo and key.is_test)
+    return batches.Job("hocbaso.documents.sign_request:sign", (request,), task)
+
+
+def _earlier(record_id: int) -> list[tuple[str, str]]:
+    """(role, fingerprint) of the signatures a record has: the new bytes must still carry exactly these."""
+    rows = db.session.execute(
+        select(m.TranscriptSignature.role, m.Certificate.fingerprint)
+        .join(m.Certificate, m.Certificate.id == m.TranscriptSignature.certificate_id)
+        .where(m.TranscriptSignature.transcript_record_id == record_id).order_by(m.TranscriptSignature.id))
+    return [(role, fingerprint) for role, fingerprint in rows]
+
+
+def _require_named(content: tc.TranscriptContent, role: SignatureRole, person: m.Person | None) -> None:
+    """The paper prints who signs: nobody else may."""
+    if person is None:
+        return
+    note = content.homeroom if role is SignatureRole.HOMEROOM else content.principal
+    if note.name != tc.nfc(person.full_name) or (note.personal_id and note.personal_id != person.personal_id_number):
+        raise NotAllowed(f"Học bạ này được lập để {note.name} ký, không phải {person.full_name}. "
+                         "Nếu người ký đã đổi, hãy thu hồi và lập lại.")
+
+
+def _store_signature(actor: Actor, role: SignatureRole, key: certificates.OpenKey, task: _Task, made: Any,
+                     at: datetime) -> None:
+    """Files, then signature row, new state and audit entry in the transaction that settles the item."""
+    step = step_for(role)
+    level = next((item["level"] for item in made.pdf_report["signatures"] if item["role"] == role.value), "B-B")
+    pdf_digest = transcripts.keep_file(made.pdf, f"signed_pdf_{role.value}", "application/pdf", at)
+    xml_digest = transcripts.keep_file(made.xml, f"signed_xml_{role.value}", "application/xml", at)
+    moved = db.session.scalars(
+        update(m.TranscriptRecord)
+        .where(m.TranscriptRecord.id == task.record_id, m.TranscriptRecord.version == task.version,
+               m.TranscriptRecord.state == step.from_state.value, m.TranscriptRecord.pdf_digest == task.pdf_digest,
+               m.TranscriptRecord.xml_digest == task.xml_digest)
+        .values(state=step.to_state.value, pdf_digest=pdf_digest, xml_digest=xml_digest,
+                version=m.TranscriptRecord.version + 1)
+        .returning(m.TranscriptRecord.id).execution_options(synchronize_session=False)).all()
+    if len(moved) != 1:
+        raise WrongState("Học bạ này vừa được ký hoặc thay đổi ở nơi khác; chữ ký vừa tạo đã bỏ, không ký lần thứ hai.")
+    signature = m.TranscriptSignature(
+        transcript_record_id=task.record_id, role=role.value, certificate_id=key.certificate_id, account_id=actor.account_id,
+        signer_name=key.owner_name, signed_at=at, pdf_digest=pdf_digest, xml_digest=xml_digest, level=level)
+    db.session.add(signature)
+    record = db.session.get(m.TranscriptRecord, task.record_id, populate_existing=True)
+    if record is None:
+        raise IntegrityFault("Học bạ vừa ký không còn trong cơ sở dữ liệu.")
+    db.session.flush()
+    audit.record(
+        AuditTag.TRANSCRIPT_ISSUED if role is SignatureRole.SEAL else AuditTag.TRANSCRIPT_SIGNED, actor, at,
+        target_kind="transcript_record", target_id=record.id,
+        state=audit.merge_states(audit.states("transcript_record", [record]),
+                                 audit.states("transcript_signature", [signature])),
+        before={"state": step.from_state},
+        facts={"uuid": record.uuid, "role": role.value, "signer": key.owner_name, "certificate": key.fingerprint,
+               "student": task.student})

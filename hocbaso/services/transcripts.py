@@ -1,0 +1,389 @@
+"""Transcript records: built from frozen results, read, published, recalled. Signing is ``services/signing.py``.
+
+A record is one student and one school year under a UUID of its own. It is never edited: a correction recalls it and builds
+another, which names the one it replaces (CV 2088/BGDĐT-GDTH annex 1; workflow.md, Transcript record).
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select, update
+
+from hocbaso import clock
+from hocbaso import models as m
+from hocbaso.db import db, write_transaction
+from hocbaso.documents import transcript_content as tc
+from hocbaso.documents.xml_record import assemble
+from hocbaso.errors import DomainError, IntegrityFault, Invalid, NotAllowed, NotFound, Stale, WrongState
+from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.class_flow import ClassState
+from hocbaso.regulations.permissions import Permission
+from hocbaso.regulations.transcript_flow import SIGNED_STATES, RecordState
+from hocbaso.services import audit, batches, document_pool, results
+from hocbaso.services.access import Actor, class_for
+from hocbaso.services.transcript_contents import Signers, content_from_frozen, signers_of
+
+MEDIA_TYPES = {"pdf": "application/pdf", "xml": "application/xml"}
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptFile:
+    """A stored file ready to be sent. ``digest`` is its SHA-256, checked when it was read."""
+
+    data: bytes
+    media_type: str
+    name: str
+    digest: str
+
+
+# --- stored files -----------------------------------------------------------------------------------------------------
+
+
+def keep_file(data: bytes, kind: str, media_type: str, at: datetime) -> str:
+    """Put a file into the store and then its row; the digest. Inside the caller's write transaction."""
+    digest = document_pool.document_store().put(data)
+    if db.session.get(m.StoredDocument, digest) is None:
+        db.session.add(m.StoredDocument(digest=digest, kind=kind, media_type=media_type, n_bytes=len(data), stored_at=at))
+        db.session.flush()
+    return digest
+
+
+def read_stored(digest: str) -> bytes:
+    """A stored file, its digest checked again. IntegrityFault when it is missing or not what was stored."""
+    try:
+        return document_pool.document_store().get(digest)
+    except NotFound as error:
+        raise IntegrityFault(f"Tệp {digest[:12]}… của học bạ không còn trong kho tài liệu. Hãy khôi phục từ bản sao lưu.") from error
+
+
+# --- who is in a class, and what record each has ----------------------------------------------------------------------
+
+
+def students_of(class_group_id: int) -> list[m.Enrollment]:
+    """Enrolments of a class that are still there, in register order."""
+    return list(db.session.scalars(
+        select(m.Enrollment).join(m.Student)
+        .where(m.Enrollment.class_group_id == class_group_id, m.Enrollment.status.in_(("studying", "transferred_in")))
+        .order_by(m.Student.sort_key, m.Enrollment.id)))
+
+
+def student_code(student: m.Student) -> str:
+    """The code that names a student's files: the sector database's, else the register number, else the row."""
+    return student.moet_code or (student.register_no or "").replace("/", "-") or f"HS{student.id:06d}"
+
+
+def records_in_force(enrollment_ids: Iterable[int]) -> dict[int, m.TranscriptRecord]:
+    """The record in force of each enrolment that has one, read afresh."""
+    ids = list(enrollment_ids)
+    rows = db.session.scalars(
+        select(m.TranscriptRecord)
+        .where(m.TranscriptRecord.enrollment_id.in_(ids), m.TranscriptRecord.state != RecordState.RECALLED.value)
+        .execution_options(populate_existing=True))
+    return {row.enrollment_id: row for row in rows}
+
+
+def latest_frozen(enrollment_ids: Iterable[int]) -> dict[int, m.FrozenResult]:
+    """The newest frozen result of each enrolment: the summer freeze over the main one, the higher revision over the lower."""
+    newest: dict[int, m.FrozenResult] = {}
+    rows = db.session.scalars(
+        select(m.FrozenResult).where(m.FrozenResult.enrollment_id.in_(list(enrollment_ids)))
+        .execution_options(populate_existing=True))
+    for row in sorted(rows, key=lambda row: (row.freeze == "summer", row.revision, row.id)):
+        newest[row.enrollment_id] = row
+    return newest
+
+
+def select_students(class_group_id: int, students: Sequence[str] | None) -> list[m.Enrollment]:
+    """The enrolments of a class, all or those whose student code, register number or record UUID is named.
+
+    Raises NotFound for a name that is not in the class.
+    """
+    everyone = students_of(class_group_id)
+    if students is None:
+        return everyone
+    by_uuid = {record.uuid: enrollment_id
+               for enrollment_id, record in records_in_force(row.id for row in everyone).items()}
+    chosen: list[m.Enrollment] = []
+    for wanted in students:
+        found = [row for row in everyone
+                 if wanted in (row.student.moet_code, row.student.register_no, student_code(row.student), f"#{row.id}")
+                 or by_uuid.get(wanted) == row.id]
+        if not found:
+            raise NotFound(f"Lớp không có học sinh mang mã {wanted}.")
+        chosen.extend(row for row in found if row not in chosen)
+    return chosen
+
+
+# --- proof that nothing was changed behind the application's back -----------------------------------------------------
+
+
+def last_audited(kind: str, row_id: int) -> dict[str, Any] | None:
+    """The values of a row as its last audit entry tells them (the entry must be aimed at the row)."""
+    payload = db.session.scalar(
+        select(m.AuditEntry.payload).where(m.AuditEntry.target_kind == kind, m.AuditEntry.target_id == str(row_id))
+        .order_by(m.AuditEntry.seq.desc()).limit(1))
+    if payload is None:
+        return None
+    found: dict[str, Any] | None = json.loads(payload).get("state", {}).get(kind, {}).get(str(row_id))
+    return found
+
+
+def require_untouched(record: m.TranscriptRecord) -> tc.TranscriptContent:
+    """The record's content, when the record is what the application wrote.
+
+    Raises IntegrityFault when content, digests or state differ from what was recorded when they were written.
+    """
+    content = tc.from_canonical_json(record.content.encode("utf-8"))
+    if tc.content_digest(content) != record.content_digest or content.record_uuid != record.uuid:
+        raise IntegrityFault("Nội dung học bạ trong cơ sở dữ liệu không còn như khi lập: đã bị sửa ngoài phần mềm. "
+                             "Không ký và không phát hành bản này.")
+    written = last_audited("transcript_record", record.id)
+    if written is None or written != audit.state_of("transcript_record", record):
+        raise IntegrityFault("Học bạ này trong cơ sở dữ liệu khác với nhật ký: đã bị sửa ngoài phần mềm. "
+                             "Không ký và không phát hành bản này.")
+    return content
+
+
+def require_newest(record: m.TranscriptRecord) -> None:
+    """Refuse a record that a newer frozen result has overtaken (Stale)."""
+    newest = latest_frozen([record.enrollment_id]).get(record.enrollment_id)
+    if newest is None or newest.id != record.frozen_result_id:
+        raise Stale("Kết quả của học sinh này đã có bản mới sau khi lập học bạ. Hãy thu hồi và lập lại trước khi ký.")
+    results.read_frozen(newest)  # hashes it again and compares it with the log
+
+
+# --- build ------------------------------------------------------------------------------------------------------------
+
+
+def build_class(actor: Actor, class_group_id: int, now: datetime, student: str | None = None, *,
+                issue_on: date | None = None, deputy_person_id: int | None = None, background: bool = False,
+                on_item: Callable[[], None] | None = None) -> m.SigningBatch:
+    """Build the records of an approved class (or of one student code); the batch with an item a student.
+
+    Each student is a transaction of its own; one that has a record in force is skipped. ``issue_on`` (default: today) and the
+    signers' names are fixed here. Raises NotFound, WrongState (class not approved), Incomplete (school or signers not declared),
+    IntegrityFault (something was changed behind the application's back).
+    """
+    class_group = class_for(actor, class_group_id, Permission.TRANSCRIPT_BUILD)
+    if class_group.state != ClassState.APPROVED.value:
+        raise WrongState(f"Lớp {class_group.name} chưa được duyệt tổng kết nên chưa lập học bạ được.")
+    today = clock.local_date(now)
+    issue_on = issue_on or today
+    if issue_on < today:
+        raise Invalid("Ngày phát hành không được ở trước ngày lập học bạ.", field="issue_on")
+    signers = signers_of(class_group, today, deputy_person_id)
+    results.require_untouched(class_group_id)
+    enrollments = select_students(class_group_id, [student] if student else None)
+    batch_id, to_run = batches.open_batch(actor, class_group, "build", [row.id for row in enrollments], now)
+    if not to_run:
+        return batches.batch_row(batch_id)
+    tick = batches.running_clock(now)
+
+    def prepare(enrollment_id: int) -> batches.Job | None:
+        return _prepare_build(enrollment_id, signers, issue_on, tick())
+
+    def finish(enrollment_id: int, made: tuple[tc.TranscriptContent, int, int | None], faces: Any, at: datetime) -> None:
+        _store_record(actor, enrollment_id, made, faces, at)
+
+    def work() -> None:
+        batches.run(batch_id, actor, tick, prepare, finish, on_item=on_item)
+
+    if background:
+        document_pool.run_in_background(batch_id, work)
+    else:
+        work()
+    return batches.batch_row(batch_id)
+
+
+def _prepare_build(enrollment_id: int, signers: Signers, issue_on: date, at: datetime) -> batches.Job | None:
+    session = db.session
+    enrollment = session.get(m.Enrollment, enrollment_id, populate_existing=True)
+    if enrollment is None:
+        raise NotFound("Không còn học sinh này trong lớp.")
+    frozen = latest_frozen([enrollment_id]).get(enrollment_id)
+    if frozen is None:
+        raise WrongState("Học sinh chưa có kết quả đã duyệt.")
+    present = records_in_force([enrollment_id]).get(enrollment_id)
+    if present is not None:
+        if present.frozen_result_id != frozen.id:
+            raise WrongState("Kết quả đã có bản mới hơn học bạ đang có. Hãy thu hồi bản đang có rồi lập lại.")
+        return None
+    replaced = session.scalar(
+        select(m.TranscriptRecord).where(m.TranscriptRecord.enrollment_id == enrollment_id)
+        .order_by(m.TranscriptRecord.id.desc()).limit(1))
+    content = content_from_frozen(
+        results.read_frozen(frozen), enrollment, signers, record_uuid=str(uuid.uuid4()), issue_on=issue_on,
+        built_at=at, replaces_uuid=replaced.uuid if replaced else None)
+    return batches.Job("hocbaso.documents.issuing:build_faces", (tc.to_canonical_json(content),),
+                       (content, frozen.id, replaced.id if replaced else None))
+
+
+def _store_record(actor: Actor, enrollment_id: int, made: tuple[tc.TranscriptContent, int, int | None], faces: Any,
+                  at: datetime) -> None:
+    """Files first, then the row and its audit entry; the caller's transaction is this student's."""
+    content, frozen_id, replaced_id = made
+    if records_in_force([enrollment_id]):
+        raise WrongState("Học bạ của học sinh này vừa được lập ở nơi khác.")
+    newest = latest_frozen([enrollment_id]).get(enrollment_id)
+    if newest is None or newest.id != frozen_id:
+        raise Stale("Kết quả của học sinh này vừa có bản mới trong lúc lập học bạ. Xin lập lại.")
+    pdf, data_zone, xml = faces_of(faces)
+    zone_digest = keep_file(data_zone, "data_zone", MEDIA_TYPES["xml"], at)
+    pdf_digest = keep_file(pdf, "unsigned_pdf", MEDIA_TYPES["pdf"], at)
+    xml_digest = keep_file(xml, "unsigned_xml", MEDIA_TYPES["xml"], at)
+    record = m.TranscriptRecord(
+        uuid=content.record_uuid, enrollment_id=enrollment_id, frozen_result_id=frozen_id,
+        state=RecordState.CREATED.value, content=tc.to_canonical_json(content).decode("utf-8"),
+        content_digest=tc.content_digest(content), data_zone_digest=zone_digest, unsigned_pdf_digest=pdf_digest,
+        pdf_digest=pdf_digest, xml_digest=xml_digest, issue_on=content.issue_on, built_at=content.built_at,
+        built_by=actor.account_id, replaces_id=replaced_id)
+    db.session.add(record)
+    db.session.flush()
+    audit.record(AuditTag.TRANSCRIPT_BUILT, actor, at, target_kind="transcript_record", target_id=record.id,
+                 state=audit.states("transcript_record", [record]),
+                 facts={"uuid": record.uuid, "student": content.student.full_name, "class": content.class_name,
+                        "replaces": content.replaces_uuid})
+
+
+def faces_of(faces: Any) -> tuple[bytes, bytes, bytes]:
+    """(unsigned PDF, data zone, XML record without signatures) of what the worker built."""
+    pdf, data_zone = faces
+    return pdf, data_zone, assemble(data_zone)
+
+
+# --- publish, recall ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one student's record in a bulk act. ``reason`` is a sentence when ``ok`` is false."""
+
+    name: str
+    ok: bool
+    reason: str | None = None
+
+
+def publish_class(actor: Actor, class_group_id: int, now: datetime, students: Sequence[str] | None = None) -> list[Outcome]:
+    """Publish the sealed records of a class: from then on the holder of a code may look them up as published.
+
+    One transaction and one outcome a student; those already published are left out. NotFound outside the actor's reach.
+    """
+    class_for(actor, class_group_id, Permission.TRANSCRIPT_PUBLISH)
+    outcomes = []
+    records = records_in_force(row.id for row in students_of(class_group_id))
+    for enrollment in select_students(class_group_id, students):
+        record = records.get(enrollment.id)
+        name = enrollment.student.full_name
+        if record is not None and record.state == RecordState.PUBLISHED.value:
+            continue
+        try:
+            if record is None:
+                raise WrongState("Chưa lập học bạ.")
+            require_untouched(record)
+            _move(actor, record, (RecordState.ISSUED,), RecordState.PUBLISHED, AuditTag.TRANSCRIPT_PUBLISHED, now,
+                  "Học bạ chưa đóng dấu nên chưa công bố được.", published_at=now)
+            outcomes.append(Outcome(name, True))
+        except DomainError as error:
+            outcomes.append(Outcome(name, False, error.message))
+    return outcomes
+
+
+def recall(actor: Actor, record_uuid: str, reason: str, now: datetime) -> None:
+    """Recall a record for good (principal): its files stay and say so; a new build gets a new UUID and names this one.
+
+    Raises NotFound, NotAllowed, Invalid (no reason), WrongState (already recalled).
+    """
+    record = record_for(actor, record_uuid)
+    class_for(actor, record.enrollment.class_group_id, Permission.TRANSCRIPT_READ)
+    if not actor.may(Permission.TRANSCRIPT_RECALL):
+        raise NotAllowed("Chỉ Hiệu trưởng được thu hồi học bạ.")
+    reason = (tc.nfc(reason) or "")[:1000]
+    if not reason:
+        raise Invalid("Ghi lí do thu hồi.", field="reason")
+    states = [state for state in RecordState if state is not RecordState.RECALLED]
+    _move(actor, record, states, RecordState.RECALLED, AuditTag.TRANSCRIPT_RECALLED, now,
+          "Học bạ này đã được thu hồi.", note=reason, recalled_at=now)
+
+
+def _move(actor: Actor, record: m.TranscriptRecord, from_states: Iterable[RecordState], to_state: RecordState,
+          tag: AuditTag, now: datetime, refusal: str, *, note: str | None = None, **values: Any) -> None:
+    """Compare-and-set of a record's state with its audit entry, one transaction."""
+    allowed = [state.value for state in from_states]
+    before = record.state
+    with write_transaction() as session:
+        moved = session.scalars(
+            update(m.TranscriptRecord)
+            .where(m.TranscriptRecord.id == record.id, m.TranscriptRecord.state.in_(allowed),
+                   m.TranscriptRecord.version == record.version)
+            .values(state=to_state.value, version=m.TranscriptRecord.version + 1, **values)
+            .returning(m.TranscriptRecord.id).execution_options(synchronize_session=False)).all()
+        if len(moved) != 1:
+            raise WrongState(refusal if before not in allowed else "Học bạ này vừa được người khác thay đổi. Xin mở lại trang.")
+        session.refresh(record)
+        audit.record(tag, actor, now, target_kind="transcript_record", target_id=record.id,
+                     state=audit.states("transcript_record", [record]), before={"state": before}, note=note,
+                     facts={"uuid": record.uuid})
+
+
+# --- reading -----------------------------------------------------------------------------------------------------------
+
+
+def record_for(actor: Actor, record_uuid: str) -> m.TranscriptRecord:
+    """The record, when its class is within the actor's reach; NotFound otherwise."""
+    record = db.session.scalar(
+        select(m.TranscriptRecord).where(m.TranscriptRecord.uuid == record_uuid)
+        .execution_options(populate_existing=True))
+    if record is None:
+        raise NotFound("Không có học bạ này trong phần việc của thầy, cô.")
+    class_for(actor, record.enrollment.class_group_id, Permission.TRANSCRIPT_READ)
+    return record
+
+
+def open_file(actor: Actor, record_uuid: str, face: str, now: datetime, *, download: bool) -> TranscriptFile:
+    """The current PDF or XML (``face``) of a record; the reading is written into the audit log.
+
+    Raises NotFound, IntegrityFault when the stored file is not what was stored.
+    """
+    record = record_for(actor, record_uuid)
+    if face not in MEDIA_TYPES:
+        raise NotFound("Học bạ chỉ có bản PDF và bản XML.")
+    digest = record.pdf_digest if face == "pdf" else record.xml_digest
+    data = read_stored(digest)
+    with write_transaction():
+        audit.record(AuditTag.TRANSCRIPT_READ, actor, now, target_kind="transcript_file", target_id=record.uuid,
+                     facts={"face": face, "download": download, "digest": digest})
+    return TranscriptFile(data, MEDIA_TYPES[face], f"{student_code(record.enrollment.student)}.{face}", digest)
+
+
+def export_class(actor: Actor, class_group_id: int, now: datetime) -> list[TranscriptFile]:
+    """The current files of every record in force of a class, PDF and XML, one audit entry for the whole.
+
+    Raises NotFound, WrongState when nothing has been built, IntegrityFault.
+    """
+    class_group = class_for(actor, class_group_id, Permission.TRANSCRIPT_READ)
+    enrollments = students_of(class_group_id)
+    records = records_in_force(row.id for row in enrollments)
+    if not records:
+        raise WrongState(f"Lớp {class_group.name} chưa lập học bạ nào.")
+    files = []
+    for enrollment in enrollments:
+        record = records.get(enrollment.id)
+        if record is None:
+            continue
+        code = student_code(enrollment.student)
+        for face, digest in (("pdf", record.pdf_digest), ("xml", record.xml_digest)):
+            files.append(TranscriptFile(read_stored(digest), MEDIA_TYPES[face], f"{code}.{face}", digest))
+    with write_transaction():
+        audit.record(AuditTag.EXPORT_MADE, actor, now, target_kind="class_group", target_id=class_group_id,
+                     facts={"what": "transcripts", "n_files": len(files)})
+    return files
+
+
+SEALED = tuple(state.value for state in SIGNED_STATES)
+"""States in which a record is sealed and in force."""
