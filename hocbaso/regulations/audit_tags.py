@@ -16,6 +16,7 @@ class AuditTag(StrEnum):
     GROUP_CREATED = "subject_group:record:created"
     CLASS_CREATED = "class:record:created"
     CLASS_MOVED = "class:state:moved"
+    CLASS_SUBJECT_CHANGED = "class_subject:record:changed"
     PERSON_CREATED = "person:record:created"
     PERSON_CHANGED = "person:record:changed"
     ASSIGNMENT_CREATED = "assignment:record:created"

@@ -1,0 +1,285 @@
+"""Importing a workbook: one path for the dry run, the page's preview and the act.
+
+The workbook is read outside any transaction. The plan that is applied is made inside the transaction that writes it,
+from what stands there at that moment; where a preview came first, the two plans must be equal or nothing happens.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+
+from hocbaso import models as m
+from hocbaso.db import db, write_transaction
+from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale, WrongState
+from hocbaso.exchange.profiles import DEFAULT_PROFILE, PROFILES
+from hocbaso.exchange.rows import CellProblem
+from hocbaso.exchange.tables import read_assignments, read_scores, read_students, read_teachers
+from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.vietnamese_names import normalise_name
+from hocbaso.services import audit, roster, school_setup_from_files
+from hocbaso.services.access import Actor
+from hocbaso.services.import_assignments import apply_assignments, plan_assignments
+from hocbaso.services.import_plans import KINDS, CountLine, FieldChange, ImportPlan, PlanContext, PlannedItem
+from hocbaso.services.import_scores import apply_scores, plan_scores
+from hocbaso.services.import_staff import apply_teachers, plan_teachers
+from hocbaso.services.import_students import apply_students, plan_students
+from hocbaso.services.roster import UNNAMED_SCHOOL
+
+PREVIEW_LIVES = timedelta(days=2)
+"""After this the bytes of a preview nobody applied are dropped."""
+
+SHOWN_ITEMS = 400
+SHOWN_PROBLEMS = 300
+
+
+@dataclass(frozen=True)
+class _Steps:
+    read: Callable[..., Any]
+    plan: Callable[..., ImportPlan]
+    apply: Callable[..., None]
+
+
+_STEPS: dict[str, _Steps] = {
+    "students": _Steps(read_students, plan_students, apply_students),
+    "teachers": _Steps(read_teachers, plan_teachers, apply_teachers),
+    "assignments": _Steps(read_assignments, plan_assignments, apply_assignments),
+    "scores": _Steps(read_scores, plan_scores, apply_scores),
+}
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import would do (``applied`` False) or did. ``n_items`` and ``n_problems`` count what a page may cut short."""
+
+    kind: str
+    title: str
+    file_name: str
+    year_label: str
+    applied: bool
+    fingerprint: str
+    counts: tuple[CountLine, ...]
+    items: tuple[PlannedItem, ...]
+    problems: tuple[CellProblem, ...]
+    notes: tuple[str, ...]
+    n_items: int
+    n_errors: int
+    n_warnings: int
+    batch_id: int | None = None
+
+    @property
+    def errors(self) -> tuple[CellProblem, ...]:
+        """What must be put right in the file first."""
+        return tuple(problem for problem in self.problems if problem.severity == "error")
+
+    @property
+    def warnings(self) -> tuple[CellProblem, ...]:
+        """What was repaired or passed by."""
+        return tuple(problem for problem in self.problems if problem.severity == "warning")
+
+    @property
+    def n_changes(self) -> int:
+        """Rows or cells to be created or changed."""
+        return sum(line.n_created + line.n_changed for line in self.counts)
+
+    @property
+    def can_apply(self) -> bool:
+        """Whether there is something to write and nothing in the way."""
+        return not self.applied and not self.n_errors and bool(self.n_changes)
+
+
+def kinds_for(actor: Actor) -> tuple[str, ...]:
+    """The kinds of files this person may import, in the order of a new school."""
+    return tuple(name for name, kind in KINDS.items() if all(actor.may(power) for power in kind.permissions))
+
+
+def run_import(actor: Actor, kind: str, data: bytes, now: datetime, *, profile: str = DEFAULT_PROFILE,
+               file_name: str = "", apply: bool = False, year_label: str | None = None, school_name: str | None = None,
+               fingerprint: str | None = None, batch_id: int | None = None) -> ImportReport:
+    """Read a workbook and plan it; with ``apply`` write exactly that plan in one transaction.
+
+    A plan with an error is returned and never applied (``applied`` False). In an instance without a school the system
+    actor's import creates it (``school_name``) and the year (``year_label``, default the one containing today).
+    ``fingerprint``: of the plan that was previewed; Stale when the database has changed so that the plan would differ.
+    Raises NotAllowed, NotFound for the year, Invalid when the file cannot be read as this kind at all.
+    """
+    steps = _require(actor, kind)
+    table = steps.read(data, profile)
+    if not apply:
+        return _report(steps.plan(table, _context(actor, now, year_label, school_name)), file_name, applied=False)
+    with write_transaction() as session:
+        context = _context(actor, now, year_label, school_name)
+        plan = steps.plan(table, context)
+        if plan.errors:
+            return _report(plan, file_name, applied=False)
+        if fingerprint is not None and plan.fingerprint != fingerprint:
+            raise Stale("Dữ liệu của trường đã thay đổi sau lần xem trước nên chưa ghi gì. Hãy xem trước lại.")
+        if batch_id is None and not plan.n_changes:
+            return _report(plan, file_name, applied=True)
+        if context.school_name is not None:
+            school_setup_from_files.make_school(actor, context.school_name, now)
+        year = context.year or school_setup_from_files.make_year(actor, context.year_label, now)
+        steps.apply(plan.work, context, year)
+        batch = session.get(m.ImportBatch, batch_id) if batch_id is not None else None
+        if batch is None:
+            batch = _new_batch(actor, kind, profile, data, file_name, now)
+            session.add(batch)
+        report = _report(plan, file_name, applied=True)
+        batch.state, batch.applied_at, batch.summary = "APPLIED", now, _pack(report)
+        session.flush()
+        audit.record(
+            AuditTag.IMPORT_APPLIED, actor, now, target_kind="import_batch", target_id=batch.id,
+            facts={"kind": kind, "file": batch.file_name, "file_digest": batch.file_digest, "profile": profile,
+                   "year": year.label, "plan": plan.fingerprint,
+                   "counts": {line.noun: [line.n_created, line.n_changed, line.n_unchanged] for line in plan.counts}},
+        )
+        return _with_batch(report, batch.id)
+
+
+def preview(actor: Actor, kind: str, data: bytes, file_name: str, now: datetime, *, profile: str = DEFAULT_PROFILE,
+            year_label: str | None = None) -> int:
+    """Plan a workbook and keep its bytes with what was found; the id of the batch. Raises like :func:`run_import`."""
+    report = run_import(actor, kind, data, now, profile=profile, file_name=file_name, year_label=year_label)
+    with write_transaction() as session:
+        session.execute(
+            update(m.ImportBatch)
+            .where(m.ImportBatch.state == "PREVIEW", m.ImportBatch.created_at < now - PREVIEW_LIVES)
+            .values(state="DROPPED", file_bytes=None)
+        )
+        batch = _new_batch(actor, kind, profile, data, file_name, now)
+        batch.summary = _pack(report)
+        session.add(batch)
+        session.flush()
+        return batch.id
+
+
+def open_batch(actor: Actor, batch_id: int) -> ImportReport:
+    """What a batch of this person would do or did; NotFound for anybody else's."""
+    batch = _batch_for(actor, batch_id)
+    return _with_batch(_unpack(batch), batch.id)
+
+
+def apply_batch(actor: Actor, batch_id: int, fingerprint: str, now: datetime) -> ImportReport:
+    """Apply exactly the bytes and exactly the plan of a preview.
+
+    Raises WrongState when it was applied or dropped before, Stale when the plan would be another one by now.
+    """
+    batch = _batch_for(actor, batch_id)
+    if batch.state != "PREVIEW" or batch.file_bytes is None:
+        raise WrongState("Tệp này đã được ghi." if batch.state == "APPLIED" else
+                         "Lần xem trước này đã quá hai ngày. Hãy chọn tệp và xem trước lại.")
+    if hashlib.sha256(batch.file_bytes).hexdigest() != batch.file_digest:
+        raise Stale("Tệp đã lưu không còn nguyên vẹn. Hãy chọn lại tệp.")
+    summary = _unpack(batch)
+    return run_import(actor, batch.kind, batch.file_bytes, now, profile=batch.profile, file_name=batch.file_name, apply=True,
+                      year_label=summary.year_label, fingerprint=fingerprint, batch_id=batch.id)
+
+
+def preview_again(actor: Actor, batch_id: int, now: datetime) -> int:
+    """A fresh preview of the same bytes, after the database has changed."""
+    batch = _batch_for(actor, batch_id)
+    if batch.file_bytes is None:
+        raise WrongState("Lần xem trước này đã quá hai ngày. Hãy chọn tệp và xem trước lại.")
+    return preview(actor, batch.kind, batch.file_bytes, batch.file_name, now, profile=batch.profile,
+                   year_label=_unpack(batch).year_label)
+
+
+@dataclass(frozen=True, slots=True)
+class PastImport:
+    """One applied file in the list of the page."""
+
+    id: int
+    title: str
+    file_name: str
+    applied_at: datetime
+    n_changes: int
+
+
+def recent_imports(actor: Actor, limit: int = 10) -> list[PastImport]:
+    """The last files this person applied."""
+    rows = db.session.scalars(
+        select(m.ImportBatch).where(m.ImportBatch.created_by == actor.account_id, m.ImportBatch.state == "APPLIED")
+        .order_by(m.ImportBatch.id.desc()).limit(limit)
+    )
+    return [PastImport(row.id, KINDS[row.kind].title, row.file_name, row.applied_at or row.created_at,
+                       _unpack(row).n_changes) for row in rows]
+
+
+def _require(actor: Actor, kind: str) -> _Steps:
+    if kind not in _STEPS:
+        raise Invalid(f"Không có loại tệp “{kind}”. Các loại: {', '.join(_STEPS)}.", field="kind")
+    if kind not in kinds_for(actor):
+        raise NotAllowed(f"Thầy, cô không được giao việc nhập {KINDS[kind].title.lower()}.")
+    return _STEPS[kind]
+
+
+def _context(actor: Actor, now: datetime, year_label: str | None, school_name: str | None) -> PlanContext:
+    if not school_setup_from_files.is_unconfigured():
+        year = roster.year_by_label(year_label)
+        if year.state != "OPEN":
+            raise WrongState(f"Năm học {year.label} đã đóng, không nhập thêm được.")
+        return PlanContext(actor, now, year, year.label)
+    if not actor.is_system:
+        raise NotAllowed("Trường chưa được khai báo. Hãy hoàn thành thiết lập ban đầu trước.")
+    context = PlanContext(actor, now, None, "", normalise_name(school_name or "") or UNNAMED_SCHOOL)
+    label = year_label or school_setup_from_files.label_containing(context.today)
+    first = roster.parse_year_label(label)
+    return PlanContext(actor, now, None, f"{first}-{first + 1}", context.school_name)
+
+
+def _new_batch(actor: Actor, kind: str, profile: str, data: bytes, file_name: str, now: datetime) -> m.ImportBatch:
+    return m.ImportBatch(kind=kind, profile=profile, file_name=file_name[-200:] or "(không tên)",
+                         file_digest=hashlib.sha256(data).hexdigest(), file_bytes=data, state="PREVIEW", summary="{}",
+                         created_at=now, created_by=actor.account_id)
+
+
+def _batch_for(actor: Actor, batch_id: int) -> m.ImportBatch:
+    batch = db.session.get(m.ImportBatch, batch_id)
+    if batch is None or (batch.created_by != actor.account_id and not actor.is_system) or batch.kind not in kinds_for(actor):
+        raise NotFound("Không có lần nhập này trong phần việc của thầy, cô.")
+    return batch
+
+
+def _report(plan: ImportPlan, file_name: str, *, applied: bool) -> ImportReport:
+    return ImportReport(
+        kind=plan.kind, title=KINDS[plan.kind].title, file_name=file_name, year_label=plan.year_label, applied=applied,
+        fingerprint=plan.fingerprint, counts=plan.counts, items=plan.items, problems=plan.problems, notes=plan.notes,
+        n_items=len(plan.items), n_errors=len(plan.errors), n_warnings=len(plan.warnings),
+    )
+
+
+def _with_batch(report: ImportReport, batch_id: int) -> ImportReport:
+    return ImportReport(**{**{name: getattr(report, name) for name in report.__dataclass_fields__}, "batch_id": batch_id})
+
+
+def _pack(report: ImportReport) -> str:
+    """The report as JSON. What overwrites a value comes first, because that is what a person must see before agreeing."""
+    items = sorted(report.items, key=lambda item: item.action != "change")[:SHOWN_ITEMS]
+    problems = sorted(report.problems, key=lambda problem: problem.severity != "error")[:SHOWN_PROBLEMS]
+    plain = {**{name: getattr(report, name) for name in report.__dataclass_fields__},
+             "counts": [asdict(line) for line in report.counts], "items": [asdict(item) for item in items],
+             "problems": [asdict(problem) for problem in problems]}
+    return json.dumps(plain, ensure_ascii=False)
+
+
+def _unpack(batch: m.ImportBatch) -> ImportReport:
+    plain = json.loads(batch.summary)
+    plain["counts"] = tuple(CountLine(**line) for line in plain["counts"])
+    plain["items"] = tuple(
+        PlannedItem(**{**item, "changes": tuple(FieldChange(**change) for change in item["changes"])})
+        for item in plain["items"])
+    plain["problems"] = tuple(CellProblem(**problem) for problem in plain["problems"])
+    plain["notes"] = tuple(plain["notes"])
+    plain["applied"] = batch.state == "APPLIED"
+    return ImportReport(**plain)
+
+
+def profile_choices() -> list[tuple[str, str]]:
+    """The families of files that can be read: (name, title)."""
+    return [(profile.name, profile.title) for profile in PROFILES.values()]
