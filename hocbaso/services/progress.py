@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 
 from sqlalchemy import and_, func, or_, select
 
 from hocbaso import clock
 from hocbaso import models as m
-from hocbaso.regulations.averages import regular_count
 from hocbaso.regulations.permissions import GrantScope, Permission, Role
+from hocbaso.regulations.registry import regulation_named
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.terms import SubjectKind
 from hocbaso.services.access import Actor
@@ -111,7 +112,7 @@ def sheet_lines(today: date, *, school_year_id: int | None = None, class_group_i
                _sheet.c.state_at, _class_subject.c.class_group_id, _class_subject.c.subject_id,
                _class_subject.c.lessons_per_year, _class_group.c.name.label("class_name"), _class_group.c.grade_level,
                _class_group.c.school_year_id, _subject.c.name.label("subject_name"), _subject.c.kind,
-               _subject.c.sheet_order, _year.c.starts_on, _year.c.ends_on)
+               _subject.c.sheet_order, _year.c.regulation_version, _year.c.starts_on, _year.c.ends_on)
         .join(_class_subject, _class_subject.c.id == _sheet.c.class_subject_id)
         .join(_class_group, _class_group.c.id == _class_subject.c.class_group_id)
         .join(_year, _year.c.id == _class_group.c.school_year_id)
@@ -154,7 +155,7 @@ def sheet_lines(today: date, *, school_year_id: int | None = None, class_group_i
     }
     lines = []
     for row in rows:
-        keys = _keys(row.lessons_per_year, row.kind)
+        keys = _keys(row.regulation_version, row.lessons_per_year, row.kind)
         spared = exempt.get((row.class_group_id, row.subject_id, row.semester), set())
         holders = teachers.get(row.class_subject_id, [])
         opens_on, closes_on = (
@@ -286,5 +287,7 @@ def _entered_by(sheet_id: int, enrollment_ids: set[int], keys: tuple[str, ...]) 
     ).scalar_one())
 
 
-def _keys(lessons_per_year: int, kind: str) -> tuple[str, ...]:
-    return (*(f"TX{n}" for n in range(1, regular_count(lessons_per_year, SubjectKind(kind)) + 1)), "GK", "CK")
+@lru_cache(maxsize=64)
+def _keys(version: str, lessons_per_year: int, kind: str) -> tuple[str, ...]:
+    n_regular = regulation_named(version).regular_count(lessons_per_year, SubjectKind(kind))
+    return (*(f"TX{n}" for n in range(1, n_regular + 1)), "GK", "CK")

@@ -16,8 +16,8 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, in_write_transaction
 from hocbaso.errors import NotFound
-from hocbaso.regulations.averages import comment_semester, regular_count, semester_average
 from hocbaso.regulations.permissions import Permission
+from hocbaso.regulations.registry import regulation_named
 from hocbaso.regulations.score_sheet_flow import SheetParty, SheetState, SheetVerb
 from hocbaso.regulations.score_values import format_score
 from hocbaso.regulations.terms import PassFail, ScoreOrigin, SubjectKind
@@ -191,16 +191,15 @@ class HistoryLine:
 
 
 @lru_cache(maxsize=64)
-def _columns(kind: SubjectKind, lessons_per_year: int) -> tuple[Column, ...]:
-    regular = [
-        Column(f"TX{n}", str(n), f"thường xuyên {n}", 1) for n in range(1, regular_count(lessons_per_year, kind) + 1)
-    ]
+def _columns(version: str, kind: SubjectKind, lessons_per_year: int) -> tuple[Column, ...]:
+    n_regular = regulation_named(version).regular_count(lessons_per_year, kind)
+    regular = [Column(f"TX{n}", str(n), f"thường xuyên {n}", 1) for n in range(1, n_regular + 1)]
     return (*regular, Column("GK", "Giữa kì", "giữa kì", 2), Column("CK", "Cuối kì", "cuối kì", 3))
 
 
 def columns_of(head: SheetHead) -> tuple[Column, ...]:
     """The assessments of a sheet (Art. 6.2, 7): regular ones by lessons a year, midterm, final. Without the remark."""
-    return _columns(head.kind, head.lessons_per_year)
+    return _columns(head.regulation_version, head.kind, head.lessons_per_year)
 
 
 _IS_EXEMPT = exists().where(
@@ -389,12 +388,13 @@ def average_text(head: SheetHead, columns: tuple[Column, ...], cells: Mapping[st
     found = [cells.get(column.key, NOTHING) for column in columns]
     if not all(record.is_filled for record in found):
         return ""
+    rules = regulation_named(head.regulation_version)
     if head.kind is SubjectKind.COMMENT:
         marks = [PassFail(record.mark) for record in found if record.mark is not None]
-        result = comment_semester(marks[:-2], marks[-2], marks[-1])
+        result = rules.comment_semester(marks[:-2], marks[-2], marks[-1])
         return result.value if result is not None else ""
     tenths = [record.tenths for record in found if record.tenths is not None]
-    average = semester_average(tenths[:-2], tenths[-2], tenths[-1])
+    average = rules.semester_average(tenths[:-2], tenths[-2], tenths[-1])
     return format_score(average) if average is not None else ""
 
 

@@ -1,0 +1,282 @@
+"""Opening a sheet and saving a cell on the real server: 1, 10 and 40 people at once, in a closed loop.
+
+Starts the server on a temporary instance (loopback only), drives it from a second process over raw sockets, and
+measures what a browser would wait: milliseconds from the request to the last byte of the answer. Alone:
+``python -m bench.server_load [--seconds 4]`` prints JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import os
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+ROOT = Path(__file__).resolve().parent.parent
+CLASSES = 4
+STUDENTS = 40
+SUBJECTS = ("LIT", "MATH", "FL1", "HISTGEO", "SCI")
+CLIENTS = (1, 10, 40)
+GOALS = {
+    "open": {1: ("median_ms", 21.0), 40: ("p95_ms", 320.0)},
+    "save": {1: ("median_ms", 10.0), 40: ("p95_ms", 200.0)},
+}
+
+
+def run(seconds: float = 4.0) -> dict[str, Any]:
+    """Build, start, measure, stop. Figures: median, p95 and worst in ms, requests a second, bytes, memory in MB."""
+    with tempfile.TemporaryDirectory(prefix="hocbaso-bench-") as folder:
+        instance = Path(folder) / "instance"
+        people = _in_child(_build, str(instance))
+        port = _free_port()
+        server = _start(instance, port)
+        try:
+            _wait(port, server)
+            result: dict[str, Any] = {"n_students": STUDENTS, "n_columns": 6, "clients": list(CLIENTS), "open": {},
+                                      "open_after_change": {}, "save": {}}
+            _in_child(_measure, port, people, 4, 1.0, "open")  # warm up
+            for scenario in ("open", "open_after_change", "save"):
+                for n_clients in CLIENTS:
+                    result[scenario][str(n_clients)] = _in_child(_measure, port, people, n_clients, seconds, scenario)
+            result["memory_mb"] = _memory(server.pid)
+        finally:
+            server.terminate()
+            try:
+                server.wait(10)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait(5)
+    result["goals"] = [
+        {"what": f"{scenario}, {n} at once: {key}", "limit": limit, "measured": result[scenario][str(n)][key],
+         "met": result[scenario][str(n)][key] <= limit}
+        for scenario, limits in GOALS.items() for n, (key, limit) in limits.items()
+    ]
+    result["goals"] += [
+        {"what": "save: bytes of the answer", "limit": 4000, "measured": result["save"]["1"]["reply_bytes"],
+         "met": result["save"]["1"]["reply_bytes"] < 4000},
+        {"what": "memory of the web process, MB", "limit": 120, "measured": result["memory_mb"]["web"],
+         "met": result["memory_mb"]["web"] < 120},
+    ]
+    return result
+
+
+def _in_child(function: Any, *arguments: Any) -> Any:
+    """Run in a fresh process, so that neither the load nor the set-up shares an interpreter with anything else."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, arguments)
+
+
+# --- the school -------------------------------------------------------------------------------------------------------
+
+
+def _build(instance: str) -> list[dict[str, Any]]:
+    """Forty teachers with a half-typed sheet each; for each the cookie, the token, the address and the places to type."""
+    sys.path.insert(0, str(ROOT))
+    from argon2 import PasswordHasher
+    from itsdangerous import URLSafeTimedSerializer
+    from sqlalchemy import select, update
+
+    from hocbaso import clock
+    from hocbaso import models as m
+    from hocbaso.config import load_config
+    from hocbaso.db import db, write_transaction
+    from hocbaso.factory import create_app
+    from hocbaso.services import roster, score_entry, sessions
+    from hocbaso.services.access import SYSTEM
+
+    app = create_app(config=load_config(instance=Path(instance)))
+    now = clock.now()
+    chance = random.Random(22)
+    password_hash = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("không ai đăng nhập bằng mật khẩu này")
+    people: list[dict[str, Any]] = []
+    with app.app_context():
+        db.create_all()
+        roster.create_school(SYSTEM, {"name": "Trường THCS Đo Tốc Độ", "is_demo": True, "require_second_factor": False},
+                             now)
+        today = clock.local_date(now)
+        first = today.year if today.month >= 8 else today.year - 1
+        year = roster.create_year(SYSTEM, f"{first}-{first + 1}", now)
+        with write_transaction() as session:  # the measure must not depend on the day it is taken
+            session.execute(update(m.SemesterWindow).values(opens_on=date(first, 8, 1), closes_on=date(first + 1, 8, 31)))
+        group = roster.ensure_group(SYSTEM, "Tổ chung", now)
+        subjects = {row.code: row for row in db.session.scalars(select(m.Subject))}
+        family, middle, given = "Nguyễn Trần Lê Phạm Vũ".split(), "Hoài Bảo Đức Minh".split(), "An Anh Bình Châu Đạt Hà Lâm".split()
+        number = 0
+        for index in range(CLASSES):
+            class_group = roster.create_class(SYSTEM, year, f"{6 + index}A", now)
+            rows = roster.enter_students(SYSTEM, year, [
+                roster.NewStudent(class_group.name, {
+                    "moet_code": f"99{index}{place:05d}", "birth_on": date(2012, 1, 1 + place % 28), "sex": "Nữ",
+                    "full_name": f"{chance.choice(family)} {chance.choice(middle)} {chance.choice(given)}",
+                }) for place in range(STUDENTS)], now)
+            for code in SUBJECTS:
+                offered = roster.offer_subject(SYSTEM, class_group, subjects[code], 140, now)
+                sheets = db.session.scalars(
+                    select(m.ScoreSheet).where(m.ScoreSheet.class_subject_id == offered.id).order_by(m.ScoreSheet.semester)
+                ).all()
+                for sheet in sheets:
+                    number += 1
+                    person = roster.create_person(SYSTEM, {"staff_code": f"DO{number:03d}", "subject_group_id": group.id,
+                                                           "full_name": f"Giáo viên Số {number}"}, now)
+                    with write_transaction() as session:
+                        account = m.Account(person_id=person.id, username=f"do{number:03d}", created_at=now,
+                                            password_hash=password_hash, must_change_password=False)
+                        session.add(account)
+                        session.flush()
+                        # Two teachers share a class subject here, one a semester: forty people need forty sheets.
+                        session.add(m.TeachingAssignment(person_id=person.id, class_subject_id=offered.id,
+                                                         starts_on=year.starts_on))
+                    head = score_entry.read_head(sheet.id)
+                    with write_transaction() as session:
+                        score_entry.write_cells(session, SYSTEM, head, [
+                            (row.id, key, score_entry.CellValue(tenths=chance.randrange(40, 100), origin="entered"), None)
+                            for row in rows for key in ("TX1", "TX2", "TX3", "GK")], source="demo", now=now)
+                    opened = sessions.open_session(account.id, address="127.0.0.1", now=now)
+                    raw = f"{number:040x}"
+                    serializer = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]
+                    cookie = serializer.dumps({"_user_id": opened.token, "_fresh": True, "csrf_token": raw})
+                    token = URLSafeTimedSerializer(app.secret_key, salt="wtf-csrf-token").dumps(raw)
+                    people.append({"cookie": f"{app.config['SESSION_COOKIE_NAME']}={cookie}", "token": token,
+                                   "sheet": f"/bang-diem/{sheet.id}", "lines": [row.id for row in rows]})
+        db.session.remove()
+        db.engine.dispose()
+    chance.shuffle(people)
+    return people
+
+
+# --- the server -------------------------------------------------------------------------------------------------------
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _start(instance: Path, port: int) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "HOCBASO_INSTANCE": str(instance), "HOST": "127.0.0.1", "PORT": str(port)}
+    flask = Path(sys.executable).with_name("flask")
+    serves = subprocess.run([flask, "serve", "--help"], cwd=ROOT, env=environment, capture_output=True).returncode == 0
+    command = [str(flask), "serve"] if serves else [
+        str(Path(sys.executable).with_name("granian")), "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
+        "--workers", "1", "--blocking-threads", "8", "--no-access-log", "app:app"]
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _wait(port: int, server: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 40
+    while time.monotonic() < until:
+        if server.poll() is not None:
+            raise RuntimeError(f"the server ended with {server.returncode}")
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError("the server does not answer")
+
+
+def _memory(pid: int) -> dict[str, float]:
+    """Resident memory: of the process that answers (the largest of the tree), and of all of them."""
+    found = []
+    waiting = [pid]
+    while waiting:
+        one = waiting.pop()
+        try:
+            status = Path(f"/proc/{one}/status").read_text()
+            for task in Path(f"/proc/{one}/task").iterdir():
+                waiting += [int(child) for child in (task / "children").read_text().split()]
+        except OSError:
+            continue
+        found.append(next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024)
+    return {"web": round(max(found), 1), "all": round(sum(found), 1)}
+
+
+# --- the load ---------------------------------------------------------------------------------------------------------
+
+
+def _measure(port: int, people: list[dict[str, Any]], n_clients: int, seconds: float, scenario: str) -> dict[str, Any]:
+    return asyncio.run(_drive(port, people[:n_clients], seconds, scenario))
+
+
+async def _drive(port: int, people: list[dict[str, Any]], seconds: float, scenario: str) -> dict[str, Any]:
+    until = time.perf_counter() + seconds
+    lists = await asyncio.gather(*(_client(port, person, until, scenario) for person in people))
+    times = sorted(spent for found in lists for spent, _ in found)
+    sizes = sorted(size for found in lists for _, size in found)
+    if not times:
+        raise RuntimeError(f"no answer at all: {scenario}")
+    return {
+        "n": len(times), "per_second": round(len(times) / seconds, 1),
+        "median_ms": round(times[len(times) // 2] * 1000, 2), "p95_ms": round(times[int(len(times) * 0.95)] * 1000, 2),
+        "max_ms": round(times[-1] * 1000, 2), "reply_bytes": sizes[-1],
+    }
+
+
+async def _client(port: int, person: dict[str, Any], until: float, scenario: str) -> list[tuple[float, int]]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
+    chance = random.Random(person["sheet"])
+    versions: dict[str, int] = {}
+    found = []
+    head = f"Host: 127.0.0.1:{port}\r\nCookie: {person['cookie']}\r\nAccept-Encoding: identity\r\n"
+    opening = f"GET {person['sheet']} HTTP/1.1\r\n{head}\r\n".encode()
+    while time.perf_counter() < until:
+        if scenario != "open":
+            line, column = chance.choice(person["lines"]), chance.choice(("TX4", "CK"))
+            place = f"{line}/{column}"
+            # The measured runs follow each other on the same sheets: the first touch learns the version.
+            body = urlencode({"value": f"{chance.randrange(10)},{chance.randrange(10)}",
+                              "version": versions.get(place, 0), "op": f"{chance.getrandbits(120):032x}"}).encode()
+            request = (
+                f"POST {person['sheet']}/o/{place} HTTP/1.1\r\n{head}X-CSRFToken: {person['token']}\r\nHX-Request: true\r\n"
+                f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n").encode() + body
+            spent, status, answer = await _exchange(reader, writer, request)
+            if status not in (200, 409):
+                raise RuntimeError(f"{status}: {answer[:300]!r}")
+            at = answer.find(b'data-v="')
+            if at >= 0:
+                versions[place] = int(answer[at + 8 : answer.index(b'"', at + 8)])
+            if scenario == "save":
+                if status == 200:
+                    found.append((spent, len(answer)))
+                continue
+        spent, status, answer = await _exchange(reader, writer, opening)
+        if status != 200:
+            raise RuntimeError(f"{status}: {answer[:300]!r}")
+        found.append((spent, len(answer)))
+    writer.close()
+    return found
+
+
+async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> tuple[float, int, bytes]:
+    began = time.perf_counter()
+    writer.write(request)
+    head = await reader.readuntil(b"\r\n\r\n")
+    lower = head.lower()
+    if b"transfer-encoding: chunked" in lower:
+        body = b""
+        while size := int(await reader.readline(), 16):
+            body += await reader.readexactly(size)
+            await reader.readline()
+        await reader.readline()
+    else:
+        at = lower.index(b"content-length:") + 15
+        body = await reader.readexactly(int(lower[at : lower.index(b"\r\n", at)]))
+    return time.perf_counter() - began, int(head[9:12]), body
+
+
+if __name__ == "__main__":
+    options = argparse.ArgumentParser()
+    options.add_argument("--seconds", type=float, default=4.0)
+    print(json.dumps({"at": datetime.now(UTC).isoformat(timespec="seconds"), **run(options.parse_args().seconds)}, indent=1))

@@ -1,0 +1,276 @@
+"""Score sheets: the list of mine, the grid, one cell saved alone, handing in and approving."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from threading import Lock
+from typing import Any
+
+from flask import Blueprint, Flask, abort, current_app, flash, render_template, request, url_for
+from markupsafe import Markup
+from werkzeug.wrappers import Response as BaseResponse
+
+from hocbaso import clock
+from hocbaso.errors import DomainError, Incomplete, Invalid, Stale, WrongState
+from hocbaso.regulations.permissions import Permission as P
+from hocbaso.regulations.score_sheet_flow import SheetVerb
+from hocbaso.services import progress, reviews, score_entry, score_grid
+from hocbaso.services.score_grid import SheetView
+from hocbaso.web import labels
+from hocbaso.web.errors import status_of
+from hocbaso.web.forms.scores import CellForm, MoveForm
+from hocbaso.web.htmx import go, is_fragment
+from hocbaso.web.security import current_actor, requires
+
+sheets = Blueprint("score_sheets", __name__, url_prefix="/bang-diem")
+
+SLUGS = {
+    "nop": SheetVerb.SUBMIT, "rut-lai": SheetVerb.RECALL, "tra-lai": SheetVerb.RETURN, "soat": SheetVerb.REVIEW,
+    "duyet": SheetVerb.APPROVE, "khoa": SheetVerb.LOCK,
+}
+"""The acts as they stand in addresses."""
+
+SLUG_OF = {verb: slug for slug, verb in SLUGS.items()}
+
+DONE = {
+    SheetVerb.SUBMIT: "Đã nộp {}. Tổ trưởng sẽ soát.", SheetVerb.RECALL: "Đã rút lại {}. Thầy, cô sửa tiếp được.",
+    SheetVerb.RETURN: "Đã trả lại {} kèm lời nhắn.", SheetVerb.REVIEW: "Đã soát xong {}. Bảng điểm chờ Ban Giám hiệu duyệt.",
+    SheetVerb.APPROVE: "Đã duyệt {}.", SheetVerb.LOCK: "Đã khoá {}.",
+}
+
+TASKS = {"type": "Nhập điểm", "review": "Soát", "approve": "Duyệt", "lock": "Khoá", "read": "Xem"}
+MARK_ICONS = {"makeup": ("calendar-clock", "chờ bù"), "missed": ("user-x", "vắng")}
+
+
+class RenderedRows:
+    """The last grids as HTML, bounded. The key says everything the lines depend on, so no person sees another's."""
+
+    def __init__(self, limit: int = 24) -> None:
+        self._limit = limit
+        self._kept: OrderedDict[tuple[Any, ...], Markup] = OrderedDict()
+        self._mutex = Lock()
+
+    def of(self, view: SheetView) -> Markup:
+        """The lines of a sheet, drawn now or before."""
+        with self._mutex:
+            found = self._kept.get(view.rows_key)
+            if found is not None:
+                self._kept.move_to_end(view.rows_key)
+                return found
+        drawn = Markup(render_template("score_sheets/_rows.html", **_grid_words(view)))
+        with self._mutex:
+            self._kept[view.rows_key] = drawn
+            while len(self._kept) > self._limit:
+                self._kept.popitem(last=False)
+        return drawn
+
+
+def _grid_words(view: SheetView) -> dict[str, Any]:
+    return {"rows": view.rows, "columns": view.columns, "kind": view.head.kind.value, "marks": MARK_ICONS,
+            "edges": {column.key for column in view.columns[-3:]} - {"GK"}, "remark": score_grid.REMARK,
+            "locked": not view.can_edit}
+
+
+@sheets.get("/")
+@requires(P.SHEET_READ)
+def index() -> str:
+    """The sheets of this person, what waits first."""
+    actor = current_actor()
+    listed = progress.my_sheets(actor, clock.now())
+    classes = sorted({(item.line.grade_level, item.line.class_name) for item in listed})
+    wanted = {name: request.args.get(name, "") for name in ("lop", "hoc-ky", "trang-thai")}
+    shown = [
+        item for item in listed
+        if (not wanted["lop"] or item.line.class_name == wanted["lop"])
+        and (not wanted["hoc-ky"] or str(item.line.semester) == wanted["hoc-ky"])
+        and (not wanted["trang-thai"] or item.line.state.value == wanted["trang-thai"])
+    ]
+    return render_template(
+        "score_sheets/index.html", waiting=[item for item in shown if item.waits],
+        others=[item for item in shown if not item.waits], n_waiting=sum(item.waits for item in listed),
+        n_listed=len(listed), classes=[name for _, name in classes], states=labels.SHEET_STATES, wanted=wanted,
+        tasks=TASKS, today=clock.local_date(clock.now()), slugs=SLUG_OF, verbs=_bulk_verbs(shown),
+    )
+
+
+@sheets.get("/<int:sheet_id>")
+@requires(P.SHEET_READ)
+def show(sheet_id: int) -> str:
+    """The grid of one sheet."""
+    return _page(score_grid.open_sheet(current_actor(), sheet_id, clock.now()))
+
+
+@sheets.post("/<int:sheet_id>/o/<int:enrollment_id>/<column_key>")
+@requires(P.SHEET_ENTER)
+def save(sheet_id: int, enrollment_id: int, column_key: str) -> BaseResponse | tuple[str, int]:
+    """Save one cell: the cell, its line's average and the sheet's progress come back, each with its own id."""
+    form = CellForm(request.form)
+    if not form.ok or form.value is None:
+        return _refused("Máy chưa gửi đủ phần của ô này. Số đã gõ vẫn còn; xin tải lại trang.", 422)
+    try:
+        saved = score_entry.save_cell(
+            current_actor(), sheet_id, enrollment_id, column_key, form.value, expected_version=form.version,
+            op_id=form.op, now=clock.now(),
+        )
+    except Stale as stale:
+        return render_template("score_sheets/_clash.html", standing=stale.current, message=stale.message), 409
+    except (Invalid, WrongState) as refusal:
+        return _refused(refusal.message, status_of(refusal))
+    if not is_fragment():
+        return go(url_for(".show", sheet_id=sheet_id, _anchor=f"c-{enrollment_id}-{column_key}"))
+    columns = score_grid.columns_of(saved.head)
+    return render_template(
+        "score_sheets/_saved.html", saved=saved, cell=saved.cell, enrollment_id=enrollment_id,
+        kind=saved.head.kind.value, marks=MARK_ICONS, remark=score_grid.REMARK,
+        edges={column.key for column in columns[-3:]} - {"GK"}, n_gaps=saved.progress.n_gaps, first_gap="",
+        may_submit=True, locked=False,
+    ), 200
+
+
+@sheets.post("/<int:sheet_id>/luu")
+@requires(P.SHEET_ENTER)
+def save_form(sheet_id: int) -> BaseResponse | tuple[str, int]:
+    """Save the whole sheet as one form: browsers without script. Only what was changed is written."""
+    seen = _seen_versions(request.form.get("seen", ""))
+    cells = []
+    for name, raw in request.form.items():
+        enrollment, _, column_key = name.partition("-")
+        if enrollment.isascii() and enrollment.isdigit() and column_key:
+            cells.append((int(enrollment), column_key, raw, seen.get(name, 0)))
+    outcomes = score_entry.save_many(current_actor(), sheet_id, cells, source="typed", now=clock.now())
+    n_written = sum(outcome.outcome == "written" for outcome in outcomes)
+    troubles = [outcome for outcome in outcomes if outcome.outcome in ("stale", "refused")]
+    if not troubles:
+        flash(f"Đã lưu {n_written} ô." if n_written else "Không có ô nào thay đổi.", "done")
+        return go(url_for(".show", sheet_id=sheet_id))
+    view = score_grid.open_sheet(current_actor(), sheet_id, clock.now())
+    names = {row.enrollment_id: row.full_name for row in view.rows}
+    typed = {(enrollment_id, column): raw for enrollment_id, column, raw, _ in cells}
+    listed = [
+        (f"c-{item.enrollment_id}-{item.column_key}",
+         f"{names.get(item.enrollment_id, '?')}, {labels.COLUMNS.get(item.column_key, item.column_key).lower()}: "
+         f"đã gõ “{typed[item.enrollment_id, item.column_key][:60]}”. {item.reason}")
+        for item in troubles
+    ]
+    status = 409 if any(item.outcome == "stale" for item in troubles) else 422
+    return _page(view, problems=listed, n_written=n_written), status
+
+
+@sheets.post("/<int:sheet_id>/<any('nop','rut-lai','tra-lai','soat','duyet','khoa'):slug>")
+@requires(P.SHEET_SUBMIT, P.SHEET_REVIEW, P.SHEET_APPROVE, P.SHEET_LOCK)
+def move(sheet_id: int, slug: str) -> BaseResponse | tuple[str, int]:
+    """Hand in, take back, return, review, approve or lock."""
+    verb = SLUGS[slug]
+    form = MoveForm()
+    if not form.validate_on_submit():
+        raise Invalid("Xin tải lại trang rồi làm lại: lời nhắn tối đa 1000 chữ. Chưa có gì thay đổi.", field="note")
+    actor, now = current_actor(), clock.now()
+    try:
+        done = reviews.move(actor, sheet_id, verb, expected_version=form.version.data or 0, note=form.note.data, now=now)
+    except Incomplete as incomplete:
+        view = score_grid.open_sheet(actor, sheet_id, now)
+        problems = [(f"c-{gap.enrollment_id}-{gap.column_key}", gap.words) for gap in incomplete.gaps
+                    if isinstance(gap, reviews.Gap)]
+        return _page(view, problems=problems, message=incomplete.message), 409
+    except (Invalid, Stale, WrongState) as refusal:
+        view = score_grid.open_sheet(actor, sheet_id, now)
+        return _page(view, message=refusal.message, note=form.note.data or ""), status_of(refusal)
+    flash(DONE[verb].format(done.label), "done")
+    target = url_for(".index") if verb in (SheetVerb.REVIEW, SheetVerb.APPROVE, SheetVerb.RETURN) else url_for(
+        ".show", sheet_id=sheet_id)
+    return go(target)
+
+
+@sheets.post("/hang-loat")
+@requires(P.SHEET_REVIEW, P.SHEET_APPROVE, P.SHEET_LOCK)
+def move_many() -> BaseResponse | tuple[str, int]:
+    """The same act on the ticked sheets, each pinned to the version that was shown, with one outcome each."""
+    verb = SLUGS.get(request.form.get("viec", ""))
+    if verb not in (SheetVerb.REVIEW, SheetVerb.APPROVE, SheetVerb.LOCK):
+        raise Invalid("Việc này không làm được cho nhiều bảng điểm cùng lúc.")
+    items = list(_pinned(request.form.getlist("chon")))
+    if not items:
+        raise Invalid("Chưa chọn bảng điểm nào. Xin đánh dấu ít nhất một bảng.")
+    outcomes = reviews.move_many(current_actor(), verb, items, now=clock.now())
+    status = 200 if all(outcome.done for outcome in outcomes) else 409
+    return render_template("score_sheets/outcomes.html", outcomes=outcomes, verb=verb,
+                           n_done=sum(outcome.done for outcome in outcomes)), status
+
+
+@sheets.get("/<int:sheet_id>/o/<int:enrollment_id>/<column_key>/lich-su")
+@requires(P.SHEET_READ)
+def history(sheet_id: int, enrollment_id: int, column_key: str) -> str:
+    """Every value a cell has had, in plain words."""
+    name, words, lines = score_grid.cell_history(current_actor(), sheet_id, enrollment_id, column_key, clock.now())
+    template = "score_sheets/_history.html" if is_fragment() else "score_sheets/history.html"
+    return render_template(template, student=name, words=words, lines=lines, sheet_id=sheet_id, marks=MARK_ICONS,
+                           sources=labels_of_source)
+
+
+labels_of_source = {"typed": "gõ", "pasted": "dán", "imported": "nhập từ tệp", "corrected": "sửa theo đề nghị",
+                    "demo": "dữ liệu mẫu"}
+
+
+def _page(view: SheetView, *, problems: list[tuple[str, str]] | None = None, message: str = "", note: str = "",
+          n_written: int = 0) -> str:
+    seen = " ".join(
+        f"{row.enrollment_id}-{cell.key}:{cell.version}"
+        for row in view.rows for cell in (*row.cells, row.remark) if cell.version
+    ) if view.can_edit else ""
+    return render_template(
+        "score_sheets/sheet.html", view=view, head=view.head, rows_html=_rows().of(view), seen=seen,
+        problems=problems or [], message=message, note=note, n_written=n_written, slugs=SLUG_OF,
+        n_gaps=view.progress.n_gaps, first_gap=view.first_gap, may_submit=SheetVerb.SUBMIT in view.verbs,
+        verb_names=labels.SHEET_VERBS, step_names=labels.SHEET_VERBS, why_closed=_why_closed(view),
+        regular=view.columns[:-2],
+    )
+
+
+def _why_closed(view: SheetView) -> str:
+    """Why nothing can be typed, for the author; "" for everybody else and while typing is possible."""
+    if view.can_edit or not any(party.value == "author" for party in view.head.parties):
+        return ""
+    try:
+        score_entry.guard_typing(view.head, view.today)
+    except DomainError as refusal:
+        return refusal.message
+    return ""
+
+
+def _refused(message: str, status: int) -> tuple[str, int]:
+    return render_template("score_sheets/_refused.html", message=message), status
+
+
+def _rows() -> RenderedRows:
+    found: RenderedRows = current_app.extensions["hocbaso_rendered_rows"]
+    return found
+
+
+def _seen_versions(text: str) -> dict[str, int]:
+    found = {}
+    for part in text.split():
+        name, _, number = part.partition(":")
+        if number.isascii() and number.isdigit():
+            found[name] = int(number)
+    return found
+
+
+def _pinned(values: Iterable[str]) -> Iterable[tuple[int, int]]:
+    for value in values:
+        sheet_id, _, version = value.partition(":")
+        if not (sheet_id.isascii() and sheet_id.isdigit() and version.isascii() and version.isdigit()):
+            abort(400)
+        yield int(sheet_id), int(version)
+
+
+def _bulk_verbs(listed: Iterable[progress.ListedSheet]) -> list[SheetVerb]:
+    tasks = {item.task for item in listed if item.waits}
+    return [verb for task, verb in (("review", SheetVerb.REVIEW), ("approve", SheetVerb.APPROVE),
+                                    ("lock", SheetVerb.LOCK)) if task in tasks]
+
+
+def init_app(app: Flask) -> None:
+    """Register the pages."""
+    app.extensions["hocbaso_rendered_rows"] = RenderedRows()
+    app.register_blueprint(sheets)
