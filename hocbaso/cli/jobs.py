@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from datetime import datetime
 
 import click
 from flask.cli import AppGroup
-from sqlalchemy import select
 
 from hocbaso import clock
-from hocbaso import models as m
 from hocbaso.cli.output import emit, json_option, refusals
-from hocbaso.db import db
-from hocbaso.jobs.definitions import JOBS
 from hocbaso.services import job_ledger
+from hocbaso.services.job_table import JOBS
 
 jobs_group = AppGroup("jobs", help="Việc theo lịch.")
 
@@ -24,18 +22,10 @@ jobs_group = AppGroup("jobs", help="Việc theo lịch.")
 @refusals
 def list_command(as_json: bool) -> None:
     """Các việc, giờ chạy, lần cuối, những ngày còn thiếu."""
-    now = clock.now()
-    rows = []
-    for job in JOBS:
-        last = db.session.scalar(select(m.JobRun).where(m.JobRun.job == job.name)
-                                 .order_by(m.JobRun.day.desc()).limit(1))
-        rows.append({"job": job.name, "title": job.title, "due_at": f"{job.due_at:%H:%M}",
-                     "last_day": last.day.isoformat() if last else None, "last_state": last.state if last else None,
-                     "outcome": last.outcome if last else None,
-                     "due": [day.isoformat() for day in job_ledger.due_days(job, now)]})
-    words = "\n".join(f"{row['job']:<16} {row['due_at']}  {row['title']:<32} lần cuối: {row['last_day'] or 'chưa'} "
-                      f"({row['last_state'] or '-'})  còn thiếu: {len(row['due'])}" for row in rows)  # type: ignore[arg-type]
-    emit(rows, as_json=as_json, words=words)
+    standing = [job_ledger.standing(job, clock.now()) for job in JOBS]
+    words = "\n".join(f"{job.name:<16} {job.due_at}  {job.title:<32} lần cuối: {job.last_day or 'chưa'} "
+                      f"({job.last_state or '-'})  còn thiếu: {len(job.due)}" for job in standing)
+    emit([asdict(job) for job in standing], as_json=as_json, words=words)
 
 
 @jobs_group.command("run")

@@ -13,9 +13,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
 from hocbaso import clock
-from hocbaso.db import db
-from hocbaso.jobs.definitions import JOBS
 from hocbaso.services import job_ledger
+from hocbaso.services.job_table import JOBS
 
 log = logging.getLogger("hocbaso.jobs")
 
@@ -37,5 +36,3 @@ def tick(app: Flask) -> None:
                 log.info("job %s %s: %s (%s)", outcome.job, outcome.day, outcome.state, outcome.outcome)
         except Exception:
             log.exception("tick failed")
-        finally:
-            db.session.remove()

@@ -53,6 +53,20 @@ class RunOutcome:
     outcome: str
 
 
+@dataclass(frozen=True, slots=True)
+class JobStanding:
+    """Where a job stands: its last run and the days (ISO) it still owes."""
+
+    name: str
+    title: str
+    due_at: str
+    last_day: str | None
+    last_state: str | None
+    outcome: str | None
+    late: bool
+    due: tuple[str, ...]
+
+
 class LeaseLost(Exception):
     """Another process took the run over."""
 
@@ -71,6 +85,14 @@ def due_days(job: Job, now: datetime) -> list[date]:
     first = max(began, last_due - timedelta(days=CATCH_UP_LIMIT))
     days = [first + timedelta(days=offset) for offset in range((last_due - first).days + 1)]
     return [day for day in days if day not in done]
+
+
+def standing(job: Job, now: datetime) -> JobStanding:
+    """The job's last run and what it owes."""
+    last = db.session.scalar(select(m.JobRun).where(m.JobRun.job == job.name).order_by(m.JobRun.day.desc()).limit(1))
+    return JobStanding(job.name, job.title, f"{job.due_at:%H:%M}", last.day.isoformat() if last else None,
+                       last.state if last else None, last.outcome if last else None, last.late if last else False,
+                       tuple(day.isoformat() for day in due_days(job, now)))
 
 
 def _began_on(now: datetime) -> date:

@@ -1,0 +1,30 @@
+"""``flask doctor``: is this machine fit to keep children's results?"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+
+import click
+from flask.cli import with_appcontext
+
+from hocbaso import clock
+from hocbaso.cli.output import emit, json_option, refusals
+from hocbaso.services import health
+
+_SIGN = {"ok": "✓", "warn": "!", "bad": "✗"}
+
+
+@click.command("doctor")
+@json_option
+@with_appcontext
+@refusals
+def doctor_command(as_json: bool) -> None:
+    """Kiểm tra máy chủ này: cơ sở dữ liệu, đĩa, giờ, phông chữ, ký thử, chứng thư, sao lưu, nhật ký."""
+    findings = health.examine(clock.now())
+    emit([asdict(finding) for finding in findings], as_json=as_json,
+         words="\n".join(f"{_SIGN[f.level]} {f.check}: {f.message}" for f in findings))
+    sys.exit(1 if any(finding.level == "bad" for finding in findings) else 0)
+
+
+COMMANDS = [doctor_command]

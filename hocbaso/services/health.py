@@ -1,0 +1,193 @@
+"""Checks of this machine, in words: what the IT officer reads before anybody else notices."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import ssl
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from alembic.config import Config as AlembicConfig
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from cryptography import x509
+from flask import current_app
+from sqlalchemy import func, select, text
+
+from hocbaso import clock
+from hocbaso import models as m
+from hocbaso.config import PROJECT_ROOT, Config
+from hocbaso.db import db, is_sqlite
+from hocbaso.documents.store import DocumentStore
+from hocbaso.services import audit_verify, backups, document_pool, job_ledger
+from hocbaso.services.job_table import JOBS
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: ``level`` is ok, warn or bad."""
+
+    check: str
+    level: str
+    message: str
+
+
+def migrations_pending() -> bool:
+    """Whether the database's schema is behind the program's."""
+    return head_revision() != current_revision()
+
+
+def head_revision() -> str | None:
+    """The newest revision the program carries."""
+    settings = AlembicConfig()
+    settings.set_main_option("script_location", str(PROJECT_ROOT / "migrations"))
+    return ScriptDirectory.from_config(settings).get_current_head()
+
+
+def current_revision() -> str | None:
+    """The revision of the database, None for one without a schema."""
+    with db.engine.connect() as connection:
+        revision: str | None = MigrationContext.configure(connection).get_current_revision()
+        return revision
+
+
+def is_ready() -> bool:
+    """For ``/healthz``: the database answers and its schema is current."""
+    db.session.execute(text("SELECT 1"))
+    return not migrations_pending()
+
+
+def sqlite_is_safe(version: tuple[int, ...]) -> bool:
+    """Outside the range of the WAL-reset bug (3.7.0 to 3.51.2, but for the back-ports 3.44.6 and 3.50.7)."""
+    if version < (3, 7, 0) or version >= (3, 51, 3):
+        return True
+    return version[:2] in {(3, 44), (3, 50)} and version >= ((3, 44, 6) if version[1] == 44 else (3, 50, 7))
+
+
+def examine(now: datetime, *, deep: bool = True) -> list[Finding]:
+    """All checks. ``deep`` also replays the audit log and makes a signature."""
+    settings: Config = current_app.config["HOCBASO"]
+    findings = [_database(), _disk(settings), _schema(), _clock(now), _permissions(settings), _last_backup(now),
+                *_jobs(now), *_tls(settings, now), *_certificates(now), _store(settings)]
+    if deep:
+        findings += [_chain(), *_documents()]
+    return findings
+
+
+def _database() -> Finding:
+    if not is_sqlite():
+        return Finding("Cơ sở dữ liệu", "ok", "PostgreSQL.")
+    version = str(db.session.execute(text("SELECT sqlite_version()")).scalar())
+    mode = str(db.session.execute(text("PRAGMA journal_mode")).scalar())
+    full = db.session.execute(text("PRAGMA synchronous")).scalar() == 2
+    if not sqlite_is_safe(tuple(int(part) for part in version.split("."))):
+        return Finding("Cơ sở dữ liệu", "bad", f"SQLite {version} có lỗi làm mất dữ liệu (WAL-reset). Cài lại thư viện "
+                                               "pysqlite3 đi kèm.")
+    if mode != "wal" or not full:
+        return Finding("Cơ sở dữ liệu", "bad", f"SQLite chạy chế độ {mode}, ghi đĩa chưa an toàn.")
+    return Finding("Cơ sở dữ liệu", "ok", f"SQLite {version}, WAL, ghi đĩa sau mỗi lần lưu.")
+
+
+def _disk(settings: Config) -> Finding:
+    free = shutil.disk_usage(settings.instance).free / 1e9
+    level = "bad" if free < 1 else "warn" if free < 5 else "ok"
+    return Finding("Ổ đĩa", level, f"Còn trống {free:.1f} GB.")
+
+
+def _schema() -> Finding:
+    if migrations_pending():
+        return Finding("Cấu trúc dữ liệu", "bad", "Chưa cập nhật theo bản phần mềm này. Chạy: flask db upgrade")
+    return Finding("Cấu trúc dữ liệu", "ok", f"Đúng bản {current_revision()}.")
+
+
+def _clock(now: datetime) -> Finding:
+    row = db.session.get(m.MachineState, "last_seen_at")
+    if row and now < datetime.fromisoformat(row.value) - job_ledger.CLOCK_TOLERANCE:
+        return Finding("Đồng hồ", "bad", "Đồng hồ máy chủ đã lùi lại. Chỉnh giờ rồi khởi động lại.")
+    if now.year < 2026:
+        return Finding("Đồng hồ", "bad", f"Máy chủ đang ở năm {now.year}.")
+    return Finding("Đồng hồ", "ok", f"{clock.local(now):%H:%M ngày %d/%m/%Y}.")
+
+
+def _permissions(settings: Config) -> Finding:
+    loose = [name for name in ("", "keys", "secret_key")
+             if (settings.instance / name).exists() and os.stat(settings.instance / name).st_mode & 0o077]
+    if loose:
+        return Finding("Thư mục dữ liệu", "warn", "Người dùng khác của máy chủ đọc được thư mục dữ liệu. Chạy: chmod -R "
+                                                  f"go-rwx {settings.instance}")
+    return Finding("Thư mục dữ liệu", "ok", "Chỉ phần mềm đọc được.")
+
+
+def _last_backup(now: datetime) -> Finding:
+    found = backups.listing() if is_sqlite() else []
+    if not found:
+        return Finding("Sao lưu", "warn", "Chưa có bản sao lưu nào.")
+    age = now - datetime.fromisoformat(found[0].taken_at)
+    level = "ok" if age < timedelta(days=2) else "warn" if age < timedelta(days=7) else "bad"
+    taken = clock.local(datetime.fromisoformat(found[0].taken_at))
+    return Finding("Sao lưu", level, f"Bản gần nhất: {taken:%H:%M ngày %d/%m/%Y} ({found[0].name}).")
+
+
+def _jobs(now: datetime) -> list[Finding]:
+    findings = []
+    for job in JOBS:
+        standing = job_ledger.standing(job, now)
+        if standing.last_state == "failed":
+            findings.append(Finding(f"Việc {job.title}", "bad", f"Lần cuối hỏng: {standing.outcome}"))
+        elif len(standing.due) > 1:
+            findings.append(Finding(f"Việc {job.title}", "warn", f"Còn {len(standing.due)} ngày chưa chạy."))
+        else:
+            findings.append(Finding(f"Việc {job.title}", "ok", f"Lần cuối: {standing.last_day or 'chưa chạy'}."))
+    return findings
+
+
+def _tls(settings: Config, now: datetime) -> list[Finding]:
+    path = settings.instance / "tls" / "cert.pem"
+    if not path.is_file():
+        return [Finding("Kết nối", "warn", "Máy chủ chưa dùng HTTPS; mật khẩu đi trên mạng không được che.")]
+    try:
+        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+    except (ValueError, ssl.SSLError):
+        return [Finding("Kết nối", "bad", "Không đọc được chứng thư HTTPS tls/cert.pem.")]
+    left = (certificate.not_valid_after_utc - now).days
+    return [Finding("Kết nối", "bad" if left < 0 else "warn" if left < 30 else "ok", f"HTTPS, còn hạn {left} ngày.")]
+
+
+def _certificates(now: datetime) -> list[Finding]:
+    soon = db.session.scalars(
+        select(m.Certificate).where(m.Certificate.retired_at.is_(None),
+                                    m.Certificate.not_after < now + timedelta(days=90))
+        .order_by(m.Certificate.not_after)
+    )
+    findings = [
+        Finding("Chứng thư số", "bad" if row.not_after < now else "warn",
+                f"{row.subject_name}: {'đã hết hạn' if row.not_after < now else 'sắp hết hạn'} "
+                f"{clock.local(row.not_after):%d/%m/%Y}.")
+        for row in soon
+    ]
+    if not findings:
+        n = db.session.scalar(select(func.count(m.Certificate.id)).where(m.Certificate.retired_at.is_(None))) or 0
+        findings.append(Finding("Chứng thư số", "ok" if n else "warn", f"{n} chứng thư đang dùng."))
+    return findings
+
+
+def _store(settings: Config) -> Finding:
+    store = DocumentStore(settings.documents)
+    missing = [digest for digest in db.session.scalars(select(m.StoredDocument.digest)) if not store.exists(digest)]
+    if missing:
+        return Finding("Kho tài liệu", "bad", f"Thiếu {len(missing)} tài liệu, ví dụ {missing[0][:16]}….")
+    n = sum(1 for _path in Path(settings.documents).iterdir())
+    return Finding("Kho tài liệu", "ok", f"{n} tệp, không thiếu tệp nào.")
+
+
+def _chain() -> Finding:
+    report = audit_verify.verify()
+    if not report.ok:
+        return Finding("Nhật ký", "bad", report.faults[0].message)
+    return Finding("Nhật ký", "ok", f"{report.n_entries} dòng, nguyên vẹn.")
+
+
+def _documents() -> list[Finding]:
+    return [Finding(check, level, message) for check, level, message in document_pool.self_test()]
