@@ -100,12 +100,19 @@ class _Increment(endesive_pdf.SignedData):  # type: ignore[misc, name-defined]
         reader = pypdf.PdfReader(io.BytesIO(pdf))
         zeros = b"00" * room
         self._makepdf(reader, details, "sha256", zeros, None, (), None, None, mode="sign", use_signingdate=True)
+        for item in self._objects:
+            # ISO 19005-3, 6.4.3: a DocMDP reference carries no digest entries.
+            if isinstance(item, po.DictionaryObject) and item.get("/TransformMethod") == "/DocMDP":
+                item.pop("/DigestMethod", None)
         first = reader.trailer["/ID"].get_object()[0].original_bytes
         second = hashlib.sha256(pdf + self.role.encode()).digest()[:16]
         self._ID = po.ArrayObject([po.ByteStringObject(first), po.ByteStringObject(second)])
         out = io.BytesIO()
         self._write(out, reader, len(pdf))
         data = out.getvalue()
+        # endesive ends an xref subsection header with a blank; strict readers then rebuild the table and lose the trailer.
+        table = data.rindex(b"\nxref\n")
+        data = data[:table] + re.sub(rb"(\n\d+ \d+) \n", rb"\1\n", data[table:])
         start = data.index(b"<" + zeros + b">")
         end = start + len(zeros) + 2
         blank = (b"[ " + b" ".join([endesive_pdf._WNumberObject.Format] * 4) + b" ]") % (0, 0, 0, 0)

@@ -222,7 +222,8 @@ def _normalise(raw: bytes, spots: dict[str, tuple[int, tuple[float, float, float
         root.AF = Array(list(unique.values()))
         _label_attachment(pdf)
         # The XMP packet has to be readable without decoding (PDF/A-3, 6.6.2.1).
-        packet = root.Metadata.read_bytes()
+        packet = _declare_ua(root.Metadata.read_bytes())
+        _mend_tables(root.StructTreeRoot.K[0])
         root.Metadata = pdf.make_stream(packet, Type=Name.Metadata, Subtype=Name.XML)
         fields = []
         parents = root.StructTreeRoot.ParentTree
@@ -278,6 +279,101 @@ def _normalise(raw: bytes, spots: dict[str, tuple[int, tuple[float, float, float
             linearize=False,
         )
     return out.getvalue()
+
+
+_UA_SCHEMA = b"""<rdf:Description xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" \
+xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/" rdf:about="" pdfuaid:part="1"/>\
+<rdf:Description xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" rdf:about="" \
+xmlns:pdfaExtension="http://www.aiim.org/pdfa/ns/extension/" xmlns:pdfaSchema="http://www.aiim.org/pdfa/ns/schema#" \
+xmlns:pdfaProperty="http://www.aiim.org/pdfa/ns/property#"><pdfaExtension:schemas><rdf:Bag>\
+<rdf:li rdf:parseType="Resource"><pdfaSchema:schema>PDF/UA identification schema</pdfaSchema:schema>\
+<pdfaSchema:namespaceURI>http://www.aiim.org/pdfua/ns/id/</pdfaSchema:namespaceURI>\
+<pdfaSchema:prefix>pdfuaid</pdfaSchema:prefix><pdfaSchema:property><rdf:Seq><rdf:li rdf:parseType="Resource">\
+<pdfaProperty:name>part</pdfaProperty:name><pdfaProperty:valueType>Integer</pdfaProperty:valueType>\
+<pdfaProperty:category>internal</pdfaProperty:category>\
+<pdfaProperty:description>PDF/UA version identifier</pdfaProperty:description></rdf:li></rdf:Seq></pdfaSchema:property>\
+</rdf:li></rdf:Bag></pdfaExtension:schemas></rdf:Description>"""
+
+
+def _declare_ua(packet: bytes) -> bytes:
+    """Add PDF/UA-1 to the XMP; PDF/A wants the foreign schema described beside it."""
+    end = packet.rindex(b"</rdf:RDF>")
+    return packet[:end] + _UA_SCHEMA + packet[end:]
+
+
+def _mend_tables(element: pikepdf.Object) -> None:
+    """Lines of the form and signature rows are tables for the layout only; a screen reader should hear paragraphs."""
+    kids = [kid for kid in _kids(element) if isinstance(kid, pikepdf.Dictionary) and Name.S in kid]
+    if element.get(Name.S) == Name.Table:
+        if _has_header(element):
+            _set_headers(element)
+        else:
+            _to_divisions(element)
+    for kid in kids:
+        _mend_tables(kid)
+
+
+def _set_headers(table: pikepdf.Object) -> None:
+    """Name each data cell's headings. WeasyPrint loses count under a heading of two rows."""
+    grid: dict[tuple[int, int], pikepdf.Object] = {}
+    cells: list[tuple[int, int, pikepdf.Object]] = []
+    for number, row in enumerate(_rows(table)):
+        column = 0
+        for cell in (kid for kid in _kids(row) if kid.get(Name.S) in (Name.TH, Name.TD)):
+            while (number, column) in grid:
+                column += 1
+            attributes = cell.get(Name.A, Dictionary())
+            wide, high = int(attributes.get(Name.ColSpan, 1)), int(attributes.get(Name.RowSpan, 1))
+            grid |= {(number + down, column + right): cell for down in range(high) for right in range(wide)}
+            cells.append((number, column, cell))
+            column += wide
+    for number, column, cell in cells:
+        if cell.S == Name.TD:
+            above = [grid.get((line, column)) for line in range(number)]
+            beside = [grid.get((number, before)) for before in range(column)]
+            names = [
+                str(item.ID) for item in (*above, *beside) if item is not None and item.S == Name.TH and Name.ID in item
+            ]
+            cell.A.Headers = Array([String(name) for name in dict.fromkeys(names)])
+
+
+def _rows(element: pikepdf.Object) -> list[pikepdf.Object]:
+    rows = []
+    for kid in _kids(element):
+        if isinstance(kid, pikepdf.Dictionary) and Name.S in kid:
+            rows += [kid] if kid.S == Name.TR else _rows(kid)
+    return rows
+
+
+def _kids(element: pikepdf.Object) -> list[Any]:
+    kids = element.get(Name.K)
+    return [] if kids is None else list(kids) if isinstance(kids, pikepdf.Array) else [kids]
+
+
+def _has_header(element: pikepdf.Object) -> bool:
+    return any(
+        kid.get(Name.S) == Name.TH or _has_header(kid)
+        for kid in _kids(element)
+        if isinstance(kid, pikepdf.Dictionary) and Name.S in kid
+    )
+
+
+def _to_divisions(element: pikepdf.Object) -> None:
+    kids = [kid for kid in _kids(element) if isinstance(kid, pikepdf.Dictionary) and Name.S in kid]
+    if element.get(Name.S) in (Name.Table, Name.TBody, Name.THead, Name.TR):
+        element.S = Name.Div
+    elif element.get(Name.S) == Name.TD:
+        element.S = Name.Div if any(_holds_block(kid) for kid in kids) else Name.P
+        if Name.A in element:
+            del element[Name.A]
+    for kid in kids:
+        _to_divisions(kid)
+
+
+def _holds_block(element: pikepdf.Object) -> bool:
+    return element.get(Name.S) in (Name.P, Name.Div, Name.Figure) or any(
+        _holds_block(kid) for kid in _kids(element) if isinstance(kid, pikepdf.Dictionary) and Name.S in kid
+    )
 
 
 def _label_attachment(pdf: pikepdf.Pdf) -> None:

@@ -54,7 +54,14 @@ def sign(request: SignRequest) -> SignedStep:
 
     image = demo_image(_IMAGES[request.role]) if request.demo_mark else None
     return issuing.sign_step(
-        request.pdf, request.xml, request.role,
+        request.pdf,
+        request.xml,
+        request.role,
         issuing.SealedKey(request.envelope, request.chain, request.pin, request.server_secret),
-        at=request.at, mark=Mark(request.signer_name, request.place, image), roots=request.roots, crls=request.crls,
-        expected={role: (fingerprint,) for role, fingerprint in request.expected}, tsa_url=request.tsa_url)
+        at=request.at,
+        mark=Mark(request.signer_name, request.place, image),
+        roots=request.roots,
+        crls=request.crls,
+        expected={role: (fingerprint,) for role, fingerprint in request.expected},
+        tsa_url=request.tsa_url,
+    )
