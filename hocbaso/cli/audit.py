@@ -73,7 +73,7 @@ def diff_command(first: int, second: int, as_json: bool) -> None:
 @refusals
 def check_instance_command(as_json: bool) -> None:
     """Kiểm tra cả nơi này: nhật ký, giá trị, tài liệu, chữ ký."""
-    found = instance_check.check()
+    found = instance_check.check(clock.now())
     words = (f"{found.n_entries} dòng nhật ký, {found.n_documents} tài liệu, {found.n_signatures} chữ ký hợp lệ."
              if not found.problems else "\n".join(found.problems))
     emit(found, as_json=as_json, words=words)

@@ -10,8 +10,10 @@ from dataclasses import asdict, is_dataclass
 from typing import Any, TypeVar
 
 import click
+from flask import has_app_context
 
 from hocbaso.errors import DomainError
+from hocbaso.services import schema
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,6 +26,8 @@ def refusals(command: F) -> F:
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
+            if has_app_context():
+                schema.make_new()
             return command(*args, **kwargs)
         except DomainError as refusal:
             click.echo(f"Không làm được: {refusal.message}", err=True)

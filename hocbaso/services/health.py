@@ -9,19 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from alembic.config import Config as AlembicConfig
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from cryptography import x509
 from flask import current_app
 from sqlalchemy import func, select, text
 
 from hocbaso import clock
 from hocbaso import models as m
-from hocbaso.config import PROJECT_ROOT, Config
+from hocbaso.config import Config
 from hocbaso.db import db, is_sqlite
 from hocbaso.documents.store import DocumentStore
-from hocbaso.services import audit_verify, backups, document_pool, job_ledger
+from hocbaso.services import audit_verify, backups, document_pool, job_ledger, schema
 from hocbaso.services.job_table import JOBS
 
 
@@ -34,29 +31,10 @@ class Finding:
     message: str
 
 
-def migrations_pending() -> bool:
-    """Whether the database's schema is behind the program's."""
-    return head_revision() != current_revision()
-
-
-def head_revision() -> str | None:
-    """The newest revision the program carries."""
-    settings = AlembicConfig()
-    settings.set_main_option("script_location", str(PROJECT_ROOT / "migrations"))
-    return ScriptDirectory.from_config(settings).get_current_head()
-
-
-def current_revision() -> str | None:
-    """The revision of the database, None for one without a schema."""
-    with db.engine.connect() as connection:
-        revision: str | None = MigrationContext.configure(connection).get_current_revision()
-        return revision
-
-
 def is_ready() -> bool:
     """For ``/healthz``: the database answers and its schema is current."""
     db.session.execute(text("SELECT 1"))
-    return not migrations_pending()
+    return not schema.migrations_pending()
 
 
 def sqlite_is_safe(version: tuple[int, ...]) -> bool:
@@ -72,7 +50,7 @@ def examine(now: datetime, *, deep: bool = True) -> list[Finding]:
     findings = [_database(), _disk(settings), _schema(), _clock(now), _permissions(settings), _last_backup(now),
                 *_jobs(now), *_tls(settings, now), *_certificates(now), _store(settings)]
     if deep:
-        findings += [_chain(), *_documents()]
+        findings += [_chain(), *_documents(now)]
     return findings
 
 
@@ -97,9 +75,9 @@ def _disk(settings: Config) -> Finding:
 
 
 def _schema() -> Finding:
-    if migrations_pending():
+    if schema.migrations_pending():
         return Finding("Cấu trúc dữ liệu", "bad", "Chưa cập nhật theo bản phần mềm này. Chạy: flask db upgrade")
-    return Finding("Cấu trúc dữ liệu", "ok", f"Đúng bản {current_revision()}.")
+    return Finding("Cấu trúc dữ liệu", "ok", f"Đúng bản {schema.current_revision()}.")
 
 
 def _clock(now: datetime) -> Finding:
@@ -175,7 +153,7 @@ def _certificates(now: datetime) -> list[Finding]:
 
 def _store(settings: Config) -> Finding:
     store = DocumentStore(settings.documents)
-    missing = [digest for digest in db.session.scalars(select(m.StoredDocument.digest)) if not store.exists(digest)]
+    missing = [digest for digest in db.session.scalars(select(m.StoredDocument.digest)) if not store.has(digest)]
     if missing:
         return Finding("Kho tài liệu", "bad", f"Thiếu {len(missing)} tài liệu, ví dụ {missing[0][:16]}….")
     n = sum(1 for _path in Path(settings.documents).iterdir())
@@ -189,5 +167,5 @@ def _chain() -> Finding:
     return Finding("Nhật ký", "ok", f"{report.n_entries} dòng, nguyên vẹn.")
 
 
-def _documents() -> list[Finding]:
-    return [Finding(check, level, message) for check, level, message in document_pool.self_test()]
+def _documents(now: datetime) -> list[Finding]:
+    return [Finding(check, level, message) for check, level, message in document_pool.call("hocbaso.documents.self_test:run", now, timeout=120)]

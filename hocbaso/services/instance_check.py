@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from flask import current_app
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from hocbaso import models as m
 from hocbaso.config import Config
@@ -13,7 +14,7 @@ from hocbaso.db import db
 from hocbaso.documents.store import DocumentStore
 from hocbaso.errors import DomainError
 from hocbaso.regulations.transcript_flow import RecordState
-from hocbaso.services import audit_verify, verification
+from hocbaso.services import audit_verify, transcripts, verification
 
 
 @dataclass
@@ -26,7 +27,7 @@ class InstanceCheck:
     problems: list[str] = field(default_factory=list)
 
 
-def check(*, max_problems: int = 50) -> InstanceCheck:
+def check(now: datetime, *, max_problems: int = 50) -> InstanceCheck:
     """Verify chain, values, document digests and every signature of records in force."""
     settings: Config = current_app.config["HOCBASO"]
     report = audit_verify.verify()
@@ -41,15 +42,17 @@ def check(*, max_problems: int = 50) -> InstanceCheck:
     signed = select(m.TranscriptRecord).where(
         m.TranscriptRecord.state.not_in([RecordState.CREATED.value, RecordState.RECALLED.value])
     )
-    for record in db.session.scalars(signed):
-        for verdict in verification.check_record(record):
-            result.n_signatures += verdict.n_valid
-            result.problems.extend(verdict.problems)
+    for record in list(db.session.scalars(signed)):
+        for digest in (record.pdf_digest, record.xml_digest):
+            try:
+                answer = verification.by_file(transcripts.read_stored(digest), now)
+            except DomainError as problem:
+                result.problems.append(problem.message)
+                continue
+            result.n_signatures += sum(verdict.ok for verdict in answer.report.signatures)
+            if not answer.report.ok:
+                result.problems.append(f"Học bạ {record.uuid}: {' '.join(answer.report.reasons)}")
         if len(result.problems) >= max_problems:
             break
     return result
 
-
-def n_signatures_stored() -> int:
-    """How many signatures the database knows."""
-    return db.session.scalar(select(func.count(m.TranscriptSignature.id))) or 0
