@@ -16,6 +16,7 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import GrantScope, Permission, Role
+from hocbaso.regulations.vietnamese_names import search_key
 from hocbaso.services import audit, passwords, roster, second_factor, sessions
 from hocbaso.services.access import SYSTEM, Actor, load_actor
 
@@ -66,6 +67,7 @@ class GrantRow:
     ends_on: date | None
     document: str | None
     in_force: bool
+    may_end: bool
 
 
 def no_account_yet() -> bool:
@@ -150,6 +152,15 @@ def list_accounts(actor: Actor, now: datetime, *, include_people_without: bool =
     return found
 
 
+def find(rows: list[AccountRow], search: str) -> list[AccountRow]:
+    """The rows whose name (with or without diacritics), user name or staff code holds the words."""
+    wanted, plain = search_key(search), search.strip().casefold()
+    if not wanted:
+        return rows
+    return [row for row in rows if wanted in search_key(row.name) or plain in (row.username or "")
+            or plain in row.staff_code.casefold()]
+
+
 def _in_force(today: date) -> tuple[object, ...]:
     return (m.RoleGrant.starts_on <= today, or_(m.RoleGrant.ends_on.is_(None), m.RoleGrant.ends_on >= today))
 
@@ -229,6 +240,12 @@ def create_account_with_password(actor: Actor, person_id: int, username: str, pa
         audit.record(AuditTag.ACCOUNT_CREATED, actor, now, target_kind="account", target_id=account.id,
                      state=audit.states("account", [account]))
     return account
+
+
+def create_missing_accounts(actor: Actor, now: datetime) -> list[FirstPassword]:
+    """Open an account for each person who works here and has none; the slips, by given name."""
+    waiting = [row.person_id for row in list_accounts(actor, now) if row.account_id is None]
+    return [create_account(actor, person_id, now) for person_id in waiting]
 
 
 def _personal(person: m.Person, username: str) -> tuple[str, ...]:
@@ -459,7 +476,8 @@ def list_grants(actor: Actor, now: datetime, *, include_past: bool = False) -> l
     return [
         GrantRow(grant.id, person.id, person.full_name, Role(grant.role), names[grant.id], GrantScope(grant.scope_kind),
                  grant.starts_on, grant.ends_on, grant.document,
-                 grant.starts_on <= today and (grant.ends_on is None or grant.ends_on >= today))
+                 grant.starts_on <= today and (grant.ends_on is None or grant.ends_on >= today),
+                 grant.ends_on is None or grant.ends_on >= today)
         for grant, person in rows
     ]
 
@@ -473,13 +491,13 @@ def own_grants(actor: Actor, now: datetime) -> list[GrantRow]:
                                                              *_in_force(today))))  # type: ignore[arg-type]
     names = scope_names(rows)
     return [GrantRow(row.id, actor.person_id, actor.name, Role(row.role), names[row.id], GrantScope(row.scope_kind),
-                     row.starts_on, row.ends_on, row.document, True) for row in rows]
+                     row.starts_on, row.ends_on, row.document, True, False) for row in rows]
 
 
 def scope_names(grants: Sequence[m.RoleGrant]) -> dict[int, str]:
     """The reach of each grant in words, by grant id."""
-    groups = dict(db.session.execute(select(m.SubjectGroup.id, m.SubjectGroup.name)).tuples())
-    classes = dict(db.session.execute(select(m.ClassGroup.id, m.ClassGroup.name)).tuples())
+    groups = {row.id: row.name for row in db.session.execute(select(m.SubjectGroup.id, m.SubjectGroup.name))}
+    classes = {row.id: row.name for row in db.session.execute(select(m.ClassGroup.id, m.ClassGroup.name))}
     words = {}
     for grant in grants:
         match GrantScope(grant.scope_kind):
@@ -496,7 +514,7 @@ def scope_names(grants: Sequence[m.RoleGrant]) -> dict[int, str]:
 
 __all__ = [
     "AccountRow", "FirstPassword", "GrantRow", "account_for", "change_own_password", "check_username",
-    "create_account", "create_account_with_password", "disable", "enable", "end_role", "end_sessions", "grant_role",
+    "create_account", "create_account_with_password", "create_missing_accounts", "disable", "enable", "end_role", "end_sessions", "find", "grant_role",
     "is_demo", "list_accounts", "list_grants", "no_account_yet", "own_grants", "reset_password", "reset_second_factor",
     "resolve_cli_actor", "scope_names", "set_first_password", "suggest_username",
 ]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Flask, current_app, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
@@ -59,7 +59,7 @@ DEFAULTS = (
     NavItem("transcripts", "Học bạ", "book-open-check", "/hoc-ba/", 40),
     NavItem("imports", "Nhập dữ liệu", "file-up", "/nhap-du-lieu/", 50),
     NavItem("people", "Người dùng", "id-card", "/nguoi-dung/", 60, _works_on_people),
-    NavItem("machine", "Máy chủ", "server", "/may-chu/", 70),
+    NavItem("machine", "Máy chủ", "server", "/may-chu", 70),
     NavItem("help", "Trợ giúp", "circle-help", "/tro-giup", 90),
 )
 
@@ -103,10 +103,12 @@ def _view_of(path: str) -> Any:
     cache: dict[str, Any] = current_app.extensions["hocbaso_nav_views"]
     if path not in cache:
         adapter = current_app.url_map.bind("", url_scheme="http")
-        try:
-            endpoint = adapter.match(path)[0]
-        except (NotFound, MethodNotAllowed, HTTPException):
-            endpoint = None
+        endpoint = None
+        for spelling in (path, path.rstrip("/") or "/"):  # with and without the slash at the end
+            try:
+                endpoint = endpoint or adapter.match(spelling)[0]
+            except HTTPException:
+                continue
         cache[path] = current_app.view_functions.get(endpoint) if endpoint else None
     return cache[path]
 

@@ -230,6 +230,12 @@ def _load_user(token: str) -> BrowserUser | None:
     return BrowserUser(token, signed) if signed is not None else None
 
 
+def _forget() -> None:
+    """Begin each request knowing nobody, even inside an application context that has answered one before (tests)."""
+    for name in ("_login_user", "renewed_session", "csrf_token"):
+        g.pop(name, None)
+
+
 def _check_mark_and_origin() -> Any:
     view = current_app.view_functions.get(request.endpoint or "")
     if view is not None and access_of(view) is None:
@@ -257,6 +263,7 @@ def init_app(app: Flask) -> None:
     login_manager.session_protection = None  # the server-side row decides; addresses change on school Wi-Fi
     login_manager.unauthorized_handler(_to_sign_in)
     app.view_functions["static"] = public(app.view_functions["static"])
+    app.before_request_funcs.setdefault(None, []).insert(0, _forget)
     app.before_request(_check_mark_and_origin)
     app.after_request(_touch)
 
