@@ -127,7 +127,7 @@ def _sheets_of(year: m.SchoolYear | None) -> tuple[dict[tuple[str, str, int], in
     sheets = {(name, code, semester): sheet_id for name, code, semester, sheet_id in rows}
     classes = db.session.execute(
         select(m.ClassGroup.name, m.ClassGroup.id).where(m.ClassGroup.school_year_id == year.id))
-    return sheets, {name: class_id for name, class_id in classes}
+    return sheets, {row.name: row.id for row in classes}
 
 
 def _open_head(said: ScoreSheetHead, sheet_ids: dict[tuple[str, str, int], int], class_ids: dict[str, int],

@@ -18,7 +18,15 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import GrantScope, Permission, Role
 from hocbaso.regulations.vietnamese_names import normalise_name, sort_key
 from hocbaso.services import audit, roster
-from hocbaso.services.import_plans import FieldChange, ImportPlan, PlanBuilder, PlanContext, PlannedItem, shown, too_long
+from hocbaso.services.import_plans import (
+    FieldChange,
+    ImportPlan,
+    PlanBuilder,
+    PlanContext,
+    PlannedItem,
+    shown,
+    too_long,
+)
 
 STAFF_COLUMNS: dict[str, str] = {
     "full_name": "full_name", "born_on": "birth_on", "sex": "sex", "personal_id": "personal_id_number",
