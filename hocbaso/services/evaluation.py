@@ -79,8 +79,8 @@ def _value(mark: Mark | None) -> Value | None:
 
 def _marks(found: Mapping[str, Mark], columns: tuple[tuple[str, str], ...]) -> SemesterMarks:
     values = [_value(found.get(key)) for key, _ in columns]
-    origins = {name: ScoreOrigin(found[key].origin) for key, name in columns
-               if key in found and found[key].origin not in _PLAIN_ORIGINS}
+    origins = tuple((name, ScoreOrigin(found[key].origin)) for key, name in columns
+                    if key in found and found[key].origin not in _PLAIN_ORIGINS)
     return SemesterMarks(tuple(values[:-2]), values[-2], values[-1], origins)
 
 

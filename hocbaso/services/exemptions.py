@@ -159,8 +159,7 @@ def _overlapping(enrollment_id: int, subject_id: int, semester: int | None) -> b
 
 
 def _line(row: m.Exemption) -> ExemptionLine:
-    enrollment = row.enrollment or db.session.get(m.Enrollment, row.enrollment_id)
-    subject = row.subject or db.session.get(m.Subject, row.subject_id)
+    enrollment, subject = row.enrollment, row.subject
     return ExemptionLine(row.id, row.enrollment_id, enrollment.class_group_id, enrollment.class_group.name,
                          enrollment.student.full_name, subject.name, row.semester, row.state, row.reason, row.document,
                          row.proposed_at)

@@ -122,7 +122,8 @@ class ClassRow:
     def n_absences(self) -> int | None:
         """Absences of the year, None while one of the four counts is missing."""
         found = [self.fields[name].value for name in ABSENCE_FIELDS]
-        return None if any(value is None for value in found) else sum(int(value) for value in found)  # type: ignore[arg-type]
+        counted = [int(value) for value in found if value is not None]
+        return sum(counted) if len(counted) == len(found) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -493,17 +493,17 @@ def audit_faults_of_sheets(sheet_ids: Iterable[int]) -> list[ValueFault]:
     # A cell moved away from its sheet is looked for by its id as well.
     named = _names_of_class(ids)
     seen: set[str] = set()
-    for row in link.execute(select(_cell.c.id, *(_cell.c[name] for name in columns))
+    for cell in link.execute(select(_cell.c.id, *(_cell.c[name] for name in columns))
                             .where(_cell.c.score_sheet_id.in_(ids)).order_by(_cell.c.id)).mappings():
-        row_id = str(row["id"])
+        row_id = str(cell["id"])
         seen.add(row_id)
-        expected = cells.get(row_id)
+        recorded_cell = cells.get(row_id)
         where = (f"{named.get(row['enrollment_id'], 'Học sinh không thuộc lớp')}, {labels[row['score_sheet_id']]}, "
                  f"{COLUMN_WORDS.get(row['column_key'], row['column_key'])}")
-        if expected is None:
-            faults.append(ValueFault(where, "không có gì", _cell_words(row)))
-        elif any(audit.plain(row[name]) != expected[name] for name in columns):
-            faults.append(ValueFault(where, _difference(expected, row, columns), _cell_words(row)))
+        if recorded_cell is None:
+            faults.append(ValueFault(where, "không có gì", _cell_words(cell)))
+        elif any(audit.plain(cell[name]) != recorded_cell[name] for name in columns):
+            faults.append(ValueFault(where, _difference(recorded_cell, cell, columns), _cell_words(cell)))
     for row_id, expected in cells.items():
         if row_id not in seen:
             faults.append(ValueFault(
@@ -678,7 +678,7 @@ def freeze_class(session: Session, actor: Actor, computed: ClassResults, now: da
     revisions: dict[int, int] = dict(session.execute(
         select(m.FrozenResult.enrollment_id, func.max(m.FrozenResult.revision))
         .where(m.FrozenResult.enrollment_id.in_(ids), m.FrozenResult.freeze == freeze)
-        .group_by(m.FrozenResult.enrollment_id)).tuples().all())
+        .group_by(m.FrozenResult.enrollment_id)).all())
     frozen = []
     for row in computed.students:
         content = canonical_json(frozen_content(computed, row, freeze=freeze, principal_remark=principal_remark,

@@ -1,0 +1,294 @@
+"""The readiness board: each class at each step, who holds it since when, and whether the pace meets the deadline.
+
+Counts of steps only, never a score: members of the Ban quản lý Học bạ số read it by membership alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import func, or_, select
+
+from hocbaso import clock
+from hocbaso import models as m
+from hocbaso.db import db
+from hocbaso.regulations.class_flow import ClassState
+from hocbaso.regulations.deadlines import Deadline
+from hocbaso.regulations.permissions import Permission, Role
+from hocbaso.regulations.score_sheet_flow import SheetState
+from hocbaso.regulations.transcript_flow import RecordState
+from hocbaso.services import progress
+from hocbaso.services.access import Actor
+from hocbaso.services.score_grid import ACTIVE
+
+STEPS = ("Nhập điểm", "Nộp", "Tổ soát", "Duyệt", "Khóa", "Tổng kết", "GVCN ký", "HT ký", "Đóng dấu")
+
+_REACHED = {SheetState.DRAFT: 0, SheetState.RETURNED: 0, SheetState.SUBMITTED: 1, SheetState.REVIEWED: 2,
+            SheetState.APPROVED: 3, SheetState.LOCKED: 4}
+_SIGNED = {RecordState.CREATED.value: 0, RecordState.HOMEROOM_SIGNED.value: 1, RecordState.PRINCIPAL_SIGNED.value: 2}
+_PACE_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class StepCell:
+    """A step of a class: ``n_done`` of ``n_total``; ``words`` where a count would not say it."""
+
+    name: str
+    n_done: int
+    n_total: int
+    words: str = ""
+    is_late: bool = False
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the step is finished."""
+        return self.n_total > 0 and self.n_done >= self.n_total
+
+    @property
+    def heat(self) -> int:
+        """0 (nothing) to 4 (nearly done)."""
+        if not self.n_total or not self.n_done:
+            return 0
+        return min(4, 1 + 4 * self.n_done // (self.n_total + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class BoardRow:
+    """A class of the board. ``percent``: whole part of its steps that is done. ``forecast``: at the pace of a week."""
+
+    class_group_id: int
+    name: str
+    grade_level: int
+    cells: tuple[StepCell, ...]
+    holder: str
+    since: date | None
+    due_before: date
+    days_left: int
+    is_late: bool
+    n_left: int
+    n_steps: int
+
+    @property
+    def percent(self) -> int:
+        """0..100."""
+        return 100 * (self.n_steps - self.n_left) // self.n_steps if self.n_steps else 0
+
+    @property
+    def is_done(self) -> bool:
+        """Nothing left."""
+        return self.n_left == 0
+
+
+@dataclass(frozen=True, slots=True)
+class BurnPoint:
+    """Whole class steps that were left at the end of a day."""
+
+    day: date
+    n_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The whole page. ``forecast`` is the day on which the last step ends at the pace of the last seven days, if any."""
+
+    rows: tuple[BoardRow, ...]
+    year_label: str
+    n_students: int
+    burn: tuple[BurnPoint, ...]
+    n_steps: int
+    n_left: int
+    done_last_week: int
+    forecast: date | None
+    deadlines: tuple[tuple[str, date, int, tuple[str, ...]], ...]
+
+    @property
+    def late(self) -> tuple[BoardRow, ...]:
+        """Classes behind their date."""
+        return tuple(row for row in self.rows if row.is_late)
+
+
+def board(actor: Actor, now: datetime) -> Board:
+    """The board for those who may read progress; NotAllowed for others."""
+    actor.require(Permission.PROGRESS_READ)
+    today = clock.local_date(now)
+    rows = board_rows(today)
+    year = _year()
+    if year is None:
+        return Board((), "", 0, (), 0, 0, 0, None, ())
+    done_on = _class_steps_done(year.id, rows)
+    n_steps = len(rows) * len(STEPS)
+    n_left = sum(1 for row in rows for cell in row.cells if not cell.is_done)
+    burn = _burn(done_on, n_steps, n_left, today)
+    week_ago = next((point.n_left for point in burn if point.day >= today - timedelta(days=_PACE_DAYS)), n_left)
+    pace = max(0, week_ago - n_left)
+    forecast = today + timedelta(days=-(-n_left * _PACE_DAYS // pace)) if pace and n_left else None
+    entry_late = tuple(row.name for row in rows if not row.cells[0].is_done)
+    nine = tuple(row.name for row in rows if row.grade_level == 9 and not row.cells[-1].is_done)
+    others = tuple(row.name for row in rows if row.grade_level != 9 and not row.cells[-1].is_done)
+    deadlines = tuple(
+        (words, before, Deadline(before).days_left(today), names) for words, before, names in (
+            ("Nhập điểm xong trước ngày này.", year.data_complete_before, entry_late),
+            ("Khối 9 ký xong trước ngày này.", year.sign_grade9_before, nine),
+            ("Mọi lớp ký xong trước ngày này.", year.sign_others_before, others)))
+    n_students = db.session.scalar(
+        select(func.count(m.Enrollment.id)).join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
+        .where(m.ClassGroup.school_year_id == year.id, m.Enrollment.status.in_(ACTIVE))) or 0
+    return Board(tuple(rows), year.label, n_students, burn, n_steps, n_left, pace, forecast, deadlines)
+
+
+def _year() -> m.SchoolYear | None:
+    return db.session.scalar(select(m.SchoolYear).where(m.SchoolYear.state == "OPEN")
+                             .order_by(m.SchoolYear.starts_on.desc()).limit(1))
+
+
+def board_rows(today: date) -> list[BoardRow]:
+    """Every class of the open year with its steps. Not scoped: callers check the actor."""
+    year = _year()
+    if year is None:
+        return []
+    lines: dict[int, list[progress.SheetLine]] = {}
+    for line in progress.sheet_lines(today, school_year_id=year.id):
+        if line.opens_on <= today:
+            lines.setdefault(line.class_group_id, []).append(line)
+    students: dict[int, int] = dict(db.session.execute(
+        select(m.Enrollment.class_group_id, func.count()).where(m.Enrollment.status.in_(ACTIVE))
+        .group_by(m.Enrollment.class_group_id)).all())
+    signed = _signed(year.id)
+    homeroom = _keepers(today)
+    principal = _principal(today)
+    moved: dict[int, datetime] = dict(db.session.execute(
+        select(m.ClassStep.class_group_id, func.max(m.ClassStep.at)).group_by(m.ClassStep.class_group_id)).all())
+    rows = []
+    for row in db.session.scalars(select(m.ClassGroup).where(m.ClassGroup.school_year_id == year.id)
+                                  .order_by(m.ClassGroup.grade_level, m.ClassGroup.name)
+                                  .execution_options(populate_existing=True)):
+        rows.append(_board_row(row, year, lines.get(row.id, []), students.get(row.id, 0), signed.get(row.id, (0, 0, 0)),
+                               homeroom.get(row.id, "chưa có giáo viên chủ nhiệm"), principal, moved.get(row.id), today))
+    return rows
+
+
+def _board_row(row: m.ClassGroup, year: m.SchoolYear, lines: list[progress.SheetLine], n_students: int,
+               signed: tuple[int, int, int], keeper: str, principal: str, moved: datetime | None, today: date) -> BoardRow:
+    total = len(lines)
+    counts = [sum(line.n_gaps <= 0 or _REACHED[line.state] >= 1 for line in lines)]
+    counts += [sum(_REACHED[line.state] >= step for line in lines) for step in (1, 2, 3, 4)]
+    entry_late = any(line.closes_on < today for line in lines if _REACHED[line.state] == 0)
+    cells = [StepCell(name, count, total, is_late=at <= 1 and entry_late and count < total)
+             for at, (name, count) in enumerate(zip(STEPS[:5], counts, strict=True))]
+    state = ClassState(row.state)
+    summing = {ClassState.OPEN: StepCell(STEPS[5], 0, 2, "–"), ClassState.FINALISED: StepCell(STEPS[5], 1, 2, "chờ duyệt"),
+               ClassState.APPROVED: StepCell(STEPS[5], 2, 2, "xong")}[state]
+    cells.append(summing)
+    cells += [StepCell(name, count, n_students) for name, count in zip(STEPS[6:], signed, strict=True)]
+    before = year.sign_grade9_before if row.grade_level == 9 else year.sign_others_before
+    holder, since = _holder(state, lines, cells, keeper, principal, moved)
+    n_left = sum(not cell.is_done for cell in cells)
+    deadline = Deadline(before)
+    late = n_left > 0 and (deadline.is_late(today) or any(cell.is_late for cell in cells)
+                           or (today >= year.data_complete_before and not cells[0].is_done))
+    return BoardRow(row.id, row.name, row.grade_level, tuple(cells), holder, since, before, deadline.days_left(today), late,
+                    n_left, len(cells))
+
+
+def _holder(state: ClassState, lines: list[progress.SheetLine], cells: list[StepCell], keeper: str, principal: str,
+            moved: datetime | None) -> tuple[str, date | None]:
+    """Who holds the class up at its earliest unfinished step, and since when."""
+    if state is ClassState.OPEN:
+        for states, words in (
+            ((SheetState.DRAFT, SheetState.RETURNED), None), ((SheetState.SUBMITTED,), "tổ trưởng soát"),
+            ((SheetState.REVIEWED,), f"{principal}, duyệt"), ((SheetState.APPROVED,), f"{principal}, khóa"),
+        ):
+            held = [line for line in lines if line.state in states]
+            if not held:
+                continue
+            since = clock.local_date(min(line.state_at for line in held))
+            if words is None:
+                by_teacher: dict[str, int] = {}
+                for line in held:
+                    for name in line.teachers or ("chưa phân công",):
+                        by_teacher[name] = by_teacher.get(name, 0) + 1
+                name, n = max(by_teacher.items(), key=lambda pair: pair[1])
+                return f"{name}, {n} bảng điểm", since
+            return f"{words} {len(held)} bảng điểm", since
+        return f"{keeper}, tổng kết lớp", clock.local_date(moved) if moved else None
+    day = clock.local_date(moved) if moved else None
+    if state is ClassState.FINALISED:
+        return f"{principal}, duyệt tổng kết", day
+    for cell, who in zip(cells[6:], (f"{keeper}, ký", f"{principal}, ký", "văn thư đóng dấu"), strict=True):
+        if not cell.is_done:
+            return f"{who} {cell.n_total - cell.n_done} bản" if who.endswith("ký") else who, day
+    return "đã phát hành", day
+
+
+def _signed(year_id: int) -> dict[int, tuple[int, int, int]]:
+    found: dict[int, list[int]] = {}
+    for class_id, state, n in db.session.execute(
+        select(m.Enrollment.class_group_id, m.TranscriptRecord.state, func.count())
+        .join(m.TranscriptRecord, m.TranscriptRecord.enrollment_id == m.Enrollment.id)
+        .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
+        .where(m.ClassGroup.school_year_id == year_id, m.TranscriptRecord.state != RecordState.RECALLED.value,
+               m.Enrollment.status.in_(ACTIVE))
+        .group_by(m.Enrollment.class_group_id, m.TranscriptRecord.state)
+    ):
+        reached = _SIGNED.get(state, 3)
+        counts = found.setdefault(class_id, [0, 0, 0])
+        for step in range(reached):
+            counts[step] += n
+    return {class_id: (counts[0], counts[1], counts[2]) for class_id, counts in found.items()}
+
+
+def _keepers(today: date) -> dict[int, str]:
+    rows = db.session.execute(
+        select(m.HomeroomAssignment.class_group_id, m.Person.full_name)
+        .join(m.Person, m.Person.id == m.HomeroomAssignment.person_id)
+        .where(m.HomeroomAssignment.starts_on <= today,
+               or_(m.HomeroomAssignment.ends_on.is_(None), m.HomeroomAssignment.ends_on >= today))
+        .order_by(m.HomeroomAssignment.id))
+    return dict(rows.all())
+
+
+def _principal(today: date) -> str:
+    return db.session.scalar(
+        select(m.Person.full_name).join(m.RoleGrant, m.RoleGrant.person_id == m.Person.id)
+        .where(m.RoleGrant.role == Role.PRINCIPAL.value, m.RoleGrant.starts_on <= today,
+               or_(m.RoleGrant.ends_on.is_(None), m.RoleGrant.ends_on >= today))
+        .order_by(m.RoleGrant.id.desc()).limit(1)) or "Hiệu trưởng"
+
+
+def _class_steps_done(year_id: int, rows: list[BoardRow]) -> list[date]:
+    """The days on which whole steps of classes ended: the last sheet of a step, the class approved, the last signature."""
+    days: list[date] = []
+    # A sheet step counts for the class on the day its last sheet reached it.
+    last: dict[tuple[int, str], datetime] = {}
+    for class_id, to_state, at in db.session.execute(
+        select(m.ClassSubject.class_group_id, m.SheetStep.to_state, func.max(m.SheetStep.at))
+        .join(m.ScoreSheet, m.ScoreSheet.id == m.SheetStep.score_sheet_id)
+        .join(m.ClassSubject, m.ClassSubject.id == m.ScoreSheet.class_subject_id)
+        .join(m.ClassGroup, m.ClassGroup.id == m.ClassSubject.class_group_id)
+        .where(m.ClassGroup.school_year_id == year_id).group_by(m.ClassSubject.class_group_id, m.SheetStep.to_state)
+    ):
+        last[class_id, to_state] = at
+    states = (SheetState.SUBMITTED, SheetState.SUBMITTED, SheetState.REVIEWED, SheetState.APPROVED, SheetState.LOCKED)
+    for row in rows:
+        for cell, state in zip(row.cells[:5], states, strict=True):
+            at = last.get((row.class_group_id, state.value))
+            if cell.is_done and at is not None:
+                days.append(clock.local_date(at))
+    days += [clock.local_date(at) for at in db.session.scalars(
+        select(func.max(m.ClassStep.at)).join(m.ClassGroup, m.ClassGroup.id == m.ClassStep.class_group_id)
+        .where(m.ClassGroup.school_year_id == year_id, m.ClassGroup.state == ClassState.APPROVED.value,
+               m.ClassStep.verb == "approve").group_by(m.ClassStep.class_group_id))]
+    return days
+
+
+def _burn(done_on: list[date], n_steps: int, n_left: int, today: date) -> tuple[BurnPoint, ...]:
+    """Steps left day by day over the last weeks, ending with what is left now."""
+    start = today - timedelta(days=28)
+    points = []
+    for offset in range(29):
+        day = start + timedelta(days=offset)
+        later = sum(1 for done in done_on if done > day)
+        points.append(BurnPoint(day, min(n_steps, n_left + later)))
+    points[-1] = BurnPoint(today, n_left)
+    return tuple(points)

@@ -1,0 +1,335 @@
+"""Student profiles: who may see and change which field, what looks odd about a number, and search without marks."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import and_, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from hocbaso import models as m
+from hocbaso.db import db, write_transaction
+from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale
+from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.identifiers import check_moet_code, check_personal_id, check_register_no
+from hocbaso.regulations.permissions import Permission, Role
+from hocbaso.regulations.terms import Sex
+from hocbaso.regulations.vietnamese_names import normalise_name, search_key, sort_key
+from hocbaso.services import audit
+from hocbaso.services.access import Actor, class_for
+from hocbaso.services.score_grid import ACTIVE
+
+FIELD_WORDS = {
+    "full_name": "Họ và tên", "birth_on": "Ngày sinh", "sex": "Giới tính", "birth_place": "Nơi sinh",
+    "ethnicity": "Dân tộc", "nationality": "Quốc tịch", "personal_id_number": "Số định danh cá nhân",
+    "moet_code": "Mã học sinh", "register_no": "Số đăng bộ", "address": "Chỗ ở hiện tại", "home_town": "Quê quán",
+    "policy_category": "Đối tượng", "father_name": "Họ và tên cha", "father_job": "Nghề nghiệp của cha",
+    "mother_name": "Họ và tên mẹ", "mother_job": "Nghề nghiệp của mẹ", "guardian_name": "Họ và tên người giám hộ",
+    "guardian_job": "Nghề nghiệp của người giám hộ", "phone": "Điện thoại", "height_cm": "Chiều cao (cm)",
+    "weight_kg": "Cân nặng (kg)", "inclusive_disability": "Học sinh khuyết tật học hòa nhập",
+}
+FIELDS = tuple(FIELD_WORDS)
+
+IDENTITY_FIELDS = frozenset({"full_name", "birth_on", "sex", "birth_place", "ethnicity", "nationality",
+                             "personal_id_number", "moet_code", "register_no", "inclusive_disability"})
+"""What civil-status papers say: kept by the office."""
+
+HOMEROOM_FIELDS = frozenset(FIELDS) - IDENTITY_FIELDS
+"""What the homeroom teacher learns first and may change for the own class."""
+
+REQUIRED = frozenset({"full_name", "birth_on", "sex"})
+_LIMITS = {"full_name": 120, "birth_place": 200, "ethnicity": 40, "nationality": 40, "address": 300, "home_town": 200,
+           "policy_category": 120, "father_name": 120, "father_job": 120, "mother_name": 120, "mother_job": 120,
+           "guardian_name": 120, "guardian_job": 120, "phone": 30}
+_NUMBERS = {"height_cm": (60, 230), "weight_kg": (10, 200)}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A class the student is or was in."""
+
+    enrollment_id: int
+    class_group_id: int
+    class_name: str
+    year_label: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A student's profile as this person sees it. ``editable``: the fields this person may change."""
+
+    student_id: int
+    version: int
+    values: Mapping[str, Any]
+    editable: frozenset[str]
+    warnings: tuple[str, ...]
+    missing: tuple[str, ...]
+    places: tuple[Place, ...]
+    population_check: str
+    touched_at: datetime
+
+    @property
+    def full_name(self) -> str:
+        """The student's name."""
+        return str(self.values["full_name"])
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Something found: ``kind`` student, class or record, where it opens, and a line about it."""
+
+    kind: str
+    title: str
+    detail: str
+    link: str
+
+
+def _reach(actor: Actor, student: m.Student, permission: Permission) -> list[m.Enrollment]:
+    """The student's enrolments that the actor reaches with a power."""
+    found = []
+    for enrollment in db.session.scalars(select(m.Enrollment).where(m.Enrollment.student_id == student.id)
+                                         .order_by(m.Enrollment.id.desc())):
+        try:
+            class_for(actor, enrollment.class_group_id, permission)
+        except NotFound:
+            continue
+        found.append(enrollment)
+    return found
+
+
+def _load(actor: Actor, student_id: int) -> m.Student:
+    student = db.session.get(m.Student, student_id, populate_existing=True)
+    if student is None or not _reach(actor, student, Permission.STUDENT_READ):
+        raise NotFound("Không có học sinh này trong phần việc của thầy, cô.")
+    return student
+
+
+def editable_fields(actor: Actor, student: m.Student) -> frozenset[str]:
+    """The office changes every field; the homeroom teacher of today the fields of :data:`HOMEROOM_FIELDS`."""
+    if actor.is_system:
+        return frozenset(FIELDS)
+    if not actor.may(Permission.STUDENT_EDIT):
+        return frozenset()
+    reached = _reach(actor, student, Permission.STUDENT_EDIT)
+    if actor.has_role(Role.CLERK) and reached:
+        return frozenset(FIELDS)
+    kept = [row for row in reached if row.class_group_id in actor.homeroom and row.status in ACTIVE]
+    return HOMEROOM_FIELDS if kept else frozenset()
+
+
+def warnings_of(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """What looks odd about a profile's numbers; nothing here is an error."""
+    found: list[str] = []
+    number = values.get("personal_id_number")
+    if number:
+        try:
+            sex = Sex(values["sex"]) if values.get("sex") else None
+            found += [one.sentence for one in check_personal_id(number, born_on=values.get("birth_on"), sex=sex)]
+        except Invalid as wrong:
+            found.append(wrong.message)
+    code = values.get("moet_code")
+    if code:
+        try:
+            found += [one.sentence for one in check_moet_code(code)]
+        except Invalid as wrong:
+            found.append(wrong.message)
+    return tuple(found)
+
+
+_FOR_TRANSCRIPT = ("birth_place", "ethnicity", "personal_id_number", "register_no", "address", "moet_code")
+
+
+def profile(actor: Actor, student_id: int) -> Profile:
+    """The profile; NotFound outside the actor's reach."""
+    student = _load(actor, student_id)
+    values = {name: getattr(student, name) for name in FIELDS}
+    missing = [FIELD_WORDS[name] for name in _FOR_TRANSCRIPT if not values[name]]
+    if not any(values[name] for name in ("father_name", "mother_name", "guardian_name")):
+        missing.append("Họ và tên cha, mẹ hoặc người giám hộ")
+    places = db.session.execute(
+        select(m.Enrollment.id, m.Enrollment.class_group_id, m.ClassGroup.name, m.SchoolYear.label, m.Enrollment.status)
+        .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
+        .join(m.SchoolYear, m.SchoolYear.id == m.ClassGroup.school_year_id)
+        .where(m.Enrollment.student_id == student_id).order_by(m.SchoolYear.starts_on.desc(), m.Enrollment.id.desc()))
+    return Profile(student.id, student.version, values, editable_fields(actor, student), warnings_of(values),
+                   tuple(missing), tuple(Place(*row) for row in places), student.population_check, student.touched_at)
+
+
+def read_value(field: str, raw: str) -> Any:
+    """What was typed as the stored value; None when empty. Raises Invalid naming the field."""
+    text = unicodedata.normalize("NFC", " ".join((raw or "").split()))
+    words = FIELD_WORDS[field]
+    if field == "inclusive_disability":
+        return text.lower() in ("1", "on", "true", "y", "có")
+    if not text:
+        if field in REQUIRED:
+            raise Invalid(f"{words}: không được để trống.", field=field)
+        return None
+    if field == "birth_on":
+        return _read_date(text)
+    if field == "sex":
+        try:
+            return Sex(text.capitalize()).value
+        except ValueError:
+            raise Invalid("Giới tính ghi Nam hoặc Nữ.", field=field) from None
+    if field == "personal_id_number":
+        check_personal_id(text)
+        return text
+    if field == "moet_code":
+        check_moet_code(text)
+        return text
+    if field == "register_no":
+        return check_register_no(text)
+    if field in _NUMBERS:
+        low, high = _NUMBERS[field]
+        if not (text.isascii() and text.isdigit()) or not low <= int(text) <= high:
+            raise Invalid(f"{words}: số nguyên từ {low} đến {high}.", field=field)
+        return int(text)
+    if len(text) > _LIMITS[field]:
+        raise Invalid(f"{words}: nhiều nhất {_LIMITS[field]} chữ.", field=field)
+    return normalise_name(text) if field.endswith("_name") else text
+
+
+def _read_date(text: str) -> date:
+    try:
+        if text[:4].isdigit() and text[4:5] == "-":
+            return date.fromisoformat(text)
+        day, month, year = (int(part) for part in text.replace("-", "/").replace(".", "/").split("/"))
+        return date(year, month, day)
+    except ValueError:
+        raise Invalid("Ngày sinh ghi như 19/05/2012.", field="birth_on") from None
+
+
+def update_profile(actor: Actor, student_id: int, raw: Mapping[str, str], *, expected_version: int, now: datetime,
+                   confirmed: bool = False) -> Profile:
+    """Change the given fields. The version is the one the person saw.
+
+    Raises NotFound, NotAllowed (a field that is not this person's), Invalid (per field; a number already used; an odd
+    personal id that was not ``confirmed``: ``details`` say what is odd), Stale.
+    """
+    with write_transaction() as session:
+        student = _load(actor, student_id)
+        editable = editable_fields(actor, student)
+        unknown = set(raw) - set(FIELDS)
+        if unknown:
+            raise Invalid("Có mục không thuộc hồ sơ học sinh.", field=sorted(unknown)[0])
+        foreign = set(raw) - editable
+        if foreign:
+            raise NotAllowed(f"{FIELD_WORDS[sorted(foreign)[0]]}: mục này do văn thư giữ theo giấy tờ. Chưa có gì thay đổi.")
+        values = {name: read_value(name, text) for name, text in raw.items()}
+        changed = {name: value for name, value in values.items() if getattr(student, name) != value}
+        if not changed:
+            return profile(actor, student_id)
+        if expected_version != student.version:
+            raise Stale("Hồ sơ vừa được người khác sửa. Chưa ghi đè; xin xem lại rồi lưu.", current=student.version)
+        after = {**{name: getattr(student, name) for name in FIELDS}, **changed}
+        if not confirmed and {"personal_id_number", "birth_on", "sex", "moet_code"} & changed.keys():
+            odd = warnings_of(after)
+            if odd:
+                raise Invalid("Số định danh hoặc mã học sinh có chỗ cần đối chiếu. Nếu đúng theo giấy tờ, xin đánh dấu "
+                              "đã đối chiếu rồi lưu lại.", field="confirmed", details=odd)
+        before = {name: getattr(student, name) for name in changed}
+        if "full_name" in changed:
+            changed["sort_key"] = sort_key(changed["full_name"])
+            changed["search_key"] = search_key(changed["full_name"])
+        try:
+            done = session.execute(
+                update(m.Student).where(m.Student.id == student_id, m.Student.version == expected_version)
+                .values(**changed, version=m.Student.version + 1, touched_at=now)
+                .execution_options(synchronize_session=False))
+        except IntegrityError:
+            raise Invalid("Số định danh, mã học sinh hoặc số đăng bộ này đã thuộc về học sinh khác. Chưa ghi gì.",
+                          field=next((name for name in ("personal_id_number", "moet_code", "register_no")
+                                      if name in changed), None)) from None
+        if done.rowcount != 1:  # type: ignore[attr-defined]
+            raise Stale("Hồ sơ vừa được người khác sửa. Chưa ghi đè; xin xem lại rồi lưu.")
+        session.refresh(student)
+        audit.record(AuditTag.STUDENT_CHANGED, actor, now, target_kind="student", target_id=student_id,
+                     state=audit.states("student", [student]), before=before,
+                     facts={"student": student.full_name, "fields": [FIELD_WORDS[name] for name in before]})
+        return profile(actor, student_id)
+
+
+def class_roster(actor: Actor, class_group_id: int) -> list[tuple[m.Enrollment, m.Student]]:
+    """The students of a class in register order, those who left last; NotFound outside the actor's reach."""
+    class_for(actor, class_group_id, Permission.STUDENT_READ)
+    rows = db.session.execute(
+        select(m.Enrollment, m.Student).join(m.Student, m.Student.id == m.Enrollment.student_id)
+        .where(m.Enrollment.class_group_id == class_group_id).order_by(m.Student.sort_key, m.Enrollment.id)).all()
+    return sorted(((row[0], row[1]) for row in rows), key=lambda pair: pair[0].status not in ACTIVE)
+
+
+def search(actor: Actor, query: str, *, limit: int = 40) -> list[Hit]:
+    """Students by name without marks or by a code, classes by name, a transcript by its code: what the actor may open."""
+    words = search_key(query)
+    if len(words) < 2:
+        return []
+    hits: list[Hit] = []
+    if actor.may(Permission.CLASS_READ) or actor.may(Permission.STUDENT_READ):
+        hits += _found_classes(actor, words)
+    if actor.may(Permission.TRANSCRIPT_READ):
+        hits += _found_record(actor, query.strip().lower())
+    if actor.may(Permission.STUDENT_READ):
+        hits += _found_students(actor, words, query.strip(), limit)
+    return hits[:limit]
+
+
+def _may(actor: Actor, class_group_id: int, permission: Permission) -> bool:
+    try:
+        class_for(actor, class_group_id, permission)
+    except NotFound:
+        return False
+    return True
+
+
+def _found_classes(actor: Actor, words: str) -> list[Hit]:
+    name = words.removeprefix("lop ").upper()
+    rows = db.session.execute(
+        select(m.ClassGroup.id, m.ClassGroup.name, m.SchoolYear.label).join(m.SchoolYear)
+        .where(m.ClassGroup.name == name).order_by(m.SchoolYear.starts_on.desc()))
+    return [Hit("class", f"Lớp {row.name}", f"năm học {row.label}", f"/lop/{row.id}") for row in rows
+            if _may(actor, row.id, Permission.CLASS_READ)]
+
+
+def _found_record(actor: Actor, code: str) -> list[Hit]:
+    if len(code) != 36:
+        return []
+    row = db.session.execute(
+        select(m.TranscriptRecord.uuid, m.Enrollment.class_group_id, m.Student.full_name)
+        .join(m.Enrollment, m.Enrollment.id == m.TranscriptRecord.enrollment_id)
+        .join(m.Student, m.Student.id == m.Enrollment.student_id).where(m.TranscriptRecord.uuid == code)).first()
+    if row is None or not _may(actor, row.class_group_id, Permission.TRANSCRIPT_READ):
+        return []
+    return [Hit("record", row.full_name, f"học bạ {code}", f"/hoc-ba/{code}")]
+
+
+def _found_students(actor: Actor, words: str, code: str, limit: int) -> list[Hit]:
+    def like(word: str) -> str:
+        return "%" + word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+
+    by_name = and_(*(m.Student.search_key.like(like(word), escape="\\") for word in words.split()))
+    by_code = or_(m.Student.moet_code == code, m.Student.register_no == code, m.Student.personal_id_number == code)
+    statement = (
+        select(m.Student.id, m.Student.full_name, m.Student.birth_on, m.ClassGroup.name, m.Enrollment.class_group_id,
+               m.SchoolYear.label)
+        .join(m.Enrollment, m.Enrollment.student_id == m.Student.id)
+        .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
+        .join(m.SchoolYear, m.SchoolYear.id == m.ClassGroup.school_year_id)
+        .where(or_(by_name, by_code)).order_by(m.SchoolYear.starts_on.desc(), m.Student.sort_key))
+    whole = {row.role for row in actor.grants} & {Role.PRINCIPAL, Role.VICE_PRINCIPAL, Role.CLERK}
+    if not actor.is_system and not whole:
+        statement = statement.where(m.Enrollment.class_group_id.in_(sorted(actor.homeroom)))
+    hits: dict[int, Hit] = {}
+    for row in db.session.execute(statement.limit(limit * 4)):
+        if row.id in hits or not _may(actor, row.class_group_id, Permission.STUDENT_READ):
+            continue
+        hits[row.id] = Hit("student", row.full_name,
+                           f"lớp {row.name}, năm học {row.label}, sinh {row.birth_on:%d/%m/%Y}", f"/hoc-sinh/{row.id}")
+        if len(hits) == limit:
+            break
+    return list(hits.values())
