@@ -9,7 +9,6 @@ from typing import Any, BinaryIO
 
 import click
 
-from hocbaso.cli.output import refusals
 from hocbaso.errors import Invalid
 from hocbaso.regulations.registry import TT22_2021, Regulation, regulation_named
 from hocbaso.regulations.student_year import evaluate
@@ -39,13 +38,15 @@ def rules_group() -> None:
 
 @rules_group.command("evaluate")
 @click.option("--regulation", "version", default=TT22_2021.version, show_default=True, help="Phiên bản quy định.")
-@refusals
 def evaluate_command(version: str) -> None:
     """Đọc mỗi dòng một năm học của một học sinh (JSON) từ đầu vào chuẩn, in kết quả từng dòng.
 
     Dòng sai cho {"id": …, "error": "…"} và mã thoát 1; các dòng khác vẫn có kết quả.
     """
-    regulation = regulation_named(version)
+    try:
+        regulation = regulation_named(version)
+    except Invalid as refusal:
+        raise click.BadParameter(refusal.message, param_hint="--regulation") from None
     n_refused = evaluate_stream(sys.stdin.buffer, sys.stdout.buffer, regulation)
     if n_refused:
         click.echo(f"Có {n_refused} dòng sai, xem trường error.", err=True)

@@ -52,7 +52,9 @@ def from_json(item: object) -> StudentYear:
         conduct = [None, None]
     if type(conduct) is not list or len(conduct) != 2:
         raise Invalid('conduct phải gồm mức rèn luyện của hai học kì, ví dụ ["T", "K"]; chưa có thì ghi null.')
-    disability = item.get("inclusive_disability", False)
+    disability = item.get("inclusive_disability")
+    if disability is None:
+        disability = False
     if type(disability) is not bool:
         raise Invalid("inclusive_disability chỉ nhận true hoặc false.")
     absences = item.get("absences")
@@ -95,13 +97,13 @@ def _subject(raw: object) -> SubjectYear:
         lessons = 1  # the number of assessments of a comment subject does not depend on it
     if type(lessons) is not int or not 0 < lessons <= _MAX_COUNT:
         raise Invalid(f"Môn {code}: lessons_per_year phải là số tiết cả năm, số nguyên lớn hơn 0; ở đây là {_shown(lessons)}.")
-    raw_exempt = raw.get("exempt", False)
-    if type(raw_exempt) is bool:
+    raw_exempt = raw.get("exempt")
+    if raw_exempt is None:
+        exempt = (False, False)
+    elif type(raw_exempt) is bool:
         exempt = _EXEMPT[raw_exempt]
     elif type(raw_exempt) is list and len(raw_exempt) == 2 and all(type(one) is bool for one in raw_exempt):
         exempt = (raw_exempt[0], raw_exempt[1])
-    elif raw_exempt is None:
-        exempt = (False, False)
     else:
         raise Invalid(f"Môn {code}: exempt chỉ nhận true, false hoặc một cặp cho hai học kì, ví dụ [true, false].")
     raw_semesters = raw.get("semesters")
