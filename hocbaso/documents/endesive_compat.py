@@ -27,11 +27,11 @@ def _import_oscrypto() -> None:
         def tolerant(pattern: Any, string: Any, flags: Any = 0) -> Any:
             return search(_WIDE if pattern == _NARROW else pattern, string, flags)
 
-        re.search = tolerant  # type: ignore[assignment]
+        re.search = tolerant
         try:
             importlib.import_module("oscrypto._openssl._libcrypto")
         finally:
-            re.search = search  # type: ignore[assignment]
+            re.search = search
 
 
 _import_oscrypto()

@@ -45,7 +45,7 @@ class Mark:
     image: bytes | None = None
 
 
-class _Increment(endesive_pdf.SignedData):  # type: ignore[misc, name-defined]
+class _Increment(endesive_pdf.SignedData):
     """endesive's writer with the sub-filter of PAdES and our appearance."""
 
     role: str
@@ -76,7 +76,7 @@ class _Increment(endesive_pdf.SignedData):  # type: ignore[misc, name-defined]
         resources = po.DictionaryObject()
         if image is None:
             return resources
-        refs = []
+        refs: list[Any] = []
         for data, space in ((image.alpha, "/DeviceGray"), (image.rgb, "/DeviceRGB")):
             stream = _stream(data, packed=True)
             stream.update(
@@ -97,7 +97,7 @@ class _Increment(endesive_pdf.SignedData):  # type: ignore[misc, name-defined]
 
     def extend(self, pdf: bytes, details: dict[str, Any], room: int) -> tuple[bytes, int, int]:
         """The increment with a zero placeholder; positions of ``<`` and just past ``>`` in the whole file."""
-        reader = pypdf.PdfReader(io.BytesIO(pdf))
+        reader: Any = pypdf.PdfReader(io.BytesIO(pdf))
         zeros = b"00" * room
         self._makepdf(reader, details, "sha256", zeros, None, (), None, None, mode="sign", use_signingdate=True)
         for item in self._objects:
@@ -131,10 +131,14 @@ def _stream(data: bytes, *, packed: bool = False) -> Any:
     return stream.flate_encode()
 
 
+def _trailer(pdf: bytes) -> Any:
+    return pypdf.PdfReader(io.BytesIO(pdf)).trailer
+
+
 def filled_roles(pdf: bytes) -> tuple[str, ...]:
     """Roles whose field is filled, in order. Raises ``errors.IntegrityFault`` when the file is not an unsigned or signed record."""
     try:
-        form = pypdf.PdfReader(io.BytesIO(pdf)).trailer["/Root"]["/AcroForm"]
+        form = _trailer(pdf)["/Root"]["/AcroForm"]
         fields = {str(item.get_object()["/T"]): "/V" in item.get_object() for item in form["/Fields"]}
     except Exception as error:  # any parser failure means the same to the caller
         raise IntegrityFault("Tệp PDF không phải học bạ do hệ thống lập, hoặc đã bị hỏng.") from error

@@ -224,6 +224,7 @@ def _normalise(raw: bytes, spots: dict[str, tuple[int, tuple[float, float, float
         # The XMP packet has to be readable without decoding (PDF/A-3, 6.6.2.1).
         packet = _declare_ua(root.Metadata.read_bytes())
         _mend_tables(root.StructTreeRoot.K[0])
+        _flatten_structure(pdf)
         root.Metadata = pdf.make_stream(packet, Type=Name.Metadata, Subtype=Name.XML)
         fields = []
         parents = root.StructTreeRoot.ParentTree
@@ -313,6 +314,47 @@ def _mend_tables(element: pikepdf.Object) -> None:
         _mend_tables(kid)
 
 
+def _flatten_structure(pdf: pikepdf.Pdf) -> None:
+    """Hang text directly on its paragraph or cell instead of on two or three wrappers without meaning.
+
+    A third of the objects remains; a validator walks all of them for every signature.
+    """
+    pages = {page.obj.objgen: number for number, page in enumerate(pdf.pages)}
+    owner: dict[tuple[int, int], pikepdf.Object] = {}
+
+    def collect(element: pikepdf.Object, holder: pikepdf.Object, page: int, out: list[Any]) -> None:
+        for kid in _kids(element):
+            if not isinstance(kid, pikepdf.Dictionary):
+                owner[(page, int(kid))] = holder
+                out.append(int(kid))
+            elif Name.S not in kid:
+                out.append(kid)
+            elif kid.S in (Name.NonStruct, Name.Span, Name.TBody, Name.THead):
+                collect(kid, holder, page, out)
+            else:
+                kid.P = holder
+                settle(kid)
+                out.append(kid)
+
+    def settle(element: pikepdf.Object) -> None:
+        page = pages[element.Pg.objgen] if Name.Pg in element else 0
+        out: list[Any] = []
+        collect(element, element, page, out)
+        element.K = Array(out)
+        if Name.Type in element:
+            del element[Name.Type]
+
+    settle(pdf.Root.StructTreeRoot.K[0])
+    numbers = pdf.Root.StructTreeRoot.ParentTree.Nums
+    for index in range(0, len(numbers), 2):
+        page, refs = int(numbers[index]), numbers[index + 1]
+        if isinstance(refs, pikepdf.Array):
+            for mcid in range(len(refs)):
+                found = owner.get((page, mcid))
+                if found is not None:
+                    refs[mcid] = found
+
+
 def _set_headers(table: pikepdf.Object) -> None:
     """Name each data cell's headings. WeasyPrint loses count under a heading of two rows."""
     grid: dict[tuple[int, int], pikepdf.Object] = {}
@@ -338,7 +380,7 @@ def _set_headers(table: pikepdf.Object) -> None:
 
 
 def _rows(element: pikepdf.Object) -> list[pikepdf.Object]:
-    rows = []
+    rows: list[pikepdf.Object] = []
     for kid in _kids(element):
         if isinstance(kid, pikepdf.Dictionary) and Name.S in kid:
             rows += [kid] if kid.S == Name.TR else _rows(kid)

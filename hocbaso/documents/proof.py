@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import pikepdf
 
@@ -65,11 +66,12 @@ def _to_unicode(font: pikepdf.Object) -> dict[int, str]:
 
 def _page_texts(page: pikepdf.Page, cache: dict[tuple[int, int], dict[int, str]]) -> dict[int, str]:
     """Text by marked-content id. Raises ``errors.IntegrityFault`` for text outside any marked content."""
-    fonts = page.obj.get("/Resources", {}).get("/Font", {})
+    fonts: Any = page.obj.get("/Resources", {}).get("/Font", {})  # type: ignore[call-overload]
     table: dict[int, str] = {}
     texts: dict[int, list[str]] = {}
     stack: list[int | None] = []
-    for operands, operator in pikepdf.parse_content_stream(page, "Tf Tj TJ ' \" BDC BMC EMC Do"):
+    instructions: Any = pikepdf.parse_content_stream(page, "Tf Tj TJ ' \" BDC BMC EMC Do")
+    for operands, operator in instructions:
         name = str(operator)
         if name == "BDC":
             properties = operands[1]
@@ -93,10 +95,10 @@ def _page_texts(page: pikepdf.Page, cache: dict[tuple[int, int], dict[int, str]]
             raw = b"".join(bytes(item) for item in strings if isinstance(item, pikepdf.String))
             codes = (int.from_bytes(raw[i : i + 2], "big") for i in range(0, len(raw), 2))
             text = "".join(table.get(code, "\ufffd") for code in codes)
-            mcid = next((item for item in reversed(stack) if item is not None), None)
-            if mcid is None:
+            inside = next((item for item in reversed(stack) if item is not None), None)
+            if inside is None:
                 raise IntegrityFault(f"Trang in có chữ ngoài cấu trúc của mẫu: “{text[:40]}”.")
-            texts.setdefault(mcid, []).append(text)
+            texts.setdefault(inside, []).append(text)
     return {mcid: "".join(parts) for mcid, parts in texts.items()}
 
 

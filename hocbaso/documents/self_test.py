@@ -24,9 +24,7 @@ from hocbaso.errors import DomainError
 from hocbaso.regulations.terms import Sex, SubjectKind
 
 _FONTS = Path(__file__).resolve().parent.parent.parent / "static" / "fonts" / "pdf"
-LETTERS = (
-    "aàảãáạăằẳẵắặâầẩẫấậbcdđeèẻẽéẹêềểễếệghiìỉĩíịklmnoòỏõóọôồổỗốộơờởỡớợpqrstuùủũúụưừửữứựvxyỳỷỹýỵ"
-)
+LETTERS = "aàảãáạăằẳẵắặâầẩẫấậbcdđeèẻẽéẹêềểễếệghiìỉĩíịklmnoòỏõóọôồổỗốộơờởỡớợpqrstuùủũúụưừửữứựvxyỳỷỹýỵ"
 _PIN, _SECRET = "10203040", b"chi dung de thu may nay, khong giu"
 
 
@@ -39,7 +37,10 @@ def _fonts() -> tuple[str, str, str]:
     check = "Phông chữ của học bạ"
     files = sorted(_FONTS.glob("*.ttf"))
     missing = {
-        letter for path in files for letter in LETTERS + LETTERS.upper() if ord(letter) not in TTFont(path).getBestCmap()
+        letter
+        for path in files
+        for letter in LETTERS + LETTERS.upper()
+        if ord(letter) not in TTFont(path).getBestCmap()
     }
     if not files or missing:
         return check, "bad", f"Thiếu chữ {''.join(sorted(missing)) or 'và phông'}; cài lại phần mềm."
@@ -57,8 +58,16 @@ def _trial(now: datetime) -> tuple[str, str, str]:
         for role, name in (("homeroom", "Trần Thử"), ("principal", "Lê Thử"), ("seal", "Trường thử")):
             key, chain = authority.issue(name, now=now, organisation="Trường thử")
             sealed = imported(key, chain, owner=role, pin=_PIN, server_secret=_SECRET)
-            step = issuing.sign_step(pdf, xml, role, issuing.SealedKey(sealed.envelope, chain, _PIN, _SECRET), at=now,
-                                     mark=Mark(name=name, place="Nơi thử"), roots=roots, crls=crls)
+            step = issuing.sign_step(
+                pdf,
+                xml,
+                role,
+                issuing.SealedKey(sealed.envelope, chain, _PIN, _SECRET),
+                at=now,
+                mark=Mark(name=name, place="Nơi thử"),
+                roots=roots,
+                crls=crls,
+            )
             pdf, xml = step.pdf, step.xml
         reports = [verify_file(data, list(roots), list(crls), now) for data in (pdf, xml)]
     except DomainError as problem:
@@ -74,14 +83,45 @@ def _trial(now: datetime) -> tuple[str, str, str]:
 def _content(now: datetime) -> TranscriptContent:
     return TranscriptContent(
         record_uuid="00000000-0000-4000-8000-000000000000",
-        school=School(name="Trường thử", code="00000000", department_code="00", department_name="Nơi thử", commune="Xã thử",
-                      province="Tỉnh thử", place_name="Nơi thử", lookup_url="http://127.0.0.1/xac-thuc"),
-        school_year="2025-2026", class_name="9A", grade_level=9,
-        student=Student(full_name="Nguyễn Thử", sex=Sex.MALE, born_on=date(2011, 1, 1), birth_place="Nơi thử", ethnicity="Kinh",
-                        home_town="Nơi thử", address="Nơi thử", personal_id="036211000000"),
-        subjects=(SubjectRow(code="MATH", name="Toán học", kind=SubjectKind.SCORED, semester_1="8.0", semester_2="8.0",
-                             year="8.0", remark=None, teacher_name="Trần Thử"),),
+        school=School(
+            name="Trường thử",
+            code="00000000",
+            department_code="00",
+            department_name="Nơi thử",
+            commune="Xã thử",
+            province="Tỉnh thử",
+            place_name="Nơi thử",
+            lookup_url="http://127.0.0.1/xac-thuc",
+        ),
+        school_year="2025-2026",
+        class_name="9A",
+        grade_level=9,
+        student=Student(
+            full_name="Nguyễn Thử",
+            sex=Sex.MALE,
+            born_on=date(2011, 1, 1),
+            birth_place="Nơi thử",
+            ethnicity="Kinh",
+            home_town="Nơi thử",
+            address="Nơi thử",
+            personal_id="036211000000",
+        ),
+        subjects=(
+            SubjectRow(
+                code="MATH",
+                name="Toán học",
+                kind=SubjectKind.SCORED,
+                semester_1="8.0",
+                semester_2="8.0",
+                year="8.0",
+                remark=None,
+                teacher_name="Trần Thử",
+            ),
+        ),
         homeroom=SignerNote(name="Trần Thử", title="GIÁO VIÊN CHỦ NHIỆM", personal_id="036180000000"),
         principal=SignerNote(name="Lê Thử", title="HIỆU TRƯỞNG", personal_id="036170000000"),
-        issue_on=now.date(), issue_place="Nơi thử", built_at=now, demo=True,
+        issue_on=now.date(),
+        issue_place="Nơi thử",
+        built_at=now,
+        demo=True,
     )

@@ -16,7 +16,7 @@ import json
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from argon2.low_level import Type, hash_secret_raw
 from cryptography import x509
@@ -30,7 +30,14 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from hocbaso.errors import Invalid, NotAllowed
 
 WRONG_PIN = "Mã PIN không đúng, hoặc khóa kí không thuộc về người này."
-_ARGON2 = {"time_cost": 3, "memory_cost": 64 * 1024, "parallelism": 1, "hash_len": 32, "type": Type.ID, "version": 19}
+_ARGON2: dict[str, Any] = {
+    "time_cost": 3,
+    "memory_cost": 64 * 1024,
+    "parallelism": 1,
+    "hash_len": 32,
+    "type": Type.ID,
+    "version": 19,
+}
 _INFO = b"hocbaso signing key envelope 1"
 MIN_PIN = 6
 

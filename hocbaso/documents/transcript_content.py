@@ -546,11 +546,11 @@ def _revive(kind: Any, value: Any, path: str) -> Any:
     if dataclasses.is_dataclass(kind):
         if not isinstance(value, dict):
             _fail(path, f"Phần {path or 'học bạ'} không hợp lệ.")
-        hints = _hints(kind)
+        hints = _hints(kind)  # type: ignore[arg-type]
         if set(value) != set(hints):
             odd = ", ".join(sorted(set(value) ^ set(hints)))
             _fail(path, f"Phần {path or 'học bạ'} thiếu hoặc thừa trường: {odd}.")
-        return kind(**{name: _revive(hint, value[name], f"{path}.{name}".lstrip(".")) for name, hint in hints.items()})
+        return kind(**{name: _revive(hint, value[name], f"{path}.{name}".lstrip(".")) for name, hint in hints.items()})  # type: ignore[operator]
     try:
         if kind is datetime:
             return datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)

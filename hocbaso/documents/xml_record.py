@@ -333,7 +333,7 @@ def _read(element: etree._Element, members: Iterable[Any], plain: dict[str, Any]
             if isinstance(member, Group):
                 _read(child, member.members, plain)
             else:
-                rows = []
+                rows: list[dict[str, Any]] = []
                 for row in child:
                     if row.tag != member.row_tag:
                         raise Invalid(f"Phần {member.tag} của học bạ có thẻ lạ {row.tag}.")

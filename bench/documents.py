@@ -1,0 +1,167 @@
+"""Render, prove, sign and verify one record; prints JSON. Milliseconds of CPU time, medians.
+
+python -m bench.documents [--n 10] [--class-size 20] [--workers 2]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Future
+from datetime import UTC, date, datetime
+from typing import Any
+
+from hocbaso.documents import transcript_content as tc
+from hocbaso.documents.signers import imported
+from hocbaso.documents.test_authority import TestAuthority, demo_image
+from hocbaso.documents.workers import DocumentWorkers
+from hocbaso.regulations.terms import Level, Sex, SubjectKind
+
+SCHOOL = "Trường THCS Mẫu"
+PEOPLE = {
+    "homeroom": ("Lê Văn Mẫu", "sign-homeroom"),
+    "principal": ("Trần Thị Mẫu", "sign-principal"),
+    "seal": (SCHOOL, "seal"),
+}
+SECRET, PIN = b"0" * 32, "204817"
+NAMES = (
+    "Toán học", "Lịch sử và Địa lí", "Khoa học tự nhiên", "Tin học", "Ngữ văn", "Ngoại ngữ 1 (Tiếng Anh)", "Giáo dục công dân",
+    "Công nghệ", "Giáo dục thể chất", "Nghệ thuật", "Nội dung giáo dục của địa phương", "Hoạt động trải nghiệm, hướng nghiệp",
+)  # fmt: skip
+
+
+def sample(number: int, now: datetime) -> tc.TranscriptContent:
+    """An invented student of an invented school."""
+    rows = tuple(
+        tc.SubjectRow(
+            code=f"m{i}", name=name, kind=SubjectKind.SCORED, semester_1=f"{5 + (number + i) % 5}.{i % 10}",
+            semester_2=f"{5 + (number + 2 * i) % 5}.{number % 10}", year=f"{5 + i % 5}.{(number + i) % 10}",
+            remark="Có nhiều cố gắng, cần đọc thêm.", teacher_name="Nguyễn Văn Thầy",
+        )
+        for i, name in enumerate(NAMES)
+    )  # fmt: skip
+    levels = tc.LevelTrack(semester_1=Level.KHA, semester_2=Level.TOT, year=Level.TOT)
+    return tc.TranscriptContent(
+        record_uuid=str(uuid.uuid4()), school_year="2025-2026", class_name="9A", grade_level=9, subjects=rows,
+        school=tc.School(
+            name=SCHOOL, code="36000001", department_code="36", department_name="Sở Giáo dục và Đào tạo Mẫu", commune="Xã Mẫu",
+            province="Tỉnh Mẫu", place_name="Mẫu", lookup_url="https://hocba.example/xac-thuc",
+        ),
+        student=tc.Student(full_name=f"Nguyễn Thị Số {number}", sex=Sex.FEMALE, born_on=date(2011, 8, 14), register_no=str(number)),
+        homeroom=tc.SignerNote(name=PEOPLE["homeroom"][0], title="GIÁO VIÊN CHỦ NHIỆM"),
+        principal=tc.SignerNote(name=PEOPLE["principal"][0], title=tc.TITLE_PRINCIPAL),
+        issue_on=now.date(), issue_place="Mẫu", built_at=now, conduct=levels, learning=levels, completion=tc.COMPLETED,
+        homeroom_remark="Ngoan, chăm học, hòa đồng với bạn bè.", principal_remark="Đồng ý.", demo=True,
+    )  # fmt: skip
+
+
+def median_ms(n: int, work: Callable[[], Any]) -> float:
+    """Median CPU milliseconds of ``n`` runs after one to warm up."""
+    work()
+    times = []
+    for _ in range(n):
+        start = time.process_time()
+        work()
+        times.append((time.process_time() - start) * 1000)
+    return round(statistics.median(times), 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--n", type=int, default=10)
+    parser.add_argument("--class-size", type=int, default=20)
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    from hocbaso.documents import issuing, pdf_render, proof, verification
+
+    now = datetime.now(UTC).replace(microsecond=0)
+    authority = TestAuthority.create(now)
+    roots, crls = (authority.root_pem,), authority.crls(now)
+    keys, marks = {}, {}
+    for role, (name, image) in PEOPLE.items():
+        from hocbaso.documents.pades import Mark
+
+        key, chain = authority.issue(name, now=now, organisation=SCHOOL)
+        keys[role] = issuing.SealedKey(
+            imported(key, chain, owner=role, pin=PIN, server_secret=SECRET).envelope, chain, PIN, SECRET
+        )
+        marks[role] = Mark(name, "Mẫu", demo_image(image))
+    content = sample(1, now)
+    pdf, zone = issuing.build_faces(tc.to_canonical_json(content))
+    record = issuing.unsigned_record(zone)
+    out: dict[str, Any] = {
+        "render_cpu_ms": median_ms(options.n, lambda: pdf_render.render_unsigned_pdf(content)),
+        "proof_cpu_ms": median_ms(options.n, lambda: proof.prove_equal(pdf, content)),
+        "unsigned_kb": round(len(pdf) / 1024),
+    }
+    step_pdf, step_xml = pdf, record
+    for role in PEOPLE:
+        before_pdf, before_xml = step_pdf, step_xml
+
+        def step(role: str = role, a: bytes = before_pdf, b: bytes = before_xml) -> issuing.SignedStep:
+            return issuing.sign_step(a, b, role, keys[role], at=now, mark=marks[role], roots=roots, crls=crls)
+
+        from hocbaso.documents.pades import sign_pdf
+        from hocbaso.documents.signers import SoftwareKeySigner
+
+        signer = SoftwareKeySigner.from_envelope(keys[role].envelope, keys[role].chain, PIN, SECRET)
+        out[f"sign_pdf_{role}_cpu_ms"] = median_ms(
+            options.n, lambda s=signer, r=role, a=before_pdf: sign_pdf(a, r, s, at=now, mark=marks[r])
+        )
+        out[f"sign_and_check_{role}_cpu_ms"] = median_ms(options.n, step)
+        done = step()
+        step_pdf, step_xml = done.pdf, done.xml
+    out["verify_pdf_cpu_ms"] = median_ms(options.n, lambda: verification.verify_file(step_pdf, roots, crls, now))
+    out["verify_xml_cpu_ms"] = median_ms(options.n, lambda: verification.verify_file(step_xml, roots, crls, now))
+    out["signed_kb"] = round(len(step_pdf) / 1024)
+    out["class"] = batch(options.class_size, options.workers, now, keys, marks, roots, crls)
+    print(json.dumps(out, indent=1))
+
+
+def batch(size: int, workers: int, now: datetime, keys: Any, marks: Any, roots: Any, crls: Any) -> dict[str, Any]:
+    """A class through the pool: build, then three signatures each, as the application does it."""
+    pool = DocumentWorkers(workers)
+    try:
+        for future in [pool.submit("hocbaso.documents.workers:warm") for _ in range(workers)]:
+            future.result()
+        contents = [tc.to_canonical_json(sample(number, now)) for number in range(size)]
+        start = time.perf_counter()
+        built: list[Future[Any]] = [pool.submit("hocbaso.documents.issuing:build_faces", data) for data in contents]
+        files = [future.result() for future in built]
+        build_s = time.perf_counter() - start
+        records = [(pdf, pool.call("hocbaso.documents.issuing:unsigned_record", zone)) for pdf, zone in files]
+        start = time.perf_counter()
+        for role in PEOPLE:
+            steps = [
+                pool.submit(
+                    "hocbaso.documents.issuing:sign_step",
+                    pdf,
+                    xml,
+                    role,
+                    keys[role],
+                    at=now,
+                    mark=marks[role],
+                    roots=roots,
+                    crls=crls,
+                )
+                for pdf, xml in records
+            ]
+            records = [(step.pdf, step.xml) for step in (future.result() for future in steps)]
+        sign_s = time.perf_counter() - start
+    finally:
+        pool.close()
+    return {
+        "students": size,
+        "workers": workers,
+        "build_wall_s": round(build_s, 2),
+        "sign_wall_s": round(sign_s, 2),
+        "wall_ms_per_student": round((build_s + sign_s) * 1000 / size),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""A signed checkpoint of the audit log as text: body after C2SP tlog-checkpoint, Ed25519 signature in the last line.
+
+Lines of the body: origin, number of entries, Base64 of the Merkle root, then ``head``, ``day``, ``taken`` and ``key`` with their
+values. Whoever keeps such a file outside the school, and the public key from the first day, can later prove whether the
+log still begins with exactly the entries it had then (:mod:`hocbaso.cli.audit_file`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from hocbaso.errors import IntegrityFault, Invalid
+from hocbaso.regulations.hash_chain import is_hash
+
+ORIGIN = "hocbaso/nhat-ky/v1"
+_SEAM = "\n\n— "
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One checkpoint with its signature judged. ``source`` tells people where it was read; ``key`` is what it names."""
+
+    day: date
+    n_entries: int
+    head_hash: str
+    root: str
+    taken_at: str
+    key: str
+    source: str
+    signature_ok: bool
+
+
+def public_key_text(key: Ed25519PublicKey) -> str:
+    """Base64 of the raw public key."""
+    return base64.b64encode(key.public_bytes_raw()).decode()
+
+
+def body_text(day: date, n_entries: int, head_hash: str, root: str, taken_at: datetime, key: str) -> str:
+    """What is signed."""
+    lines = (
+        ORIGIN,
+        str(n_entries),
+        base64.b64encode(bytes.fromhex(root)).decode(),
+        f"head {head_hash}",
+        f"day {day.isoformat()}",
+        f"taken {taken_at.isoformat(timespec='seconds')}",
+        f"key {key}",
+        "",
+    )
+    return "\n".join(lines)
+
+
+def signature_of(body: str, key: Ed25519PrivateKey) -> str:
+    """Base64 of the Ed25519 signature over the body."""
+    return base64.b64encode(key.sign(body.encode())).decode()
+
+
+def file_text(body: str, signature: str) -> str:
+    """The checkpoint as it lies in a file."""
+    return f"{body}\n— {ORIGIN} {signature}\n"
+
+
+def parse(text: str, source: str, trusted_key: str | None) -> Checkpoint:
+    """Read a checkpoint. ``trusted_key`` is the Base64 public key it must be signed with (None: nothing is trusted).
+
+    IntegrityFault when the text has not the shape, Invalid when the trusted key is none.
+    """
+    try:
+        body, seam, tail = text.partition(_SEAM)
+        if not seam:
+            raise ValueError("no signature line")
+        body += "\n"
+        lines = body.split("\n")
+        name, signature_text = tail.strip().split(" ")
+        signature = base64.b64decode(signature_text, validate=True)
+        facts = dict(line.split(" ", 1) for line in lines[3:] if line)
+        n_entries, root = int(lines[1]), base64.b64decode(lines[2], validate=True).hex()
+        day, head, taken, key = date.fromisoformat(facts["day"]), facts["head"], facts["taken"], facts["key"]
+        if n_entries < 0 or not is_hash(head) or not is_hash(root):
+            raise ValueError("not a checkpoint")
+    except (ValueError, KeyError, IndexError) as problem:
+        raise IntegrityFault(f"Không đọc được ảnh chụp nhật ký {source}.") from problem
+    return Checkpoint(
+        day,
+        n_entries,
+        head,
+        root,
+        taken,
+        key,
+        source,
+        lines[0] == name == ORIGIN and _is_signed(body, signature, trusted_key),
+    )
+
+
+def _is_signed(body: str, signature: bytes, trusted_key: str | None) -> bool:
+    if trusted_key is None:
+        return False
+    try:
+        public = Ed25519PublicKey.from_public_bytes(base64.b64decode(trusted_key, validate=True))
+    except (ValueError, binascii.Error) as problem:
+        raise Invalid("Khóa công khai của ảnh chụp không đúng dạng (Base64 của 32 byte).") from problem
+    try:
+        public.verify(signature, body.encode())
+    except InvalidSignature:
+        return False
+    return True
