@@ -498,8 +498,8 @@ def audit_faults_of_sheets(sheet_ids: Iterable[int]) -> list[ValueFault]:
         row_id = str(cell["id"])
         seen.add(row_id)
         recorded_cell = cells.get(row_id)
-        where = (f"{named.get(row['enrollment_id'], 'Học sinh không thuộc lớp')}, {labels[row['score_sheet_id']]}, "
-                 f"{COLUMN_WORDS.get(row['column_key'], row['column_key'])}")
+        where = (f"{named.get(cell['enrollment_id'], 'Học sinh không thuộc lớp')}, {labels[cell['score_sheet_id']]}, "
+                 f"{COLUMN_WORDS.get(cell['column_key'], cell['column_key'])}")
         if recorded_cell is None:
             faults.append(ValueFault(where, "không có gì", _cell_words(cell)))
         elif any(audit.plain(cell[name]) != recorded_cell[name] for name in columns):
