@@ -109,6 +109,14 @@ def resolve_cli_actor(actor_name: str | None, password: str | None, *, now: date
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
+def account_id_of(username: str) -> int:
+    """The account of a user name; NotFound otherwise."""
+    account_id = db.session.scalar(select(m.Account.id).where(m.Account.username == username.strip().casefold()))
+    if account_id is None:
+        raise NotFound(f"Không có tài khoản {username}.")
+    return account_id
+
+
 def account_for(actor: Actor, account_id: int) -> m.Account:
     """The account, for those who manage accounts; NotFound for others."""
     account = db.session.get(m.Account, account_id)
@@ -513,7 +521,7 @@ def scope_names(grants: Sequence[m.RoleGrant]) -> dict[int, str]:
 
 
 __all__ = [
-    "AccountRow", "FirstPassword", "GrantRow", "account_for", "change_own_password", "check_username",
+    "AccountRow", "FirstPassword", "GrantRow", "account_for", "account_id_of", "change_own_password", "check_username",
     "create_account", "create_account_with_password", "create_missing_accounts", "disable", "enable", "end_role", "end_sessions", "find", "grant_role",
     "is_demo", "list_accounts", "list_grants", "no_account_yet", "own_grants", "reset_password", "reset_second_factor",
     "resolve_cli_actor", "scope_names", "set_first_password", "suggest_username",

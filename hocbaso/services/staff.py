@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -15,7 +15,7 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotFound, Stale, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.identifiers import check_personal_id
-from hocbaso.regulations.permissions import Permission, Role
+from hocbaso.regulations.permissions import GrantScope, Permission, Role
 from hocbaso.regulations.terms import Sex
 from hocbaso.regulations.vietnamese_names import normalise_name, search_key, sort_key
 from hocbaso.services import audit, roster, sessions
@@ -108,6 +108,26 @@ def subject_groups() -> list[tuple[int, str]]:
     """(id, name) of every subject group, by name."""
     rows = db.session.execute(select(m.SubjectGroup.id, m.SubjectGroup.name))
     return sorted(((number, name) for number, name in rows), key=lambda row: row[1])
+
+
+def person_by_code(code: str) -> int | None:
+    """The id of the member of staff with this code, whatever its case; None when there is none."""
+    return db.session.scalar(select(m.Person.id).where(func.upper(m.Person.staff_code) == code.strip().upper()))
+
+
+def scope_id(kind: GrantScope, name: str) -> int:
+    """The id of a group, grade level or class of the open year by its name; NotFound otherwise."""
+    name = normalise_name(name)
+    if kind is GrantScope.GRADE_LEVEL and name in ("6", "7", "8", "9"):
+        return int(name)
+    found: int | None = None
+    if kind is GrantScope.SUBJECT_GROUP:
+        found = db.session.scalar(select(m.SubjectGroup.id).where(m.SubjectGroup.name == name))
+    elif kind is GrantScope.CLASS_GROUP:
+        found = roster.class_by_name(name, roster.open_year()).id
+    if found is None:
+        raise NotFound(f"Trường không có “{name}”.")
+    return found
 
 
 def list_staff(actor: Actor, today: date, *, search: str = "", group_id: int | None = None,
@@ -402,5 +422,5 @@ def hand_over(actor: Actor, class_group_id: int, class_subject_id: int | None, p
 
 __all__ = [
     "ClassPlan", "Duty", "Frame", "FrameCache", "PlanRow", "Profile", "StaffRow", "add_person", "class_plan",
-    "classes_of_open_year", "frame", "hand_over", "list_staff", "profile", "save_profile", "subject_groups", "teachers",
+    "classes_of_open_year", "frame", "hand_over", "list_staff", "person_by_code", "profile", "save_profile", "scope_id", "subject_groups", "teachers",
 ]
