@@ -124,13 +124,13 @@ def sheet_lines(today: date, *, school_year_id: int | None = None, class_group_i
         return []
     classes = sorted({row.class_group_id for row in rows})
     sheets = [row.id for row in rows]
-    students: dict[int, int] = dict(
-        link.execute(
-            select(_enrollment.c.class_group_id, func.count())
+    students = {
+        row.class_group_id: row.n for row in link.execute(
+            select(_enrollment.c.class_group_id, func.count().label("n"))
             .where(_enrollment.c.class_group_id.in_(classes), _enrollment.c.status.in_(ACTIVE))
             .group_by(_enrollment.c.class_group_id)
-        ).tuples().all()
-    )
+        )
+    }
     exempt: dict[tuple[int, int, int], set[int]] = {}
     for row in link.execute(
         select(_exemption.c.enrollment_id, _exemption.c.subject_id, _exemption.c.semester, _enrollment.c.class_group_id)
@@ -267,14 +267,14 @@ def _heads_by_group(today: date) -> dict[int, set[int]]:
 def _entered(sheets: list[int], *, whole: bool) -> dict[int, int]:
     """Results per sheet, exempted lines included. With most of the school asked for, one scan beats a long IN list."""
     statement = (
-        select(_cell.c.score_sheet_id, func.count())
+        select(_cell.c.score_sheet_id, func.count().label("n"))
         .select_from(_cell.join(_enrollment, _enrollment.c.id == _cell.c.enrollment_id))
         .where(or_(_cell.c.tenths.is_not(None), _cell.c.mark.is_not(None)), _enrollment.c.status.in_(ACTIVE))
         .group_by(_cell.c.score_sheet_id)
     )
     if not whole:
         statement = statement.where(_cell.c.score_sheet_id.in_(sheets))
-    return dict(connection().execute(statement).tuples().all())
+    return {row.score_sheet_id: row.n for row in connection().execute(statement)}
 
 
 def _entered_by(sheet_id: int, enrollment_ids: set[int], keys: tuple[str, ...]) -> int:
