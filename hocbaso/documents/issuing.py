@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -70,9 +71,22 @@ def _open(key_digest: bytes, key: SealedKey) -> SoftwareKeySigner:
     return SoftwareKeySigner.from_envelope(key.envelope, key.chain, key.pin, key.server_secret)
 
 
+_KEEP_SECONDS = 60.0
+_timer: threading.Timer | None = None
+
+
 def forget_keys() -> None:
-    """Drop opened keys from this process; call at the end of a batch."""
+    """Drop opened keys from this process. Happens by itself a minute after the last signature."""
     _open.cache_clear()
+
+
+def _forget_later() -> None:
+    global _timer
+    if _timer is not None:
+        _timer.cancel()
+    _timer = threading.Timer(_KEEP_SECONDS, forget_keys)
+    _timer.daemon = True
+    _timer.start()
 
 
 def sign_step(
@@ -97,6 +111,7 @@ def sign_step(
     at = at.replace(microsecond=0)
     secret = hashlib.sha256(key.envelope.data + key.pin.encode("utf-8") + key.server_secret).digest()
     signer = _open(secret, key)
+    _forget_later()
     new_pdf = sign_pdf(pdf, role, signer, at=at, mark=mark, tsa_url=tsa_url)
     new_xml = sign_xml(xml, role, signer, at=at)
     if not new_pdf.startswith(pdf):
