@@ -91,18 +91,20 @@ def parse_pass_fail(raw: str) -> PassFail:
 
 def format_score(tenths: int) -> str:
     """As people read it: ``8,5``, ``8,0``, ``10``. Raises Invalid outside 0..100 tenths."""
-    return _WRITTEN[_checked(tenths)]
+    if 0 <= tenths <= HIGHEST:
+        return _WRITTEN[tenths]
+    raise _outside(tenths)
 
 
 def to_point(tenths: int) -> str:
     """As files carry it: ``8.5``, ``10.0``. Raises Invalid outside 0..100 tenths."""
-    return _POINTED[_checked(tenths)]
+    if 0 <= tenths <= HIGHEST:
+        return _POINTED[tenths]
+    raise _outside(tenths)
 
 
-def _checked(tenths: int) -> int:
-    if not 0 <= tenths <= HIGHEST:
-        raise Invalid(f"Điểm phải từ 0 đến 10; ở đây là {tenths} phần mười. {HOW}")
-    return tenths
+def _outside(tenths: int) -> Invalid:
+    return Invalid(f"Điểm phải từ 0 đến 10; ở đây là {tenths} phần mười. {HOW}")
 
 
 def to_decimal(tenths: int) -> Decimal:
