@@ -129,7 +129,7 @@ def student_block(student: m.Student) -> tc.Student:
         birth_place=_text(student.birth_place), ethnicity=_text(student.ethnicity),
         nationality=_text(student.nationality) or "Việt Nam", home_town=_text(student.home_town),
         address=_text(student.address), policy_category=_text(student.policy_category),
-        personal_id=student.personal_id_number, moet_code=student.moet_code, register_no=_text(student.register_no),
+        personal_id=student.personal_id_number, moet_code=student.moet_code, register_no=_text((student.register_no or "").removesuffix("/THCS")),  # the form prints the suffix
         height_cm=str(student.height_cm) if student.height_cm else None,
         weight_kg=str(student.weight_kg) if student.weight_kg else None,
         father=_family(student.father_name, student.father_job), mother=_family(student.mother_name, student.mother_job),

@@ -28,7 +28,7 @@ from tests.services.approved_class import (  # noqa: F401 (fixtures)
 
 
 def records() -> list[m.TranscriptRecord]:
-    return list(db.session.scalars(select(m.TranscriptRecord).order_by(m.TranscriptRecord.id)
+    return list(db.session.scalars(select(m.TranscriptRecord).order_by(m.TranscriptRecord.enrollment_id, m.TranscriptRecord.id)
                                    .execution_options(populate_existing=True)))
 
 
@@ -103,7 +103,7 @@ def test_a_score_changed_behind_the_back_is_refused_in_words(approved: Cast) -> 
            "ON e.id = c.enrollment_id WHERE c.tenths = 45 AND e.id = :who LIMIT 1)", who=approved.enrollments["9A", STAY[1]])
     with pytest.raises(IntegrityFault) as refused:
         transcripts.build_class(approved.actor("clerk"), approved.classes["9A"], NOW)
-    assert "Nguyễn Bảo Châu" in refused.value.message and "4,5" in refused.value.message and "10,0" in refused.value.message
+    assert "Nguyễn Bảo Châu" in refused.value.message and "4,5" in refused.value.message and "đang có 10" in refused.value.message
     assert records() == []
 
 

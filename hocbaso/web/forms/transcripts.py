@@ -1,0 +1,29 @@
+"""Forms around a class's transcripts: building, signing, recalling."""
+
+from __future__ import annotations
+
+from flask_wtf import FlaskForm
+from wtforms import DateField, HiddenField, PasswordField, SelectField, SelectMultipleField, StringField
+from wtforms.validators import DataRequired, Length, Optional
+
+
+class BuildForm(FlaskForm):
+    """Who signs for the school and under which day; both are fixed when the records are built."""
+
+    issue_on = DateField("Ngày phát hành", [Optional()])
+    deputy = SelectField("Người ký phần Hiệu trưởng", coerce=int, default=0, validate_choice=False)
+
+
+class SignForm(FlaskForm):
+    """One PIN for all chosen records."""
+
+    role = HiddenField(validators=[DataRequired()])
+    chosen = SelectMultipleField("Học bạ", validate_choice=False)
+    pin = PasswordField("Mã PIN của khoá ký", [DataRequired("Xin nhập mã PIN."), Length(max=64)],
+                        render_kw={"inputmode": "numeric", "autocomplete": "off"})
+
+
+class RecallForm(FlaskForm):
+    """Why a record is recalled."""
+
+    reason = StringField("Lí do thu hồi", [DataRequired("Xin ghi lí do thu hồi."), Length(max=1000)])

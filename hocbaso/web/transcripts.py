@@ -1,0 +1,175 @@
+"""Transcripts of a class: where they stand, what a signer sees, build, sign, publish, recall, and the files themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Flask, Response, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from hocbaso import clock
+from hocbaso.errors import DomainError, Invalid, NotFound
+from hocbaso.regulations.permissions import Permission as P
+from hocbaso.services import batches, signing, transcript_views, transcripts
+from hocbaso.web import navigation
+from hocbaso.web.errors import status_of
+from hocbaso.web.forms.transcripts import BuildForm, RecallForm, SignForm
+from hocbaso.web.headers import allow_embedding
+from hocbaso.web.htmx import go, is_fragment
+from hocbaso.web.security import current_actor, note, requires
+
+transcripts_pages = Blueprint("transcripts", __name__, url_prefix="/hoc-ba")
+
+
+@transcripts_pages.get("/")
+@requires(P.TRANSCRIPT_READ)
+def index() -> str:
+    """The classes of this person, the open year first."""
+    rows = transcript_views.classes(current_actor())
+    years = list(dict.fromkeys(row.year_label for row in rows))
+    return render_template("transcripts/index.html", by_year=[(year, [row for row in rows if row.year_label == year])
+                                                              for year in years],
+                           n_waiting=transcript_views.waiting_for(current_actor()))
+
+
+@transcripts_pages.get("/lop/<int:class_group_id>")
+@requires(P.TRANSCRIPT_READ)
+def class_page(class_group_id: int) -> str:
+    """What a signer sees: what changed, the odd ones, the rest; the paper beside the list."""
+    return _class_page(class_group_id)
+
+
+def _class_page(class_group_id: int, *, sign_form: SignForm | None = None, build_form: BuildForm | None = None,
+                message: str | None = None) -> str:
+    actor, now = current_actor(), clock.now()
+    view = transcript_views.class_view(actor, class_group_id, now)
+    progress = [batches.batch_progress(actor, batch_id, now) for batch_id in view.batch_ids[:1]]
+    wanted = request.args.get("xem")
+    opened = next((row for row in view.rows if row.uuid is not None and row.uuid == wanted), None)
+    build = build_form or BuildForm(formdata=None, issue_on=clock.local_date(now))
+    build.deputy.choices = list(view.principal_choices)
+    sign = sign_form or SignForm(formdata=None, role=view.panel.role.value if view.panel else "",
+                                 chosen=[row.uuid for row in view.rows if row.my_turn])
+    if is_fragment() and opened is not None:
+        return render_template("transcripts/_paper.html", opened=opened)
+    return render_template("transcripts/class.html", view=view, opened=opened, sign=sign, build=build, message=message,
+                           batch=progress[0] if progress and progress[0].state != "done" else None)
+
+
+@transcripts_pages.post("/lop/<int:class_group_id>/lap")
+@requires(P.TRANSCRIPT_BUILD)
+def build(class_group_id: int) -> Any:
+    """Build what is missing, in the background."""
+    form = BuildForm()
+    if not form.validate():
+        return _class_page(class_group_id, build_form=form), 422
+    try:
+        batch = transcripts.build_class(current_actor(), class_group_id, clock.now(), issue_on=form.issue_on.data,
+                                        deputy_person_id=form.deputy.data or None, background=True)
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _class_page(class_group_id, build_form=form, message=_words(refusal)), status_of(refusal)
+    return go(url_for("batches.page", batch_id=batch.id))
+
+
+@transcripts_pages.post("/lop/<int:class_group_id>/ky")
+@requires(P.TRANSCRIPT_SIGN_HOMEROOM, P.TRANSCRIPT_SIGN_PRINCIPAL, P.TRANSCRIPT_SEAL)
+def sign(class_group_id: int) -> Any:
+    """Sign the chosen records with one PIN, in the background."""
+    form = SignForm()
+    if not form.validate():
+        return _class_page(class_group_id, sign_form=form), 422
+    chosen = form.chosen.data or []
+    try:
+        if not chosen:
+            raise Invalid("Chọn ít nhất một học bạ để ký.")
+        batch = signing.sign_class(current_actor(), class_group_id, form.role.data or "", form.pin.data or "", clock.now(),
+                                   chosen, background=True)
+    except NotFound:
+        raise
+    except ValueError:
+        return _class_page(class_group_id, sign_form=form, message="Không rõ ký với tư cách nào. Xin tải lại trang."), 422
+    except DomainError as refusal:
+        return _class_page(class_group_id, sign_form=form, message=_words(refusal)), status_of(refusal)
+    return go(url_for("batches.page", batch_id=batch.id))
+
+
+def _words(refusal: DomainError) -> str:
+    return " ".join([refusal.message, *refusal.details])
+
+
+@transcripts_pages.post("/lop/<int:class_group_id>/da-xem")
+@requires(P.TRANSCRIPT_READ)
+def looked(class_group_id: int) -> BaseResponse:
+    """Remember that this person has looked the class through."""
+    transcript_views.mark_looked(current_actor(), class_group_id, clock.now())
+    note("Đã ghi nhớ. Lần sau chỉ những bản đổi từ lúc này mới hiện là mới.")
+    return go(url_for(".class_page", class_group_id=class_group_id))
+
+
+@transcripts_pages.post("/lop/<int:class_group_id>/cong-bo")
+@requires(P.TRANSCRIPT_PUBLISH)
+def publish(class_group_id: int) -> BaseResponse:
+    """Publish what is sealed."""
+    outcomes = transcripts.publish_class(current_actor(), class_group_id, clock.now())
+    n_done = sum(outcome.ok for outcome in outcomes)
+    if n_done:
+        note(f"Đã công bố {n_done} học bạ.")
+    failed = [outcome for outcome in outcomes if not outcome.ok]
+    if failed:
+        note(f"Chưa công bố {len(failed)} học bạ: {failed[0].name}: {failed[0].reason}", "late")
+    return go(url_for(".class_page", class_group_id=class_group_id))
+
+
+@transcripts_pages.get("/<uuid:record_uuid>")
+@requires(P.TRANSCRIPT_READ)
+def record(record_uuid: object) -> str:
+    """One student's transcript with its signatures."""
+    return _record_page(str(record_uuid), RecallForm(formdata=None))
+
+
+def _record_page(record_uuid: str, form: RecallForm) -> str:
+    view = transcript_views.record_view(current_actor(), record_uuid, clock.now())
+    return render_template("transcripts/record.html", view=view, form=form)
+
+
+@transcripts_pages.post("/<uuid:record_uuid>/thu-hoi")
+@requires(P.TRANSCRIPT_RECALL)
+def recall(record_uuid: object) -> Any:
+    """Recall a record for good."""
+    form = RecallForm()
+    if not form.validate():
+        return _record_page(str(record_uuid), form), 422
+    transcripts.recall(current_actor(), str(record_uuid), form.reason.data or "", clock.now())
+    note("Đã thu hồi. Tệp cũ vẫn mở được nhưng trang kiểm tra sẽ nói là không còn hiệu lực.", "late")
+    return go(url_for(".record", record_uuid=record_uuid))
+
+
+@transcripts_pages.get("/<uuid:record_uuid>/pdf")
+@requires(P.TRANSCRIPT_READ)
+def pdf(record_uuid: object) -> Response:
+    """The current PDF, shown in the browser."""
+    return allow_embedding(_file(str(record_uuid), "pdf", download=False))
+
+
+@transcripts_pages.get("/<uuid:record_uuid>/tai-<any(pdf,xml):face>")
+@requires(P.TRANSCRIPT_READ)
+def download(record_uuid: object, face: str) -> Response:
+    """The current PDF or XML as a file."""
+    return _file(str(record_uuid), face, download=True)
+
+
+def _file(record_uuid: str, face: str, *, download: bool) -> Response:
+    file = transcripts.open_file(current_actor(), record_uuid, face, clock.now(), download=download)
+    response = Response(file.data, mimetype=file.media_type)
+    response.headers["Content-Disposition"] = f'{"attachment" if download else "inline"}; filename="{file.name}"'
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def init_app(app: Flask) -> None:
+    """Register the pages; the rail counts what waits for a signature."""
+    app.register_blueprint(transcripts_pages)
+    navigation.count(app, "transcripts", transcript_views.waiting_for)

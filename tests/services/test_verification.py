@@ -1,0 +1,97 @@
+"""What strangers may know of a transcript."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from hocbaso.errors import Invalid, Unavailable
+from hocbaso.services import transcripts, verification
+from tests.cast import NOW, Cast
+from tests.services.approved_class import (  # noqa: F401 (fixtures)
+    approved_template_fixture,
+    built_fixture,
+    built_template_fixture,
+    issued_fixture,
+    issued_template_fixture,
+    workers_end,
+)
+from tests.services.test_transcripts import records
+
+LATER = NOW + timedelta(days=1)
+
+
+def test_a_code_tells_little_and_truly(issued: Cast) -> None:
+    answer = verification.by_code(records()[1].uuid)
+    assert (answer.standing, answer.initials, answer.class_name, answer.school_year) == ("in_force", "N. B. C.", "9A", "2026-2027")
+    assert "Châu" not in repr(answer)
+
+
+def test_an_unsealed_record_tells_nothing(built: Cast) -> None:
+    answer = verification.by_code(records()[0].uuid)
+    assert answer.standing == "not_issued" and answer.initials is None and answer.school_name is None
+
+
+def test_an_unknown_code_is_unknown(issued: Cast) -> None:
+    assert verification.by_code("7c1e4b0a-52d8-4f19-9e36-b8a07d2f61c4").standing == "unknown"
+
+
+def test_codes_are_read_as_people_write_them() -> None:
+    wanted = "7c1e4b0a-52d8-4f19-9e36-b8a07d2f61c4"
+    for raw in (wanted, wanted.upper(), f" {wanted} ", wanted.replace("-", ""), f"https://hocba.example/xac-thuc/{wanted}",
+                f"https://hocba.example/xac-thuc?ma={wanted}"):
+        assert verification.read_code(raw) == wanted
+    with pytest.raises(Invalid, match="mới có 31"):
+        verification.read_code(wanted[:-1])
+    with pytest.raises(Invalid):
+        verification.read_code("z" + wanted[1:])
+
+
+@pytest.mark.parametrize("face", ["pdf_digest", "xml_digest"])
+def test_the_file_in_force_is_recognised(issued: Cast, face: str) -> None:
+    found = verification.by_file(transcripts.read_stored(getattr(records()[0], face)), LATER)
+    assert found.report.ok and found.standing == "in_force" and found.match == "current"
+    assert [s.role for s in found.report.signatures] == ["homeroom", "principal", "seal"]
+
+
+def test_a_file_before_the_seal_is_not_good_enough(issued: Cast) -> None:
+    found = verification.by_file(transcripts.read_stored(records()[0].signatures[1].pdf_digest), LATER)
+    assert not found.report.ok and found.match == "former"
+
+
+def test_a_recalled_and_a_replaced_file_still_verify_but_say_so(issued: Cast) -> None:
+    row = records()[0]
+    data = transcripts.read_stored(row.pdf_digest)
+    transcripts.recall(issued.actor("principal"), row.uuid, "Sai nơi sinh", LATER)
+    found = verification.by_file(data, LATER)
+    assert found.report.ok and found.standing == "recalled" and found.recalled_on == LATER
+    assert verification.by_code(row.uuid).standing == "recalled"
+
+
+def test_an_altered_file_is_refused(issued: Cast) -> None:
+    data = transcripts.read_stored(records()[1].xml_digest)
+    forged = data.replace(b"<CA_NAM>4.8</CA_NAM>", b"<CA_NAM>9.8</CA_NAM>")
+    assert forged != data
+    found = verification.by_file(forged, LATER)
+    assert not found.report.ok and found.match == "other"
+
+
+def test_rubbish_is_answered_not_crashed_upon(issued: Cast) -> None:
+    for data in (b"%PDF-1.7 rubbish", b"<a/>", b"PK\x03\x04", b"hello", b"\x00" * 100):
+        found = verification.by_file(data, LATER)
+        assert not found.report.ok and found.standing == "unknown"
+    with pytest.raises(Invalid):
+        verification.by_file(b"", LATER)
+    with pytest.raises(Invalid):
+        verification.by_file(b"x" * (verification.MAX_UPLOAD + 1), LATER)
+
+
+def test_an_address_that_asks_too_often_waits() -> None:
+    throttle = verification.Throttle(3, timedelta(minutes=1))
+    for _ in range(3):
+        throttle.ask("10.0.0.1", NOW)
+    with pytest.raises(Unavailable):
+        throttle.ask("10.0.0.1", NOW)
+    throttle.ask("10.0.0.2", NOW)
+    throttle.ask("10.0.0.1", NOW + timedelta(minutes=1))
