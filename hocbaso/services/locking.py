@@ -9,10 +9,10 @@ from sqlalchemy import and_, bindparam, func, or_, select
 from hocbaso import models as m
 from hocbaso.errors import WrongState
 from hocbaso.regulations.score_sheet_flow import SheetState
-from hocbaso.services.sheet_access import SheetHead, connection
+from hocbaso.services.sheet_access import SheetHead, connection, table_of
 
-_sheet = m.ScoreSheet.__table__
-_class_subject = m.ClassSubject.__table__
+_sheet = table_of(m.ScoreSheet)
+_class_subject = table_of(m.ClassSubject)
 
 # Counted from the subjects, not from the sheets: a subject whose sheet is missing is not approved either.
 _NOT_APPROVED = (

@@ -17,20 +17,20 @@ from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.terms import SubjectKind
 from hocbaso.services.access import Actor
 from hocbaso.services.score_grid import ACTIVE
-from hocbaso.services.sheet_access import connection
+from hocbaso.services.sheet_access import connection, table_of
 
-_sheet = m.ScoreSheet.__table__
-_cell = m.ScoreCell.__table__
-_class_subject = m.ClassSubject.__table__
-_class_group = m.ClassGroup.__table__
-_subject = m.Subject.__table__
-_enrollment = m.Enrollment.__table__
-_exemption = m.Exemption.__table__
-_assignment = m.TeachingAssignment.__table__
-_person = m.Person.__table__
-_window = m.SemesterWindow.__table__
-_year = m.SchoolYear.__table__
-_grant = m.RoleGrant.__table__
+_sheet = table_of(m.ScoreSheet)
+_cell = table_of(m.ScoreCell)
+_class_subject = table_of(m.ClassSubject)
+_class_group = table_of(m.ClassGroup)
+_subject = table_of(m.Subject)
+_enrollment = table_of(m.Enrollment)
+_exemption = table_of(m.Exemption)
+_assignment = table_of(m.TeachingAssignment)
+_person = table_of(m.Person)
+_window = table_of(m.SemesterWindow)
+_year = table_of(m.SchoolYear)
+_grant = table_of(m.RoleGrant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,23 +132,23 @@ def sheet_lines(today: date, *, school_year_id: int | None = None, class_group_i
         )
     }
     exempt: dict[tuple[int, int, int], set[int]] = {}
-    for row in link.execute(
+    for spare in link.execute(
         select(_exemption.c.enrollment_id, _exemption.c.subject_id, _exemption.c.semester, _enrollment.c.class_group_id)
         .join(_enrollment, _enrollment.c.id == _exemption.c.enrollment_id)
         .where(_exemption.c.state == "GRANTED", _enrollment.c.class_group_id.in_(classes),
                _enrollment.c.status.in_(ACTIVE))
     ):
-        for term in (1, 2) if row.semester is None else (row.semester,):
-            exempt.setdefault((row.class_group_id, row.subject_id, term), set()).add(row.enrollment_id)
+        for term in (1, 2) if spare.semester is None else (spare.semester,):
+            exempt.setdefault((spare.class_group_id, spare.subject_id, term), set()).add(spare.enrollment_id)
     entered = _entered(sheets, whole=len(sheets) > 200)
     teachers: dict[int, list[tuple[str, int, int | None]]] = {}
-    for row in link.execute(
+    for held in link.execute(
         select(_assignment.c.class_subject_id, _person.c.full_name, _person.c.id, _person.c.subject_group_id)
         .join(_person, _person.c.id == _assignment.c.person_id)
         .where(_assignment.c.starts_on <= today, or_(_assignment.c.ends_on.is_(None), _assignment.c.ends_on >= today))
         .order_by(_assignment.c.id)
     ):
-        teachers.setdefault(row.class_subject_id, []).append((row.full_name, row.id, row.subject_group_id))
+        teachers.setdefault(held.class_subject_id, []).append((held.full_name, held.id, held.subject_group_id))
     windows = {
         (row.school_year_id, row.semester, row.grade_level): (row.opens_on, row.closes_on)
         for row in link.execute(select(_window))

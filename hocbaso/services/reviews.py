@@ -20,9 +20,9 @@ from hocbaso.services import audit
 from hocbaso.services.access import Actor
 from hocbaso.services.locking import guard_lock
 from hocbaso.services.score_grid import list_gaps
-from hocbaso.services.sheet_access import SheetHead, connection, is_own, sheet_for
+from hocbaso.services.sheet_access import SheetHead, connection, is_own, sheet_for, table_of
 
-_sheet = m.ScoreSheet.__table__
+_sheet = table_of(m.ScoreSheet)
 _NOTE_MAX = 1000
 
 _SET_STATE = (
@@ -157,7 +157,7 @@ def _move(actor: Actor, sheet_id: int, verb: SheetVerb, note: str | None, expect
         })
         if moved.rowcount == 0:
             raise Stale("Có người vừa chuyển bảng điểm này. Xin mở lại trang; chưa có gì thay đổi.", current=head)
-        link.execute(insert(m.SheetStep.__table__), {
+        link.execute(insert(table_of(m.SheetStep)), {
             "score_sheet_id": head.id, "verb": verb.value, "from_state": row.from_state.value,
             "to_state": row.to_state.value, "note": words, "content_version": head.content_version, "at": now,
             "by_account_id": actor.account_id, "by_name": actor.name,

@@ -39,16 +39,16 @@ from hocbaso.services.score_grid import (
     read_row,
     view_cell,
 )
-from hocbaso.services.sheet_access import SheetHead, connection, head_for_typing, read_head, sheet_for
+from hocbaso.services.sheet_access import SheetHead, connection, head_for_typing, read_head, sheet_for, table_of
 
 CellValue = CellRecord
 """What a caller wants a cell to hold; ``version`` and ``id`` are ignored there."""
 
-_sheet = m.ScoreSheet.__table__
-_cell = m.ScoreCell.__table__
-_version = m.ScoreCellVersion.__table__
-_account = m.Account.__table__
-_person = m.Person.__table__
+_sheet = table_of(m.ScoreSheet)
+_cell = table_of(m.ScoreCell)
+_version = table_of(m.ScoreCellVersion)
+_account = table_of(m.Account)
+_person = table_of(m.Person)
 
 _OP_ID = re.compile(r"[0-9A-Za-z-]{8,36}")
 _EXCUSED = re.compile(r"vp(?: ([0-9]{1,2})[/.-]([0-9]{1,2})(?:[/.-]([0-9]{4}))?)?")

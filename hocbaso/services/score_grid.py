@@ -22,7 +22,7 @@ from hocbaso.regulations.score_sheet_flow import SheetParty, SheetState, SheetVe
 from hocbaso.regulations.score_values import format_score
 from hocbaso.regulations.terms import PassFail, ScoreOrigin, SubjectKind
 from hocbaso.services.access import Actor
-from hocbaso.services.sheet_access import SheetHead, connection, open_verbs, sheet_for
+from hocbaso.services.sheet_access import SheetHead, connection, open_verbs, sheet_for, table_of
 
 __all__ = [
     "CellRecord", "CellView", "Column", "HistoryLine", "Progress", "RowView", "SheetView", "StepLine", "cell_history",
@@ -34,14 +34,14 @@ ACTIVE = ("studying", "transferred_in")
 
 REMARK = "NX"
 
-_cell = m.ScoreCell.__table__
-_enrollment = m.Enrollment.__table__
-_student = m.Student.__table__
-_exemption = m.Exemption.__table__
-_version = m.ScoreCellVersion.__table__
-_account = m.Account.__table__
-_person = m.Person.__table__
-_step = m.SheetStep.__table__
+_cell = table_of(m.ScoreCell)
+_enrollment = table_of(m.Enrollment)
+_student = table_of(m.Student)
+_exemption = table_of(m.Exemption)
+_version = table_of(m.ScoreCellVersion)
+_account = table_of(m.Account)
+_person = table_of(m.Person)
+_step = table_of(m.SheetStep)
 
 
 @dataclass(frozen=True, slots=True)

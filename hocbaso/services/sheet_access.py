@@ -8,28 +8,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import cast
 
-from sqlalchemy import Connection, and_, bindparam, or_, select
+from sqlalchemy import Connection, Table, and_, bindparam, or_, select
 
 from hocbaso import models as m
-from hocbaso.db import db
+from hocbaso.db import Base, db
 from hocbaso.errors import NotAllowed, NotFound
 from hocbaso.regulations.permissions import GrantScope, Permission, Role
 from hocbaso.regulations.score_sheet_flow import EDITABLE, MOVES, SheetParty, SheetState, SheetVerb
 from hocbaso.regulations.terms import SubjectKind
 from hocbaso.services.access import Actor, Grant
 
-_sheet = m.ScoreSheet.__table__
-_class_subject = m.ClassSubject.__table__
-_class_group = m.ClassGroup.__table__
-_year = m.SchoolYear.__table__
-_subject = m.Subject.__table__
-_own_window = m.SemesterWindow.__table__.alias("own_window")
-_any_window = m.SemesterWindow.__table__.alias("any_window")
-_assignment = m.TeachingAssignment.__table__
-_person = m.Person.__table__
-_grant = m.RoleGrant.__table__
-_step = m.SheetStep.__table__
+
+def table_of(model: type[Base]) -> Table:
+    """The table of a model: statements over it skip the mapping, which the path of every saved cell does not need."""
+    return cast(Table, model.__table__)
+
+
+_sheet = table_of(m.ScoreSheet)
+_class_subject = table_of(m.ClassSubject)
+_class_group = table_of(m.ClassGroup)
+_year = table_of(m.SchoolYear)
+_subject = table_of(m.Subject)
+_own_window = table_of(m.SemesterWindow).alias("own_window")
+_any_window = table_of(m.SemesterWindow).alias("any_window")
+_assignment = table_of(m.TeachingAssignment)
+_person = table_of(m.Person)
+_grant = table_of(m.RoleGrant)
+_step = table_of(m.SheetStep)
 
 
 @dataclass(frozen=True, slots=True)

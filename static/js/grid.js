@@ -329,7 +329,7 @@
     const say = fresh.querySelector(".cell__say");
     if (say) cell.append(say);
     if (typing) return;
-    mark(cell, "saved");
+    mark(cell, say ? "" : "saved"); // a word about the value is worth more than the word that it is kept
     setTimeout(() => { if (cell.classList.contains("cell--saved")) mark(cell, ""); }, 1800);
     if (document.activeElement === field) choose(cell);
   }
