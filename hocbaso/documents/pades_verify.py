@@ -175,8 +175,8 @@ def _judge(
             reasons.append("Có thay đổi không được phép sau chữ ký này.")
         elif status.docmdp_ok is False:
             reasons.append("Có thay đổi vượt quá phạm vi mà chữ ký đầu tiên cho phép.")
-        path = trust.path_reasons(parts.chain)
-        reasons += path
+        reasons += trust.path_reasons(parts.chain)
+        reasons += trust.time_reasons(facts["signed_at"])
         if parts.time_stamp_token is not None:
             facts["level"] = "B-T"
             stamp = status.timestamp_validity

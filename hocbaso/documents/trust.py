@@ -11,7 +11,7 @@ import functools
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from asn1crypto import pem
 from asn1crypto import x509 as asn1_x509
@@ -48,6 +48,10 @@ def _asn1(der: bytes) -> asn1_x509.Certificate:
     return asn1_x509.Certificate.load(der)
 
 
+#: Clocks of two machines differ; a signing time later than the judge's clock by more than this is refused.
+CLOCK_SKEW = timedelta(minutes=10)
+
+
 @dataclass(frozen=True, slots=True)
 class Trust:
     """Roots and revocation lists (PEM or DER) and the moment of judgement (aware UTC)."""
@@ -69,6 +73,12 @@ class Trust:
         except Exception as error:  # several parsers, one meaning
             raise Invalid("Chứng thư gốc hoặc danh sách thu hồi không đọc được.") from error
         return cls(root_ders, crl_ders, at)
+
+    def time_reasons(self, signed_at: datetime | None) -> list[str]:
+        """Why a stated signing time cannot be true."""
+        if signed_at is None:
+            return ["Chữ ký không ghi thời gian kí."]
+        return ["Thời gian kí ở tương lai."] if signed_at > self.at + CLOCK_SKEW else []
 
     def context(self, chain: Iterable[bytes] = ()) -> ValidationContext:
         """A fresh offline context for pyHanko."""

@@ -215,8 +215,7 @@ def verify_xml(
                 )
                 continue
             reasons = [] if holds(node, parts.data_zone) else [ALTERED]
-            if node.signed_at > trust.at:
-                reasons.append("Thời gian kí ở tương lai.")
+            reasons += trust.time_reasons(node.signed_at)
             reasons += trust.path_reasons(node.chain)
             reasons += role_reasons(node.role, node.chain[0], parts.content, expected)
             verdicts.append(

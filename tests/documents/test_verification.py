@@ -207,6 +207,12 @@ def test_expired_and_future_certificates(world: World) -> None:
     assert "chưa có hiệu lực" in refused(world, world.pdf, at=NOW - timedelta(hours=3))
 
 
+def test_a_signing_time_after_today_is_refused(world: World) -> None:
+    for data in (world.pdf, world.xml):
+        assert "tương lai" in refused(world, data, at=NOW - timedelta(minutes=30))
+        assert judge(world, data, at=NOW - timedelta(minutes=3)).ok  # clocks differ
+
+
 def test_revoked_certificate_even_when_the_list_has_run_out(world: World) -> None:
     authority = TestAuthority.load(world.authority.dump())
     authority.revoke(world.signers["principal"].chain[0], NOW + timedelta(days=1))
