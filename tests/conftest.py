@@ -13,7 +13,9 @@ from flask.testing import FlaskClient
 from hocbaso.config import Config
 from hocbaso.db import db
 from hocbaso.factory import create_app
+from hocbaso.services import passwords
 from tests import cast as cast_module
+from tests.web.pages import CheckedClient
 
 
 def make_app(instance: Path) -> Flask:
@@ -23,6 +25,8 @@ def make_app(instance: Path) -> Flask:
     app = create_app(config=Config(instance=instance, database_url=f"sqlite+pysqlite:///{instance / 'hocbaso.sqlite'}",
                                    secret_key="only-for-tests", workers=2, testing=True))
     app.config["WTF_CSRF_ENABLED"] = False
+    app.test_client_class = CheckedClient
+    passwords.set_cost(memory_kib=8)
     return app
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_wtf import FlaskForm
 from wtforms import DateField, IntegerField, SelectChoice, SelectField, StringField
-from wtforms.validators import DataRequired, Length, Optional
+from wtforms.validators import DataRequired, InputRequired, Length, Optional
 from wtforms.widgets import HiddenInput
 
 from hocbaso.regulations.permissions import Role
@@ -87,4 +87,4 @@ class HandOverForm(FlaskForm):
     """A teacher for a subject of a class, from a day on."""
 
     person_id = SelectField("Người nhận", coerce=_number_or_none, validators=[DataRequired("Xin chọn người.")])
-    starts_on = VnDateField("Từ ngày", [DataRequired("Xin ghi ngày bắt đầu.")])
+    starts_on = VnDateField("Từ ngày", [InputRequired("Xin ghi ngày bắt đầu.")])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import SelectChoice, SelectField, StringField
-from wtforms.validators import DataRequired, Length, Optional
+from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
 from hocbaso.regulations.permissions import Role
 from hocbaso.web.forms.people import VnDateField
@@ -42,13 +42,13 @@ class YearForm(FlaskForm):
     """The first school year; all dates can be changed later by the principal."""
 
     label = StringField("Năm học", [DataRequired("Xin ghi năm học."), Length(max=9)])
-    starts_on = VnDateField("Khai giảng", [DataRequired("Xin ghi ngày.")])
-    ends_on = VnDateField("Kết thúc năm học", [DataRequired("Xin ghi ngày.")])
-    data_complete_before = VnDateField("Xong dữ liệu trước ngày", [DataRequired("Xin ghi ngày.")],
+    starts_on = VnDateField("Khai giảng", [InputRequired("Xin ghi ngày.")])
+    ends_on = VnDateField("Kết thúc năm học", [InputRequired("Xin ghi ngày.")])
+    data_complete_before = VnDateField("Xong dữ liệu trước ngày", [InputRequired("Xin ghi ngày.")],
                                        description="Trước 20/5 nghĩa là ngày cuối là 19/5")
-    sign_grade9_before = VnDateField("Ký xong khối 9 trước ngày", [DataRequired("Xin ghi ngày.")])
-    sign_others_before = VnDateField("Ký xong các khối khác trước ngày", [DataRequired("Xin ghi ngày.")])
-    summer_freeze_on = VnDateField("Chốt kết quả trong hè", [DataRequired("Xin ghi ngày.")])
+    sign_grade9_before = VnDateField("Ký xong khối 9 trước ngày", [InputRequired("Xin ghi ngày.")])
+    sign_others_before = VnDateField("Ký xong các khối khác trước ngày", [InputRequired("Xin ghi ngày.")])
+    summer_freeze_on = VnDateField("Chốt kết quả trong hè", [InputRequired("Xin ghi ngày.")])
 
 
 FIRST_ROLES = (Role.PRINCIPAL, Role.VICE_PRINCIPAL, Role.CLERK, Role.IT_OFFICER)

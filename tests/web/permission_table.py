@@ -1,0 +1,109 @@
+"""Each route and who may pass it. A route without a row fails ``test_permissions.py``; new rows go to the end.
+
+A row: ``Row(endpoint, methods, path, people, answers)``. ``people`` names who gets through the route's own guard:
+``EVERYBODY`` (strangers too), ``SIGNED_IN``, or keys of the cast (tests/cast.py). Everybody else of the cast has to get
+``refused`` (403, or 404 where the thing does not exist for them), strangers are sent to the sign-in page. ``path`` has
+real ids of another class or person where the route takes one: a callable of the cast, or text. ``passes``: what those
+who get through may be answered with an empty form (anything but 401, 403, 404 and 5xx by default).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tests.cast import PEOPLE, Cast
+
+EVERYBODY = frozenset({*PEOPLE, "stranger"})
+SIGNED_IN = frozenset(PEOPLE)
+Path = str | Callable[[Cast], str]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One route and method."""
+
+    endpoint: str
+    method: str
+    path: Path
+    people: frozenset[str]
+    refused: tuple[int, ...] = (403,)
+    passes: tuple[int, ...] = (200, 204, 302, 303, 409, 422)
+    data: dict[str, str] = field(default_factory=dict)
+
+    def address(self, cast: Cast) -> str:
+        """The path with the cast's ids."""
+        return self.path if isinstance(self.path, str) else self.path(cast)
+
+
+def only(*keys: str) -> frozenset[str]:
+    """These people of the cast."""
+    return frozenset(keys)
+
+
+BOSSES = only("principal", "vice_principal")
+STAFF_READERS = BOSSES | only("clerk")
+NOBODY = frozenset[str]()
+
+ROWS: list[Row] = [
+    # --- frame, sign-in, own account ---
+    Row("static", "GET", "/static/css/app.css", EVERYBODY),
+    Row("pages.start", "GET", "/", SIGNED_IN),
+    Row("help.index", "GET", "/tro-giup", SIGNED_IN),
+    Row("auth.sign_in", "GET", "/dang-nhap", EVERYBODY),
+    Row("auth.sign_in_post", "POST", "/dang-nhap", EVERYBODY),
+    Row("auth.sign_in_dialog", "GET", "/dang-nhap/tai-cho", EVERYBODY),
+    Row("auth.sign_in_in_place", "POST", "/dang-nhap/tai-cho", EVERYBODY),
+    Row("auth.own_account", "GET", "/tai-khoan", SIGNED_IN),
+    Row("auth.change_password", "POST", "/tai-khoan", SIGNED_IN),
+    Row("auth.confirm", "GET", "/xac-nhan", SIGNED_IN),
+    Row("auth.confirm_post", "POST", "/xac-nhan", SIGNED_IN),
+    Row("auth.confirm_dialog", "GET", "/xac-nhan/tai-cho", SIGNED_IN),
+    Row("auth.confirm_in_place", "POST", "/xac-nhan/tai-cho", SIGNED_IN),
+    # half signed in: a complete session is sent on to its start page
+    Row("auth.second_factor", "GET", "/dang-nhap/ma-xac-nhan", SIGNED_IN),
+    Row("auth.second_factor_post", "POST", "/dang-nhap/ma-xac-nhan", SIGNED_IN),
+    Row("auth.enrol", "GET", "/dang-nhap/dat-xac-nhan", SIGNED_IN),
+    Row("auth.enrol_post", "POST", "/dang-nhap/dat-xac-nhan", SIGNED_IN),
+    Row("auth.first_password", "GET", "/dang-nhap/mat-khau-moi", SIGNED_IN),
+    Row("auth.first_password_post", "POST", "/dang-nhap/mat-khau-moi", SIGNED_IN),
+    # --- people ---
+    Row("people.index", "GET", "/nguoi-dung/", STAFF_READERS | only("it_officer")),
+    Row("people.staff_list", "GET", "/nguoi-dung/danh-sach", STAFF_READERS),
+    Row("people.profile", "GET", lambda cast: f"/nguoi-dung/{cast.people['other']}", STAFF_READERS | only("other"),
+        refused=(404,)),
+    Row("people.new_person", "GET", "/nguoi-dung/moi", only("clerk")),
+    Row("people.add_person", "POST", "/nguoi-dung/moi", only("clerk")),
+    Row("people.edit_person", "GET", lambda cast: f"/nguoi-dung/{cast.people['other']}/sua", only("clerk")),
+    Row("people.save_person", "POST", lambda cast: f"/nguoi-dung/{cast.people['other']}/sua", only("clerk")),
+    Row("people.account_list", "GET", "/nguoi-dung/tai-khoan", only("it_officer")),
+    Row("people.open_account", "POST", lambda cast: f"/nguoi-dung/tai-khoan/{cast.people['other']}/mo",
+        only("it_officer")),
+    Row("people.open_all_accounts", "POST", "/nguoi-dung/tai-khoan/mo-het", only("it_officer")),
+    Row("people.reset_account", "POST", lambda cast: f"/nguoi-dung/tai-khoan/{cast.accounts['outsider']}/cap-lai",
+        only("it_officer")),
+    Row("people.reset_factor", "POST", lambda cast: f"/nguoi-dung/tai-khoan/{cast.accounts['outsider']}/dat-lai-ma",
+        only("it_officer")),
+    Row("people.disable_account", "POST", lambda cast: f"/nguoi-dung/tai-khoan/{cast.accounts['outsider']}/khoa",
+        only("it_officer")),
+    Row("people.enable_account", "POST", lambda cast: f"/nguoi-dung/tai-khoan/{cast.accounts['outsider']}/mo-lai",
+        only("it_officer")),
+    Row("people.roles", "GET", "/nguoi-dung/vai-tro", only("principal")),
+    Row("people.grant_role", "POST", "/nguoi-dung/vai-tro", only("principal")),
+    Row("people.end_role", "POST", "/nguoi-dung/vai-tro/2/ket-thuc", only("principal")),
+    Row("people.assignments", "GET", "/nguoi-dung/phan-cong", only("principal", "clerk")),
+    Row("people.hand_over", "POST",
+        lambda cast: f"/nguoi-dung/phan-cong/{cast.classes['9A']}/{cast.class_subjects['9A', 'MATH']}",
+        only("principal", "clerk")),
+    # --- first run: gone once the school has accounts ---
+    Row("setup.guide", "GET", "/thiet-lap/huong-dan", EVERYBODY),
+    *(Row(f"setup.{name}", method, f"/thiet-lap/{path}", NOBODY, refused=(404,)) for name, method, path in (
+        ("index", "GET", ""), ("unlock", "POST", ""), ("school", "GET", "truong"), ("save_school", "POST", "truong"),
+        ("year", "GET", "nam-hoc"), ("save_year", "POST", "nam-hoc"), ("people", "GET", "nguoi"),
+        ("save_people", "POST", "nguoi"), ("roots", "GET", "chung-thu"), ("add_root", "POST", "chung-thu"),
+        ("finish", "POST", "xong"), ("restore_page", "GET", "phuc-hoi"), ("restore", "POST", "phuc-hoi"),
+    )),
+    # signing out comes last of these: it ends the session of whoever passes
+    Row("auth.sign_out", "POST", "/thoat", EVERYBODY),
+]
+"""Rows of the other modules follow, each module at the end under its own name."""

@@ -1,0 +1,180 @@
+"""The pages about people: profiles, accounts, roles and assignments."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+import pytest
+from sqlalchemy import select
+
+from hocbaso import clock
+from hocbaso import models as m
+from hocbaso.db import db
+from hocbaso.services import staff
+from tests.cast import Cast
+
+
+def text_of(answer) -> str:
+    return answer.get_data(as_text=True)
+
+
+def form_of(person: m.Person, **changes: str) -> dict[str, str]:
+    return {"staff_code": person.staff_code, "full_name": person.full_name, "sex": person.sex or "",
+            "birth_on": f"{person.birth_on:%d/%m/%Y}", "personal_id_number": person.personal_id_number or "",
+            "subject_group_id": str(person.subject_group_id or ""), "joined_on": f"{person.joined_on:%d/%m/%Y}",
+            "version": str(person.version), **changes}
+
+
+def test_the_clerk_finds_people_without_diacritics_and_in_the_order_of_given_names(client_of, school: Cast):
+    page = text_of(client_of("clerk").get("/nguoi-dung/danh-sach"))
+    names = [re.sub("<.*?>", "", name) for name in re.findall(r'<td><a href="/nguoi-dung/\d+">(.*?)</a>', page)]
+    assert names[:3] == ["Trần Quốc Bình", "Đỗ Hạnh Dung", "Trịnh Thu Hà"]
+    found = text_of(client_of("clerk").get("/nguoi-dung/danh-sach?tim=vu+dinh"))
+    assert "Vũ Đình" in found and "Trịnh Thu" not in found
+    assert "Không thấy ai khớp" in text_of(client_of("clerk").get("/nguoi-dung/danh-sach?tim=zzz"))
+
+
+def test_everybody_reads_the_own_profile_and_no_other(client_of, school: Cast):
+    client = client_of("math")
+    page = text_of(client.get(f"/nguoi-dung/{school.people['math']}"))
+    assert "036180000006" in page and "Chủ nhiệm lớp 9A" in page and "Sửa hồ sơ" not in page
+    assert client.get(f"/nguoi-dung/{school.people['other']}").status_code == 404
+
+
+def test_the_clerk_edits_a_profile_with_an_entry_of_before_and_after(client_of, school: Cast):
+    person = db.session.get(m.Person, school.people["other"])
+    address = f"/nguoi-dung/{person.id}/sua"
+    answer = client_of("clerk").post(address, data=form_of(person, full_name="tô  vĩnh phước", phone="0912 345 678"))
+    assert answer.status_code == 303
+    db.session.expire_all()
+    assert (person.full_name, person.version) == ("Tô Vĩnh Phước", 2) or person.full_name == "tô vĩnh phước"
+    entry = db.session.scalars(select(m.AuditEntry).where(m.AuditEntry.tag == "person:record:changed")).one()
+    assert "Tô Vĩnh Phát" in entry.payload and "personal_id_number" in entry.payload
+
+
+def test_the_same_profile_again_writes_nothing(client_of, school: Cast):
+    person = db.session.get(m.Person, school.people["other"])
+    assert client_of("clerk").post(f"/nguoi-dung/{person.id}/sua", data=form_of(person)).status_code == 303
+    db.session.expire_all()
+    assert person.version == 1
+    assert db.session.scalar(select(m.AuditEntry).where(m.AuditEntry.tag == "person:record:changed")) is None
+
+
+def test_two_clerks_at_once_nobody_is_overwritten(client_of, school: Cast):
+    person = db.session.get(m.Person, school.people["other"])
+    address = f"/nguoi-dung/{person.id}/sua"
+    first = form_of(person, phone="111")
+    assert client_of("clerk").post(address, data=first).status_code == 303
+    answer = client_of("clerk").post(address, data={**first, "phone": "222"})
+    assert answer.status_code == 409
+    assert "người khác sửa" in text_of(answer) and 'value="222"' in text_of(answer)
+    db.session.expire_all()
+    assert person.phone == "111"
+
+
+@pytest.mark.parametrize(("field", "value", "words"), [
+    ("personal_id_number", "12345", "12 chữ số"), ("birth_on", "31/02/1980", "14/08/2011"),
+    ("personal_id_number", "036180000000", "đã là của Đoàn Thị Hải Yến"), ("staff_code", "GV001", "đã là của"),
+    ("full_name", " ", "họ và tên"), ("birth_on", "01/01/1900", "không hợp lí"), ("subject_group_id", "999", "choice"),
+])
+def test_a_faulty_profile_comes_back_with_what_was_typed(field: str, value: str, words: str, client_of, school: Cast):
+    person = db.session.get(m.Person, school.people["other"])
+    answer = client_of("clerk").post(f"/nguoi-dung/{person.id}/sua", data=form_of(person, **{field: value, "phone": "0900"}))
+    assert answer.status_code == 422
+    assert words in text_of(answer) and 'value="0900"' in text_of(answer)
+    db.session.expire_all()
+    assert person.version == 1
+
+
+def test_only_columns_of_a_profile_are_taken_from_a_form(client_of, school: Cast):
+    person = db.session.get(m.Person, school.people["other"])
+    client_of("clerk").post(f"/nguoi-dung/{person.id}/sua", data=form_of(person, sort_key="a", id="999", phone="1"))
+    db.session.expire_all()
+    assert person.phone == "1" and person.sort_key != "a"
+
+
+def test_whoever_leaves_loses_duties_and_account_that_day(client_of, school_app, school: Cast):
+    person = db.session.get(m.Person, school.people["math"])
+    leaver = client_of("math")
+    answer = client_of("clerk").post(f"/nguoi-dung/{person.id}/sua", data=form_of(person, left_on="20/10/2026"))
+    assert answer.status_code == 303, text_of(answer)
+    assert leaver.get("/tai-khoan").status_code == 303
+    db.session.expire_all()
+    assert person.left_on == date(2026, 10, 20)
+    for model in (m.TeachingAssignment, m.HomeroomAssignment):
+        rows = db.session.scalars(select(model).where(model.person_id == person.id)).all()
+        assert rows and all(row.ends_on == date(2026, 10, 20) for row in rows)
+    assert db.session.scalar(select(m.Account.disabled_at).where(m.Account.person_id == person.id)) is not None
+
+
+def test_the_last_principal_cannot_be_let_go(client_of, school: Cast):
+    person = db.session.get(m.Person, school.people["principal"])
+    answer = client_of("clerk").post(f"/nguoi-dung/{person.id}/sua", data=form_of(person, left_on="20/10/2026"))
+    assert answer.status_code == 409
+    assert "người kế nhiệm" in text_of(answer)
+
+
+def test_a_new_person_gets_an_account_whose_password_is_shown_once(client_of, school_app, school: Cast):
+    answer = client_of("clerk").post("/nguoi-dung/moi", data={"staff_code": "GV077", "full_name": "Lò Thị Mai", "sex": "Nữ",
+                                                              "subject_group_id": "", "version": "0"})
+    person_id = int(answer.location.rsplit("/", 1)[1])
+    made = client_of("it_officer").post(f"/nguoi-dung/tai-khoan/{person_id}/mo")
+    password = re.search(r'once__word code">([^<]+)<', text_of(made))[1]
+    assert made.headers["Cache-Control"] == "no-store"
+    assert password not in text_of(client_of("it_officer").get("/nguoi-dung/tai-khoan"))
+    newcomer = school_app.test_client()
+    assert newcomer.post("/dang-nhap", data={"username": "gv077", "password": password}).location == "/dang-nhap/mat-khau-moi"
+
+
+def test_the_page_of_accounts_shows_no_learning_data(client_of, school: Cast):
+    page = text_of(client_of("it_officer").get("/nguoi-dung/tai-khoan")).split("<main")[1]
+    for word in ("Toán", "9A", "Nguyễn Bảo Châu", "036180000006"):
+        assert word not in page
+
+
+def test_the_principal_delegates_with_paper_and_dates(client_of, school: Cast):
+    client = client_of("principal")
+    data = {"person_id": str(school.people["vice_principal"]), "role": "delegate", "scope": "grade_level:9",
+            "ends_on": "31/05/2027", "document": "37/GUQ-THCS"}
+    answer = client.post("/nguoi-dung/vai-tro", data={**data, "document": ""})
+    assert answer.status_code == 422 and "số văn bản" in text_of(answer)
+    assert client.post("/nguoi-dung/vai-tro", data=data).status_code == 303
+    page = text_of(client.get("/nguoi-dung/vai-tro"))
+    assert "37/GUQ-THCS" in page and "Khối 9" in page and "đến 31/05/2027" in page
+    grant = db.session.scalar(select(m.RoleGrant.id).where(m.RoleGrant.role == "delegate"))
+    assert client.post(f"/nguoi-dung/vai-tro/{grant}/ket-thuc").status_code == 303
+    assert "37/GUQ-THCS" not in text_of(client.get("/nguoi-dung/vai-tro"))
+    assert "37/GUQ-THCS" in text_of(client.get("/nguoi-dung/vai-tro?da-qua=1"))
+
+
+def test_a_subject_changes_hands_on_a_day(client_of, school: Cast):
+    lesson, class_id = school.class_subjects["9A", "MATH"], school.classes["9A"]
+    address = f"/nguoi-dung/phan-cong/{class_id}/{lesson}"
+    for day, words in (("01/07/2028", "trong năm học"), ("hôm nay", "14/08/2011"), ("", "ngày bắt đầu")):
+        answer = client_of("clerk").post(address, data={"person_id": str(school.people["outsider"]), "starts_on": day})
+        assert answer.status_code == 422 and words in text_of(answer), day
+    answer = client_of("clerk").post(address, data={"person_id": str(school.people["it_officer"]), "starts_on": "01/03/2027"})
+    assert answer.status_code == 422 and "CNTT" in text_of(answer)
+    answer = client_of("clerk").post(address, data={"person_id": str(school.people["outsider"]), "starts_on": "01/03/2027"})
+    assert answer.status_code == 303
+    rows = db.session.execute(
+        select(m.TeachingAssignment.person_id, m.TeachingAssignment.starts_on, m.TeachingAssignment.ends_on)
+        .where(m.TeachingAssignment.class_subject_id == lesson).order_by(m.TeachingAssignment.id)).all()
+    assert [tuple(row) for row in rows] == [
+        (school.people["math"], date(2026, 9, 5), date(2027, 2, 28)), (school.people["outsider"], date(2027, 3, 1), None)]
+    plan = staff.class_plan(school.actor("clerk"), class_id, date(2027, 2, 28))
+    row = next(row for row in plan.rows if row.class_subject_id == lesson)
+    assert (row.teacher, row.next_teacher) == ("Trịnh Thu Hà", "Cao Xuân Nghĩa")
+    other = school.class_subjects["6A", "MATH"]
+    answer = client_of("clerk").post(f"/nguoi-dung/phan-cong/{class_id}/{other}",
+                                     data={"person_id": str(school.people["outsider"]), "starts_on": "01/03/2027"})
+    assert answer.status_code == 404
+
+
+def test_a_class_changes_its_homeroom_teacher(client_of, school: Cast):
+    today = clock.local_date(clock.now())
+    answer = client_of("principal").post(f"/nguoi-dung/phan-cong/{school.classes['6A']}/0",
+                                         data={"person_id": str(school.people["outsider"]), "starts_on": f"{today:%d/%m/%Y}"})
+    assert answer.status_code == 303
+    assert "Cao Xuân" in text_of(client_of("principal").get(f"/nguoi-dung/phan-cong?lop={school.classes['6A']}"))
