@@ -1,0 +1,217 @@
+"""Who may import what, when, and what happens when the school changes between preview and act."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+from typing import Any
+
+import openpyxl
+import pytest
+from sqlalchemy import func, select
+
+from hocbaso import models as m
+from hocbaso.db import db, write_transaction
+from hocbaso.errors import NotAllowed, NotFound, Stale, WrongState
+from hocbaso.services import audit_verify, exports, imports
+from hocbaso.services.access import SYSTEM
+from hocbaso.services.import_staff import roles_of
+from hocbaso.services.school_setup_from_files import label_containing
+from tests.cast import NOW, STUDENTS, Cast
+
+YEAR = "2026-2027"
+
+
+def book(rows: list[list[Any]], title: str = "Trang") -> bytes:
+    made = openpyxl.Workbook()
+    sheet = made.active
+    sheet.title = title
+    for row in rows:
+        sheet.append(row)
+    out = io.BytesIO()
+    made.save(out)
+    return out.getvalue()
+
+
+def codes(class_name: str) -> dict[str, str]:
+    return {name: f"36{class_name[0]}000{index:04d}" for index, name in enumerate(STUDENTS[class_name])}
+
+
+def scores(class_name: str, subject: str, semester: int, values: dict[str, list[Any]], n_regular: int = 4) -> bytes:
+    head = ["STT", "Mã định danh Bộ GD&ĐT", "Họ và tên", *(f"ĐĐGtx{n}" for n in range(1, n_regular + 1)), "ĐĐGgk", "ĐĐGck",
+            "Nhận xét"]
+    rows = [[number, codes(class_name)[name], name, *line] for number, (name, line) in enumerate(values.items(), 1)]
+    return book([["Lớp:", class_name, None, "Môn học:", subject, None, "Học kì:", semester], [], head, *rows],
+                f"{subject} HK{semester}")
+
+
+ONE = {"Hoàng Thanh Bình": [8, 7.5, 9, 8.5, 8, 7.5, "Tiến bộ."]}
+
+
+def cell(school: Cast, class_name: str, code: str, semester: int, name: str, key: str) -> m.ScoreCell | None:
+    db.session.expire_all()
+    return db.session.scalar(select(m.ScoreCell).where(
+        m.ScoreCell.score_sheet_id == school.sheets[class_name, code, semester],
+        m.ScoreCell.enrollment_id == school.enrollments[class_name, name], m.ScoreCell.column_key == key))
+
+
+def test_a_teacher_imports_the_own_sheet(school):
+    report = imports.run_import(school.actor("math"), "scores", scores("9A", "Toán", 2, ONE), NOW, apply=True)
+    assert report.applied and [line.n_created for line in report.counts] == [7]
+    written = cell(school, "9A", "MATH", 2, "Hoàng Thanh Bình", "TX2")
+    assert written is not None and (written.tenths, written.updated_by) == (75, school.accounts["math"])
+    assert audit_verify.verify().ok
+
+
+@pytest.mark.parametrize("key", ["head_society", "other", "head_science"])
+def test_anothers_sheet_is_refused_as_if_it_were_not_there_or_not_theirs(school, key):
+    report = imports.run_import(school.actor(key), "scores", scores("9A", "Toán", 2, ONE), NOW, apply=True)
+    assert not report.applied and report.n_errors == 1
+    assert db.session.scalar(select(func.count()).select_from(m.ScoreCell)) == 0
+    unknown = imports.run_import(school.actor(key), "scores", scores("9A", "Tiếng dân tộc thiểu số", 2, ONE), NOW)
+    assert unknown.n_errors == 1
+
+
+@pytest.mark.parametrize(("key", "kinds"), [
+    ("clerk", ("students", "teachers", "assignments")), ("math", ("scores",)), ("principal", ()), ("vice_principal", ()),
+    ("it_officer", ()), ("outsider", ()), ("board", ()),
+])
+def test_who_may_import_what(school, key, kinds):
+    actor = school.actor(key)
+    assert imports.kinds_for(actor) == kinds
+    for kind in ("students", "teachers", "assignments", "scores"):
+        if kind not in kinds:
+            with pytest.raises(NotAllowed):
+                imports.run_import(actor, kind, b"never read", NOW)
+
+
+def test_outside_the_window_the_dates_are_said(school):
+    report = imports.run_import(school.actor("math"), "scores", scores("9A", "Toán", 1, ONE), NOW, apply=True)
+    assert not report.applied
+    assert "05/09/2026" in report.errors[0].message_vi and "18/01/2027" in report.errors[0].message_vi
+
+
+def test_a_sheet_that_was_handed_in_takes_nothing_but_tells_what_is_the_same(school):
+    imports.run_import(SYSTEM, "scores", scores("9A", "Toán", 2, ONE), NOW, apply=True)
+    with write_transaction() as session:
+        session.get(m.ScoreSheet, school.sheets["9A", "MATH", 2]).state = "SUBMITTED"
+    same = imports.run_import(school.actor("math"), "scores", scores("9A", "Toán", 2, ONE), NOW, apply=True)
+    assert not same.n_errors and same.n_changes == 0
+    other = {"Hoàng Thanh Bình": [8, 7.5, 9, 8.5, 8, 10, None]}
+    for actor in (school.actor("math"), SYSTEM):
+        refused = imports.run_import(actor, "scores", scores("9A", "Toán", 2, other), NOW, apply=True)
+        assert not refused.applied and "đã nộp" in refused.errors[0].message_vi
+
+
+def test_missed_and_made_up_keep_their_origin(school):
+    actor = school.actor("math")
+    imports.run_import(actor, "scores", scores("9A", "Toán", 2, {"Hoàng Thanh Bình": ["VP", "VK", 8, None, None, None, None]}),
+                       NOW, apply=True)
+    first, second = (cell(school, "9A", "MATH", 2, "Hoàng Thanh Bình", key) for key in ("TX1", "TX2"))
+    assert first is not None and (first.origin, first.tenths) == ("missed_excused", None) and first.makeup_due_on is not None
+    assert second is not None and (second.origin, second.tenths) == ("missed_unexcused", 0)
+    again = {"Hoàng Thanh Bình": [7, 0, None, None, None, None, None]}
+    report = imports.run_import(actor, "scores", scores("9A", "Toán", 2, again), NOW, apply=True)
+    assert report.n_changes == 1
+    first, second, third = (cell(school, "9A", "MATH", 2, "Hoàng Thanh Bình", key) for key in ("TX1", "TX2", "TX3"))
+    assert first is not None and (first.origin, first.tenths) == ("makeup", 70)
+    assert second is not None and second.origin == "missed_unexcused"
+    assert third is not None and third.tenths == 80
+
+
+def test_an_exempt_student_takes_no_mark(school):
+    with write_transaction() as session:
+        session.add(m.Exemption(enrollment_id=school.enrollments["9A", "Hoàng Thanh Bình"],
+                                subject_id=session.scalar(select(m.Subject.id).where(m.Subject.code == "MATH")), semester=None,
+                                state="GRANTED", reason="Bệnh", proposed_by=school.accounts["math"], proposed_at=NOW))
+    actor = school.actor("math")
+    refused = imports.run_import(actor, "scores", scores("9A", "Toán", 2, ONE), NOW, apply=True)
+    assert not refused.applied and "miễn" in refused.errors[0].message_vi
+    fine = {"Hoàng Thanh Bình": ["M", "M", "M", "M", "M", "M", None], "Nguyễn Bảo Châu": [8, 8, 8, 8, 8, 8, None]}
+    assert imports.run_import(actor, "scores", scores("9A", "Toán", 2, fine), NOW, apply=True).applied
+    file = exports.export(SYSTEM, "scores", NOW, form="jsonl", class_name="9A").data.decode()
+    assert '"exempt": true' in file
+
+
+def test_apply_does_exactly_what_was_previewed_or_nothing(school):
+    actor = school.actor("math")
+    data = scores("9A", "Toán", 2, ONE)
+    batch_id = imports.preview(actor, "scores", data, "toan.xlsx", NOW)
+    shown = imports.open_batch(actor, batch_id)
+    assert shown.can_apply and shown.n_changes == 7
+    with pytest.raises(NotFound):
+        imports.open_batch(school.actor("other"), batch_id)
+    other = {"Hoàng Thanh Bình": [5, None, None, None, None, None, None]}
+    imports.run_import(actor, "scores", scores("9A", "Toán", 2, other), NOW, apply=True)
+    with pytest.raises(Stale):
+        imports.apply_batch(actor, batch_id, shown.fingerprint, NOW)
+    assert cell(school, "9A", "MATH", 2, "Hoàng Thanh Bình", "TX1").tenths == 50  # type: ignore[union-attr]
+    fresh = imports.preview_again(actor, batch_id, NOW)
+    plan = imports.open_batch(actor, fresh)
+    assert [(c.before, c.after) for c in plan.items[0].changes if c.before] == [("5,0", "8,0")]
+    assert imports.apply_batch(actor, fresh, plan.fingerprint, NOW).applied
+    with pytest.raises(WrongState):
+        imports.apply_batch(actor, fresh, plan.fingerprint, NOW)
+
+
+STUDENT_HEAD = ["STT", "Lớp", "Mã định danh Bộ GD&ĐT", "Họ và tên", "Ngày sinh", "Giới tính", "Số định danh cá nhân"]
+
+
+def test_a_code_of_one_and_a_personal_id_of_another_is_refused(school):
+    rows = [STUDENT_HEAD, [1, "6A", "3660000000", "Nguyễn Hoài An", "01/03/2015", "Nữ", "036215600001"]]
+    report = imports.run_import(school.actor("clerk"), "students", book(rows), NOW, apply=True)
+    assert not report.applied and report.errors[0].address == "Trang!G2"
+
+
+def test_a_code_with_another_name_and_birth_date_is_refused(school):
+    rows = [STUDENT_HEAD, [1, "6A", "3660000000", "Phạm Tuấn Kiệt", "09/09/2015", "Nam", None]]
+    report = imports.run_import(school.actor("clerk"), "students", book(rows), NOW, apply=True)
+    assert not report.applied and "Nguyễn Hoài An" in report.errors[0].message_vi
+
+
+def test_the_clerk_gives_no_role_by_a_file(school):
+    rows = [["Mã giáo viên", "Họ và tên", "Chức vụ", "Tổ chuyên môn"],
+            ["GV020", "Lưu Kim Oanh", "Văn thư", None], ["GV021", "Mai Thế Vinh", "Tổ trưởng", "Tổ Ngoại ngữ"]]
+    before = db.session.scalar(select(func.count()).select_from(m.RoleGrant))
+    report = imports.run_import(school.actor("clerk"), "teachers", book(rows), NOW, apply=True)
+    assert report.applied and sum("cần Hiệu trưởng giao quyền" in note for note in report.notes) == 2
+    assert db.session.scalar(select(func.count()).select_from(m.RoleGrant)) == before
+    assert audit_verify.verify().ok
+
+
+@pytest.mark.parametrize(("position", "roles"), [
+    ("Hiệu trưởng", ["principal"]), ("Phó Hiệu trưởng", ["vice_principal"]), ("Giáo viên, Tổ trưởng", ["group_head"]),
+    ("Tổ phó", []), ("Giáo viên", []), ("GV CNTT", ["it_officer"]), ("Giáo viên kiêm Văn thư", ["clerk"]), (None, []),
+    ("Thư ký Hiệu trưởng", []),
+])
+def test_positions_call_for_roles(position, roles):
+    assert [role.value for role in roles_of(position)] == roles
+
+
+def test_fewer_lessons_than_marks_already_given_is_refused(school):
+    imports.run_import(SYSTEM, "scores", scores("9A", "Toán", 2, ONE), NOW, apply=True)
+    rows = [["Lớp", "Môn học", "Số tiết/năm", "Mã giáo viên"], ["9A", "Toán", 35, "GV007"]]
+    report = imports.run_import(school.actor("clerk"), "assignments", book(rows), NOW, apply=True)
+    assert not report.applied and report.errors[0].address == "Trang!C2"
+    rows[1][2] = 105
+    assert imports.run_import(school.actor("clerk"), "assignments", book(rows), NOW, apply=True).applied
+    assert audit_verify.verify().ok
+
+
+def test_the_year_that_contains_a_day():
+    assert label_containing(datetime(2026, 7, 31, tzinfo=UTC).date()) == "2025-2026"
+    assert label_containing(datetime(2026, 8, 1, tzinfo=UTC).date()) == "2026-2027"
+
+
+def test_exports_stay_in_scope(school):
+    teacher = exports.export(school.actor("math"), "scores", NOW, form="jsonl").data.decode()
+    assert {line.split('"subject": "')[1].split('"')[0] for line in teacher.splitlines()} == {"Toán", "Khoa học tự nhiên"}
+    assert exports.export(school.actor("principal"), "scores", NOW, form="jsonl").n_rows == 2 * 12 * 2 * 5
+    with pytest.raises(NotAllowed):
+        exports.export(school.actor("it_officer"), "scores", NOW)
+    with pytest.raises(NotFound):
+        exports.export(school.actor("math"), "scores", NOW, class_name="6A")
+    own = exports.export(school.actor("math"), "students", NOW, form="jsonl").data.decode()
+    assert own.count('"class": "9A"') == 5 and '"6A"' not in own
+    with pytest.raises(NotAllowed):
+        exports.export(school.actor("outsider"), "students", NOW)
