@@ -1,0 +1,97 @@
+"""``/nhap-du-lieu/``: choose a file, see what it would do, agree, see what it did."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any
+
+from flask import Blueprint, Flask, render_template, url_for
+
+from hocbaso import clock
+from hocbaso.errors import Invalid, Stale
+from hocbaso.regulations.permissions import Permission
+from hocbaso.services import imports
+from hocbaso.services.import_plans import KINDS
+from hocbaso.web.forms.imports import ApplyForm, UploadForm
+from hocbaso.web.htmx import go, is_fragment
+from hocbaso.web.security import current_actor, note, requires
+
+pages = Blueprint("imports", __name__, url_prefix="/nhap-du-lieu")
+
+_may_import = requires(Permission.IMPORT_ROSTER, Permission.IMPORT_SCORES)
+
+
+def _form() -> UploadForm:
+    form = UploadForm()
+    allowed = imports.kinds_for(current_actor())
+    form.kind.choices = [(name, KINDS[name].title) for name in allowed]
+    if len(allowed) == 1 and form.kind.data is None:
+        form.kind.data = allowed[0]
+    form.profile.choices = imports.profile_choices()
+    return form
+
+
+def _page(form: UploadForm, status: int = 200) -> Any:
+    facts = {"form": form, "hints": {name: KINDS[name].hint for name in imports.kinds_for(current_actor())}}
+    if is_fragment():
+        return render_template("imports/_upload_form.html", **facts), status
+    return render_template("imports/index.html", past=imports.recent_imports(current_actor()), **facts), status
+
+
+@pages.get("/")
+@_may_import
+def index() -> Any:
+    """Choose a kind and a file; what was imported before."""
+    return _page(_form())
+
+
+@pages.post("/")
+@_may_import
+def upload() -> Any:
+    """Read the file and go to its preview; nothing of it is written yet."""
+    form = _form()
+    if not form.validate_on_submit():
+        return _page(form, 422)
+    sent = form.file.data
+    try:
+        batch_id = imports.preview(current_actor(), form.kind.data, sent.read(),
+                                   PurePosixPath((sent.filename or "").replace("\\", "/")).name, clock.now(),
+                                   profile=form.profile.data)
+    except Invalid as refusal:
+        form.file.errors = [refusal.message]
+        return _page(form, 422)
+    return go(url_for("imports.batch", batch_id=batch_id))
+
+
+@pages.get("/<int:batch_id>")
+@_may_import
+def batch(batch_id: int) -> Any:
+    """What the file would do, or did."""
+    report = imports.open_batch(current_actor(), batch_id)
+    form = ApplyForm(fingerprint=report.fingerprint)
+    return render_template("imports/batch.html", report=report, form=form)
+
+
+@pages.post("/<int:batch_id>/ghi")
+@_may_import
+def apply(batch_id: int) -> Any:
+    """Write exactly what was shown; when the school's data has changed since, show the new plan instead."""
+    form = ApplyForm()
+    if not form.validate_on_submit():
+        raise Invalid("Xin xem trước lại rồi bấm Ghi.")
+    actor, now = current_actor(), clock.now()
+    try:
+        report = imports.apply_batch(actor, batch_id, form.fingerprint.data or "", now)
+    except Stale as refusal:
+        note(refusal.message, "late")
+        return go(url_for("imports.batch", batch_id=imports.preview_again(actor, batch_id, now)))
+    if report.applied:
+        note("Đã ghi đúng những gì đã xem trước.")
+        return go(url_for("imports.batch", batch_id=batch_id))
+    note("Dữ liệu của trường đã thay đổi, tệp này nay có lỗi nên chưa ghi gì.", "wrong")
+    return go(url_for("imports.batch", batch_id=imports.preview_again(actor, batch_id, now)))
+
+
+def init_app(app: Flask) -> None:
+    """Register the pages."""
+    app.register_blueprint(pages)
