@@ -1,0 +1,124 @@
+"""The import pages as people meet them: choose a file, see what it does, agree, see what was done."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from sqlalchemy import func, select
+
+from hocbaso import clock
+from hocbaso import models as m
+from hocbaso.db import db
+from tests.services.test_imports import ONE, STUDENT_HEAD, book, scores
+
+
+@pytest.fixture(autouse=True)
+def school_day(school, monkeypatch):
+    """The cast's present day, inside grade 9's window."""
+    monkeypatch.setattr(clock, "now", lambda: school.now)
+
+
+def send(client, kind: str, data: bytes, name: str = "tep.xlsx", **headers):
+    return client.post("/nhap-du-lieu/", data={"kind": kind, "profile": "csdl-nganh", "file": (io.BytesIO(data), name)},
+                       content_type="multipart/form-data", headers=headers)
+
+
+def fingerprint(page: str) -> str:
+    return re.search(r'name="fingerprint"[^>]*value="([0-9a-f]{64})"', page)[1]  # type: ignore[index]
+
+
+def text(answer) -> str:
+    return answer.get_data(as_text=True)
+
+
+NEW = book([STUDENT_HEAD, [1, "6A", "3660000099", "Lại Ngọc Diệp", "01/03/2015", "Nữ", None],
+            [2, "6A", "3660000000", "Nguyễn Hoài Ân", "01/03/2015", "Nữ", None]])
+
+
+def test_the_clerk_sees_the_changes_then_writes_exactly_them(school, client_of):
+    client = client_of("clerk")
+    page = text(client.get("/nhap-du-lieu/"))
+    assert "Danh sách học sinh" in page and "Bảng điểm" not in page.split("<main")[1]
+    sent = send(client, "students", NEW)
+    assert sent.status_code == 303
+    preview = text(client.get(sent.location))
+    assert "Lại Ngọc Diệp, lớp 6A" in preview and "Nguyễn Hoài Ân" in preview
+    assert "<del>Nguyễn Hoài An</del>" in preview and "Chưa ghi" in preview
+    assert db.session.scalar(select(func.count()).select_from(m.Student)) == 10
+    done = client.post(f"{sent.location}/ghi", data={"fingerprint": fingerprint(preview)})
+    assert done.status_code == 303 and done.location == sent.location
+    result = text(client.get(done.location))
+    assert "Đã ghi" in result and "fingerprint" not in result
+    db.session.expire_all()
+    assert set(db.session.scalars(select(m.Student.full_name).where(m.Student.moet_code.in_(("3660000000", "3660000099"))))) == {
+        "Nguyễn Hoài Ân", "Lại Ngọc Diệp"}
+    assert "tep.xlsx" in text(client.get("/nhap-du-lieu/"))
+
+
+def test_a_bad_cell_is_named_and_there_is_no_button(client_of):
+    client = client_of("clerk")
+    bad = book([STUDENT_HEAD, [1, "6A", "3660000099", "Lại Ngọc Diệp", "31/02/2015", "Nữ", None],
+                [2, "6A", "3660000098", "<b>Đinh</b> Lan", "01/03/2015", "Nữ", None]])
+    page = text(client.get(send(client, "students", bad).location))
+    assert "Trang!E2" in page and "/ghi" not in page and "<b>Đinh" not in page
+    assert db.session.scalar(select(func.count()).select_from(m.Student)) == 10
+
+
+def test_errors_cannot_be_applied_by_hand(client_of):
+    client = client_of("clerk")
+    bad = book([STUDENT_HEAD, [1, "6A", "3660000099", "Lại Ngọc Diệp", "31/02/2015", "Nữ", None]])
+    where = send(client, "students", bad).location
+    client.post(f"{where}/ghi", data={"fingerprint": "0" * 64})
+    assert db.session.scalar(select(func.count()).select_from(m.Student)) == 10
+    assert client.post(f"{where}/ghi", data={"fingerprint": "x"}).status_code == 422
+
+
+def test_a_teacher_imports_only_the_own_sheet(school, client_of):
+    client = client_of("math")
+    page = text(client.get("/nhap-du-lieu/")).split("<main")[1]
+    assert "Bảng điểm" in page and "Danh sách học sinh" not in page
+    where = send(client, "scores", scores("9A", "Toán", 2, ONE)).location
+    preview = text(client.get(where))
+    assert "Toán 9A, học kì II" in preview and "8,5" in preview
+    assert client.post(f"{where}/ghi", data={"fingerprint": fingerprint(preview)}).status_code == 303
+    db.session.expire_all()
+    assert db.session.scalar(select(func.count()).select_from(m.ScoreCell)) == 7
+    others = text(client.get(send(client, "scores", scores("9A", "Ngữ văn", 2, ONE)).location))
+    assert "Ngữ văn HK2!A1" in others and "/ghi" not in others
+    assert send(client, "students", NEW).status_code == 422
+
+
+def test_a_plan_that_changed_meanwhile_is_shown_again(school, client_of):
+    client = client_of("math")
+    where = send(client, "scores", scores("9A", "Toán", 2, ONE)).location
+    seen = fingerprint(text(client.get(where)))
+    other = send(client, "scores", scores("9A", "Toán", 2, {"Hoàng Thanh Bình": [5] + [None] * 6})).location
+    client.post(f"{other}/ghi", data={"fingerprint": fingerprint(text(client.get(other)))})
+    late = client.post(f"{where}/ghi", data={"fingerprint": seen})
+    assert late.status_code == 303 and late.location not in (where, other)
+    page = text(client.get(late.location))
+    assert "đã thay đổi sau lần xem trước" in page and "<del>5,0</del>" in page
+    db.session.expire_all()
+    assert db.session.scalar(select(func.count()).select_from(m.ScoreCell)) == 1
+
+
+def test_anothers_preview_does_not_exist(client_of):
+    where = send(client_of("clerk"), "students", NEW).location
+    assert client_of("math").get(where).status_code == 404
+    assert client_of("math").post(f"{where}/ghi", data={"fingerprint": "0" * 64}).status_code == 404
+
+
+@pytest.mark.parametrize("key", ["it_officer", "outsider", "board"])
+def test_others_have_no_import(client_of, key):
+    assert client_of(key).get("/nhap-du-lieu/").status_code == 403
+
+
+def test_a_file_that_is_no_workbook_is_refused_at_its_field(client_of):
+    answer = send(client_of("clerk"), "students", b"khong phai excel", "hs.pdf")
+    assert answer.status_code == 422 and "không phải là sổ Excel" in text(answer)
+    part = send(client_of("clerk"), "students", b"khong phai excel", "hs.pdf", **{"HX-Request": "true"})
+    assert part.status_code == 422 and text(part).lstrip().startswith('<form id="upload_form"')
+    nothing = client_of("clerk").post("/nhap-du-lieu/", data={"kind": "students", "profile": "csdl-nganh"})
+    assert nothing.status_code == 422 and "Xin chọn tệp" in text(nothing)
