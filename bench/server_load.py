@@ -84,6 +84,7 @@ def _build(instance: str) -> list[dict[str, Any]]:
     """Forty teachers with a half-typed sheet each; for each the cookie, the token, the address and the places to type."""
     sys.path.insert(0, str(ROOT))
     from argon2 import PasswordHasher
+    from flask_migrate import upgrade
     from itsdangerous import URLSafeTimedSerializer
     from sqlalchemy import select, update
 
@@ -101,7 +102,7 @@ def _build(instance: str) -> list[dict[str, Any]]:
     password_hash = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("không ai đăng nhập bằng mật khẩu này")
     people: list[dict[str, Any]] = []
     with app.app_context():
-        db.create_all()
+        upgrade()
         roster.create_school(SYSTEM, {"name": "Trường THCS Đo Tốc Độ", "is_demo": True, "require_second_factor": False},
                              now)
         today = clock.local_date(now)

@@ -297,24 +297,27 @@ class _Body:
 
 
 class _Bodies:
-    """The last lines built, bounded; nothing in them depends on a person beyond ``can_edit``, which is in the key."""
+    """The last lines built, one body a sheet, bounded; nothing in them depends on a person beyond ``can_edit``."""
 
-    def __init__(self, limit: int = 24) -> None:
+    def __init__(self, limit: int = 64) -> None:
         self._limit = limit
-        self._kept: OrderedDict[tuple[Any, ...], _Body] = OrderedDict()
+        self._kept: OrderedDict[tuple[Any, ...], tuple[tuple[Any, ...], _Body]] = OrderedDict()
         self._mutex = Lock()
 
     def get(self, key: tuple[Any, ...]) -> _Body | None:
+        slot = (*key[:2], key[4])
         with self._mutex:
-            body = self._kept.get(key)
-            if body is not None:
-                self._kept.move_to_end(key)
-            return body
+            found = self._kept.get(slot)
+            if found is None or found[0] != key:
+                return None
+            self._kept.move_to_end(slot)
+            return found[1]
 
     def put(self, key: tuple[Any, ...], body: _Body) -> None:
+        slot = (*key[:2], key[4])
         with self._mutex:
-            self._kept[key] = body
-            self._kept.move_to_end(key)
+            self._kept[slot] = (key, body)
+            self._kept.move_to_end(slot)
             while len(self._kept) > self._limit:
                 self._kept.popitem(last=False)
 
