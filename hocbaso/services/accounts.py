@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, or_, select, update
 
@@ -169,7 +170,7 @@ def find(rows: list[AccountRow], search: str) -> list[AccountRow]:
             or plain in row.staff_code.casefold()]
 
 
-def _in_force(today: date) -> tuple[object, ...]:
+def _in_force(today: date) -> tuple[Any, ...]:
     return (m.RoleGrant.starts_on <= today, or_(m.RoleGrant.ends_on.is_(None), m.RoleGrant.ends_on >= today))
 
 
@@ -460,7 +461,7 @@ def end_role(actor: Actor, grant_id: int, now: datetime, *, ends_on: date | None
             raise NotAllowed("Không thể tự kết thúc vai trò của mình.")
         if grant.role == Role.PRINCIPAL and session.scalar(
             select(m.RoleGrant.id).where(m.RoleGrant.role == Role.PRINCIPAL.value, m.RoleGrant.id != grant_id,
-                                         *_in_force(last_day + timedelta(days=1))).limit(1)  # type: ignore[arg-type]
+                                         *_in_force(last_day + timedelta(days=1))).limit(1)
         ) is None:
             raise WrongState("Trường luôn cần một Hiệu trưởng: xin giao vai trò cho người kế nhiệm trước.")
         before = {"ends_on": grant.ends_on}
@@ -496,7 +497,7 @@ def own_grants(actor: Actor, now: datetime) -> list[GrantRow]:
         return []
     today = clock.local_date(now)
     rows = list(db.session.scalars(select(m.RoleGrant).where(m.RoleGrant.person_id == actor.person_id,
-                                                             *_in_force(today))))  # type: ignore[arg-type]
+                                                             *_in_force(today))))
     names = scope_names(rows)
     return [GrantRow(row.id, actor.person_id, actor.name, Role(row.role), names[row.id], GrantScope(row.scope_kind),
                      row.starts_on, row.ends_on, row.document, True, False) for row in rows]

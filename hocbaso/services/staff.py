@@ -247,8 +247,11 @@ def save_profile(actor: Actor, person_id: int, values: dict[str, Any], expected_
 def _let_go(person: m.Person, last_day: date, now: datetime) -> dict[str, dict[str, Any]]:
     """End duties and roles on the last working day; shut the account once that day is over."""
     parts = []
-    for kind, model in (("teaching_assignment", m.TeachingAssignment), ("homeroom_assignment", m.HomeroomAssignment),
-                        ("role_grant", m.RoleGrant)):
+    watched: tuple[tuple[str, Any], ...] = (
+        ("teaching_assignment", m.TeachingAssignment), ("homeroom_assignment", m.HomeroomAssignment),
+        ("role_grant", m.RoleGrant),
+    )
+    for kind, model in watched:
         rows = list(db.session.scalars(
             select(model).where(model.person_id == person.id, or_(model.ends_on.is_(None), model.ends_on > last_day))))
         if any(kind == "role_grant" and row.role == Role.PRINCIPAL for row in rows) and not db.session.scalar(

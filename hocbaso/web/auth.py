@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import segno
 from flask import Blueprint, Flask, current_app, render_template, request, session, url_for
@@ -33,7 +34,7 @@ auth = Blueprint("auth", __name__)
 Answer = str | BaseResponse | tuple[str, int]
 
 
-def _where() -> dict[str, str]:
+def _where() -> dict[str, Any]:
     return {"address": request.remote_addr or "", "agent": request.user_agent.string}
 
 
@@ -161,7 +162,7 @@ def _renew() -> BaseResponse:
     target = session.get("next")
     done = signed.second_factor_done or signed.has_second_factor
     sessions.end_quietly(signed.session_id, now=clock.now())
-    begin(sessions.open_session(signed.actor.account_id, **_where(), now=clock.now(), second_factor_done=done))
+    begin(sessions.open_session(signed.actor.account_id, **_where(), second_factor_done=done, now=clock.now()))
     return _onward(target)
 
 

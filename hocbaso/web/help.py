@@ -81,7 +81,7 @@ def _topics(app: Flask) -> dict[str, Topic]:
 def index() -> str | BaseResponse:
     """Help about the screens this person can open."""
     actor = current_actor()
-    topics = sorted(_topics(current_app).values(), key=lambda topic: topic.order)  # type: ignore[arg-type]
+    topics = sorted(_topics(current_app).values(), key=lambda topic: topic.order)
     return render_template("help/index.html",
                            topics=[topic for topic in topics if topic.path is None or may_open(topic.path, actor)])
 

@@ -305,7 +305,7 @@ def hand_over(class_group_id: int, class_subject_id: int) -> Answer:
         return _plan(class_group_id, form, class_subject_id, 422)
     try:
         staff.hand_over(current_actor(), class_group_id, class_subject_id or None, form.person_id.data or 0,
-                        form.starts_on.data, clock.now())
+                        form.starts_on.data or today, clock.now())
     except Invalid as error:
         return _plan(class_group_id, form, class_subject_id, _show(form, error))
     note("Đã ghi phân công.")

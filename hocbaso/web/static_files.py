@@ -49,12 +49,13 @@ def _send(filename: str) -> Response:
     kept = request.args.get("v") == version or filename.startswith(NAMED_BY_CONTENT)
     response.headers["Cache-Control"] = FOR_EVER if kept else "public, max-age=0, must-revalidate"
     response.vary.add("Accept-Encoding")
-    if packed is not None and "gzip" in request.accept_encodings:
+    if packed is not None and request.accept_encodings.quality("gzip"):
         response.set_data(packed)
         response.headers["Content-Encoding"] = "gzip"
     else:
         response.set_data(body)
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 def _add_version(endpoint: str, values: dict[str, Any]) -> None:

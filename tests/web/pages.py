@@ -33,7 +33,7 @@ class PageReader(HTMLParser):
         if "id" in values:
             self.ids.append(values["id"])
         for name in values:
-            if name == "style" or name.startswith("on") or name.startswith("hx-on"):
+            if name == "style" or name.startswith(("on", "hx-on")):
                 self.problems.append(f"attribute {name} on <{tag}>")
         if tag == "style" or (tag == "script" and "src" not in values):
             self.problems.append(f"inline <{tag}>")
