@@ -10,10 +10,11 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from hocbaso import clock
-from hocbaso.cli.output import emit, json_option, refusals
-from hocbaso.db import db, write_transaction
+from hocbaso.cli.output import any_schema, emit, json_option, refusals
+from hocbaso.db import db, is_sqlite, write_transaction
+from hocbaso.errors import NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
-from hocbaso.services import audit, backups
+from hocbaso.services import audit, backups, schema
 from hocbaso.services.access import SYSTEM
 
 backup_group = AppGroup("backup", help="Sao lưu và phục hồi.")
@@ -23,6 +24,7 @@ backup_group = AppGroup("backup", help="Sao lưu và phục hồi.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Thư mục đặt bản sao.")
 @json_option
 @refusals
+@any_schema
 def create_command(out: Path | None, as_json: bool) -> None:
     """Sao lưu ngay, trong lúc trường vẫn làm việc."""
     path = backups.create(SYSTEM, clock.now(), out=out)
@@ -32,6 +34,7 @@ def create_command(out: Path | None, as_json: bool) -> None:
 @backup_group.command("list")
 @json_option
 @refusals
+@any_schema
 def list_command(as_json: bool) -> None:
     """Các bản sao lưu, mới nhất trước."""
     found = backups.listing()
@@ -47,8 +50,7 @@ def list_command(as_json: bool) -> None:
 @refusals
 def verify_command(archive: str | None, as_json: bool) -> None:
     """Phục hồi thử một bản sao (mặc định: bản mới nhất) và kiểm tra mọi thứ trong đó."""
-    found = backups.listing()
-    path = backups.find(archive) if archive else (Path(found[0].path) if found else backups.find("(trống)"))
+    path = backups.find(archive) if archive else _newest()
     check = backups.verify(path)
     if check.ok and path.parent.resolve() == current_app.config["HOCBASO"].backups.resolve():
         with write_transaction():
@@ -63,17 +65,28 @@ def verify_command(archive: str | None, as_json: bool) -> None:
     sys.exit(0 if check.ok else 1)
 
 
+def _newest() -> Path:
+    found = backups.listing()
+    if not found:
+        raise NotFound("Chưa có bản sao lưu nào. Tạo bằng: flask backup create")
+    return Path(found[0].path)
+
+
 @backup_group.command("restore")
 @click.argument("archive")
 @json_option
 @refusals
+@any_schema
 def restore_command(archive: str, as_json: bool) -> None:
     """Phục hồi vào nơi này; chỉ khi nơi này còn trống (chưa có tài khoản nào)."""
     path = backups.find(archive)
     instance = current_app.config["HOCBASO"].instance
     db.session.remove()
     db.engine.dispose()
+    if not is_sqlite():
+        raise WrongState("Phục hồi PostgreSQL bằng pg_restore; xem docs/operations.md.")
     names = backups.restore_into(instance, path)
+    schema.upgrade()
     with write_transaction():
         audit.record(AuditTag.BACKUP_RESTORED, SYSTEM, clock.now(), target_kind="backup", target_id=path.name[:40],
                      facts={"file": path.name, "n_files": len(names)})

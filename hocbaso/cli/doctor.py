@@ -9,7 +9,7 @@ import click
 from flask.cli import with_appcontext
 
 from hocbaso import clock
-from hocbaso.cli.output import emit, json_option, refusals
+from hocbaso.cli.output import any_schema, emit, json_option, refusals
 from hocbaso.services import health
 
 _SIGN = {"ok": "✓", "warn": "!", "bad": "✗"}
@@ -19,6 +19,7 @@ _SIGN = {"ok": "✓", "warn": "!", "bad": "✗"}
 @json_option
 @with_appcontext
 @refusals
+@any_schema
 def doctor_command(as_json: bool) -> None:
     """Kiểm tra máy chủ này: cơ sở dữ liệu, đĩa, giờ, phông chữ, ký thử, chứng thư, sao lưu, nhật ký."""
     findings = health.examine(clock.now())

@@ -11,7 +11,9 @@ from flask.cli import AppGroup
 
 from hocbaso import clock
 from hocbaso.cli.output import emit, json_option, refusals
+from hocbaso.errors import Invalid, WrongState
 from hocbaso.services import job_ledger
+from hocbaso.services.access import SYSTEM
 from hocbaso.services.job_table import JOBS
 
 jobs_group = AppGroup("jobs", help="Việc theo lịch.")
@@ -37,7 +39,15 @@ def run_command(name: str, day: datetime | None, as_json: bool) -> None:
     """Chạy một việc cho một ngày, nếu ngày đó chưa chạy."""
     now = clock.now()
     job = next(job for job in JOBS if job.name == name)
-    outcome = job_ledger.run(job, day.date() if day else clock.local_date(now), now)
+    due_on = day.date() if day else clock.local_date(now)
+    if due_on > clock.local_date(now):
+        raise Invalid("Chưa đến ngày đó.")
+    alarm = job_ledger.check_clock(now)
+    if alarm:
+        raise WrongState(alarm)
+    outcome = job_ledger.run(job, due_on, now, at_once=True)
+    if outcome is None and not job_ledger.is_done(job, due_on):
+        raise WrongState("Việc này đang chạy ở nơi khác.")
     if outcome is None:
         emit({"job": name, "state": "done"}, as_json=as_json, words="Việc này của ngày đó đã chạy xong.")
         return
@@ -51,15 +61,23 @@ def run_command(name: str, day: datetime | None, as_json: bool) -> None:
 def catch_up_command(as_json: bool) -> None:
     """Chạy mọi việc đến hạn mà chưa chạy, theo thứ tự."""
     now = clock.now()
-    alarm = job_ledger.check_clock(now)
-    if alarm:
-        click.echo(alarm, err=True)
-        sys.exit(1)
     outcomes = job_ledger.catch_up(JOBS, now)
+    alarm = job_ledger.clock_alarm()
+    if alarm:
+        raise WrongState(alarm)
     words = "\n".join(f"{o.day:%d/%m/%Y} {o.job}: {o.outcome}" for o in outcomes) or "Không còn việc nào chờ."
     emit([{"job": o.job, "day": o.day.isoformat(), "state": o.state, "outcome": o.outcome} for o in outcomes],
          as_json=as_json, words=words)
     sys.exit(0 if all(o.state == "done" for o in outcomes) else 1)
+
+
+@jobs_group.command("accept-clock")
+@refusals
+def accept_clock_command() -> None:
+    """Xác nhận giờ máy chủ bây giờ là đúng, sau một cảnh báo về đồng hồ."""
+    now = clock.now()
+    job_ledger.accept_clock(SYSTEM, now)
+    click.echo(f"Giờ máy chủ: {clock.local(now):%H:%M ngày %d/%m/%Y}. Việc theo ngày chạy tiếp.")
 
 
 COMMANDS = [jobs_group]

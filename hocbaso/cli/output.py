@@ -20,13 +20,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 json_option = click.option("--json", "as_json", is_flag=True, help="In kết quả dạng JSON.")
 
 
+def any_schema(command: F) -> F:
+    """Let a command run on a database that is behind the program: what one needs before bringing it up."""
+    command.any_schema = True  # type: ignore[attr-defined]
+    return command
+
+
 def refusals(command: F) -> F:
-    """Turn a DomainError into its sentence on stderr and exit status 1."""
+    """Turn a DomainError into its sentence on stderr and exit status 1.
+
+    A database without tables gets its schema first; one behind the program is refused unless :func:`any_schema`.
+    """
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
-            if has_app_context():
+            if has_app_context() and not getattr(command, "any_schema", False):
                 schema.make_new()
             return command(*args, **kwargs)
         except DomainError as refusal:

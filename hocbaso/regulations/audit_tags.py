@@ -69,4 +69,5 @@ class AuditTag(StrEnum):
     BACKUP_RESTORED = "backup:file:restored"
     JOB_FINISHED = "job:run:finished"
     CLOCK_ALARM = "machine:clock:alarmed"
+    CLOCK_ACCEPTED = "machine:clock:accepted"
     REMINDER_SENT = "reminder:notice:sent"

@@ -12,32 +12,41 @@ import contextlib
 import hashlib
 import io
 import json
+import lzma
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
 import sys
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import IO, Any
 
 from flask import current_app
 from pysqlite3 import dbapi2 as bundled
-from sqlalchemy import text
 
 from hocbaso import clock
 from hocbaso.config import PROJECT_ROOT, Config
 from hocbaso.db import db, is_sqlite, write_transaction
-from hocbaso.errors import IntegrityFault, Invalid, NotFound, WrongState
+from hocbaso.errors import IntegrityFault, Invalid, NotFound, Unavailable, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
-from hocbaso.services import audit
+from hocbaso.regulations.permissions import Permission
+from hocbaso.services import audit, schema
 from hocbaso.services.access import Actor
 
 FORMAT = "hocbaso-backup/1"
 KEEP_DAILY = 14
+MAX_MANIFEST = 64 * 1024 * 1024
+
+# What an archive may hold. Anything else (a stale write-ahead log above all) would come to life beside the database.
+_NAMES = re.compile(
+    r"hocbaso\.sqlite|secret_key|config\.toml|documents/[0-9a-f]{64}|checkpoints/[\w.-]+|keys/(?:[\w-][\w.-]*/)*[\w-][\w.-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +88,11 @@ def daily_name(now: datetime) -> str:
 
 
 def daily_archive(actor: Actor, now: datetime) -> Path:
-    """The day's archive, made when missing; archives of more than two weeks ago are dropped (daily ones only)."""
+    """The day's archive, made when missing; of daily archives the newest fourteen stay, other files are never touched."""
     path = _settings().backups / daily_name(now)
     if not path.exists():
         path = create(actor, now, name=path.name)
-    for old in sorted(_settings().backups.glob("hocbaso-*-hang-ngay.tar"))[:-KEEP_DAILY]:
+    for old in sorted(_settings().backups.glob("hocbaso-????-??-??-hang-ngay.tar"))[:-KEEP_DAILY]:
         old.unlink()
     return path
 
@@ -91,27 +100,22 @@ def daily_archive(actor: Actor, now: datetime) -> Path:
 def create(actor: Actor, now: datetime, *, out: Path | None = None, name: str | None = None) -> Path:
     """Make an archive while the school works on; returns its path.
 
-    WrongState on PostgreSQL, where ``pg_dump`` with a copy of the instance folder is the way.
+    WrongState on PostgreSQL, where ``pg_dump`` with a copy of the instance folder is the way, and when the file is
+    there already; Unavailable when the disk is full or can't be written (then nothing is left behind).
     """
-    settings = _settings()
+    actor.require(Permission.BACKUP_MANAGE)
     if not is_sqlite():
         raise WrongState("Cơ sở dữ liệu PostgreSQL được sao lưu bằng pg_dump; xem docs/operations.md.")
-    folder = out or settings.backups
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = out or _settings().backups
     target = folder / (name or f"hocbaso-{clock.local(now):%Y-%m-%d-%H%M%S}.tar")
     if target.exists():
         raise WrongState(f"Đã có tệp {target.name}; không ghi đè bản sao lưu.")
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".tam-") as scratch:
-        copy = Path(scratch) / "hocbaso.sqlite"
-        with contextlib.closing(bundled.connect(str(settings.database_file))) as source:
-            source.execute("PRAGMA busy_timeout=10000")
-            source.execute("VACUUM INTO ?", (str(copy),))  # a consistent copy of a live WAL database
-        unfinished = Path(scratch) / "archive.tar"
-        n_documents = _write_archive(unfinished, copy, settings, now)
-        os.chmod(unfinished, 0o600)
-        _sync(unfinished)
-        unfinished.replace(target)
-        _sync(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _drop_abandoned(folder, now)
+        n_documents = _make(target, now)
+    except (OSError, bundled.Error) as problem:
+        raise Unavailable(f"Không ghi được bản sao lưu vào {folder}: {problem}.") from problem
     digest = _file_digest(target)
     with write_transaction():
         audit.record(AuditTag.BACKUP_CREATED, actor, now, target_kind="backup", target_id=target.name[:40],
@@ -120,23 +124,50 @@ def create(actor: Actor, now: datetime, *, out: Path | None = None, name: str | 
     return target
 
 
-def _members(copy: Path, settings: Config) -> Iterator[tuple[str, Path]]:
+def _make(target: Path, now: datetime) -> int:
+    settings = _settings()
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".tam-") as scratch:
+        copy = Path(scratch) / "hocbaso.sqlite"
+        with contextlib.closing(bundled.connect(str(db.engine.url.database))) as source:
+            source.execute("PRAGMA busy_timeout=10000")
+            source.execute("VACUUM INTO ?", (str(copy),))  # a consistent copy of a live WAL database
+        # The secret in use, from the environment or the file: sealed keys open with no other.
+        secret = Path(scratch) / "secret_key"
+        secret.write_text(settings.secret_key, encoding="utf-8")
+        unfinished = Path(scratch) / "archive.tar"
+        n_documents = _write_archive(unfinished, copy, secret, settings, now)
+        with contextlib.suppress(OSError):  # a stick's file system knows no modes
+            os.chmod(unfinished, 0o600)
+        _sync(unfinished)
+        unfinished.replace(target)
+        _sync(target.parent)
+    return n_documents
+
+
+def _drop_abandoned(folder: Path, now: datetime) -> None:
+    """Half-made copies of a process that was killed: each as large as the school. A day old: nobody works on it."""
+    for path in folder.glob(".tam-*"):
+        if path.is_dir() and path.stat().st_mtime < now.timestamp() - 86400:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _members(copy: Path, secret: Path, settings: Config) -> Iterator[tuple[str, Path]]:
     yield "hocbaso.sqlite", copy
+    yield "secret_key", secret
     # Documents are never deleted, and rows are written after files: what the copied database names is there.
     for folder in ("documents", "checkpoints", "keys"):
         for path in sorted((settings.instance / folder).rglob("*")):
-            if path.is_file() and not path.name.startswith(".") and path.suffix != ".tmp":
-                yield path.relative_to(settings.instance).as_posix(), path
-    for extra in ("secret_key", "config.toml"):
-        if (settings.instance / extra).is_file():
-            yield extra, settings.instance / extra
+            name = path.relative_to(settings.instance).as_posix()
+            if path.is_file() and not path.is_symlink() and _NAMES.fullmatch(name):
+                yield name, path
+    if (settings.instance / "config.toml").is_file():
+        yield "config.toml", settings.instance / "config.toml"
 
 
-def _write_archive(target: Path, copy: Path, settings: Config, now: datetime) -> int:
-    members = list(_members(copy, settings))
+def _write_archive(target: Path, copy: Path, secret: Path, settings: Config, now: datetime) -> int:
+    members = list(_members(copy, secret, settings))
     listing = {name: {"sha256": _file_digest(path), "n_bytes": path.stat().st_size} for name, path in members}
-    revision = db.session.execute(text("SELECT version_num FROM alembic_version")).scalar() if _has_alembic() else None
-    manifest = {"format": FORMAT, "taken_at": now.isoformat(timespec="seconds"), "revision": revision,
+    manifest = {"format": FORMAT, "taken_at": now.isoformat(timespec="seconds"), "revision": schema.revision_of(copy),
                 "members": listing}
     with tarfile.open(target, "w") as archive:
         data = json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True).encode()
@@ -149,11 +180,6 @@ def _write_archive(target: Path, copy: Path, settings: Config, now: datetime) ->
             with path.open("rb") as handle:
                 archive.addfile(info, handle)
     return sum(name.startswith("documents/") for name in listing)
-
-
-def _has_alembic() -> bool:
-    return bool(db.session.execute(
-        text("SELECT 1 FROM sqlite_master WHERE type='table' AND name='alembic_version'")).scalar())
 
 
 def listing() -> list[BackupInfo]:
@@ -177,55 +203,71 @@ def find(name_or_path: str) -> Path:
     raise NotFound(f"Không có bản sao lưu {name_or_path}.")
 
 
-def read_manifest(path: Path) -> dict[str, dict[str, dict[str, object]]]:
+def read_manifest(path: Path) -> dict[str, Any]:
     """The manifest; Invalid when the file is no backup of ours."""
+    refusal = Invalid(f"{path.name} không phải bản sao lưu của phần mềm này.")
     try:
         with tarfile.open(path) as archive:
             first = archive.next()
-            handle = archive.extractfile(first) if first is not None and first.name == "manifest.json" else None
+            if first is None or first.name != "manifest.json" or first.size > MAX_MANIFEST:
+                raise refusal
+            handle = archive.extractfile(first)
             manifest = json.loads(handle.read()) if handle is not None else None
-    except (tarfile.TarError, ValueError, OSError) as problem:
-        raise Invalid(f"{path.name} không phải bản sao lưu của phần mềm này.") from problem
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise Invalid(f"{path.name} không phải bản sao lưu của phần mềm này.")
+    except (tarfile.TarError, ValueError, OSError, EOFError, zlib.error, lzma.LZMAError, RecursionError) as problem:
+        raise refusal from problem
+    if not isinstance(manifest, dict):
+        raise refusal
+    members = manifest.get("members")
+    if not isinstance(members, dict) or manifest.get("format") != FORMAT or not isinstance(manifest.get("taken_at"), str):
+        raise refusal
+    if not all(isinstance(facts, dict) and isinstance(facts.get("sha256"), str) for facts in members.values()):
+        raise refusal
     return manifest
 
 
 def extract(path: Path, into: Path) -> list[str]:
     """Unpack an archive into an empty folder, checking every member; returns what is wrong (nothing: all good).
 
-    Only names listed in the manifest are written, each below ``into``.
+    Only names that an archive of ours may hold and that its manifest lists are written, each below ``into``.
     """
     manifest = read_manifest(path)
     expected = dict(manifest["members"])
     problems = []
-    with tarfile.open(path) as archive:
-        for member in archive:
-            if member.name == "manifest.json":
-                continue
-            facts = expected.pop(member.name, None)
-            safe = not member.name.startswith("/") and ".." not in Path(member.name).parts
-            if facts is None or not safe or not member.isfile():
-                problems.append(f"Tệp lạ trong bản sao: {member.name}.")
-                continue
-            handle = archive.extractfile(member)
-            assert handle is not None
-            target = into / member.name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            digest = hashlib.sha256()
-            with target.open("wb") as out:
-                for chunk in iter(lambda h=handle: h.read(1 << 20), b""):  # type: ignore[misc]
-                    digest.update(chunk)
-                    out.write(chunk)
-                out.flush()
-                os.fsync(out.fileno())
-            target.chmod(0o600)
-            if digest.hexdigest() != facts["sha256"]:
-                problems.append(f"Tệp {member.name} không còn như lúc sao lưu.")
-            if member.name.startswith("documents/") and Path(member.name).name != digest.hexdigest():
-                problems.append(f"Tài liệu {member.name} không khớp mã của chính nó.")
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                if member.name == "manifest.json":
+                    continue
+                facts = expected.pop(member.name, None)
+                if facts is None or _NAMES.fullmatch(member.name) is None or not member.isreg():
+                    problems.append(f"Tệp lạ trong bản sao: {member.name}.")
+                    continue
+                handle = archive.extractfile(member)
+                assert handle is not None
+                problems += _unpack(handle, into / member.name, member.name, str(facts["sha256"]))
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as problem:
+        problems.append(f"Bản sao bị cắt cụt hoặc hỏng: {problem}.")
     problems.extend(f"Thiếu tệp {name}." for name in expected)
+    problems.extend(f"Bản sao không có {name}." for name in ("hocbaso.sqlite", "secret_key")
+                    if name not in manifest["members"])
     return problems
+
+
+def _unpack(source: IO[bytes], target: Path, name: str, expected: str) -> list[str]:
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    digest = hashlib.sha256()
+    with target.open("wb") as out:
+        while chunk := source.read(1 << 20):
+            digest.update(chunk)
+            out.write(chunk)
+        out.flush()
+        os.fsync(out.fileno())
+    target.chmod(0o440 if name.startswith("documents/") else 0o600)
+    if digest.hexdigest() != expected:
+        return [f"Tệp {name} không còn như lúc sao lưu."]
+    if name.startswith("documents/") and target.name != expected:
+        return [f"Tài liệu {name} không khớp mã của chính nó."]
+    return []
 
 
 def check_database(path: Path) -> list[str]:
@@ -242,16 +284,35 @@ def check_database(path: Path) -> list[str]:
     return problems
 
 
-def restore_into(instance: Path, archive: Path) -> list[str]:
-    """Restore into an empty instance folder; all or nothing. Returns the names restored.
-
-    WrongState when the folder already holds a database; IntegrityFault when the archive is damaged.
-    """
-    if (instance / "hocbaso.sqlite").exists():
-        with contextlib.closing(bundled.connect(str(instance / "hocbaso.sqlite"))) as connection:
+def _require_empty(instance: Path) -> None:
+    """WrongState unless the place holds no account and no other process works in it."""
+    database = instance / "hocbaso.sqlite"
+    if not database.exists():
+        return
+    try:
+        with contextlib.closing(bundled.connect(str(database), timeout=0)) as connection:
             tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")}
             if "account" in tables and connection.execute("SELECT count(*) FROM account").fetchone()[0]:
                 raise WrongState("Nơi này đã có dữ liệu; chỉ phục hồi vào một nơi trống.")
+            # Leaving WAL needs the file alone: any other open connection makes it fail.
+            connection.execute("PRAGMA journal_mode=DELETE")
+    except bundled.OperationalError as problem:
+        raise WrongState("Phần mềm đang chạy ở nơi này. Dừng máy chủ rồi phục hồi.") from problem
+    except bundled.DatabaseError as problem:
+        raise WrongState(f"{database.name} ở nơi này không đọc được; cất tệp đó đi nơi khác rồi phục hồi.") from problem
+
+
+def restore_into(instance: Path, archive: Path) -> list[str]:
+    """Restore into an empty instance folder; all or nothing. Returns the names restored.
+
+    WrongState when the folder holds data already, when a server works in it, or when the archive comes of a newer
+    version of the program; IntegrityFault when the archive is damaged. The schema may still have to be brought up
+    (:func:`hocbaso.services.schema.upgrade`).
+    """
+    manifest = read_manifest(archive)
+    if not schema.knows(manifest.get("revision")):
+        raise WrongState("Bản sao được tạo bởi phiên bản mới hơn của phần mềm. Cập nhật phần mềm rồi phục hồi.")
+    _require_empty(instance)
     instance.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=instance, prefix=".phuc-hoi-") as scratch:
         unpacked = Path(scratch)
@@ -261,20 +322,17 @@ def restore_into(instance: Path, archive: Path) -> list[str]:
         # A stale write-ahead log would be replayed onto the restored file.
         for stale in ("hocbaso.sqlite-wal", "hocbaso.sqlite-shm"):
             (instance / stale).unlink(missing_ok=True)
-        names = []
-        for path in sorted(unpacked.rglob("*")):
-            if path.is_file() and path.name != "hocbaso.sqlite":
-                name = path.relative_to(unpacked)
-                (instance / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.move(str(path), str(instance / name))
-                names.append(name.as_posix())
+        names = sorted(name for name in manifest["members"] if name != "hocbaso.sqlite")
+        for name in names:
+            (instance / name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            (unpacked / name).replace(instance / name)
+        for folder in {(instance / name).parent for name in names}:
+            _sync(folder)
         (unpacked / "hocbaso.sqlite").replace(instance / "hocbaso.sqlite")  # last: its presence means "restored"
-        names.append("hocbaso.sqlite")
-        for folder in ("keys",):
-            (instance / folder).mkdir(exist_ok=True)
-            (instance / folder).chmod(0o700)
+        if (instance / "keys").is_dir():
+            (instance / "keys").chmod(0o700)
         _sync(instance)
-    return names
+    return ["hocbaso.sqlite", *names]
 
 
 def as_json(info: BackupInfo) -> dict[str, object]:
@@ -307,14 +365,16 @@ def verify(path: Path) -> BackupCheck:
         instance = Path(scratch) / "instance"
         try:
             restore_into(instance, path)
-        except IntegrityFault as fault:
+        except (IntegrityFault, WrongState) as fault:
             check.problems.extend(fault.details or (fault.message,))
             return check
-        environment = {**os.environ, "HOCBASO_INSTANCE": str(instance)}
-        environment.pop("DATABASE_URL", None)
-        environment.pop("SECRET_KEY", None)
+        # Named here, so that a config.toml in the archive can't lead the check to another database or secret.
+        environment = {**os.environ, "HOCBASO_INSTANCE": str(instance),
+                       "DATABASE_URL": f"sqlite+pysqlite:///{instance / 'hocbaso.sqlite'}",
+                       "SECRET_KEY": (instance / "secret_key").read_text(encoding="utf-8").strip()}
         run = subprocess.run([sys.executable, "-m", "flask", "--app", str(PROJECT_ROOT / "app.py"), "check-instance",
-                              "--json"], capture_output=True, text=True, env=environment, timeout=3600, check=False)
+                              "--upgrade", "--json"], capture_output=True, text=True, env=environment, timeout=3600,
+                             check=False, cwd=PROJECT_ROOT)
         try:
             found = json.loads(run.stdout.strip().splitlines()[-1])
         except (ValueError, IndexError):

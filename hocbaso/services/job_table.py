@@ -6,47 +6,62 @@ Hours lie in the working day: a school's server is switched off at night.
 from __future__ import annotations
 
 from datetime import date, datetime, time
+from typing import Any
 
 from hocbaso import clock
-from hocbaso.services import backups, reminders, sessions, snapshots
+from hocbaso.db import is_sqlite
+from hocbaso.services import backups, reminders, snapshots, tidy
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.job_ledger import Job
 
 
-def _remind(day: date, now: datetime) -> str:
+def _remind(day: date, now: datetime, _prepared: Any) -> str:
     if day < clock.local_date(now):
         return "Máy chủ tắt hôm đó; việc còn lại đã nằm trong lời nhắc của ngày mới."
     return f"Đã nhắc {reminders.remind(SYSTEM, now)} người."
 
 
-def _snapshot(day: date, now: datetime) -> str:
-    taken = snapshots.take(SYSTEM, now, day=day)
+def _send_mail(day: date, now: datetime) -> int:
+    # Outside the transaction: a slow mail server must not hold the write lock while teachers type.
+    return reminders.mail_waiting(now) if day == clock.local_date(now) else 0
+
+
+def _mailed(day: date, now: datetime, n_sent: int) -> str:
+    if day < clock.local_date(now):
+        return "Máy chủ tắt hôm đó; thư của ngày mới đã gồm các việc còn lại."
+    return f"Đã gửi {n_sent} thư."
+
+
+def _sign_log(day: date, now: datetime) -> snapshots.SignedBody:
+    return snapshots.sign_present(now, day=day)
+
+
+def _snapshot(_day: date, now: datetime, signed: snapshots.SignedBody) -> str:
+    taken = snapshots.keep(SYSTEM, signed, now)
     return f"Ảnh chụp số {taken.id}: {taken.n_entries} dòng{', chụp muộn' if taken.taken_late else ''}."
 
 
 def _back_up(day: date, now: datetime) -> None:
-    if day == clock.local_date(now):
+    if day == clock.local_date(now) and is_sqlite():
         backups.daily_archive(SYSTEM, now)
 
 
-def _backed_up(day: date, now: datetime) -> str:
+def _backed_up(day: date, now: datetime, _prepared: Any) -> str:
+    if not is_sqlite():
+        return "PostgreSQL: sao lưu bằng pg_dump (docs/operations.md)."
     if day < clock.local_date(now):
         return "Máy chủ tắt hôm đó; bản sao của ngày mới đã gồm cả ngày này."
     return f"Đã sao lưu vào {backups.daily_name(now)}."
 
 
-def _mail(day: date, now: datetime) -> str:
-    return f"Đã gửi {reminders.mail_waiting(now)} thư."
-
-
-def _tidy(day: date, now: datetime) -> str:
-    return f"Đã dọn {sessions.forget_ended(now)} phiên làm việc cũ."
+def _tidy(_day: date, now: datetime, _prepared: Any) -> str:
+    return f"Đã dọn {tidy.forget_old(now)} dòng cũ."
 
 
 JOBS: tuple[Job, ...] = (
     Job("reminders", "Nhắc việc theo hạn", time(6, 30), _remind),
-    Job("mail", "Gửi thư nhắc việc", time(6, 35), _mail),
+    Job("mail", "Gửi thư nhắc việc", time(6, 35), _mailed, _send_mail),
     Job("backup", "Sao lưu hằng ngày", time(11, 30), _backed_up, _back_up),
-    Job("audit_snapshot", "Ảnh chụp nhật ký có chữ ký", time(16, 45), _snapshot),
+    Job("audit_snapshot", "Ảnh chụp nhật ký có chữ ký", time(16, 45), _snapshot, _sign_log),
     Job("tidy", "Dọn phiên làm việc cũ", time(12, 0), _tidy),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import smtplib
 import ssl
 from collections import defaultdict
@@ -11,7 +12,7 @@ from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
 from flask import current_app
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, func, or_, select, update
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -26,6 +27,8 @@ from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services import audit, roster
 from hocbaso.services.access import Actor
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +62,13 @@ def held_work(now: datetime) -> list[HeldWork]:
     return _sheet_work(year, today) + _class_work(year, today) + _transcript_work(year, today)
 
 
-def _window_end(windows: list[m.SemesterWindow], semester: int, grade_level: int) -> date:
+def _window_end(year: m.SchoolYear, windows: list[m.SemesterWindow], semester: int, grade_level: int) -> date:
     best = None
     for window in windows:
         if window.semester == semester and (window.grade_level == grade_level
                                             or (window.grade_level is None and best is None)):
             best = window
-    assert best is not None, "a year has windows for both semesters"
-    return best.closes_on
+    return best.closes_on if best is not None else year.data_complete_before - timedelta(days=1)
 
 
 def _sheet_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
@@ -106,7 +108,7 @@ def _sheet_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
             SheetState.REVIEWED: (principals, "duyệt"),
             SheetState.APPROVED: (principals, "khóa"),
         }[state]
-        before = _window_end(windows, row.semester, row.grade_level) + timedelta(days=1)
+        before = _window_end(year, windows, row.semester, row.grade_level) + timedelta(days=1)
         semester = "I" * row.semester
         work.append(HeldWork(f"{verb.capitalize()} bảng điểm {row.subject} {row.name}, học kì {semester}",
                              f"/bang-diem/{row.id}", holders, Deadline(before), group_heads))
@@ -207,7 +209,7 @@ def remind(actor: Actor, now: datetime) -> int:
                                                               m.Notice.kind == "reminder"))
             if exists:
                 continue
-            items.sort()
+            items = sorted(set(items))  # two teachers of one sheet: its reviewer hears of it once
             body = "\n".join(text for _left, text in items)
             notice = m.Notice(person_id=person, day=today, kind="reminder", title=f"{len(items)} việc sắp đến hạn",
                               body=body, created_at=now)
@@ -229,13 +231,14 @@ def _names(person_ids: tuple[int, ...]) -> list[str]:
 def waiting_notices(person_id: int) -> list[m.Notice]:
     """Unread messages of a person, newest first."""
     return list(db.session.scalars(select(m.Notice).where(m.Notice.person_id == person_id, m.Notice.read_at.is_(None))
-                                   .order_by(m.Notice.day.desc())))
+                                   .order_by(m.Notice.day.desc(), m.Notice.id.desc())
+                                   .execution_options(populate_existing=True)))
 
 
 def mark_read(actor: Actor, notice_id: int, now: datetime) -> None:
     """Mark one's own message as read; NotFound for another's."""
     with write_transaction() as session:
-        notice = session.get(m.Notice, notice_id)
+        notice = session.get(m.Notice, notice_id, populate_existing=True)
         if notice is None or notice.person_id != actor.person_id:
             raise NotFound("Không có lời nhắc này.")
         notice.read_at = notice.read_at or now
@@ -244,29 +247,55 @@ def mark_read(actor: Actor, notice_id: int, now: datetime) -> None:
 def mail_waiting(now: datetime) -> int:
     """Mail the messages of today that were not mailed yet, where SMTP_URL is set; outside the quiet hours.
 
-    Returns how many went out. Raises Unavailable when the mail server refuses; what went out stays marked.
+    Returns how many went out. Raises Unavailable when the mail server refuses; what went out stays marked. Each message
+    is marked before it is handed over and unmarked when it was refused: a crash in between costs one mail (the
+    application still shows the message), where the other order would send it twice.
     """
     settings: Config = current_app.config["HOCBASO"]
     if not settings.smtp_url or is_quiet(clock.local(now).hour):
         return 0
-    today = clock.local_date(now)
     waiting = db.session.execute(
-        select(m.Notice, m.Person.email, m.Person.full_name).join(m.Person, m.Notice.person_id == m.Person.id)
-        .where(m.Notice.day == today, m.Notice.mailed_at.is_(None), m.Person.email.is_not(None))
+        select(m.Notice.id, m.Person.email, m.Person.full_name).join(m.Person, m.Notice.person_id == m.Person.id)
+        .where(m.Notice.day == clock.local_date(now), m.Notice.mailed_at.is_(None), m.Person.email.is_not(None))
+        .order_by(m.Notice.id)
     ).all()
     if not waiting:
         return 0
-    n_sent = 0
+    n_sent, refused = 0, []
     try:
         with _smtp(settings.smtp_url) as server:
-            for notice, email, name in waiting:
-                server.send_message(_message(settings.smtp_url, notice, email, name))
-                with write_transaction() as session:
-                    session.merge(notice).mailed_at = now
-                n_sent += 1
+            for notice_id, email, name in waiting:
+                notice = _claim_mail(notice_id, now)
+                if notice is None:
+                    continue
+                try:
+                    server.send_message(_message(settings.smtp_url, notice, email, name))
+                    n_sent += 1
+                except smtplib.SMTPRecipientsRefused:
+                    refused.append(name)  # one wrong address must not keep the others from theirs; it stays marked
+                except BaseException:
+                    _unclaim_mail(notice_id)
+                    raise
     except (OSError, smtplib.SMTPException) as problem:
         raise Unavailable(f"Máy chủ thư không nhận: {problem}. Lời nhắc vẫn hiện trong phần mềm.") from problem
+    if refused:
+        log.warning("mail refused for %d address(es)", len(refused))
     return n_sent
+
+
+def _claim_mail(notice_id: int, now: datetime) -> m.Notice | None:
+    with write_transaction() as session:
+        claimed = session.execute(update(m.Notice).where(m.Notice.id == notice_id, m.Notice.mailed_at.is_(None))
+                                  .values(mailed_at=now).execution_options(synchronize_session=False))
+        if claimed.rowcount != 1:  # type: ignore[attr-defined]
+            return None
+        return session.get(m.Notice, notice_id, populate_existing=True)
+
+
+def _unclaim_mail(notice_id: int) -> None:
+    with write_transaction() as session:
+        session.execute(update(m.Notice).where(m.Notice.id == notice_id).values(mailed_at=None)
+                        .execution_options(synchronize_session=False))
 
 
 def _smtp(url: str) -> smtplib.SMTP:
@@ -284,7 +313,7 @@ def _smtp(url: str) -> smtplib.SMTP:
     return server
 
 
-def _message(url: str, notice: m.Notice, email: str, name: str) -> EmailMessage:
+def _message(url: str, notice: m.Notice, email: str | None, name: str) -> EmailMessage:
     message = EmailMessage()
     school = roster.the_school()
     sender = dict(pair.split("=", 1) for pair in urlsplit(url).query.split("&") if "=" in pair).get("from")

@@ -1,4 +1,4 @@
-"""Signed checkpoints of the audit log, one a day: body as C2SP tlog-checkpoint, Ed25519 signature beside it.
+"""Signed checkpoints of the audit log, one a day; the text form is ``documents/checkpoints.py``.
 
 A copy lies in ``checkpoints/`` of the instance as a file, to be carried elsewhere (a stick, the department's mailbox,
 a printed line on the day's register): what is signed elsewhere can't be rewritten here.
@@ -6,42 +6,42 @@ a printed line on the day's register): what is signed elsewhere can't be rewritt
 
 from __future__ import annotations
 
-import base64
+import contextlib
 import os
+import tempfile
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import current_app
 from sqlalchemy import select
 
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.config import Config
-from hocbaso.db import db, write_transaction
+from hocbaso.db import db, in_write_transaction, write_transaction
+from hocbaso.documents import checkpoints
+from hocbaso.documents.checkpoints import Checkpoint
 from hocbaso.errors import IntegrityFault, NotFound
 from hocbaso.regulations.audit_tags import AuditTag
-from hocbaso.regulations.hash_chain import GENESIS, merkle_root
+from hocbaso.regulations.hash_chain import GENESIS, MerkleFrontier
 from hocbaso.services import audit
 from hocbaso.services.access import Actor
 
-ORIGIN = "hocbaso/nhat-ky/v1"
-
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """One checkpoint as stored in the table or in a file (``source``), with its signature judged."""
+class SignedBody:
+    """A checkpoint that is computed and signed, not yet recorded."""
 
     day: date
     n_entries: int
     head_hash: str
     root: str
-    taken_at: str
-    source: str
-    signature_ok: bool
+    taken_at: datetime
+    body: str
+    signature: str
 
 
 def _settings() -> Config:
@@ -49,98 +49,135 @@ def _settings() -> Config:
     return settings
 
 
-def signing_key() -> Ed25519PrivateKey:
-    """The machine's snapshot key, made on first use (0600). Its public half stands in every body."""
-    path = _settings().keys / "snapshot-ed25519.pem"
-    if not path.exists():
-        key = Ed25519PrivateKey.generate()
-        data = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                                 serialization.NoEncryption())
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as handle:
-            handle.write(data)
-    loaded = serialization.load_pem_private_key(path.read_bytes(), password=None)
+def _key_file() -> Path:
+    return _settings().keys / "snapshot-ed25519.pem"
+
+
+def _load_key() -> Ed25519PrivateKey:
+    loaded = serialization.load_pem_private_key(_key_file().read_bytes(), password=None)
     assert isinstance(loaded, Ed25519PrivateKey)
     return loaded
 
 
-def public_key_text(key: Ed25519PublicKey) -> str:
-    """Base64 of the raw public key."""
-    return base64.b64encode(key.public_bytes_raw()).decode()
+def signing_key() -> Ed25519PrivateKey:
+    """The machine's snapshot key, made on first use (0600). Its public half stands in every body."""
+    path = _key_file()
+    if not path.exists():
+        data = Ed25519PrivateKey.generate().private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)  # 0600
+        try:
+            with os.fdopen(handle, "wb") as out:
+                out.write(data)
+                out.flush()
+                os.fsync(out.fileno())
+            # A link fails where a rename would replace: of two processes that begin at once, the first one's key stays.
+            with contextlib.suppress(FileExistsError):
+                os.link(temporary, path)
+        finally:
+            os.unlink(temporary)
+    return _load_key()
 
 
-def _body(day: date, n_entries: int, head_hash: str, root: str, taken_at: datetime, key: str) -> str:
-    lines = (ORIGIN, str(n_entries), base64.b64encode(bytes.fromhex(root)).decode(), f"head {head_hash}",
-             f"day {day.isoformat()}", f"taken {taken_at.isoformat(timespec='seconds')}", f"key {key}", "")
-    return "\n".join(lines)
+def public_key() -> str | None:
+    """Base64 of the public half, for those who keep checkpoints elsewhere; None before the first snapshot."""
+    return checkpoints.public_key_text(_load_key().public_key()) if _key_file().is_file() else None
 
 
-def take(actor: Actor, now: datetime, *, day: date | None = None) -> m.AuditSnapshot:
-    """Take and sign a snapshot for ``day`` (default: today); late ones say so and carry their true time."""
+def sign_present(now: datetime, *, day: date | None = None) -> SignedBody:
+    """Read the log as committed and sign its state for ``day`` (default: today). Outside any transaction: a long log
+    takes half a second, and entries that could still be rolled back have no place in a checkpoint."""
+    if in_write_transaction():
+        raise RuntimeError("a checkpoint of entries that are not committed")
     day = day or clock.local_date(now)
     key = signing_key()
+    tree, head = MerkleFrontier(), GENESIS
+    hashes = select(m.AuditEntry.hash).order_by(m.AuditEntry.seq).execution_options(yield_per=5000)
+    try:
+        for head in db.session.scalars(hashes):
+            tree.append(head)
+    except ValueError as problem:
+        raise IntegrityFault("Nhật ký có mã băm hỏng, không chụp được. Chạy: flask audit verify") from problem
+    n_entries, root = tree.n_leaves, tree.root()
+    body = checkpoints.body_text(day, n_entries, head, root, now, checkpoints.public_key_text(key.public_key()))
+    return SignedBody(day, n_entries, head, root, now, body, checkpoints.signature_of(body, key))
+
+
+def keep(actor: Actor, signed: SignedBody, now: datetime) -> m.AuditSnapshot:
+    """Record a signed checkpoint: its file, its row and its entry."""
     with write_transaction() as session:
-        hashes = list(session.scalars(select(m.AuditEntry.hash).order_by(m.AuditEntry.seq)))
-        head = hashes[-1] if hashes else GENESIS
-        root = merkle_root(hashes)
-        body = _body(day, len(hashes), head, root, now, public_key_text(key.public_key()))
-        signature = base64.b64encode(key.sign(body.encode())).decode()
-        snapshot = m.AuditSnapshot(day=day, n_entries=len(hashes), head_hash=head, root=root, taken_at=now,
-                                   taken_late=day < clock.local_date(now), body=body, signature=signature)
-        path = _settings().checkpoints / f"{day.isoformat()}-{len(hashes):09d}.txt"
-        _write_file(path, f"{body}\n— {ORIGIN} {signature}\n")
+        snapshot = m.AuditSnapshot(
+            day=signed.day, n_entries=signed.n_entries, head_hash=signed.head_hash, root=signed.root,
+            taken_at=signed.taken_at, taken_late=signed.day < clock.local_date(signed.taken_at), body=signed.body,
+            signature=signed.signature)
+        # The file first: should the row not come to be, the file still says nothing but the truth.
+        path = _settings().checkpoints / f"{signed.day.isoformat()}-{signed.n_entries:09d}.txt"
+        _write_file(path, checkpoints.file_text(signed.body, signed.signature))
         session.add(snapshot)
         session.flush()
         audit.record(AuditTag.SNAPSHOT_TAKEN, actor, now, target_kind="audit_snapshot", target_id=snapshot.id,
-                     facts={"day": day.isoformat(), "n_entries": len(hashes), "root": root,
+                     facts={"day": signed.day.isoformat(), "n_entries": signed.n_entries, "root": signed.root,
                             "late": snapshot.taken_late})
     return snapshot
 
 
+def take(actor: Actor, now: datetime, *, day: date | None = None) -> m.AuditSnapshot:
+    """Take and sign a snapshot for ``day`` (default: today); late ones say so and carry their true time."""
+    return keep(actor, sign_present(now, day=day), now)
+
+
 def _write_file(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("w", encoding="utf-8") as handle:
-        handle.write(text)
-        handle.flush()
-        os.fsync(handle.fileno())
-    temporary.replace(path)
+    handle, temporary = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
+    with os.fdopen(handle, "w", encoding="utf-8") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    Path(temporary).replace(path)
 
 
-def parse(text: str, source: str, trusted_key: str) -> Checkpoint:
-    """Read a checkpoint file or ``body`` + signature line. IntegrityFault when it has not the shape."""
+def read_file(path: Path, key: str | None = None) -> Checkpoint:
+    """A checkpoint that somebody kept elsewhere, judged by ``key`` or, without one, by this machine's.
+
+    IntegrityFault when it is none.
+    """
     try:
-        body, _, tail = text.partition("\n\n— ")
-        body += "\n"
-        lines = body.split("\n")
-        signature = base64.b64decode(tail.split(" ", 1)[1].strip(), validate=True)
-        facts = dict(line.split(" ", 1) for line in lines[3:] if line)
-        n_entries, root = int(lines[1]), base64.b64decode(lines[2], validate=True).hex()
-        day = date.fromisoformat(facts["day"])
-        key = Ed25519PublicKey.from_public_bytes(base64.b64decode(trusted_key))
-    except (ValueError, KeyError, IndexError) as problem:
-        raise IntegrityFault(f"Không đọc được ảnh chụp nhật ký {source}.") from problem
-    try:
-        key.verify(signature, body.encode())
-        signature_ok = lines[0] == ORIGIN
-    except InvalidSignature:
-        signature_ok = False
-    return Checkpoint(day, n_entries, facts["head"], root, facts["taken"], source, signature_ok)
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise IntegrityFault(f"Không đọc được ảnh chụp nhật ký {path.name}.") from problem
+    return checkpoints.parse(text, path.name, key or public_key())
 
 
 def all_checkpoints() -> list[Checkpoint]:
-    """Those of the table and those of the folder, oldest first. A file that can't be read counts as a bad signature."""
-    key = public_key_text(signing_key().public_key())
-    found = [
-        parse(f"{row.body}\n— {ORIGIN} {row.signature}\n", f"bảng, số {row.id}", key)
-        for row in db.session.scalars(select(m.AuditSnapshot).order_by(m.AuditSnapshot.id))
-    ]
+    """Those of the table and those of the folder, oldest first. What can't be read counts as a bad signature."""
+    key = public_key()
+    texts = [(f"bảng audit_snapshot, số {row.id}", checkpoints.file_text(row.body, row.signature), row)
+             for row in db.session.scalars(select(m.AuditSnapshot).order_by(m.AuditSnapshot.id)
+                                           .execution_options(populate_existing=True))]
+    found = []
+    for source, text, row in texts:
+        read = _parse(text, source, key)
+        if (row.day, row.n_entries, row.head_hash, row.root) != (read.day, read.n_entries, read.head_hash, read.root):
+            read = _unreadable(source)  # the columns say something else than the signed body
+        found.append(read)
     for path in sorted(_settings().checkpoints.glob("*.txt")):
         try:
-            found.append(parse(path.read_text(encoding="utf-8"), path.name, key))
-        except (IntegrityFault, UnicodeDecodeError):
-            found.append(Checkpoint(date.min, 0, GENESIS, "", "", path.name, signature_ok=False))
+            found.append(_parse(path.read_text(encoding="utf-8"), path.name, key))
+        except (OSError, UnicodeDecodeError):
+            found.append(_unreadable(path.name))
     return found
+
+
+def _parse(text: str, source: str, key: str | None) -> Checkpoint:
+    try:
+        return checkpoints.parse(text, source, key)
+    except IntegrityFault:
+        return _unreadable(source)
+
+
+def _unreadable(source: str) -> Checkpoint:
+    return Checkpoint(date.min, 0, GENESIS, "", "", "", source, signature_ok=False)
 
 
 def difference(first: int, second: int) -> list[m.AuditEntry]:

@@ -1,0 +1,425 @@
+"""What the verifier finds: hundreds of random forgeries of the log, and each kind of value changed behind its back."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from flask import Flask, current_app
+from pysqlite3 import dbapi2 as bundled
+from sqlalchemy import text
+
+from hocbaso import models as m
+from hocbaso.db import db, write_transaction
+from hocbaso.documents import checkpoints
+from hocbaso.errors import IntegrityFault, Invalid
+from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.hash_chain import GENESIS, canonical_json, merkle_root, row_hash
+from hocbaso.services import audit, audit_verify, snapshots
+from hocbaso.services.access import SYSTEM
+from tests.cast import NOW, Cast
+
+COLUMNS = ("seq", "at", "tag", "actor_id", "actor_name", "target_kind", "target_id", "payload", "prev_hash", "hash")
+Row = dict[str, object]
+
+
+def read_log() -> list[Row]:
+    found = db.session.execute(text(f"SELECT {', '.join(COLUMNS)} FROM audit_entry ORDER BY seq")).mappings()
+    return [dict(row) for row in found]
+
+
+def write_log(rows: list[Row]) -> None:
+    """Replace the whole log behind the application's back, on a connection of its own."""
+    db.session.remove()
+    connection = bundled.connect(str(db.engine.url.database), isolation_level=None)
+    connection.execute("PRAGMA busy_timeout=5000")
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("DELETE FROM audit_entry")
+    connection.executemany(f"INSERT INTO audit_entry ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})",
+                           [tuple(row[column] for column in COLUMNS) for row in rows])
+    connection.execute("COMMIT")
+    connection.close()
+
+
+def behind_the_back(statement: str, *values: object) -> int:
+    db.session.remove()
+    connection = bundled.connect(str(db.engine.url.database), isolation_level=None)
+    n = connection.execute(statement, values).rowcount
+    connection.close()
+    assert n >= 1, statement
+    return n
+
+
+def chained(rows: list[Row], start: int = 0) -> list[Row]:
+    """The rows with numbers and hashes made anew from ``start``: what a forger with the program's source can do."""
+    prev = str(rows[start - 1]["hash"]) if start else GENESIS
+    out = [dict(row) for row in rows]
+    for index in range(start, len(out)):
+        row = out[index]
+        row["seq"], row["prev_hash"] = index + 1, prev
+        row["hash"] = prev = row_hash(**{key: value for key, value in row.items() if key != "hash"})  # type: ignore[arg-type]
+    return out
+
+
+def test_the_log_of_the_cast_verifies(school: Cast) -> None:
+    snapshots.take(SYSTEM, NOW)
+    report = audit_verify.verify()
+    assert report.faults == []
+    assert report.n_entries > 50 and report.n_values > 100
+    assert report.n_snapshots == 2  # the row and its file
+    assert report.head_hash == read_log()[-1]["hash"]
+
+
+def test_an_empty_instance_verifies_and_gets_no_key_by_being_checked(app: Flask) -> None:
+    with app.app_context():
+        assert audit_verify.verify().ok
+        assert snapshots.public_key() is None
+        snapshots.take(SYSTEM, NOW)
+        assert audit_verify.verify().ok
+
+
+# --- forging the log --------------------------------------------------------------------------------------------------
+
+
+def edit(rows: list[Row], rng: random.Random) -> tuple[list[Row], set[int]]:
+    """One column of one row."""
+    at = rng.randrange(len(rows))
+    column = rng.choice(("at", "tag", "actor_id", "actor_name", "target_kind", "target_id", "payload", "hash", "prev_hash"))
+    value = {"actor_id": rng.randrange(10**6, 10**7), "hash": rng.randbytes(32).hex(), "prev_hash": rng.randbytes(32).hex(),
+             "payload": '{"state":{}, "x":%d}' % rng.randrange(10**6)}.get(column, f"khác {rng.randrange(10**6)}")
+    rows[at][column] = value
+    return rows, {at + 1}
+
+
+def edit_and_rehash(rows: list[Row], rng: random.Random) -> tuple[list[Row], set[int]]:
+    """One row, its own hash made right again: the next row no longer joins."""
+    at = rng.randrange(len(rows) - 1)
+    rows[at]["payload"] = '{"x":%d}' % rng.randrange(10**6)
+    rows[at]["hash"] = row_hash(**{key: value for key, value in rows[at].items() if key != "hash"})  # type: ignore[arg-type]
+    return rows, {at + 2}
+
+
+def delete(rows: list[Row], rng: random.Random) -> tuple[list[Row], set[int]]:
+    at = rng.randrange(len(rows) - 1)
+    return rows[:at] + rows[at + 1:], {at + 2}
+
+
+def delete_and_renumber(rows: list[Row], rng: random.Random) -> tuple[list[Row], set[int]]:
+    at = rng.randrange(len(rows) - 1)
+    rows = rows[:at] + rows[at + 1:]
+    for index, row in enumerate(rows):
+        row["seq"] = index + 1
+    return rows, {at + 1}
+
+
+def insert(rows: list[Row], rng: random.Random) -> tuple[list[Row], set[int]]:
+    """A new row that joins its predecessor; those after it move up by one."""
+    at = rng.randrange(1, len(rows))
+    new = {**rows[at], "payload": '{"x":%d}' % rng.randrange(10**6), "prev_hash": rows[at - 1]["hash"]}
+    new["hash"] = row_hash(**{key: value for key, value in new.items() if key != "hash"})  # type: ignore[arg-type]
+    for row in rows[at:]:
+        row["seq"] = int(str(row["seq"])) + 1
+    return rows[:at] + [new] + rows[at:], {at + 2}
+
+
+def reorder(rows: list[Row], rng: random.Random) -> tuple[list[Row], set[int]]:
+    at = rng.randrange(len(rows) - 1)
+    rows[at], rows[at + 1] = rows[at + 1], rows[at]
+    rows[at]["seq"], rows[at + 1]["seq"] = at + 1, at + 2
+    return rows, {at + 1}
+
+
+def rewrite_from(rows: list[Row], rng: random.Random) -> tuple[list[Row], set[int]]:
+    """Change one entry and make every later hash right: only the snapshot tells."""
+    at = rng.randrange(len(rows))
+    rows[at]["payload"] = canonical_json({"x": rng.randrange(10**6)})
+    return chained(rows, at), set()
+
+
+def truncate(rows: list[Row], rng: random.Random) -> tuple[list[Row], set[int]]:
+    n = rng.randrange(1, len(rows))
+    return rows[:-n], {len(rows) - n + 1}
+
+
+@pytest.mark.parametrize(("forge", "n"), [
+    (edit, 60), (edit_and_rehash, 40), (delete, 40), (delete_and_renumber, 40), (insert, 40), (reorder, 40),
+    (rewrite_from, 40), (truncate, 40),
+])
+def test_every_random_forgery_is_found(school: Cast, forge: Callable[..., tuple[list[Row], set[int]]], n: int) -> None:
+    """340 forgeries in all. Detected always; the first bad row named, where the chain itself shows it."""
+    snapshots.take(SYSTEM, NOW)
+    # The entry of the snapshot itself lies after what the snapshot covers: leave it out of the forging.
+    good = read_log()[:-1]
+    rng = random.Random(f"{forge.__name__}-22")
+    for _ in range(n):
+        forged, first_bad = forge([dict(row) for row in good], rng)
+        write_log(forged)
+        report = audit_verify.verify()
+        assert not report.ok
+        chain = [fault for fault in report.faults if fault.kind in ("gap", "row", "chain", "truncated", "rewritten")]
+        assert chain, [fault.message for fault in report.faults]
+        if first_bad:
+            assert chain[0].seq in first_bad, (first_bad, chain[0])
+            assert str(chain[0].seq) in chain[0].message or chain[0].kind == "truncated"
+    write_log(good)
+    # Without the entry that tells of it the snapshot still stands in its table: nothing else is wrong.
+    assert audit_verify.verify().ok
+
+
+def test_a_rewritten_log_is_told_by_the_file_when_the_table_of_snapshots_is_forged_too(school: Cast) -> None:
+    snapshots.take(SYSTEM, NOW)
+    rows = read_log()
+    rows[5]["payload"] = "{}"
+    write_log(chained(rows, 5))
+    behind_the_back("DELETE FROM audit_snapshot")
+    kinds = {fault.kind for fault in audit_verify.verify().faults}
+    assert "rewritten" in kinds  # the file
+    assert "snapshot" in kinds  # and the entry that tells of a row which is gone
+
+
+def test_who_holds_a_checkpoint_and_the_key_elsewhere_sees_through_a_forger_with_the_whole_machine(
+        school: Cast, tmp_path: Path) -> None:
+    """The forger rewrites the log, makes a new key and signs the snapshots again: this machine finds nothing."""
+    snapshots.take(SYSTEM, NOW)
+    instance = current_app.config["HOCBASO"]
+    kept = tmp_path / "ở nhà.txt"
+    kept.write_bytes(next(instance.checkpoints.glob("*.txt")).read_bytes())
+    key = snapshots.public_key()
+    assert key is not None and snapshots.read_file(kept, key).signature_ok
+
+    rows = read_log()[:-1]
+    victim = len(rows) // 2
+    told = json.loads(str(rows[victim]["payload"]))
+    rows[victim]["payload"] = canonical_json({**told, "note": "chưa từng có"})
+    write_log(chained(rows, victim))
+    behind_the_back("DELETE FROM audit_snapshot")
+    for path in [*instance.checkpoints.glob("*.txt"), instance.keys / "snapshot-ed25519.pem"]:
+        path.unlink()
+    snapshots.take(SYSTEM, NOW)
+    assert audit_verify.verify().ok, "the forged machine agrees with itself"
+
+    report = audit_verify.verify(against=[snapshots.read_file(kept, key)])
+    assert [fault.kind for fault in report.faults] == ["rewritten"]
+    assert "ở nhà.txt" in report.faults[0].message
+    # Without the key from the first day the file is judged by the forger's key, and does not pass for good either.
+    assert not audit_verify.verify(against=[snapshots.read_file(kept)]).ok
+
+
+def test_a_checkpoint_with_one_flipped_character_is_no_checkpoint(school: Cast, tmp_path: Path) -> None:
+    snapshots.take(SYSTEM, NOW)
+    path = next(current_app.config["HOCBASO"].checkpoints.glob("*.txt"))
+    good = path.read_text(encoding="utf-8")
+    rng = random.Random(22)
+    for _ in range(120):
+        at = rng.randrange(len(good) - 1)
+        letter = rng.choice([c for c in "0aZ9+ \n" if c != good[at]])
+        path.write_text(good[:at] + letter + good[at + 1:], encoding="utf-8")
+        try:
+            assert not snapshots.read_file(path).signature_ok, (at, letter)
+        except IntegrityFault:
+            pass
+        assert not audit_verify.verify().ok, (at, letter)
+    path.write_bytes(b"\xff\xfe")
+    assert not audit_verify.verify().ok
+    path.write_text(good, encoding="utf-8")
+    assert audit_verify.verify().ok
+    with pytest.raises(Invalid):
+        snapshots.read_file(path, "khóa nào đây")
+
+
+def test_a_forged_column_of_the_snapshot_table_is_found(school: Cast) -> None:
+    snapshots.take(SYSTEM, NOW)
+    behind_the_back("UPDATE audit_snapshot SET n_entries = 3")
+    assert [fault.kind for fault in audit_verify.verify().faults] == ["snapshot"]
+
+
+def test_hashes_and_payloads_of_hostile_shape_are_faults_and_no_crash(school: Cast) -> None:
+    good = read_log()
+    for column, value in (("hash", "zz"), ("hash", b"\x00\xff"), ("payload", "[1,2"), ("payload", "[]"), ("payload", "7"),
+                          ("payload", '{"state":[1]}'), ("payload", '{"state":{"student":{"1":5}}}'),
+                          ("payload", b"\xff\xff"), ("actor_id", "nhiều"), ("actor_id", 1.5), ("at", b"\x01"), ("tag", 7)):
+        rows = [dict(row) for row in good]
+        rows[7][column] = value
+        write_log(rows)
+        report = audit_verify.verify()
+        assert report.faults and report.faults[0].seq == 8, (column, value)
+    with pytest.raises(IntegrityFault):
+        write_log([{**row, "hash": "zz"} if row["seq"] == 4 else row for row in good])
+        snapshots.take(SYSTEM, NOW)
+
+
+# --- snapshots --------------------------------------------------------------------------------------------------------
+
+
+def test_a_snapshot_says_what_the_log_was_and_its_file_is_a_tlog_checkpoint(school: Cast) -> None:
+    before = [str(row["hash"]) for row in read_log()]
+    taken = snapshots.take(SYSTEM, NOW)
+    assert (taken.n_entries, taken.head_hash, taken.root) == (len(before), before[-1], merkle_root(before))
+    assert not taken.taken_late
+    lines = next(current_app.config["HOCBASO"].checkpoints.glob("2027-05-12-*.txt")).read_text("utf-8").split("\n")
+    assert lines[0] == "hocbaso/nhat-ky/v1" and lines[1] == str(len(before))
+    assert lines[-4] == "" or lines[-3] == ""
+    assert f"key {snapshots.public_key()}" in lines
+    assert (current_app.config["HOCBASO"].keys / "snapshot-ed25519.pem").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_late_snapshot_carries_its_true_time(school: Cast) -> None:
+    taken = snapshots.take(SYSTEM, NOW + timedelta(days=3), day=NOW.date())
+    assert taken.taken_late and taken.day == NOW.date()
+    assert "taken 2027-05-15T02:00:00+00:00" in taken.body
+
+
+def test_a_snapshot_never_covers_what_could_still_be_rolled_back(school: Cast) -> None:
+    with pytest.raises(RuntimeError), write_transaction():
+        snapshots.take(SYSTEM, NOW)
+
+
+def test_a_checkpoint_signed_by_another_key_is_refused(school: Cast) -> None:
+    other = Ed25519PrivateKey.generate()
+    body = checkpoints.body_text(NOW.date(), 0, GENESIS, merkle_root([]), NOW, checkpoints.public_key_text(other.public_key()))
+    text_ = checkpoints.file_text(body, checkpoints.signature_of(body, other))
+    snapshots.take(SYSTEM, NOW)
+    assert not checkpoints.parse(text_, "x", snapshots.public_key()).signature_ok
+    assert checkpoints.parse(text_, "x", checkpoints.public_key_text(other.public_key())).signature_ok
+
+
+# --- values behind the application's back -----------------------------------------------------------------------------
+
+
+def filled_school(school: Cast) -> None:
+    """One row of every watched kind that the cast does not have."""
+    enrollment = school.enrollments["9A", "Nguyễn Bảo Châu"]
+    with write_transaction() as session:
+        rows: dict[str, object] = {
+            "score_cell": m.ScoreCell(score_sheet_id=school.sheets["9A", "MATH", 1], enrollment_id=enrollment,
+                                      column_key="TX1", tenths=85, origin="entered", updated_at=NOW),
+            "homeroom_record": m.HomeroomRecord(enrollment_id=enrollment, conduct_1="T", remark="Chăm."),
+            "exemption": m.Exemption(enrollment_id=enrollment, subject_id=1, semester=1, state="PROPOSED", reason="ốm",
+                                     proposed_at=NOW),
+            "summer_result": m.SummerResult(enrollment_id=enrollment, subject_id=1, tenths=60),
+            "principal_decision": m.PrincipalDecision(enrollment_id=enrollment, kind="promotion", term="year",
+                                                      outcome="lift"),
+        }
+        for kind, row in rows.items():
+            for column in type(row).__table__.columns:  # whatever else the table demands
+                if (not column.nullable and column.default is None and not column.primary_key
+                        and getattr(row, column.name) is None):
+                    setattr(row, column.name, _any_value(column))
+            session.add(row)
+            session.flush()
+            audit.record(AuditTag.STUDENT_CHANGED, SYSTEM, NOW, target_kind=kind, target_id=row.id,  # type: ignore[attr-defined]
+                         state=audit.states(kind, [row]))
+
+
+def _any_value(column: object) -> object:
+    name = str(column.type).upper()  # type: ignore[attr-defined]
+    return NOW if "DATETIME" in name else NOW.date() if "DATE" in name else 1 if "INT" in name else "x"
+
+
+def test_each_watched_kind_changed_in_the_file_is_named_in_words(school: Cast) -> None:
+    filled_school(school)
+    assert audit_verify.verify().faults == []
+    tried = set()
+    for kind, (model, columns) in audit.WATCHED.items():
+        table = model.__table__  # type: ignore[attr-defined]
+        row = db.session.execute(text(f"SELECT * FROM {table.name} ORDER BY id LIMIT 1")).mappings().first()
+        if row is None:
+            continue
+        for column in columns:
+            sql_type = str(table.c[column].type).upper()
+            old = row[column]
+            new: object
+            if table.c[column].foreign_keys or "INT" in sql_type:
+                new = 1 if old in (None, 2) else 2
+            elif "BOOL" in sql_type:
+                new = 0 if old else 1
+            elif "DATETIME" in sql_type:
+                new = "2031-01-01 00:00:00.000000"
+            elif "DATE" in sql_type:
+                new = "2031-01-01"
+            else:
+                new = "Giá trị lạ"
+            connection = bundled.connect(str(db.engine.url.database), isolation_level=None)
+            db.session.remove()
+            connection.execute("PRAGMA ignore_check_constraints=ON")
+            try:
+                connection.execute(f"UPDATE {table.name} SET {column} = ? WHERE id = ?", (new, row["id"]))
+            except bundled.IntegrityError:  # a unique value: any other will do
+                connection.execute(f"UPDATE {table.name} SET {column} = ? WHERE id = ?", (9999, row["id"]))
+            faults = audit_verify.verify().faults
+            assert [(fault.kind, fault.table, fault.row_id) for fault in faults] == [("value", kind, str(row["id"]))], column
+            assert kind in faults[0].message and column in faults[0].message and "nhật ký dòng" in faults[0].message
+            assert column in faults[0].detail
+            connection.execute(f"UPDATE {table.name} SET {column} = ? WHERE id = ?", (old, row["id"]))
+            connection.close()
+            tried.add(kind)
+    db.session.remove()
+    assert audit_verify.verify().ok
+    assert set(audit.WATCHED) - tried <= {"frozen_result", "transcript_record", "transcript_signature", "certificate",
+                                          "trust_root"}, "kinds of the paper are tried with the paper"
+
+
+def test_a_score_changed_in_the_file_is_told_with_both_values(school: Cast) -> None:
+    filled_school(school)
+    behind_the_back("UPDATE score_cell SET tenths = 95")
+    (fault,) = audit_verify.verify().faults
+    assert "85" in fault.detail and "95" in fault.detail
+    assert "85" not in fault.message.replace(str(fault.seq), "") and "95" not in fault.message.replace(str(fault.seq), "")
+
+
+@pytest.mark.parametrize("value", ["tám rưỡi", 8.5, b"\x00"])
+def test_values_of_a_wrong_type_in_the_file_are_found(school: Cast, value: object) -> None:
+    filled_school(school)
+    connection = bundled.connect(str(db.engine.url.database), isolation_level=None)
+    connection.execute("PRAGMA ignore_check_constraints=ON")
+    connection.execute("UPDATE score_cell SET tenths = ?", (value,))
+    connection.close()
+    assert [(fault.kind, fault.table) for fault in audit_verify.verify().faults] == [("value", "score_cell")]
+
+
+def test_a_date_that_is_none_names_its_row_and_only_that(school: Cast) -> None:
+    ids = [row[0] for row in db.session.execute(text("SELECT id FROM student ORDER BY id"))]
+    behind_the_back("UPDATE student SET birth_on = 'hôm qua' WHERE id = ?", ids[4])
+    report = audit_verify.verify()
+    assert [(fault.kind, fault.row_id) for fault in report.faults] == [("value", str(ids[4]))]
+
+
+def test_a_row_put_into_the_file_without_an_entry_is_found(school: Cast) -> None:
+    behind_the_back("INSERT INTO score_cell (score_sheet_id, enrollment_id, column_key, tenths, origin, version, updated_at)"
+                    " VALUES (?, ?, 'CK', 100, 'entered', 1, '2027-05-12 02:00:00')",
+                    school.sheets["9A", "MATH", 1], school.enrollments["9A", "Đinh Công Thành"])
+    (fault,) = audit_verify.verify().faults
+    assert (fault.kind, fault.table) == ("unrecorded", "score_cell")
+    assert "nhật ký không ghi" in fault.message
+
+
+def test_a_row_taken_out_of_the_file_is_missed(school: Cast) -> None:
+    filled_school(school)
+    behind_the_back("DELETE FROM score_cell")
+    (fault,) = audit_verify.verify().faults
+    assert (fault.kind, fault.table) == ("missing", "score_cell")
+
+
+def test_an_entry_that_names_some_columns_leaves_the_others_as_told_before(school: Cast) -> None:
+    person = school.people["math"]
+    with write_transaction():
+        audit.record(AuditTag.PERSON_CHANGED, SYSTEM, NOW, target_kind="person", target_id=person,
+                     state={"person": {str(person): {"left_on": None}}})
+    assert audit_verify.verify().ok
+    behind_the_back("UPDATE person SET full_name = 'Người Khác' WHERE id = ?", person)
+    assert [fault.table for fault in audit_verify.verify().faults] == ["person"]
+
+
+def test_what_changed_between_two_snapshots(school: Cast) -> None:
+    first = snapshots.take(SYSTEM, NOW)
+    with write_transaction():
+        audit.record(AuditTag.EXPORT_MADE, SYSTEM, NOW, target_kind="export", target_id="x")
+    second = snapshots.take(SYSTEM, NOW)
+    found = snapshots.difference(first.id, second.id)
+    assert [entry.tag for entry in found] == [AuditTag.SNAPSHOT_TAKEN, AuditTag.EXPORT_MADE]
+    assert found == snapshots.difference(second.id, first.id)
