@@ -216,7 +216,9 @@ def _instance_trust() -> tuple[Iterable[bytes], Iterable[bytes]]:
     return certificates.trusted_roots(), certificates.trusted_crls()
 
 
-transcript_group.add_command(with_appcontext(make_verify_command(_instance_trust)))  # type: ignore[arg-type]
+verify_command = make_verify_command(_instance_trust)
+verify_command.callback = with_appcontext(verify_command.callback)
+transcript_group.add_command(verify_command)
 
 COMMANDS = [transcript_group]
 
