@@ -5,10 +5,11 @@ Everything here is read through the powers of the person who asks; a bulk act ca
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import and_, func, or_, select
@@ -186,9 +187,32 @@ def daily(actor: Actor, now: datetime, *, group_id: int | None = None, grade_lev
         bulk_verb="approve" if verbs["approve"] else "review" if verbs["review"] else "")
 
 
+_COUNTED: OrderedDict[tuple[Any, ...], int] = OrderedDict()
+_COUNTED_LOCK = Lock()
+_LAST = tuple(
+    select(func.max(column)) for column in (m.SheetStep.id, m.ClassStep.id, m.Exemption.id, m.TranscriptRecord.id,
+                                            m.TranscriptSignature.id, m.ClassGroup.version, m.TeachingAssignment.id))
+
+
 def count_waiting(actor: Actor, now: datetime) -> int:
-    """How much waits, for the rail: from counts alone, without opening a class."""
+    """How much waits, for the rail of every page: counted again only after something moved from one state to another."""
     today = clock.local_date(now)
+    link = db.session.connection()
+    marks = tuple(link.execute(statement).scalar() for statement in _LAST)
+    open_proposals = link.execute(select(func.count()).where(m.Exemption.state == "PROPOSED")).scalar()
+    key = (str(db.engine.url), actor, today, marks, open_proposals)
+    with _COUNTED_LOCK:
+        if key in _COUNTED:
+            return _COUNTED[key]
+    n = _count_waiting(actor, now, today)
+    with _COUNTED_LOCK:
+        _COUNTED[key] = n
+        while len(_COUNTED) > 200:
+            _COUNTED.popitem(last=False)
+    return n
+
+
+def _count_waiting(actor: Actor, now: datetime, today: date) -> int:
     sheets = [item for item in progress.my_sheets(actor, now) if item.waits]
     n = sum(item.task != "lock" for item in sheets) + any(item.task == "lock" for item in sheets)
     if actor.may(Permission.CLASS_READ):
@@ -402,9 +426,9 @@ def class_oddities(computed: ClassResults, who: str) -> list[Oddity]:
                 found.append(Oddity("Cần Hội đồng xem xét", "scale", who,
                                     f"{given.full_name}: hai cách hiểu Điều 9 khoản 3 cho kết quả khác nhau {term}."))
         for one in given.decisions:
-            found.append(Oddity("Có quyết định riêng", "gavel", who, f"{given.full_name}: {one.reason}"))
+            found.append(Oddity("Có quyết định riêng", "scale", who, f"{given.full_name}: {one.reason}"))
         if any(line.reassessed is not None for line in given.subjects) or given.conduct_after_summer:
-            found.append(Oddity("Kiểm tra lại, rèn luyện hè", "rotate-ccw", who, f"{given.full_name} có kết quả sau hè."))
+            found.append(Oddity("Kiểm tra lại, rèn luyện hè", "redo-2", who, f"{given.full_name} có kết quả sau hè."))
         if any(any(line.exempt) for line in given.subjects):
             exempt.append(given.full_name)
     if exempt:

@@ -440,7 +440,7 @@ def save_field(actor: Actor, enrollment_id: int, field: str, raw: str, *, expect
             return _saved(class_group, enrollment, name, field, record, written=False)
         if expected_version < last_version or expected_version > version:
             raise Stale(
-                f"{FIELD_WORDS[field].capitalize()} của {name} vừa được sửa ở nơi khác. Chưa ghi đè; xin chọn một.",
+                f"{FIELD_WORDS[field][:1].upper()}{FIELD_WORDS[field][1:]} của {name} vừa được sửa ở nơi khác. Chưa ghi đè; xin chọn một.",
                 current=_standing(record, enrollment, name, field, raw))
         if record is None:
             record = m.HomeroomRecord(enrollment_id=enrollment_id, version=0, updated_at=now)

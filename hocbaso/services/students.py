@@ -292,8 +292,13 @@ def _found_classes(actor: Actor, words: str) -> list[Hit]:
     rows = db.session.execute(
         select(m.ClassGroup.id, m.ClassGroup.name, m.SchoolYear.label).join(m.SchoolYear)
         .where(m.ClassGroup.name == name).order_by(m.SchoolYear.starts_on.desc()))
-    return [Hit("class", f"Lớp {row.name}", f"năm học {row.label}", f"/lop/{row.id}") for row in rows
-            if _may(actor, row.id, Permission.CLASS_READ)]
+    hits = []
+    for row in rows:
+        if _may(actor, row.id, Permission.CLASS_READ):
+            hits.append(Hit("class", f"Lớp {row.name}", f"năm học {row.label}", f"/lop/{row.id}"))
+        elif _may(actor, row.id, Permission.STUDENT_READ):
+            hits.append(Hit("class", f"Lớp {row.name}", f"hồ sơ học sinh, năm học {row.label}", f"/hoc-sinh/lop/{row.id}"))
+    return hits
 
 
 def _found_record(actor: Actor, code: str) -> list[Hit]:

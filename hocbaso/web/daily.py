@@ -1,0 +1,89 @@
+"""Việc hôm nay: what waits for whoever opens it, acted upon without leaving the page."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask, flash, render_template, request, url_for
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response as BaseResponse
+
+from hocbaso import clock
+from hocbaso.errors import Invalid
+from hocbaso.services import class_approval, dashboard
+from hocbaso.services.access import Actor
+from hocbaso.web.forms.daily import ActForm
+from hocbaso.web.htmx import answer, go, is_fragment
+from hocbaso.web.navigation import count
+from hocbaso.web.security import confirm_recent, current_actor, signed_in
+
+daily = Blueprint("daily", __name__, url_prefix="/hom-nay")
+
+VERB_WORDS = {"approve": "Duyệt", "review": "Soát xong", "return": "Trả lại", "lock": "Khoá"}
+DONE_WORDS = {"approve": "Đã duyệt", "review": "Đã soát xong", "return": "Đã trả lại", "lock": "Đã khoá"}
+OPEN_WORDS = {"type": "Nhập điểm", "finalise": "Mở lớp", "sign": "Ký", "build": "Lập học bạ", "decide": "Xem đề nghị"}
+
+
+@daily.get("")
+@signed_in
+def show() -> str:
+    """The page of this person."""
+    return _page()[0]
+
+
+def _number(name: str) -> int | None:
+    text = request.args.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else None
+
+
+def _page(outcomes: list[dashboard.Outcome] | None = None, *, verb: str = "", message: str | None = None,
+          ticked: MultiDict[str, str] | None = None, status: int = 200) -> tuple[str, int]:
+    kind = request.args.get("loai", "")
+    view = dashboard.daily(current_actor(), clock.now(), group_id=_number("to"), grade_level=_number("khoi"),
+                           class_name=request.args.get("lop") or None,
+                           kind=kind if kind in dashboard.KINDS else None)
+    chosen = {name: request.args[name] for name in ("loai", "to", "khoi", "lop") if request.args.get(name)}
+    return render_template(
+        "daily/page.html", view=view, kinds=dashboard.KINDS, chosen=chosen, outcomes=outcomes, verb=verb,
+        verb_words=VERB_WORDS, done_words=DONE_WORDS, open_words=OPEN_WORDS, message=message,
+        default_remark=class_approval.DEFAULT_REMARK, typed=ticked or MultiDict()), status
+
+
+@daily.post("")
+@signed_in
+def act() -> BaseResponse | tuple[str, int]:
+    """Do one act to everything ticked; each item has its own outcome, what failed stays on the page with its reason."""
+    actor, form = current_actor(), ActForm()
+    chosen = form.chon.data or []
+    try:
+        if not form.validate():
+            raise Invalid(" ".join(message for errors in form.errors.values() for message in errors))
+        if len(chosen) > dashboard.MANY:
+            confirm_recent(actor)
+        outcomes = dashboard.act(actor, form.verb.data or "", chosen, now=clock.now(), note=form.note.data,
+                                 remark=form.remark.data)
+    except Invalid as refusal:
+        return _page(message=refusal.message, ticked=request.form, status=422)
+    done = [one for one in outcomes if one.done]
+    verb = form.verb.data or ""
+    if len(done) == len(outcomes):
+        flash(f"{DONE_WORDS[verb]} {done[0].label if len(done) == 1 else f'{len(done)} việc'}.", "done")
+        return go(url_for(".show", **request.args.to_dict()))
+    return _page(outcomes, verb=verb, status=200 if done else 409)
+
+
+@daily.get("/so-viec")
+@signed_in
+def number() -> BaseResponse:
+    """How much waits: the rail asks again while the page lies open."""
+    n = dashboard.count_waiting(current_actor(), clock.now())
+    return answer(str(n)) if is_fragment() else go(url_for(".show"))
+
+
+def _count(actor: Actor) -> int:
+    return dashboard.count_waiting(actor, clock.now())
+
+
+def init_app(app: Flask) -> None:
+    """Register the blueprint and the number on the rail."""
+    app.register_blueprint(daily)
+    app.extensions.setdefault("hocbaso_nav_counts", {})  # the rail's own module is set up after this one
+    count(app, "today", _count)

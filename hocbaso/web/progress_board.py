@@ -1,0 +1,79 @@
+"""Tiến độ: each class at each step as a heat grid, who holds it, and the steps left as a line; never a score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint, Flask, render_template
+from flask.typing import ResponseReturnValue
+
+from hocbaso import clock
+from hocbaso.regulations.permissions import Permission as P
+from hocbaso.services import readiness
+from hocbaso.web.navigation import NavItem, register
+from hocbaso.web.security import current_actor, requires
+
+progress_board = Blueprint("progress_board", __name__, url_prefix="/tien-do")
+
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 780, 300, 56, 764, 40, 264
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """The burn-down as SVG coordinates, whole pixels."""
+
+    real: str
+    area: str
+    now: tuple[int, int]
+    guess: str
+    ticks: tuple[tuple[int, str], ...]
+    levels: tuple[tuple[int, int], ...]
+    dues: tuple[tuple[int, str, bool], ...]
+    description: str
+
+
+def chart_of(board: readiness.Board) -> Chart | None:
+    """Coordinates of the line of steps left; None before there is anything to draw."""
+    if not board.burn or not board.n_steps:
+        return None
+    first, today = board.burn[0].day, board.burn[-1].day
+    last = max([today] + [before for _, before, _, _ in board.deadlines] + ([board.forecast] if board.forecast else []))
+    last = min(last, today.fromordinal(today.toordinal() + 60))
+    span = max(1, (last - first).days)
+
+    def x(day: object) -> int:
+        return LEFT + (RIGHT - LEFT) * (day - first).days // span  # type: ignore[operator]
+
+    def y(left: int) -> int:
+        return BOTTOM - (BOTTOM - TOP) * left // board.n_steps
+
+    real = " ".join(f"{x(point.day)},{y(point.n_left)}" for point in board.burn)
+    here = (x(today), y(board.n_left))
+    guess = f"{here[0]},{here[1]} {x(board.forecast)},{BOTTOM}" if board.forecast and board.forecast <= last else ""
+    days = [first.fromordinal(first.toordinal() + 7 * week) for week in range(span // 7 + 1)]
+    step = max(1, -(-board.n_steps // 4))
+    said = f"Hôm nay {today:%d/%m} còn {board.n_left} trong {board.n_steps} bước."
+    if board.forecast:
+        said += f" Giữ nhịp bảy ngày qua thì xong ngày {board.forecast:%d/%m/%Y}."
+    return Chart(
+        real=real, area=f"{x(first)},{BOTTOM} {real} {here[0]},{BOTTOM}", now=here, guess=guess,
+        ticks=tuple((x(day), f"{day.day}/{day.month}") for day in days),
+        levels=tuple((y(value), value) for value in range(0, board.n_steps + 1, step)),
+        dues=tuple((x(before), f"{before.day}/{before.month}", bool(names)) for _, before, _, names in board.deadlines
+                   if first <= before <= last),
+        description=said)
+
+
+@progress_board.get("")
+@requires(P.PROGRESS_READ)
+def show() -> ResponseReturnValue:
+    """The board."""
+    board = readiness.board(current_actor(), clock.now())
+    return render_template("progress_board/page.html", board=board, chart=chart_of(board), steps=readiness.STEPS,
+                           now=clock.now(), today=clock.local_date(clock.now()))
+
+
+def init_app(app: Flask) -> None:
+    """Register the blueprint and its place on the rail."""
+    app.register_blueprint(progress_board)
+    register(app, NavItem("progress", "Tiến độ", "layout-grid", "/tien-do", 15))

@@ -1,0 +1,91 @@
+"""Student profiles by class, one profile, and the search on top of every page."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask, flash, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from hocbaso import clock
+from hocbaso.errors import Invalid, Stale
+from hocbaso.regulations.permissions import Permission as P
+from hocbaso.services import students as profiles
+from hocbaso.web.filters import vn_date
+from hocbaso.web.forms.students import ProfileForm
+from hocbaso.web.htmx import go
+from hocbaso.web.security import current_actor, requires, signed_in
+
+students = Blueprint("students", __name__)
+
+GROUPS = (
+    ("Giấy tờ", ("full_name", "birth_on", "sex", "birth_place", "ethnicity", "nationality", "personal_id_number",
+                 "moet_code", "register_no", "inclusive_disability")),
+    ("Nơi ở, đối tượng", ("address", "home_town", "policy_category", "phone", "height_cm", "weight_kg")),
+    ("Gia đình", ("father_name", "father_job", "mother_name", "mother_job", "guardian_name", "guardian_job")),
+)
+CHECKS = {"not_checked": "chưa đối chiếu với cơ sở dữ liệu dân cư", "matched": "khớp với cơ sở dữ liệu dân cư",
+          "mismatch": "lệch với cơ sở dữ liệu dân cư"}
+
+
+@students.get("/hoc-sinh/<int:student_id>")
+@requires(P.STUDENT_READ)
+def show(student_id: int) -> str:
+    """One profile."""
+    return _page(profiles.profile(current_actor(), student_id))[0]
+
+
+def _page(found: profiles.Profile, form: ProfileForm | None = None, *, odd: tuple[str, ...] = (),
+          message: str | None = None, status: int = 200) -> tuple[str, int]:
+    if form is None:
+        values = {name: vn_date(value) if name == "birth_on" else value for name, value in found.values.items()}
+        form = ProfileForm(formdata=None, data={**values, "version": found.version})
+        form.keep_only(found.editable)
+    return render_template("students/page.html", found=found, form=form, groups=GROUPS, words=profiles.FIELD_WORDS,
+                           odd=odd, message=message, checks=CHECKS), status
+
+
+@students.post("/hoc-sinh/<int:student_id>")
+@requires(P.STUDENT_EDIT)
+def save(student_id: int) -> BaseResponse | tuple[str, int]:
+    """Change the profile's fields that are this person's."""
+    actor = current_actor()
+    found = profiles.profile(actor, student_id)
+    form = ProfileForm()
+    form.keep_only(found.editable)
+    if not form.validate():
+        return _page(found, form, status=422)
+    raw = {name: ("1" if form[name].data else "") if name == "inclusive_disability" else str(form[name].data or "")
+           for name in found.editable}
+    foreign = {name: text for name, text in request.form.items() if name in profiles.FIELDS and name not in raw}
+    try:
+        profiles.update_profile(actor, student_id, {**raw, **foreign}, expected_version=form.version.data or 0,
+                                now=clock.now(), confirmed=bool(form.confirmed.data))
+    except Invalid as refusal:
+        if refusal.field in form and refusal.field != "confirmed":
+            form[refusal.field].errors = [refusal.message]  # type: ignore[index]
+            return _page(found, form, status=422)
+        return _page(found, form, odd=refusal.details, message=refusal.message, status=422)
+    except Stale as stale:
+        return _page(profiles.profile(actor, student_id), message=stale.message, status=409)
+    flash("Đã lưu hồ sơ.", "done")
+    return go(url_for(".show", student_id=student_id))
+
+
+@students.get("/hoc-sinh/lop/<int:class_group_id>")
+@requires(P.STUDENT_READ)
+def roster(class_group_id: int) -> str:
+    """The students of a class."""
+    rows = profiles.class_roster(current_actor(), class_group_id)
+    return render_template("students/roster.html", rows=rows, class_name=rows[0][0].class_group.name if rows else "")
+
+
+@students.get("/tim")
+@signed_in
+def find() -> str:
+    """Search: students without marks or by code, classes, transcripts, within this person's reach."""
+    query = request.args.get("q", "")[:100]
+    return render_template("students/search.html", query=query, hits=profiles.search(current_actor(), query))
+
+
+def init_app(app: Flask) -> None:
+    """Register the blueprint."""
+    app.register_blueprint(students)

@@ -1,0 +1,92 @@
+// The homeroom matrix: what each field sends, the line that explains itself, and stepping from pupil to pupil.
+"use strict";
+
+(() => {
+  const who = document.getElementById("row-who");
+  const say = document.getElementById("row-say");
+  let here = null;
+
+  function newKey() {
+    const bytes = crypto.getRandomValues(new Uint8Array(16)); // randomUUID is missing on plain HTTP
+    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+
+  document.addEventListener("htmx:configRequest", (event) => {
+    const box = event.detail.elt;
+    const parameters = event.detail.parameters;
+    if (box.dataset.field) {
+      for (const name of Object.keys(parameters)) delete parameters[name];
+      parameters.field = box.dataset.field;
+      parameters.value = box.value;
+      parameters.version = box.dataset.version;
+    }
+    if (parameters.field) parameters.op = newKey();
+  });
+
+  function mark(event, name) {
+    const cell = event.detail.elt.closest && event.detail.elt.closest(".editable");
+    if (!cell) return;
+    cell.classList.remove("cell--saving", "cell--refused");
+    if (name) cell.classList.add(name);
+  }
+  document.addEventListener("htmx:beforeRequest", (event) => mark(event, "cell--saving"));
+  document.addEventListener("htmx:responseError", (event) => mark(event, "cell--refused"));
+  document.addEventListener("htmx:sendError", (event) => mark(event, "cell--refused"));
+
+  // The fragment takes the place of the field that has the focus: put it back where the hand is.
+  let moved = null;
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const active = document.activeElement;
+    moved = active && active.name && event.detail.target.contains(active) ? active.name : null;
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    if (!moved) return;
+    const next = document.querySelector(`[name="${CSS.escape(moved)}"]`);
+    moved = null;
+    if (next) next.focus();
+  });
+
+  function show(row) {
+    if (!row || row === here) return;
+    if (here) here.classList.remove("here");
+    here = row;
+    row.classList.add("here");
+    if (who) who.textContent = row.dataset.who;
+    if (say) say.textContent = row.dataset.say;
+  }
+
+  document.addEventListener("focusin", (event) => show(event.target.closest("tr[data-who]")));
+  document.addEventListener("click", (event) => {
+    show(event.target.closest("tr[data-who]"));
+    const card = event.target.closest("[data-close-card]");
+    if (card) window.setTimeout(() => card.closest(".clash-card").remove(), 0);
+    const step = event.target.closest("[data-step]");
+    if (!step) return;
+    const rows = Array.from(document.querySelectorAll("tr[data-who]"));
+    const next = rows[Math.min(rows.length - 1, Math.max(0, rows.indexOf(here) + Number(step.dataset.step)))];
+    show(next);
+    next.scrollIntoView({ block: "nearest" });
+    const field = next.querySelector(".own--gap select, .own--gap input:not([type=hidden]), .own--gap textarea, select");
+    if (field) field.focus();
+  });
+
+  document.addEventListener("keydown", (event) => {
+    const box = event.target.closest(".own__count, .own__pick");
+    if (!box || event.key !== "Enter") return;
+    event.preventDefault();
+    const row = box.closest("tr");
+    const next = event.shiftKey ? row.previousElementSibling : row.nextElementSibling;
+    const same = next && next.querySelector(`[data-field="${box.dataset.field}"]`);
+    if (same) same.focus();
+  });
+
+  show(document.querySelector("tr[data-who]"));
+  const goal = location.hash && document.getElementById(location.hash.slice(1));
+  const field = goal && goal.querySelector("select, input:not([type=hidden]), textarea");
+  if (field) field.focus();
+  window.addEventListener("hashchange", () => {
+    const cell = document.getElementById(location.hash.slice(1));
+    const box = cell && cell.querySelector("select, input:not([type=hidden]), textarea");
+    if (box) box.focus();
+  });
+})();

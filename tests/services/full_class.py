@@ -1,0 +1,113 @@
+"""A class of the cast brought to any stage through the services, by the people whose work it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import select
+
+from hocbaso import models as m
+from hocbaso.db import db, write_transaction
+from hocbaso.regulations.averages import regular_count
+from hocbaso.regulations.permissions import Permission
+from hocbaso.regulations.score_sheet_flow import SheetVerb
+from hocbaso.regulations.terms import SubjectKind
+from hocbaso.services import homeroom, reviews, score_entry
+from hocbaso.services.access import SYSTEM
+from hocbaso.services.score_grid import CellRecord
+from hocbaso.services.sheet_access import sheet_for
+from tests.cast import LESSONS, NOW, STUDENTS, Cast
+
+TEACHERS = {("6A", "MATH"): "head_science", ("6A", "LIT"): "head_society", ("9A", "LIT"): "head_society",
+            ("9A", "MATH"): "math", ("9A", "SCI"): "math"}
+COMMENT = {"PE", "ART", "EXP", "LOCAL"}
+
+
+def teacher_of(class_name: str, code: str) -> str:
+    """The key of whoever teaches the subject in the class."""
+    return TEACHERS.get((class_name, code), "other")
+
+
+def keeper_of(class_name: str) -> str:
+    """The key of the homeroom teacher."""
+    return "math" if class_name == "9A" else "head_society"
+
+
+def fill_scores(cast: Cast, class_name: str, levels: Mapping[tuple[str, str], int | str] | None = None,
+                skip: tuple[tuple[str, str, int], ...] = ()) -> None:
+    """Every cell of the class: 8,5 and Đ, or what ``levels`` says for (student, subject code)."""
+    levels = levels or {}
+    for code, lessons in LESSONS.items():
+        kind = SubjectKind.COMMENT if code in COMMENT else SubjectKind.SCORED
+        keys = [*(f"TX{n}" for n in range(1, regular_count(lessons, kind) + 1)), "GK", "CK"]
+        for semester in (1, 2):
+            if (class_name, code, semester) in skip:
+                continue
+            with write_transaction() as session:
+                head = sheet_for(SYSTEM, cast.sheets[class_name, code, semester], Permission.SHEET_ENTER, NOW.date())
+                cells = []
+                for student in STUDENTS[class_name]:
+                    value = levels.get((student, code), 85 if kind is SubjectKind.SCORED else "Đ")
+                    record = (CellRecord(tenths=value, origin="entered") if isinstance(value, int)
+                              else CellRecord(mark=value, origin="entered"))
+                    cells += [(cast.enrollments[class_name, student], key, record, None) for key in keys]
+                cells.append((cast.enrollments[class_name, STUDENTS[class_name][0]], "NX",
+                              CellRecord(remark=f"Tiến bộ đều, học kì {semester}.", origin="entered"), None))
+                outcomes = score_entry.write_cells(session, SYSTEM, head, cells, source="demo", now=NOW)
+                assert {one.outcome for one in outcomes} == {"written"}
+
+
+def move_sheets(cast: Cast, class_name: str, *verbs: SheetVerb, codes: tuple[str, ...] = tuple(LESSONS)) -> None:
+    """Move the sheets of the class on, each act by the person whose act it is."""
+    for verb in verbs:
+        for code in codes:
+            for semester in (1, 2):
+                author = teacher_of(class_name, code)
+                if verb is SheetVerb.SUBMIT:
+                    who = author
+                elif verb is SheetVerb.REVIEW:
+                    group = "science" if author in ("head_science", "math") else "society"
+                    who = f"head_{group}" if author != f"head_{group}" else "vice_principal"
+                else:
+                    who = "principal"
+                sheet = db.session.get(m.ScoreSheet, cast.sheets[class_name, code, semester], populate_existing=True)
+                reviews.move(cast.actor(who), sheet.id, verb, expected_version=sheet.version, now=NOW)
+
+
+def fill_homeroom(cast: Cast, class_name: str, changes: Mapping[str, Mapping[str, object]] | None = None) -> None:
+    """What the homeroom teacher records of each student, by that teacher."""
+    plain = {"conduct_1": "T", "conduct_2": "T", "absences_excused_1": 1, "absences_unexcused_1": 0,
+             "absences_excused_2": 2, "absences_unexcused_2": 0, "remark": "Chăm chỉ, lễ phép."}
+    homeroom.save_class(
+        cast.actor(keeper_of(class_name)), cast.classes[class_name],
+        {cast.enrollments[class_name, name]: {**plain, **(changes or {}).get(name, {})} for name in STUDENTS[class_name]},
+        now=NOW)
+
+
+def lock_class(cast: Cast, class_name: str) -> None:
+    """All sheets from DRAFT to LOCKED."""
+    move_sheets(cast, class_name, SheetVerb.SUBMIT, SheetVerb.REVIEW, SheetVerb.APPROVE, SheetVerb.LOCK)
+
+
+def finalised(cast: Cast, class_name: str = "9A", levels: Mapping[tuple[str, str], int | str] | None = None,
+              changes: Mapping[str, Mapping[str, object]] | None = None) -> m.ClassGroup:
+    """The class filled, locked and finalised."""
+    fill_scores(cast, class_name, levels)
+    lock_class(cast, class_name)
+    fill_homeroom(cast, class_name, changes)
+    homeroom.finalise(cast.actor(keeper_of(class_name)), cast.classes[class_name], expected_version=1, now=NOW)
+    return class_row(cast, class_name)
+
+
+def class_row(cast: Cast, class_name: str) -> m.ClassGroup:
+    """The class as it stands now."""
+    row = db.session.get(m.ClassGroup, cast.classes[class_name], populate_existing=True)
+    assert row is not None
+    return row
+
+
+def last_entry(tag: str) -> m.AuditEntry:
+    """The newest audit entry with a tag."""
+    row = db.session.scalars(select(m.AuditEntry).where(m.AuditEntry.tag == tag).order_by(m.AuditEntry.seq.desc())).first()
+    assert row is not None, tag
+    return row
