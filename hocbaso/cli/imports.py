@@ -12,7 +12,6 @@ from flask.cli import AppGroup
 
 from hocbaso import clock
 from hocbaso.cli.output import emit, json_option, refusals
-from hocbaso.exchange.profiles import DEFAULT_PROFILE, PROFILES
 from hocbaso.services import imports
 from hocbaso.services.access import Actor
 from hocbaso.services.accounts import resolve_cli_actor
@@ -34,7 +33,8 @@ def acting(actor_name: str | None) -> Actor:
 
 def _command(kind: str) -> click.Command:
     @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-    @click.option("--profile", type=click.Choice(list(PROFILES)), default=DEFAULT_PROFILE, show_default=True,
+    @click.option("--profile", type=click.Choice([name for name, _ in imports.profile_choices()]),
+                  default=imports.DEFAULT_PROFILE, show_default=True,
                   help="Mẫu tệp.")
     @click.option("--apply", "apply_it", is_flag=True, help="Ghi thật. Không có thì chỉ xem trước.")
     @click.option("--year", help="Năm học, như 2025-2026 (mặc định: năm đang mở).")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select
 
 from hocbaso import models as m
 from hocbaso.db import db
-from hocbaso.exchange.sheets import StatisticsTable
+from hocbaso.exchange.sheets import StatisticsTable, Value
 from hocbaso.regulations.terms import Award, Level, PassFail, Promotion, Sex
 from hocbaso.services.score_grid import ACTIVE
 from hocbaso.services.transcripts import latest_frozen
@@ -61,8 +62,7 @@ def statistics_tables(classes: Sequence[m.ClassGroup]) -> tuple[StatisticsTable,
     )
     for track, words in (("learning", "Học tập"), ("conduct", "Rèn luyện")):
         for head, key in groups:
-            tables.append(_spread(f"{words} theo {head.lower()}", head, pupils, key, _LEVELS,
-                                  lambda pupil, track=track: pupil.level(track)))
+            tables.append(_spread(f"{words} theo {head.lower()}", head, pupils, key, _LEVELS, partial(_Pupil.level, track=track)))
     tables.append(_spread("Kết quả cuối năm theo lớp", "Lớp", pupils, by_class, _PROMOTIONS,
                           lambda pupil: pupil.frozen["promotion"]["outcome"] if pupil.frozen else None))
     tables.append(_spread("Khen thưởng theo lớp", "Lớp", pupils, by_class, _AWARDS,
@@ -88,7 +88,7 @@ def _pupils(class_group: m.ClassGroup) -> list[_Pupil]:
 
 
 def _people(title: str, head: str, pupils: list[_Pupil], key: Callable[[_Pupil], str], order: list[str]) -> StatisticsTable:
-    rows = []
+    rows: list[tuple[Value, ...]] = []
     for name in order:
         here = [pupil.student for pupil in pupils if key(pupil) == name]
         rows.append((name, *_counts(here)))
@@ -116,7 +116,7 @@ def _spread(title: str, head: str, pupils: list[_Pupil], key: Callable[[_Pupil],
     groups: dict[str, list[_Pupil]] = {}
     for pupil in pupils:
         groups.setdefault(key(pupil), []).append(pupil)
-    rows = []
+    rows: list[tuple[Value, ...]] = []
     for name in sorted(groups):
         frozen = [pupil for pupil in groups[name] if pupil.frozen is not None]
         found = Counter(value_of(pupil) for pupil in frozen)
@@ -140,7 +140,7 @@ def _subjects(pupils: list[_Pupil]) -> StatisticsTable:
                 tenths = int(result.replace(".", ""))
                 counted[next(words for floor, words in _BANDS if tenths >= floor)] += 1
     words = [words for _, words in _BANDS]
-    rows = tuple(
+    rows: tuple[tuple[Value, ...], ...] = tuple(
         (f"Khối {grade_level}", name, counted["n"], *(counted[word] for word in words), counted["Đ"], counted["CĐ"],
          counted["Miễn"])
         for (grade_level, name), counted in sorted(found.items())

@@ -1,4 +1,7 @@
-"""Exporting scores, students, statistics and the Ministry's list. Each export leaves an audit entry and stays in scope."""
+"""Exporting scores, students, statistics and the Ministry's list. Each export leaves an audit entry and stays in scope.
+
+What writes workbooks is imported where it is used: it brings openpyxl, which a process without an export need not carry.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +18,12 @@ from hocbaso.db import db, write_transaction
 from hocbaso.documents.xml_record import take_apart
 from hocbaso.errors import Invalid, NotFound, WrongState
 from hocbaso.exchange.rows import EMPTY_SCORE, ScoreCell, ScoreRow, StudentRow
-from hocbaso.exchange.sheets import scores_jsonl, students_jsonl, write_scores, write_statistics, write_students
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.averages import regular_count
 from hocbaso.regulations.permissions import HOMEROOM_PERMISSIONS, ROLE_PERMISSIONS, Permission
 from hocbaso.regulations.terms import PassFail, ScoreOrigin, Sex, SubjectKind
 from hocbaso.services import audit, roster
 from hocbaso.services.access import Actor, roles_reaching
-from hocbaso.services.export_statistics import statistics_jsonl, statistics_tables
-from hocbaso.services.import_students import STUDENT_COLUMNS
 from hocbaso.services.score_grid import ACTIVE, REMARK
 from hocbaso.services.transcripts import SEALED, read_stored, records_in_force
 
@@ -110,6 +110,8 @@ def _suffix(year: m.SchoolYear, class_name: str | None) -> str:
 
 
 def _scores(actor: Actor, form: str, year: m.SchoolYear, class_name: str | None) -> ExportFile:
+    from hocbaso.exchange.sheets import scores_jsonl, write_scores
+
     actor.require(Permission.EXPORT_SCORES)
     rows: list[ScoreRow] = []
     n_classes = 0
@@ -187,6 +189,8 @@ def _cell(row: Any) -> ScoreCell:
 
 
 def _students(actor: Actor, form: str, year: m.SchoolYear, class_name: str | None) -> ExportFile:
+    from hocbaso.exchange.sheets import students_jsonl, write_students
+
     rows: list[StudentRow] = []
     for class_group in _whole_classes(actor, year, class_name, Permission.EXPORT_STUDENTS):
         rows += [student_row(class_group.name, student) for student in _enrolled(class_group)]
@@ -204,7 +208,9 @@ def _enrolled(class_group: m.ClassGroup) -> Sequence[m.Student]:
 
 def student_row(class_name: str, student: m.Student) -> StudentRow:
     """A student as a line of the office's list."""
-    values = {name: getattr(student, column) for name, column in STUDENT_COLUMNS.items()}
+    from hocbaso.services.import_students import STUDENT_COLUMNS
+
+    values: dict[str, Any] = {name: getattr(student, column) for name, column in STUDENT_COLUMNS.items()}
     values["sex"] = Sex(student.sex)
     for name in ("height_cm", "weight_kg"):
         values[name] = Decimal(values[name]) if values[name] is not None else None
@@ -215,6 +221,9 @@ def student_row(class_name: str, student: m.Student) -> StudentRow:
 
 
 def _statistics(actor: Actor, form: str, year: m.SchoolYear, class_name: str | None) -> ExportFile:
+    from hocbaso.exchange.sheets import write_statistics
+    from hocbaso.services.export_statistics import statistics_jsonl, statistics_tables
+
     classes = _whole_classes(actor, year, class_name, Permission.EXPORT_STUDENTS)
     tables = statistics_tables(classes)
     school = roster.the_school()

@@ -113,7 +113,7 @@ class ImportPlan:
     @property
     def fingerprint(self) -> str:
         """SHA-256 (hex) over all that would be written."""
-        said = [self.kind, self.profile, self.year_label, list(self.notes)]
+        said: list[Any] = [self.kind, self.profile, self.year_label, list(self.notes)]
         said += [[item.action, item.noun, item.group, item.label,
                   [[c.field, c.before, c.after] for c in item.changes]] for item in self.items]
         said += [[line.noun, line.n_created, line.n_changed] for line in self.counts]

@@ -287,9 +287,9 @@ def apply_students(work: StudentWork, context: PlanContext, year: m.SchoolYear) 
     if work.moves:
         targets = dict(work.moves)
         moved = list(session.scalars(select(m.Enrollment).where(m.Enrollment.id.in_(targets)).order_by(m.Enrollment.id)))
-        before = {f"{row.id}-class_group_id": row.class_group_id for row in moved}
-        for row in moved:
-            row.class_group_id = classes[targets[row.id]].id
+        before = {f"{place.id}-class_group_id": place.class_group_id for place in moved}
+        for place in moved:
+            place.class_group_id = classes[targets[place.id]].id
         session.flush()
         audit.record(AuditTag.ENROLLMENT_CHANGED, actor, now, target_kind="school_year", target_id=year.id,
                      state=audit.states("enrollment", moved), before=before, facts={"source": "imported"})

@@ -20,22 +20,19 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.exchange.profiles import DEFAULT_PROFILE, PROFILES
 from hocbaso.exchange.rows import CellProblem
-from hocbaso.exchange.tables import read_assignments, read_scores, read_students, read_teachers
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.vietnamese_names import normalise_name
 from hocbaso.services import audit, roster, school_setup_from_files
 from hocbaso.services.access import Actor
-from hocbaso.services.import_assignments import apply_assignments, plan_assignments
 from hocbaso.services.import_plans import KINDS, CountLine, FieldChange, ImportPlan, PlanContext, PlannedItem
-from hocbaso.services.import_scores import apply_scores, plan_scores
-from hocbaso.services.import_staff import apply_teachers, plan_teachers
-from hocbaso.services.import_students import apply_students, plan_students
 from hocbaso.services.roster import UNNAMED_SCHOOL
 
 PREVIEW_LIVES = timedelta(days=2)
 """After this the bytes of a preview nobody applied are dropped."""
 
 SHOWN_ITEMS = 400
+"""How much of a plan a page shows; a roster of a whole school fits, the cells of a class are counted."""
+
 SHOWN_PROBLEMS = 300
 
 
@@ -46,12 +43,32 @@ class _Steps:
     apply: Callable[..., None]
 
 
-_STEPS: dict[str, _Steps] = {
-    "students": _Steps(read_students, plan_students, apply_students),
-    "teachers": _Steps(read_teachers, plan_teachers, apply_teachers),
-    "assignments": _Steps(read_assignments, plan_assignments, apply_assignments),
-    "scores": _Steps(read_scores, plan_scores, apply_scores),
-}
+def _steps_of(kind: str) -> _Steps:
+    """The reader, planner and writer of a kind.
+
+    Imported here because they bring openpyxl with them: the web process carries it from the first workbook on, not before.
+    """
+    match kind:
+        case "students":
+            from hocbaso.exchange.people_tables import read_students
+            from hocbaso.services.import_students import apply_students, plan_students
+
+            return _Steps(read_students, plan_students, apply_students)
+        case "teachers":
+            from hocbaso.exchange.people_tables import read_teachers
+            from hocbaso.services.import_staff import apply_teachers, plan_teachers
+
+            return _Steps(read_teachers, plan_teachers, apply_teachers)
+        case "assignments":
+            from hocbaso.exchange.people_tables import read_assignments
+            from hocbaso.services.import_assignments import apply_assignments, plan_assignments
+
+            return _Steps(read_assignments, plan_assignments, apply_assignments)
+        case _:
+            from hocbaso.exchange.score_tables import read_scores
+            from hocbaso.services.import_scores import apply_scores, plan_scores
+
+            return _Steps(read_scores, plan_scores, apply_scores)
 
 
 @dataclass(frozen=True)
@@ -212,11 +229,11 @@ def recent_imports(actor: Actor, limit: int = 10) -> list[PastImport]:
 
 
 def _require(actor: Actor, kind: str) -> _Steps:
-    if kind not in _STEPS:
-        raise Invalid(f"Không có loại tệp “{kind}”. Các loại: {', '.join(_STEPS)}.", field="kind")
+    if kind not in KINDS:
+        raise Invalid(f"Không có loại tệp “{kind}”. Các loại: {', '.join(KINDS)}.", field="kind")
     if kind not in kinds_for(actor):
         raise NotAllowed(f"Thầy, cô không được giao việc nhập {KINDS[kind].title.lower()}.")
-    return _STEPS[kind]
+    return _steps_of(kind)
 
 
 def _context(actor: Actor, now: datetime, year_label: str | None, school_name: str | None) -> PlanContext:
