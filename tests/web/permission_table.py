@@ -107,3 +107,12 @@ ROWS: list[Row] = [
     Row("auth.sign_out", "POST", "/thoat", EVERYBODY),
 ]
 """Rows of the other modules follow, each module at the end under its own name."""
+
+# --- imports ---
+_IMPORTERS = only("clerk", "head_science", "head_society", "math", "other")
+ROWS += [
+    Row("imports.index", "GET", "/nhap-du-lieu/", _IMPORTERS),
+    Row("imports.upload", "POST", "/nhap-du-lieu/", _IMPORTERS),
+    Row("imports.batch", "GET", "/nhap-du-lieu/999999", _IMPORTERS, passes=(404,)),
+    Row("imports.apply", "POST", "/nhap-du-lieu/999999/ghi", _IMPORTERS, passes=(404, 422)),
+]
