@@ -53,6 +53,11 @@ def test_the_clerk_edits_a_profile_with_an_entry_of_before_and_after(client_of, 
     assert "Tô Vĩnh Phát" in entry.payload and "personal_id_number" in entry.payload
 
 
+def test_the_form_shows_days_as_people_write_them(client_of, school: Cast):
+    page = text_of(client_of("clerk").get(f"/nguoi-dung/{school.people['math']}/sua"))
+    assert 'value="07/01/1980"' in page and 'type="date"' not in page
+
+
 def test_the_same_profile_again_writes_nothing(client_of, school: Cast):
     person = db.session.get(m.Person, school.people["other"])
     assert client_of("clerk").post(f"/nguoi-dung/{person.id}/sua", data=form_of(person)).status_code == 303

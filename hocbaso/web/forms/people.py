@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask_wtf import FlaskForm
 from wtforms import DateField, IntegerField, SelectChoice, SelectField, StringField
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
-from wtforms.widgets import HiddenInput
+from wtforms.widgets import HiddenInput, TextInput
 
 from hocbaso.regulations.permissions import Role
 from hocbaso.web import labels
@@ -14,7 +14,12 @@ BAD_DATE = "Ngày chưa đúng dạng 14/08/2011."
 
 
 class VnDateField(DateField):
-    """A day typed as 14/08/2011; browsers with a calendar may send 2011-08-14."""
+    """A day typed as 14/08/2011; 2011-08-14 is understood too.
+
+    A plain text field: the browser's own one shows mm/dd/yyyy wherever its language is not Vietnamese.
+    """
+
+    widget = TextInput()
 
     def __init__(self, label: str, validators: list[object] | None = None, **kwargs: object) -> None:
         kwargs.setdefault("render_kw", {"inputmode": "numeric", "placeholder": "ngày/tháng/năm", "autocomplete": "off"})
