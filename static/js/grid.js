@@ -517,7 +517,11 @@
 
   // One stop of the Tab key for the whole grid.
   sheet.tabIndex = -1;
-  for (const cell of body.querySelectorAll(CELLS)) targetOf(cell).tabIndex = -1;
+  for (const cell of body.querySelectorAll(CELLS)) {
+    const target = targetOf(cell);
+    target.tabIndex = -1;
+    if (target.tagName === "INPUT") target.enterKeyHint = "next";
+  }
   const begin = (location.hash.startsWith("#c-") && document.getElementById(location.hash.slice(1))) || body.querySelector(".cell--gap") || body.querySelector(CELLS);
   if (begin) {
     rove(begin);
