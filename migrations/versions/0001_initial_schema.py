@@ -2,7 +2,7 @@
 
 Revision ID: 0001
 Revises: 
-Create Date: 2026-11-23 21:57:57.254999
+Create Date: 2026-11-23 22:20:58.622476
 
 """
 from alembic import op
