@@ -18,10 +18,9 @@ from typing import Any
 import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
-from flask_migrate import upgrade
 
 from hocbaso.config import PROJECT_ROOT, Config
-from hocbaso.services import setup
+from hocbaso.services import schema, setup
 
 THREADS = 8
 TARGET = "hocbaso.cli.serve:application"
@@ -71,7 +70,7 @@ def serve_command(host: str, port: int) -> None:
     if current_app.debug or os.environ.get("FLASK_DEBUG", "0").lower() not in ("", "0", "false", "no"):
         raise click.UsageError("Không chạy máy chủ khi FLASK_DEBUG đang bật.")
     settings: Config = current_app.config["HOCBASO"]
-    upgrade()
+    schema.upgrade()
     command, secure = server_command(settings, host, port)
     address = f"{'https' if secure else 'http'}://{host}:{port}"
     code = setup.ensure_code(settings.instance)

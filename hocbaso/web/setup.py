@@ -7,15 +7,14 @@ import tempfile
 from pathlib import Path
 
 from flask import Blueprint, Flask, current_app, redirect, render_template, request, session, url_for
-from flask_migrate import upgrade
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
-from hocbaso.config import PROJECT_ROOT, Config
+from hocbaso.config import Config
 from hocbaso.errors import DomainError, Invalid
 from hocbaso.extensions import csrf
-from hocbaso.services import certificates, setup, staff
+from hocbaso.services import certificates, schema, setup, staff
 from hocbaso.services.access import SYSTEM
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.setup import FIRST_ROLES, PeopleForm, RestoreForm, RootForm, SchoolForm, SetupCodeForm, YearForm
@@ -220,8 +219,7 @@ def restore() -> Answer:
     if "secret_key" in names and secret.is_file():  # tokens and sealed secrets of the backup belong to its own key
         restored = secret.read_text(encoding="ascii").strip()
         current_app.config.update(SECRET_KEY=restored, HOCBASO=dataclasses.replace(settings, secret_key=restored))
-    if any((PROJECT_ROOT / "migrations" / "versions").glob("*.py")):
-        upgrade()
+    schema.upgrade()
     current_app.extensions["hocbaso_frame"] = staff.FrameCache()
     session.clear()
     note("Đã phục hồi. Xin đăng nhập bằng tài khoản như trước.")

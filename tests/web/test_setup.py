@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -111,6 +112,28 @@ def test_a_damaged_backup_changes_nothing(app: Flask, client: FlaskClient, tmp_p
     assert answer.status_code == 422
     assert "không phải bản sao lưu" in answer.get_data(as_text=True)
     assert client.get("/thiet-lap/truong").status_code == 200
+
+
+def test_a_backup_brings_the_school_back(school_app: Flask, school, app: Flask, client: FlaskClient):
+    from flask_migrate import stamp
+
+    from hocbaso.services import backups
+    from hocbaso.services.access import SYSTEM
+    from tests.cast import NOW, PASSWORD
+
+    stamp()
+    other = dataclasses.replace(school_app.config["HOCBASO"], secret_key="the key of the other machine")
+    school_app.config["HOCBASO"] = other
+    archive = backups.create(SYSTEM, NOW)
+    with app.app_context(), archive.open("rb") as handle:
+        answer = client.post("/thiet-lap/phuc-hoi", data={"archive": (handle, "x.tar")}, content_type="multipart/form-data")
+    assert (answer.status_code, answer.location) == (303, "/dang-nhap"), answer.get_data(as_text=True)
+    assert app.config["SECRET_KEY"] == "the key of the other machine"
+    with app.app_context():
+        again = app.test_client()
+        assert again.post("/dang-nhap", data={"username": "gv001", "password": PASSWORD}).status_code == 303
+        assert "Đoàn Thị Hải Yến" in again.get("/tai-khoan").get_data(as_text=True)
+        assert again.get("/thiet-lap/").status_code == 404
 
 
 def test_restoring_needs_its_token_too(app: Flask, client: FlaskClient):
