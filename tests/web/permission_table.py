@@ -116,3 +116,40 @@ ROWS += [
     Row("imports.batch", "GET", "/nhap-du-lieu/999999", _IMPORTERS, passes=(404,)),
     Row("imports.apply", "POST", "/nhap-du-lieu/999999/ghi", _IMPORTERS, passes=(404, 422)),
 ]
+
+# --- transcripts, batches, certificates, the public check ---
+_HOMEROOM = only("head_society", "math")
+_READERS = BOSSES | only("clerk") | _HOMEROOM
+_SIGNERS = only("principal", "clerk") | _HOMEROOM
+_OF_9A = only("principal", "vice_principal", "clerk", "math")
+_NO_RECORD = "7c1e4b0a-52d8-4f19-9e36-b8a07d2f61c4"
+_HIDDEN = (403, 404)
+
+
+def _class_9a(rest: str = "") -> Callable[[Cast], str]:
+    return lambda cast: f"/hoc-ba/lop/{cast.classes['9A']}{rest}"
+
+
+ROWS += [
+    Row("transcripts.index", "GET", "/hoc-ba/", _READERS),
+    Row("transcripts.class_page", "GET", _class_9a(), _OF_9A, refused=_HIDDEN),
+    Row("transcripts.build", "POST", _class_9a("/lap"), only("principal", "clerk", "math"), refused=_HIDDEN),
+    Row("transcripts.sign", "POST", _class_9a("/ky"), only("principal", "clerk", "math"), refused=_HIDDEN),
+    Row("transcripts.looked", "POST", _class_9a("/da-xem"), _OF_9A, refused=_HIDDEN),
+    Row("transcripts.publish", "POST", _class_9a("/cong-bo"), only("principal", "clerk"), refused=_HIDDEN),
+    Row("transcripts.record", "GET", f"/hoc-ba/{_NO_RECORD}", _READERS, passes=(404,)),
+    Row("transcripts.recall", "POST", f"/hoc-ba/{_NO_RECORD}/thu-hoi", only("principal"), passes=(404,)),
+    Row("transcripts.pdf", "GET", f"/hoc-ba/{_NO_RECORD}/pdf", _READERS, passes=(404,)),
+    Row("transcripts.download", "GET", f"/hoc-ba/{_NO_RECORD}/tai-xml", _READERS, passes=(404,)),
+    Row("batches.page", "GET", "/viec/999999", _READERS, passes=(404,)),
+    Row("batches.resume", "POST", "/viec/999999/tiep", _SIGNERS, passes=(404,)),
+    Row("certificates.index", "GET", "/chung-thu-so/", _READERS | only("it_officer")),
+    Row("certificates.register", "POST", "/chung-thu-so/dang-ky", _READERS),
+    Row("certificates.retire", "POST", "/chung-thu-so/999999/ngung", _READERS | only("it_officer"), passes=(404,)),
+    Row("certificates.trust", "POST", "/chung-thu-so/goc", only("it_officer")),
+    Row("certificates.distrust", "POST", "/chung-thu-so/goc/999999/bo", only("it_officer"), passes=(404,)),
+    Row("verification.start", "GET", "/xac-thuc", EVERYBODY),
+    Row("verification.with_slash", "GET", "/xac-thuc/", EVERYBODY, passes=(301,)),
+    Row("verification.by_code", "GET", f"/xac-thuc/{_NO_RECORD}", EVERYBODY, passes=(404,)),
+    Row("verification.by_file", "POST", "/xac-thuc", EVERYBODY, passes=(422, 429)),
+]

@@ -1,0 +1,151 @@
+"""Signing a class and checking a file in Chromium: one PIN, progress that moves by itself, the paper beside the list, axe."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.serving import make_server
+
+from hocbaso import clock
+from hocbaso.db import db
+from hocbaso.services import test_school_keys, transcripts
+from tests.cast import NOW, PASSWORD, PEOPLE, Cast
+from tests.conftest import make_app
+from tests.services.approved_class import (  # noqa: F401 (fixtures)
+    approved_template_fixture,
+    built_template_fixture,
+    workers_end,
+)
+from tests.services.test_transcripts import records
+
+playwright = pytest.importorskip("playwright.sync_api")
+pytestmark = pytest.mark.browser
+
+AXE = Path(__file__).parent / "vendor" / "axe-core-4.14.1" / "axe.min.js"
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        found = driver.chromium.launch(executable_path="/usr/bin/chromium", args=[
+            "--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def address(built_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Any]]:
+    monkeypatch.setattr(clock, "now", lambda: NOW + timedelta(hours=8))
+    shutil.copytree(built_template, tmp_path / "site")
+    app = make_app(tmp_path / "site")
+    app.config["WTF_CSRF_ENABLED"] = True
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", app
+    server.shutdown()
+    thread.join(5)
+    server.server_close()
+
+
+def enter(browser: Any, address: str, who: str, **options: Any) -> Any:
+    page = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "vi-VN", **options}).new_page()
+    page.goto(f"{address}/dang-nhap")
+    page.fill('input[name="username"]', PEOPLE[who][0].lower())
+    page.fill('input[name="password"]', PASSWORD)
+    page.press('input[name="password"]', "Enter")
+    page.wait_for_url(lambda url: "dang-nhap" not in url)
+    return page
+
+
+def violations(page: Any) -> list[str]:
+    page.evaluate(AXE.read_text())  # not a script tag: the policy refuses inline scripts
+    found = page.evaluate("tags => axe.run(document, {runOnly: tags, iframes: false})", TAGS)
+    return [f"{item['id']}: {[node['html'][:120] for node in item['nodes']]}" for item in found["violations"]]
+
+
+def test_three_people_sign_by_clicking_and_a_stranger_checks_the_file(
+    browser: Any, address: tuple[str, Any], school_template: tuple[Path, Cast]
+) -> None:
+    base, app = address
+    class_page = f"{base}/hoc-ba/lop/{school_template[1].classes['9A']}"
+    for who in ("math", "principal", "clerk"):
+        page = enter(browser, base, who)
+        page.goto(class_page)
+        assert page.inner_text("[data-chosen]") == "3"
+        if who == "math":
+            assert violations(page) == []
+            page.click(".tr-row__who a >> nth=0")
+            page.wait_for_selector("#paper iframe")
+            page.uncheck("input[name=chosen] >> nth=0")
+            assert page.inner_text("[data-chosen]") == "2"
+            page.check("input[name=chosen] >> nth=0")
+        page.fill("#pin", test_school_keys.DEMO_PIN)
+        page.click("#ky button[type=submit]")
+        page.wait_for_url("**/viec/*")
+        page.wait_for_selector("#batch:has-text('Xong 3 bản')", timeout=60_000)
+        assert violations(page) == []
+        page.context.close()
+    page = enter(browser, base, "clerk")
+    page.goto(class_page)
+    page.click("button:has-text('Công bố')")
+    page.wait_for_selector("text=Đã công bố 3 học bạ")
+    page.context.close()
+    with app.app_context():
+        row = records()[0]
+        assert row.state == "PUBLISHED"
+        pdf, uuid = transcripts.read_stored(row.pdf_digest), row.uuid
+        db.session.remove()
+    for options in ({}, {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True}):
+        stranger = browser.new_context(**options).new_page()
+        stranger.goto(f"{base}/xac-thuc")
+        assert violations(stranger) == []
+        stranger.set_input_files("#tep", {"name": "hoc-ba.pdf", "mimeType": "application/pdf", "buffer": pdf})
+        stranger.click("button:has-text('Kiểm tra tệp')")
+        stranger.wait_for_selector("text=Học bạ thật, còn hiệu lực")
+        assert violations(stranger) == []
+        stranger.goto(f"{base}/xac-thuc/{uuid}")
+        stranger.wait_for_selector("text=Mã thật, học bạ còn hiệu lực")
+        assert violations(stranger) == []
+        stranger.context.close()
+
+
+def test_without_script_a_class_is_signed_by_plain_forms(
+    browser: Any, address: tuple[str, Any], school_template: tuple[Path, Cast]
+) -> None:
+    base, _app = address
+    page = enter(browser, base, "math", java_script_enabled=False)
+    page.goto(f"{base}/hoc-ba/lop/{school_template[1].classes['9A']}")
+    page.click(".tr-row__who a >> nth=0")
+    assert page.locator("#paper iframe").count() == 1
+    page.fill("#pin", test_school_keys.DEMO_PIN)
+    page.click("#ky button[type=submit]")
+    for _ in range(30):
+        if page.locator("text=Xong 3 bản").count():
+            break
+        page.wait_for_timeout(1000)
+        page.goto(page.url)
+    assert page.locator("text=Xong 3 bản").count() == 1
+    page.context.close()
+
+
+@pytest.mark.parametrize("who", ["principal", "it_officer", "clerk"])
+def test_the_other_pages_are_accessible(browser: Any, address: tuple[str, Any], who: str) -> None:
+    base, app = address
+    with app.app_context():
+        uuid = records()[0].uuid
+        db.session.remove()
+    paths = ["/chung-thu-so/"] if who == "it_officer" else ["/hoc-ba/", "/chung-thu-so/", f"/hoc-ba/{uuid}"]
+    for scheme in ("light", "dark"):
+        page = enter(browser, base, who, color_scheme=scheme, viewport={"width": 800, "height": 1280})
+        for path in paths:
+            page.goto(base + path)
+            assert violations(page) == [], path
+        page.context.close()
