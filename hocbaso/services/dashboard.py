@@ -622,7 +622,9 @@ def since_yesterday(actor: Actor, now: datetime, limit: int = 12) -> tuple[Happe
     lines = []
     for (name, tag, verb), (at, said, n) in grouped.items():
         pattern = _BY_VERB[tag].get(verb, "{what}") if tag in _BY_VERB else _WORDS[tag]
-        shown = ", ".join(said[:_MAX_SAID]) + (f" và {len(said) - _MAX_SAID} mục nữa" if len(said) > _MAX_SAID else "")
+        shown = said[0] if said else ""
+        if len(said) > 1:
+            shown += f" và {len(said) - 1} {'lớp' if tag in _CLASSES else 'bảng điểm'} nữa"
         lines.append(Happening(at, f"{name} {pattern.format(n=n, what=shown)}".strip()))
     lines.sort(key=lambda line: line.at, reverse=True)
     return tuple(lines[:limit])

@@ -137,6 +137,11 @@ def board(actor: Actor, now: datetime) -> Board:
     return Board(tuple(rows), year.label, n_students, burn, n_steps, n_left, pace, forecast, deadlines)
 
 
+def address(full_name: str, sex: str | None) -> str:
+    """``cô Yến``, ``thầy Phát``: as the staff room speaks of a person."""
+    return f"{'cô' if sex == 'Nữ' else 'thầy' if sex == 'Nam' else 'thầy, cô'} {full_name.rpartition(' ')[2]}"
+
+
 def _year() -> m.SchoolYear | None:
     return db.session.scalar(select(m.SchoolYear).where(m.SchoolYear.state == "OPEN")
                              .order_by(m.SchoolYear.starts_on.desc()).limit(1))
@@ -155,8 +160,9 @@ def board_rows(today: date) -> list[BoardRow]:
         select(m.Enrollment.class_group_id, func.count()).where(m.Enrollment.status.in_(ACTIVE))
         .group_by(m.Enrollment.class_group_id)).all())
     signed = _signed(year.id)
-    homeroom = _keepers(today)
-    principal = _principal(today)
+    called = {name: address(name, sex) for name, sex in db.session.execute(select(m.Person.full_name, m.Person.sex))}
+    homeroom = {class_id: called.get(name, name) for class_id, name in _keepers(today).items()}
+    principal = called.get(_principal(today), "Hiệu trưởng")
     moved: dict[int, datetime] = dict(db.session.execute(
         select(m.ClassStep.class_group_id, func.max(m.ClassStep.at)).group_by(m.ClassStep.class_group_id)).all())
     rows = []
@@ -164,12 +170,13 @@ def board_rows(today: date) -> list[BoardRow]:
                                   .order_by(m.ClassGroup.grade_level, m.ClassGroup.name)
                                   .execution_options(populate_existing=True)):
         rows.append(_board_row(row, year, lines.get(row.id, []), students.get(row.id, 0), signed.get(row.id, (0, 0, 0)),
-                               homeroom.get(row.id, "chưa có giáo viên chủ nhiệm"), principal, moved.get(row.id), today))
+                               homeroom.get(row.id, "chưa có giáo viên chủ nhiệm"), principal, moved.get(row.id), today, called))
     return rows
 
 
 def _board_row(row: m.ClassGroup, year: m.SchoolYear, lines: list[progress.SheetLine], n_students: int,
-               signed: tuple[int, int, int], keeper: str, principal: str, moved: datetime | None, today: date) -> BoardRow:
+               signed: tuple[int, int, int], keeper: str, principal: str, moved: datetime | None, today: date,
+               called: dict[str, str]) -> BoardRow:
     total = len(lines)
     counts = [sum(line.n_gaps <= 0 or _REACHED[line.state] >= 1 for line in lines)]
     counts += [sum(_REACHED[line.state] >= step for line in lines) for step in (1, 2, 3, 4)]
@@ -182,7 +189,7 @@ def _board_row(row: m.ClassGroup, year: m.SchoolYear, lines: list[progress.Sheet
     cells.append(summing)
     cells += [StepCell(name, count, n_students) for name, count in zip(STEPS[6:], signed, strict=True)]
     before = year.sign_grade9_before if row.grade_level == 9 else year.sign_others_before
-    holder, since = _holder(state, lines, cells, keeper, principal, moved)
+    holder, since = _holder(state, lines, cells, keeper, principal, moved, called)
     n_left = sum(not cell.is_done for cell in cells)
     deadline = Deadline(before)
     late = n_left > 0 and (deadline.is_late(today) or any(cell.is_late for cell in cells)
@@ -192,7 +199,7 @@ def _board_row(row: m.ClassGroup, year: m.SchoolYear, lines: list[progress.Sheet
 
 
 def _holder(state: ClassState, lines: list[progress.SheetLine], cells: list[StepCell], keeper: str, principal: str,
-            moved: datetime | None) -> tuple[str, date | None]:
+            moved: datetime | None, called: dict[str, str]) -> tuple[str, date | None]:
     """Who holds the class up at its earliest unfinished step, and since when."""
     if state is ClassState.OPEN:
         for states, words in (
@@ -209,7 +216,7 @@ def _holder(state: ClassState, lines: list[progress.SheetLine], cells: list[Step
                     for name in line.teachers or ("chưa phân công",):
                         by_teacher[name] = by_teacher.get(name, 0) + 1
                 name, n = max(by_teacher.items(), key=lambda pair: pair[1])
-                return f"{name}, {n} bảng điểm", since
+                return f"{called.get(name, name)}, {n} bảng điểm", since
             return f"{words} {len(held)} bảng điểm", since
         return f"{keeper}, tổng kết lớp", clock.local_date(moved) if moved else None
     day = clock.local_date(moved) if moved else None

@@ -42,7 +42,7 @@ def test_a_class_goes_from_draft_to_approved_and_each_student_is_frozen(school: 
     assert (moved.state, class_row(school, "9A").state) == ("APPROVED", "APPROVED")
     assert frozen_count() == 5
     content = results.read_frozen(school.enrollments["9A", CHAU])
-    assert [line["name"] for line in content["subjects"]][0] == "Toán học"
+    assert content["subjects"][0]["name"] == "Toán học"
     literature = next(line for line in content["subjects"] if line["code"] == "LIT")
     assert (literature["semester_1"], literature["semester_2"], literature["year"]) == ("4.9", "4.9", "4.9")
     assert literature["teacher_name"] == "Phan Thị Mận"
