@@ -217,7 +217,8 @@ def _instance_trust() -> tuple[Iterable[bytes], Iterable[bytes]]:
 
 
 verify_command = make_verify_command(_instance_trust)
-verify_command.callback = with_appcontext(verify_command.callback)
+if verify_command.callback is not None:
+    verify_command.callback = with_appcontext(verify_command.callback)
 transcript_group.add_command(verify_command)
 
 COMMANDS = [transcript_group]

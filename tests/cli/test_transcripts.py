@@ -1,0 +1,83 @@
+"""``flask transcript`` and ``flask certificates`` from building to an outside check, with their exit statuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import flask_migrate
+import pytest
+from click.testing import Result
+
+from hocbaso import clock
+from hocbaso.db import db
+from hocbaso.services import schema
+from tests.cast import NOW, Cast
+from tests.services.approved_class import (  # noqa: F401 (fixtures)
+    approved_template_fixture,
+    copy_of,
+    workers_end,
+)
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(approved_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    # The keys begin an hour before NOW; the verifier judges by the machine's clock, so it is given the same day.
+    monkeypatch.setattr(clock, "now", lambda: NOW + timedelta(minutes=5))
+    monkeypatch.delenv("HOCBASO_PIN", raising=False)
+    app = copy_of(approved_template, tmp_path / "instance")
+    with app.app_context():
+        flask_migrate.stamp(directory=str(schema.MIGRATIONS))  # made by create_all, not by migrations
+    runner = app.test_cli_runner()
+    yield lambda *args: runner.invoke(args=[str(arg) for arg in args])
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+def of(result: Result, status: int = 0) -> Any:
+    assert result.exit_code == status, result.output
+    return json.loads(result.stdout) if result.stdout.startswith(("{", "[")) else result.stdout
+
+
+def test_a_class_from_frozen_results_to_exported_files(run: Run, tmp_path: Path, school_template: tuple[Path, Cast]) -> None:
+    assert of(run("transcript", "build", "--class", "9A", "--json"))["count"] == 3
+    early = of(run("transcript", "sign", "--as", "seal", "--class", "9A", "--json"), 1)
+    assert early["failed"] == 3 and "Hiệu trưởng chưa ký" in early["items"][0]["reason"]
+    for role in ("homeroom", "principal", "seal"):
+        signed = of(run("transcript", "sign", "--as", role, "--class", "9a", "--year", "2026-2027", "--json"))
+        assert signed["count"] == 3 and float(signed["rate"]) > 0 and float(signed["seconds"]) > 0
+    again = run("transcript", "sign", "--as", "seal", "--class", "9A")
+    assert again.exit_code == 1 and "không ký lần thứ hai" in again.output
+    assert "Đã công bố: 3" in of(run("transcript", "publish", "--class", "9A"))
+    out = tmp_path / "ra"
+    assert len(of(run("transcript", "export", "--class", "9A", "--out", out, "--json"))["files"]) == 6
+    trust = of(run("certificates", "trust", "--out", tmp_path / "goc", "--json"))
+    assert trust[0]["is_test"] and Path(trust[0]["file"]).read_bytes().startswith(b"-----BEGIN CERTIFICATE")
+    assert sorted(path.suffix for path in out.iterdir()) == [".pdf"] * 3 + [".xml"] * 3
+
+
+def test_wrong_use_and_refusals_have_their_own_status(run: Run) -> None:
+    assert run("transcript", "sign", "--as", "nobody", "--class", "9A").exit_code == 2
+    assert run("transcript", "build").exit_code == 2
+    assert run("transcript", "build", "--class", "7Z").exit_code == 1
+    assert run("transcript", "build", "--class", "6A").exit_code == 1
+    assert run("transcript", "export", "--class", "9A", "--out", "/tmp/x").exit_code == 1
+    assert run("transcript", "build", "--class", "9A", "--year", "1999-2000").exit_code == 1
+    assert run("transcript", "verify", "khong-co.pdf").exit_code == 2
+
+
+def test_the_verdict_comes_without_a_database(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "x.xml").write_text("<a/>")
+    verdict = run("transcript", "verify", tmp_path / "x.xml")
+    assert verdict.exit_code == 1 and "KHÔNG HỢP LỆ" in verdict.output
+
+
+def test_the_list_of_certificates(run: Run) -> None:
+    rows = of(run("certificates", "list", "--json"))
+    assert {row["owner"] for row in rows} >= {"Trịnh Thu Hà", "Đoàn Thị Hải Yến", "Trường THCS Đồng Sen"}
