@@ -1,0 +1,109 @@
+"""Việc hôm nay over HTTP: bulk acts with outcomes, what changed meanwhile, the password for many, the board."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from flask import url_for
+from flask.testing import FlaskClient
+
+from hocbaso import clock
+from hocbaso.regulations.score_sheet_flow import SheetVerb
+from tests.cast import NOW, Cast
+from tests.services.full_class import class_row, fill_scores, finalised, move_sheets
+from tests.services.test_dashboard import return_and_hand_in_again, sheet_key, state_of
+
+Clients = Callable[[str], FlaskClient]
+EVERYBODY = ["principal", "vice_principal", "clerk", "it_officer", "head_science", "head_society", "math", "other",
+             "outsider", "board"]
+
+
+@pytest.fixture(autouse=True)
+def _today(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_everybody_has_a_day(school: Cast, client_of: Clients, who: str):
+    answer = client_of(who).get("/hom-nay")
+    body = answer.get_data(as_text=True)
+    assert answer.status_code == 200 and body.count("<h1>") == 1 and "12/05/2027" in body
+
+
+def test_the_it_officer_sees_no_learning_work(school: Cast, client_of: Clients):
+    fill_scores(school, "6A")
+    move_sheets(school, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW)
+    body = client_of("it_officer").get("/hom-nay").get_data(as_text=True)
+    assert "6A" not in body and "Toán" not in body
+
+
+def test_ticked_sheets_are_approved_and_the_rest_stays(school: Cast, client_of: Clients):
+    fill_scores(school, "6A")
+    move_sheets(school, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, codes=("MATH", "LIT"))
+    client = client_of("principal")
+    answer = client.post("/hom-nay", data={"verb": "approve", "chon": [sheet_key(school, "6A", "MATH", 2)]},
+                         follow_redirects=True)
+    assert "Đã duyệt Toán 6A, học kì II." in answer.get_data(as_text=True)
+    assert (state_of(school, "6A", "MATH", 2), state_of(school, "6A", "LIT", 2)) == ("APPROVED", "REVIEWED")
+
+
+def test_what_changed_meanwhile_is_listed_with_its_reason(school: Cast, client_of: Clients):
+    fill_scores(school, "6A")
+    move_sheets(school, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, codes=("MATH", "FL1"))
+    keys = [sheet_key(school, "6A", code, 2) for code in ("MATH", "FL1")]
+    return_and_hand_in_again(school, "FL1")
+    answer = client_of("principal").post("/hom-nay", data={"verb": "approve", "chon": keys})
+    body = answer.get_data(as_text=True)
+    assert answer.status_code == 200 and "Đã duyệt 1 trong 2 việc" in body and "đã đổi sau khi" in body
+    again = client_of("principal").post("/hom-nay", data={"verb": "approve", "chon": keys})
+    assert again.status_code == 409 and "Đã duyệt 0 trong 2 việc" in again.get_data(as_text=True)
+
+
+def test_a_return_needs_its_reason_and_offers_it_again(school: Cast, client_of: Clients):
+    fill_scores(school, "6A")
+    move_sheets(school, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, codes=("MATH", "LIT"))
+    client, key = client_of("principal"), sheet_key(school, "6A", "MATH", 2)
+    refused = client.post("/hom-nay", data={"verb": "return", "chon": [key], "note": ""})
+    assert refused.status_code == 422 and "Xin ghi lí do" in refused.get_data(as_text=True)
+    client.post("/hom-nay", data={"verb": "return", "chon": [key], "note": "Thiếu nhận xét."})
+    assert state_of(school, "6A", "MATH", 2) == "RETURNED"
+    assert "Thiếu nhận xét." in client.get("/hom-nay").get_data(as_text=True)
+
+
+@pytest.mark.parametrize("data", [{"verb": "approve"}, {"verb": "burn", "chon": ["sheet-1-1"]},
+                                  {"verb": "approve", "chon": ["sheet-x-1"]}])
+def test_a_request_without_sense_changes_nothing(school: Cast, client_of: Clients, data: dict[str, object]):
+    answer = client_of("principal").post("/hom-nay", data=data)
+    assert answer.status_code == 422 and "Chưa có gì thay đổi." in answer.get_data(as_text=True)
+
+
+def test_more_than_fifty_ask_for_the_password_again(school: Cast, client_of: Clients, monkeypatch: pytest.MonkeyPatch):
+    client = client_of("principal")
+    keys = [f"sheet-{number}-1" for number in range(1, 52)]
+    monkeypatch.setattr(clock, "now", lambda: NOW + timedelta(minutes=20))
+    answer = client.post("/hom-nay", data={"verb": "approve", "chon": keys})
+    with client.application.test_request_context():
+        assert answer.status_code == 303 and answer.headers["Location"].startswith(url_for("auth.confirm"))
+    fewer = client.post("/hom-nay", data={"verb": "approve", "chon": keys[:50]})
+    assert fewer.status_code == 409  # read and refused one by one: none of them was reviewed
+
+
+def test_a_class_is_approved_from_the_day_with_the_remark(school: Cast, client_of: Clients):
+    row = finalised(school)
+    body = client_of("principal").get("/hom-nay").get_data(as_text=True)
+    assert "Tổng kết lớp 9A" in body and "Đồng ý với kết quả đánh giá" in body
+    client_of("principal").post("/hom-nay", data={"verb": "approve", "chon": [f"class-{row.id}-{row.version}"],
+                                                  "remark": "Đồng ý."})
+    assert class_row(school, "9A").state == "APPROVED"
+
+
+@pytest.mark.parametrize(("who", "status"), [("principal", 200), ("vice_principal", 200), ("clerk", 200), ("board", 200),
+                                             ("head_society", 200), ("math", 403), ("it_officer", 403), ("outsider", 403)])
+def test_who_reads_the_board(school: Cast, client_of: Clients, who: str, status: int):
+    answer = client_of(who).get("/tien-do")
+    body = answer.get_data(as_text=True)
+    assert answer.status_code == status
+    if status == 200:
+        assert "Lớp nào đang ở bước nào" in body and "Xem bằng bảng số" in body and "8,5" not in body

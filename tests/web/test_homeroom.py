@@ -1,0 +1,155 @@
+"""The homeroom page over HTTP: one field saved alone, both values of a conflict, plain forms, and who sees what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from hocbaso import clock
+from hocbaso import models as m
+from hocbaso.db import db
+from tests.cast import NOW, Cast
+from tests.services.full_class import class_row, fill_homeroom, fill_scores, finalised, lock_class
+
+Clients = Callable[[str], FlaskClient]
+HTMX = {"HX-Request": "true"}
+BINH = "Hoàng Thanh Bình"
+
+
+@pytest.fixture(autouse=True)
+def _today(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+
+
+def save(client: FlaskClient, school: Cast, field: str, value: str, version: int, op: str = "op-12345678"):
+    class_id, enrollment = school.classes["9A"], school.enrollments["9A", BINH]
+    return client.post(f"/lop/{class_id}/o/{enrollment}", headers=HTMX,
+                       data={"field": field, "value": value, "version": str(version), "op": op})
+
+
+def record(school: Cast) -> m.HomeroomRecord | None:
+    db.session.rollback()
+    return db.session.scalar(select(m.HomeroomRecord).where(
+        m.HomeroomRecord.enrollment_id == school.enrollments["9A", BINH]).execution_options(populate_existing=True))
+
+
+def test_a_saved_field_answers_with_its_cell_the_year_and_the_number(school: Cast, client_of: Clients):
+    client = client_of("math")
+    save(client, school, "conduct_1", "T", 0)
+    answer = save(client, school, "conduct_2", "K", 1, "op-22345678")
+    body = answer.get_data(as_text=True)
+    assert answer.status_code == 200 and len(answer.data) < 4096
+    enrollment = school.enrollments["9A", BINH]
+    assert f'id="o-{enrollment}-conduct_2"' in body and 'data-version="2"' in body
+    assert re.search(rf'id="nam-{enrollment}" hx-swap-oob="true">Khá<', body)
+    assert re.search(r'id="con-thieu" hx-swap-oob="true">33<', body)
+
+
+def test_a_conflict_shows_both_values_and_writes_neither(school: Cast, client_of: Clients):
+    client = client_of("math")
+    save(client, school, "remark", "Chăm.", 0)
+    save(client, school, "remark", "Chăm và ngoan.", 1, "op-22345678")
+    answer = save(client, school, "remark", "<b>Lười</b>", 1, "op-32345678")
+    body = answer.get_data(as_text=True)
+    assert answer.status_code == 409 and answer.headers["HX-Retarget"] == "#notices"
+    assert "Chăm và ngoan." in body and "&lt;b&gt;Lười&lt;/b&gt;" in body and "Trịnh Thu Hà" in body
+    assert record(school).remark == "Chăm và ngoan."
+
+
+@pytest.mark.parametrize(("field", "value", "status"), [("absences_excused_1", "abc", 422), ("conduct_year", "T", 404),
+                                                        ("conduct_1", "Giỏi", 422)])
+def test_refusals_keep_the_page(school: Cast, client_of: Clients, field: str, value: str, status: int):
+    answer = save(client_of("math"), school, field, value, 0)
+    assert answer.status_code == status and answer.headers["HX-Retarget"] == "#notices"
+    assert record(school) is None
+
+
+@pytest.mark.parametrize(("who", "status"), [
+    ("principal", 403), ("vice_principal", 403), ("head_society", 404), ("other", 403), ("clerk", 403),
+    ("it_officer", 403), ("board", 403), ("outsider", 403),
+])
+def test_nobody_else_writes(school: Cast, client_of: Clients, who: str, status: int):
+    assert save(client_of(who), school, "conduct_1", "T", 0).status_code == status
+    assert record(school) is None
+
+
+@pytest.mark.parametrize("path", ["", "/danh-sach", "/hoc-sinh/{}"])
+@pytest.mark.parametrize(("who", "status"), [
+    ("math", 200), ("principal", 200), ("vice_principal", 200), ("head_society", 404), ("other", 403),
+    ("clerk", 403), ("it_officer", 403), ("board", 403), ("outsider", 403),
+])
+def test_who_opens_the_class(school: Cast, client_of: Clients, who: str, status: int, path: str):
+    address = f"/lop/{school.classes['9A']}" + path.format(school.enrollments["9A", BINH])
+    answer = client_of(who).get(address)
+    assert answer.status_code == status
+    if status != 200:
+        assert BINH not in answer.get_data(as_text=True)
+
+
+def test_a_stranger_is_sent_to_sign_in(school: Cast, school_app):
+    answer = school_app.test_client().get(f"/lop/{school.classes['9A']}")
+    assert answer.status_code in (302, 303) and "/dang-nhap" in answer.headers["Location"]
+
+
+def test_without_script_the_matrix_is_a_form_that_saves_what_changed(school: Cast, client_of: Clients):
+    client, enrollment = client_of("math"), school.enrollments["9A", BINH]
+    answer = client.post(f"/lop/{school.classes['9A']}/luu", data={
+        f"v-{enrollment}": "0", f"{enrollment}-conduct_1": "T", f"cu-{enrollment}-conduct_1": "",
+        f"{enrollment}-remark": "Ngoan.", f"cu-{enrollment}-remark": "", f"{enrollment}-absences_excused_1": "",
+        f"cu-{enrollment}-absences_excused_1": "", f"{enrollment}-absences_excused_2": "x",
+        f"cu-{enrollment}-absences_excused_2": ""}, follow_redirects=True)
+    body = answer.get_data(as_text=True)
+    assert "Đã lưu 2 mục." in body and "số nguyên" in body
+    row = record(school)
+    assert (row.conduct_1, row.remark, row.absences_excused_2) == ("T", "Ngoan.", None)
+
+
+def test_finalising_early_shows_what_is_missing(school: Cast, client_of: Clients):
+    fill_scores(school, "9A")
+    answer = client_of("math").post(f"/lop/{school.classes['9A']}/chot", data={"version": "1"})
+    body = answer.get_data(as_text=True)
+    assert answer.status_code == 409
+    assert "đang ở Phan Thị Mận, chưa nộp" in body and f'href="/bang-diem/{school.sheets["9A", "LIT", 2]}"' in body
+
+
+def test_a_class_is_finalised_and_approved_by_clicking(school: Cast, client_of: Clients):
+    fill_scores(school, "9A")
+    lock_class(school, "9A")
+    fill_homeroom(school, "9A")
+    class_id = school.classes["9A"]
+    page = client_of("math").get(f"/lop/{class_id}").get_data(as_text=True)
+    assert "Chốt lớp" in page and 'id="con-thieu">0<' in page
+    assert client_of("math").post(f"/lop/{class_id}/chot", data={"version": "1"}).status_code == 303
+    lists = client_of("principal").get(f"/lop/{class_id}/danh-sach").get_data(as_text=True)
+    assert "Đồng ý với kết quả đánh giá" in lists
+    assert client_of("math").post(f"/lop/{class_id}/duyet", data={"version": "2"}).status_code == 403
+    answer = client_of("principal").post(f"/lop/{class_id}/duyet", data={"version": "2", "remark": "Đồng ý."})
+    assert answer.status_code == 303 and class_row(school, "9A").state == "APPROVED"
+    assert client_of("principal").post(f"/lop/{class_id}/duyet", data={"version": "2"}).status_code == 409
+
+
+def test_a_return_without_reason_is_refused(school: Cast, client_of: Clients):
+    row = finalised(school)
+    answer = client_of("principal").post(f"/lop/{row.id}/tra-lai", data={"version": str(row.version), "note": " "})
+    assert answer.status_code == 422 and class_row(school, "9A").state == "FINALISED"
+
+
+def test_an_exemption_is_proposed_and_granted_by_clicking(school: Cast, client_of: Clients):
+    class_id, enrollment = school.classes["9A"], school.enrollments["9A", BINH]
+    subject = db.session.scalars(select(m.Subject.id).where(m.Subject.code == "PE")).one()
+    address = f"/lop/{class_id}/hoc-sinh/{enrollment}/mien-hoc"
+    assert client_of("math").post(address, data={"subject": subject, "semester": "", "reason": ""}).status_code == 422
+    assert client_of("math").post(address, data={"subject": subject, "semester": "", "reason": "Bệnh tim"}).status_code == 303
+    today = client_of("principal").get("/hom-nay").get_data(as_text=True)
+    assert "Miễn Giáo dục thể chất, cả năm" in today and BINH in today
+    exemption = db.session.scalars(select(m.Exemption.id)).one()
+    rule = f"/lop/{class_id}/mien-hoc/{exemption}"
+    assert client_of("math").post(rule, data={"outcome": "1", "document": "12/QĐ"}).status_code == 403
+    assert client_of("principal").post(rule, data={"outcome": "1", "document": ""}).status_code == 422
+    assert client_of("principal").post(rule, data={"outcome": "1", "document": "12/QĐ", "ve": "hom-nay"}).status_code == 303
+    page = client_of("math").get(f"/lop/{class_id}").get_data(as_text=True)
+    assert ">Miễn</td>" in page

@@ -1,0 +1,86 @@
+"""Profiles and search over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from hocbaso import models as m
+from hocbaso.db import db
+from hocbaso.services.students import FIELDS, HOMEROOM_FIELDS
+from hocbaso.web.filters import vn_date
+from tests.cast import Cast
+
+Clients = Callable[[str], FlaskClient]
+CHAU = "Nguyễn Bảo Châu"
+
+
+def student(name: str = CHAU) -> m.Student:
+    db.session.rollback()
+    return db.session.scalars(select(m.Student).where(m.Student.full_name == name)
+                              .execution_options(populate_existing=True)).one()
+
+
+def filled(row: m.Student, fields: frozenset[str] | tuple[str, ...]) -> dict[str, str]:
+    values = {name: getattr(row, name) for name in fields}
+    data = {name: vn_date(value) if name == "birth_on" else str(value) for name, value in values.items()
+            if value not in (None, False)}
+    return {**data, "version": str(row.version)}
+
+
+@pytest.mark.parametrize(("who", "status"), [("clerk", 200), ("principal", 200), ("math", 200), ("head_society", 404),
+                                             ("it_officer", 403), ("board", 403), ("other", 403)])
+def test_who_opens_a_profile(school: Cast, client_of: Clients, who: str, status: int):
+    answer = client_of(who).get(f"/hoc-sinh/{student().id}")
+    assert answer.status_code == status
+    assert (CHAU in answer.get_data(as_text=True)) == (status == 200)
+
+
+def test_the_form_offers_only_the_fields_of_the_person(school: Cast, client_of: Clients):
+    address = f"/hoc-sinh/{student().id}"
+    office, keeper, head = (client_of(who).get(address).get_data(as_text=True) for who in ("clerk", "math", "principal"))
+    assert 'name="personal_id_number"' in office
+    assert 'name="personal_id_number"' not in keeper and 'name="phone"' in keeper
+    assert 'name="phone"' not in head
+
+
+def test_a_profile_is_saved_and_an_old_page_is_not(school: Cast, client_of: Clients):
+    row = student()
+    data = {**filled(row, FIELDS), "phone": "0912345678"}
+    assert client_of("clerk").post(f"/hoc-sinh/{row.id}", data=data).status_code == 303
+    assert student().phone == "0912345678"
+    answer = client_of("clerk").post(f"/hoc-sinh/{row.id}", data={**data, "phone": "0999"})
+    assert answer.status_code == 409 and student().phone == "0912345678"
+
+
+def test_a_field_of_another_hand_is_refused(school: Cast, client_of: Clients):
+    row = student()
+    answer = client_of("math").post(f"/hoc-sinh/{row.id}", data={**filled(row, HOMEROOM_FIELDS), "full_name": "X Y"})
+    assert answer.status_code == 403 and student().full_name == CHAU
+
+
+def test_an_odd_number_asks_to_be_checked_and_says_what_is_odd(school: Cast, client_of: Clients):
+    row = student()
+    data = {**filled(row, FIELDS), "personal_id_number": "036011900001"}
+    answer = client_of("clerk").post(f"/hoc-sinh/{row.id}", data=data)
+    body = answer.get_data(as_text=True)
+    assert answer.status_code == 422 and "hồ sơ ghi năm sinh 2012" in body and 'name="confirmed"' in body
+    assert client_of("clerk").post(f"/hoc-sinh/{row.id}", data={**data, "confirmed": "y"}).status_code == 303
+
+
+def test_a_wrong_value_stands_at_its_field_and_keeps_what_was_typed(school: Cast, client_of: Clients):
+    row = student()
+    answer = client_of("clerk").post(f"/hoc-sinh/{row.id}", data={**filled(row, FIELDS), "birth_on": "31/02/2012"})
+    body = answer.get_data(as_text=True)
+    assert answer.status_code == 422 and 'id="birth_on-loi"' in body and "31/02/2012" in body
+
+
+def test_search_and_roster_stay_inside_ones_reach(school: Cast, client_of: Clients):
+    assert CHAU in client_of("math").get("/tim?q=chau").get_data(as_text=True)
+    for who in ("it_officer", "outsider", "board", "head_society"):
+        assert CHAU not in client_of(who).get("/tim?q=bao+chau").get_data(as_text=True)
+    assert client_of("clerk").get(f"/hoc-sinh/lop/{school.classes['9A']}").status_code == 200
+    assert client_of("head_society").get(f"/hoc-sinh/lop/{school.classes['9A']}").status_code == 404
