@@ -53,7 +53,9 @@ class ScoreCell(Base):
         CheckConstraint("origin IN ('empty','entered','makeup','missed_excused','missed_unexcused')", name="known_origin"),
         CheckConstraint("origin NOT IN ('empty','missed_excused') OR (tenths IS NULL AND mark IS NULL)",
                         name="a_gap_has_no_value"),
-        CheckConstraint("origin <> 'missed_unexcused' OR tenths = 0 OR mark = 'CĐ'", name="missed_is_zero_or_fail"),
+        # COALESCE: a comparison with NULL is NULL, and a CHECK lets NULL pass.
+        CheckConstraint("origin <> 'missed_unexcused' OR COALESCE(tenths, 1) = 0 OR COALESCE(mark, '') = 'CĐ'",
+                        name="missed_is_zero_or_fail"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

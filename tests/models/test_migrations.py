@@ -1,0 +1,167 @@
+"""A database made by the migrations is the database that the models describe, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import glob
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from flask import Flask
+from sqlalchemy import text
+
+from hocbaso import models as m
+from hocbaso.config import Config
+from hocbaso.db import db, write_transaction
+from hocbaso.factory import create_app
+from hocbaso.services import audit_verify, schema
+from tests import cast
+from tests.conftest import make_app
+
+
+def differences(app: Flask) -> list[object]:
+    with app.app_context(), db.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        return [change for change in compare_metadata(context, db.metadata) if "alembic_version" not in str(change)]
+
+
+def constraints(app: Flask) -> dict[str, str]:
+    """CREATE TABLE of each table with blanks made equal: autogenerate does not compare CHECKs."""
+    with app.app_context():
+        found = db.session.execute(text("SELECT name, sql FROM sqlite_master WHERE type='table' AND name <> 'alembic_version'"))
+        return {name: " ".join(sorted(line.strip().rstrip(",") for line in sql.splitlines() if "CHECK" in line or "UNIQUE" in line
+                                      or "FOREIGN" in line)) for name, sql in found}
+
+
+def test_migrations_make_the_models_schema_on_sqlite(tmp_path: Path, app: Flask) -> None:
+    migrated = make_app(tmp_path / "migrated")
+    with migrated.app_context():
+        schema.upgrade()
+        assert not schema.migrations_pending() and schema.current_revision() == schema.head_revision()
+        schema.upgrade()  # again changes nothing
+        schema.make_new()
+    assert differences(migrated) == []
+    assert constraints(migrated) == constraints(app), "checks, keys and uniqueness as well"
+
+
+def test_a_migrated_database_carries_a_school(tmp_path: Path) -> None:
+    app = make_app(tmp_path / "i")
+    with app.app_context():
+        schema.upgrade()
+        cast.build()
+        assert audit_verify.verify().ok
+        db.session.remove()
+
+
+def test_there_is_one_newest_revision() -> None:
+    assert schema.head_revision() is not None
+    assert schema.knows(schema.head_revision()) and schema.knows(None) and not schema.knows("9999")
+
+
+def binaries() -> Path | None:
+    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))
+    return Path(found[-1]).parent if found else None
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[str]:
+    """A cluster of its own on a socket in a scratch folder: no port, no password, gone afterwards."""
+    programs = binaries()
+    if programs is None:
+        pytest.skip("no PostgreSQL binaries here")
+    folder = Path(tempfile.mkdtemp(prefix="hocbaso-pg-", dir="/tmp"))  # short: a socket's path has 107 characters
+    person: dict[str, object] = {}
+    if os.getuid() == 0:  # PostgreSQL refuses to run as root
+        name = next(name for name in ("postgres", "nobody") if name in {entry.pw_name for entry in pwd.getpwall()})
+        account = pwd.getpwnam(name)
+        os.chown(folder, account.pw_uid, account.pw_gid)
+        person = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+    def run(program: str, *arguments: str) -> None:
+        done = subprocess.run([str(programs / program), *arguments], capture_output=True, text=True, cwd=folder,
+                              env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}, **person)  # type: ignore[call-overload]
+        assert done.returncode == 0, done.stderr or done.stdout
+
+    data = str(folder / "data")
+    run("initdb", "-D", data, "-U", "hocbaso", "-A", "trust", "-E", "UTF8", "--no-sync")
+    run("pg_ctl", "-D", data, "-w", "-l", str(folder / "log"), "-o",
+        f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off", "start")
+    try:
+        yield f"postgresql+psycopg://hocbaso@/postgres?host={folder}"
+    finally:
+        run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.postgresql
+def test_migrations_make_the_models_schema_on_postgresql_and_carry_a_school(postgresql: str, tmp_path: Path) -> None:
+    for folder in ("documents", "keys", "checkpoints"):
+        (tmp_path / folder).mkdir()
+    app = create_app(config=Config(instance=tmp_path, database_url=postgresql, secret_key="only-for-tests", workers=1,
+                                   testing=True))
+    with app.app_context():
+        schema.make_new()
+        assert not schema.migrations_pending()
+    assert differences(app) == []
+    with app.app_context():
+        school = cast.build()
+        report = audit_verify.verify()
+        assert report.faults == [] and report.n_entries > 50
+        with write_transaction() as session:
+            session.execute(text("UPDATE student SET full_name = 'Người Khác' WHERE id = "
+                                 "(SELECT min(id) FROM student)"))
+        assert [fault.table for fault in audit_verify.verify().faults] == ["student"]
+        assert db.session.get(m.SchoolYear, school.year_id) is not None
+        db.session.remove()
+        db.engine.dispose()
+
+
+def test_a_backup_made_before_a_migration_is_brought_up_after_the_restore(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Version N-1 is the program without an invented newest revision; its backup is restored by version N."""
+    from hocbaso.services import backups
+    from hocbaso.services.access import SYSTEM
+
+    old = make_app(tmp_path / "old")
+    with old.app_context():
+        schema.upgrade()
+        cast.build()
+        archive = backups.create(SYSTEM, cast.NOW)
+        before = audit_verify.verify()
+        db.session.remove()
+        db.engine.dispose()
+
+    newer = tmp_path / "migrations"
+    shutil.copytree(schema.MIGRATIONS, newer)
+    head = schema.head_revision()
+    (newer / "versions" / "9999_invented.py").write_text(
+        "import sqlalchemy as sa\nfrom alembic import op\n"
+        f"revision = '9999'\ndown_revision = {head!r}\nbranch_labels = depends_on = None\n"
+        "def upgrade():\n    op.create_table('invented', sa.Column('id', sa.Integer, primary_key=True))\n"
+        "def downgrade():\n    op.drop_table('invented')\n")
+    monkeypatch.setattr(schema, "MIGRATIONS", newer)
+    schema._revisions.cache_clear()
+    try:
+        place = tmp_path / "new"
+        backups.restore_into(place, archive)
+        app = make_app(place)
+        app.extensions["migrate"].directory = str(newer)
+        with app.app_context():
+            assert schema.migrations_pending() and schema.current_revision() == head
+            schema.upgrade()
+            assert schema.current_revision() == "9999"
+            assert db.session.execute(text("SELECT count(*) FROM invented")).scalar() == 0
+            after = audit_verify.verify()
+            assert after.ok and after.n_values == before.n_values
+            db.session.remove()
+            db.engine.dispose()
+    finally:
+        monkeypatch.undo()
+        schema._revisions.cache_clear()
+    assert schema.head_revision() == head

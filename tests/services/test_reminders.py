@@ -1,0 +1,293 @@
+"""Reminders: to who holds the work now, then the group head, then the principal; one message a person a day; mail."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import socketserver
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
+from email.message import EmailMessage
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from hocbaso import clock
+from hocbaso import models as m
+from hocbaso.db import db, write_transaction
+from hocbaso.errors import NotFound, Unavailable
+from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.services import audit, audit_verify, reminders
+from hocbaso.services.access import SYSTEM
+from tests.cast import Cast
+
+# Windows of the cast's year: semester II closes 19/05/2027 for grade 6 (before 20/5), 12/05/2027 for grade 9 (before 13/5).
+
+
+def morning(day: date) -> datetime:
+    return datetime.combine(day, time(6, 30), clock.SCHOOL_ZONE)
+
+
+def texts(school: Cast, key: str, day: date) -> str:
+    found = db.session.scalars(select(m.Notice.body).where(m.Notice.person_id == school.people[key], m.Notice.day == day))
+    return "\n".join(found)
+
+
+def set_state(school: Cast, sheet: tuple[str, str, int], state: str) -> None:
+    with write_transaction() as session:
+        row = session.get(m.ScoreSheet, school.sheets[sheet])
+        assert row is not None
+        row.state = state
+        session.flush()
+        audit.record(AuditTag.SHEET_MOVED, SYSTEM, school.now, target_kind="score_sheet", target_id=row.id,
+                     state=audit.states("score_sheet", [row]))
+
+
+def only(school: Cast, sheet: tuple[str, str, int], state: str = "DRAFT") -> None:
+    """All sheets locked but one."""
+    for key in school.sheets:
+        set_state(school, key, state if key == sheet else "LOCKED")
+
+
+MATH_6A = ("6A", "MATH", 2)
+BEFORE = date(2027, 5, 20)
+
+
+def told_on(school: Cast, key: str, needle: str = "Toán") -> list[int]:
+    """The days before the deadline of 20/5 on which a person heard of the sheet."""
+    found = []
+    for left in range(20, -4, -1):
+        day = BEFORE - timedelta(days=left)
+        if needle in texts(school, key, day):
+            found.append(left)
+    return found
+
+
+def run_days(first: int = 20, last: int = -3) -> None:
+    for left in range(first, last - 1, -1):
+        reminders.remind(SYSTEM, morning(BEFORE - timedelta(days=left)))
+
+
+def test_the_teacher_hears_on_four_days_and_each_day_after_then_the_head_then_the_principal(school: Cast) -> None:
+    sheet = ("6A", "SCI", 2)  # taught by "other" of Tổ Xã hội, whose head is head_society
+    only(school, sheet)
+    run_days()
+    assert told_on(school, "other", "6A") == [14, 7, 3, 1, 0, -1, -2, -3]
+    assert told_on(school, "head_society", "6A, học kì II") == [3, 1, 0, -1, -2, -3]
+    assert told_on(school, "principal", "6A, học kì II") == [0, -1, -2, -3]
+    assert told_on(school, "vice_principal", "6A") == told_on(school, "outsider", "6A") == []
+    line = texts(school, "head_society", BEFORE - timedelta(days=1))
+    assert "hôm nay là ngày cuối" in line and "xong trước 20/05/2027" in line and "đang ở Tô Vĩnh Phát" in line
+    assert "quá hạn 1 ngày" in texts(school, "principal", BEFORE)
+    assert audit_verify.verify().ok
+
+
+@pytest.mark.parametrize(("state", "holder", "verb"), [
+    ("DRAFT", "other", "Nhập và nộp"), ("RETURNED", "other", "Sửa và nộp lại"), ("SUBMITTED", "head_society", "Soát"),
+    ("REVIEWED", "principal", "Duyệt"), ("APPROVED", "principal", "Khóa"),
+])
+def test_the_reminder_goes_to_who_holds_the_sheet_now(school: Cast, state: str, holder: str, verb: str) -> None:
+    only(school, ("6A", "SCI", 2), state)
+    day = BEFORE - timedelta(days=7)
+    assert reminders.remind(SYSTEM, morning(day)) == 2  # and the homeroom teacher of 9A, all of whose sheets are locked
+    assert texts(school, holder, day).startswith(f"{verb} bảng điểm ")
+    assert "bảng điểm" not in texts(school, "math", day)
+
+
+def test_a_sheet_of_the_group_head_goes_to_the_vice_principal_for_review(school: Cast) -> None:
+    only(school, MATH_6A, "SUBMITTED")  # taught by head_science
+    day = BEFORE - timedelta(days=3)
+    reminders.remind(SYSTEM, morning(day))
+    assert "Soát" in texts(school, "vice_principal", day)
+    assert texts(school, "head_science", day) == ""
+
+
+def test_work_that_changed_hands_is_the_new_holders(school: Cast) -> None:
+    only(school, ("6A", "SCI", 2))
+    with write_transaction() as session:
+        old = session.scalar(select(m.TeachingAssignment).where(
+            m.TeachingAssignment.class_subject_id == school.class_subjects["6A", "SCI"]))
+        assert old is not None
+        old.ends_on = BEFORE - timedelta(days=8)
+        session.add(m.TeachingAssignment(person_id=school.people["outsider"], class_subject_id=old.class_subject_id,
+                                         starts_on=BEFORE - timedelta(days=7)))
+    run_days(14, 7)
+    assert told_on(school, "other", "6A") == [14]
+    assert told_on(school, "outsider", "6A") == [7]
+
+
+def test_one_message_a_person_a_day_lists_everything_most_urgent_first(school: Cast) -> None:
+    day = date(2027, 5, 13)  # grade 9 is a day late, grade 6 has seven days
+    n = reminders.remind(SYSTEM, morning(day))
+    assert n > 0
+    assert reminders.remind(SYSTEM, morning(day) + timedelta(hours=3)) == 0, "never twice"
+    rows = list(db.session.scalars(select(m.Notice).where(m.Notice.day == day)))
+    assert len(rows) == len({row.person_id for row in rows}) == n
+    lines = texts(school, "other", day).splitlines()
+    assert len(lines) > 5 and len(lines) == len(set(lines))
+    late = ["quá hạn" in line for line in lines]
+    assert late == sorted(late, reverse=True) and any(late) and not all(late)
+    (row,) = [row for row in rows if row.person_id == school.people["other"]]
+    assert row.title == f"{len(lines)} việc sắp đến hạn"
+
+
+def test_nothing_is_said_when_nothing_waits_or_no_year_is_open(school: Cast, app: Flask) -> None:
+    for key in school.sheets:
+        set_state(school, key, "LOCKED")
+    with write_transaction() as session:
+        for group in session.scalars(select(m.ClassGroup)):
+            group.state = "APPROVED"
+            for row in session.scalars(select(m.Enrollment).where(m.Enrollment.class_group_id == group.id)):
+                row.left_on = date(2027, 1, 2)
+    run_days(14, 0)
+    assert list(db.session.scalars(select(m.Notice))) == []
+
+
+def test_a_class_whose_sheets_are_locked_is_the_homeroom_teachers(school: Cast) -> None:
+    for key in school.sheets:
+        set_state(school, key, "LOCKED")
+    day = BEFORE - timedelta(days=7)
+    reminders.remind(SYSTEM, morning(day))
+    assert "chốt lớp 9A" in texts(school, "math", day) and "chốt lớp 6A" in texts(school, "head_society", day)
+
+
+def test_a_notice_waits_until_its_own_reader_puts_it_aside(school: Cast) -> None:
+    day = BEFORE - timedelta(days=7)
+    reminders.remind(SYSTEM, morning(day))
+    (notice,) = reminders.waiting_notices(school.people["other"])
+    with pytest.raises(NotFound):
+        reminders.mark_read(school.actor("math"), notice.id, morning(day))
+    reminders.mark_read(school.actor("other"), notice.id, morning(day))
+    assert reminders.waiting_notices(school.people["other"]) == []
+
+
+def test_the_page_marks_a_notice_read_for_its_owner_only(school: Cast, client_of: Callable[[str], FlaskClient]) -> None:
+    reminders.remind(SYSTEM, morning(BEFORE - timedelta(days=7)))
+    (notice,) = reminders.waiting_notices(school.people["other"])
+    assert client_of("math").post(f"/loi-nhac/{notice.id}/da-doc").status_code == 404
+    assert client_of("other").get(f"/loi-nhac/{notice.id}/da-doc").status_code == 405
+    answer = client_of("other").post(f"/loi-nhac/{notice.id}/da-doc")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/hom-nay")
+    db.session.remove()
+    assert reminders.waiting_notices(school.people["other"]) == []
+    assert client_of("other").post(f"/loi-nhac/{notice.id}/da-doc", headers={"HX-Request": "true"}).data == b""
+
+
+# --- mail -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Sink:
+    """A mail server on this machine that keeps what it gets, and refuses what it is told to."""
+
+    port: int = 0
+    received: list[tuple[str, EmailMessage]] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
+    breaks_after: int | None = None
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    box = Sink()
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.say("220 thu.truong.example")
+            recipient = ""
+            while line := self.rfile.readline().decode().strip():
+                verb = line[:4].upper()
+                if verb in ("EHLO", "HELO"):
+                    self.say("250 thu.truong.example")
+                elif verb == "RCPT":
+                    recipient = line.split("<")[1].split(">")[0]
+                    self.say("550 unknown" if recipient in box.refused else "250 ok")
+                elif verb == "DATA":
+                    if box.breaks_after is not None and len(box.received) >= box.breaks_after:
+                        return
+                    self.say("354 go on")
+                    data = b""
+                    while not data.endswith(b"\r\n.\r\n"):
+                        data += self.rfile.readline()
+                    message = email.message_from_bytes(data[:-5], policy=email.policy.default)
+                    assert isinstance(message, EmailMessage)
+                    box.received.append((recipient, message))
+                    self.say("250 kept")
+                elif verb == "QUIT":
+                    self.say("221 bye")
+                    return
+                else:
+                    self.say("250 ok")
+
+        def say(self, line: str) -> None:
+            self.wfile.write(line.encode() + b"\r\n")
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        box.port = server.server_address[1]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield box
+        server.shutdown()
+
+
+DAY = BEFORE - timedelta(days=7)
+
+
+@pytest.fixture
+def mailing(school: Cast, school_app: Flask, sink: Sink) -> Cast:
+    url = f"smtp://127.0.0.1:{sink.port}?from=hocba%40dongsen.example"
+    school_app.config["HOCBASO"] = replace(school_app.config["HOCBASO"], smtp_url=url)
+    with write_transaction() as session:
+        for key in ("other", "math", "head_society"):
+            person = session.get(m.Person, school.people[key])
+            assert person is not None
+            person.email = f"{key.replace('_', '.')}@dongsen.example"
+    reminders.remind(SYSTEM, morning(DAY))
+    return school
+
+
+def test_each_message_is_mailed_once_in_whole_vietnamese(mailing: Cast, sink: Sink) -> None:
+    n = reminders.mail_waiting(morning(DAY))
+    assert n == len(sink.received) == 3, "who has an address and a message today"
+    assert reminders.mail_waiting(morning(DAY) + timedelta(minutes=5)) == 0
+    assert reminders.mail_waiting(morning(DAY) + timedelta(days=1)) == 0, "yesterday's are not sent after the event"
+    recipient, message = next(item for item in sink.received if item[0].startswith("other"))
+    assert recipient == "other@dongsen.example" and message["From"] == "hocba@dongsen.example"
+    assert message["Subject"].startswith("Học bạ số: ") and message["Subject"].endswith("việc sắp đến hạn")
+    body = message.get_content()
+    assert body.startswith("Kính gửi thầy/cô Tô Vĩnh Phát,") and texts(mailing, "other", DAY) in body.replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("hour", [21, 23, 0, 5])
+def test_no_mail_leaves_in_the_quiet_hours(mailing: Cast, sink: Sink, hour: int) -> None:
+    assert reminders.mail_waiting(datetime.combine(DAY, time(hour), clock.SCHOOL_ZONE)) == 0
+    assert sink.received == []
+
+
+def test_one_refused_address_does_not_keep_the_others_from_theirs(mailing: Cast, sink: Sink) -> None:
+    sink.refused = {"other@dongsen.example"}
+    assert reminders.mail_waiting(morning(DAY)) == 2
+    assert sorted(recipient for recipient, _message in sink.received) == ["head.society@dongsen.example", "math@dongsen.example"]
+
+
+def test_a_server_that_breaks_off_is_told_and_the_rest_goes_later_none_twice(mailing: Cast, sink: Sink) -> None:
+    sink.breaks_after = 1
+    with pytest.raises(Unavailable, match="vẫn hiện trong phần mềm"):
+        reminders.mail_waiting(morning(DAY))
+    sink.breaks_after = None
+    assert reminders.mail_waiting(morning(DAY) + timedelta(minutes=3)) == 2
+    assert len({recipient for recipient, _message in sink.received}) == len(sink.received) == 3
+
+
+def test_no_mail_server_is_no_failure_of_the_reminder(mailing: Cast, school_app: Flask) -> None:
+    school_app.config["HOCBASO"] = replace(school_app.config["HOCBASO"], smtp_url="smtp://127.0.0.1:1")
+    with pytest.raises(Unavailable):
+        reminders.mail_waiting(morning(DAY))
+    assert reminders.waiting_notices(mailing.people["other"])
+    school_app.config["HOCBASO"] = replace(school_app.config["HOCBASO"], smtp_url=None)
+    assert reminders.mail_waiting(morning(DAY)) == 0
