@@ -1,0 +1,148 @@
+"""``flask audit``, ``backup``, ``jobs``, ``doctor``: what they print, and their exit status."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from flask import Flask
+from pysqlite3 import dbapi2 as bundled
+
+from hocbaso.db import db
+from hocbaso.services import document_pool, schema
+from tests import cast
+from tests.conftest import make_app
+
+
+class Machine:
+    """A migrated instance with the cast's school, and its command line."""
+
+    def __init__(self, instance: Path, *, school: bool = True) -> None:
+        self.instance, self.app = instance, make_app(instance)
+        with self.app.app_context():
+            if school:
+                schema.upgrade()
+                cast.build()
+            db.session.remove()
+
+    def run(self, *words: str) -> Result:
+        return self.app.test_cli_runner().invoke(args=list(words))
+
+    def json(self, *words: str, status: int = 0) -> Any:
+        answer = self.run(*words, "--json")
+        assert answer.exit_code == status, answer.output
+        return json.loads(answer.stdout.strip().splitlines()[-1])
+
+    def sql(self, statement: str) -> None:
+        with self.app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+        connection = bundled.connect(str(self.instance / "hocbaso.sqlite"), isolation_level=None)
+        connection.execute(statement)
+        connection.close()
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Any:
+    made = Machine(tmp_path / "máy")
+    yield made
+    with made.app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+def test_audit_verify_snapshot_key_and_diff(machine: Machine, tmp_path: Path) -> None:
+    assert machine.run("audit", "key").exit_code == 1
+    first = machine.json("audit", "snapshot")
+    key = machine.json("audit", "key")["key"]
+    good = machine.json("audit", "verify")
+    assert good["ok"] and good["first_bad_row"] is None and good["n_snapshots"] == 2
+    assert "Nhật ký nguyên vẹn" in machine.run("audit", "verify").output
+    second = machine.json("audit", "snapshot")
+    lines = machine.run("audit", "diff", str(first["id"]), str(second["id"])).output.splitlines()
+    assert "audit:snapshot:taken" in lines[0] and lines[-1] == "1 dòng."
+    assert machine.run("audit", "diff", "1", "77").exit_code == 1
+
+    kept = tmp_path / "kept.txt"
+    kept.write_bytes(next((machine.instance / "checkpoints").glob("*.txt")).read_bytes())
+    assert machine.run("audit", "verify", "--against", str(kept), "--key", key).exit_code == 0
+    assert machine.run("audit", "verify", "--against", str(kept), "--key", "sai").exit_code == 1
+    assert machine.run("audit", "verify", "--against", str(tmp_path / "none.txt")).exit_code == 2
+
+    machine.sql("UPDATE audit_entry SET actor_name = 'Ai Đó' WHERE seq = 12")
+    bad = machine.json("audit", "verify", status=1)
+    assert (bad["ok"], bad["first_bad_row"]["seq"], bad["first_bad_row"]["kind"]) == (False, 12, "row")
+    assert "Dòng 12" in machine.run("audit", "verify").output
+
+
+def test_backup_create_list_verify_restore(machine: Machine, tmp_path: Path) -> None:
+    assert machine.run("backup", "verify").exit_code == 1, "nothing to verify yet"
+    made = machine.json("backup", "create", "--out", str(tmp_path / "ổ rời"))
+    assert Path(made["path"]).stat().st_size == made["n_bytes"]
+    machine.run("backup", "create")
+    (listed,) = machine.json("backup", "list")
+    assert machine.json("backup", "verify")["ok"]
+    assert machine.json("backup", "verify", listed["name"])["problems"] == []
+    refused = machine.run("backup", "restore", listed["path"])
+    assert refused.exit_code == 1 and "đã có dữ liệu" in refused.stderr
+
+    new = Machine(tmp_path / "máy mới", school=False)
+    assert new.run("backup", "restore", "khong-co.tar").exit_code == 1
+    restored = new.json("backup", "restore", made["path"])
+    assert restored["restored"] >= 2
+    assert new.json("audit", "verify")["ok"]
+    assert new.run("backup", "restore", made["path"]).exit_code == 1, "only into an empty place"
+
+
+def test_backup_may_be_made_before_the_schema_is_brought_up_and_other_commands_wait(machine: Machine) -> None:
+    machine.sql("UPDATE alembic_version SET version_num = 'alt'")
+    refused = machine.run("audit", "verify")
+    assert refused.exit_code == 1 and "flask db upgrade" in refused.stderr
+    assert machine.run("backup", "create").exit_code == 0
+    assert machine.run("backup", "list").exit_code == 0
+
+
+def test_jobs_list_run_and_catch_up(machine: Machine) -> None:
+    names = [job["name"] for job in machine.json("jobs", "list")]
+    assert names == ["reminders", "mail", "backup", "audit_snapshot", "tidy"]
+    assert machine.json("jobs", "run", "audit_snapshot")["state"] == "done"
+    assert "đã chạy xong" in machine.run("jobs", "run", "audit_snapshot").output
+    assert machine.run("jobs", "run", "khong-co").exit_code == 2
+    assert machine.run("jobs", "run", "tidy", "--date", "2099-01-01").exit_code == 1
+    assert machine.run("jobs", "catch-up").exit_code == 0
+    assert machine.run("jobs", "catch-up").output.strip() == "Không còn việc nào chờ."
+    machine.sql("UPDATE machine_state SET value = '2099-01-01T00:00:00+00:00' WHERE key = 'last_seen_at'")
+    for words in (("jobs", "catch-up"), ("jobs", "run", "tidy")):
+        refused = machine.run(*words)
+        assert refused.exit_code == 1 and "lùi lại" in refused.stderr
+    assert machine.run("jobs", "accept-clock").exit_code == 0
+    assert machine.run("jobs", "catch-up").exit_code == 0
+
+
+def test_doctor_tries_the_whole_machine_and_its_status_is_the_verdict(machine: Machine) -> None:
+    try:
+        found = machine.json("doctor")
+        checks = {finding["check"]: finding["level"] for finding in found}
+        assert "bad" not in checks.values(), found
+        for check in ("Cơ sở dữ liệu", "Ổ đĩa", "Cấu trúc dữ liệu", "Đồng hồ", "Sao lưu", "Kết nối", "Chứng thư số",
+                      "Kho tài liệu", "Nhật ký"):
+            assert check in checks, check
+        assert any("hông chữ" in check for check in checks) and any("thử" in check or "ký" in check for check in checks)
+        machine.sql("UPDATE student SET full_name = 'Người Khác' WHERE id = 1")
+        answer = machine.run("doctor")
+        assert answer.exit_code == 1 and "✗ Nhật ký: Bảng student, dòng 1" in answer.output
+        machine.sql("UPDATE alembic_version SET version_num = 'alt'")
+        answer = machine.run("doctor")
+        assert answer.exit_code == 1 and "Cấu trúc dữ liệu: Chưa cập nhật" in answer.output
+    finally:
+        with machine.app.app_context():
+            document_pool.close()
+
+
+def test_an_empty_place_is_given_its_schema(tmp_path: Path) -> None:
+    app: Flask = make_app(tmp_path / "trống")
+    answer = app.test_cli_runner().invoke(args=["audit", "verify"])
+    assert answer.exit_code == 0 and "0 dòng" in answer.output
