@@ -184,7 +184,7 @@ def _board_row(row: m.ClassGroup, year: m.SchoolYear, lines: list[progress.Sheet
     cells = [StepCell(name, count, total, is_late=at <= 1 and entry_late and count < total)
              for at, (name, count) in enumerate(zip(STEPS[:5], counts, strict=True))]
     state = ClassState(row.state)
-    summing = {ClassState.OPEN: StepCell(STEPS[5], 0, 2, "–"), ClassState.FINALISED: StepCell(STEPS[5], 1, 2, "chờ duyệt"),
+    summing = {ClassState.OPEN: StepCell(STEPS[5], 0, 2, "–"), ClassState.FINALISED: StepCell(STEPS[5], 1, 2, "chờ"),
                ClassState.APPROVED: StepCell(STEPS[5], 2, 2, "xong")}[state]
     cells.append(summing)
     cells += [StepCell(name, count, n_students) for name, count in zip(STEPS[6:], signed, strict=True)]

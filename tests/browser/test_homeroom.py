@@ -1,0 +1,150 @@
+"""The homeroom matrix and the principal's day in Chromium: saving alone, conflicts, bulk, no script, accessibility."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from hocbaso import models as m
+from hocbaso.db import db
+from hocbaso.regulations.score_sheet_flow import SheetVerb
+from hocbaso.services import homeroom
+from tests.browser.test_grid import AXE, TAGS, Site, browser, site  # noqa: F401 (fixtures)
+from tests.cast import NOW
+from tests.services.full_class import class_row, fill_homeroom, fill_scores, finalised, lock_class, move_sheets
+
+pytestmark = pytest.mark.browser
+
+BINH = "Hoàng Thanh Bình"
+CHAU = "Nguyễn Bảo Châu"
+
+
+def stored(place: Site, name: str) -> m.HomeroomRecord | None:
+    db.session.rollback()
+    return db.session.scalar(select(m.HomeroomRecord).where(
+        m.HomeroomRecord.enrollment_id == place.cast.enrollments["9A", name]).execution_options(populate_existing=True))
+
+
+def open_page(place: Site, who: str, path: str, **options: Any) -> Any:
+    page = place.open(who, **options) if who == "math" else None
+    if page is None:
+        page = place.open("math", **options)
+        page.context.clear_cookies()
+        page.goto(f"{place.address}/dang-nhap")
+        page.fill('input[name="username"]', place.cast.username(who))
+        from tests.cast import PASSWORD
+
+        page.fill('input[name="password"]', PASSWORD)
+        page.press('input[name="password"]', "Enter")
+        page.wait_for_url(lambda url: "dang-nhap" not in url)
+    page.goto(place.address + path)
+    return page
+
+
+def field(place: Site, name: str, key: str) -> str:
+    return f"#o-{place.cast.enrollments['9A', name]}-{key}"
+
+
+def violations(page: Any) -> list[tuple[str, list[str]]]:
+    page.add_script_tag(path=str(AXE)) if not page.evaluate("typeof axe !== 'undefined'") else None
+    found = page.evaluate("tags => axe.run({runOnly: tags})", TAGS)
+    return [(one["id"], [node["html"][:120] for node in one["nodes"]][:3]) for one in found["violations"]]
+
+
+def test_each_field_is_saved_as_it_is_left(site: Site):  # noqa: F811
+    page = open_page(site, "math", f"/lop/{site.cast.classes['9A']}")
+    page.select_option(f"{field(site, BINH, 'conduct_1')} select", "T")
+    page.wait_for_function("() => document.getElementById('con-thieu').textContent === '34'")
+    page.select_option(f"{field(site, BINH, 'conduct_2')} select", "K")
+    page.wait_for_function("() => document.getElementById('con-thieu').textContent === '33'")
+    page.fill(f"{field(site, BINH, 'absences_excused_1')} input", "3")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.getElementById('con-thieu').textContent === '32'")
+    page.fill(f"{field(site, BINH, 'remark')} textarea", "Chăm ngoan.")
+    page.keyboard.press("Tab")
+    page.wait_for_function("() => document.getElementById('con-thieu').textContent === '31'")
+    row = stored(site, BINH)
+    assert row is not None
+    assert (row.conduct_1, row.conduct_2, row.absences_excused_1, row.remark) == ("T", "K", 3, "Chăm ngoan.")
+    assert page.inner_text(f"#nam-{site.cast.enrollments['9A', BINH]}") == "Khá"
+
+
+def test_a_slip_is_marked_and_kept_until_it_is_mended(site: Site):  # noqa: F811
+    page = open_page(site, "math", f"/lop/{site.cast.classes['9A']}")
+    box = f"{field(site, BINH, 'absences_excused_1')} input"
+    page.fill(box, "abc")
+    page.keyboard.press("Tab")
+    page.wait_for_selector(f"{field(site, BINH, 'absences_excused_1')}.cell--refused")
+    assert page.input_value(box) == "abc" and "số nguyên" in page.inner_text("#notices")
+    page.fill(box, "2")
+    page.keyboard.press("Tab")
+    page.wait_for_selector(f"{field(site, BINH, 'absences_excused_1')}:not(.cell--refused) input[data-version='1']")
+
+
+def test_two_values_meet_and_the_person_chooses(site: Site):  # noqa: F811
+    page = open_page(site, "math", f"/lop/{site.cast.classes['9A']}")
+    homeroom.save_field(site.cast.actor("math"), site.cast.enrollments["9A", BINH], "remark", "Ghi ở máy kia.",
+                        expected_version=0, op_id=None, now=NOW)
+    db.session.remove()
+    page.fill(f"{field(site, BINH, 'remark')} textarea", "Ghi ở máy này.")
+    page.keyboard.press("Tab")
+    page.wait_for_selector(".clash-card")
+    assert "Ghi ở máy kia." in page.inner_text(".clash-card") and "Ghi ở máy này." in page.inner_text(".clash-card")
+    assert stored(site, BINH).remark == "Ghi ở máy kia."
+    page.click("text=Ghi theo thầy, cô")
+    page.wait_for_function(
+        "selector => document.querySelector(selector).dataset.version === '2'", arg=f"{field(site, BINH, 'remark')} textarea")
+    assert stored(site, BINH).remark == "Ghi ở máy này." and page.locator(".clash-card").count() == 0
+
+
+def test_without_script_the_class_is_kept_and_finalised(site: Site):  # noqa: F811
+    fill_scores(site.cast, "9A")
+    lock_class(site.cast, "9A")
+    fill_homeroom(site.cast, "9A", {CHAU: {"remark": ""}})
+    db.session.remove()
+    page = open_page(site, "math", f"/lop/{site.cast.classes['9A']}", java_script_enabled=False)
+    page.fill(f"{field(site, CHAU, 'remark')} textarea", "Tiến bộ.")
+    page.click("text=Lưu bảng")
+    assert stored(site, CHAU).remark == "Tiến bộ."
+    page.locator("main .head").get_by_role("button", name="Chốt lớp").click()
+    assert class_row(site.cast, "9A").state == "FINALISED"
+
+
+def test_the_principal_approves_what_is_ticked_and_returns_with_a_reason(site: Site):  # noqa: F811
+    fill_scores(site.cast, "6A")
+    move_sheets(site.cast, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, codes=("MATH", "LIT"))
+    finalised(site.cast, levels={(CHAU, "LIT"): 49})
+    db.session.remove()
+    page = open_page(site, "principal", "/hom-nay")
+    assert page.inner_text("[data-bulk] .bulk__n b") == "2"
+    page.uncheck("[data-bulk] input[name=chon] >> nth=0")
+    assert page.inner_text("[data-bulk] .bulk__n b") == "1"
+    page.click("[data-bulk] button[value=approve]")
+    page.wait_for_selector(".toast--done")
+    odd = page.locator(".odd", has_text="Tổng kết lớp 9A")
+    assert "nâng mức" in odd.inner_text().lower()
+    odd.locator("summary").click()
+    odd.locator("textarea").fill("Xem lại em Châu.")
+    odd.locator("button[value=return]").click()
+    page.wait_for_selector(".toast--done")
+    assert class_row(site.cast, "9A").state == "OPEN"
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (800, 1280), (390, 844)])
+def test_the_pages_are_accessible_and_fit_the_screen(site: Site, size: tuple[int, int]):  # noqa: F811
+    fill_scores(site.cast, "6A")
+    move_sheets(site.cast, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, codes=("MATH", "LIT"))
+    finalised(site.cast, levels={(CHAU, "LIT"): 49})
+    db.session.remove()
+    class_id, enrollment = site.cast.classes["9A"], site.cast.enrollments["9A", CHAU]
+    page = open_page(site, "principal", "/hom-nay", viewport={"width": size[0], "height": size[1]}, bypass_csp=True)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    for path in ("/hom-nay", "/tien-do", f"/lop/{class_id}", f"/lop/{class_id}/danh-sach",
+                 f"/lop/{class_id}/hoc-sinh/{enrollment}", "/tim?q=chau", "/hoc-sinh/7"):
+        page.goto(site.address + path)
+        assert violations(page) == [], path
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1"), path
+    assert errors == []
