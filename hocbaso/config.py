@@ -67,14 +67,11 @@ def load_config(*, instance: Path | None = None, testing: bool = False) -> Confi
         found = os.environ.get(name) or file_values.get(name) or file_values.get(name.lower())
         return str(found) if found not in (None, "") else None
 
-    for folder in (root, root / "documents", root / "keys", root / "checkpoints"):
-        folder.mkdir(parents=True, exist_ok=True)
-    root.chmod(0o700)
-    (root / "keys").chmod(0o700)
+    kept = _prepare(root)
     return Config(
         instance=root,
         database_url=value("DATABASE_URL") or f"sqlite+pysqlite:///{root / 'hocbaso.sqlite'}",
-        secret_key=value("SECRET_KEY") or _stored_secret(root / "secret_key"),
+        secret_key=value("SECRET_KEY") or (_stored_secret(root / "secret_key") if kept else secrets.token_urlsafe(48)),
         workers=int(value("HOCBASO_WORKERS") or os.cpu_count() or 1),
         tsa_url=value("HOCBASO_TSA_URL"),
         smtp_url=value("SMTP_URL"),
@@ -82,6 +79,18 @@ def load_config(*, instance: Path | None = None, testing: bool = False) -> Confi
         testing=testing,
         extra=file_values,
     )
+
+
+def _prepare(root: Path) -> bool:
+    """Make the folders; False where this user may not: the commands that need no instance still run there."""
+    try:
+        for folder in (root, root / "documents", root / "keys", root / "checkpoints"):
+            folder.mkdir(parents=True, exist_ok=True)
+        root.chmod(0o700)
+        (root / "keys").chmod(0o700)
+    except OSError:
+        return False
+    return True
 
 
 def _stored_secret(path: Path) -> str:

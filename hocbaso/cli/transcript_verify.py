@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hocbaso import clock
 from hocbaso.errors import DomainError
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def make_verify_command(load_instance_roots: InstanceTrust | None = None) -> cli
             except Exception:  # no instance on this machine is a normal case: then nothing is trusted, and said so
                 roots = []
         try:
-            report = verify_file(file.read_bytes(), roots, lists)
+            report = verify_file(file.read_bytes(), roots, lists, clock.now())
         except DomainError as error:
             raise click.UsageError(error.message) from error
         if as_json:

@@ -141,8 +141,8 @@ def _demand(report: VerificationReport) -> None:
 def verify_upload(
     data: bytes,
     roots: tuple[bytes, ...],
-    crls: tuple[bytes, ...] = (),
-    at: datetime | None = None,
+    crls: tuple[bytes, ...],
+    at: datetime,
     expected: Mapping[str, tuple[str, ...]] | None = None,
 ) -> dict[str, Any]:
     """``verify_file`` as a plain dictionary, for a page or a job."""

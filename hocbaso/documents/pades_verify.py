@@ -186,10 +186,3 @@ def _judge(
             reasons.append("Bộ kiểm tra độc lập không chấp nhận chữ ký này.")
     reasons += role_reasons(role, parts.chain[0], content, expected)
     return SignatureVerdict(role=role, ok=not reasons, reasons=tuple(dict.fromkeys(reasons)), **facts)
-
-
-def now_utc(at: datetime | None) -> datetime:
-    """``at``, or this moment from the shared clock."""
-    from hocbaso import clock
-
-    return at or clock.now()

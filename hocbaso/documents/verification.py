@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from hocbaso.documents.package import open_package
-from hocbaso.documents.pades_verify import now_utc, read_content, verify_pdf
+from hocbaso.documents.pades_verify import read_content, verify_pdf
 from hocbaso.documents.trust import Trust
 from hocbaso.documents.verification_report import UNREADABLE, VerificationReport
 from hocbaso.documents.xml_record import take_apart
@@ -19,17 +19,17 @@ MAX_BYTES = 20_000_000
 def verify_file(
     data: bytes,
     trust_roots_pem: Iterable[bytes],
-    crls: Iterable[bytes] = (),
-    at: datetime | None = None,
+    crls: Iterable[bytes],
+    at: datetime,
     expected: Mapping[str, Iterable[str]] | None = None,
 ) -> VerificationReport:
     """Judge ``data`` by its content, whatever its name.
 
-    ``trust_roots_pem`` and ``crls`` are PEM or DER. ``at`` (aware UTC) is the moment of judgement, now by default. ``expected``
+    ``trust_roots_pem`` and ``crls`` are PEM or DER. ``at`` (aware UTC) is the moment of judgement. ``expected``
     maps roles to the certificate fingerprints registered for them. Raises ``errors.Invalid`` only for unusable roots or
     lists; everything wrong with ``data`` stands in the report.
     """
-    trust = Trust.of(trust_roots_pem, crls, now_utc(at))
+    trust = Trust.of(trust_roots_pem, crls, at)
     wanted = {role: frozenset(values) for role, values in expected.items()} if expected else None
     if not data or len(data) > MAX_BYTES:
         return VerificationReport(ok=False, kind="unknown", problems=("Tệp trống hoặc quá lớn so với một học bạ.",))

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,7 @@ def test_pool_builds_survives_a_killed_worker_and_passes_errors_on() -> None:
         assert pdf.startswith(b"%PDF-1.7") and zone.startswith(b"<DU_LIEU_HOC_BA")
         with pytest.raises(Invalid):
             pool.call("hocbaso.documents.issuing:build_faces", b"{}")
-        report = pool.call("hocbaso.documents.issuing:verify_upload", pdf, ())
+        report = pool.call("hocbaso.documents.issuing:verify_upload", pdf, (), (), datetime(2026, 5, 12, tzinfo=UTC))
         assert report["ok"] is False and report["record_uuid"] == content().record_uuid
     finally:
         pool.close()

@@ -56,13 +56,13 @@ def test_a_good_file_names_who_signed_and_when(world: World) -> None:
 
 def test_without_roots_nobody_is_known(world: World) -> None:
     for data in (world.pdf, world.xml):
-        report = verify_file(data, [], at=NOW)
+        report = verify_file(data, [], (), NOW)
         assert not report.ok and UNKNOWN_ISSUER in report.reasons
 
 
 def test_a_root_that_is_not_one_is_wrong_use(world: World) -> None:
     with pytest.raises(Invalid):
-        verify_file(world.pdf, [b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+        verify_file(world.pdf, [b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"], (), NOW)
 
 
 def _flips(data: bytes, positions: list[int], seed: int) -> list[tuple[int, bytes]]:

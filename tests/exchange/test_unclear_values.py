@@ -37,7 +37,7 @@ STUDENT_CASES = [
     ("Chiều cao (cm)", "1,62", "từ 50 đến 230"),
 ]
 SCORE_CASES = [
-    (85, "8,5"), (10.5, "từ 0 đến 10"), (-1, "từ 0 đến 10"), (8.25, "một chữ số thập phân"), ("8,25", "nhiều hơn một chữ số"), ("85", "không chắc là điểm 8,5"), ("11", "không chắc"), ("10,5", "lớn hơn 10"),
+    (85, "8,5"), (10.5, "từ 0 đến 10"), (-1, "từ 0 đến 10"), (8.25, "một chữ số thập phân"), ("8,25", "nhiều hơn một chữ số"), ("85", "không chắc là điểm 8,5"), ("11", "không chắc"), ("10,5", "từ 0 đến 10"),
     ("8;5", "Không đọc được"), ("8 5", "không chắc là điểm 8,5"), ("tám", "Không đọc được"), ("-", "Không đọc được"),
     ("V", "có phép hay không phép"), ("vắng", "có phép hay không phép"), ("Đ", "điểm số"), (True, "không phải là số"),
     (datetime(2026, 5, 8), "ngày tháng"), ("=6+2", "công thức chưa được tính"), ("#N/A", "lỗi Excel"), ("8.5đ", "Không đọc được"),
