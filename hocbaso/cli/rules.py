@@ -28,7 +28,12 @@ class _NotANumber:
         return self.name
 
 
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
+
+
 _decode = json.JSONDecoder(parse_constant=_NotANumber).decode
+_decode_strictly = json.JSONDecoder(parse_constant=_no_constant).decode
 
 
 @click.group(name="rules")
@@ -89,9 +94,25 @@ def _answer(line: bytes, regulation: Regulation) -> tuple[dict[str, Any], bool]:
     except (ValueError, RecursionError):
         return {"id": None, "error": "Dòng không phải là JSON hợp lệ."}, True
     try:
-        return to_json(evaluate(from_json(item), regulation)), False
+        answer = to_json(evaluate(from_json(item), regulation))
     except Invalid as refusal:
-        return {"id": item.get("id") if isinstance(item, dict) else None, "error": refusal.message}, True
+        return {"id": _id_of(item), "error": refusal.message}, True
+    if (b"NaN" in line or b"Infinity" in line) and not _is_strict_json(line):  # it stands where no rule looks
+        return {"id": _id_of(item), "error": "NaN và Infinity không có trong JSON."}, True
+    return answer, False
+
+
+def _id_of(item: object) -> object:
+    found = item.get("id") if isinstance(item, dict) else None
+    return None if isinstance(found, _NotANumber) else found
+
+
+def _is_strict_json(line: bytes) -> bool:
+    try:
+        _decode_strictly(line.decode().strip())
+    except ValueError:
+        return False
+    return True
 
 
 COMMANDS = [rules_group]

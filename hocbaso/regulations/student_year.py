@@ -245,15 +245,17 @@ def _evaluate_subject(
 
     first, second = found
     if exempt[0] and exempt[1]:
-        steps.append(f"{name}: được miễn học cả năm theo quyết định của Hiệu trưởng, không tính vào kết quả học tập")
+        steps.append(f"{name}: được miễn học cả năm theo quyết định của Hiệu trưởng, không tính vào kết quả học tập "
+                     f"({articles.learning_level})")
         return SubjectResult(subject.code, subject.kind, (None, None), None, None, exempt)
     year: Value | None
     if exempt[0] or exempt[1]:
         taken, left_out = (1, 0) if exempt[0] else (0, 1)
         year = found[taken]
         if year is not None:
+            article = articles.subject_average if scored else articles.comment_result
             steps.append(f"{name}, cả năm: miễn học {SEMESTER_NAMES[left_out]} theo quyết định của Hiệu trưởng, lấy kết quả "
-                         f"{SEMESTER_NAMES[taken]} → {_value_words(year)}")
+                         f"{SEMESTER_NAMES[taken]} → {_value_words(year)} ({article})")
     elif scored:
         year = regulation.year_average(first, second)  # type: ignore[arg-type]
         if first is not None and second is not None:
@@ -299,7 +301,8 @@ def _evaluate_learning(
         is_open = counted.complete and (rating is None or rating.needs_council_review)
         if decided is not None and is_open:
             level = decided
-            steps.append(f"Học tập {term}: mức {LEVEL_WORDS[decided]} theo quyết định đã ghi của Hiệu trưởng")
+            article = regulation.articles.learning_level if rating is None else regulation.articles.adjustment
+            steps.append(f"Học tập {term}: mức {LEVEL_WORDS[decided]} theo quyết định đã ghi của Hiệu trưởng ({article})")
         found.append(rating)
         levels.append(level)
     rating_after = _rate("sau kiểm tra, đánh giá lại", after, regulation, names, steps) if after is not None else None

@@ -150,6 +150,16 @@ def test_not_a_number_keeps_the_id():
     assert "NaN" in answer["error"]
 
 
+@pytest.mark.parametrize("name", ["NaN", "Infinity", "-Infinity"])
+def test_not_a_number_is_no_json_wherever_it_stands(name: str):
+    elsewhere = json.dumps({**GOOD, "id": 7, "unknown": [0]}).replace("[0]", f"[{name}]").encode()
+    as_id = json.dumps({**GOOD, "id": 0}).replace('"id": 0', f'"id": {name}').encode()
+    status, answers = run(elsewhere, as_id, changed("subjects/0/name", name))
+    assert status == 1
+    assert [answer["id"] for answer in answers] == [7, None, 1]
+    assert ["error" in answer for answer in answers] == [True, True, False]
+
+
 def test_ids_of_any_kind_come_back_and_blank_lines_are_skipped():
     ids = [None, 0, -3, "Lê", "\ud800", [1], {"a": "b"}, 1.5, True]
     status, answers = run(b"", *({**GOOD, "id": one} for one in ids), b"   ")

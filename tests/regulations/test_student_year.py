@@ -112,6 +112,22 @@ def test_a_comment_subject_exempt_in_semester_two_takes_semester_one():
     assert evaluate(year(subjects=subjects)).subject("ART").year is F
 
 
+def test_exemptions_and_decided_levels_cite_an_article():
+    subjects = (*(scored(f"S{i}", 80) for i in range(4)), scored("X", 90, 40, exempt=(True, False)), scored("OUT", None, exempt=(True, True)),
+                comment("ART", F, None, exempt=(False, True)))
+    steps = evaluate(year(subjects=subjects, decided_levels=(D, D, D))).steps
+    assert all("Điều" in step for step in steps)
+    assert ("X, cả năm: miễn học học kì I theo quyết định của Hiệu trưởng, lấy kết quả học kì II → 4,0 "
+            "(Điều 9 khoản 1 điểm b Thông tư 22/2021/TT-BGDĐT)") in steps
+    assert ("ART, cả năm: miễn học học kì II theo quyết định của Hiệu trưởng, lấy kết quả học kì I → Chưa đạt "
+            "(Điều 9 khoản 1 điểm a Thông tư 22/2021/TT-BGDĐT)") in steps
+    assert ("OUT: được miễn học cả năm theo quyết định của Hiệu trưởng, không tính vào kết quả học tập "
+            "(Điều 9 khoản 2 Thông tư 22/2021/TT-BGDĐT)") in steps
+    assert "Học tập cả năm: mức Đạt theo quyết định đã ghi của Hiệu trưởng (Điều 9 khoản 2 Thông tư 22/2021/TT-BGDĐT)" in steps
+    doubtful = evaluate(year(*[65] * 5, 50, 50, 34, decided_levels=(None, None, D))).steps
+    assert "Học tập cả năm: mức Đạt theo quyết định đã ghi của Hiệu trưởng (Điều 9 khoản 3 Thông tư 22/2021/TT-BGDĐT)" in doubtful
+
+
 def test_fewer_than_six_subjects_need_a_decision():
     result = evaluate(year(*[90] * 5))
     assert result.learning.levels == (None, None, None)
