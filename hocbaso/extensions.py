@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from flask_login import LoginManager
-from flask_migrate import Migrate
 from flask_wtf import CSRFProtect
 
 login_manager = LoginManager()
-migrate = Migrate()
 csrf = CSRFProtect()

@@ -13,11 +13,16 @@ from hocbaso import cli as cli_package
 from hocbaso import web as web_package
 from hocbaso.config import PROJECT_ROOT, Config, load_config
 from hocbaso.db import db, install_sqlite
-from hocbaso.extensions import csrf, login_manager, migrate
+from hocbaso.extensions import csrf, login_manager
+from hocbaso.services import schema
 
 
-def create_app(*, instance: Path | None = None, testing: bool = False, config: Config | None = None) -> Flask:
-    """The WSGI application of one instance folder."""
+def create_app(*, instance: Path | None = None, testing: bool = False, config: Config | None = None,
+               serving: bool = False) -> Flask:
+    """The WSGI application of one instance folder.
+
+    With ``serving`` it has pages and no commands: migrations and commands bring 20 MB that the web process never uses.
+    """
     settings = config or load_config(instance=instance, testing=testing)
     app = Flask(
         "hocbaso",
@@ -44,14 +49,15 @@ def create_app(*, instance: Path | None = None, testing: bool = False, config: C
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
             install_sqlite(db.engine)
-    migrate.init_app(app, db, directory=str(PROJECT_ROOT / "migrations"), render_as_batch=True)
     login_manager.init_app(app)
     csrf.init_app(app)
     for module in _modules(web_package):
         module.init_app(app) if hasattr(module, "init_app") else None
-    for module in _modules(cli_package):
-        for command in getattr(module, "COMMANDS", ()):
-            app.cli.add_command(command)
+    if not serving:
+        schema.offer_migrations(app)
+        for module in _modules(cli_package):
+            for command in getattr(module, "COMMANDS", ()):
+                app.cli.add_command(command)
     return app
 
 

@@ -31,8 +31,9 @@ def application() -> Flask:
     _die_with_parent()
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it says hello each minute
-    made: Flask = importlib.import_module("app").app
-    # By name: commands and jobs are edges that do not know each other; here the wiring of a process is done.
+    # By name: the factory loads this module, and commands and jobs are edges that do not know each other; here the wiring
+    # of a process is done.
+    made: Flask = importlib.import_module("hocbaso.factory").create_app(serving=True)
     importlib.import_module("hocbaso.jobs.scheduler").start(made)
     return made
 

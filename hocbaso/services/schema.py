@@ -1,24 +1,34 @@
-"""The database schema: which revision a database has, which the program carries, and bringing one to the other."""
+"""The database schema: which revision a database has, which the program carries, and bringing one to the other.
+
+Alembic is loaded only to migrate. The web process asks for revisions every few seconds and must not carry its 11 MB.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import re
 from functools import cache
 from pathlib import Path
 
-import flask_migrate
-from alembic.config import Config as AlembicConfig
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from flask import Flask, current_app
 from pysqlite3 import dbapi2 as bundled
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from hocbaso.config import PROJECT_ROOT
 from hocbaso.db import db
 from hocbaso.errors import WrongState
 
 MIGRATIONS = Path(PROJECT_ROOT) / "migrations"
+_NAMES = re.compile(r"""^(revision|down_revision)\b[^=\n]*= *["']([^"']+)["']""", re.MULTILINE)
+"""The lines by which a migration names itself and the one before it (``down_revision = None`` matches nothing)."""
+
+
+def offer_migrations(app: Flask) -> None:
+    """Let ``flask db …`` and :func:`upgrade` work on the application's database."""
+    from flask_migrate import Migrate
+
+    Migrate(app, db, directory=str(MIGRATIONS), render_as_batch=True)
 
 
 def make_new() -> None:
@@ -39,17 +49,25 @@ def migrations_pending() -> bool:
 
 def upgrade() -> None:
     """Apply pending migrations; a new database gets the whole schema."""
+    import flask_migrate
+
     logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
+    if "migrate" not in current_app.extensions:  # the web process, which migrates only after a restore
+        offer_migrations(current_app._get_current_object())  # type: ignore[attr-defined]
     flask_migrate.upgrade(directory=str(MIGRATIONS))
 
 
 @cache
 def _revisions() -> tuple[str | None, frozenset[str]]:
     # Files of the program: they can't change while it runs, and /healthz asks every few seconds.
-    settings = AlembicConfig()
-    settings.set_main_option("script_location", str(MIGRATIONS))
-    scripts = ScriptDirectory.from_config(settings)
-    return scripts.get_current_head(), frozenset(script.revision for script in scripts.walk_revisions())
+    found: dict[str, str | None] = {}
+    for path in (MIGRATIONS / "versions").glob("*.py"):
+        names = dict(_NAMES.findall(path.read_text(encoding="utf-8")))
+        found[names["revision"]] = names.get("down_revision")
+    heads = found.keys() - set(found.values())
+    if len(heads) > 1:
+        raise RuntimeError(f"more than one newest migration: {', '.join(sorted(heads))}")
+    return next(iter(heads), None), frozenset(found)
 
 
 def head_revision() -> str | None:
@@ -60,7 +78,9 @@ def head_revision() -> str | None:
 def current_revision() -> str | None:
     """The revision of the present database, None for one without a schema."""
     with db.engine.connect() as connection:
-        revision: str | None = MigrationContext.configure(connection).get_current_revision()
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
         return revision
 
 
