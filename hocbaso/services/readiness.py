@@ -268,14 +268,15 @@ def _class_steps_done(year_id: int, rows: list[BoardRow]) -> list[date]:
     days: list[date] = []
     # A sheet step counts for the class on the day its last sheet reached it.
     last: dict[tuple[int, str], datetime] = {}
-    for class_id, to_state, at in db.session.execute(
+    for class_id, to_state, latest in db.session.execute(
         select(m.ClassSubject.class_group_id, m.SheetStep.to_state, func.max(m.SheetStep.at))
         .join(m.ScoreSheet, m.ScoreSheet.id == m.SheetStep.score_sheet_id)
         .join(m.ClassSubject, m.ClassSubject.id == m.ScoreSheet.class_subject_id)
         .join(m.ClassGroup, m.ClassGroup.id == m.ClassSubject.class_group_id)
         .where(m.ClassGroup.school_year_id == year_id).group_by(m.ClassSubject.class_group_id, m.SheetStep.to_state)
     ):
-        last[class_id, to_state] = at
+        if latest is not None:
+            last[class_id, to_state] = latest
     states = (SheetState.SUBMITTED, SheetState.SUBMITTED, SheetState.REVIEWED, SheetState.APPROVED, SheetState.LOCKED)
     for row in rows:
         for cell, state in zip(row.cells[:5], states, strict=True):

@@ -482,7 +482,7 @@ def audit_faults_of_sheets(sheet_ids: Iterable[int]) -> list[ValueFault]:
             .join(_subject, _subject.c.id == _class_subject.c.subject_id)
             .join(_class_group, _class_group.c.id == _class_subject.c.class_group_id).where(_sheet.c.id.in_(ids)))
     }
-    recorded = _replay("score_sheet", ids, ("score_cell", "score_sheet"))
+    recorded = _replay({"score_sheet": ids}, ("score_cell", "score_sheet"))
     columns = audit.WATCHED["score_cell"][1]
     faults: list[ValueFault] = []
     for row in link.execute(select(_sheet.c.id, _sheet.c.state).where(_sheet.c.id.in_(ids))):
@@ -493,8 +493,9 @@ def audit_faults_of_sheets(sheet_ids: Iterable[int]) -> list[ValueFault]:
     # A cell moved away from its sheet is looked for by its id as well.
     named = _names_of_class(ids)
     seen: set[str] = set()
-    for cell in link.execute(select(_cell.c.id, *(_cell.c[name] for name in columns))
-                            .where(_cell.c.score_sheet_id.in_(ids)).order_by(_cell.c.id)).mappings():
+    for mapping in link.execute(select(_cell.c.id, *(_cell.c[name] for name in columns))
+                                .where(_cell.c.score_sheet_id.in_(ids)).order_by(_cell.c.id)).mappings():
+        cell: dict[str, Any] = {str(name): value for name, value in mapping.items()}
         row_id = str(cell["id"])
         seen.add(row_id)
         recorded_cell = cells.get(row_id)
@@ -526,9 +527,8 @@ def audit_faults_of_class(class_group_id: int) -> list[ValueFault]:
                         ("exemption", _exemption)):
         columns = audit.WATCHED[kind][1]
         rows = list(link.execute(_of_class(table), asked).mappings())
-        recorded = _replay(kind, [row["id"] for row in rows], (kind,))
-        recorded.update({key: value for key, value in _replay("class_group", [class_group_id], (kind,)).items()
-                         if key not in recorded})
+        # Whole classes are written with one entry aimed at the class, single fields with one aimed at the row.
+        recorded = _replay({kind: [row["id"] for row in rows], "class_group": [class_group_id]}, (kind,))
         for row in rows:
             expected = recorded.pop((kind, str(row["id"])), None)
             where = f"{names.get(row['enrollment_id'], 'Học sinh')}, {words[kind]}"
@@ -541,15 +541,15 @@ def audit_faults_of_class(class_group_id: int) -> list[ValueFault]:
     return faults
 
 
-def _replay(target_kind: str, ids: Sequence[int], kinds: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
-    """The last values of rows of ``kinds`` as entries aimed at ``ids`` tell them."""
+def _replay(targets: Mapping[str, Sequence[int]], kinds: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
+    """The last values of rows of ``kinds`` as entries aimed at these targets (kind -> ids) tell them, oldest first."""
     last: dict[tuple[str, str], dict[str, Any]] = {}
-    if not ids:
+    aimed = [and_(_entry.c.target_kind == target_kind, _entry.c.target_id.in_([str(row_id) for row_id in ids]))
+             for target_kind, ids in targets.items() if ids]
+    if not aimed:
         return last
     payloads = db.session.connection().execute(
-        select(_entry.c.payload).where(_entry.c.target_kind == target_kind,
-                                       _entry.c.target_id.in_([str(row_id) for row_id in ids]))
-        .order_by(_entry.c.seq)).scalars()
+        select(_entry.c.payload).where(or_(*aimed)).order_by(_entry.c.seq)).scalars()
     for payload in payloads:
         state = json.loads(payload).get("state")
         if not state:

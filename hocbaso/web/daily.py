@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, Flask, flash, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
@@ -66,7 +68,8 @@ def act() -> BaseResponse | tuple[str, int]:
     verb = form.verb.data or ""
     if len(done) == len(outcomes):
         flash(f"{DONE_WORDS[verb]} {done[0].label if len(done) == 1 else f'{len(done)} việc'}.", "done")
-        return go(url_for(".show", **request.args.to_dict()))
+        kept: dict[str, Any] = request.args.to_dict()
+        return go(url_for(".show", **kept))
     return _page(outcomes, verb=verb, status=200 if done else 409)
 
 

@@ -61,7 +61,7 @@ def save(student_id: int) -> BaseResponse | tuple[str, int]:
                                 now=clock.now(), confirmed=bool(form.confirmed.data))
     except Invalid as refusal:
         if refusal.field in form and refusal.field != "confirmed":
-            form[refusal.field].errors = [refusal.message]  # type: ignore[index]
+            form[refusal.field].errors = [refusal.message]
             return _page(found, form, status=422)
         return _page(found, form, odd=refusal.details, message=refusal.message, status=422)
     except Stale as stale:

@@ -12,7 +12,7 @@ from hocbaso.db import db
 from hocbaso.regulations.score_sheet_flow import SheetVerb
 from hocbaso.services import homeroom
 from tests.browser.test_grid import AXE, TAGS, Site, browser, site  # noqa: F401 (fixtures)
-from tests.cast import NOW
+from tests.cast import NOW, PASSWORD
 from tests.services.full_class import class_row, fill_homeroom, fill_scores, finalised, lock_class, move_sheets
 
 pytestmark = pytest.mark.browser
@@ -34,8 +34,6 @@ def open_page(place: Site, who: str, path: str, **options: Any) -> Any:
         page.context.clear_cookies()
         page.goto(f"{place.address}/dang-nhap")
         page.fill('input[name="username"]', place.cast.username(who))
-        from tests.cast import PASSWORD
-
         page.fill('input[name="password"]', PASSWORD)
         page.press('input[name="password"]', "Enter")
         page.wait_for_url(lambda url: "dang-nhap" not in url)
@@ -106,9 +104,11 @@ def test_without_script_the_class_is_kept_and_finalised(site: Site):  # noqa: F8
     db.session.remove()
     page = open_page(site, "math", f"/lop/{site.cast.classes['9A']}", java_script_enabled=False)
     page.fill(f"{field(site, CHAU, 'remark')} textarea", "Tiến bộ.")
-    page.click("text=Lưu bảng")
+    page.click(".class__noscript button")
     assert stored(site, CHAU).remark == "Tiến bộ."
     page.locator("main .head").get_by_role("button", name="Chốt lớp").click()
+    page.wait_for_selector("text=Lớp chờ Hiệu trưởng duyệt.")
+    db.session.rollback()
     assert class_row(site.cast, "9A").state == "FINALISED"
 
 
@@ -129,6 +129,7 @@ def test_the_principal_approves_what_is_ticked_and_returns_with_a_reason(site: S
     odd.locator("textarea").fill("Xem lại em Châu.")
     odd.locator("button[value=return]").click()
     page.wait_for_selector(".toast--done")
+    db.session.rollback()
     assert class_row(site.cast, "9A").state == "OPEN"
 
 

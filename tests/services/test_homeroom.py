@@ -216,6 +216,14 @@ def test_the_computed_class_is_fresh_after_each_save(school: Cast):
     assert after.by_id[school.enrollments["9A", BINH]].given.homeroom["conduct_1"] == "T"
 
 
+def test_single_and_bulk_writes_in_either_order_leave_no_fault(school: Cast):
+    save(school, "math", "remark", "Một.")
+    fill_homeroom(school, "9A")
+    assert results.audit_faults_of_class(school.classes["9A"]) == []
+    save(school, "math", "remark", "Hai.", version=2)
+    assert results.audit_faults_of_class(school.classes["9A"]) == []
+
+
 def test_a_class_of_other_people_cannot_be_written_in_bulk(school: Cast):
     with pytest.raises(NotFound):
         homeroom.save_class(school.actor("math"), school.classes["9A"], {school.enrollments["6A", "Trần Bảo An"]: {}}, now=NOW)
