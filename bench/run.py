@@ -1,0 +1,172 @@
+"""All benchmarks, each in a process of its own: ``python -m bench.run [--quick] [--out bench/results.json]``.
+
+Writes the figures as JSON and prints the table of ``docs/performance.md``. Exit status 1 when a benchmark is missing or fails;
+a target that is not met is shown as such and is no failure, because a busy or slow machine is no defect of the program.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+PARTS = ("server_load", "documents", "rules", "imports", "batch")
+QUICK: dict[str, dict[str, Any]] = {"server_load": {"seconds": 1.0}, "batch": {"students": 5}}
+
+# A benchmark is a function run() -> dict; one that only has main() prints its JSON.
+_CHILD = """
+import contextlib, importlib, inspect, io, json, sys
+module, wanted = importlib.import_module("bench." + sys.argv[1]), json.loads(sys.argv[2])
+if hasattr(module, "run"):
+    known = inspect.signature(module.run).parameters
+    result = module.run(**{name: value for name, value in wanted.items() if name in known})
+else:
+    sys.argv, printed = sys.argv[:1], io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        module.main()
+    text = printed.getvalue()
+    result = json.loads(text[text.index("{"):])
+print("\\n@@" + json.dumps(result))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the table. ``target`` is empty where none was set."""
+
+    what: str
+    measured: str
+    target: str = ""
+    met: bool | None = None
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    from pysqlite3 import dbapi2 as bundled
+
+    model = next((line.split(":", 1)[1].strip() for line in _read("/proc/cpuinfo").splitlines() if line.startswith("model name")), "")
+    memory = next((int(line.split()[1]) // 1024 for line in _read("/proc/meminfo").splitlines() if line.startswith("MemTotal")), 0)
+    return {"at": datetime.now(UTC).isoformat(timespec="seconds"), "cores": os.cpu_count(), "processor": model or platform.machine(),
+            "memory_mb": memory, "system": platform.system(), "python": platform.python_version(),
+            "sqlite": bundled.sqlite_version, "load_before": round(os.getloadavg()[0], 2)}
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def measure(part: str, *, quick: bool) -> dict[str, Any]:
+    """The result of one benchmark, or ``{"error": …}``."""
+    if not (ROOT / "bench" / f"{part}.py").is_file():
+        return {"error": f"bench/{part}.py is missing"}
+    environment = {key: value for key, value in os.environ.items()
+                   if key not in ("DATABASE_URL", "HOCBASO_INSTANCE", "SECRET_KEY", "SMTP_URL", "HOCBASO_TSA_URL")}
+    arguments = json.dumps(QUICK.get(part, {}) if quick else {})
+    started = time.perf_counter()
+    try:
+        done = subprocess.run([sys.executable, "-c", _CHILD, part, arguments], capture_output=True, text=True, cwd=ROOT,
+                              env=environment, timeout=1800, check=False)
+    except subprocess.TimeoutExpired:
+        return {"error": "not done in half an hour"}
+    lines = [line for line in done.stdout.splitlines() if line.startswith("@@")]
+    if done.returncode != 0 or not lines:
+        return {"error": (done.stderr.strip().splitlines() or ["no result"])[-1][:500]}
+    result: dict[str, Any] = json.loads(lines[-1][2:])
+    return {**result, "bench_seconds": round(time.perf_counter() - started, 1)}
+
+
+def vn(value: Any) -> str:
+    """A figure with a decimal comma."""
+    return f"{value:,}".replace(",", " ").replace(".", ",") if isinstance(value, (int, float)) else str(value)
+
+
+def rows(results: dict[str, dict[str, Any]]) -> list[Row]:
+    """The lines of the table, in the order of a school's day."""
+    made: list[Row] = []
+    load = results.get("server_load", {})
+    if "error" not in load:
+        targets = {(goal["what"]): goal for goal in load.get("goals", ())}
+        for scenario, words in (("open", "Mở bảng điểm 40 học sinh x 6 cột"), ("open_after_change", "Mở lại ngay sau khi có điểm mới"),
+                                ("save", "Lưu một ô điểm")):
+            for n, figures in load.get(scenario, {}).items():
+                for key, name in (("median_ms", "trung vị"), ("p95_ms", "p95")):
+                    goal = targets.get(f"{scenario}, {n} at once: {key}")
+                    made.append(Row(f"{words}, {n} người cùng lúc, {name}", f"{vn(figures[key])} ms",
+                                    f"< {vn(goal['limit'])} ms" if goal else "", goal["met"] if goal else None))
+                if scenario == "save":
+                    made.append(Row(f"{words}, {n} người cùng lúc, số lần mỗi giây", vn(figures["per_second"])))
+        for goal in load.get("goals", ()):
+            if "at once" not in goal["what"]:
+                name = {"save: bytes of the answer": ("Cỡ câu trả lời khi lưu một ô", "byte"),
+                        "memory of the web process, MB": ("Bộ nhớ của tiến trình web", "MB")}.get(goal["what"], (goal["what"], ""))
+                made.append(Row(name[0], f"{vn(goal['measured'])} {name[1]}", f"< {vn(goal['limit'])} {name[1]}", goal["met"]))
+    rules = results.get("rules", {})
+    if "student_years_per_second" in rules:
+        target = rules.get("target_per_second", 2000)
+        made.append(Row("Tính kết quả năm học, học sinh mỗi giây, một nhân", vn(rules["student_years_per_second"]), f"≥ {vn(target)}",
+                        rules["student_years_per_second"] >= target))
+    imports = results.get("imports", {})
+    if "class_scores_apply_s" in imports:
+        made.append(Row("Nhập bảng điểm Excel của một lớp (cả năm, mọi môn)", f"{vn(round(imports['class_scores_apply_s'], 2))} s",
+                        f"< {vn(imports['limit_s'])} s", imports["ok"]))
+        made.append(Row("Nhập điểm từ Excel, ô mỗi giây", vn(imports["cells_per_s"])))
+    documents = results.get("documents", {})
+    for key, words in (("render_cpu_ms", "Dựng một học bạ PDF/A-3 (CPU)"), ("proof_cpu_ms", "Đối chiếu từng chữ in với dữ liệu (CPU)"),
+                       ("sign_pdf_homeroom_cpu_ms", "Một chữ ký PAdES (CPU)"),
+                       ("sign_and_check_homeroom_cpu_ms", "Ký PDF và XML rồi kiểm tra độc lập (CPU)"),
+                       ("verify_pdf_cpu_ms", "Kiểm tra học bạ đủ ba chữ ký (CPU)")):
+        if key in documents:
+            made.append(Row(words, f"{vn(documents[key])} ms"))
+    batch = results.get("batch", {})
+    if "total_s" in batch:
+        made.append(Row(f"Cả lớp {batch['students']} học sinh: lập và ký ba lần, {batch['workers']} tiến trình", f"{vn(batch['total_s'])} s"))
+        made.append(Row("  trong đó lập", f"{vn(batch['build_s'])} s"))
+        for role, words in (("homeroom", "giáo viên chủ nhiệm ký"), ("principal", "Hiệu trưởng ký"), ("seal", "đóng dấu")):
+            made.append(Row(f"  trong đó {words}", f"{vn(batch[f'sign_{role}_s'])} s"))
+    return made
+
+
+def table(facts: dict[str, Any], lines: list[Row], errors: dict[str, str]) -> str:
+    """Markdown for ``docs/performance.md``."""
+    signs = {True: "đạt", False: "**chưa đạt**", None: ""}
+    out = [f"Đo lúc {facts['at']}: {facts['cores']} nhân, {facts['processor']}, {vn(facts['memory_mb'])} MB, Python {facts['python']}, "
+           f"SQLite {facts['sqlite']}; tải của máy trước khi đo {vn(facts['load_before'])}.", "",
+           "| việc | đo được | mục tiêu | |", "|---|---:|---:|---|"]
+    out += [f"| {line.what} | {line.measured} | {line.target} | {signs[line.met]} |" for line in lines]
+    out += [f"| {part} | không đo được: {message} | | **lỗi** |" for part, message in errors.items()]
+    return "\n".join(out)
+
+
+def main() -> None:
+    """Measure all, write, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="shorter rounds, a small class")
+    parser.add_argument("--out", type=Path, default=ROOT / "bench" / "results.json")
+    parser.add_argument("--only", action="append", choices=PARTS)
+    options = parser.parse_args()
+    facts = machine()
+    results: dict[str, dict[str, Any]] = {}
+    for part in options.only or PARTS:
+        print(f"… {part}", file=sys.stderr, flush=True)
+        results[part] = measure(part, quick=options.quick)
+    options.out.write_text(json.dumps({"machine": facts, "quick": options.quick, "results": results}, ensure_ascii=False, indent=1)
+                           + "\n", encoding="utf-8")
+    errors = {part: result["error"] for part, result in results.items() if "error" in result}
+    print(table(facts, rows(results), errors))
+    sys.exit(1 if errors else 0)
+
+
+if __name__ == "__main__":
+    main()
