@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+BEGIN, END = "<!-- begin: bench.run -->", "<!-- end: bench.run -->"
 PARTS = ("server_load", "documents", "rules", "imports", "batch")
 QUICK: dict[str, dict[str, Any]] = {"server_load": {"seconds": 1.0}, "batch": {"students": 5}}
 
@@ -155,6 +156,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="shorter rounds, a small class")
     parser.add_argument("--out", type=Path, default=ROOT / "bench" / "results.json")
     parser.add_argument("--only", action="append", choices=PARTS)
+    parser.add_argument("--write-doc", action="store_true", help="put the table into docs/performance.md")
     options = parser.parse_args()
     facts = machine()
     results: dict[str, dict[str, Any]] = {}
@@ -164,7 +166,12 @@ def main() -> None:
     options.out.write_text(json.dumps({"machine": facts, "quick": options.quick, "results": results}, ensure_ascii=False, indent=1)
                            + "\n", encoding="utf-8")
     errors = {part: result["error"] for part, result in results.items() if "error" in result}
-    print(table(facts, rows(results), errors))
+    text = table(facts, rows(results), errors)
+    print(text)
+    if options.write_doc and not errors:
+        page = ROOT / "docs" / "performance.md"
+        before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+        page.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
     sys.exit(1 if errors else 0)
 
 
