@@ -5,11 +5,14 @@ Configuration of a school (deadlines, windows, policies) is data with an audit t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from hocbaso.errors import Unavailable
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -55,7 +58,7 @@ class Config:
 
 
 def load_config(*, instance: Path | None = None, testing: bool = False) -> Config:
-    """Read the machine's configuration; create the instance folder (0700) and the secret (0600) on first use."""
+    """Read the machine's configuration. Writes nothing: commands without a database need no instance."""
     root = instance or Path(os.environ.get("HOCBASO_INSTANCE") or PROJECT_ROOT / "instance")
     root = root if root.is_absolute() else Path.cwd() / root
     file_values: dict[str, object] = {}
@@ -67,11 +70,10 @@ def load_config(*, instance: Path | None = None, testing: bool = False) -> Confi
         found = os.environ.get(name) or file_values.get(name) or file_values.get(name.lower())
         return str(found) if found not in (None, "") else None
 
-    kept = _prepare(root)
     return Config(
         instance=root,
         database_url=value("DATABASE_URL") or f"sqlite+pysqlite:///{root / 'hocbaso.sqlite'}",
-        secret_key=value("SECRET_KEY") or (_stored_secret(root / "secret_key") if kept else secrets.token_urlsafe(48)),
+        secret_key=value("SECRET_KEY") or _stored_secret(root / "secret_key"),
         workers=int(value("HOCBASO_WORKERS") or os.cpu_count() or 1),
         tsa_url=value("HOCBASO_TSA_URL"),
         smtp_url=value("SMTP_URL"),
@@ -81,21 +83,27 @@ def load_config(*, instance: Path | None = None, testing: bool = False) -> Confi
     )
 
 
-def _prepare(root: Path) -> bool:
-    """Make the folders; False where this user may not: the commands that need no instance still run there."""
+def prepare_instance(config: Config) -> None:
+    """Make the instance folder (0700), its folders, and keep the secret (0600); called before the first connection.
+
+    Raises Unavailable where this user may not write.
+    """
+    root = config.instance
     try:
-        for folder in (root, root / "documents", root / "keys", root / "checkpoints"):
+        for folder in (root, config.documents, config.keys, config.checkpoints):
             folder.mkdir(parents=True, exist_ok=True)
         root.chmod(0o700)
-        (root / "keys").chmod(0o700)
-    except OSError:
-        return False
-    return True
+        config.keys.chmod(0o700)
+        with contextlib.suppress(FileExistsError):
+            descriptor = os.open(root / "secret_key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as handle:
+                handle.write(config.secret_key)
+    except OSError as problem:
+        raise Unavailable(f"Không ghi được vào thư mục dữ liệu {root}: {problem.strerror}.") from problem
 
 
 def _stored_secret(path: Path) -> str:
-    if not path.exists():
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as handle:
-            handle.write(secrets.token_urlsafe(48))
-    return path.read_text(encoding="ascii").strip()
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError:
+        return secrets.token_urlsafe(48)

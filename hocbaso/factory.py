@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from sqlalchemy import event
 
 from hocbaso import cli as cli_package
 from hocbaso import web as web_package
-from hocbaso.config import PROJECT_ROOT, Config, load_config
+from hocbaso.config import PROJECT_ROOT, Config, load_config, prepare_instance
 from hocbaso.db import db, install_sqlite
 from hocbaso.extensions import csrf, login_manager
 from hocbaso.services import schema
@@ -49,6 +50,7 @@ def create_app(*, instance: Path | None = None, testing: bool = False, config: C
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
             install_sqlite(db.engine)
+        event.listen(db.engine, "do_connect", lambda *_connection: prepare_instance(settings))
     login_manager.init_app(app)
     csrf.init_app(app)
     for module in _modules(web_package):

@@ -140,13 +140,6 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(500, _broken)
     app.register_error_handler(TimeoutError, lambda _error: refusal(503))
-    if not current_app_has_logging(app):
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-
-
-def current_app_has_logging(app: Flask) -> bool:
-    """Whether somebody (the server command, a test) has set up logging already."""
-    return bool(logging.getLogger().handlers) or app.testing
 
 
 __all__ = ["current_app", "init_app", "refusal", "status_of"]
