@@ -24,7 +24,16 @@ def run(students: int = STUDENTS) -> dict[str, Any]:
     from hocbaso.config import load_config
     from hocbaso.db import db
     from hocbaso.factory import create_app
-    from hocbaso.services import audit_verify, demo_school, document_pool, roster, schema, signing, test_school_keys, transcripts
+    from hocbaso.services import (
+        audit_verify,
+        demo_school,
+        document_pool,
+        roster,
+        schema,
+        signing,
+        test_school_keys,
+        transcripts,
+    )
     from hocbaso.services.access import SYSTEM
     from hocbaso.services.transcript_contents import homeroom_person, principal_person
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import column, select, table
 
 from hocbaso import models as m
 from hocbaso.db import db
@@ -81,9 +81,9 @@ def verify(*, max_faults: int = 20, against: Sequence[Checkpoint] = ()) -> Audit
 
 
 def _entries() -> Iterator[Any]:
-    # Raw rows, not ORM columns: the types of a hostile table must reach the check as they are, and it is faster.
-    statement = text(f"SELECT {', '.join(_COLUMNS)} FROM audit_entry ORDER BY seq")  # noqa: S608
-    return iter(db.session.execute(statement.execution_options(yield_per=2000)))
+    # Columns without types: the values of a hostile table must reach the check as they are, and it is faster.
+    log = table("audit_entry", *(column(name) for name in _COLUMNS))
+    return iter(db.session.execute(select(log).order_by(log.c.seq).execution_options(yield_per=2000)))
 
 
 class _LogReading:
@@ -195,19 +195,19 @@ def _check_values(standing: _Standing, report: AuditReport, max_faults: int) -> 
     report.faults.extend(found[:max_faults])
 
 
-def _rows(table: Any, columns: Iterable[str]) -> Iterator[tuple[str, Any]]:
+def _rows(source: Any, columns: Iterable[str]) -> Iterator[tuple[str, Any]]:
     """Id and values of each row; None for a row with a value that the column's type can't read (a date of letters)."""
-    statement = select(table.c.id, *(table.c[column] for column in columns)).order_by(table.c.id)
+    statement = select(source.c.id, *(source.c[name] for name in columns)).order_by(source.c.id)
     seen: set[str] = set()
     try:
         for row in db.session.execute(statement.execution_options(yield_per=500)).mappings():
             seen.add(str(row["id"]))
             yield str(row["id"]), row
     except (ValueError, TypeError):
-        for (row_id,) in db.session.execute(select(table.c.id).order_by(table.c.id)).all():
+        for (row_id,) in db.session.execute(select(source.c.id).order_by(source.c.id)).all():
             if str(row_id) not in seen:
                 try:
-                    yield str(row_id), db.session.execute(statement.where(table.c.id == row_id)).mappings().one()
+                    yield str(row_id), db.session.execute(statement.where(source.c.id == row_id)).mappings().one()
                 except (ValueError, TypeError):
                     yield str(row_id), None
 

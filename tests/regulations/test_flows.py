@@ -9,7 +9,15 @@ import pytest
 from hocbaso.errors import WrongState
 from hocbaso.regulations import class_flow, score_sheet_flow, transcript_flow
 from hocbaso.regulations.class_flow import ClassParty, ClassState, ClassVerb
-from hocbaso.regulations.score_sheet_flow import EDITABLE, MOVES, SheetParty, SheetState, SheetVerb, find_move, verbs_for
+from hocbaso.regulations.score_sheet_flow import (
+    EDITABLE,
+    MOVES,
+    SheetParty,
+    SheetState,
+    SheetVerb,
+    find_move,
+    verbs_for,
+)
 from hocbaso.regulations.transcript_flow import SIGNED_STATES, SIGNING_ORDER, RecordState, SignatureRole
 
 SHEET = {

@@ -91,7 +91,7 @@ def edit(rows: list[Row], rng: random.Random) -> tuple[list[Row], set[int]]:
     at = rng.randrange(len(rows))
     column = rng.choice(("at", "tag", "actor_id", "actor_name", "target_kind", "target_id", "payload", "hash", "prev_hash"))
     value = {"actor_id": rng.randrange(10**6, 10**7), "hash": rng.randbytes(32).hex(), "prev_hash": rng.randbytes(32).hex(),
-             "payload": '{"state":{}, "x":%d}' % rng.randrange(10**6)}.get(column, f"khác {rng.randrange(10**6)}")
+             "payload": canonical_json({"x": rng.randrange(10**6)})}.get(column, f"khác {rng.randrange(10**6)}")
     rows[at][column] = value
     return rows, {at + 1}
 
@@ -99,7 +99,7 @@ def edit(rows: list[Row], rng: random.Random) -> tuple[list[Row], set[int]]:
 def edit_and_rehash(rows: list[Row], rng: random.Random) -> tuple[list[Row], set[int]]:
     """One row, its own hash made right again: the next row no longer joins."""
     at = rng.randrange(len(rows) - 1)
-    rows[at]["payload"] = '{"x":%d}' % rng.randrange(10**6)
+    rows[at]["payload"] = canonical_json({"x": rng.randrange(10**6)})
     rows[at]["hash"] = row_hash(**{key: value for key, value in rows[at].items() if key != "hash"})  # type: ignore[arg-type]
     return rows, {at + 2}
 
@@ -120,7 +120,7 @@ def delete_and_renumber(rows: list[Row], rng: random.Random) -> tuple[list[Row],
 def insert(rows: list[Row], rng: random.Random) -> tuple[list[Row], set[int]]:
     """A new row that joins its predecessor; those after it move up by one."""
     at = rng.randrange(1, len(rows))
-    new = {**rows[at], "payload": '{"x":%d}' % rng.randrange(10**6), "prev_hash": rows[at - 1]["hash"]}
+    new = {**rows[at], "payload": canonical_json({"x": rng.randrange(10**6)}), "prev_hash": rows[at - 1]["hash"]}
     new["hash"] = row_hash(**{key: value for key, value in new.items() if key != "hash"})  # type: ignore[arg-type]
     for row in rows[at:]:
         row["seq"] = int(str(row["seq"])) + 1
