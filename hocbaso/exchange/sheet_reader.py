@@ -76,11 +76,13 @@ def read_workbook(data: bytes, limits: WorkbookLimits = DEFAULT_LIMITS) -> tuple
     check_workbook(data, limits)
     try:
         workbook = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+    except MemoryError:
+        raise
     except Exception as fault:  # openpyxl raises whatever its parts raise: KeyError, ValueError, TypeError, ParseError
         raise Invalid("Không đọc được tệp Excel (tệp hỏng). Hãy lưu lại tệp từ Excel rồi thử lại.") from fault
     try:
         sheets = [_read_sheet(workbook, worksheet, limits) for worksheet in workbook.worksheets]
-    except Invalid:
+    except (Invalid, MemoryError):
         raise
     except Exception as fault:
         raise Invalid("Không đọc được một trang tính trong tệp (tệp hỏng). Hãy lưu lại từ Excel rồi thử lại.") from fault

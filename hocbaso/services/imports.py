@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import select, update
 
@@ -20,6 +19,7 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.exchange.profiles import DEFAULT_PROFILE, PROFILES
 from hocbaso.exchange.rows import CellProblem
+from hocbaso.exchange.workbook_process import read_apart
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.vietnamese_names import normalise_name
 from hocbaso.services import audit, roster, school_setup_from_files
@@ -38,37 +38,29 @@ SHOWN_PROBLEMS = 300
 
 @dataclass(frozen=True)
 class _Steps:
-    read: Callable[..., Any]
     plan: Callable[..., ImportPlan]
     apply: Callable[..., None]
 
 
 def _steps_of(kind: str) -> _Steps:
-    """The reader, planner and writer of a kind.
-
-    Imported here because they bring openpyxl with them: the web process carries it from the first workbook on, not before.
-    """
+    """The planner and writer of a kind, loaded with the first file of it."""
     match kind:
         case "students":
-            from hocbaso.exchange.people_tables import read_students
             from hocbaso.services.import_students import apply_students, plan_students
 
-            return _Steps(read_students, plan_students, apply_students)
+            return _Steps(plan_students, apply_students)
         case "teachers":
-            from hocbaso.exchange.people_tables import read_teachers
             from hocbaso.services.import_staff import apply_teachers, plan_teachers
 
-            return _Steps(read_teachers, plan_teachers, apply_teachers)
+            return _Steps(plan_teachers, apply_teachers)
         case "assignments":
-            from hocbaso.exchange.people_tables import read_assignments
             from hocbaso.services.import_assignments import apply_assignments, plan_assignments
 
-            return _Steps(read_assignments, plan_assignments, apply_assignments)
+            return _Steps(plan_assignments, apply_assignments)
         case _:
-            from hocbaso.exchange.score_tables import read_scores
             from hocbaso.services.import_scores import apply_scores, plan_scores
 
-            return _Steps(read_scores, plan_scores, apply_scores)
+            return _Steps(plan_scores, apply_scores)
 
 
 @dataclass(frozen=True)
@@ -127,7 +119,7 @@ def run_import(actor: Actor, kind: str, data: bytes, now: datetime, *, profile: 
     Raises NotAllowed, NotFound for the year, Invalid when the file cannot be read as this kind at all.
     """
     steps = _require(actor, kind)
-    table = steps.read(data, profile)
+    table = read_apart(kind, data, profile)
     if not apply:
         return _report(steps.plan(table, _context(actor, now, year_label, school_name)), file_name, applied=False)
     with write_transaction() as session:
