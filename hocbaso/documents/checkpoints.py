@@ -2,7 +2,7 @@
 
 Lines of the body: origin, number of entries, Base64 of the Merkle root, then ``head``, ``day``, ``taken`` and ``key`` with their
 values. Whoever keeps such a file outside the school, and the public key from the first day, can later prove whether the
-log still begins with exactly the entries it had then (:mod:`hocbaso.cli.audit_file`).
+log still begins with exactly the entries it had then .
 """
 
 from __future__ import annotations

@@ -140,7 +140,7 @@ def _with_registered(report: VerificationReport, record: m.TranscriptRecord) -> 
     recorded = dict(db.session.execute(
         select(m.TranscriptSignature.role, m.Certificate.fingerprint)
         .join(m.Certificate, m.Certificate.id == m.TranscriptSignature.certificate_id)
-        .where(m.TranscriptSignature.transcript_record_id == record.id)).all())  # type: ignore[arg-type]
+        .where(m.TranscriptSignature.transcript_record_id == record.id)).all())
     judged = tuple(
         item if not item.fingerprint or recorded.get(item.role) == item.fingerprint
         else replace(item, ok=False, reasons=(*item.reasons, "Nhà trường không ghi nhận chữ ký này cho học bạ này."))

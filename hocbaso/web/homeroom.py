@@ -13,6 +13,7 @@ from hocbaso.regulations.class_flow import ClassParty, ClassState
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.terms import Level
 from hocbaso.services import class_approval, decisions, exemptions, homeroom
+from hocbaso.services.access import class_for
 from hocbaso.services.homeroom import ClassPage, ClassRow
 from hocbaso.web import labels
 from hocbaso.web.forms.homeroom import (
@@ -122,6 +123,7 @@ def save(class_group_id: int, enrollment_id: int) -> BaseResponse | tuple[str, i
 def save_form(class_group_id: int) -> BaseResponse:
     """Save the matrix, or one student's page, as a plain form: browsers without script. One outcome a field."""
     actor, now = current_actor(), clock.now()
+    class_for(actor, class_group_id, P.CLASS_KEEP)
     n_written, refusals = 0, []
     for name, raw in request.form.items():
         left, _, field = name.partition("-")

@@ -153,3 +153,71 @@ ROWS += [
     Row("verification.by_code", "GET", f"/xac-thuc/{_NO_RECORD}", EVERYBODY, passes=(404,)),
     Row("verification.by_file", "POST", "/xac-thuc", EVERYBODY, passes=(422, 429)),
 ]
+
+
+# --- sheets, classes, students, the day, the machine ---
+_HEADS = only("head_science", "head_society")
+_HOMEROOMS = only("head_society", "math")
+_OF_9A_CLASS = BOSSES | only("math")
+_OF_9A_MATHS = BOSSES | only("math", "head_science")
+
+
+def _lop(rest: str = "") -> Callable[[Cast], str]:
+    return lambda cast: f"/lop/{cast.classes['9A']}{rest}"
+
+
+def _pupil(rest: str) -> Callable[[Cast], str]:
+    return lambda cast: rest.format(class_id=cast.classes["9A"], pupil=cast.enrollments["9A", "Nguyễn Bảo Châu"])
+
+
+def _sheet(rest: str = "") -> Callable[[Cast], str]:
+    return lambda cast: (
+        f"/bang-diem/{cast.sheets['9A', 'MATH', 2]}"
+        + rest.format(pupil=cast.enrollments["9A", "Nguyễn Bảo Châu"])
+    )
+
+
+ROWS += [
+    Row("daily.show", "GET", "/hom-nay", SIGNED_IN),
+    Row("daily.act", "POST", "/hom-nay", SIGNED_IN),
+    Row("daily.number", "GET", "/hom-nay/so-viec", SIGNED_IN),
+    Row("notices.mark_read", "POST", "/loi-nhac/999999/da-doc", SIGNED_IN, passes=(404,)),
+    Row("students.find", "GET", "/tim?q=chau", SIGNED_IN),
+    Row("health.healthz", "GET", "/healthz", EVERYBODY, passes=(200, 503)),
+    Row("health.metrics", "GET", "/metrics", EVERYBODY),
+    Row("health.machine", "GET", "/may-chu", only("it_officer", "principal")),
+    Row("health.back_up", "POST", "/may-chu/sao-luu", only("it_officer")),
+    Row("health.run_job", "POST", "/may-chu/viec/khong-co", only("it_officer"), passes=(404,)),
+    Row("health.check_log", "POST", "/may-chu/nhat-ky", only("it_officer", "principal", "vice_principal")),
+    Row("health.take_snapshot", "POST", "/may-chu/anh-chup", only("it_officer", "principal", "vice_principal")),
+    Row("progress_board.show", "GET", "/tien-do", BOSSES | _HEADS | only("clerk", "board")),
+    Row("score_sheets.index", "GET", "/bang-diem/", BOSSES | _HEADS | only("math", "other")),
+    Row("score_sheets.show", "GET", _sheet(), _OF_9A_MATHS, refused=_HIDDEN),
+    Row("score_sheets.history", "GET", _sheet("/o/{pupil}/GK/lich-su"), _OF_9A_MATHS, refused=_HIDDEN),
+    Row("score_sheets.save", "POST", _sheet("/o/{pupil}/GK"), only("math"), refused=_HIDDEN,
+        data={"value": "8", "version": "0"}),
+    Row("score_sheets.save_form", "POST", _sheet("/luu"), only("math"), refused=_HIDDEN),
+    Row("score_sheets.move", "POST", _sheet("/nop"), only("math"), refused=_HIDDEN, data={"version": "1"}),
+    Row("score_sheets.move_many", "POST", "/bang-diem/hang-loat", BOSSES | _HEADS),
+    Row("homeroom.index", "GET", "/lop/", BOSSES | _HOMEROOMS),
+    Row("homeroom.show", "GET", _lop(), _OF_9A_CLASS, refused=_HIDDEN),
+    Row("homeroom.lists", "GET", _lop("/danh-sach"), _OF_9A_CLASS, refused=_HIDDEN),
+    Row("homeroom.student", "GET", _pupil("/lop/{class_id}/hoc-sinh/{pupil}"), _OF_9A_CLASS, refused=_HIDDEN),
+    Row("homeroom.save", "POST", _pupil("/lop/{class_id}/o/{pupil}"), only("math"), refused=_HIDDEN,
+        data={"field": "conduct_1", "value": "T", "version": "0"}),
+    Row("homeroom.save_form", "POST", _lop("/luu"), only("math"), refused=_HIDDEN),
+    Row("homeroom.propose", "POST", _pupil("/lop/{class_id}/hoc-sinh/{pupil}/mien-hoc"), only("math"),
+        refused=_HIDDEN),
+    Row("homeroom.rule", "POST", _lop("/mien-hoc/999999"), only("principal"), refused=_HIDDEN, passes=(404, 422)),
+    Row("homeroom.decide", "POST", _pupil("/lop/{class_id}/hoc-sinh/{pupil}/quyet-dinh"), only("principal"),
+        refused=_HIDDEN),
+    Row("homeroom.finalise", "POST", _lop("/chot"), only("math"), refused=_HIDDEN, data={"version": "1"}),
+    Row("homeroom.reopen", "POST", _lop("/mo-lai"), only("math"), refused=_HIDDEN, data={"version": "1"}),
+    Row("homeroom.approve", "POST", _lop("/duyet"), only("principal"), refused=_HIDDEN, data={"version": "1"}),
+    Row("homeroom.send_back", "POST", _lop("/tra-lai"), only("principal"), refused=_HIDDEN,
+        data={"version": "1", "note": "Xem lại"}),
+    Row("students.show", "GET", "/hoc-sinh/7", BOSSES | only("clerk", "math"), refused=_HIDDEN),
+    Row("students.save", "POST", "/hoc-sinh/7", only("clerk", "math"), refused=_HIDDEN),
+    Row("students.roster", "GET", lambda cast: f"/hoc-sinh/lop/{cast.classes['9A']}", BOSSES | only("clerk", "math"),
+        refused=_HIDDEN),
+]
