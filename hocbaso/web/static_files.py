@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
+import os
+import stat
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,20 +28,27 @@ def _file(path: str, mtime_ns: int, size: int) -> tuple[bytes, str, bytes | None
     return body, hashlib.sha256(body).hexdigest()[:16], packed
 
 
-def _read(folder: Path, name: str) -> tuple[bytes, str, bytes | None] | None:
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder) or not path.is_file():
+@lru_cache(maxsize=256)
+def _path(folder: str, name: str) -> str | None:
+    """The real path of a name inside the folder, None outside. Kept, because each page asks for ten addresses."""
+    inside = Path(folder).resolve()
+    path = (inside / name).resolve()
+    return str(path) if path.is_relative_to(inside) else None
+
+
+def _read(name: str) -> tuple[bytes, str, bytes | None] | None:
+    path = _path(current_app.static_folder or "static", name)
+    try:
+        found = os.stat(path) if path is not None else None
+    except OSError:
         return None
-    found = path.stat()
-    return _file(str(path), found.st_mtime_ns, found.st_size)
-
-
-def _folder() -> Path:
-    return Path(current_app.static_folder or "static").resolve()
+    if path is None or found is None or not stat.S_ISREG(found.st_mode):
+        return None
+    return _file(path, found.st_mtime_ns, found.st_size)
 
 
 def _send(filename: str) -> Response:
-    found = _read(_folder(), filename)
+    found = _read(filename)
     if found is None:
         abort(404)
     body, version, packed = found
@@ -60,7 +69,7 @@ def _send(filename: str) -> Response:
 
 def _add_version(endpoint: str, values: dict[str, Any]) -> None:
     if endpoint == "static" and "filename" in values and "v" not in values:
-        found = _read(_folder(), values["filename"])
+        found = _read(values["filename"])
         if found is not None:
             values["v"] = found[1]
 
