@@ -180,7 +180,7 @@ def install_sqlite(engine: Engine) -> None:
             "cell_size_check=ON",
             "journal_size_limit=67108864",
             "wal_autocheckpoint=1000",
-            "cache_size=-16000",
+            "cache_size=-2000",  # for each of ten connections; what is read again lies in the system's cache anyway
             "temp_store=MEMORY",
         ):
             cursor.execute(f"PRAGMA {pragma}")
