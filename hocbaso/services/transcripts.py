@@ -19,7 +19,6 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.documents import transcript_content as tc
-from hocbaso.documents.xml_record import assemble
 from hocbaso.errors import DomainError, IntegrityFault, Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassState
@@ -253,6 +252,8 @@ def _store_record(actor: Actor, enrollment_id: int, made: tuple[tc.TranscriptCon
 
 def faces_of(faces: Any) -> tuple[bytes, bytes, bytes]:
     """(unsigned PDF, data zone, XML record without signatures) of what the worker built."""
+    from hocbaso.documents.xml_record import assemble  # brings lxml, which the web process needs only here
+
     pdf, data_zone = faces
     return pdf, data_zone, assemble(data_zone)
 
