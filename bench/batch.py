@@ -43,12 +43,17 @@ def run(students: int = STUDENTS) -> dict[str, Any]:
             schema.upgrade()
             started = time.perf_counter()
             demo_school.load(clock.now(), n_classes=4, n_students=students, stage="signing", say=lambda _line: None)
-            result: dict[str, Any] = {"students": students, "workers": document_pool.n_workers(),
-                                      "demo_load_s": round(time.perf_counter() - started, 2)}
+            result: dict[str, Any] = {
+                "students": students,
+                "workers": document_pool.n_workers(),
+                "demo_load_s": round(time.perf_counter() - started, 2),
+            }
             year = roster.open_year()
             class_group = roster.class_by_name("9A", year)
             # The workers start at the first need (a second each): warm them as a running school's are.
-            for future in [document_pool.submit("hocbaso.documents.workers:warm") for _ in range(document_pool.n_workers())]:
+            for future in [
+                document_pool.submit("hocbaso.documents.workers:warm") for _ in range(document_pool.n_workers())
+            ]:
                 future.result()
             total = 0.0
             try:

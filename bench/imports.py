@@ -30,8 +30,15 @@ def _empty_instance() -> Iterator[Flask]:
         folder = Path(name)
         for part in ("documents", "keys", "checkpoints"):
             (folder / part).mkdir()
-        app = create_app(config=Config(instance=folder, database_url=f"sqlite+pysqlite:///{folder / 'hocbaso.sqlite'}",
-                                       secret_key="only-for-the-benchmark", workers=1, testing=True))
+        app = create_app(
+            config=Config(
+                instance=folder,
+                database_url=f"sqlite+pysqlite:///{folder / 'hocbaso.sqlite'}",
+                secret_key="only-for-the-benchmark",
+                workers=1,
+                testing=True,
+            )
+        )
         with app.app_context():
             db.create_all()
             yield app
@@ -48,8 +55,9 @@ def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
 
 def _import(kind: str, name: str, *, apply: bool) -> tuple[float, imports.ImportReport]:
     data = (SAMPLES / name).read_bytes()
-    seconds, report = _timed(lambda: imports.run_import(SYSTEM, kind, data, clock.now(), file_name=name, apply=apply,
-                                                        year_label=YEAR))
+    seconds, report = _timed(
+        lambda: imports.run_import(SYSTEM, kind, data, clock.now(), file_name=name, apply=apply, year_label=YEAR)
+    )
     if report.n_errors:
         raise RuntimeError(f"{name}: {report.errors[0]}")
     return seconds, report
@@ -59,7 +67,11 @@ def run() -> dict[str, Any]:
     """Seconds for each step; ``ok`` when one class of 24 score sheets stays under the limit."""
     with _empty_instance():
         result: dict[str, Any] = {}
-        for kind, name in (("students", "hoc-sinh.xlsx"), ("teachers", "giao-vien.xlsx"), ("assignments", "phan-cong.xlsx")):
+        for kind, name in (
+            ("students", "hoc-sinh.xlsx"),
+            ("teachers", "giao-vien.xlsx"),
+            ("assignments", "phan-cong.xlsx"),
+        ):
             result[f"{kind}_apply_s"] = _import(kind, name, apply=True)[0]
         dry, applied, again = [], [], []
         n_cells = 0
@@ -71,11 +83,15 @@ def run() -> dict[str, Any]:
             n_cells += report.n_changes
             again.append(_import("scores", name, apply=True)[0])
         result |= {
-            "class_scores_dry_run_s": max(dry), "class_scores_apply_s": max(applied), "class_scores_again_s": max(again),
-            "n_cells": n_cells, "cells_per_s": int(n_cells / sum(applied)),
+            "class_scores_dry_run_s": max(dry),
+            "class_scores_apply_s": max(applied),
+            "class_scores_again_s": max(again),
+            "n_cells": n_cells,
+            "cells_per_s": int(n_cells / sum(applied)),
             "export_scores_jsonl_s": _timed(lambda: exports.export(SYSTEM, "scores", clock.now(), form="jsonl"))[0],
             "export_class_xlsx_s": _timed(lambda: exports.export(SYSTEM, "scores", clock.now(), class_name="9A"))[0],
-            "limit_s": LIMIT_SECONDS, "ok": max(applied) < LIMIT_SECONDS,
+            "limit_s": LIMIT_SECONDS,
+            "ok": max(applied) < LIMIT_SECONDS,
         }
         return result
 

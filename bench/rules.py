@@ -16,11 +16,22 @@ from pathlib import Path
 
 from hocbaso.cli.rules import evaluate_stream
 
-SCORED = (("LIT", "Ngữ văn", 140), ("MATH", "Toán", 140), ("FL1", "Ngoại ngữ 1", 105), ("CIVICS", "Giáo dục công dân", 35),
-          ("HISTGEO", "Lịch sử và Địa lí", 105), ("SCI", "Khoa học tự nhiên", 140), ("TECH", "Công nghệ", 52),
-          ("ICT", "Tin học", 35))
-COMMENT = (("PE", "Giáo dục thể chất", 70), ("ART", "Nghệ thuật", 70), ("EXP", "Hoạt động trải nghiệm, hướng nghiệp", 105),
-           ("LOCAL", "Nội dung giáo dục của địa phương", 35))
+SCORED = (
+    ("LIT", "Ngữ văn", 140),
+    ("MATH", "Toán", 140),
+    ("FL1", "Ngoại ngữ 1", 105),
+    ("CIVICS", "Giáo dục công dân", 35),
+    ("HISTGEO", "Lịch sử và Địa lí", 105),
+    ("SCI", "Khoa học tự nhiên", 140),
+    ("TECH", "Công nghệ", 52),
+    ("ICT", "Tin học", 35),
+)
+COMMENT = (
+    ("PE", "Giáo dục thể chất", 70),
+    ("ART", "Nghệ thuật", 70),
+    ("EXP", "Hoạt động trải nghiệm, hướng nghiệp", 105),
+    ("LOCAL", "Nội dung giáo dục của địa phương", 35),
+)
 
 
 def student_year(chance: random.Random, number: int) -> dict[str, object]:
@@ -37,17 +48,41 @@ def student_year(chance: random.Random, number: int) -> dict[str, object]:
     subjects: list[dict[str, object]] = []
     for code, name, lessons in SCORED:
         n_regular = 2 if lessons <= 35 else 3 if lessons <= 70 else 4
-        subjects.append({
-            "code": code, "name": name, "kind": "scored", "lessons_per_year": lessons, "exempt": False, "reassessed": None,
-            "semesters": [{"regular": [score() for _ in range(n_regular)], "midterm": score(), "final": score()}
-                          for _ in range(2)]})
+        subjects.append(
+            {
+                "code": code,
+                "name": name,
+                "kind": "scored",
+                "lessons_per_year": lessons,
+                "exempt": False,
+                "reassessed": None,
+                "semesters": [
+                    {"regular": [score() for _ in range(n_regular)], "midterm": score(), "final": score()}
+                    for _ in range(2)
+                ],
+            }
+        )
     for code, name, lessons in COMMENT:
-        subjects.append({
-            "code": code, "name": name, "kind": "comment", "lessons_per_year": lessons, "exempt": False, "reassessed": None,
-            "semesters": [{"regular": [mark(), mark()], "midterm": mark(), "final": mark()} for _ in range(2)]})
-    return {"id": number, "grade_level": chance.randint(6, 9), "subjects": subjects,
-            "conduct": [chance.choice("TTTK"), chance.choice("TTTK")], "conduct_after_summer": None,
-            "absences": chance.randint(0, 12), "inclusive_disability": False}
+        subjects.append(
+            {
+                "code": code,
+                "name": name,
+                "kind": "comment",
+                "lessons_per_year": lessons,
+                "exempt": False,
+                "reassessed": None,
+                "semesters": [{"regular": [mark(), mark()], "midterm": mark(), "final": mark()} for _ in range(2)],
+            }
+        )
+    return {
+        "id": number,
+        "grade_level": chance.randint(6, 9),
+        "subjects": subjects,
+        "conduct": [chance.choice("TTTK"), chance.choice("TTTK")],
+        "conduct_after_summer": None,
+        "absences": chance.randint(0, 12),
+        "inclusive_disability": False,
+    }
 
 
 def measure(n_lines: int, rounds: int = 3) -> dict[str, object]:
@@ -65,9 +100,15 @@ def measure(n_lines: int, rounds: int = 3) -> dict[str, object]:
         if refused:
             raise SystemExit(f"{refused} of the made-up lines were refused")
     best = min(seconds)
-    return {"name": "rules", "n_student_years": n_lines, "subjects": len(SCORED) + len(COMMENT), "seconds": round(best, 3),
-            "student_years_per_second": round(n_lines / best), "bytes_out_per_student_year": n_bytes // n_lines,
-            "target_per_second": 2000}
+    return {
+        "name": "rules",
+        "n_student_years": n_lines,
+        "subjects": len(SCORED) + len(COMMENT),
+        "seconds": round(best, 3),
+        "student_years_per_second": round(n_lines / best),
+        "bytes_out_per_student_year": n_bytes // n_lines,
+        "target_per_second": 2000,
+    }
 
 
 def main() -> None:

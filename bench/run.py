@@ -54,11 +54,27 @@ def machine() -> dict[str, Any]:
     """What the figures were measured on."""
     from pysqlite3 import dbapi2 as bundled
 
-    model = next((line.split(":", 1)[1].strip() for line in _read("/proc/cpuinfo").splitlines() if line.startswith("model name")), "")
-    memory = next((int(line.split()[1]) // 1024 for line in _read("/proc/meminfo").splitlines() if line.startswith("MemTotal")), 0)
-    return {"at": datetime.now(UTC).isoformat(timespec="seconds"), "cores": os.cpu_count(), "processor": model or platform.machine(),
-            "memory_mb": memory, "system": platform.system(), "python": platform.python_version(),
-            "sqlite": bundled.sqlite_version, "load_before": round(os.getloadavg()[0], 2)}
+    model = next(
+        (
+            line.split(":", 1)[1].strip()
+            for line in _read("/proc/cpuinfo").splitlines()
+            if line.startswith("model name")
+        ),
+        "",
+    )
+    memory = next(
+        (int(line.split()[1]) // 1024 for line in _read("/proc/meminfo").splitlines() if line.startswith("MemTotal")), 0
+    )
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cores": os.cpu_count(),
+        "processor": model or platform.machine(),
+        "memory_mb": memory,
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "sqlite": bundled.sqlite_version,
+        "load_before": round(os.getloadavg()[0], 2),
+    }
 
 
 def _read(path: str) -> str:
@@ -72,13 +88,23 @@ def measure(part: str, *, quick: bool) -> dict[str, Any]:
     """The result of one benchmark, or ``{"error": …}``."""
     if not (ROOT / "bench" / f"{part}.py").is_file():
         return {"error": f"bench/{part}.py is missing"}
-    environment = {key: value for key, value in os.environ.items()
-                   if key not in ("DATABASE_URL", "HOCBASO_INSTANCE", "SECRET_KEY", "SMTP_URL", "HOCBASO_TSA_URL")}
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in ("DATABASE_URL", "HOCBASO_INSTANCE", "SECRET_KEY", "SMTP_URL", "HOCBASO_TSA_URL")
+    }
     arguments = json.dumps(QUICK.get(part, {}) if quick else {})
     started = time.perf_counter()
     try:
-        done = subprocess.run([sys.executable, "-c", _CHILD, part, arguments], capture_output=True, text=True, cwd=ROOT,
-                              env=environment, timeout=1800, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", _CHILD, part, arguments],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env=environment,
+            timeout=1800,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         return {"error": "not done in half an hour"}
     lines = [line for line in done.stdout.splitlines() if line.startswith("@@")]
@@ -99,42 +125,79 @@ def rows(results: dict[str, dict[str, Any]]) -> list[Row]:
     load = results.get("server_load", {})
     if "error" not in load:
         targets = {(goal["what"]): goal for goal in load.get("goals", ())}
-        for scenario, words in (("open", "Mở bảng điểm 40 học sinh x 6 cột"), ("open_after_change", "Mở lại ngay sau khi có điểm mới"),
-                                ("save", "Lưu một ô điểm")):
+        for scenario, words in (
+            ("open", "Mở bảng điểm 40 học sinh x 6 cột"),
+            ("open_after_change", "Mở lại ngay sau khi có điểm mới"),
+            ("save", "Lưu một ô điểm"),
+        ):
             for n, figures in load.get(scenario, {}).items():
                 for key, name in (("median_ms", "trung vị"), ("p95_ms", "p95")):
                     goal = targets.get(f"{scenario}, {n} at once: {key}")
-                    made.append(Row(f"{words}, {n} người cùng lúc, {name}", f"{vn(figures[key])} ms",
-                                    f"< {vn(goal['limit'])} ms" if goal else "", goal["met"] if goal else None))
+                    made.append(
+                        Row(
+                            f"{words}, {n} người cùng lúc, {name}",
+                            f"{vn(figures[key])} ms",
+                            f"< {vn(goal['limit'])} ms" if goal else "",
+                            goal["met"] if goal else None,
+                        )
+                    )
                 if scenario == "save":
                     made.append(Row(f"{words}, {n} người cùng lúc, số lần mỗi giây", vn(figures["per_second"])))
         for goal in load.get("goals", ()):
             if "at once" not in goal["what"]:
-                name = {"save: bytes of the answer": ("Cỡ câu trả lời khi lưu một ô", "byte"),
-                        "memory of the web process, MB": ("Bộ nhớ của tiến trình web", "MB")}.get(goal["what"], (goal["what"], ""))
-                made.append(Row(name[0], f"{vn(goal['measured'])} {name[1]}", f"< {vn(goal['limit'])} {name[1]}", goal["met"]))
+                name = {
+                    "save: bytes of the answer": ("Cỡ câu trả lời khi lưu một ô", "byte"),
+                    "memory of the web process, MB": ("Bộ nhớ của tiến trình web", "MB"),
+                }.get(goal["what"], (goal["what"], ""))
+                made.append(
+                    Row(name[0], f"{vn(goal['measured'])} {name[1]}", f"< {vn(goal['limit'])} {name[1]}", goal["met"])
+                )
     rules = results.get("rules", {})
     if "student_years_per_second" in rules:
         target = rules.get("target_per_second", 2000)
-        made.append(Row("Tính kết quả năm học, học sinh mỗi giây, một nhân", vn(rules["student_years_per_second"]), f"≥ {vn(target)}",
-                        rules["student_years_per_second"] >= target))
+        made.append(
+            Row(
+                "Tính kết quả năm học, học sinh mỗi giây, một nhân",
+                vn(rules["student_years_per_second"]),
+                f"≥ {vn(target)}",
+                rules["student_years_per_second"] >= target,
+            )
+        )
     imports = results.get("imports", {})
     if "class_scores_apply_s" in imports:
-        made.append(Row("Nhập bảng điểm Excel của một lớp (cả năm, mọi môn)", f"{vn(round(imports['class_scores_apply_s'], 2))} s",
-                        f"< {vn(imports['limit_s'])} s", imports["ok"]))
+        made.append(
+            Row(
+                "Nhập bảng điểm Excel của một lớp (cả năm, mọi môn)",
+                f"{vn(round(imports['class_scores_apply_s'], 2))} s",
+                f"< {vn(imports['limit_s'])} s",
+                imports["ok"],
+            )
+        )
         made.append(Row("Nhập điểm từ Excel, ô mỗi giây", vn(imports["cells_per_s"])))
     documents = results.get("documents", {})
-    for key, words in (("render_cpu_ms", "Dựng một học bạ PDF/A-3 (CPU)"), ("proof_cpu_ms", "Đối chiếu từng chữ in với dữ liệu (CPU)"),
-                       ("sign_pdf_homeroom_cpu_ms", "Một chữ ký PAdES (CPU)"),
-                       ("sign_and_check_homeroom_cpu_ms", "Ký PDF và XML rồi kiểm tra độc lập (CPU)"),
-                       ("verify_pdf_cpu_ms", "Kiểm tra học bạ đủ ba chữ ký (CPU)")):
+    for key, words in (
+        ("render_cpu_ms", "Dựng một học bạ PDF/A-3 (CPU)"),
+        ("proof_cpu_ms", "Đối chiếu từng chữ in với dữ liệu (CPU)"),
+        ("sign_pdf_homeroom_cpu_ms", "Một chữ ký PAdES (CPU)"),
+        ("sign_and_check_homeroom_cpu_ms", "Ký PDF và XML rồi kiểm tra độc lập (CPU)"),
+        ("verify_pdf_cpu_ms", "Kiểm tra học bạ đủ ba chữ ký (CPU)"),
+    ):
         if key in documents:
             made.append(Row(words, f"{vn(documents[key])} ms"))
     batch = results.get("batch", {})
     if "total_s" in batch:
-        made.append(Row(f"Cả lớp {batch['students']} học sinh: lập và ký ba lần, {batch['workers']} tiến trình", f"{vn(batch['total_s'])} s"))
+        made.append(
+            Row(
+                f"Cả lớp {batch['students']} học sinh: lập và ký ba lần, {batch['workers']} tiến trình",
+                f"{vn(batch['total_s'])} s",
+            )
+        )
         made.append(Row("  trong đó lập", f"{vn(batch['build_s'])} s"))
-        for role, words in (("homeroom", "giáo viên chủ nhiệm ký"), ("principal", "Hiệu trưởng ký"), ("seal", "đóng dấu")):
+        for role, words in (
+            ("homeroom", "giáo viên chủ nhiệm ký"),
+            ("principal", "Hiệu trưởng ký"),
+            ("seal", "đóng dấu"),
+        ):
             made.append(Row(f"  trong đó {words}", f"{vn(batch[f'sign_{role}_s'])} s"))
     return made
 
@@ -142,9 +205,13 @@ def rows(results: dict[str, dict[str, Any]]) -> list[Row]:
 def table(facts: dict[str, Any], lines: list[Row], errors: dict[str, str]) -> str:
     """Markdown for ``docs/performance.md``."""
     signs = {True: "đạt", False: "**chưa đạt**", None: ""}
-    out = [f"Đo lúc {facts['at']}: {facts['cores']} nhân, {facts['processor']}, {vn(facts['memory_mb'])} MB, Python {facts['python']}, "
-           f"SQLite {facts['sqlite']}; tải của máy trước khi đo {vn(facts['load_before'])}.", "",
-           "| việc | đo được | mục tiêu | |", "|---|---:|---:|---|"]
+    out = [
+        f"Đo lúc {facts['at']}: {facts['cores']} nhân, {facts['processor']}, {vn(facts['memory_mb'])} MB, Python {facts['python']}, "
+        f"SQLite {facts['sqlite']}; tải của máy trước khi đo {vn(facts['load_before'])}.",
+        "",
+        "| việc | đo được | mục tiêu | |",
+        "|---|---:|---:|---|",
+    ]
     out += [f"| {line.what} | {line.measured} | {line.target} | {signs[line.met]} |" for line in lines]
     out += [f"| {part} | không đo được: {message} | | **lỗi** |" for part, message in errors.items()]
     return "\n".join(out)
@@ -163,8 +230,10 @@ def main() -> None:
     for part in options.only or PARTS:
         print(f"… {part}", file=sys.stderr, flush=True)
         results[part] = measure(part, quick=options.quick)
-    options.out.write_text(json.dumps({"machine": facts, "quick": options.quick, "results": results}, ensure_ascii=False, indent=1)
-                           + "\n", encoding="utf-8")
+    options.out.write_text(
+        json.dumps({"machine": facts, "quick": options.quick, "results": results}, ensure_ascii=False, indent=1) + "\n",
+        encoding="utf-8",
+    )
     errors = {part: result["error"] for part, result in results.items() if "error" in result}
     text = table(facts, rows(results), errors)
     print(text)

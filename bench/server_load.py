@@ -43,8 +43,14 @@ def run(seconds: float = 4.0) -> dict[str, Any]:
         server = _start(instance, port)
         try:
             _wait(port, server)
-            result: dict[str, Any] = {"n_students": STUDENTS, "n_columns": 6, "clients": list(CLIENTS), "open": {},
-                                      "open_after_change": {}, "save": {}}
+            result: dict[str, Any] = {
+                "n_students": STUDENTS,
+                "n_columns": 6,
+                "clients": list(CLIENTS),
+                "open": {},
+                "open_after_change": {},
+                "save": {},
+            }
             _in_child(_measure, port, people, 4, 1.0, "open")  # warm up
             for scenario in ("open", "open_after_change", "save"):
                 for n_clients in CLIENTS:
@@ -58,15 +64,28 @@ def run(seconds: float = 4.0) -> dict[str, Any]:
                 server.kill()
                 server.wait(5)
     result["goals"] = [
-        {"what": f"{scenario}, {n} at once: {key}", "limit": limit, "measured": result[scenario][str(n)][key],
-         "met": result[scenario][str(n)][key] <= limit}
-        for scenario, limits in GOALS.items() for n, (key, limit) in limits.items()
+        {
+            "what": f"{scenario}, {n} at once: {key}",
+            "limit": limit,
+            "measured": result[scenario][str(n)][key],
+            "met": result[scenario][str(n)][key] <= limit,
+        }
+        for scenario, limits in GOALS.items()
+        for n, (key, limit) in limits.items()
     ]
     result["goals"] += [
-        {"what": "save: bytes of the answer", "limit": 4000, "measured": result["save"]["1"]["reply_bytes"],
-         "met": result["save"]["1"]["reply_bytes"] < 4000},
-        {"what": "memory of the web process, MB", "limit": 120, "measured": result["memory_mb"]["web"],
-         "met": result["memory_mb"]["web"] < 120},
+        {
+            "what": "save: bytes of the answer",
+            "limit": 4000,
+            "measured": result["save"]["1"]["reply_bytes"],
+            "met": result["save"]["1"]["reply_bytes"] < 4000,
+        },
+        {
+            "what": "memory of the web process, MB",
+            "limit": 120,
+            "measured": result["memory_mb"]["web"],
+            "met": result["memory_mb"]["web"] < 120,
+        },
     ]
     return result
 
@@ -99,57 +118,115 @@ def _build(instance: str) -> list[dict[str, Any]]:
     app = create_app(config=load_config(instance=Path(instance)))
     now = clock.now()
     chance = random.Random(22)
-    password_hash = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("không ai đăng nhập bằng mật khẩu này")
+    password_hash = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(
+        "không ai đăng nhập bằng mật khẩu này"
+    )
     people: list[dict[str, Any]] = []
     with app.app_context():
         upgrade()
-        roster.create_school(SYSTEM, {"name": "Trường THCS Đo Tốc Độ", "is_demo": True, "require_second_factor": False},
-                             now)
+        roster.create_school(
+            SYSTEM, {"name": "Trường THCS Đo Tốc Độ", "is_demo": True, "require_second_factor": False}, now
+        )
         today = clock.local_date(now)
         first = today.year if today.month >= 8 else today.year - 1
         year = roster.create_year(SYSTEM, f"{first}-{first + 1}", now)
         with write_transaction() as session:  # the measure must not depend on the day it is taken
-            session.execute(update(m.SemesterWindow).values(opens_on=date(first, 8, 1), closes_on=date(first + 1, 8, 31)))
+            session.execute(
+                update(m.SemesterWindow).values(opens_on=date(first, 8, 1), closes_on=date(first + 1, 8, 31))
+            )
         group = roster.ensure_group(SYSTEM, "Tổ chung", now)
         subjects = {row.code: row for row in db.session.scalars(select(m.Subject))}
-        family, middle, given = "Nguyễn Trần Lê Phạm Vũ".split(), "Hoài Bảo Đức Minh".split(), "An Anh Bình Châu Đạt Hà Lâm".split()
+        family, middle, given = (
+            "Nguyễn Trần Lê Phạm Vũ".split(),
+            "Hoài Bảo Đức Minh".split(),
+            "An Anh Bình Châu Đạt Hà Lâm".split(),
+        )
         number = 0
         for index in range(CLASSES):
             class_group = roster.create_class(SYSTEM, year, f"{6 + index}A", now)
-            rows = roster.enter_students(SYSTEM, year, [
-                roster.NewStudent(class_group.name, {
-                    "moet_code": f"99{index}{place:05d}", "birth_on": date(2012, 1, 1 + place % 28), "sex": "Nữ",
-                    "full_name": f"{chance.choice(family)} {chance.choice(middle)} {chance.choice(given)}",
-                }) for place in range(STUDENTS)], now)
+            rows = roster.enter_students(
+                SYSTEM,
+                year,
+                [
+                    roster.NewStudent(
+                        class_group.name,
+                        {
+                            "moet_code": f"99{index}{place:05d}",
+                            "birth_on": date(2012, 1, 1 + place % 28),
+                            "sex": "Nữ",
+                            "full_name": f"{chance.choice(family)} {chance.choice(middle)} {chance.choice(given)}",
+                        },
+                    )
+                    for place in range(STUDENTS)
+                ],
+                now,
+            )
             for code in SUBJECTS:
                 offered = roster.offer_subject(SYSTEM, class_group, subjects[code], 140, now)
                 sheets = db.session.scalars(
-                    select(m.ScoreSheet).where(m.ScoreSheet.class_subject_id == offered.id).order_by(m.ScoreSheet.semester)
+                    select(m.ScoreSheet)
+                    .where(m.ScoreSheet.class_subject_id == offered.id)
+                    .order_by(m.ScoreSheet.semester)
                 ).all()
                 for sheet in sheets:
                     number += 1
-                    person = roster.create_person(SYSTEM, {"staff_code": f"DO{number:03d}", "subject_group_id": group.id,
-                                                           "full_name": f"Giáo viên Số {number}"}, now)
+                    person = roster.create_person(
+                        SYSTEM,
+                        {
+                            "staff_code": f"DO{number:03d}",
+                            "subject_group_id": group.id,
+                            "full_name": f"Giáo viên Số {number}",
+                        },
+                        now,
+                    )
                     with write_transaction() as session:
-                        account = m.Account(person_id=person.id, username=f"do{number:03d}", created_at=now,
-                                            password_hash=password_hash, must_change_password=False)
+                        account = m.Account(
+                            person_id=person.id,
+                            username=f"do{number:03d}",
+                            created_at=now,
+                            password_hash=password_hash,
+                            must_change_password=False,
+                        )
                         session.add(account)
                         session.flush()
                         # Two teachers share a class subject here, one a semester: forty people need forty sheets.
-                        session.add(m.TeachingAssignment(person_id=person.id, class_subject_id=offered.id,
-                                                         starts_on=year.starts_on))
+                        session.add(
+                            m.TeachingAssignment(
+                                person_id=person.id, class_subject_id=offered.id, starts_on=year.starts_on
+                            )
+                        )
                     head = score_entry.read_head(sheet.id)
                     with write_transaction() as session:
-                        score_entry.write_cells(session, SYSTEM, head, [
-                            (row.id, key, score_entry.CellValue(tenths=chance.randrange(40, 100), origin="entered"), None)
-                            for row in rows for key in ("TX1", "TX2", "TX3", "GK")], source="demo", now=now)
+                        score_entry.write_cells(
+                            session,
+                            SYSTEM,
+                            head,
+                            [
+                                (
+                                    row.id,
+                                    key,
+                                    score_entry.CellValue(tenths=chance.randrange(40, 100), origin="entered"),
+                                    None,
+                                )
+                                for row in rows
+                                for key in ("TX1", "TX2", "TX3", "GK")
+                            ],
+                            source="demo",
+                            now=now,
+                        )
                     opened = sessions.open_session(account.id, address="127.0.0.1", now=now)
                     raw = f"{number:040x}"
                     serializer = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]
                     cookie = serializer.dumps({"_user_id": opened.token, "_fresh": True, "csrf_token": raw})
                     token = URLSafeTimedSerializer(app.secret_key, salt="wtf-csrf-token").dumps(raw)
-                    people.append({"cookie": f"{app.config['SESSION_COOKIE_NAME']}={cookie}", "token": token,
-                                   "sheet": f"/bang-diem/{sheet.id}", "lines": [row.id for row in rows]})
+                    people.append(
+                        {
+                            "cookie": f"{app.config['SESSION_COOKIE_NAME']}={cookie}",
+                            "token": token,
+                            "sheet": f"/bang-diem/{sheet.id}",
+                            "lines": [row.id for row in rows],
+                        }
+                    )
         db.session.remove()
         db.engine.dispose()
     chance.shuffle(people)
@@ -169,9 +246,25 @@ def _start(instance: Path, port: int) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "HOCBASO_INSTANCE": str(instance), "HOST": "127.0.0.1", "PORT": str(port)}
     flask = Path(sys.executable).with_name("flask")
     serves = subprocess.run([flask, "serve", "--help"], cwd=ROOT, env=environment, capture_output=True).returncode == 0
-    command = [str(flask), "serve"] if serves else [
-        str(Path(sys.executable).with_name("granian")), "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
-        "--workers", "1", "--blocking-threads", "8", "--no-access-log", "app:app"]
+    command = (
+        [str(flask), "serve"]
+        if serves
+        else [
+            str(Path(sys.executable).with_name("granian")),
+            "--interface",
+            "wsgi",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--workers",
+            "1",
+            "--blocking-threads",
+            "8",
+            "--no-access-log",
+            "app:app",
+        ]
+    )
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -219,9 +312,12 @@ async def _drive(port: int, people: list[dict[str, Any]], seconds: float, scenar
     if not times:
         raise RuntimeError(f"no answer at all: {scenario}")
     return {
-        "n": len(times), "per_second": round(len(times) / seconds, 1),
-        "median_ms": round(times[len(times) // 2] * 1000, 2), "p95_ms": round(times[int(len(times) * 0.95)] * 1000, 2),
-        "max_ms": round(times[-1] * 1000, 2), "reply_bytes": sizes[-1],
+        "n": len(times),
+        "per_second": round(len(times) / seconds, 1),
+        "median_ms": round(times[len(times) // 2] * 1000, 2),
+        "p95_ms": round(times[int(len(times) * 0.95)] * 1000, 2),
+        "max_ms": round(times[-1] * 1000, 2),
+        "reply_bytes": sizes[-1],
     }
 
 
@@ -237,11 +333,17 @@ async def _client(port: int, person: dict[str, Any], until: float, scenario: str
             line, column = chance.choice(person["lines"]), chance.choice(("TX4", "CK"))
             place = f"{line}/{column}"
             # The measured runs follow each other on the same sheets: the first touch learns the version.
-            body = urlencode({"value": f"{chance.randrange(10)},{chance.randrange(10)}",
-                              "version": versions.get(place, 0), "op": f"{chance.getrandbits(120):032x}"}).encode()
+            body = urlencode(
+                {
+                    "value": f"{chance.randrange(10)},{chance.randrange(10)}",
+                    "version": versions.get(place, 0),
+                    "op": f"{chance.getrandbits(120):032x}",
+                }
+            ).encode()
             request = (
                 f"POST {person['sheet']}/o/{place} HTTP/1.1\r\n{head}X-CSRFToken: {person['token']}\r\nHX-Request: true\r\n"
-                f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n").encode() + body
+                f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
+            ).encode() + body
             spent, status, answer = await _exchange(reader, writer, request)
             if status not in (200, 409):
                 raise RuntimeError(f"{status}: {answer[:300]!r}")
@@ -260,7 +362,9 @@ async def _client(port: int, person: dict[str, Any], until: float, scenario: str
     return found
 
 
-async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> tuple[float, int, bytes]:
+async def _exchange(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes
+) -> tuple[float, int, bytes]:
     began = time.perf_counter()
     writer.write(request)
     head = await reader.readuntil(b"\r\n\r\n")
@@ -280,4 +384,8 @@ async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
 if __name__ == "__main__":
     options = argparse.ArgumentParser()
     options.add_argument("--seconds", type=float, default=4.0)
-    print(json.dumps({"at": datetime.now(UTC).isoformat(timespec="seconds"), **run(options.parse_args().seconds)}, indent=1))
+    print(
+        json.dumps(
+            {"at": datetime.now(UTC).isoformat(timespec="seconds"), **run(options.parse_args().seconds)}, indent=1
+        )
+    )

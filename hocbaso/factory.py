@@ -18,8 +18,9 @@ from hocbaso.extensions import csrf, login_manager
 from hocbaso.services import schema
 
 
-def create_app(*, instance: Path | None = None, testing: bool = False, config: Config | None = None,
-               serving: bool = False) -> Flask:
+def create_app(
+    *, instance: Path | None = None, testing: bool = False, config: Config | None = None, serving: bool = False
+) -> Flask:
     """The WSGI application of one instance folder.
 
     With ``serving`` it has pages and no commands: migrations and commands bring 20 MB that the web process never uses.

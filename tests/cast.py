@@ -41,8 +41,20 @@ PEOPLE: dict[str, tuple[str, str, str | None]] = {
     "board": ("GV010", "Đỗ Hạnh Dung", "Tổ Xã hội"),
 }
 
-LESSONS = {"LIT": 140, "MATH": 140, "FL1": 105, "CIVICS": 35, "HISTGEO": 105, "SCI": 140, "TECH": 52, "ICT": 35,
-           "PE": 70, "ART": 70, "EXP": 105, "LOCAL": 35}
+LESSONS = {
+    "LIT": 140,
+    "MATH": 140,
+    "FL1": 105,
+    "CIVICS": 35,
+    "HISTGEO": 105,
+    "SCI": 140,
+    "TECH": 52,
+    "ICT": 35,
+    "PE": 70,
+    "ART": 70,
+    "EXP": 105,
+    "LOCAL": 35,
+}
 
 STUDENTS = {
     "6A": ("Nguyễn Hoài An", "Trần Bảo An", "Lê Đức Anh", "Đặng Ngọc Ánh", "Bùi Gia Bảo"),
@@ -84,10 +96,18 @@ def build() -> Cast:
     start = date(2026, 9, 5)
     roster.create_school(
         SYSTEM,
-        {"name": "Trường THCS Đồng Sen", "code": "36000001", "department_code": "36",
-         "department_name": "Sở Giáo dục và Đào tạo Ninh Bình", "commune": "Đồng Sen", "province": "Ninh Bình",
-         "place_name": "Đồng Sen", "lookup_url": "https://hocba.dongsen.example/xac-thuc", "is_demo": True,
-         "require_second_factor": False},
+        {
+            "name": "Trường THCS Đồng Sen",
+            "code": "36000001",
+            "department_code": "36",
+            "department_name": "Sở Giáo dục và Đào tạo Ninh Bình",
+            "commune": "Đồng Sen",
+            "province": "Ninh Bình",
+            "place_name": "Đồng Sen",
+            "lookup_url": "https://hocba.dongsen.example/xac-thuc",
+            "is_demo": True,
+            "require_second_factor": False,
+        },
         NOW,
     )
     year = roster.create_year(SYSTEM, "2026-2027", NOW)
@@ -97,34 +117,66 @@ def build() -> Cast:
     for index, (key, (code, name, group)) in enumerate(PEOPLE.items()):
         person = roster.create_person(
             SYSTEM,
-            {"staff_code": code, "full_name": name, "subject_group_id": cast.groups[group] if group else None,
-             "birth_on": date(1980, 1, 1 + index), "sex": "Nữ", "personal_id_number": f"03618000{index:04d}",
-             "joined_on": date(2010, 9, 1)},
+            {
+                "staff_code": code,
+                "full_name": name,
+                "subject_group_id": cast.groups[group] if group else None,
+                "birth_on": date(1980, 1, 1 + index),
+                "sex": "Nữ",
+                "personal_id_number": f"03618000{index:04d}",
+                "joined_on": date(2010, 9, 1),
+            },
             NOW,
         )
         cast.people[key] = person.id
         with write_transaction() as session:
-            account = m.Account(person_id=person.id, username=code.lower(), password_hash=_HASH,
-                                must_change_password=False, created_at=NOW)
+            account = m.Account(
+                person_id=person.id,
+                username=code.lower(),
+                password_hash=_HASH,
+                must_change_password=False,
+                created_at=NOW,
+            )
             session.add(account)
             session.flush()
             from hocbaso.regulations.audit_tags import AuditTag
             from hocbaso.services import audit
 
-            audit.record(AuditTag.ACCOUNT_CREATED, SYSTEM, NOW, target_kind="account", target_id=account.id,
-                         state=audit.states("account", [account]))
+            audit.record(
+                AuditTag.ACCOUNT_CREATED,
+                SYSTEM,
+                NOW,
+                target_kind="account",
+                target_id=account.id,
+                state=audit.states("account", [account]),
+            )
             cast.accounts[key] = account.id
     for key, role, group in (
-        ("principal", Role.PRINCIPAL, None), ("vice_principal", Role.VICE_PRINCIPAL, None), ("clerk", Role.CLERK, None),
-        ("it_officer", Role.IT_OFFICER, None), ("head_science", Role.GROUP_HEAD, "Tổ Tự nhiên"),
-        ("head_society", Role.GROUP_HEAD, "Tổ Xã hội"), ("board", Role.BOARD_MEMBER, None),
+        ("principal", Role.PRINCIPAL, None),
+        ("vice_principal", Role.VICE_PRINCIPAL, None),
+        ("clerk", Role.CLERK, None),
+        ("it_officer", Role.IT_OFFICER, None),
+        ("head_science", Role.GROUP_HEAD, "Tổ Tự nhiên"),
+        ("head_society", Role.GROUP_HEAD, "Tổ Xã hội"),
+        ("board", Role.BOARD_MEMBER, None),
     ):
-        roster.grant_role(SYSTEM, cast.people[key], role, NOW, starts_on=start,
-                          scope_kind=GrantScope.SUBJECT_GROUP if group else GrantScope.SCHOOL,
-                          scope_id=cast.groups[group] if group else None)
+        roster.grant_role(
+            SYSTEM,
+            cast.people[key],
+            role,
+            NOW,
+            starts_on=start,
+            scope_kind=GrantScope.SUBJECT_GROUP if group else GrantScope.SCHOOL,
+            scope_id=cast.groups[group] if group else None,
+        )
     subjects = {row.code: row for row in db.session.scalars(select(m.Subject))}
-    teachers = {("6A", "MATH"): "head_science", ("6A", "LIT"): "head_society", ("9A", "LIT"): "head_society",
-                ("9A", "MATH"): "math", ("9A", "SCI"): "math"}
+    teachers = {
+        ("6A", "MATH"): "head_science",
+        ("6A", "LIT"): "head_society",
+        ("9A", "LIT"): "head_society",
+        ("9A", "MATH"): "math",
+        ("9A", "SCI"): "math",
+    }
     for class_name in STUDENTS:
         class_group = roster.create_class(SYSTEM, year, class_name, NOW)
         cast.classes[class_name] = class_group.id
@@ -133,21 +185,36 @@ def build() -> Cast:
             cast.class_subjects[class_name, code] = offered.id
             for sheet in db.session.scalars(select(m.ScoreSheet).where(m.ScoreSheet.class_subject_id == offered.id)):
                 cast.sheets[class_name, code, sheet.semester] = sheet.id
-            roster.assign_teacher(SYSTEM, offered.id, cast.people[teachers.get((class_name, code), "other")], NOW,
-                                  starts_on=start)
-        roster.assign_homeroom(SYSTEM, class_group.id, cast.people["head_society" if class_name == "6A" else "math"],
-                               NOW, starts_on=start)
+            roster.assign_teacher(
+                SYSTEM, offered.id, cast.people[teachers.get((class_name, code), "other")], NOW, starts_on=start
+            )
+        roster.assign_homeroom(
+            SYSTEM, class_group.id, cast.people["head_society" if class_name == "6A" else "math"], NOW, starts_on=start
+        )
     born = {"6A": 2015, "9A": 2012}
     new = [
-        roster.NewStudent(class_name, {
-            "moet_code": f"36{grade}000{index:04d}", "register_no": f"{grade}{index:03d}/THCS", "full_name": name,
-            "birth_on": date(born[class_name], 3, 1 + index), "sex": "Nam" if index % 2 else "Nữ",
-            "birth_place": "Ninh Bình", "ethnicity": "Kinh", "nationality": "Việt Nam",
-            "personal_id_number": f"036{2 if index % 2 else 3}{born[class_name] % 100:02d}{grade}{index:05d}",
-            "address": f"Xóm {index + 1}, xã Đồng Sen, tỉnh Ninh Bình", "home_town": "Ninh Bình",
-            "father_name": "Nguyễn Quang Thiệp", "father_job": "Thợ mộc", "mother_name": "Lương Thị Thoa",
-            "mother_job": "Làm ruộng", "height_cm": 150 + index, "weight_kg": 40 + index,
-        })
+        roster.NewStudent(
+            class_name,
+            {
+                "moet_code": f"36{grade}000{index:04d}",
+                "register_no": f"{grade}{index:03d}/THCS",
+                "full_name": name,
+                "birth_on": date(born[class_name], 3, 1 + index),
+                "sex": "Nam" if index % 2 else "Nữ",
+                "birth_place": "Ninh Bình",
+                "ethnicity": "Kinh",
+                "nationality": "Việt Nam",
+                "personal_id_number": f"036{2 if index % 2 else 3}{born[class_name] % 100:02d}{grade}{index:05d}",
+                "address": f"Xóm {index + 1}, xã Đồng Sen, tỉnh Ninh Bình",
+                "home_town": "Ninh Bình",
+                "father_name": "Nguyễn Quang Thiệp",
+                "father_job": "Thợ mộc",
+                "mother_name": "Lương Thị Thoa",
+                "mother_job": "Làm ruộng",
+                "height_cm": 150 + index,
+                "weight_kg": 40 + index,
+            },
+        )
         for class_name, names in STUDENTS.items()
         for grade in (class_name[0],)
         for index, name in enumerate(names)

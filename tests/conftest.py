@@ -22,8 +22,15 @@ def make_app(instance: Path) -> Flask:
     """An application on an instance folder, in test mode (no CSRF check: tests of CSRF switch it on)."""
     for folder in ("documents", "keys", "checkpoints"):
         (instance / folder).mkdir(parents=True, exist_ok=True)
-    app = create_app(config=Config(instance=instance, database_url=f"sqlite+pysqlite:///{instance / 'hocbaso.sqlite'}",
-                                   secret_key="only-for-tests", workers=2, testing=True))
+    app = create_app(
+        config=Config(
+            instance=instance,
+            database_url=f"sqlite+pysqlite:///{instance / 'hocbaso.sqlite'}",
+            secret_key="only-for-tests",
+            workers=2,
+            testing=True,
+        )
+    )
     app.config["WTF_CSRF_ENABLED"] = False
     app.test_client_class = CheckedClient
     passwords.set_cost(memory_kib=8)
@@ -84,8 +91,9 @@ def client_of(school_app: Flask) -> Callable[[str], FlaskClient]:
     def sign_in(key: str) -> FlaskClient:
         if key not in clients:
             client = school_app.test_client()
-            answer = client.post("/dang-nhap", data={"username": cast_module.PEOPLE[key][0].lower(),
-                                                     "password": cast_module.PASSWORD})
+            answer = client.post(
+                "/dang-nhap", data={"username": cast_module.PEOPLE[key][0].lower(), "password": cast_module.PASSWORD}
+            )
             assert answer.status_code in (302, 303), answer.get_data(as_text=True)[:500]
             clients[key] = client
         return clients[key]

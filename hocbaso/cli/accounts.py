@@ -25,8 +25,12 @@ from hocbaso.services.access import SYSTEM, Actor
 user_group = AppGroup("user", help="Tài khoản: thêm, cấp lại mật khẩu, danh sách, khoá.")
 role_group = AppGroup("role", help="Vai trò: giao, kết thúc, danh sách.")
 
-actor_option = click.option("--actor", "actor_name", metavar="TÊN", help="Làm với tư cách tài khoản này "
-                            "(mật khẩu: hỏi trên màn hình, hoặc HOCBASO_PASSWORD).")
+actor_option = click.option(
+    "--actor",
+    "actor_name",
+    metavar="TÊN",
+    help="Làm với tư cách tài khoản này (mật khẩu: hỏi trên màn hình, hoặc HOCBASO_PASSWORD).",
+)
 DAY = click.DateTime(["%Y-%m-%d", "%d/%m/%Y"])
 
 
@@ -34,7 +38,9 @@ def acting(actor_name: str | None) -> Actor:
     """The account named by ``--actor`` after its password, or the system actor where that may act."""
     if actor_name is None:
         return accounts.resolve_cli_actor(None, None, now=clock.now())
-    password = os.environ.get("HOCBASO_PASSWORD") or click.prompt(f"Mật khẩu của {actor_name}", hide_input=True, err=True)
+    password = os.environ.get("HOCBASO_PASSWORD") or click.prompt(
+        f"Mật khẩu của {actor_name}", hide_input=True, err=True
+    )
     return accounts.resolve_cli_actor(actor_name, password, now=clock.now())
 
 
@@ -43,8 +49,11 @@ def _keeper(actor_name: str | None) -> Actor:
 
 
 def _slips(slips: list[accounts.FirstPassword]) -> str:
-    return "\n".join(f"{slip.name}: tên đăng nhập {slip.username}, mật khẩu lần đầu {slip.password} "
-                     f"(dùng được đến {clock.local(slip.expires_at):%H:%M %d/%m/%Y})" for slip in slips)
+    return "\n".join(
+        f"{slip.name}: tên đăng nhập {slip.username}, mật khẩu lần đầu {slip.password} "
+        f"(dùng được đến {clock.local(slip.expires_at):%H:%M %d/%m/%Y})"
+        for slip in slips
+    )
 
 
 @user_group.command("add")
@@ -54,8 +63,9 @@ def _slips(slips: list[accounts.FirstPassword]) -> str:
 @actor_option
 @json_option
 @refusals
-def add_command(codes: tuple[str, ...], name: str | None, username: str | None, actor_name: str | None,
-                as_json: bool) -> None:
+def add_command(
+    codes: tuple[str, ...], name: str | None, username: str | None, actor_name: str | None, as_json: bool
+) -> None:
     """Mở tài khoản cho cán bộ, giáo viên theo mã; in mật khẩu dùng một lần."""
     if (name or username) and len(codes) > 1:
         raise click.UsageError("--name và --username chỉ dùng với một mã.")
@@ -65,7 +75,7 @@ def add_command(codes: tuple[str, ...], name: str | None, username: str | None, 
         person_id = staff.person_by_code(code)
         if person_id is None:
             if not name:
-                raise NotFound(f"Không có người mang mã {code}. Người mới thì thêm --name \"Họ và tên\".")
+                raise NotFound(f'Không có người mang mã {code}. Người mới thì thêm --name "Họ và tên".')
             person_id = staff.add_person(actor, {"staff_code": code, "full_name": name}, now).id
         slips.append(accounts.create_account(actor, person_id, now, username=username))
     emit([asdict(slip) for slip in slips], as_json=as_json, words=_slips(slips))
@@ -89,10 +99,15 @@ def passwd_command(username: str, actor_name: str | None, as_json: bool) -> None
 def list_command(as_json: bool) -> None:
     """Danh sách tài khoản."""
     rows = accounts.list_accounts(SYSTEM, clock.now(), include_people_without=False)
-    words = "\n".join(
-        f"{row.username:<20} {row.name:<30} "
-        f"{'đã khoá' if row.disabled_at else 'chờ lần đầu' if row.waits_first_sign_in else 'đang dùng':<12} "
-        f"{', '.join(role.value for role in row.roles)}" for row in rows) or "Chưa có tài khoản nào."
+    words = (
+        "\n".join(
+            f"{row.username:<20} {row.name:<30} "
+            f"{'đã khoá' if row.disabled_at else 'chờ lần đầu' if row.waits_first_sign_in else 'đang dùng':<12} "
+            f"{', '.join(role.value for role in row.roles)}"
+            for row in rows
+        )
+        or "Chưa có tài khoản nào."
+    )
     emit([asdict(row) for row in rows], as_json=as_json, words=words)
 
 
@@ -115,7 +130,7 @@ def _scope(text: str | None) -> tuple[GrantScope | None, int | None]:
     kind, _, value = text.partition(":")
     kinds = {"grade": GrantScope.GRADE_LEVEL, "class": GrantScope.CLASS_GROUP, "group": GrantScope.SUBJECT_GROUP}
     if kind not in kinds or not value:
-        raise click.UsageError("--scope viết: school, grade:9, class:9A, group:\"Tổ Tự nhiên\".")
+        raise click.UsageError('--scope viết: school, grade:9, class:9A, group:"Tổ Tự nhiên".')
     return kinds[kind], staff.scope_id(kinds[kind], value)
 
 
@@ -123,15 +138,24 @@ def _scope(text: str | None) -> tuple[GrantScope | None, int | None]:
 @click.argument("code", metavar="MÃ")
 @click.argument("role", type=click.Choice([role.value for role in Role]))
 @click.option("--name", help="Họ tên, khi đang thiết lập và người này chưa có trong danh sách.")
-@click.option("--scope", help="school, grade:9, class:9A, group:\"Tổ Tự nhiên\".")
+@click.option("--scope", help='school, grade:9, class:9A, group:"Tổ Tự nhiên".')
 @click.option("--from", "starts_on", type=DAY, help="Từ ngày (mặc định hôm nay).")
 @click.option("--to", "ends_on", type=DAY, help="Đến hết ngày.")
 @click.option("--document", help="Số văn bản giao việc, uỷ quyền.")
 @actor_option
 @json_option
 @refusals
-def grant_command(code: str, role: str, name: str | None, scope: str | None, starts_on: datetime | None,
-                  ends_on: datetime | None, document: str | None, actor_name: str | None, as_json: bool) -> None:
+def grant_command(
+    code: str,
+    role: str,
+    name: str | None,
+    scope: str | None,
+    starts_on: datetime | None,
+    ends_on: datetime | None,
+    document: str | None,
+    actor_name: str | None,
+    as_json: bool,
+) -> None:
     """Giao vai trò cho người mang mã này."""
     actor, now = acting(actor_name), clock.now()
     person_id = staff.person_by_code(code)
@@ -140,10 +164,22 @@ def grant_command(code: str, role: str, name: str | None, scope: str | None, sta
             raise NotFound(f"Không có người mang mã {code}.")
         person_id = staff.add_person(actor, {"staff_code": code, "full_name": name}, now).id
     kind, scope_id = _scope(scope)
-    grant = accounts.grant_role(actor, person_id, Role(role), now, scope_kind=kind, scope_id=scope_id,
-                                starts_on=starts_on.date() if starts_on else None,
-                                ends_on=ends_on.date() if ends_on else None, document=document)
-    emit({"id": grant.id, "role": role, "person": code}, as_json=as_json, words=f"Đã giao {role} cho {code} (số {grant.id}).")
+    grant = accounts.grant_role(
+        actor,
+        person_id,
+        Role(role),
+        now,
+        scope_kind=kind,
+        scope_id=scope_id,
+        starts_on=starts_on.date() if starts_on else None,
+        ends_on=ends_on.date() if ends_on else None,
+        document=document,
+    )
+    emit(
+        {"id": grant.id, "role": role, "person": code},
+        as_json=as_json,
+        words=f"Đã giao {role} cho {code} (số {grant.id}).",
+    )
 
 
 @role_group.command("end")

@@ -38,10 +38,15 @@ def create_command(out: Path | None, as_json: bool) -> None:
 def list_command(as_json: bool) -> None:
     """Các bản sao lưu, mới nhất trước."""
     found = backups.listing()
-    lines = [f"{info.taken_at[:16]}  {info.n_bytes / 1e6:8.1f} MB  {info.n_documents:>6} tài liệu  {info.name}"
-             for info in found]
-    emit([backups.as_json(info) for info in found], as_json=as_json,
-         words="\n".join(lines) or "Chưa có bản sao lưu nào. Tạo bằng: flask backup create")
+    lines = [
+        f"{info.taken_at[:16]}  {info.n_bytes / 1e6:8.1f} MB  {info.n_documents:>6} tài liệu  {info.name}"
+        for info in found
+    ]
+    emit(
+        [backups.as_json(info) for info in found],
+        as_json=as_json,
+        words="\n".join(lines) or "Chưa có bản sao lưu nào. Tạo bằng: flask backup create",
+    )
 
 
 @backup_group.command("verify")
@@ -54,14 +59,33 @@ def verify_command(archive: str | None, as_json: bool) -> None:
     check = backups.verify(path)
     if check.ok and path.parent.resolve() == current_app.config["HOCBASO"].backups.resolve():
         with write_transaction():
-            audit.record(AuditTag.BACKUP_VERIFIED, SYSTEM, clock.now(), target_kind="backup",
-                         target_id=path.name[:40], facts={"file": path.name, "n_signatures": check.n_signatures})
-    words = (f"Bản sao {check.name} phục hồi được: {check.n_members} tệp, {check.n_documents} tài liệu, "
-             f"{check.n_entries} dòng nhật ký, {check.n_signatures} chữ ký hợp lệ."
-             if check.ok else "\n".join([f"Bản sao {check.name} có vấn đề:", *(f"  {p}" for p in check.problems)]))
-    emit({"ok": check.ok, "name": check.name, "n_members": check.n_members, "n_documents": check.n_documents,
-          "n_entries": check.n_entries, "n_signatures": check.n_signatures, "problems": check.problems},
-         as_json=as_json, words=words)
+            audit.record(
+                AuditTag.BACKUP_VERIFIED,
+                SYSTEM,
+                clock.now(),
+                target_kind="backup",
+                target_id=path.name[:40],
+                facts={"file": path.name, "n_signatures": check.n_signatures},
+            )
+    words = (
+        f"Bản sao {check.name} phục hồi được: {check.n_members} tệp, {check.n_documents} tài liệu, "
+        f"{check.n_entries} dòng nhật ký, {check.n_signatures} chữ ký hợp lệ."
+        if check.ok
+        else "\n".join([f"Bản sao {check.name} có vấn đề:", *(f"  {p}" for p in check.problems)])
+    )
+    emit(
+        {
+            "ok": check.ok,
+            "name": check.name,
+            "n_members": check.n_members,
+            "n_documents": check.n_documents,
+            "n_entries": check.n_entries,
+            "n_signatures": check.n_signatures,
+            "problems": check.problems,
+        },
+        as_json=as_json,
+        words=words,
+    )
     sys.exit(0 if check.ok else 1)
 
 
@@ -88,10 +112,19 @@ def restore_command(archive: str, as_json: bool) -> None:
     names = backups.restore_into(instance, path)
     schema.upgrade()
     with write_transaction():
-        audit.record(AuditTag.BACKUP_RESTORED, SYSTEM, clock.now(), target_kind="backup", target_id=path.name[:40],
-                     facts={"file": path.name, "n_files": len(names)})
-    emit({"restored": len(names)}, as_json=as_json,
-         words=f"Đã phục hồi {len(names)} tệp từ {path.name}. Kiểm tra lại: flask audit verify")
+        audit.record(
+            AuditTag.BACKUP_RESTORED,
+            SYSTEM,
+            clock.now(),
+            target_kind="backup",
+            target_id=path.name[:40],
+            facts={"file": path.name, "n_files": len(names)},
+        )
+    emit(
+        {"restored": len(names)},
+        as_json=as_json,
+        words=f"Đã phục hồi {len(names)} tệp từ {path.name}. Kiểm tra lại: flask audit verify",
+    )
 
 
 COMMANDS = [backup_group]

@@ -24,18 +24,29 @@ def _table(accounts: list[demo_school.DemoAccount]) -> str:
 @click.option("--classes", "n_classes", type=click.IntRange(1, 40), help="Số lớp, chia đều cho các khối.")
 @click.option("--students", "n_students", type=click.IntRange(1, 60), help="Số học sinh mỗi lớp.")
 @click.option("--seed", type=int, default=22, show_default=True, help="Số gieo: cùng số, cùng trường.")
-@click.option("--stage", type=click.Choice(demo_school.STAGES), help="Mọi lớp đứng ở bước nào; bỏ trống: mỗi lớp một bước.")
+@click.option(
+    "--stage", type=click.Choice(demo_school.STAGES), help="Mọi lớp đứng ở bước nào; bỏ trống: mỗi lớp một bước."
+)
 @json_option
 @refusals
 def load_command(n_classes: int | None, n_students: int | None, seed: int, stage: str | None, as_json: bool) -> None:
     """Nạp trường mẫu vào một nơi trống."""
     started = time.monotonic()
     schema.upgrade()
-    accounts = demo_school.load(clock.now(), n_classes=n_classes, n_students=n_students, seed=seed, stage=stage,
-                                say=lambda line: click.echo(f"  {line}", err=True))
+    accounts = demo_school.load(
+        clock.now(),
+        n_classes=n_classes,
+        n_students=n_students,
+        seed=seed,
+        stage=stage,
+        say=lambda line: click.echo(f"  {line}", err=True),
+    )
     elapsed = time.monotonic() - started
-    emit({"accounts": [vars(account) for account in accounts], "seconds": f"{elapsed:.1f}"}, as_json=as_json,
-         words=f"Đã nạp trường mẫu trong {elapsed:.1f} giây.\n{_table(accounts)}")
+    emit(
+        {"accounts": [vars(account) for account in accounts], "seconds": f"{elapsed:.1f}"},
+        as_json=as_json,
+        words=f"Đã nạp trường mẫu trong {elapsed:.1f} giây.\n{_table(accounts)}",
+    )
 
 
 @demo_group.command("accounts")

@@ -23,8 +23,11 @@ _SIGN = {"ok": "✓", "warn": "!", "bad": "✗"}
 def doctor_command(as_json: bool) -> None:
     """Kiểm tra máy chủ này: cơ sở dữ liệu, đĩa, giờ, phông chữ, ký thử, chứng thư, sao lưu, nhật ký."""
     findings = health.examine(clock.now())
-    emit([asdict(finding) for finding in findings], as_json=as_json,
-         words="\n".join(f"{_SIGN[f.level]} {f.check}: {f.message}" for f in findings))
+    emit(
+        [asdict(finding) for finding in findings],
+        as_json=as_json,
+        words="\n".join(f"{_SIGN[f.level]} {f.check}: {f.message}" for f in findings),
+    )
     sys.exit(1 if any(finding.level == "bad" for finding in findings) else 0)
 
 

@@ -19,15 +19,22 @@ from hocbaso.services import exports
 @click.argument("what", type=click.Choice(list(exports.FORMATS)))
 @click.option("--class", "class_name", help="Chỉ một lớp, như 9A (mặc định: mọi lớp trong quyền).")
 @click.option("--year", help="Năm học, như 2025-2026 (mặc định: năm đang mở).")
-@click.option("--format", "form", type=click.Choice(["xlsx", "jsonl", "xml"]),
-              help="Dạng tệp (mặc định: theo đuôi của --out, không thì dạng đầu của loại).")
-@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Tệp ghi ra; - là màn hình.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["xlsx", "jsonl", "xml"]),
+    help="Dạng tệp (mặc định: theo đuôi của --out, không thì dạng đầu của loại).",
+)
+@click.option(
+    "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Tệp ghi ra; - là màn hình."
+)
 @click.option("--actor", help="Tên đăng nhập của người làm; mật khẩu từ HOCBASO_PASSWORD hoặc hỏi trên màn hình.")
 @json_option
 @with_appcontext
 @refusals
-def export_command(what: str, class_name: str | None, year: str | None, form: str | None, out: Path, actor: str | None,
-                   as_json: bool) -> None:
+def export_command(
+    what: str, class_name: str | None, year: str | None, form: str | None, out: Path, actor: str | None, as_json: bool
+) -> None:
     """Xuất WHAT: scores (điểm), students (học sinh), statistics (thống kê), ministry (danh sách học bạ XML)."""
     suffix = out.suffix.removeprefix(".").lower()
     form = form or (suffix if suffix in exports.FORMATS[what] else None)
@@ -39,8 +46,11 @@ def export_command(what: str, class_name: str | None, year: str | None, form: st
         sys.stdout.buffer.flush()
         return
     _write(out, made.data)
-    emit({"file": str(out), "n_rows": made.n_rows, "n_bytes": len(made.data), "left_out": made.left_out}, as_json=as_json,
-         words=f"Đã xuất {made.n_rows} dòng ra {out}." + (f" {made.left_out}" if made.left_out else ""))
+    emit(
+        {"file": str(out), "n_rows": made.n_rows, "n_bytes": len(made.data), "left_out": made.left_out},
+        as_json=as_json,
+        words=f"Đã xuất {made.n_rows} dòng ra {out}." + (f" {made.left_out}" if made.left_out else ""),
+    )
 
 
 def _write(out: Path, data: bytes) -> None:

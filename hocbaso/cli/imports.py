@@ -33,19 +33,33 @@ def acting(actor_name: str | None) -> Actor:
 
 def _command(kind: str) -> click.Command:
     @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-    @click.option("--profile", type=click.Choice([name for name, _ in imports.profile_choices()]),
-                  default=imports.DEFAULT_PROFILE, show_default=True,
-                  help="Mẫu tệp.")
+    @click.option(
+        "--profile",
+        type=click.Choice([name for name, _ in imports.profile_choices()]),
+        default=imports.DEFAULT_PROFILE,
+        show_default=True,
+        help="Mẫu tệp.",
+    )
     @click.option("--apply", "apply_it", is_flag=True, help="Ghi thật. Không có thì chỉ xem trước.")
     @click.option("--year", help="Năm học, như 2025-2026 (mặc định: năm đang mở).")
     @click.option("--school", help=f"Tên trường khi nơi này còn trống (mặc định “{UNNAMED_SCHOOL}”).")
     @click.option("--actor", help="Tên đăng nhập của người làm; mật khẩu từ HOCBASO_PASSWORD hoặc hỏi trên màn hình.")
     @json_option
     @refusals
-    def run(file: Path, profile: str, apply_it: bool, year: str | None, school: str | None, actor: str | None,
-            as_json: bool) -> None:
-        report = imports.run_import(acting(actor), kind, file.read_bytes(), clock.now(), profile=profile,
-                                    file_name=file.name, apply=apply_it, year_label=year, school_name=school)
+    def run(
+        file: Path, profile: str, apply_it: bool, year: str | None, school: str | None, actor: str | None, as_json: bool
+    ) -> None:
+        report = imports.run_import(
+            acting(actor),
+            kind,
+            file.read_bytes(),
+            clock.now(),
+            profile=profile,
+            file_name=file.name,
+            apply=apply_it,
+            year_label=year,
+            school_name=school,
+        )
         emit({**asdict(report), "ok": not report.n_errors}, as_json=as_json, words=_words(report))
         sys.exit(1 if report.n_errors else 0)
 
@@ -62,8 +76,10 @@ def _words(report: imports.ImportReport) -> str:
         lines.append(f"  chú ý {problem}")
     changes = [item for item in report.items if item.action == "change"]
     for item in changes[:_SHOWN_CHANGES]:
-        said = "; ".join(f"{change.field}: {change.before or '(trống)'} -> {change.after} [{change.address}]"
-                         for change in item.changes)
+        said = "; ".join(
+            f"{change.field}: {change.before or '(trống)'} -> {change.after} [{change.address}]"
+            for change in item.changes
+        )
         lines.append(f"  đổi   {item.group + ', ' if item.group else ''}{item.label}: {said}")
     if len(changes) > _SHOWN_CHANGES:
         lines.append(f"  … và {len(changes) - _SHOWN_CHANGES} dòng đổi nữa (xem đủ với --json)")

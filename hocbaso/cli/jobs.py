@@ -25,8 +25,11 @@ jobs_group = AppGroup("jobs", help="Việc theo lịch.")
 def list_command(as_json: bool) -> None:
     """Các việc, giờ chạy, lần cuối, những ngày còn thiếu."""
     standing = [job_ledger.standing(job, clock.now()) for job in JOBS]
-    words = "\n".join(f"{job.name:<16} {job.due_at}  {job.title:<32} lần cuối: {job.last_day or 'chưa'} "
-                      f"({job.last_state or '-'})  còn thiếu: {len(job.due)}" for job in standing)
+    words = "\n".join(
+        f"{job.name:<16} {job.due_at}  {job.title:<32} lần cuối: {job.last_day or 'chưa'} "
+        f"({job.last_state or '-'})  còn thiếu: {len(job.due)}"
+        for job in standing
+    )
     emit([asdict(job) for job in standing], as_json=as_json, words=words)
 
 
@@ -66,8 +69,11 @@ def catch_up_command(as_json: bool) -> None:
     if alarm:
         raise WrongState(alarm)
     words = "\n".join(f"{o.day:%d/%m/%Y} {o.job}: {o.outcome}" for o in outcomes) or "Không còn việc nào chờ."
-    emit([{"job": o.job, "day": o.day.isoformat(), "state": o.state, "outcome": o.outcome} for o in outcomes],
-         as_json=as_json, words=words)
+    emit(
+        [{"job": o.job, "day": o.day.isoformat(), "state": o.state, "outcome": o.outcome} for o in outcomes],
+        as_json=as_json,
+        words=words,
+    )
     sys.exit(0 if all(o.state == "done" for o in outcomes) else 1)
 
 

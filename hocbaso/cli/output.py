@@ -50,7 +50,12 @@ def refusals(command: F) -> F:
 def emit(value: Any, *, as_json: bool, words: str) -> None:
     """Print ``value`` as JSON, or ``words``."""
     if as_json:
-        click.echo(json.dumps(asdict(value) if is_dataclass(value) and not isinstance(value, type) else value,
-                              ensure_ascii=False, default=str))
+        click.echo(
+            json.dumps(
+                asdict(value) if is_dataclass(value) and not isinstance(value, type) else value,
+                ensure_ascii=False,
+                default=str,
+            )
+        )
     elif words:
         click.echo(words)

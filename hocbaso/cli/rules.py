@@ -14,7 +14,9 @@ from hocbaso.regulations.registry import TT22_2021, Regulation, regulation_named
 from hocbaso.regulations.student_year import evaluate
 from hocbaso.regulations.student_year_json import from_json, to_json
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False, allow_nan=False, default=str).encode
+_encode = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), check_circular=False, allow_nan=False, default=str
+).encode
 _encode_ascii = json.JSONEncoder(separators=(",", ":"), check_circular=False, allow_nan=False, default=str).encode
 
 

@@ -54,9 +54,29 @@ def _die_with_parent() -> None:
 
 def server_command(settings: Config, host: str, port: int) -> tuple[list[str], bool]:
     """The server's command line, and whether it speaks TLS (``tls/cert.pem`` and ``tls/key.pem`` in the instance)."""
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--host", host, "--port", str(port),
-               "--workers", "1", "--blocking-threads", str(THREADS), "--workers-kill-timeout", "15", "--no-ws",
-               "--working-dir", str(PROJECT_ROOT), "--factory"]
+    command = [
+        sys.executable,
+        "-m",
+        "granian",
+        "--interface",
+        "wsgi",
+        "--http",
+        "1",
+        "--host",
+        host,
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+        "--blocking-threads",
+        str(THREADS),
+        "--workers-kill-timeout",
+        "15",
+        "--no-ws",
+        "--working-dir",
+        str(PROJECT_ROOT),
+        "--factory",
+    ]
     certificate, key = settings.instance / "tls" / "cert.pem", settings.instance / "tls" / "key.pem"
     secure = certificate.is_file() and key.is_file()
     if secure:
@@ -66,8 +86,9 @@ def server_command(settings: Config, host: str, port: int) -> tuple[list[str], b
 
 @click.command("serve")
 @click.option("--host", envvar="HOST", default="127.0.0.1", show_default=True, help="Địa chỉ lắng nghe (HOST).")
-@click.option("--port", envvar="PORT", default=5000, show_default=True, type=click.IntRange(1, 65535),
-              help="Cổng (PORT).")
+@click.option(
+    "--port", envvar="PORT", default=5000, show_default=True, type=click.IntRange(1, 65535), help="Cổng (PORT)."
+)
 @with_appcontext
 def serve_command(host: str, port: int) -> None:
     """Chạy máy chủ của trường."""
@@ -84,7 +105,8 @@ def serve_command(host: str, port: int) -> None:
     if not secure and host not in ("127.0.0.1", "localhost", "::1"):
         click.echo("Chú ý: đường truyền trong mạng chưa mã hoá (chưa có tls/cert.pem và tls/key.pem).")
     environment = {
-        **os.environ, "HOCBASO_INSTANCE": str(settings.instance.resolve()),
+        **os.environ,
+        "HOCBASO_INSTANCE": str(settings.instance.resolve()),
         # The C library keeps up to eight heaps a core, each with its own rest: 4 MB more for nothing.
         "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
     }

@@ -71,8 +71,11 @@ class Bar:
         rate = self.done / spent
         filled = 30 * self.done // max(1, self.total)
         left = (self.total - self.done) / rate
-        click.echo(f"\r  [{'#' * filled}{'.' * (30 - filled)}] {self.done}/{self.total}, {rate:.1f} bản/giây, còn {left:.0f} giây ",
-                   nl=False, err=True)
+        click.echo(
+            f"\r  [{'#' * filled}{'.' * (30 - filled)}] {self.done}/{self.total}, {rate:.1f} bản/giây, còn {left:.0f} giây ",
+            nl=False,
+            err=True,
+        )
         self.drawn = True
 
     def close(self) -> None:
@@ -87,10 +90,18 @@ def _report(batch_id: int, actor: Any, seconds: float, as_json: bool, verb: str)
 
     progress = batches.batch_progress(actor, batch_id, clock.now())
     rate = progress.n_done / seconds if seconds > 0 else 0
-    plain = {"batch": progress.id, "step": progress.step, "class": progress.class_name, "count": progress.n_done,
-             "skipped": progress.n_skipped, "failed": progress.n_failed, "waiting": progress.n_waiting,
-             "rate": f"{rate:.2f}", "seconds": f"{seconds:.2f}",
-             "items": [{"name": item.name, "outcome": item.outcome, "reason": item.reason} for item in progress.items]}
+    plain = {
+        "batch": progress.id,
+        "step": progress.step,
+        "class": progress.class_name,
+        "count": progress.n_done,
+        "skipped": progress.n_skipped,
+        "failed": progress.n_failed,
+        "waiting": progress.n_waiting,
+        "rate": f"{rate:.2f}",
+        "seconds": f"{seconds:.2f}",
+        "items": [{"name": item.name, "outcome": item.outcome, "reason": item.reason} for item in progress.items],
+    }
     words = [f"{verb}: {progress.n_done} học bạ lớp {progress.class_name}, {rate:.2f} bản/giây, {seconds:.2f} giây."]
     if progress.n_skipped:
         words.append(f"  Đã có từ trước, bỏ qua: {progress.n_skipped}")
@@ -106,7 +117,9 @@ def _report(batch_id: int, actor: Any, seconds: float, as_json: bool, verb: str)
 @actor_option
 @json_option
 @refusals
-def build_command(class_name: str, year: str | None, student: str | None, actor_name: str | None, as_json: bool) -> None:
+def build_command(
+    class_name: str, year: str | None, student: str | None, actor_name: str | None, as_json: bool
+) -> None:
     """Lập học bạ (bản ghi, XML, PDF) của một lớp đã duyệt."""
     from hocbaso.services import transcripts
 
@@ -126,8 +139,9 @@ def build_command(class_name: str, year: str | None, student: str | None, actor_
 @actor_option
 @json_option
 @refusals
-def sign_command(role: str, class_name: str, year: str | None, students: tuple[str, ...], actor_name: str | None,
-                 as_json: bool) -> None:
+def sign_command(
+    role: str, class_name: str, year: str | None, students: tuple[str, ...], actor_name: str | None, as_json: bool
+) -> None:
     """Ký cả lớp bằng một lần nhập PIN."""
     from hocbaso.services import signing, transcripts
 
@@ -164,8 +178,11 @@ def publish_command(class_name: str, year: str | None, actor_name: str | None, a
     n_done = sum(outcome.ok for outcome in outcomes)
     words = [f"Đã công bố: {n_done} học bạ lớp {class_name}."]
     words += [f"  Chưa được: {outcome.name}: {outcome.reason}" for outcome in outcomes if not outcome.ok]
-    emit({"count": n_done, "items": [{"name": o.name, "ok": o.ok, "reason": o.reason} for o in outcomes]}, as_json=as_json,
-         words="\n".join(words))
+    emit(
+        {"count": n_done, "items": [{"name": o.name, "ok": o.ok, "reason": o.reason} for o in outcomes]},
+        as_json=as_json,
+        words="\n".join(words),
+    )
     if n_done < len(outcomes):
         sys.exit(1)
 
@@ -181,7 +198,9 @@ def recall_command(uuid: str, reason: str, actor_name: str | None, as_json: bool
     from hocbaso.services import transcripts
 
     transcripts.recall(acting(actor_name), uuid, reason, clock.now())
-    emit({"uuid": uuid, "state": "RECALLED"}, as_json=as_json, words=f"Đã thu hồi học bạ {uuid}. Lập lại để có bản thay.")
+    emit(
+        {"uuid": uuid, "state": "RECALLED"}, as_json=as_json, words=f"Đã thu hồi học bạ {uuid}. Lập lại để có bản thay."
+    )
 
 
 @transcript_group.command("export")
@@ -198,8 +217,11 @@ def export_command(class_name: str, year: str | None, out: Path, actor_name: str
     out.mkdir(parents=True, exist_ok=True)
     for file in files:
         (out / file.name).write_bytes(file.data)
-    emit({"out": str(out), "files": [file.name for file in files]}, as_json=as_json,
-         words=f"Đã chép {len(files)} tệp của lớp {class_name} vào {out}")
+    emit(
+        {"out": str(out), "files": [file.name for file in files]},
+        as_json=as_json,
+        words=f"Đã chép {len(files)} tệp của lớp {class_name} vào {out}",
+    )
 
 
 def _instance_trust() -> tuple[Iterable[bytes], Iterable[bytes]]:
@@ -222,5 +244,3 @@ if verify_command.callback is not None:
 transcript_group.add_command(verify_command)
 
 COMMANDS = [transcript_group]
-
-

@@ -155,16 +155,34 @@ def _finish(
     for name, places in by_field.items():
         if len(places) > 1 and name != "order" and not (name == "full_name" and _one_merge(sheet, first, last, places)):
             where = " và ".join(sheet.address(first, place) for place in places)
-            problems.append(CellProblem(sheet.address(first, places[1]), columns.label(name), "",
-                                        f"hai cột cùng nghĩa “{columns.label(name)}”: {where}.", "error"))
+            problems.append(
+                CellProblem(
+                    sheet.address(first, places[1]),
+                    columns.label(name),
+                    "",
+                    f"hai cột cùng nghĩa “{columns.label(name)}”: {where}.",
+                    "error",
+                )
+            )
         result[name] = tuple(places)
     for column, text in unknown.items():
-        problems.append(CellProblem(sheet.address(first, column), text, "", "cột này không dùng, được bỏ qua.", "warning"))
+        problems.append(
+            CellProblem(sheet.address(first, column), text, "", "cột này không dùng, được bỏ qua.", "warning")
+        )
     for group in columns.required:
-        if not any(name in result or (name == "regular_1" and any(key.startswith("regular") for key in result))
-                   for name in group):
-            problems.append(CellProblem(sheet.address(first, 1), columns.label(group[0]), "",
-                                        f"thiếu cột “{columns.label(group[0])}”.", "error"))
+        if not any(
+            name in result or (name == "regular_1" and any(key.startswith("regular") for key in result))
+            for name in group
+        ):
+            problems.append(
+                CellProblem(
+                    sheet.address(first, 1),
+                    columns.label(group[0]),
+                    "",
+                    f"thiếu cột “{columns.label(group[0])}”.",
+                    "error",
+                )
+            )
     return Header(first, last, result, unknown, tuple(problems))
 
 
@@ -182,7 +200,11 @@ def _is_column_numbers(sheet: Sheet, row: int, fields: dict[int, str]) -> bool:
 
 
 def _spread_headerless(
-    sheet: Sheet, last: int, fields: dict[int, str], unknown: dict[int, str], by_field: dict[str, list[int]],
+    sheet: Sheet,
+    last: int,
+    fields: dict[int, str],
+    unknown: dict[int, str],
+    by_field: dict[str, list[int]],
     problems: list[CellProblem],
 ) -> None:
     """Columns with data and no header: after an unnumbered "ĐĐGtx" they are further regular assessments; else they are named."""
@@ -197,13 +219,22 @@ def _spread_headerless(
         where = sheet.address(filled[0], column)
         if previous == "regular":
             by_field["regular"].append(column)
-            problems.append(CellProblem(where, "ĐĐGtx", "", "cột không có tiêu đề, đọc là điểm thường xuyên tiếp theo.", "warning"))
+            problems.append(
+                CellProblem(where, "ĐĐGtx", "", "cột không có tiêu đề, đọc là điểm thường xuyên tiếp theo.", "warning")
+            )
             continue
         between_scores = previous.startswith("regular") or previous in {"midterm", "full_name"}
-        problems.append(CellProblem(
-            where, "", shown(sheet.value(filled[0], column)),
-            "cột có dữ liệu nhưng không có tiêu đề; hãy ghi tiêu đề hoặc xóa cột." if between_scores
-            else "cột không có tiêu đề, được bỏ qua.", "error" if between_scores else "warning"))
+        problems.append(
+            CellProblem(
+                where,
+                "",
+                shown(sheet.value(filled[0], column)),
+                "cột có dữ liệu nhưng không có tiêu đề; hãy ghi tiêu đề hoặc xóa cột."
+                if between_scores
+                else "cột không có tiêu đề, được bỏ qua.",
+                "error" if between_scores else "warning",
+            )
+        )
 
 
 def _number_regular(sheet: Sheet, first: int, by_field: dict[str, list[int]], problems: list[CellProblem]) -> None:
@@ -211,8 +242,15 @@ def _number_regular(sheet: Sheet, first: int, by_field: dict[str, list[int]], pr
     if not unnumbered:
         return
     if any(name.startswith("regular_") for name in by_field):
-        problems.append(CellProblem(sheet.address(first, unnumbered[0]), "ĐĐGtx", "",
-                                    "có cột ĐĐGtx đánh số và cột không đánh số; không rõ thứ tự.", "error"))
+        problems.append(
+            CellProblem(
+                sheet.address(first, unnumbered[0]),
+                "ĐĐGtx",
+                "",
+                "có cột ĐĐGtx đánh số và cột không đánh số; không rõ thứ tự.",
+                "error",
+            )
+        )
         return
     for ordinal, column in enumerate(sorted(unnumbered), 1):
         by_field[f"regular_{ordinal}"] = [column]

@@ -33,8 +33,16 @@ SECTOR_CODE_DIGITS = 10
 """Length of the sector database's pupil identifier (Circular 42/2021)."""
 
 _STUDENT_TEXTS = (
-    "register_number", "birth_place", "ethnicity", "nationality", "residence", "policy_category", "father_job", "mother_job",
-    "guardian_job", "home_town",
+    "register_number",
+    "birth_place",
+    "ethnicity",
+    "nationality",
+    "residence",
+    "policy_category",
+    "father_job",
+    "mother_job",
+    "guardian_job",
+    "home_town",
 )
 
 
@@ -53,17 +61,31 @@ def read_students(
         if "class_name" not in header.columns:
             sheet_class = sheet_claims(sheet, header.first_row, problems).class_name
             if sheet_class is None:
-                problems.append(CellProblem(sheet.address(header.first_row, 1), "Lớp", "",
-                                            "không có cột “Lớp” và dòng tên danh sách không ghi lớp.", "error"))
+                problems.append(
+                    CellProblem(
+                        sheet.address(header.first_row, 1),
+                        "Lớp",
+                        "",
+                        "không có cột “Lớp” và dòng tên danh sách không ghi lớp.",
+                        "error",
+                    )
+                )
         for reader in data_rows(sheet, header, columns, problems):
             row = _student(reader, sheet_class, by_column="class_name" in header.columns)
             if row is not None:
                 rows.append(row)
     rows = drop_repeats(rows, lambda row: row.code, lambda row: row.full_name, "code", "Mã định danh", problems)
-    rows = drop_repeats(rows, lambda row: (name_key(row.full_name), row.born_on) if row.code is None else None,
-                        lambda row: row.full_name, "full_name", "Họ và tên", problems)
-    rows = drop_repeats(rows, lambda row: row.personal_id, lambda row: row.full_name, "personal_id",
-                        "Số định danh cá nhân", problems)
+    rows = drop_repeats(
+        rows,
+        lambda row: (name_key(row.full_name), row.born_on) if row.code is None else None,
+        lambda row: row.full_name,
+        "full_name",
+        "Họ và tên",
+        problems,
+    )
+    rows = drop_repeats(
+        rows, lambda row: row.personal_id, lambda row: row.full_name, "personal_id", "Số định danh cá nhân", problems
+    )
     _warn_namesakes(rows, problems)
     return ImportTable(tuple(rows), tuple(problems), profile)
 
@@ -83,8 +105,19 @@ def _student(reader: RowReader, sheet_class: str | None, *, by_column: bool) -> 
     if reader.failed or class_name is None or full_name is None or born_on is None or sex is None:
         return None
     return StudentRow(
-        address=reader.address, cells=reader.addresses(), class_name=class_name, code=code, full_name=full_name,
-        born_on=born_on, sex=sex, personal_id=personal_id, phone=phone, height_cm=height, weight_kg=weight, **texts, **names,
+        address=reader.address,
+        cells=reader.addresses(),
+        class_name=class_name,
+        code=code,
+        full_name=full_name,
+        born_on=born_on,
+        sex=sex,
+        personal_id=personal_id,
+        phone=phone,
+        height_cm=height,
+        weight_kg=weight,
+        **texts,
+        **names,
     )
 
 
@@ -109,8 +142,15 @@ def _warn_namesakes(rows: list[StudentRow], problems: list[CellProblem]) -> None
     for row in rows:
         key = (name_key(row.full_name), row.born_on)
         if key in seen:
-            problems.append(CellProblem(row.at("full_name"), "Họ và tên", row.full_name,
-                                        f"cùng họ tên và ngày sinh với {seen[key].at('full_name')}, khác mã; hãy kiểm tra.", "warning"))
+            problems.append(
+                CellProblem(
+                    row.at("full_name"),
+                    "Họ và tên",
+                    row.full_name,
+                    f"cùng họ tên và ngày sinh với {seen[key].at('full_name')}, khác mã; hãy kiểm tra.",
+                    "warning",
+                )
+            )
         seen.setdefault(key, row)
 
 
@@ -132,13 +172,24 @@ def read_teachers(
             phone, email = reader.read("phone", read_phone), reader.read("email", read_email)
             if reader.failed or code is None or full_name is None:
                 continue
-            rows.append(TeacherRow(
-                address=reader.address, cells=reader.addresses(), code=code, full_name=full_name, born_on=born_on, sex=sex,
-                personal_id=personal_id, phone=phone, email=email, **texts,
-            ))
+            rows.append(
+                TeacherRow(
+                    address=reader.address,
+                    cells=reader.addresses(),
+                    code=code,
+                    full_name=full_name,
+                    born_on=born_on,
+                    sex=sex,
+                    personal_id=personal_id,
+                    phone=phone,
+                    email=email,
+                    **texts,
+                )
+            )
     rows = drop_repeats(rows, lambda row: row.code.upper(), lambda row: row.full_name, "code", "Mã giáo viên", problems)
-    rows = drop_repeats(rows, lambda row: row.personal_id, lambda row: row.full_name, "personal_id",
-                        "Số định danh cá nhân", problems)
+    rows = drop_repeats(
+        rows, lambda row: row.personal_id, lambda row: row.full_name, "personal_id", "Số định danh cá nhân", problems
+    )
     return ImportTable(tuple(rows), tuple(problems), profile)
 
 
@@ -174,15 +225,31 @@ def read_assignments(
             teacher_code = reader.read("teacher_code", read_code)
             teacher_name = reader.read("teacher_name", read_name)
             if teacher_code is None and teacher_name is None and not reader.failed:
-                reader.problem("teacher_code" if "teacher_code" in header.columns else "teacher_name", "chưa ghi giáo viên.")
+                reader.problem(
+                    "teacher_code" if "teacher_code" in header.columns else "teacher_name", "chưa ghi giáo viên."
+                )
             if reader.failed or class_name is None:
                 continue
-            rows.append(AssignmentRow(
-                address=reader.address, cells=reader.addresses(), class_name=class_name, subject_code=subject,
-                lessons_per_year=lessons, teacher_code=teacher_code, teacher_name=teacher_name, is_homeroom=homeroom,
-            ))
-    rows = drop_repeats(rows, lambda row: (row.class_name, row.subject_code) if row.subject_code else None,
-                        lambda row: row.class_name, "subject", "Môn học", problems)
+            rows.append(
+                AssignmentRow(
+                    address=reader.address,
+                    cells=reader.addresses(),
+                    class_name=class_name,
+                    subject_code=subject,
+                    lessons_per_year=lessons,
+                    teacher_code=teacher_code,
+                    teacher_name=teacher_name,
+                    is_homeroom=homeroom,
+                )
+            )
+    rows = drop_repeats(
+        rows,
+        lambda row: (row.class_name, row.subject_code) if row.subject_code else None,
+        lambda row: row.class_name,
+        "subject",
+        "Môn học",
+        problems,
+    )
     _check_homeroom(rows, problems)
     return ImportTable(tuple(rows), tuple(problems), profile)
 
@@ -194,10 +261,24 @@ def _check_homeroom(rows: list[AssignmentRow], problems: list[CellProblem]) -> N
             continue
         earlier = holder.setdefault(row.class_name, row)
         if (earlier.teacher_code, earlier.teacher_name) != (row.teacher_code, row.teacher_name):
-            problems.append(CellProblem(row.at("homeroom"), "Chủ nhiệm", row.teacher_name or row.teacher_code or "",
-                                        f"lớp {row.class_name} có hai giáo viên chủ nhiệm, người kia ở {earlier.at('homeroom')}.", "error"))
+            problems.append(
+                CellProblem(
+                    row.at("homeroom"),
+                    "Chủ nhiệm",
+                    row.teacher_name or row.teacher_code or "",
+                    f"lớp {row.class_name} có hai giáo viên chủ nhiệm, người kia ở {earlier.at('homeroom')}.",
+                    "error",
+                )
+            )
     for class_name in dict.fromkeys(row.class_name for row in rows):
         if class_name not in holder:
             first = next(row for row in rows if row.class_name == class_name)
-            problems.append(CellProblem(first.at("class_name"), "Chủ nhiệm", class_name,
-                                        f"lớp {class_name} chưa ghi giáo viên chủ nhiệm.", "warning"))
+            problems.append(
+                CellProblem(
+                    first.at("class_name"),
+                    "Chủ nhiệm",
+                    class_name,
+                    f"lớp {class_name} chưa ghi giáo viên chủ nhiệm.",
+                    "warning",
+                )
+            )

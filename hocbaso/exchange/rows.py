@@ -25,7 +25,11 @@ class CellProblem:
 
     def __str__(self) -> str:
         shown = f" “{self.raw}”" if self.raw else ""
-        return f"{self.address} ({self.field}){shown}: {self.message_vi}" if self.field else f"{self.address}: {self.message_vi}"
+        return (
+            f"{self.address} ({self.field}){shown}: {self.message_vi}"
+            if self.field
+            else f"{self.address}: {self.message_vi}"
+        )
 
 
 @dataclass(frozen=True)

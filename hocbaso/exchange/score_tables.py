@@ -58,13 +58,22 @@ def read_scores(
         for head, sheet_rows in read:
             earlier = next((other for other in heads if _key(other) == _key(head)), None)
             if earlier is not None:
-                problems.append(CellProblem(sheet.address(1, 1), "Trang tính", sheet.title,
-                                            f"cùng lớp, môn và học kì với trang “{earlier.title}”; không rõ trang nào đúng.", "error"))
+                problems.append(
+                    CellProblem(
+                        sheet.address(1, 1),
+                        "Trang tính",
+                        sheet.title,
+                        f"cùng lớp, môn và học kì với trang “{earlier.title}”; không rõ trang nào đúng.",
+                        "error",
+                    )
+                )
             heads.append(head)
             rows.extend(sheet_rows)
     if not n_tables:
-        raise Invalid("Không tìm thấy bảng điểm nào trong tệp. Cần dòng tiêu đề có “Mã định danh Bộ GD&ĐT” hoặc “Họ và tên”, "
-                      "và các cột “ĐĐGtx1”…, “ĐĐGgk”, “ĐĐGck”.")
+        raise Invalid(
+            "Không tìm thấy bảng điểm nào trong tệp. Cần dòng tiêu đề có “Mã định danh Bộ GD&ĐT” hoặc “Họ và tên”, "
+            "và các cột “ĐĐGtx1”…, “ĐĐGgk”, “ĐĐGck”."
+        )
     return ImportTable(tuple(rows), tuple(problems), profile, tuple(heads))
 
 
@@ -77,10 +86,17 @@ def _pass_by(sheet: Sheet, problems: list[CellProblem]) -> None:
     ignored: list[CellProblem] = []
     claims = sheet_claims(sheet, min(len(sheet.rows), 10), ignored)
     looks_like_scores = claims.subject_code is not None and claims.semester is not None
-    problems.append(CellProblem(
-        sheet.address(1, 1), "", "",
-        "trang này ghi môn và học kì nhưng không có dòng tiêu đề đọc được; không rõ cột nào là điểm." if looks_like_scores
-        else "trang này không có bảng điểm, được bỏ qua.", "error" if looks_like_scores else "warning"))
+    problems.append(
+        CellProblem(
+            sheet.address(1, 1),
+            "",
+            "",
+            "trang này ghi môn và học kì nhưng không có dòng tiêu đề đọc được; không rõ cột nào là điểm."
+            if looks_like_scores
+            else "trang này không có bảng điểm, được bỏ qua.",
+            "error" if looks_like_scores else "warning",
+        )
+    )
 
 
 def _read_sheet(
@@ -91,15 +107,25 @@ def _read_sheet(
     class_name = claims.class_name or _class_of_column(sheet, header, columns)
     for value, label in ((class_name, "Lớp"), (claims.subject_code, "Môn học"), (claims.semester, "Học kì")):
         if value is None and sum(1 for problem in problems if problem.severity == "error") == n_before:
-            problems.append(CellProblem(sheet.address(1, 1), label, "",
-                                        f"không rõ {label.lower()}: dòng tên bảng và tên trang đều không ghi.", "error"))
+            problems.append(
+                CellProblem(
+                    sheet.address(1, 1),
+                    label,
+                    "",
+                    f"không rõ {label.lower()}: dòng tên bảng và tên trang đều không ghi.",
+                    "error",
+                )
+            )
     if class_name is None or claims.subject_code is None or claims.semester is None:
         return []
     kind = SUBJECT_BY_CODE[claims.subject_code].kind
     ordinals = header.regular
     if ordinals != tuple(range(1, len(ordinals) + 1)):
-        problems.append(CellProblem(sheet.address(header.first_row, 1), "ĐĐGtx", "",
-                                    "các cột ĐĐGtx không đánh số liên tục từ 1.", "error"))
+        problems.append(
+            CellProblem(
+                sheet.address(header.first_row, 1), "ĐĐGtx", "", "các cột ĐĐGtx không đánh số liên tục từ 1.", "error"
+            )
+        )
         return []
     rows = []
     for reader in data_rows(sheet, header, columns, problems):
@@ -107,12 +133,21 @@ def _read_sheet(
         if row is not None:
             rows.append(row)
     rows = _trim_regular(rows)
-    rows = drop_repeats(rows, lambda row: row.student_code, lambda row: row.full_name or "", "student_code",
-                        "Mã định danh", problems)
-    rows = drop_repeats(rows, lambda row: (name_key(row.full_name or ""), row.born_on) if row.student_code is None else None,
-                        lambda row: row.full_name or "", "full_name", "Họ và tên", problems)
+    rows = drop_repeats(
+        rows, lambda row: row.student_code, lambda row: row.full_name or "", "student_code", "Mã định danh", problems
+    )
+    rows = drop_repeats(
+        rows,
+        lambda row: (name_key(row.full_name or ""), row.born_on) if row.student_code is None else None,
+        lambda row: row.full_name or "",
+        "full_name",
+        "Họ và tên",
+        problems,
+    )
     n_regular = max((len(row.regular) for row in rows), default=0)
-    head = ScoreSheetHead(sheet.title, class_name, claims.subject_code, claims.semester, claims.school_year, n_regular, len(rows))
+    head = ScoreSheetHead(
+        sheet.title, class_name, claims.subject_code, claims.semester, claims.school_year, n_regular, len(rows)
+    )
     return [(head, rows)]
 
 
@@ -152,7 +187,9 @@ def _score_row(
         return None
     exempt = any(value is _EXEMPT for value in values.values())
     if exempt:
-        entered = next((name for name, value in values.items() if isinstance(value, ScoreCell) and not value.is_empty), None)
+        entered = next(
+            (name for name, value in values.items() if isinstance(value, ScoreCell) and not value.is_empty), None
+        )
         if entered is not None:
             reader.problem(entered, "vừa ghi miễn học vừa có điểm; không rõ học sinh có được miễn không.")
             return None
@@ -160,9 +197,20 @@ def _score_row(
     cells: dict[str, ScoreCell] = {name: value for name, value in values.items() if isinstance(value, ScoreCell)}
     regular = tuple(cells[f"regular_{ordinal}"] for ordinal in header.regular)
     row = ScoreRow(
-        address=reader.address, cells=reader.addresses(), class_name=class_name, subject_code=subject_code,
-        semester=semester, student_code=code, full_name=full_name, born_on=born_on, regular=regular,
-        midterm=cells["midterm"], final=cells["final"], remark=remark, exempt=exempt, average=average,
+        address=reader.address,
+        cells=reader.addresses(),
+        class_name=class_name,
+        subject_code=subject_code,
+        semester=semester,
+        student_code=code,
+        full_name=full_name,
+        born_on=born_on,
+        regular=regular,
+        midterm=cells["midterm"],
+        final=cells["final"],
+        remark=remark,
+        exempt=exempt,
+        average=average,
     )
     _compare_average(reader, row)
     return row
@@ -213,13 +261,17 @@ def _compare_average(reader: RowReader, row: ScoreRow) -> None:
     if not isinstance(row.average, int) or any(isinstance(cell.value, PassFail) for cell in cells):
         return
     marks = [cell.value if isinstance(cell.value, int) else None for cell in cells]
-    computed = semester_average([mark for mark, cell in zip(marks, row.regular, strict=False) if not cell.is_empty],
-                                marks[-2], marks[-1])
+    computed = semester_average(
+        [mark for mark, cell in zip(marks, row.regular, strict=False) if not cell.is_empty], marks[-2], marks[-1]
+    )
     if computed is None:
         return
     if computed != row.average:
-        reader.problem("average", f"tệp ghi {format_score(row.average)}, tính theo các điểm thành phần được {format_score(computed)}.",
-                       severity="warning")
+        reader.problem(
+            "average",
+            f"tệp ghi {format_score(row.average)}, tính theo các điểm thành phần được {format_score(computed)}.",
+            severity="warning",
+        )
 
 
 def _trim_regular(rows: list[ScoreRow]) -> list[ScoreRow]:

@@ -76,7 +76,12 @@ def _row_claims(
 
 
 def _labelled(
-    sheet: Sheet, row: int, column: int, kind: str, content: object, claims: dict[str, list[tuple[object, str]]],
+    sheet: Sheet,
+    row: int,
+    column: int,
+    kind: str,
+    content: object,
+    claims: dict[str, list[tuple[object, str]]],
     problems: list[CellProblem],
 ) -> None:
     address = sheet.address(row, column)
@@ -103,13 +108,19 @@ def _labelled(
 
 
 def _inline(
-    sheet: Sheet, row: int, column: int, text: str, claims: dict[str, list[tuple[object, str]]],
-    problems: list[CellProblem], *, subject: bool,
+    sheet: Sheet,
+    row: int,
+    column: int,
+    text: str,
+    claims: dict[str, list[tuple[object, str]]],
+    problems: list[CellProblem],
+    *,
+    subject: bool,
 ) -> None:
     folded, address = fold(text), sheet.address(row, column)
     if found := _IN_CLASS.search(folded):
         try:
-            claims["class"].append((read_class_name(text[found.start(1):found.end(1)]).value, address))
+            claims["class"].append((read_class_name(text[found.start(1) : found.end(1)]).value, address))
         except UnclearValue as fault:
             problems.append(CellProblem(address, "Lớp", text, fault.message, "error"))
     if found := _IN_SEMESTER.search(folded):
@@ -121,13 +132,13 @@ def _inline(
     if found := _IN_YEAR.search(folded):
         claims["year"].append((f"{found.group(1)}-{found.group(2)}", address))
     if subject and (found := _IN_SUBJECT.search(folded)):
-        words = text[found.end():].split()
+        words = text[found.end() :].split()
         for length in range(min(len(words), 9), 0, -1):
             code = subject_code(" ".join(words[:length]))
             if code is not None:
                 claims["subject"].append((code, address))
                 return
-        if words and ":" in text[found.start():found.end()]:
+        if words and ":" in text[found.start() : found.end()]:
             problems.append(CellProblem(address, "Môn học", text, why_unknown(" ".join(words[:4])), "error"))
 
 
@@ -152,9 +163,15 @@ def _agreed(kind: str, claims: dict[str, list[tuple[object, str]]], problems: li
     value, where = said[0]
     for other, elsewhere in said[1:]:
         if other != value:
-            problems.append(CellProblem(
-                elsewhere, _NAMES[kind], _shown(kind, other),
-                f"mâu thuẫn: {where} ghi {_shown(kind, value)}, {_place(elsewhere)} ghi {_shown(kind, other)}.", "error"))
+            problems.append(
+                CellProblem(
+                    elsewhere,
+                    _NAMES[kind],
+                    _shown(kind, other),
+                    f"mâu thuẫn: {where} ghi {_shown(kind, value)}, {_place(elsewhere)} ghi {_shown(kind, other)}.",
+                    "error",
+                )
+            )
     return value
 
 

@@ -85,7 +85,9 @@ def read_workbook(data: bytes, limits: WorkbookLimits = DEFAULT_LIMITS) -> tuple
     except (Invalid, MemoryError):
         raise
     except Exception as fault:
-        raise Invalid("Không đọc được một trang tính trong tệp (tệp hỏng). Hãy lưu lại từ Excel rồi thử lại.") from fault
+        raise Invalid(
+            "Không đọc được một trang tính trong tệp (tệp hỏng). Hãy lưu lại từ Excel rồi thử lại."
+        ) from fault
     finally:
         workbook.close()
     sheets = [sheet for sheet in sheets if sheet.rows]

@@ -70,12 +70,27 @@ def write_scores(rows: Iterable[ScoreRow]) -> bytes:
         tab = f"{class_name + ' ' if several_classes else ''}{subject.short_name} HK{semester}"
         sheet = book.create_sheet(_tab_name(tab, taken))
         _put_row(sheet, 1, ["Lớp:", class_name, None, "Môn học:", subject.name, None, "Học kì:", semester], bold=True)
-        names = ["order", "student_code", "full_name", "born_on", *(f"regular_{n}" for n in range(1, n_regular + 1)),
-                 "midterm", "final", "remark"]
+        names = [
+            "order",
+            "student_code",
+            "full_name",
+            "born_on",
+            *(f"regular_{n}" for n in range(1, n_regular + 1)),
+            "midterm",
+            "final",
+            "remark",
+        ]
         table = [
-            [number, row.student_code, row.full_name, row.born_on,
-             *(_score_value(cell, row.exempt) for cell in _padded(row.regular, n_regular)),
-             _score_value(row.midterm, row.exempt), _score_value(row.final, row.exempt), row.remark]
+            [
+                number,
+                row.student_code,
+                row.full_name,
+                row.born_on,
+                *(_score_value(cell, row.exempt) for cell in _padded(row.regular, n_regular)),
+                _score_value(row.midterm, row.exempt),
+                _score_value(row.final, row.exempt),
+                row.remark,
+            ]
             for number, row in enumerate(pupils, 1)
         ]
         _put_table(sheet, 3, [columns.label(name) for name in names], table)
@@ -122,9 +137,13 @@ def scores_jsonl(rows: Iterable[ScoreRow]) -> Iterator[str]:
             "final": _json_score(row.final),
             "remark": row.remark,
         }
-        named = {f"regular_{n}": cell for n, cell in enumerate(row.regular, 1)} | {"midterm": row.midterm, "final": row.final}
+        named = {f"regular_{n}": cell for n, cell in enumerate(row.regular, 1)} | {
+            "midterm": row.midterm,
+            "final": row.final,
+        }
         origins = {
-            name: cell.origin.value for name, cell in named.items()
+            name: cell.origin.value
+            for name, cell in named.items()
             if cell.origin not in (ScoreOrigin.EMPTY, ScoreOrigin.ENTERED)
         }
         if origins:

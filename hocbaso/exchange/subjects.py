@@ -42,10 +42,12 @@ SUBJECT_CATALOGUE: tuple[CatalogueSubject, ...] = (
     CatalogueSubject("ICT", "Tin học", "Tin học", _S, "Tin học", 8, 4),
     CatalogueSubject("PE", "Giáo dục thể chất", "GDTC", _C, "Giáo dục thể chất", 9, 9),
     CatalogueSubject("ART", "Nghệ thuật", "Nghệ thuật", _C, "Nghệ thuật", 10, 10),
-    CatalogueSubject("EXP", "Hoạt động trải nghiệm, hướng nghiệp", "HĐTN-HN", _C,
-                     "Hoạt động trải nghiệm, hướng nghiệp", 11, 13),
-    CatalogueSubject("LOCAL", "Nội dung giáo dục của địa phương", "NDGDĐP", _C,
-                     "Nội dung giáo dục của địa phương", 12, 12),
+    CatalogueSubject(
+        "EXP", "Hoạt động trải nghiệm, hướng nghiệp", "HĐTN-HN", _C, "Hoạt động trải nghiệm, hướng nghiệp", 11, 13
+    ),
+    CatalogueSubject(
+        "LOCAL", "Nội dung giáo dục của địa phương", "NDGDĐP", _C, "Nội dung giáo dục của địa phương", 12, 12
+    ),
     CatalogueSubject("ETHLANG", "Tiếng dân tộc thiểu số", "Tiếng DTTS", _S, "Tiếng dân tộc thiểu số", 13, 14, True),
     CatalogueSubject("FL2", "Ngoại ngữ 2", "Ngoại ngữ 2", _S, "Ngoại ngữ 2", 14, 11, True),
 )
@@ -55,29 +57,79 @@ SUBJECT_BY_CODE: dict[str, CatalogueSubject] = {subject.code: subject for subjec
 _ALIASES: dict[str, tuple[str, ...]] = {
     "LIT": ("Văn", "Văn học", "Môn Ngữ văn", "NV"),
     "MATH": ("Toán học", "Môn Toán"),
-    "FL1": ("NN1", "Ngoại ngữ", "Tiếng Anh", "Anh", "Anh văn", "Môn Tiếng Anh", "T.Anh", "Ngoại ngữ 1 Tiếng Anh",
-            "Ngoại ngữ (Tiếng Anh)", "Ngoại ngữ I", "NN 1 (Anh)"),
+    "FL1": (
+        "NN1",
+        "Ngoại ngữ",
+        "Tiếng Anh",
+        "Anh",
+        "Anh văn",
+        "Môn Tiếng Anh",
+        "T.Anh",
+        "Ngoại ngữ 1 Tiếng Anh",
+        "Ngoại ngữ (Tiếng Anh)",
+        "Ngoại ngữ I",
+        "NN 1 (Anh)",
+    ),
     "CIVICS": ("GD công dân", "Công dân", "GDCD"),
-    "HISTGEO": ("Lịch sử & Địa lý", "Lịch sử - Địa lí", "LS&ĐL", "LSĐL", "LS và ĐL", "Sử - Địa", "Lịch sử, Địa lí",
-                "LS-ĐL", "Sử Địa"),
+    "HISTGEO": (
+        "Lịch sử & Địa lý",
+        "Lịch sử - Địa lí",
+        "LS&ĐL",
+        "LSĐL",
+        "LS và ĐL",
+        "Sử - Địa",
+        "Lịch sử, Địa lí",
+        "LS-ĐL",
+        "Sử Địa",
+    ),
     "SCI": ("KHTN", "Khoa học TN", "KH tự nhiên"),
     "TECH": ("CN", "C.Nghệ", "Môn Công nghệ", "CNghệ"),
     "ICT": ("Tin", "TH", "Môn Tin học"),
     "PE": ("GDTC", "GD thể chất", "Thể dục", "TD", "Thể chất"),
-    "ART": ("NT", "Nghệ thuật (Âm nhạc, Mĩ thuật)", "Nghệ thuật (Âm nhạc, Mỹ thuật)", "Âm nhạc, Mĩ thuật",
-            "Nghệ thuật Âm nhạc và Mĩ thuật"),
-    "EXP": ("HĐTN", "HĐTNHN", "HĐTN, HN", "HĐTN HN", "Hoạt động trải nghiệm", "Hoạt động trải nghiệm - hướng nghiệp",
-            "Hoạt động trải nghiệm và hướng nghiệp", "HĐ trải nghiệm, hướng nghiệp", "HĐ TNHN", "TNHN"),
-    "LOCAL": ("GDĐP", "NDGDĐP", "ND GDĐP", "Giáo dục địa phương", "GD địa phương", "Nội dung giáo dục địa phương",
-              "Nội dung GD địa phương", "Nội dung GD của địa phương", "Nội dung GDĐP", "Địa phương"),
+    "ART": (
+        "NT",
+        "Nghệ thuật (Âm nhạc, Mĩ thuật)",
+        "Nghệ thuật (Âm nhạc, Mỹ thuật)",
+        "Âm nhạc, Mĩ thuật",
+        "Nghệ thuật Âm nhạc và Mĩ thuật",
+    ),
+    "EXP": (
+        "HĐTN",
+        "HĐTNHN",
+        "HĐTN, HN",
+        "HĐTN HN",
+        "Hoạt động trải nghiệm",
+        "Hoạt động trải nghiệm - hướng nghiệp",
+        "Hoạt động trải nghiệm và hướng nghiệp",
+        "HĐ trải nghiệm, hướng nghiệp",
+        "HĐ TNHN",
+        "TNHN",
+    ),
+    "LOCAL": (
+        "GDĐP",
+        "NDGDĐP",
+        "ND GDĐP",
+        "Giáo dục địa phương",
+        "GD địa phương",
+        "Nội dung giáo dục địa phương",
+        "Nội dung GD địa phương",
+        "Nội dung GD của địa phương",
+        "Nội dung GDĐP",
+        "Địa phương",
+    ),
     "ETHLANG": ("Tiếng DTTS", "Tiếng dân tộc", "TDTTS"),
     "FL2": ("NN2", "Ngoại ngữ II"),
 }
 
 _CODE_BY_KEY: dict[str, str] = {}
 for _subject in SUBJECT_CATALOGUE:
-    for _alias in (_subject.code, _subject.name, _subject.short_name, _subject.transcript_name,
-                   *_ALIASES[_subject.code]):
+    for _alias in (
+        _subject.code,
+        _subject.name,
+        _subject.short_name,
+        _subject.transcript_name,
+        *_ALIASES[_subject.code],
+    ):
         _CODE_BY_KEY.setdefault(fold_key(_alias), _subject.code)
 
 # Names that do name something, but not one subject of the circular: never guessed into one.

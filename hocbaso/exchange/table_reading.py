@@ -82,7 +82,9 @@ class RowReader:
                 return None
         if not parts:
             if places:
-                self._add(self._sheet.address(self.row, places[0]), "Họ và tên", None, "ô này không được để trống.", "error")
+                self._add(
+                    self._sheet.address(self.row, places[0]), "Họ và tên", None, "ô này không được để trống.", "error"
+                )
             return None
         return " ".join(parts)
 
@@ -107,7 +109,9 @@ def data_rows(sheet: Sheet, header: Header, columns: ColumnMap, problems: list[C
         values = [value for value in sheet.rows[row - 1] if value is not None]
         if _is_foot(values, filled, in_foot=in_foot):
             in_foot = True
-            problems.append(CellProblem(sheet.address(row, 1), "", shown(values[0]), "dòng chân trang, được bỏ qua.", "warning"))
+            problems.append(
+                CellProblem(sheet.address(row, 1), "", shown(values[0]), "dòng chân trang, được bỏ qua.", "warning")
+            )
             continue
         if not filled or repeats_header(sheet, row, header):
             continue
@@ -148,7 +152,11 @@ def tables_of(sheets: Iterable[Sheet], columns: ColumnMap, problems: list[CellPr
 
 
 def drop_repeats(
-    rows: list[RowT], key: Callable[[RowT], object], what: Callable[[RowT], str], field_name: str, label: str,
+    rows: list[RowT],
+    key: Callable[[RowT], object],
+    what: Callable[[RowT], str],
+    field_name: str,
+    label: str,
     problems: list[CellProblem],
 ) -> list[RowT]:
     """Keep the first of rows that are the same throughout (a warning); rows with one key that differ are all refused.
@@ -167,12 +175,26 @@ def drop_repeats(
             continue
         earlier = first[identity]
         if earlier == row:
-            problems.append(CellProblem(row.at(field_name), label, what(row),
-                                        f"lặp lại y hệt dòng ở {earlier.at(field_name)}, chỉ giữ một.", "warning"))
+            problems.append(
+                CellProblem(
+                    row.at(field_name),
+                    label,
+                    what(row),
+                    f"lặp lại y hệt dòng ở {earlier.at(field_name)}, chỉ giữ một.",
+                    "warning",
+                )
+            )
             continue
         refused.add(identity)
-        problems.append(CellProblem(row.at(field_name), label, what(row),
-                                    f"trùng với {earlier.at(field_name)} nhưng nội dung khác nhau; không rõ dòng nào đúng.", "error"))
+        problems.append(
+            CellProblem(
+                row.at(field_name),
+                label,
+                what(row),
+                f"trùng với {earlier.at(field_name)} nhưng nội dung khác nhau; không rõ dòng nào đúng.",
+                "error",
+            )
+        )
     return [row for row in kept if key(row) is None or key(row) not in refused]
 
 

@@ -32,7 +32,6 @@ _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?")
 _CLASS = re.compile(r"(LỚP ?:? ?)?([6-9])( ?)([./-]?)( ?)([A-ZĐ0-9]{1,4})")
 
 
-
 class UnclearValue(Invalid):
     """The cell's meaning is not certain; the message says why and what to write instead."""
 
@@ -84,7 +83,9 @@ def read_text(raw: object) -> Reading[str]:
     if isinstance(raw, str):
         return Reading(clean_text(raw))
     if isinstance(raw, (bool, date, datetime, time, timedelta)):
-        raise UnclearValue("ô phải là chữ, nhưng Excel đang giữ ngày tháng hoặc giá trị đúng/sai; hãy định dạng ô là Văn bản.")
+        raise UnclearValue(
+            "ô phải là chữ, nhưng Excel đang giữ ngày tháng hoặc giá trị đúng/sai; hãy định dạng ô là Văn bản."
+        )
     if isinstance(raw, (int, float)):
         number = _as_decimal(raw)
         return Reading(str(int(number)) if number == number.to_integral_value() else str(number.normalize()))
@@ -99,7 +100,9 @@ def read_name(raw: object) -> Reading[str]:
     name = clean_text(raw)
     strange = [letter for letter in name if not (letter.isalpha() or letter in " '’ʼ-.")]
     if strange:
-        raise UnclearValue(f"họ tên có kí tự lạ “{strange[0]}” (có thể do phông chữ TCVN3 hoặc VNI); hãy gõ lại bằng Unicode.")
+        raise UnclearValue(
+            f"họ tên có kí tự lạ “{strange[0]}” (có thể do phông chữ TCVN3 hoặc VNI); hãy gõ lại bằng Unicode."
+        )
     return Reading(name)
 
 
@@ -115,7 +118,9 @@ def read_code(raw: object, *, digits: int | None = None) -> Reading[str]:
         if re.fullmatch(r"\d+[.,]0+", text):
             return Reading(re.split("[.,]", text)[0], "đã bỏ phần thập phân “,0” mà Excel thêm vào mã.")
         if re.fullmatch(r"\d+([.,]\d+)?[eE]\+?\d+", text):
-            raise UnclearValue("mã bị Excel đổi sang dạng lũy thừa, mất chữ số; hãy định dạng cột là Văn bản và gõ lại.")
+            raise UnclearValue(
+                "mã bị Excel đổi sang dạng lũy thừa, mất chữ số; hãy định dạng cột là Văn bản và gõ lại."
+            )
         if not text or " " in text:
             raise UnclearValue("mã không được có dấu cách ở giữa.")
         return Reading(text)
@@ -363,7 +368,9 @@ def read_pass_fail(raw: object) -> Reading[PassFail]:
 
 _ABSENCE: dict[str, ScoreOrigin] = {
     **dict.fromkeys(("vp", "vcp", "vangcophep", "vangp", "cp", "vcophep"), ScoreOrigin.MISSED_EXCUSED),
-    **dict.fromkeys(("vk", "kp", "vkp", "vangkhongphep", "vangk", "vangkp", "vkhongphep"), ScoreOrigin.MISSED_UNEXCUSED),
+    **dict.fromkeys(
+        ("vk", "kp", "vkp", "vangkhongphep", "vangk", "vangkp", "vkhongphep"), ScoreOrigin.MISSED_UNEXCUSED
+    ),
 }
 
 

@@ -56,7 +56,9 @@ def check_workbook(data: bytes, limits: WorkbookLimits = DEFAULT_LIMITS) -> None
     if data.startswith(_OLE_MAGIC):
         _refuse_ole(data)
     if not data.startswith(b"PK\x03\x04"):
-        raise Invalid("Tệp không phải là sổ Excel .xlsx. Hãy mở bằng Excel và lưu lại với kiểu “Excel Workbook (*.xlsx)”.")
+        raise Invalid(
+            "Tệp không phải là sổ Excel .xlsx. Hãy mở bằng Excel và lưu lại với kiểu “Excel Workbook (*.xlsx)”."
+        )
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _check_directory(archive.infolist(), len(data), limits)
@@ -90,8 +92,10 @@ def _check_directory(entries: list[zipfile.ZipInfo], packed: int, limits: Workbo
         raise Invalid("Tệp có liên kết sang sổ Excel khác. Hãy ngắt liên kết (Dữ liệu > Sửa liên kết) rồi nhập lại.")
     unpacked = sum(entry.file_size for entry in entries)
     if unpacked > limits.max_unpacked_bytes:
-        raise Invalid(f"Tệp bung ra {_mb(unpacked)}, vượt giới hạn {_mb(limits.max_unpacked_bytes)}; "
-                      "từ chối vì có thể làm treo máy chủ.")
+        raise Invalid(
+            f"Tệp bung ra {_mb(unpacked)}, vượt giới hạn {_mb(limits.max_unpacked_bytes)}; "
+            "từ chối vì có thể làm treo máy chủ."
+        )
     if unpacked > limits.max_ratio * packed:
         raise Invalid(f"Tệp bung ra gấp {unpacked // packed} lần dung lượng nén; từ chối vì có thể làm treo máy chủ.")
     if "[content_types].xml" not in lowered or "xl/workbook.xml" not in lowered:
@@ -113,12 +117,16 @@ def _check_parts(archive: zipfile.ZipFile, limits: WorkbookLimits) -> None:
                     raise Invalid("Tệp có khai báo DOCTYPE trong XML; từ chối vì không an toàn.")
                 if is_xml:
                     if first and not _starts_as_xml(window):
-                        raise Invalid(f"Phần {entry.filename} bên trong tệp không phải là XML; tệp hỏng hoặc không an toàn.")
+                        raise Invalid(
+                            f"Phần {entry.filename} bên trong tệp không phải là XML; tệp hỏng hoặc không an toàn."
+                        )
                     tags += chunk.count(b"<")
                     if tags > limits.max_tags:
                         raise Invalid("Tệp có quá nhiều ô; hãy xóa các dòng, cột thừa rồi nhập lại.")
                     if name == "[content_types].xml" and _MACRO_TYPE.search(window):
-                        raise Invalid("Tệp có chứa macro. Hãy lưu lại với kiểu “Excel Workbook (*.xlsx)” không có macro.")
+                        raise Invalid(
+                            "Tệp có chứa macro. Hãy lưu lại với kiểu “Excel Workbook (*.xlsx)” không có macro."
+                        )
                     if name.endswith(".rels") and _EXTERNAL_LINK.search(window):
                         raise Invalid("Tệp có liên kết ngoài hoặc đối tượng nhúng. Hãy bỏ liên kết rồi nhập lại.")
                 if first and is_sheet:
@@ -140,8 +148,10 @@ def _check_dimension(head: bytes, limits: WorkbookLimits) -> None:
         return
     rows = int(found.group(4) or found.group(2) or 0)
     if rows > limits.max_rows:
-        raise Invalid(f"Một trang tính khai báo {rows:,} dòng, vượt giới hạn {limits.max_rows:,} dòng. "
-                      .replace(",", ".") + "Hãy xóa các dòng thừa phía dưới danh sách rồi lưu lại.")
+        raise Invalid(
+            f"Một trang tính khai báo {rows:,} dòng, vượt giới hạn {limits.max_rows:,} dòng. ".replace(",", ".")
+            + "Hãy xóa các dòng thừa phía dưới danh sách rồi lưu lại."
+        )
 
 
 def _mb(size: int) -> str:

@@ -27,8 +27,9 @@ _ROOT = Path(__file__).resolve().parents[2]
 _TOO_MUCH = "Tệp cần quá nhiều {} để đọc. Hãy bỏ các trang và ô không dùng, hoặc chia tệp thành nhiều tệp nhỏ."
 
 
-def read_apart(kind: str, data: bytes, profile: str, *, max_seconds: float = MAX_SECONDS,
-               max_memory_bytes: int = MAX_MEMORY_BYTES) -> Any:
+def read_apart(
+    kind: str, data: bytes, profile: str, *, max_seconds: float = MAX_SECONDS, max_memory_bytes: int = MAX_MEMORY_BYTES
+) -> Any:
     """The ``ImportTable`` of a file: ``kind`` is a key of ``READERS``, limits are per file.
 
     Raises what the reader raises (``Invalid`` for a file that cannot be read as this kind), ``Invalid`` when a limit is

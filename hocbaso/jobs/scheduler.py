@@ -43,8 +43,17 @@ class Stopwatch:
 def start(app: Flask, *, interval: float = INTERVAL_SECONDS) -> BackgroundScheduler:
     """Start ticking: once now (catch-up after a night switched off), then every minute. Ends with the process."""
     scheduler = BackgroundScheduler(timezone=str(clock.SCHOOL_ZONE), daemon=True)
-    scheduler.add_job(tick, "interval", seconds=interval, args=(app, Stopwatch()), id="tick", max_instances=1,
-                      coalesce=True, misfire_grace_time=None, next_run_time=clock.now())
+    scheduler.add_job(
+        tick,
+        "interval",
+        seconds=interval,
+        args=(app, Stopwatch()),
+        id="tick",
+        max_instances=1,
+        coalesce=True,
+        misfire_grace_time=None,
+        next_run_time=clock.now(),
+    )
     scheduler.start()
     atexit.register(stop, scheduler)
     return scheduler

@@ -19,9 +19,11 @@ class Certificate(Base):
     """
 
     __tablename__ = "certificate"
-    __table_args__ = (CheckConstraint("purpose IN ('personal','seal')", name="known_purpose"),
-                      CheckConstraint("key_kind IN ('software','pkcs11','remote','none')", name="known_key_kind"),
-                      CheckConstraint("(purpose = 'seal') = (person_id IS NULL)", name="seal_belongs_to_the_school"))
+    __table_args__ = (
+        CheckConstraint("purpose IN ('personal','seal')", name="known_purpose"),
+        CheckConstraint("key_kind IN ('software','pkcs11','remote','none')", name="known_key_kind"),
+        CheckConstraint("(purpose = 'seal') = (person_id IS NULL)", name="seal_belongs_to_the_school"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     purpose: Mapped[str] = mapped_column(String(10))

@@ -40,8 +40,10 @@ class TeachingAssignment(Base):
     """Who teaches a class subject, from day to day (``ends_on`` included; NULL: open)."""
 
     __tablename__ = "teaching_assignment"
-    __table_args__ = (Index("ix_teaching_assignment_person", "person_id"),
-                      Index("ix_teaching_assignment_class_subject", "class_subject_id"))
+    __table_args__ = (
+        Index("ix_teaching_assignment_person", "person_id"),
+        Index("ix_teaching_assignment_class_subject", "class_subject_id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
@@ -75,7 +77,8 @@ class RoleGrant(Base):
     __table_args__ = (
         CheckConstraint(
             "role IN ('principal','vice_principal','clerk','it_officer','group_head','board_member','delegate')",
-            name="known_role"),
+            name="known_role",
+        ),
         CheckConstraint("scope_kind IN ('school','subject_group','grade_level','class_group')", name="known_scope"),
     )
 

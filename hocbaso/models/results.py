@@ -101,8 +101,10 @@ class FrozenResult(Base):
     """
 
     __tablename__ = "frozen_result"
-    __table_args__ = (UniqueConstraint("enrollment_id", "freeze", "revision"),
-                      CheckConstraint('"freeze" IN (\'main\',\'summer\')', name="known_freeze"))
+    __table_args__ = (
+        UniqueConstraint("enrollment_id", "freeze", "revision"),
+        CheckConstraint("\"freeze\" IN ('main','summer')", name="known_freeze"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     enrollment_id: Mapped[int] = mapped_column(ForeignKey("enrollment.id"), index=True)

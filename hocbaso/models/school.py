@@ -60,8 +60,10 @@ class SemesterWindow(Base):
     """When scores of a semester may be typed, both days included. ``grade_level`` NULL: every grade level without its own row."""
 
     __tablename__ = "semester_window"
-    __table_args__ = (UniqueConstraint("school_year_id", "semester", "grade_level"),
-                      CheckConstraint("semester IN (1,2)", name="semester_one_or_two"))
+    __table_args__ = (
+        UniqueConstraint("school_year_id", "semester", "grade_level"),
+        CheckConstraint("semester IN (1,2)", name="semester_one_or_two"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     school_year_id: Mapped[int] = mapped_column(ForeignKey("school_year.id"))
@@ -123,8 +125,10 @@ class ClassSubject(Base):
     """A subject taught in a class this year, with its lessons a year (which set the number of regular assessments)."""
 
     __tablename__ = "class_subject"
-    __table_args__ = (UniqueConstraint("class_group_id", "subject_id"),
-                      CheckConstraint("lessons_per_year BETWEEN 1 AND 400", name="plausible_lessons"))
+    __table_args__ = (
+        UniqueConstraint("class_group_id", "subject_id"),
+        CheckConstraint("lessons_per_year BETWEEN 1 AND 400", name="plausible_lessons"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     class_group_id: Mapped[int] = mapped_column(ForeignKey("class_group.id"), index=True)

@@ -50,12 +50,17 @@ class ScoreCell(Base):
         CheckConstraint("tenths IS NULL OR tenths BETWEEN 0 AND 100", name="score_from_0_to_10"),
         CheckConstraint("mark IS NULL OR mark IN ('Đ','CĐ')", name="known_mark"),
         CheckConstraint("tenths IS NULL OR mark IS NULL", name="score_or_mark"),
-        CheckConstraint("origin IN ('empty','entered','makeup','missed_excused','missed_unexcused')", name="known_origin"),
-        CheckConstraint("origin NOT IN ('empty','missed_excused') OR (tenths IS NULL AND mark IS NULL)",
-                        name="a_gap_has_no_value"),
+        CheckConstraint(
+            "origin IN ('empty','entered','makeup','missed_excused','missed_unexcused')", name="known_origin"
+        ),
+        CheckConstraint(
+            "origin NOT IN ('empty','missed_excused') OR (tenths IS NULL AND mark IS NULL)", name="a_gap_has_no_value"
+        ),
         # COALESCE: a comparison with NULL is NULL, and a CHECK lets NULL pass.
-        CheckConstraint("origin <> 'missed_unexcused' OR COALESCE(tenths, 1) = 0 OR COALESCE(mark, '') = 'CĐ'",
-                        name="missed_is_zero_or_fail"),
+        CheckConstraint(
+            "origin <> 'missed_unexcused' OR COALESCE(tenths, 1) = 0 OR COALESCE(mark, '') = 'CĐ'",
+            name="missed_is_zero_or_fail",
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

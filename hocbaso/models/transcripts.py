@@ -30,10 +30,17 @@ class TranscriptRecord(Base):
     __table_args__ = (
         CheckConstraint(
             "state IN ('CREATED','HOMEROOM_SIGNED','PRINCIPAL_SIGNED','ISSUED','PUBLISHED','SUBMITTED','ACCEPTED',"
-            "'REJECTED','RECALL_REQUESTED','RECALLED')", name="known_state"),
+            "'REJECTED','RECALL_REQUESTED','RECALLED')",
+            name="known_state",
+        ),
         # At most one record in force for a student's year.
-        Index("uq_transcript_record_in_force", "enrollment_id", unique=True,
-              sqlite_where=text("state <> 'RECALLED'"), postgresql_where=text("state <> 'RECALLED'")),
+        Index(
+            "uq_transcript_record_in_force",
+            "enrollment_id",
+            unique=True,
+            sqlite_where=text("state <> 'RECALLED'"),
+            postgresql_where=text("state <> 'RECALLED'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -56,16 +63,19 @@ class TranscriptRecord(Base):
     version: Mapped[int] = mapped_column(default=1)
 
     enrollment: Mapped[Enrollment] = relationship()
-    signatures: Mapped[list[TranscriptSignature]] = relationship(back_populates="record",
-                                                                 order_by="TranscriptSignature.id")
+    signatures: Mapped[list[TranscriptSignature]] = relationship(
+        back_populates="record", order_by="TranscriptSignature.id"
+    )
 
 
 class TranscriptSignature(Base):
     """A signature that was made, verified on the new bytes and stored; the unique key keeps a batch from signing twice."""
 
     __tablename__ = "transcript_signature"
-    __table_args__ = (UniqueConstraint("transcript_record_id", "role"),
-                      CheckConstraint("role IN ('homeroom','principal','seal')", name="known_role"))
+    __table_args__ = (
+        UniqueConstraint("transcript_record_id", "role"),
+        CheckConstraint("role IN ('homeroom','principal','seal')", name="known_role"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     transcript_record_id: Mapped[int] = mapped_column(ForeignKey("transcript_record.id"))
@@ -103,8 +113,10 @@ class SigningBatchItem(Base):
     """One student of a batch. ``outcome``: waiting, done, skipped (already there), failed (``reason`` says why)."""
 
     __tablename__ = "signing_batch_item"
-    __table_args__ = (UniqueConstraint("signing_batch_id", "enrollment_id"),
-                      CheckConstraint("outcome IN ('waiting','done','skipped','failed')", name="known_outcome"))
+    __table_args__ = (
+        UniqueConstraint("signing_batch_id", "enrollment_id"),
+        CheckConstraint("outcome IN ('waiting','done','skipped','failed')", name="known_outcome"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     signing_batch_id: Mapped[int] = mapped_column(ForeignKey("signing_batch.id"), index=True)

@@ -64,8 +64,9 @@ def year_average(first: int | None, second: int | None) -> int | None:
     return half_up(first + 2 * second, 3)
 
 
-def comment_semester(regular: Sequence[PassFail | None], midterm: PassFail | None,
-                     final: PassFail | None) -> PassFail | None:
+def comment_semester(
+    regular: Sequence[PassFail | None], midterm: PassFail | None, final: PassFail | None
+) -> PassFail | None:
     """Semester result by comment (Art. 9.1a): Đạt when every required assessment is there and Đạt.
 
     None while one is missing.
@@ -111,7 +112,9 @@ def explain_year_average(first: int, second: int) -> str:
     return f"({format_score(first)} + 2 × {format_score(second)}) ÷ 3 = {_quotient(total, 3, half_up(total, 3))}"
 
 
-def explain_comment_semester(regular: Sequence[PassFail | None], midterm: PassFail | None, final: PassFail | None) -> str:
+def explain_comment_semester(
+    regular: Sequence[PassFail | None], midterm: PassFail | None, final: PassFail | None
+) -> str:
     """``Đạt vì đủ 4 lần đánh giá và lần nào cũng Đạt``, or Chưa đạt with the assessments that were not passed."""
     failed = [f"thường xuyên {number}" for number, mark in enumerate(regular, 1) if mark is PassFail.FAIL]
     if midterm is PassFail.FAIL:

@@ -26,4 +26,6 @@ def explain_award(award: Award, year_tenths: Sequence[int], articles: Articles =
     """One sentence for a title."""
     n_excellent = sum([value >= EXCELLENT_FROM for value in year_tenths])
     title = "Học sinh Xuất sắc" if award is Award.EXCELLENT_STUDENT else "Học sinh Giỏi"
-    return (f"Khen thưởng: rèn luyện Tốt, học tập Tốt, {n_excellent} môn đạt từ 9,0 → danh hiệu {title} ({articles.award})")
+    return (
+        f"Khen thưởng: rèn luyện Tốt, học tập Tốt, {n_excellent} môn đạt từ 9,0 → danh hiệu {title} ({articles.award})"
+    )

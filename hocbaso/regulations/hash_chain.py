@@ -47,8 +47,18 @@ def leaf_hash(data: bytes) -> str:
     return hashlib.sha256(b"\x00" + data).hexdigest()
 
 
-def row_hash(*, seq: int, at: str, tag: str, actor_id: int | None, actor_name: str, target_kind: str, target_id: str,
-             payload: str, prev_hash: str) -> str:
+def row_hash(
+    *,
+    seq: int,
+    at: str,
+    tag: str,
+    actor_id: int | None,
+    actor_name: str,
+    target_kind: str,
+    target_id: str,
+    payload: str,
+    prev_hash: str,
+) -> str:
     """Hash of one audit row. ``at`` is ISO 8601 UTC with microseconds; ``payload`` is already canonical JSON text."""
     head = canonical_json([CHAIN_VERSION, seq, at, tag, actor_id, actor_name, target_kind, target_id, prev_hash])
     return leaf_hash(head.encode() + b"\n" + payload.encode())
@@ -80,16 +90,39 @@ class ChainReader:
         self.head = GENESIS
         self._seq = 0
 
-    def read(self, *, seq: int, at: str, tag: str, actor_id: int | None, actor_name: str, target_kind: str,
-             target_id: str, payload: str, prev_hash: str, hash: str) -> Iterator[RowFault]:
+    def read(
+        self,
+        *,
+        seq: int,
+        at: str,
+        tag: str,
+        actor_id: int | None,
+        actor_name: str,
+        target_kind: str,
+        target_id: str,
+        payload: str,
+        prev_hash: str,
+        hash: str,
+    ) -> Iterator[RowFault]:
         """The faults of the next row; none for a good one. Takes any values a hostile table may hold."""
         if seq != self._seq + 1:
-            yield RowFault(seq, "gap", f"Nhật ký nhảy từ dòng {self._seq} sang dòng {seq}: có dòng đã bị xóa hoặc chèn.")
+            yield RowFault(
+                seq, "gap", f"Nhật ký nhảy từ dòng {self._seq} sang dòng {seq}: có dòng đã bị xóa hoặc chèn."
+            )
         elif prev_hash != self.head:
             yield RowFault(seq, "chain", f"Dòng {seq} không nối với dòng {seq - 1}: một trong hai dòng đã bị thay.")
         try:
-            computed = row_hash(seq=seq, at=at, tag=tag, actor_id=actor_id, actor_name=actor_name,
-                                target_kind=target_kind, target_id=target_id, payload=payload, prev_hash=prev_hash)
+            computed = row_hash(
+                seq=seq,
+                at=at,
+                tag=tag,
+                actor_id=actor_id,
+                actor_name=actor_name,
+                target_kind=target_kind,
+                target_id=target_id,
+                payload=payload,
+                prev_hash=prev_hash,
+            )
         except (TypeError, ValueError, AttributeError):  # a number or bytes where text was, a lone surrogate
             computed = ""
         if computed != hash:

@@ -48,19 +48,33 @@ def check_personal_id(
         if place < "100":
             warnings.append(IdentifierWarning("province", f"Ba số đầu {place} không phải là mã tỉnh, thành phố nào."))
         else:
-            warnings.append(IdentifierWarning(
-                "abroad", f"Ba số đầu {place} không phải là mã tỉnh, thành phố; chỉ đúng nếu khai sinh ở nước ngoài."))
+            warnings.append(
+                IdentifierWarning(
+                    "abroad",
+                    f"Ba số đầu {place} không phải là mã tỉnh, thành phố; chỉ đúng nếu khai sinh ở nước ngoài.",
+                )
+            )
     if sex is not None and (century_and_sex % 2 == 0) != (sex is Sex.MALE):
         coded = Sex.FEMALE if century_and_sex % 2 else Sex.MALE
-        warnings.append(IdentifierWarning("sex", f"Chữ số thứ tư ({century_and_sex}) là của {coded.value}, hồ sơ ghi {sex.value}."))
+        warnings.append(
+            IdentifierWarning("sex", f"Chữ số thứ tư ({century_and_sex}) là của {coded.value}, hồ sơ ghi {sex.value}.")
+        )
     if born_on is not None:
         if 19 + century_and_sex // 2 != born_on.year // 100:
-            warnings.append(IdentifierWarning(
-                "century", f"Chữ số thứ tư ({century_and_sex}) chỉ người sinh từ năm {19 + century_and_sex // 2}00, "
-                           f"hồ sơ ghi năm sinh {born_on.year}."))
+            warnings.append(
+                IdentifierWarning(
+                    "century",
+                    f"Chữ số thứ tư ({century_and_sex}) chỉ người sinh từ năm {19 + century_and_sex // 2}00, "
+                    f"hồ sơ ghi năm sinh {born_on.year}.",
+                )
+            )
         if year != born_on.year % 100:
-            warnings.append(IdentifierWarning(
-                "year", f"Hai số cuối của năm sinh trong số định danh là {year:02d}, hồ sơ ghi năm sinh {born_on.year}."))
+            warnings.append(
+                IdentifierWarning(
+                    "year",
+                    f"Hai số cuối của năm sinh trong số định danh là {year:02d}, hồ sơ ghi năm sinh {born_on.year}.",
+                )
+            )
     return tuple(warnings)
 
 
@@ -70,9 +84,13 @@ def check_moet_code(text: str) -> tuple[IdentifierWarning, ...]:
     Raises Invalid unless it is 6 to 20 digits or capital letters; warns where it is not the usual ten digits.
     """
     if not _MOET_CODE.fullmatch(text):
-        raise Invalid("Mã học sinh chỉ gồm chữ số và chữ cái hoa không dấu, viết liền, từ 6 đến 20 kí tự.", field="moet_code")
+        raise Invalid(
+            "Mã học sinh chỉ gồm chữ số và chữ cái hoa không dấu, viết liền, từ 6 đến 20 kí tự.", field="moet_code"
+        )
     if len(text) != 10 or not text.isdigit():
-        return (IdentifierWarning("length", f"Mã học sinh của cơ sở dữ liệu ngành thường gồm 10 chữ số; ở đây là {text}."),)
+        return (
+            IdentifierWarning("length", f"Mã học sinh của cơ sở dữ liệu ngành thường gồm 10 chữ số; ở đây là {text}."),
+        )
     return ()
 
 

@@ -79,29 +79,73 @@ _P = Permission
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.PRINCIPAL: frozenset(
         {
-            _P.SHEET_READ, _P.SHEET_APPROVE, _P.SHEET_LOCK, _P.CLASS_READ, _P.CLASS_APPROVE, _P.STUDENT_READ,
-            _P.EXEMPTION_DECIDE, _P.DECISION_RECORD, _P.TRANSCRIPT_READ, _P.TRANSCRIPT_BUILD, _P.TRANSCRIPT_SIGN_PRINCIPAL,
-            _P.TRANSCRIPT_PUBLISH, _P.TRANSCRIPT_RECALL, _P.EXPORT_SCORES, _P.EXPORT_STUDENTS, _P.STAFF_READ,
+            _P.SHEET_READ,
+            _P.SHEET_APPROVE,
+            _P.SHEET_LOCK,
+            _P.CLASS_READ,
+            _P.CLASS_APPROVE,
+            _P.STUDENT_READ,
+            _P.EXEMPTION_DECIDE,
+            _P.DECISION_RECORD,
+            _P.TRANSCRIPT_READ,
+            _P.TRANSCRIPT_BUILD,
+            _P.TRANSCRIPT_SIGN_PRINCIPAL,
+            _P.TRANSCRIPT_PUBLISH,
+            _P.TRANSCRIPT_RECALL,
+            _P.EXPORT_SCORES,
+            _P.EXPORT_STUDENTS,
+            _P.STAFF_READ,
             _P.ASSIGNMENT_EDIT,
-            _P.ROLE_GRANT, _P.CERTIFICATE_OWN, _P.AUDIT_READ, _P.YEAR_EDIT, _P.PROGRESS_READ, _P.HEALTH_READ,
+            _P.ROLE_GRANT,
+            _P.CERTIFICATE_OWN,
+            _P.AUDIT_READ,
+            _P.YEAR_EDIT,
+            _P.PROGRESS_READ,
+            _P.HEALTH_READ,
         }
     ),
     # Reads the whole school and reviews where a group has no head; approves only through a DELEGATE grant.
     Role.VICE_PRINCIPAL: frozenset(
         {
-            _P.SHEET_READ, _P.SHEET_REVIEW, _P.CLASS_READ, _P.STUDENT_READ, _P.TRANSCRIPT_READ, _P.STAFF_READ,
-            _P.EXPORT_SCORES, _P.EXPORT_STUDENTS, _P.CERTIFICATE_OWN, _P.AUDIT_READ, _P.PROGRESS_READ,
+            _P.SHEET_READ,
+            _P.SHEET_REVIEW,
+            _P.CLASS_READ,
+            _P.STUDENT_READ,
+            _P.TRANSCRIPT_READ,
+            _P.STAFF_READ,
+            _P.EXPORT_SCORES,
+            _P.EXPORT_STUDENTS,
+            _P.CERTIFICATE_OWN,
+            _P.AUDIT_READ,
+            _P.PROGRESS_READ,
         }
     ),
     Role.DELEGATE: frozenset(
-        {_P.SHEET_READ, _P.SHEET_APPROVE, _P.CLASS_READ, _P.CLASS_APPROVE, _P.TRANSCRIPT_READ,
-         _P.TRANSCRIPT_SIGN_PRINCIPAL, _P.CERTIFICATE_OWN}
+        {
+            _P.SHEET_READ,
+            _P.SHEET_APPROVE,
+            _P.CLASS_READ,
+            _P.CLASS_APPROVE,
+            _P.TRANSCRIPT_READ,
+            _P.TRANSCRIPT_SIGN_PRINCIPAL,
+            _P.CERTIFICATE_OWN,
+        }
     ),
     Role.CLERK: frozenset(
         {
-            _P.STUDENT_READ, _P.STUDENT_EDIT, _P.TRANSCRIPT_READ, _P.TRANSCRIPT_BUILD, _P.TRANSCRIPT_SEAL,
-            _P.TRANSCRIPT_PUBLISH, _P.IMPORT_ROSTER, _P.EXPORT_STUDENTS, _P.STAFF_READ, _P.STAFF_EDIT,
-            _P.ASSIGNMENT_EDIT, _P.CERTIFICATE_OWN, _P.PROGRESS_READ,
+            _P.STUDENT_READ,
+            _P.STUDENT_EDIT,
+            _P.TRANSCRIPT_READ,
+            _P.TRANSCRIPT_BUILD,
+            _P.TRANSCRIPT_SEAL,
+            _P.TRANSCRIPT_PUBLISH,
+            _P.IMPORT_ROSTER,
+            _P.EXPORT_STUDENTS,
+            _P.STAFF_READ,
+            _P.STAFF_EDIT,
+            _P.ASSIGNMENT_EDIT,
+            _P.CERTIFICATE_OWN,
+            _P.PROGRESS_READ,
         }
     ),
     Role.IT_OFFICER: frozenset(
@@ -116,20 +160,47 @@ TEACHING_PERMISSIONS = frozenset({_P.SHEET_READ, _P.SHEET_ENTER, _P.SHEET_SUBMIT
 
 HOMEROOM_PERMISSIONS = frozenset(
     {
-        _P.CLASS_READ, _P.CLASS_KEEP, _P.CLASS_FINALISE, _P.SHEET_READ, _P.STUDENT_READ, _P.STUDENT_EDIT,
-        _P.EXEMPTION_PROPOSE, _P.TRANSCRIPT_READ, _P.TRANSCRIPT_BUILD, _P.TRANSCRIPT_SIGN_HOMEROOM,
-        _P.CERTIFICATE_OWN, _P.EXPORT_STUDENTS,
+        _P.CLASS_READ,
+        _P.CLASS_KEEP,
+        _P.CLASS_FINALISE,
+        _P.SHEET_READ,
+        _P.STUDENT_READ,
+        _P.STUDENT_EDIT,
+        _P.EXEMPTION_PROPOSE,
+        _P.TRANSCRIPT_READ,
+        _P.TRANSCRIPT_BUILD,
+        _P.TRANSCRIPT_SIGN_HOMEROOM,
+        _P.CERTIFICATE_OWN,
+        _P.EXPORT_STUDENTS,
     }
 )
 """Powers over exactly one's homeroom class."""
 
 LEARNING_DATA = frozenset(
     {
-        _P.SHEET_ENTER, _P.SHEET_SUBMIT, _P.SHEET_READ, _P.SHEET_REVIEW, _P.SHEET_APPROVE, _P.SHEET_LOCK,
-        _P.CLASS_READ, _P.CLASS_KEEP, _P.CLASS_FINALISE, _P.CLASS_APPROVE, _P.TRANSCRIPT_READ, _P.TRANSCRIPT_BUILD,
-        _P.TRANSCRIPT_SIGN_HOMEROOM, _P.TRANSCRIPT_SIGN_PRINCIPAL, _P.TRANSCRIPT_SEAL, _P.TRANSCRIPT_PUBLISH,
-        _P.TRANSCRIPT_RECALL, _P.IMPORT_SCORES, _P.EXPORT_SCORES, _P.EXEMPTION_PROPOSE, _P.EXEMPTION_DECIDE,
-        _P.DECISION_RECORD, _P.STUDENT_EDIT,
+        _P.SHEET_ENTER,
+        _P.SHEET_SUBMIT,
+        _P.SHEET_READ,
+        _P.SHEET_REVIEW,
+        _P.SHEET_APPROVE,
+        _P.SHEET_LOCK,
+        _P.CLASS_READ,
+        _P.CLASS_KEEP,
+        _P.CLASS_FINALISE,
+        _P.CLASS_APPROVE,
+        _P.TRANSCRIPT_READ,
+        _P.TRANSCRIPT_BUILD,
+        _P.TRANSCRIPT_SIGN_HOMEROOM,
+        _P.TRANSCRIPT_SIGN_PRINCIPAL,
+        _P.TRANSCRIPT_SEAL,
+        _P.TRANSCRIPT_PUBLISH,
+        _P.TRANSCRIPT_RECALL,
+        _P.IMPORT_SCORES,
+        _P.EXPORT_SCORES,
+        _P.EXEMPTION_PROPOSE,
+        _P.EXEMPTION_DECIDE,
+        _P.DECISION_RECORD,
+        _P.STUDENT_EDIT,
     }
 )
 """What the IT role must never hold, by any route: an account with the IT role is refused them even when granted."""

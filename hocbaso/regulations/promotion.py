@@ -24,8 +24,13 @@ def may_reassess(year_result: int | PassFail | None) -> bool:
 
 
 def conclude(
-    grade_level: int, conduct: Level, learning: Level, absences: int, *,
-    conduct_after_summer: Level | None = None, learning_after_reassessment: Level | None = None,
+    grade_level: int,
+    conduct: Level,
+    learning: Level,
+    absences: int,
+    *,
+    conduct_after_summer: Level | None = None,
+    learning_after_reassessment: Level | None = None,
 ) -> Promotion:
     """The table of Art. 12 with summer taken in. The summer levels are used only where the article opens that way.
 
@@ -57,8 +62,14 @@ _OUTCOME_WORDS = {
 
 
 def explain_promotion(
-    outcome: Promotion, grade_level: int, conduct: Level, learning: Level, absences: int, *,
-    conduct_after_summer: Level | None = None, learning_after_reassessment: Level | None = None,
+    outcome: Promotion,
+    grade_level: int,
+    conduct: Level,
+    learning: Level,
+    absences: int,
+    *,
+    conduct_after_summer: Level | None = None,
+    learning_after_reassessment: Level | None = None,
     articles: Articles = TT22,
 ) -> str:
     """One sentence that names what decided."""
@@ -68,16 +79,27 @@ def explain_promotion(
     if absences > MAX_ABSENCES:
         return f"Kết luận: nghỉ {absences} buổi, quá {MAX_ABSENCES} buổi → {words} ({articles.promotion_absences})"
     if conduct is _FAILED and learning is _FAILED:
-        return (f"Kết luận: rèn luyện và học tập cả năm đều Chưa đạt nên không được kiểm tra, đánh giá lại → {words} "
-                f"({articles.promotion}; {articles.reassessment})")
+        return (
+            f"Kết luận: rèn luyện và học tập cả năm đều Chưa đạt nên không được kiểm tra, đánh giá lại → {words} "
+            f"({articles.promotion}; {articles.reassessment})"
+        )
     if conduct is _FAILED:
         after = "" if conduct_after_summer is None else f", sau rèn luyện hè {LEVEL_WORDS[conduct_after_summer]}"
-        return (f"Kết luận: rèn luyện cả năm Chưa đạt{after}, học tập {LEVEL_WORDS[learning]}, nghỉ {absences} buổi → {words} "
-                f"({articles.promotion_conduct}; {articles.summer_training})")
+        return (
+            f"Kết luận: rèn luyện cả năm Chưa đạt{after}, học tập {LEVEL_WORDS[learning]}, nghỉ {absences} buổi → {words} "
+            f"({articles.promotion_conduct}; {articles.summer_training})"
+        )
     if learning is _FAILED:
-        after = ("" if learning_after_reassessment is None
-                 else f", sau kiểm tra, đánh giá lại {LEVEL_WORDS[learning_after_reassessment]}")
-        return (f"Kết luận: học tập cả năm Chưa đạt{after}, rèn luyện {LEVEL_WORDS[conduct]}, nghỉ {absences} buổi → {words} "
-                f"({articles.promotion_learning}; {articles.reassessment})")
-    return (f"Kết luận: rèn luyện {LEVEL_WORDS[conduct]}, học tập {LEVEL_WORDS[learning]}, nghỉ {absences} buổi "
-            f"(không quá {MAX_ABSENCES}) → {words} ({articles.promotion})")
+        after = (
+            ""
+            if learning_after_reassessment is None
+            else f", sau kiểm tra, đánh giá lại {LEVEL_WORDS[learning_after_reassessment]}"
+        )
+        return (
+            f"Kết luận: học tập cả năm Chưa đạt{after}, rèn luyện {LEVEL_WORDS[conduct]}, nghỉ {absences} buổi → {words} "
+            f"({articles.promotion_learning}; {articles.reassessment})"
+        )
+    return (
+        f"Kết luận: rèn luyện {LEVEL_WORDS[conduct]}, học tập {LEVEL_WORDS[learning]}, nghỉ {absences} buổi "
+        f"(không quá {MAX_ABSENCES}) → {words} ({articles.promotion})"
+    )

@@ -19,10 +19,22 @@ MIN_SCORED_SUBJECTS = 6
 _T, _K, _D, _C = Level.TOT, Level.KHA, Level.DAT, Level.CHUA_DAT
 
 CONDUCT_YEAR: dict[tuple[Level, Level], Level] = {
-    (_T, _T): _T, (_T, _K): _K, (_T, _D): _K, (_T, _C): _C,
-    (_K, _T): _T, (_K, _K): _K, (_K, _D): _D, (_K, _C): _C,
-    (_D, _T): _K, (_D, _K): _K, (_D, _D): _D, (_D, _C): _C,
-    (_C, _T): _K, (_C, _K): _D, (_C, _D): _D, (_C, _C): _C,
+    (_T, _T): _T,
+    (_T, _K): _K,
+    (_T, _D): _K,
+    (_T, _C): _C,
+    (_K, _T): _T,
+    (_K, _K): _K,
+    (_K, _D): _D,
+    (_K, _C): _C,
+    (_D, _T): _K,
+    (_D, _K): _K,
+    (_D, _D): _D,
+    (_D, _C): _C,
+    (_C, _T): _K,
+    (_C, _K): _D,
+    (_C, _D): _D,
+    (_C, _C): _C,
 }
 """Art. 8.2b: (semester I, semester II) -> year."""
 
@@ -77,9 +89,7 @@ def level_of(tenths: Sequence[int], n_failed: int) -> Level:
     return _C
 
 
-def rate_learning(
-    scored: Sequence[tuple[str, int]], comment: Sequence[tuple[str, PassFail]]
-) -> LearningRating | None:
+def rate_learning(scored: Sequence[tuple[str, int]], comment: Sequence[tuple[str, PassFail]]) -> LearningRating | None:
     """Rate (code, tenths) and (code, Đ/CĐ) of all subjects that count: exempt ones are left out by the caller.
 
     None with fewer than six scored subjects. A comment subject may be the one subject of clause 3.
@@ -102,7 +112,7 @@ def rate_learning(
             strict = counterfactual = (failed[0], level)
     else:
         for index, (code, _) in enumerate(scored):
-            rest = tenths[:index] + tenths[index + 1:]
+            rest = tenths[:index] + tenths[index + 1 :]
             if min(rest) < 50:
                 continue  # Khá or Tốt is out of reach in either reading
             level = level_of(rest, 0)
@@ -124,8 +134,10 @@ def rate_learning(
 
 def explain_conduct_year(first: Level, second: Level, year: Level, articles: Articles = TT22) -> str:
     """One sentence for the conduct of the year."""
-    return (f"Rèn luyện cả năm: học kì I {LEVEL_WORDS[first]}, học kì II {LEVEL_WORDS[second]} → "
-            f"{LEVEL_WORDS[year]} ({articles.conduct_year})")
+    return (
+        f"Rèn luyện cả năm: học kì I {LEVEL_WORDS[first]}, học kì II {LEVEL_WORDS[second]} → "
+        f"{LEVEL_WORDS[year]} ({articles.conduct_year})"
+    )
 
 
 def _base_reason(tenths: Sequence[int], n_failed: int, base: Level) -> str:
@@ -142,8 +154,12 @@ def _base_reason(tenths: Sequence[int], n_failed: int, base: Level) -> str:
 
 
 def explain_learning(
-    term: str, rating: LearningRating, scored: Sequence[tuple[str, int]], comment: Sequence[tuple[str, PassFail]],
-    names: dict[str, str], articles: Articles = TT22,
+    term: str,
+    rating: LearningRating,
+    scored: Sequence[tuple[str, int]],
+    comment: Sequence[tuple[str, PassFail]],
+    names: dict[str, str],
+    articles: Articles = TT22,
 ) -> list[str]:
     """Sentences for a rating: the level of clause 2, then the adjustment or the doubt of clause 3.
 
@@ -158,14 +174,16 @@ def explain_learning(
         steps.append(
             f"Học tập {term}: chỉ do {_result_of(rating.adjusted_by_subject, scored, names)} mà mức bị thấp từ "
             f"{LEVEL_WORDS[rating.without_subject]} xuống {LEVEL_WORDS[base]}, nên được điều chỉnh lên mức liền kề → "
-            f"{LEVEL_WORDS[rating.final_level]} ({articles.adjustment})")
+            f"{LEVEL_WORDS[rating.final_level]} ({articles.adjustment})"
+        )
     elif rating.review_subject is not None and rating.counterfactual_level is not None:
         raised = Level.of_rank(base.rank + 1)
         steps.append(
             f"Học tập {term}: nếu {_result_of(rating.review_subject, scored, names)} được thay bằng kết quả cao nhất thì "
             f"mức là {LEVEL_WORDS[rating.counterfactual_level]}, nhưng bỏ môn ấy ra thì các môn còn lại chưa đủ số môn; "
             f"giữ mức {LEVEL_WORDS[base]}, cần Hội đồng xem xét có nâng lên {LEVEL_WORDS[raised]} hay không "
-            f"({articles.adjustment})")
+            f"({articles.adjustment})"
+        )
     return steps
 
 

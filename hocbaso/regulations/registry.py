@@ -71,7 +71,9 @@ def regulation_named(version: str) -> Regulation:
     """The regulation with this version name; raises Invalid listing the known ones."""
     found = _BY_VERSION.get(version)
     if found is None:
-        raise Invalid(f"Không có quy định “{version}”. Các quy định đã có: {', '.join(_BY_VERSION)}.", field="regulation")
+        raise Invalid(
+            f"Không có quy định “{version}”. Các quy định đã có: {', '.join(_BY_VERSION)}.", field="regulation"
+        )
     return found
 
 
@@ -90,5 +92,8 @@ def regulation_for(school_year: str, grade_level: int | None = None) -> Regulati
         if regulation.holds(int(years[1]), grade_level):
             return regulation
     whom = "" if grade_level is None else f", khối {grade_level}"
-    raise Invalid(f"Năm học {school_year}{whom} còn theo quy định trước {citations.CIRCULAR_22}; phần mềm không tính "
-                  "lại kết quả của những năm ấy.", field="school_year")
+    raise Invalid(
+        f"Năm học {school_year}{whom} còn theo quy định trước {citations.CIRCULAR_22}; phần mềm không tính "
+        "lại kết quả của những năm ấy.",
+        field="school_year",
+    )

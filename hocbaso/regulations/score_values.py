@@ -28,9 +28,17 @@ _POINT = re.compile(r"(?:10|[0-9])(?:\.[0-9])?", re.ASCII)
 _WRITTEN = tuple("10" if tenths == HIGHEST else f"{tenths // 10},{tenths % 10}" for tenths in range(HIGHEST + 1))
 _POINTED = tuple(f"{tenths // 10}.{tenths % 10}" for tenths in range(HIGHEST + 1))
 
-_MARKS = {"đ": PassFail.PASS, "d": PassFail.PASS, "đạt": PassFail.PASS, "dat": PassFail.PASS,
-          "cđ": PassFail.FAIL, "cd": PassFail.FAIL, "c": PassFail.FAIL, "chưa đạt": PassFail.FAIL,
-          "chua dat": PassFail.FAIL}
+_MARKS = {
+    "đ": PassFail.PASS,
+    "d": PassFail.PASS,
+    "đạt": PassFail.PASS,
+    "dat": PassFail.PASS,
+    "cđ": PassFail.FAIL,
+    "cd": PassFail.FAIL,
+    "c": PassFail.FAIL,
+    "chưa đạt": PassFail.FAIL,
+    "chua dat": PassFail.FAIL,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +93,9 @@ def parse_pass_fail(raw: str) -> PassFail:
     try:
         return _MARKS[text]
     except KeyError:
-        raise Invalid(f"Không đọc được “{raw.strip()[:20]}”. {HOW_COMMENT}" if text else HOW_COMMENT,
-                      field="value") from None
+        raise Invalid(
+            f"Không đọc được “{raw.strip()[:20]}”. {HOW_COMMENT}" if text else HOW_COMMENT, field="value"
+        ) from None
 
 
 def format_score(tenths: int) -> str:
@@ -115,7 +124,7 @@ def to_decimal(tenths: int) -> Decimal:
 def from_point(text: str) -> int:
     """Read a file's ``8``, ``8.5`` or ``10.0`` strictly; Invalid otherwise."""
     if not isinstance(text, str) or not _POINT.fullmatch(text):
-        raise Invalid(f"Điểm phải là chuỗi như \"8.5\" hoặc \"10\", không phải {text!r}.")
+        raise Invalid(f'Điểm phải là chuỗi như "8.5" hoặc "10", không phải {text!r}.')
     whole, _, decimal = text.partition(".")
     tenths = int(whole) * 10 + int(decimal or 0)
     if tenths > 100:

@@ -16,8 +16,17 @@ from hocbaso.regulations.registry import TT22_2021, Regulation
 from hocbaso.regulations.score_values import format_score
 from hocbaso.regulations.terms import Award, Level, PassFail, Promotion, ScoreOrigin, SubjectKind
 
-__all__ = ["ConductResult", "LearningResult", "SemesterMarks", "StudentYear", "StudentYearResult", "SubjectResult",
-           "SubjectYear", "evaluate", "explain_average"]
+__all__ = [
+    "ConductResult",
+    "LearningResult",
+    "SemesterMarks",
+    "StudentYear",
+    "StudentYearResult",
+    "SubjectResult",
+    "SubjectYear",
+    "evaluate",
+    "explain_average",
+]
 
 _TERMS = (*SEMESTER_NAMES, "cả năm")
 _N_GAPS_NAMED = 5
@@ -198,12 +207,23 @@ def evaluate(student_year: StudentYear, regulation: Regulation = TT22_2021) -> S
             steps.append(awards.explain_award(award, year_tenths, regulation.articles))
     outcome = _conclude(student_year, regulation, learning, conduct, gaps, names, steps)
     return StudentYearResult(
-        id=student_year.id, regulation_version=regulation.version, subjects=tuple(results), learning=learning,
-        conduct=conduct, promotion=outcome, award=award, gaps=tuple(gaps), steps=tuple(steps))
+        id=student_year.id,
+        regulation_version=regulation.version,
+        subjects=tuple(results),
+        learning=learning,
+        conduct=conduct,
+        promotion=outcome,
+        award=award,
+        gaps=tuple(gaps),
+        steps=tuple(steps),
+    )
 
 
 def _evaluate_subject(
-    subject: SubjectYear, regulation: Regulation, terms: tuple[_Counted, _Counted, _Counted], gaps: list[Gap],
+    subject: SubjectYear,
+    regulation: Regulation,
+    terms: tuple[_Counted, _Counted, _Counted],
+    gaps: list[Gap],
     steps: list[str],
 ) -> SubjectResult:
     articles = regulation.articles
@@ -215,18 +235,25 @@ def _evaluate_subject(
         marks = subject.semesters[index]
         regular, midterm, final = marks.regular, marks.midterm, marks.final
         if len(regular) > n_regular:
-            raise Invalid(f"{name}, {SEMESTER_NAMES[index]}: có {len(regular)} điểm thường xuyên, nhiều hơn {n_regular} lần "
-                          f"mà {articles.regular_count} yêu cầu. Hãy bớt các điểm thừa.", field=subject.code)
+            raise Invalid(
+                f"{name}, {SEMESTER_NAMES[index]}: có {len(regular)} điểm thường xuyên, nhiều hơn {n_regular} lần "
+                f"mà {articles.regular_count} yêu cầu. Hãy bớt các điểm thừa.",
+                field=subject.code,
+            )
         for value in (*regular, midterm, final):
             if value is not None and type(value) is not value_type:
-                raise Invalid(f"{name}, {SEMESTER_NAMES[index]}: kết quả không đúng loại; "
-                              f"{'môn tính điểm cần điểm số' if scored else 'môn nhận xét chỉ ghi Đ hoặc CĐ'}.", field=subject.code)
+                raise Invalid(
+                    f"{name}, {SEMESTER_NAMES[index]}: kết quả không đúng loại; "
+                    f"{'môn tính điểm cần điểm số' if scored else 'môn nhận xét chỉ ghi Đ hoặc CĐ'}.",
+                    field=subject.code,
+                )
         if exempt[index]:
             continue
         if midterm is None or final is None or len(regular) < n_regular or None in regular:
             terms[index].complete = False
-            gaps += [Gap(subject.code, index + 1, missing)
-                     for missing in marks_missing(regular, midterm, final, n_regular)]
+            gaps += [
+                Gap(subject.code, index + 1, missing) for missing in marks_missing(regular, midterm, final, n_regular)
+            ]
         elif scored:
             found[index] = regulation.semester_average(regular, midterm, final)  # type: ignore[arg-type]
             words = explain_average(regular, midterm, final)  # type: ignore[arg-type]
@@ -240,13 +267,17 @@ def _evaluate_subject(
         for column, origin in marks.origins:
             if origin is ScoreOrigin.MISSED_UNEXCUSED:
                 counts = "0 điểm" if scored else "Chưa đạt"
-                steps.append(f"{name}, {SEMESTER_NAMES[index]}: {column_name(column)} vắng không phép hoặc không dự kiểm tra "
-                             f"bù, tính {counts} ({articles.missed})")
+                steps.append(
+                    f"{name}, {SEMESTER_NAMES[index]}: {column_name(column)} vắng không phép hoặc không dự kiểm tra "
+                    f"bù, tính {counts} ({articles.missed})"
+                )
 
     first, second = found
     if exempt[0] and exempt[1]:
-        steps.append(f"{name}: được miễn học cả năm theo quyết định của Hiệu trưởng, không tính vào kết quả học tập "
-                     f"({articles.learning_level})")
+        steps.append(
+            f"{name}: được miễn học cả năm theo quyết định của Hiệu trưởng, không tính vào kết quả học tập "
+            f"({articles.learning_level})"
+        )
         return SubjectResult(subject.code, subject.kind, (None, None), None, None, exempt)
     year: Value | None
     if exempt[0] or exempt[1]:
@@ -254,8 +285,10 @@ def _evaluate_subject(
         year = found[taken]
         if year is not None:
             article = articles.subject_average if scored else articles.comment_result
-            steps.append(f"{name}, cả năm: miễn học {SEMESTER_NAMES[left_out]} theo quyết định của Hiệu trưởng, lấy kết quả "
-                         f"{SEMESTER_NAMES[taken]} → {_value_words(year)} ({article})")
+            steps.append(
+                f"{name}, cả năm: miễn học {SEMESTER_NAMES[left_out]} theo quyết định của Hiệu trưởng, lấy kết quả "
+                f"{SEMESTER_NAMES[taken]} → {_value_words(year)} ({article})"
+            )
     elif scored:
         year = regulation.year_average(first, second)  # type: ignore[arg-type]
         if first is not None and second is not None:
@@ -273,11 +306,15 @@ def _evaluate_subject(
             raise Invalid(f"{name}: kết quả kiểm tra, đánh giá lại không đúng loại của môn học.", field=subject.code)
         if regulation.may_reassess(year):
             after = subject.reassessed
-            steps.append(f"{name}: kiểm tra, đánh giá lại được {_value_words(after)}, thay cho {_value_words(year)} khi xét lên "
-                         f"lớp; kết quả cả năm giữ nguyên ({articles.reassessment})")
+            steps.append(
+                f"{name}: kiểm tra, đánh giá lại được {_value_words(after)}, thay cho {_value_words(year)} khi xét lên "
+                f"lớp; kết quả cả năm giữ nguyên ({articles.reassessment})"
+            )
         elif year is not None:
-            steps.append(f"{name}: kết quả cả năm {_value_words(year)} không thuộc diện kiểm tra, đánh giá lại, nên kết quả "
-                         f"{_value_words(subject.reassessed)} không được dùng ({articles.reassessment})")
+            steps.append(
+                f"{name}: kết quả cả năm {_value_words(year)} không thuộc diện kiểm tra, đánh giá lại, nên kết quả "
+                f"{_value_words(subject.reassessed)} không được dùng ({articles.reassessment})"
+            )
     return SubjectResult(subject.code, subject.kind, (first, second), year, after, exempt)
 
 
@@ -290,8 +327,12 @@ def _value_words(value: Value | None) -> str:
 
 
 def _evaluate_learning(
-    student_year: StudentYear, regulation: Regulation, terms: tuple[_Counted, _Counted, _Counted],
-    after: _Counted | None, names: dict[str, str], steps: list[str],
+    student_year: StudentYear,
+    regulation: Regulation,
+    terms: tuple[_Counted, _Counted, _Counted],
+    after: _Counted | None,
+    names: dict[str, str],
+    steps: list[str],
 ) -> LearningResult:
     found: list[LearningRating | None] = []
     levels: list[Level | None] = []
@@ -302,13 +343,18 @@ def _evaluate_learning(
         if decided is not None and is_open:
             level = decided
             article = regulation.articles.learning_level if rating is None else regulation.articles.adjustment
-            steps.append(f"Học tập {term}: mức {LEVEL_WORDS[decided]} theo quyết định đã ghi của Hiệu trưởng ({article})")
+            steps.append(
+                f"Học tập {term}: mức {LEVEL_WORDS[decided]} theo quyết định đã ghi của Hiệu trưởng ({article})"
+            )
         found.append(rating)
         levels.append(level)
     rating_after = _rate("sau kiểm tra, đánh giá lại", after, regulation, names, steps) if after is not None else None
     return LearningResult(
-        levels=(levels[0], levels[1], levels[2]), ratings=(found[0], found[1], found[2]),
-        after_reassessment=rating_after.final_level if rating_after is not None else None, rating_after=rating_after)
+        levels=(levels[0], levels[1], levels[2]),
+        ratings=(found[0], found[1], found[2]),
+        after_reassessment=rating_after.final_level if rating_after is not None else None,
+        rating_after=rating_after,
+    )
 
 
 def _rate(
@@ -318,8 +364,10 @@ def _rate(
         return None
     rating = regulation.rate_learning(counted.scored, counted.comment)
     if rating is None:
-        steps.append(f"Học tập {term}: chỉ còn {len(counted.scored)} môn tính điểm, dưới {MIN_SCORED_SUBJECTS} môn nên quy "
-                     f"định không có cách xếp mức; cần quyết định của Hiệu trưởng ({regulation.articles.learning_level})")
+        steps.append(
+            f"Học tập {term}: chỉ còn {len(counted.scored)} môn tính điểm, dưới {MIN_SCORED_SUBJECTS} môn nên quy "
+            f"định không có cách xếp mức; cần quyết định của Hiệu trưởng ({regulation.articles.learning_level})"
+        )
     else:
         steps += ratings.explain_learning(term, rating, counted.scored, counted.comment, names, regulation.articles)
     return rating
@@ -336,17 +384,26 @@ def _evaluate_conduct(
     after = student_year.conduct_after_summer
     if after is not None and year is not None:
         if year is Level.CHUA_DAT:
-            steps.append(f"Rèn luyện: đánh giá lại sau rèn luyện hè → {LEVEL_WORDS[after]}, thay cho Chưa đạt khi xét lên lớp; "
-                         f"kết quả cả năm giữ nguyên ({regulation.articles.summer_training})")
+            steps.append(
+                f"Rèn luyện: đánh giá lại sau rèn luyện hè → {LEVEL_WORDS[after]}, thay cho Chưa đạt khi xét lên lớp; "
+                f"kết quả cả năm giữ nguyên ({regulation.articles.summer_training})"
+            )
             return ConductResult(year, after)
-        steps.append(f"Rèn luyện: cả năm {LEVEL_WORDS[year]} nên không thuộc diện rèn luyện hè; mức {LEVEL_WORDS[after]} không "
-                     f"được dùng ({regulation.articles.summer_training})")
+        steps.append(
+            f"Rèn luyện: cả năm {LEVEL_WORDS[year]} nên không thuộc diện rèn luyện hè; mức {LEVEL_WORDS[after]} không "
+            f"được dùng ({regulation.articles.summer_training})"
+        )
     return ConductResult(year, None)
 
 
 def _conclude(
-    student_year: StudentYear, regulation: Regulation, learning: LearningResult, conduct: ConductResult,
-    gaps: list[Gap], names: dict[str, str], steps: list[str],
+    student_year: StudentYear,
+    regulation: Regulation,
+    learning: LearningResult,
+    conduct: ConductResult,
+    gaps: list[Gap],
+    names: dict[str, str],
+    steps: list[str],
 ) -> Promotion:
     articles = regulation.articles
     if gaps:
@@ -367,12 +424,28 @@ def _conclude(
         return Promotion.DECISION_NEEDED
     after = learning.after_reassessment
     if after is not None and level is not Level.CHUA_DAT:
-        steps.append(f"Học tập cả năm đã từ mức Đạt, nên kết quả kiểm tra, đánh giá lại không dùng để xét lên lớp "
-                     f"({articles.reassessment})")
+        steps.append(
+            f"Học tập cả năm đã từ mức Đạt, nên kết quả kiểm tra, đánh giá lại không dùng để xét lên lớp "
+            f"({articles.reassessment})"
+        )
     outcome = regulation.conclude(
-        student_year.grade_level, conduct.year, level, absences,
-        conduct_after_summer=conduct.after_summer, learning_after_reassessment=after)
-    steps.append(promotion.explain_promotion(
-        outcome, student_year.grade_level, conduct.year, level, absences,
-        conduct_after_summer=conduct.after_summer, learning_after_reassessment=after, articles=articles))
+        student_year.grade_level,
+        conduct.year,
+        level,
+        absences,
+        conduct_after_summer=conduct.after_summer,
+        learning_after_reassessment=after,
+    )
+    steps.append(
+        promotion.explain_promotion(
+            outcome,
+            student_year.grade_level,
+            conduct.year,
+            level,
+            absences,
+            conduct_after_summer=conduct.after_summer,
+            learning_after_reassessment=after,
+            articles=articles,
+        )
+    )
     return outcome

@@ -61,10 +61,14 @@ def from_json(item: object) -> StudentYear:
     if absences is not None and (type(absences) is not int or not 0 <= absences <= _MAX_COUNT):
         raise Invalid(f"absences phải là số buổi nghỉ, số nguyên từ 0; ở đây là {_shown(absences)}.")
     return StudentYear(
-        grade_level=grade_level, subjects=read,
+        grade_level=grade_level,
+        subjects=read,
         conduct=(_level(conduct[0], "conduct"), _level(conduct[1], "conduct")),
         conduct_after_summer=_level(item.get("conduct_after_summer"), "conduct_after_summer"),
-        absences=absences, inclusive_disability=disability, id=item.get("id"))
+        absences=absences,
+        inclusive_disability=disability,
+        id=item.get("id"),
+    )
 
 
 def _shown(value: object) -> str:
@@ -96,7 +100,9 @@ def _subject(raw: object) -> SubjectYear:
     if lessons is None and kind is SubjectKind.COMMENT:
         lessons = 1  # the number of assessments of a comment subject does not depend on it
     if type(lessons) is not int or not 0 < lessons <= _MAX_COUNT:
-        raise Invalid(f"Môn {code}: lessons_per_year phải là số tiết cả năm, số nguyên lớn hơn 0; ở đây là {_shown(lessons)}.")
+        raise Invalid(
+            f"Môn {code}: lessons_per_year phải là số tiết cả năm, số nguyên lớn hơn 0; ở đây là {_shown(lessons)}."
+        )
     raw_exempt = raw.get("exempt")
     if raw_exempt is None:
         exempt = (False, False)
@@ -120,8 +126,14 @@ def _subject(raw: object) -> SubjectYear:
         raise Invalid(f"Môn {code}: name phải là chuỗi.")
     reassessed = raw.get("reassessed")
     return SubjectYear(
-        code=code, kind=kind, lessons_per_year=lessons, semesters=(marks[0], marks[1]), exempt=exempt,
-        reassessed=None if reassessed is None else _value(reassessed, scored, code, "kiểm tra, đánh giá lại"), name=name)
+        code=code,
+        kind=kind,
+        lessons_per_year=lessons,
+        semesters=(marks[0], marks[1]),
+        exempt=exempt,
+        reassessed=None if reassessed is None else _value(reassessed, scored, code, "kiểm tra, đánh giá lại"),
+        name=name,
+    )
 
 
 def _semester(raw: object, scored: bool, code: str, index: int) -> SemesterMarks:
@@ -142,7 +154,8 @@ def _semester(raw: object, scored: bool, code: str, index: int) -> SemesterMarks
         return SemesterMarks(
             tuple([None if one is None else known[one] for one in regular]),
             None if midterm is None else known[midterm],
-            None if final is None else known[final])
+            None if final is None else known[final],
+        )
     except (KeyError, TypeError):
         values = [*enumerate(regular, 1), ("giữa kì", midterm), ("cuối kì", final)]
         for place, one in values:
@@ -154,12 +167,16 @@ def _semester(raw: object, scored: bool, code: str, index: int) -> SemesterMarks
 
 def _value(raw: object, scored: bool, code: str, where: str) -> Value:
     if type(raw) is not str:
-        raise Invalid(f"Môn {code}, {where}: kết quả phải là chuỗi trong dấu nháy, ví dụ {'“8.5”' if scored else '“Đ”'}; "
-                      f"ở đây là {_shown(raw)}.")
+        raise Invalid(
+            f"Môn {code}, {where}: kết quả phải là chuỗi trong dấu nháy, ví dụ {'“8.5”' if scored else '“Đ”'}; "
+            f"ở đây là {_shown(raw)}."
+        )
     value: Value | None = _SCORES.get(raw) if scored else _MARKS.get(raw)
     if value is None:
         if scored:
-            raise Invalid(f"Môn {code}, {where}: {_shown(raw)} không phải là điểm từ 0 đến 10 với nhiều nhất một chữ số thập phân.")
+            raise Invalid(
+                f"Môn {code}, {where}: {_shown(raw)} không phải là điểm từ 0 đến 10 với nhiều nhất một chữ số thập phân."
+            )
         raise Invalid(f"Môn {code}, {where}: {_shown(raw)} không phải là Đ hoặc CĐ.")
     return value
 

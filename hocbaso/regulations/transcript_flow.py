@@ -44,14 +44,24 @@ class SigningStep:
 
 SIGNING_ORDER: tuple[SigningStep, ...] = (
     SigningStep(SignatureRole.HOMEROOM, RecordState.CREATED, RecordState.HOMEROOM_SIGNED, "GVCN", "GVCN"),
-    SigningStep(SignatureRole.PRINCIPAL, RecordState.HOMEROOM_SIGNED, RecordState.PRINCIPAL_SIGNED, "HIEU_TRUONG", "CBQL"),
+    SigningStep(
+        SignatureRole.PRINCIPAL, RecordState.HOMEROOM_SIGNED, RecordState.PRINCIPAL_SIGNED, "HIEU_TRUONG", "CBQL"
+    ),
     SigningStep(SignatureRole.SEAL, RecordState.PRINCIPAL_SIGNED, RecordState.ISSUED, "NHA_TRUONG", "KY_PHAT_HANH"),
 )
 
 _STEP = {step.role: step for step in SIGNING_ORDER}
 
-SIGNED_STATES = frozenset({RecordState.ISSUED, RecordState.PUBLISHED, RecordState.SUBMITTED, RecordState.ACCEPTED,
-                           RecordState.REJECTED, RecordState.RECALL_REQUESTED})
+SIGNED_STATES = frozenset(
+    {
+        RecordState.ISSUED,
+        RecordState.PUBLISHED,
+        RecordState.SUBMITTED,
+        RecordState.ACCEPTED,
+        RecordState.REJECTED,
+        RecordState.RECALL_REQUESTED,
+    }
+)
 """Sealed and not recalled: in force for whoever holds the file."""
 
 _WAITING_FOR = {

@@ -17,8 +17,14 @@ _WEIGHT = dict(zip(_LETTERS, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg", strict=True))
 _WEIGHT |= {digit: digit for digit in "0123456789"}
 _WEIGHT |= dict.fromkeys("'’ʼ-.,", "#")
 _TONES = {"\u0300": "1", "\u0309": "2", "\u0303": "3", "\u0301": "4", "\u0323": "5"}
-_SHAPES = {("a", "\u0306"): "ă", ("a", "\u0302"): "â", ("e", "\u0302"): "ê", ("o", "\u0302"): "ô", ("o", "\u031b"): "ơ",
-           ("u", "\u031b"): "ư"}
+_SHAPES = {
+    ("a", "\u0306"): "ă",
+    ("a", "\u0302"): "â",
+    ("e", "\u0302"): "ê",
+    ("o", "\u0302"): "ô",
+    ("o", "\u031b"): "ơ",
+    ("u", "\u031b"): "ư",
+}
 
 # The key is given-letters, tones, case, family-letters, …: always nine fields with a blank between. A blank is below
 # every weight, so the shorter of two fields comes first, and a word break inside the middle ("!") is above the blank.

@@ -91,8 +91,10 @@ def resolve_cli_actor(actor_name: str | None, password: str | None, *, now: date
     if actor_name is None:
         if no_account_yet() or is_demo():
             return SYSTEM
-        raise NotAllowed("Trường đã hoạt động: xin nêu người làm bằng --actor TÊN; mật khẩu hỏi trên màn hình hoặc lấy "
-                         "từ HOCBASO_PASSWORD.")
+        raise NotAllowed(
+            "Trường đã hoạt động: xin nêu người làm bằng --actor TÊN; mật khẩu hỏi trên màn hình hoặc lấy "
+            "từ HOCBASO_PASSWORD."
+        )
     account = db.session.scalar(select(m.Account).where(m.Account.username == actor_name.strip().casefold()))
     if account is not None and account.failed_at is not None:
         wait = sessions.delay_after(account.n_failed) - int((now - account.failed_at).total_seconds())
@@ -136,10 +138,14 @@ def list_accounts(actor: Actor, now: datetime, *, include_people_without: bool =
     used = {
         row.account_id: row
         for row in db.session.execute(
-            select(m.UserSession.account_id, func.max(m.UserSession.last_seen_at).label("last_seen_at"),
-                   func.count(m.UserSession.id).filter(m.UserSession.ended_at.is_(None),
-                                                       m.UserSession.expires_at > now).label("n_open"))
-            .group_by(m.UserSession.account_id))
+            select(
+                m.UserSession.account_id,
+                func.max(m.UserSession.last_seen_at).label("last_seen_at"),
+                func.count(m.UserSession.id)
+                .filter(m.UserSession.ended_at.is_(None), m.UserSession.expires_at > now)
+                .label("n_open"),
+            ).group_by(m.UserSession.account_id)
+        )
     }
     rows = db.session.execute(
         select(m.Person, m.Account).outerjoin(m.Account, m.Account.person_id == m.Person.id).order_by(m.Person.sort_key)
@@ -149,15 +155,22 @@ def list_accounts(actor: Actor, now: datetime, *, include_people_without: bool =
         if account is None and (not include_people_without or person.left_on is not None):
             continue
         use = used.get(account.id) if account else None
-        found.append(AccountRow(
-            account_id=account.id if account else None, person_id=person.id, staff_code=person.staff_code,
-            name=person.full_name, username=account.username if account else None,
-            disabled_at=account.disabled_at if account else None,
-            waits_first_sign_in=bool(account and account.must_change_password),
-            has_second_factor=bool(account and account.totp_secret), last_seen_at=use.last_seen_at if use else None,
-            n_sessions=use.n_open if use else 0, roles=tuple(dict.fromkeys(roles.get(person.id, ()))),
-            left_on=person.left_on,
-        ))
+        found.append(
+            AccountRow(
+                account_id=account.id if account else None,
+                person_id=person.id,
+                staff_code=person.staff_code,
+                name=person.full_name,
+                username=account.username if account else None,
+                disabled_at=account.disabled_at if account else None,
+                waits_first_sign_in=bool(account and account.must_change_password),
+                has_second_factor=bool(account and account.totp_secret),
+                last_seen_at=use.last_seen_at if use else None,
+                n_sessions=use.n_open if use else 0,
+                roles=tuple(dict.fromkeys(roles.get(person.id, ()))),
+                left_on=person.left_on,
+            )
+        )
     return found
 
 
@@ -166,8 +179,11 @@ def find(rows: list[AccountRow], search: str) -> list[AccountRow]:
     wanted, plain = search_key(search), search.strip().casefold()
     if not wanted:
         return rows
-    return [row for row in rows if wanted in search_key(row.name) or plain in (row.username or "")
-            or plain in row.staff_code.casefold()]
+    return [
+        row
+        for row in rows
+        if wanted in search_key(row.name) or plain in (row.username or "") or plain in row.staff_code.casefold()
+    ]
 
 
 def _in_force(today: date) -> tuple[Any, ...]:
@@ -195,8 +211,11 @@ def check_username(name: str) -> str:
     """The name in its one spelling. Invalid unless it is 3 to 40 of a-z, 0-9, dot, dash, underscore."""
     name = name.strip().casefold()
     if not USERNAME.fullmatch(name):
-        raise Invalid("Tên đăng nhập dài 3 đến 40 kí tự: chữ thường không dấu, chữ số, dấu chấm, gạch ngang; "
-                      "bắt đầu và kết thúc bằng chữ hoặc số.", field="username")
+        raise Invalid(
+            "Tên đăng nhập dài 3 đến 40 kí tự: chữ thường không dấu, chữ số, dấu chấm, gạch ngang; "
+            "bắt đầu và kết thúc bằng chữ hoặc số.",
+            field="username",
+        )
     return name
 
 
@@ -220,16 +239,30 @@ def create_account(actor: Actor, person_id: int, now: datetime, *, username: str
         if session.scalar(select(m.Account.id).where(m.Account.username == name)) is not None:
             raise Invalid(f"Tên đăng nhập “{name}” đã có người dùng.", field="username")
         expires_at = now + FIRST_PASSWORD_LASTS
-        account = m.Account(person_id=person_id, username=name, password_hash=hashed, must_change_password=True,
-                            first_password_expires_at=expires_at, created_at=now)
+        account = m.Account(
+            person_id=person_id,
+            username=name,
+            password_hash=hashed,
+            must_change_password=True,
+            first_password_expires_at=expires_at,
+            created_at=now,
+        )
         session.add(account)
         session.flush()
-        audit.record(AuditTag.ACCOUNT_CREATED, actor, now, target_kind="account", target_id=account.id,
-                     state=audit.states("account", [account]))
+        audit.record(
+            AuditTag.ACCOUNT_CREATED,
+            actor,
+            now,
+            target_kind="account",
+            target_id=account.id,
+            state=audit.states("account", [account]),
+        )
     return FirstPassword(account.id, name, person.full_name, password, expires_at)
 
 
-def create_account_with_password(actor: Actor, person_id: int, username: str, password: str, now: datetime) -> m.Account:
+def create_account_with_password(
+    actor: Actor, person_id: int, username: str, password: str, now: datetime
+) -> m.Account:
     """Open an account whose holder has just typed the password (set-up of the first person at this machine)."""
     actor.require(Permission.ACCOUNT_MANAGE)
     person = db.session.get(m.Person, person_id)
@@ -239,15 +272,26 @@ def create_account_with_password(actor: Actor, person_id: int, username: str, pa
     hashed = passwords.hash_password(password)
     name = check_username(username)
     with write_transaction() as session:
-        if session.scalar(select(m.Account.id).where(or_(m.Account.username == name,
-                                                         m.Account.person_id == person_id))) is not None:
+        if (
+            session.scalar(
+                select(m.Account.id).where(or_(m.Account.username == name, m.Account.person_id == person_id))
+            )
+            is not None
+        ):
             raise Invalid(f"Tên đăng nhập “{name}” đã có người dùng.", field="username")
-        account = m.Account(person_id=person_id, username=name, password_hash=hashed, must_change_password=False,
-                            created_at=now)
+        account = m.Account(
+            person_id=person_id, username=name, password_hash=hashed, must_change_password=False, created_at=now
+        )
         session.add(account)
         session.flush()
-        audit.record(AuditTag.ACCOUNT_CREATED, actor, now, target_kind="account", target_id=account.id,
-                     state=audit.states("account", [account]))
+        audit.record(
+            AuditTag.ACCOUNT_CREATED,
+            actor,
+            now,
+            target_kind="account",
+            target_id=account.id,
+            state=audit.states("account", [account]),
+        )
     return account
 
 
@@ -259,8 +303,14 @@ def create_missing_accounts(actor: Actor, now: datetime) -> list[FirstPassword]:
 
 def _personal(person: m.Person, username: str) -> tuple[str, ...]:
     school = db.session.get(m.School, 1)
-    return (username, person.full_name, person.staff_code, school.name if school else "", person.phone or "",
-            person.personal_id_number or "")
+    return (
+        username,
+        person.full_name,
+        person.staff_code,
+        school.name if school else "",
+        person.phone or "",
+        person.personal_id_number or "",
+    )
 
 
 def reset_password(actor: Actor, account_id: int, now: datetime) -> FirstPassword:
@@ -276,9 +326,16 @@ def reset_password(actor: Actor, account_id: int, now: datetime) -> FirstPasswor
     expires_at = now + FIRST_PASSWORD_LASTS
     with write_transaction() as session:
         session.execute(
-            update(m.Account).where(m.Account.id == account_id)
-            .values(password_hash=hashed, must_change_password=True, first_password_expires_at=expires_at, n_failed=0,
-                    failed_at=None))
+            update(m.Account)
+            .where(m.Account.id == account_id)
+            .values(
+                password_hash=hashed,
+                must_change_password=True,
+                first_password_expires_at=expires_at,
+                n_failed=0,
+                failed_at=None,
+            )
+        )
         sessions.end_all(account_id, now=now)
         audit.record(AuditTag.PASSWORD_RESET, actor, now, target_kind="account", target_id=account_id)
         session.refresh(account)
@@ -328,9 +385,16 @@ def _set_own(actor: Actor, account: m.Account, new: str, now: datetime) -> None:
     hashed = passwords.hash_password(new)
     with write_transaction() as session:
         session.execute(
-            update(m.Account).where(m.Account.id == account.id)
-            .values(password_hash=hashed, must_change_password=False, first_password_expires_at=None, n_failed=0,
-                    failed_at=None))
+            update(m.Account)
+            .where(m.Account.id == account.id)
+            .values(
+                password_hash=hashed,
+                must_change_password=False,
+                first_password_expires_at=None,
+                n_failed=0,
+                failed_at=None,
+            )
+        )
         sessions.end_all(account.id, now=now)
         audit.record(AuditTag.PASSWORD_CHANGED, actor, now, target_kind="account", target_id=account.id)
     db.session.expire(account)
@@ -357,8 +421,9 @@ def _set_disabled(actor: Actor, account: m.Account, disabled_at: datetime | None
         account.disabled_at = disabled_at
         session.flush()
         sessions.end_all(account.id, now=now)
-        audit.record(tag, actor, now, target_kind="account", target_id=account.id,
-                     state=audit.states("account", [account]))
+        audit.record(
+            tag, actor, now, target_kind="account", target_id=account.id, state=audit.states("account", [account])
+        )
 
 
 def end_sessions(person_id: int, now: datetime) -> int:
@@ -376,9 +441,18 @@ SCOPED: dict[Role, frozenset[GrantScope]] = {
 """Roles with a scope of their own; every other role is for the whole school."""
 
 
-def grant_role(actor: Actor, person_id: int, role: Role, now: datetime, *,
-               scope_kind: GrantScope | None = None, scope_id: int | None = None, starts_on: date | None = None,
-               ends_on: date | None = None, document: str | None = None) -> m.RoleGrant:
+def grant_role(
+    actor: Actor,
+    person_id: int,
+    role: Role,
+    now: datetime,
+    *,
+    scope_kind: GrantScope | None = None,
+    scope_id: int | None = None,
+    starts_on: date | None = None,
+    ends_on: date | None = None,
+    document: str | None = None,
+) -> m.RoleGrant:
     """Give a role. Needs ``role:grant`` (the principal) or the system actor of set-up; ends the person's sessions.
 
     Nobody grants to themselves. A delegation is for the vice-principal, has a last day, and names its paper (KT.).
@@ -404,14 +478,21 @@ def grant_role(actor: Actor, person_id: int, role: Role, now: datetime, *,
         person = session.get(m.Person, person_id)
         if person is None:
             raise NotFound("Không có người này trong danh sách cán bộ, giáo viên.")
-        standing = list(session.scalars(
-            select(m.RoleGrant).where(m.RoleGrant.person_id == person_id,
-                                      or_(m.RoleGrant.ends_on.is_(None), m.RoleGrant.ends_on >= starts_on))))
+        standing = list(
+            session.scalars(
+                select(m.RoleGrant).where(
+                    m.RoleGrant.person_id == person_id,
+                    or_(m.RoleGrant.ends_on.is_(None), m.RoleGrant.ends_on >= starts_on),
+                )
+            )
+        )
         if any(row.role == role and row.scope_kind == scope_kind and row.scope_id == scope_id for row in standing):
             raise WrongState(f"{person.full_name} đang giữ vai trò này rồi.")
         if role is Role.IT_OFFICER and any(row.role != Role.IT_OFFICER for row in standing):
-            raise WrongState("Người phụ trách CNTT không giữ vai trò khác: tài khoản này không được chạm tới điểm và "
-                             "học bạ. Xin kết thúc vai trò kia trước.")
+            raise WrongState(
+                "Người phụ trách CNTT không giữ vai trò khác: tài khoản này không được chạm tới điểm và "
+                "học bạ. Xin kết thúc vai trò kia trước."
+            )
         if role is not Role.IT_OFFICER and any(row.role == Role.IT_OFFICER for row in standing):
             raise WrongState("Người này đang phụ trách CNTT nên không giữ thêm vai trò khác được.")
         if role is Role.DELEGATE:
@@ -421,8 +502,17 @@ def grant_role(actor: Actor, person_id: int, role: Role, now: datetime, *,
                 raise Invalid("Uỷ quyền cần ghi số văn bản.", field="document")
             if not any(row.role == Role.VICE_PRINCIPAL for row in standing):
                 raise WrongState("Chỉ uỷ quyền cho Phó Hiệu trưởng.")
-        grant = roster.grant_role(actor, person_id, role, now, scope_kind=scope_kind, scope_id=scope_id,
-                                  starts_on=starts_on, ends_on=ends_on, document=document or None)
+        grant = roster.grant_role(
+            actor,
+            person_id,
+            role,
+            now,
+            scope_kind=scope_kind,
+            scope_id=scope_id,
+            starts_on=starts_on,
+            ends_on=ends_on,
+            document=document or None,
+        )
         end_sessions(person_id, now)
     return grant
 
@@ -459,17 +549,33 @@ def end_role(actor: Actor, grant_id: int, now: datetime, *, ends_on: date | None
             raise WrongState("Vai trò này đã kết thúc.")
         if not actor.is_system and grant.person_id == actor.person_id:
             raise NotAllowed("Không thể tự kết thúc vai trò của mình.")
-        if grant.role == Role.PRINCIPAL and session.scalar(
-            select(m.RoleGrant.id).where(m.RoleGrant.role == Role.PRINCIPAL.value, m.RoleGrant.id != grant_id,
-                                         *_in_force(last_day + timedelta(days=1))).limit(1)
-        ) is None:
+        if (
+            grant.role == Role.PRINCIPAL
+            and session.scalar(
+                select(m.RoleGrant.id)
+                .where(
+                    m.RoleGrant.role == Role.PRINCIPAL.value,
+                    m.RoleGrant.id != grant_id,
+                    *_in_force(last_day + timedelta(days=1)),
+                )
+                .limit(1)
+            )
+            is None
+        ):
             raise WrongState("Trường luôn cần một Hiệu trưởng: xin giao vai trò cho người kế nhiệm trước.")
         before = {"ends_on": grant.ends_on}
         grant.ends_on = last_day
         session.flush()
         end_sessions(grant.person_id, now)
-        audit.record(AuditTag.ROLE_ENDED, actor, now, target_kind="role_grant", target_id=grant_id,
-                     state=audit.states("role_grant", [grant]), before=before)
+        audit.record(
+            AuditTag.ROLE_ENDED,
+            actor,
+            now,
+            target_kind="role_grant",
+            target_id=grant_id,
+            state=audit.states("role_grant", [grant]),
+            before=before,
+        )
 
 
 def list_grants(actor: Actor, now: datetime, *, include_past: bool = False) -> list[GrantRow]:
@@ -483,10 +589,19 @@ def list_grants(actor: Actor, now: datetime, *, include_past: bool = False) -> l
     rows = sorted(db.session.execute(query).all(), key=lambda row: (order.index(Role(row[0].role)), row[1].sort_key))
     names = scope_names(tuple(row[0] for row in rows))
     return [
-        GrantRow(grant.id, person.id, person.full_name, Role(grant.role), names[grant.id], GrantScope(grant.scope_kind),
-                 grant.starts_on, grant.ends_on, grant.document,
-                 grant.starts_on <= today and (grant.ends_on is None or grant.ends_on >= today),
-                 grant.ends_on is None or grant.ends_on >= today)
+        GrantRow(
+            grant.id,
+            person.id,
+            person.full_name,
+            Role(grant.role),
+            names[grant.id],
+            GrantScope(grant.scope_kind),
+            grant.starts_on,
+            grant.ends_on,
+            grant.document,
+            grant.starts_on <= today and (grant.ends_on is None or grant.ends_on >= today),
+            grant.ends_on is None or grant.ends_on >= today,
+        )
         for grant, person in rows
     ]
 
@@ -496,11 +611,26 @@ def own_grants(actor: Actor, now: datetime) -> list[GrantRow]:
     if actor.person_id is None:
         return []
     today = clock.local_date(now)
-    rows = list(db.session.scalars(select(m.RoleGrant).where(m.RoleGrant.person_id == actor.person_id,
-                                                             *_in_force(today))))
+    rows = list(
+        db.session.scalars(select(m.RoleGrant).where(m.RoleGrant.person_id == actor.person_id, *_in_force(today)))
+    )
     names = scope_names(rows)
-    return [GrantRow(row.id, actor.person_id, actor.name, Role(row.role), names[row.id], GrantScope(row.scope_kind),
-                     row.starts_on, row.ends_on, row.document, True, False) for row in rows]
+    return [
+        GrantRow(
+            row.id,
+            actor.person_id,
+            actor.name,
+            Role(row.role),
+            names[row.id],
+            GrantScope(row.scope_kind),
+            row.starts_on,
+            row.ends_on,
+            row.document,
+            True,
+            False,
+        )
+        for row in rows
+    ]
 
 
 def scope_names(grants: Sequence[m.RoleGrant]) -> dict[int, str]:
@@ -522,8 +652,31 @@ def scope_names(grants: Sequence[m.RoleGrant]) -> dict[int, str]:
 
 
 __all__ = [
-    "AccountRow", "FirstPassword", "GrantRow", "account_for", "account_id_of", "change_own_password", "check_username",
-    "create_account", "create_account_with_password", "create_missing_accounts", "disable", "enable", "end_role", "end_sessions", "find", "grant_role",
-    "is_demo", "list_accounts", "list_grants", "no_account_yet", "own_grants", "reset_password", "reset_second_factor",
-    "resolve_cli_actor", "scope_names", "set_first_password", "suggest_username",
+    "AccountRow",
+    "FirstPassword",
+    "GrantRow",
+    "account_for",
+    "account_id_of",
+    "change_own_password",
+    "check_username",
+    "create_account",
+    "create_account_with_password",
+    "create_missing_accounts",
+    "disable",
+    "enable",
+    "end_role",
+    "end_sessions",
+    "find",
+    "grant_role",
+    "is_demo",
+    "list_accounts",
+    "list_grants",
+    "no_account_yet",
+    "own_grants",
+    "reset_password",
+    "reset_second_factor",
+    "resolve_cli_actor",
+    "scope_names",
+    "set_first_password",
+    "suggest_username",
 ]

@@ -46,7 +46,8 @@ MAX_MANIFEST = 64 * 1024 * 1024
 
 # What an archive may hold. Anything else (a stale write-ahead log above all) would come to life beside the database.
 _NAMES = re.compile(
-    r"hocbaso\.sqlite|secret_key|config\.toml|documents/[0-9a-f]{64}|checkpoints/[\w.-]+|keys/(?:[\w-][\w.-]*/)*[\w-][\w.-]*")
+    r"hocbaso\.sqlite|secret_key|config\.toml|documents/[0-9a-f]{64}|checkpoints/[\w.-]+|keys/(?:[\w-][\w.-]*/)*[\w-][\w.-]*"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +119,14 @@ def create(actor: Actor, now: datetime, *, out: Path | None = None, name: str | 
         raise Unavailable(f"Không ghi được bản sao lưu vào {folder}: {problem}.") from problem
     digest = _file_digest(target)
     with write_transaction():
-        audit.record(AuditTag.BACKUP_CREATED, actor, now, target_kind="backup", target_id=target.name[:40],
-                     facts={"file": target.name, "sha256": digest, "n_documents": n_documents,
-                            "n_bytes": target.stat().st_size})
+        audit.record(
+            AuditTag.BACKUP_CREATED,
+            actor,
+            now,
+            target_kind="backup",
+            target_id=target.name[:40],
+            facts={"file": target.name, "sha256": digest, "n_documents": n_documents, "n_bytes": target.stat().st_size},
+        )
     return target
 
 
@@ -167,8 +173,12 @@ def _members(copy: Path, secret: Path, settings: Config) -> Iterator[tuple[str, 
 def _write_archive(target: Path, copy: Path, secret: Path, settings: Config, now: datetime) -> int:
     members = list(_members(copy, secret, settings))
     listing = {name: {"sha256": _file_digest(path), "n_bytes": path.stat().st_size} for name, path in members}
-    manifest = {"format": FORMAT, "taken_at": now.isoformat(timespec="seconds"), "revision": schema.revision_of(copy),
-                "members": listing}
+    manifest = {
+        "format": FORMAT,
+        "taken_at": now.isoformat(timespec="seconds"),
+        "revision": schema.revision_of(copy),
+        "members": listing,
+    }
     with tarfile.open(target, "w") as archive:
         data = json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True).encode()
         info = tarfile.TarInfo("manifest.json")
@@ -218,7 +228,11 @@ def read_manifest(path: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict):
         raise refusal
     members = manifest.get("members")
-    if not isinstance(members, dict) or manifest.get("format") != FORMAT or not isinstance(manifest.get("taken_at"), str):
+    if (
+        not isinstance(members, dict)
+        or manifest.get("format") != FORMAT
+        or not isinstance(manifest.get("taken_at"), str)
+    ):
         raise refusal
     if not all(isinstance(facts, dict) and isinstance(facts.get("sha256"), str) for facts in members.values()):
         raise refusal
@@ -248,8 +262,9 @@ def extract(path: Path, into: Path) -> list[str]:
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as problem:
         problems.append(f"Bản sao bị cắt cụt hoặc hỏng: {problem}.")
     problems.extend(f"Thiếu tệp {name}." for name in expected)
-    problems.extend(f"Bản sao không có {name}." for name in ("hocbaso.sqlite", "secret_key")
-                    if name not in manifest["members"])
+    problems.extend(
+        f"Bản sao không có {name}." for name in ("hocbaso.sqlite", "secret_key") if name not in manifest["members"]
+    )
     return problems
 
 
@@ -369,12 +384,30 @@ def verify(path: Path) -> BackupCheck:
             check.problems.extend(fault.details or (fault.message,))
             return check
         # Named here, so that a config.toml in the archive can't lead the check to another database or secret.
-        environment = {**os.environ, "HOCBASO_INSTANCE": str(instance),
-                       "DATABASE_URL": f"sqlite+pysqlite:///{instance / 'hocbaso.sqlite'}",
-                       "SECRET_KEY": (instance / "secret_key").read_text(encoding="utf-8").strip()}
-        run = subprocess.run([sys.executable, "-m", "flask", "--app", str(PROJECT_ROOT / "app.py"), "check-instance",
-                              "--upgrade", "--json"], capture_output=True, text=True, env=environment, timeout=3600,
-                             check=False, cwd=PROJECT_ROOT)
+        environment = {
+            **os.environ,
+            "HOCBASO_INSTANCE": str(instance),
+            "DATABASE_URL": f"sqlite+pysqlite:///{instance / 'hocbaso.sqlite'}",
+            "SECRET_KEY": (instance / "secret_key").read_text(encoding="utf-8").strip(),
+        }
+        run = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "flask",
+                "--app",
+                str(PROJECT_ROOT / "app.py"),
+                "check-instance",
+                "--upgrade",
+                "--json",
+            ],
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=3600,
+            check=False,
+            cwd=PROJECT_ROOT,
+        )
         try:
             found = json.loads(run.stdout.strip().splitlines()[-1])
         except (ValueError, IndexError):

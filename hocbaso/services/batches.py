@@ -94,8 +94,9 @@ def running_clock(now: datetime) -> Callable[[], datetime]:
     return lambda: now + timedelta(seconds=time.monotonic() - began)
 
 
-def open_batch(actor: Actor, class_group: m.ClassGroup, step: str, enrollment_ids: Sequence[int],
-               now: datetime) -> tuple[int, bool]:
+def open_batch(
+    actor: Actor, class_group: m.ClassGroup, step: str, enrollment_ids: Sequence[int], now: datetime
+) -> tuple[int, bool]:
     """The id of the batch for these students, and whether it is to be run now (False: it already runs).
 
     An interrupted batch of the same step is taken up again: its waiting and failed items, and any student new to it.
@@ -106,15 +107,23 @@ def open_batch(actor: Actor, class_group: m.ClassGroup, step: str, enrollment_id
     with write_transaction() as session:
         old = session.scalar(
             select(m.SigningBatch)
-            .where(m.SigningBatch.class_group_id == class_group.id, m.SigningBatch.step == step,
-                   m.SigningBatch.state == "RUNNING")
-            .order_by(m.SigningBatch.id.desc()).limit(1).execution_options(populate_existing=True)
+            .where(
+                m.SigningBatch.class_group_id == class_group.id,
+                m.SigningBatch.step == step,
+                m.SigningBatch.state == "RUNNING",
+            )
+            .order_by(m.SigningBatch.id.desc())
+            .limit(1)
+            .execution_options(populate_existing=True)
         )
         if old is not None:
             if document_pool.is_running(old.id):
                 return old.id, False
-            if now - _last_sign_of_life(old.id, old.started_at) < STALE_AFTER and old.started_at <= now \
-                    and not _is_ours_to_resume(old.id):
+            if (
+                now - _last_sign_of_life(old.id, old.started_at) < STALE_AFTER
+                and old.started_at <= now
+                and not _is_ours_to_resume(old.id)
+            ):
                 raise WrongState("Việc này đang chạy ở nơi khác. Xin đợi một phút rồi bấm lại.")
             known = {item.enrollment_id: item for item in old.items}
             for item in known.values():
@@ -123,13 +132,25 @@ def open_batch(actor: Actor, class_group: m.ClassGroup, step: str, enrollment_id
             _add_items(old.id, [each for each in enrollment_ids if each not in known], start=len(known))
             old.account_id, old.actor_name = actor.account_id, actor.name
             return old.id, True
-        batch = m.SigningBatch(class_group_id=class_group.id, step=step, state="RUNNING", started_at=now,
-                               account_id=actor.account_id, actor_name=actor.name)
+        batch = m.SigningBatch(
+            class_group_id=class_group.id,
+            step=step,
+            state="RUNNING",
+            started_at=now,
+            account_id=actor.account_id,
+            actor_name=actor.name,
+        )
         session.add(batch)
         session.flush()
         _add_items(batch.id, enrollment_ids)
-        audit.record(AuditTag.BATCH_STARTED, actor, now, target_kind="signing_batch", target_id=batch.id,
-                     facts={"class": class_group.name, "step": step, "n": len(enrollment_ids)})
+        audit.record(
+            AuditTag.BATCH_STARTED,
+            actor,
+            now,
+            target_kind="signing_batch",
+            target_id=batch.id,
+            facts={"class": class_group.name, "step": step, "n": len(enrollment_ids)},
+        )
         return batch.id, True
 
 
@@ -151,15 +172,23 @@ def _add_items(batch_id: int, enrollment_ids: Sequence[int], start: int = 0) -> 
 
 def _last_sign_of_life(batch_id: int, started_at: datetime) -> datetime:
     latest = db.session.scalar(
-        select(m.SigningBatchItem.done_at).where(m.SigningBatchItem.signing_batch_id == batch_id,
-                                                 m.SigningBatchItem.done_at.is_not(None))
-        .order_by(m.SigningBatchItem.done_at.desc()).limit(1)
+        select(m.SigningBatchItem.done_at)
+        .where(m.SigningBatchItem.signing_batch_id == batch_id, m.SigningBatchItem.done_at.is_not(None))
+        .order_by(m.SigningBatchItem.done_at.desc())
+        .limit(1)
     )
     return max(latest, started_at) if latest else started_at
 
 
-def run(batch_id: int, actor: Actor, tick: Callable[[], datetime], prepare: Callable[[int], Job | None],
-        finish: Callable[[int, Any, Any, datetime], None], *, on_item: Callable[[], None] | None = None) -> None:
+def run(
+    batch_id: int,
+    actor: Actor,
+    tick: Callable[[], datetime],
+    prepare: Callable[[int], Job | None],
+    finish: Callable[[int, Any, Any, datetime], None],
+    *,
+    on_item: Callable[[], None] | None = None,
+) -> None:
     """Work through the waiting items of a batch, a few at a time.
 
     ``prepare(enrollment_id)`` reads and checks: a Job, None when the effect is already there, a DomainError when it cannot
@@ -206,8 +235,13 @@ def _waiting(batch_id: int) -> Iterator[int]:
     return iter(list(rows))
 
 
-def _collect(batch_id: int, pending: dict[Future[Any], tuple[int, Any]], tick: Callable[[], datetime],
-             finish: Callable[[int, Any, Any, datetime], None], on_item: Callable[[], None] | None) -> None:
+def _collect(
+    batch_id: int,
+    pending: dict[Future[Any], tuple[int, Any]],
+    tick: Callable[[], datetime],
+    finish: Callable[[int, Any, Any, datetime], None],
+    on_item: Callable[[], None] | None,
+) -> None:
     ready, _ = wait(pending, return_when=FIRST_COMPLETED)
     for future in ready:
         enrollment_id, context = pending.pop(future)
@@ -221,8 +255,14 @@ def _collect(batch_id: int, pending: dict[Future[Any], tuple[int, Any]], tick: C
             _settle(batch_id, enrollment_id, "failed", at, _words(error), None)
         except Exception:
             log.exception("batch %s, enrollment %s", batch_id, enrollment_id)
-            _settle(batch_id, enrollment_id, "failed", at,
-                    "Máy làm hồ sơ dừng giữa chừng ở bản này; chưa có gì được ghi. Bấm làm tiếp để thử lại.", None)
+            _settle(
+                batch_id,
+                enrollment_id,
+                "failed",
+                at,
+                "Máy làm hồ sơ dừng giữa chừng ở bản này; chưa có gì được ghi. Bấm làm tiếp để thử lại.",
+                None,
+            )
         if on_item is not None:
             on_item()
 
@@ -231,8 +271,14 @@ def _words(error: DomainError) -> str:
     return " ".join([error.message, *error.details])[:1000]
 
 
-def _settle(batch_id: int, enrollment_id: int, outcome: str, at: datetime, reason: str | None,
-            on_item: Callable[[], None] | None) -> None:
+def _settle(
+    batch_id: int,
+    enrollment_id: int,
+    outcome: str,
+    at: datetime,
+    reason: str | None,
+    on_item: Callable[[], None] | None,
+) -> None:
     with write_transaction() as session:
         session.execute(
             update(m.SigningBatchItem)
@@ -245,9 +291,13 @@ def _settle(batch_id: int, enrollment_id: int, outcome: str, at: datetime, reaso
 
 def _close(batch_id: int, actor: Actor, at: datetime) -> None:
     with write_transaction() as session:
-        outcomes = list(session.execute(
-            select(m.SigningBatchItem.enrollment_id, m.SigningBatchItem.outcome, m.SigningBatchItem.reason)
-            .where(m.SigningBatchItem.signing_batch_id == batch_id)))
+        outcomes = list(
+            session.execute(
+                select(m.SigningBatchItem.enrollment_id, m.SigningBatchItem.outcome, m.SigningBatchItem.reason).where(
+                    m.SigningBatchItem.signing_batch_id == batch_id
+                )
+            )
+        )
         if any(row.outcome == "waiting" for row in outcomes):
             return
         batch = session.get(m.SigningBatch, batch_id, populate_existing=True)
@@ -256,10 +306,18 @@ def _close(batch_id: int, actor: Actor, at: datetime) -> None:
         counts: dict[str, int] = {}
         for row in outcomes:
             counts[row.outcome] = counts.get(row.outcome, 0) + 1
-        audit.record(AuditTag.BATCH_ENDED, actor, at, target_kind="signing_batch", target_id=batch_id,
-                     facts={"step": batch.step, **counts,
-                            "failures": {str(row.enrollment_id): row.reason for row in outcomes
-                                         if row.outcome == "failed"}})
+        audit.record(
+            AuditTag.BATCH_ENDED,
+            actor,
+            at,
+            target_kind="signing_batch",
+            target_id=batch_id,
+            facts={
+                "step": batch.step,
+                **counts,
+                "failures": {str(row.enrollment_id): row.reason for row in outcomes if row.outcome == "failed"},
+            },
+        )
 
 
 def batch_progress(actor: Actor, batch_id: int, now: datetime) -> BatchProgress:
@@ -269,17 +327,25 @@ def batch_progress(actor: Actor, batch_id: int, now: datetime) -> BatchProgress:
         raise NotFound("Không có việc này.")
     class_group = class_for(actor, batch.class_group_id, Permission.TRANSCRIPT_READ)
     rows = db.session.execute(
-        select(m.SigningBatchItem.enrollment_id, m.SigningBatchItem.outcome, m.SigningBatchItem.reason,
-               m.SigningBatchItem.done_at, m.Student.full_name)
+        select(
+            m.SigningBatchItem.enrollment_id,
+            m.SigningBatchItem.outcome,
+            m.SigningBatchItem.reason,
+            m.SigningBatchItem.done_at,
+            m.Student.full_name,
+        )
         .join(m.Enrollment, m.Enrollment.id == m.SigningBatchItem.enrollment_id)
         .join(m.Student, m.Student.id == m.Enrollment.student_id)
         .where(m.SigningBatchItem.signing_batch_id == batch_id)
         .order_by(m.SigningBatchItem.position)
     ).all()
-    count = {outcome: sum(row.outcome == outcome for row in rows) for outcome in ("done", "skipped", "failed", "waiting")}
+    count = {
+        outcome: sum(row.outcome == outcome for row in rows) for outcome in ("done", "skipped", "failed", "waiting")
+    }
     if batch.state == "RUNNING":
         alive = document_pool.is_running(batch_id) or (
-            now - _last_sign_of_life(batch_id, batch.started_at) < STALE_AFTER and not _is_ours_to_resume(batch_id))
+            now - _last_sign_of_life(batch_id, batch.started_at) < STALE_AFTER and not _is_ours_to_resume(batch_id)
+        )
         state = "running" if alive else "interrupted"
     else:
         state = "done"
@@ -287,10 +353,22 @@ def batch_progress(actor: Actor, batch_id: int, now: datetime) -> BatchProgress:
     rate, seconds_left = _rate(done_at, batch.started_at, count["waiting"])
     ended = batch.ended_at or (done_at[-1] if done_at else batch.started_at)
     return BatchProgress(
-        id=batch.id, class_group_id=class_group.id, class_name=class_group.name, step=batch.step, title=STEPS[batch.step],
-        state=state, n_total=len(rows), n_done=count["done"], n_skipped=count["skipped"], n_failed=count["failed"],
-        n_waiting=count["waiting"], rate=rate, seconds_left=seconds_left,
-        seconds=_one_decimal(ended - batch.started_at), actor_name=batch.actor_name, started_at=batch.started_at,
+        id=batch.id,
+        class_group_id=class_group.id,
+        class_name=class_group.name,
+        step=batch.step,
+        title=STEPS[batch.step],
+        state=state,
+        n_total=len(rows),
+        n_done=count["done"],
+        n_skipped=count["skipped"],
+        n_failed=count["failed"],
+        n_waiting=count["waiting"],
+        rate=rate,
+        seconds_left=seconds_left,
+        seconds=_one_decimal(ended - batch.started_at),
+        actor_name=batch.actor_name,
+        started_at=batch.started_at,
         ended_at=batch.ended_at,
         items=tuple(ItemView(row.enrollment_id, row.full_name, row.outcome, row.reason) for row in rows),
     )
@@ -306,7 +384,9 @@ def _rate(done_at: list[datetime], started_at: datetime, n_waiting: int) -> tupl
     if microseconds <= 0:
         return None, None
     tenths = len(recent) * 10_000_000 // microseconds
-    return f"{tenths // 10}.{tenths % 10}", n_waiting * microseconds // (len(recent) * 1_000_000) + (1 if n_waiting else 0)
+    return f"{tenths // 10}.{tenths % 10}", n_waiting * microseconds // (len(recent) * 1_000_000) + (
+        1 if n_waiting else 0
+    )
 
 
 def _one_decimal(span: timedelta) -> str:
@@ -316,6 +396,11 @@ def _one_decimal(span: timedelta) -> str:
 
 def batches_of_class(class_group_id: int, limit: int = 5) -> list[int]:
     """Ids of the newest batches of a class, newest first."""
-    return list(db.session.scalars(
-        select(m.SigningBatch.id).where(m.SigningBatch.class_group_id == class_group_id)
-        .order_by(m.SigningBatch.id.desc()).limit(limit)))
+    return list(
+        db.session.scalars(
+            select(m.SigningBatch.id)
+            .where(m.SigningBatch.class_group_id == class_group_id)
+            .order_by(m.SigningBatch.id.desc())
+            .limit(limit)
+        )
+    )

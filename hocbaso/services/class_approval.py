@@ -32,8 +32,9 @@ class ClassOutcome:
     message: str = ""
 
 
-def approve_class(actor: Actor, class_group_id: int, *, expected_version: int, now: datetime,
-                  remark: str | None = None) -> ClassMoved:
+def approve_class(
+    actor: Actor, class_group_id: int, *, expected_version: int, now: datetime, remark: str | None = None
+) -> ClassMoved:
     """Approve a finalised class and freeze the results of all its students, both or neither.
 
     ``remark``: the principal's text on each transcript (default :data:`DEFAULT_REMARK`). Raises NotFound, NotAllowed,
@@ -56,8 +57,11 @@ def approve_class(actor: Actor, class_group_id: int, *, expected_version: int, n
             raise Stale("Lớp vừa được sửa trong lúc duyệt. Xin xem lại; chưa có gì thay đổi.")
         gaps = homeroom.list_gaps(computed)
         if gaps:
-            raise Incomplete(f"Chưa duyệt được lớp {class_group.name}: còn {len(gaps)} việc chưa xong.", gaps=gaps,
-                             details=tuple(gap.words for gap in gaps))
+            raise Incomplete(
+                f"Chưa duyệt được lớp {class_group.name}: còn {len(gaps)} việc chưa xong.",
+                gaps=gaps,
+                details=tuple(gap.words for gap in gaps),
+            )
         results.freeze_class(session, actor, computed, now, principal_remark=words)
         return homeroom.move(actor, class_group, ClassVerb.APPROVE, None, now)
 
@@ -73,8 +77,15 @@ def return_class(actor: Actor, class_group_id: int, note: str, *, expected_versi
         return homeroom.move(actor, class_group, ClassVerb.RETURN, words, now)
 
 
-def bulk(actor: Actor, verb: ClassVerb, items: Iterable[tuple[int, int]], *, now: datetime, note: str | None = None,
-         remark: str | None = None) -> list[ClassOutcome]:
+def bulk(
+    actor: Actor,
+    verb: ClassVerb,
+    items: Iterable[tuple[int, int]],
+    *,
+    now: datetime,
+    note: str | None = None,
+    remark: str | None = None,
+) -> list[ClassOutcome]:
     """Approve or return many classes, (class id, version seen) each: one transaction and one outcome a class."""
     outcomes = []
     for class_group_id, version in items:

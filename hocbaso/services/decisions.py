@@ -31,8 +31,17 @@ def promotion_outcomes(grade_level: int) -> tuple[Promotion, ...]:
     return done, Promotion.REASSESS, Promotion.SUMMER_TRAINING, Promotion.RETAINED
 
 
-def record_decision(actor: Actor, enrollment_id: int, kind: str, outcome: str, reason: str, *, now: datetime,
-                    term: str = "year", document: str | None = None) -> int:
+def record_decision(
+    actor: Actor,
+    enrollment_id: int,
+    kind: str,
+    outcome: str,
+    reason: str,
+    *,
+    now: datetime,
+    term: str = "year",
+    document: str | None = None,
+) -> int:
     """Record a decision; the id of its row. The newest of a kind and term is in force, the older ones stay.
 
     Raises NotFound, NotAllowed, WrongState (class approved; or the rule itself concludes, so that there is nothing to
@@ -45,8 +54,9 @@ def record_decision(actor: Actor, enrollment_id: int, kind: str, outcome: str, r
         if enrollment is None:
             raise NotFound("Không có học sinh này.")
         class_group = class_for(actor, enrollment.class_group_id, Permission.CLASS_READ)
-        may = actor.is_system or (actor.may(Permission.DECISION_RECORD)
-                                  and Role.PRINCIPAL in roles_reaching(actor, class_group))
+        may = actor.is_system or (
+            actor.may(Permission.DECISION_RECORD) and Role.PRINCIPAL in roles_reaching(actor, class_group)
+        )
         if not may:
             raise NotAllowed("Quyết định này của Hiệu trưởng.")
         session.refresh(class_group)
@@ -76,19 +86,40 @@ def record_decision(actor: Actor, enrollment_id: int, kind: str, outcome: str, r
                 raise Invalid("Hội đồng chỉ chọn giữa giữ nguyên mức và nâng lên mức liền kề.", field="outcome")
         else:
             raise Invalid("Loại quyết định không hợp lệ.", field="kind")
-        decision = m.PrincipalDecision(enrollment_id=enrollment_id, kind=kind, term=term, outcome=outcome,
-                                       reason=words, document=paper, decided_by=actor.account_id, decided_at=now)
+        decision = m.PrincipalDecision(
+            enrollment_id=enrollment_id,
+            kind=kind,
+            term=term,
+            outcome=outcome,
+            reason=words,
+            document=paper,
+            decided_by=actor.account_id,
+            decided_at=now,
+        )
         session.add(decision)
         session.flush()
-        audit.record(AuditTag.DECISION_RECORDED, actor, now, target_kind="principal_decision", target_id=decision.id,
-                     state=audit.states("principal_decision", [decision]),
-                     before={"outcome": standing.outcome} if standing else None, note=words,
-                     facts={"student": row.given.full_name, "class": class_group.name, "kind": kind, "term": term,
-                            "document": paper})
+        audit.record(
+            AuditTag.DECISION_RECORDED,
+            actor,
+            now,
+            target_kind="principal_decision",
+            target_id=decision.id,
+            state=audit.states("principal_decision", [decision]),
+            before={"outcome": standing.outcome} if standing else None,
+            note=words,
+            facts={
+                "student": row.given.full_name,
+                "class": class_group.name,
+                "kind": kind,
+                "term": term,
+                "document": paper,
+            },
+        )
         return decision.id
 
 
 def decisions_of(enrollment_id: int) -> list[m.PrincipalDecision]:
     """Every decision about a student of a class, oldest first. Not scoped: callers check the actor."""
-    return list(db.session.query(m.PrincipalDecision).filter_by(enrollment_id=enrollment_id)
-                .order_by(m.PrincipalDecision.id))
+    return list(
+        db.session.query(m.PrincipalDecision).filter_by(enrollment_id=enrollment_id).order_by(m.PrincipalDecision.id)
+    )

@@ -70,7 +70,9 @@ def call(call: str, *args: Any, timeout: float = 60.0) -> Any:
         raise Unavailable("Máy đang bận làm hồ sơ khác, chưa làm xong việc này. Xin thử lại sau ít phút.") from error
 
 
-def verify(data: bytes, roots: Iterable[bytes], crls: Iterable[bytes], at: datetime, *, timeout: float) -> VerificationReport:
+def verify(
+    data: bytes, roots: Iterable[bytes], crls: Iterable[bytes], at: datetime, *, timeout: float
+) -> VerificationReport:
     """Judge a file that somebody holds out; roots and lists are DER. Unavailable after ``timeout`` seconds."""
     plain = call("hocbaso.documents.issuing:verify_upload", data, tuple(roots), tuple(crls), at, timeout=timeout)
     return report_from_plain(plain)

@@ -79,8 +79,11 @@ def _value(mark: Mark | None) -> Value | None:
 
 def _marks(found: Mapping[str, Mark], columns: tuple[tuple[str, str], ...]) -> SemesterMarks:
     values = [_value(found.get(key)) for key, _ in columns]
-    origins = tuple((name, ScoreOrigin(found[key].origin)) for key, name in columns
-                    if key in found and found[key].origin not in _PLAIN_ORIGINS)
+    origins = tuple(
+        (name, ScoreOrigin(found[key].origin))
+        for key, name in columns
+        if key in found and found[key].origin not in _PLAIN_ORIGINS
+    )
     return SemesterMarks(tuple(values[:-2]), values[-2], values[-1], origins)
 
 
@@ -90,8 +93,15 @@ def _subject_year(line: SubjectInput, regulation: Regulation) -> SubjectYear:
     again: Value | None = None
     if line.reassessed is not None:
         again = value_of(line.reassessed)
-    return SubjectYear(subject.code, subject.kind, subject.lessons_per_year,
-                       (_marks(line.marks[0], columns), _marks(line.marks[1], columns)), line.exempt, again, subject.name)
+    return SubjectYear(
+        subject.code,
+        subject.kind,
+        subject.lessons_per_year,
+        (_marks(line.marks[0], columns), _marks(line.marks[1], columns)),
+        line.exempt,
+        again,
+        subject.name,
+    )
 
 
 def evaluate_student(given: StudentInput, grade_level: int, regulation_version: str) -> Evaluated:
@@ -101,31 +111,45 @@ def evaluate_student(given: StudentInput, grade_level: int, regulation_version: 
     decided = given.decision("promotion")
     ruled = [given.decision("learning_level", term) for term in _TERMS]
     asked = StudentYear(
-        grade_level=grade_level, subjects=tuple(_subject_year(line, regulation) for line in given.subjects),
+        grade_level=grade_level,
+        subjects=tuple(_subject_year(line, regulation) for line in given.subjects),
         conduct=(Level(levels[0]) if levels[0] else None, Level(levels[1]) if levels[1] else None),
         conduct_after_summer=Level(given.conduct_after_summer) if given.conduct_after_summer else None,
-        absences=given.absences(), inclusive_disability=given.inclusive_disability,
+        absences=given.absences(),
+        inclusive_disability=given.inclusive_disability,
         decided_levels=tuple(Level(one.outcome) if one else None for one in ruled),  # type: ignore[arg-type]
-        decided_promotion=Promotion(decided.outcome) if decided else None, id=given.enrollment_id)
+        decided_promotion=Promotion(decided.outcome) if decided else None,
+        id=given.enrollment_id,
+    )
     found = evaluate(asked, regulation)
     reviews = [_review_levels(found, at) for at in range(3)]
     doubtful = found.learning.needs_council_review
     ratings = found.learning.ratings
     return Evaluated(
-        subjects={one.code: EvaluatedSubject(*_results(one.semesters, one.year, one.exempt), _text(one.after_reassessment))
-                  for one in found.subjects},
-        learning=_triple(found.learning.levels), base=_triple([rating.base_level if rating else None for rating in ratings]),
-        learning_after=found.learning.after_reassessment, adjusted=found.learning.adjusted,
+        subjects={
+            one.code: EvaluatedSubject(*_results(one.semesters, one.year, one.exempt), _text(one.after_reassessment))
+            for one in found.subjects
+        },
+        learning=_triple(found.learning.levels),
+        base=_triple([rating.base_level if rating else None for rating in ratings]),
+        learning_after=found.learning.after_reassessment,
+        adjusted=found.learning.adjusted,
         adjusted_by=tuple(rating.adjusted_by_subject if rating else None for rating in ratings),  # type: ignore[arg-type]
         needs_review=tuple(doubt and one is None for doubt, one in zip(doubtful, ruled, strict=True)),  # type: ignore[arg-type]
-        review_levels=(reviews[0], reviews[1], reviews[2]), conduct_year=found.conduct.year,
-        conduct_after=found.conduct.after_summer, promotion=found.promotion,
+        review_levels=(reviews[0], reviews[1], reviews[2]),
+        conduct_year=found.conduct.year,
+        conduct_after=found.conduct.after_summer,
+        promotion=found.promotion,
         may_decide=not found.gaps and (given.inclusive_disability or found.learning.year is None),
-        award=found.award, gaps=found.gaps, steps=found.steps)
+        award=found.award,
+        gaps=found.gaps,
+        steps=found.steps,
+    )
 
 
-def _results(semesters: tuple[Value | None, Value | None], year: Value | None,
-             exempt: tuple[bool, bool]) -> tuple[str | None, str | None, str | None]:
+def _results(
+    semesters: tuple[Value | None, Value | None], year: Value | None, exempt: tuple[bool, bool]
+) -> tuple[str | None, str | None, str | None]:
     terms = [EXEMPT if exempt[at] else _text(semesters[at]) for at in (0, 1)]
     return terms[0], terms[1], EXEMPT if all(exempt) else _text(year)
 
@@ -148,7 +172,10 @@ def _review_levels(found: StudentYearResult, at: int) -> tuple[str, ...]:
             return ()
         return rating.base_level.value, Level.of_rank(rating.base_level.rank + 1).value
     scored = [one for one in found.subjects if one.kind is SubjectKind.SCORED]
-    results = [one.year if at == 2 else one.semesters[at] for one in scored
-               if not (all(one.exempt) if at == 2 else one.exempt[at])]
+    results = [
+        one.year if at == 2 else one.semesters[at]
+        for one in scored
+        if not (all(one.exempt) if at == 2 else one.exempt[at])
+    ]
     complete = not any(gap.subject is not None and (at == 2 or gap.semester == at + 1) for gap in found.gaps)
     return tuple(level.value for level in Level) if complete and None not in results else ()

@@ -28,7 +28,10 @@ from hocbaso.services.score_grid import ACTIVE, REMARK
 from hocbaso.services.transcripts import SEALED, read_stored, records_in_force
 
 FORMATS: dict[str, tuple[str, ...]] = {
-    "scores": ("xlsx", "jsonl"), "students": ("xlsx", "jsonl"), "statistics": ("xlsx", "jsonl"), "ministry": ("xml",),
+    "scores": ("xlsx", "jsonl"),
+    "students": ("xlsx", "jsonl"),
+    "statistics": ("xlsx", "jsonl"),
+    "ministry": ("xml",),
 }
 """What can be exported and in which forms; the first is the default."""
 
@@ -46,8 +49,15 @@ class ExportFile:
     left_out: str = ""
 
 
-def export(actor: Actor, what: str, now: datetime, *, form: str | None = None, class_name: str | None = None,
-           year_label: str | None = None) -> ExportFile:
+def export(
+    actor: Actor,
+    what: str,
+    now: datetime,
+    *,
+    form: str | None = None,
+    class_name: str | None = None,
+    year_label: str | None = None,
+) -> ExportFile:
     """Make a file of ``what`` (a key of :data:`FORMATS`) for one class or all that the actor may read.
 
     Raises Invalid for a form that does not exist, NotAllowed without the power, NotFound for a class out of scope.
@@ -67,8 +77,14 @@ def export(actor: Actor, what: str, now: datetime, *, form: str | None = None, c
     else:
         found = _ministry(actor, year, class_name)
     with write_transaction():
-        audit.record(AuditTag.EXPORT_MADE, actor, now, target_kind="school_year", target_id=year.id,
-                     facts={"what": what, "format": form, "class": class_name, "n_rows": found.n_rows})
+        audit.record(
+            AuditTag.EXPORT_MADE,
+            actor,
+            now,
+            target_kind="school_year",
+            target_id=year.id,
+            facts={"what": what, "format": form, "class": class_name, "n_rows": found.n_rows},
+        )
     return found
 
 
@@ -78,9 +94,13 @@ def export(actor: Actor, what: str, now: datetime, *, form: str | None = None, c
 def _classes(year: m.SchoolYear, class_name: str | None) -> list[m.ClassGroup]:
     if class_name is not None:
         return [roster.class_by_name(class_name, year)]
-    return list(db.session.scalars(
-        select(m.ClassGroup).where(m.ClassGroup.school_year_id == year.id)
-        .order_by(m.ClassGroup.grade_level, m.ClassGroup.name)))
+    return list(
+        db.session.scalars(
+            select(m.ClassGroup)
+            .where(m.ClassGroup.school_year_id == year.id)
+            .order_by(m.ClassGroup.grade_level, m.ClassGroup.name)
+        )
+    )
 
 
 def _reaches(actor: Actor, class_group: m.ClassGroup, permission: Permission) -> bool:
@@ -94,7 +114,9 @@ def _reaches(actor: Actor, class_group: m.ClassGroup, permission: Permission) ->
     return any(permission in ROLE_PERMISSIONS[role] for role in roles_reaching(actor, class_group))
 
 
-def _whole_classes(actor: Actor, year: m.SchoolYear, class_name: str | None, permission: Permission) -> list[m.ClassGroup]:
+def _whole_classes(
+    actor: Actor, year: m.SchoolYear, class_name: str | None, permission: Permission
+) -> list[m.ClassGroup]:
     actor.require(permission)
     found = [row for row in _classes(year, class_name) if _reaches(actor, row, permission)]
     if not found:
@@ -132,9 +154,13 @@ def score_rows(class_group: m.ClassGroup, only: frozenset[int] | None = None) ->
     ``regular`` has as many entries as the rule asks (Art. 6.2). ``only``: class subject ids, None for all.
     """
     offered = [
-        (offer, subject) for offer, subject in db.session.execute(
-            select(m.ClassSubject, m.Subject).join(m.Subject, m.Subject.id == m.ClassSubject.subject_id)
-            .where(m.ClassSubject.class_group_id == class_group.id).order_by(m.Subject.sheet_order))
+        (offer, subject)
+        for offer, subject in db.session.execute(
+            select(m.ClassSubject, m.Subject)
+            .join(m.Subject, m.Subject.id == m.ClassSubject.subject_id)
+            .where(m.ClassSubject.class_group_id == class_group.id)
+            .order_by(m.Subject.sheet_order)
+        )
         if only is None or offer.id in only
     ]
     if not offered and only is not None:
@@ -147,8 +173,16 @@ def score_rows(class_group: m.ClassGroup, only: frozenset[int] | None = None) ->
     ).all()
     cells: dict[tuple[int, int, int], dict[str, Any]] = {}
     for row in db.session.execute(
-        select(m.ScoreSheet.class_subject_id, m.ScoreSheet.semester, m.ScoreCell.enrollment_id, m.ScoreCell.column_key,
-               m.ScoreCell.tenths, m.ScoreCell.mark, m.ScoreCell.remark, m.ScoreCell.origin)
+        select(
+            m.ScoreSheet.class_subject_id,
+            m.ScoreSheet.semester,
+            m.ScoreCell.enrollment_id,
+            m.ScoreCell.column_key,
+            m.ScoreCell.tenths,
+            m.ScoreCell.mark,
+            m.ScoreCell.remark,
+            m.ScoreCell.origin,
+        )
         .join(m.ScoreSheet, m.ScoreSheet.id == m.ScoreCell.score_sheet_id)
         .where(m.ScoreSheet.class_subject_id.in_([offer.id for offer, _ in offered]))
     ):
@@ -156,8 +190,10 @@ def score_rows(class_group: m.ClassGroup, only: frozenset[int] | None = None) ->
     exempt = {
         (row.enrollment_id, row.subject_id, semester)
         for row in db.session.execute(
-            select(m.Exemption.enrollment_id, m.Exemption.subject_id, m.Exemption.semester)
-            .where(m.Exemption.state == "GRANTED", m.Exemption.enrollment_id.in_([pupil.id for pupil in pupils])))
+            select(m.Exemption.enrollment_id, m.Exemption.subject_id, m.Exemption.semester).where(
+                m.Exemption.state == "GRANTED", m.Exemption.enrollment_id.in_([pupil.id for pupil in pupils])
+            )
+        )
         for semester in ((1, 2) if row.semester is None else (row.semester,))
     }
     rows: list[ScoreRow] = []
@@ -167,14 +203,23 @@ def score_rows(class_group: m.ClassGroup, only: frozenset[int] | None = None) ->
             for pupil in pupils:
                 line = cells.get((offer.id, semester, pupil.id), {})
                 remark = line.get(REMARK)
-                rows.append(ScoreRow(
-                    address="", cells={}, class_name=class_group.name, subject_code=subject.code, semester=semester,
-                    student_code=pupil.moet_code, full_name=pupil.full_name, born_on=pupil.birth_on,
-                    regular=tuple(_cell(line.get(f"TX{number}")) for number in range(1, n_regular + 1)),
-                    midterm=_cell(line.get("GK")), final=_cell(line.get("CK")),
-                    remark=remark.remark if remark is not None else None,
-                    exempt=(pupil.id, subject.id, semester) in exempt,
-                ))
+                rows.append(
+                    ScoreRow(
+                        address="",
+                        cells={},
+                        class_name=class_group.name,
+                        subject_code=subject.code,
+                        semester=semester,
+                        student_code=pupil.moet_code,
+                        full_name=pupil.full_name,
+                        born_on=pupil.birth_on,
+                        regular=tuple(_cell(line.get(f"TX{number}")) for number in range(1, n_regular + 1)),
+                        midterm=_cell(line.get("GK")),
+                        final=_cell(line.get("CK")),
+                        remark=remark.remark if remark is not None else None,
+                        exempt=(pupil.id, subject.id, semester) in exempt,
+                    )
+                )
     return rows
 
 
@@ -200,7 +245,8 @@ def _students(actor: Actor, form: str, year: m.SchoolYear, class_name: str | Non
 
 def _enrolled(class_group: m.ClassGroup) -> Sequence[m.Student]:
     return db.session.scalars(
-        select(m.Student).join(m.Enrollment, m.Enrollment.student_id == m.Student.id)
+        select(m.Student)
+        .join(m.Enrollment, m.Enrollment.student_id == m.Student.id)
         .where(m.Enrollment.class_group_id == class_group.id, m.Enrollment.status.in_(ACTIVE))
         .order_by(m.Student.sort_key, m.Enrollment.id)
     ).all()
@@ -240,11 +286,17 @@ def _ministry(actor: Actor, year: m.SchoolYear, class_name: str | None) -> Expor
     records: list[bytes] = []
     n_missing = 0
     for class_group in _whole_classes(actor, year, class_name, Permission.TRANSCRIPT_READ):
-        enrollments = list(db.session.scalars(
-            select(m.Enrollment.id).join(m.Student, m.Student.id == m.Enrollment.student_id)
-            .where(m.Enrollment.class_group_id == class_group.id,
-                   or_(m.Enrollment.status.in_(ACTIVE), m.Enrollment.status == "transferred_out"))
-            .order_by(m.Student.sort_key, m.Enrollment.id)))
+        enrollments = list(
+            db.session.scalars(
+                select(m.Enrollment.id)
+                .join(m.Student, m.Student.id == m.Enrollment.student_id)
+                .where(
+                    m.Enrollment.class_group_id == class_group.id,
+                    or_(m.Enrollment.status.in_(ACTIVE), m.Enrollment.status == "transferred_out"),
+                )
+                .order_by(m.Student.sort_key, m.Enrollment.id)
+            )
+        )
         in_force = records_in_force(enrollments)
         for enrollment_id in enrollments:
             record = in_force.get(enrollment_id)

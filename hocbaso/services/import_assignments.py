@@ -60,24 +60,41 @@ class _Staff:
         if row.teacher_code is not None:
             person = self.by_code.get(row.teacher_code.upper())
             if person is None:
-                builder.error(row.at("teacher_code"), "Mã giáo viên", row.teacher_code,
-                              "chưa có cán bộ nào mang mã này; hãy nhập danh sách cán bộ trước.")
+                builder.error(
+                    row.at("teacher_code"),
+                    "Mã giáo viên",
+                    row.teacher_code,
+                    "chưa có cán bộ nào mang mã này; hãy nhập danh sách cán bộ trước.",
+                )
                 return None
             if row.teacher_name is not None and name_key(row.teacher_name) != name_key(person.full_name):
-                builder.error(row.at("teacher_name"), "Giáo viên", row.teacher_name,
-                              f"mã {row.teacher_code} là của {person.full_name}; mã và tên không khớp nhau.")
+                builder.error(
+                    row.at("teacher_name"),
+                    "Giáo viên",
+                    row.teacher_name,
+                    f"mã {row.teacher_code} là của {person.full_name}; mã và tên không khớp nhau.",
+                )
                 return None
         else:
             named = self.by_name.get(name_key(row.teacher_name or ""), [])
             if len(named) != 1:
-                builder.error(row.at("teacher_name"), "Giáo viên", row.teacher_name,
-                              f"có {len(named)} người cùng tên; hãy ghi mã giáo viên." if named
-                              else "không có trong danh sách cán bộ.")
+                builder.error(
+                    row.at("teacher_name"),
+                    "Giáo viên",
+                    row.teacher_name,
+                    f"có {len(named)} người cùng tên; hãy ghi mã giáo viên."
+                    if named
+                    else "không có trong danh sách cán bộ.",
+                )
                 return None
             person = named[0]
         if person.left_on is not None and person.left_on < self.today:
-            builder.error(row.at("teacher_code" if row.teacher_code else "teacher_name"), "Giáo viên", person.full_name,
-                          f"đã nghỉ từ {person.left_on:%d/%m/%Y}.")
+            builder.error(
+                row.at("teacher_code" if row.teacher_code else "teacher_name"),
+                "Giáo viên",
+                person.full_name,
+                f"đã nghỉ từ {person.left_on:%d/%m/%Y}.",
+            )
             return None
         return person
 
@@ -91,7 +108,9 @@ def plan_assignments(table: ImportTable[AssignmentRow], context: PlanContext) ->
     homeroom = _in_force(m.HomeroomAssignment, "class_group_id", context)
     for row in table.rows:
         if row.class_name[0] not in "6789":
-            builder.error(row.at("class_name"), "Lớp", row.class_name, "không phải lớp của trường trung học cơ sở (6 đến 9).")
+            builder.error(
+                row.at("class_name"), "Lớp", row.class_name, "không phải lớp của trường trung học cơ sở (6 đến 9)."
+            )
             continue
         person = staff.find(row, builder)
         plan_class(builder, row.class_name, row.at("class_name"), classes, work.classes)
@@ -121,7 +140,8 @@ def _in_force(model: Any, place: str, context: PlanContext) -> dict[int, list[m.
     """People assigned from today or later on, by class subject or class."""
     found: dict[int, list[m.Person]] = {}
     rows = db.session.execute(
-        select(getattr(model, place), m.Person).join(m.Person, m.Person.id == model.person_id)
+        select(getattr(model, place), m.Person)
+        .join(m.Person, m.Person.id == model.person_id)
         .where(or_(model.ends_on.is_(None), model.ends_on >= context.today))
     )
     for place_id, person in rows:
@@ -129,23 +149,35 @@ def _in_force(model: Any, place: str, context: PlanContext) -> dict[int, list[m.
     return found
 
 
-def _plan_subject(row: AssignmentRow, standing: m.ClassSubject | None, classes: dict[str, m.ClassGroup],
-                  work: AssignmentWork, builder: PlanBuilder) -> bool:
+def _plan_subject(
+    row: AssignmentRow,
+    standing: m.ClassSubject | None,
+    classes: dict[str, m.ClassGroup],
+    work: AssignmentWork,
+    builder: PlanBuilder,
+) -> bool:
     """Plan the class subject; False when the row is refused."""
     code = row.subject_code or ""
     subject = SUBJECT_BY_CODE[code]
     label = f"{subject.name} {row.class_name}"
     if standing is None:
         if row.lessons_per_year is None:
-            builder.error(row.at("lessons_per_year"), "Số tiết/năm", None,
-                          f"{label} chưa có số tiết; số tiết quyết định số lần kiểm tra thường xuyên.")
+            builder.error(
+                row.at("lessons_per_year"),
+                "Số tiết/năm",
+                None,
+                f"{label} chưa có số tiết; số tiết quyết định số lần kiểm tra thường xuyên.",
+            )
             return False
         if row.class_name in classes and classes[row.class_name].state != ClassState.OPEN.value:
             builder.error(row.at("class_name"), "Lớp", row.class_name, "lớp đã chốt nên không thêm môn được.")
             return False
         work.offers.append((row.class_name, code, row.lessons_per_year))
-        builder.add(PlannedItem("create", "Môn của lớp", f"{label}, {row.lessons_per_year} tiết, hai bảng điểm",
-                                row.at("subject")))
+        builder.add(
+            PlannedItem(
+                "create", "Môn của lớp", f"{label}, {row.lessons_per_year} tiết, hai bảng điểm", row.at("subject")
+            )
+        )
         return True
     if row.lessons_per_year is None or row.lessons_per_year == standing.lessons_per_year:
         builder.count("Môn của lớp", "same")
@@ -153,13 +185,25 @@ def _plan_subject(row: AssignmentRow, standing: m.ClassSubject | None, classes: 
     if not _may_change_lessons(row, standing, subject.kind, label, builder):
         return False
     work.lessons.append((standing.id, row.lessons_per_year))
-    builder.add(PlannedItem("change", "Môn của lớp", label, row.at("subject"), (
-        FieldChange("Số tiết/năm", str(standing.lessons_per_year), str(row.lessons_per_year), row.at("lessons_per_year")),)))
+    builder.add(
+        PlannedItem(
+            "change",
+            "Môn của lớp",
+            label,
+            row.at("subject"),
+            (
+                FieldChange(
+                    "Số tiết/năm", str(standing.lessons_per_year), str(row.lessons_per_year), row.at("lessons_per_year")
+                ),
+            ),
+        )
+    )
     return True
 
 
-def _may_change_lessons(row: AssignmentRow, standing: m.ClassSubject, kind: SubjectKind, label: str,
-                        builder: PlanBuilder) -> bool:
+def _may_change_lessons(
+    row: AssignmentRow, standing: m.ClassSubject, kind: SubjectKind, label: str, builder: PlanBuilder
+) -> bool:
     """Fewer assessments than are already written, or a sheet that was handed in, forbid another number of lessons."""
     lessons = row.lessons_per_year or 0
     if regular_count(lessons, kind) == regular_count(standing.lessons_per_year, kind):
@@ -171,20 +215,29 @@ def _may_change_lessons(row: AssignmentRow, standing: m.ClassSubject, kind: Subj
     else:
         beyond = [f"TX{number}" for number in range(regular_count(lessons, kind) + 1, 5)]
         n_beyond = db.session.scalar(
-            select(func.count()).select_from(m.ScoreCell)
-            .where(m.ScoreCell.score_sheet_id.in_([sheet.id for sheet in sheets]), m.ScoreCell.column_key.in_(beyond),
-                   m.ScoreCell.origin != "empty")
+            select(func.count())
+            .select_from(m.ScoreCell)
+            .where(
+                m.ScoreCell.score_sheet_id.in_([sheet.id for sheet in sheets]),
+                m.ScoreCell.column_key.in_(beyond),
+                m.ScoreCell.origin != "empty",
+            )
         )
         if n_beyond:
             reason = f"đã có {n_beyond} điểm thường xuyên nằm ngoài số lần mới"
     if reason:
-        builder.error(row.at("lessons_per_year"), "Số tiết/năm", row.lessons_per_year,
-                      f"{label} đang là {standing.lessons_per_year} tiết; {reason}.")
+        builder.error(
+            row.at("lessons_per_year"),
+            "Số tiết/năm",
+            row.lessons_per_year,
+            f"{label} đang là {standing.lessons_per_year} tiết; {reason}.",
+        )
     return not reason
 
 
-def _plan_teacher(row: AssignmentRow, person: m.Person, standing: list[m.Person], work: AssignmentWork,
-                  builder: PlanBuilder) -> None:
+def _plan_teacher(
+    row: AssignmentRow, person: m.Person, standing: list[m.Person], work: AssignmentWork, builder: PlanBuilder
+) -> None:
     if any(other.id == person.id for other in standing):
         builder.count("Phân công giảng dạy", "same")
         return
@@ -193,19 +246,23 @@ def _plan_teacher(row: AssignmentRow, person: m.Person, standing: list[m.Person]
     builder.add(_assignment_item("Phân công giảng dạy", label, "Giáo viên", person, standing, row.at("teacher_code")))
 
 
-def _plan_homeroom(row: AssignmentRow, person: m.Person, standing: list[m.Person], work: AssignmentWork,
-                   builder: PlanBuilder) -> None:
+def _plan_homeroom(
+    row: AssignmentRow, person: m.Person, standing: list[m.Person], work: AssignmentWork, builder: PlanBuilder
+) -> None:
     if any(name == row.class_name for name, _ in work.homeroom):
         return  # the mark on several rows of one teacher; two teachers were refused on reading
     if any(other.id == person.id for other in standing):
         builder.count("Chủ nhiệm", "same")
         return
     work.homeroom.append((row.class_name, person.id))
-    builder.add(_assignment_item("Chủ nhiệm", f"Lớp {row.class_name}", "Chủ nhiệm", person, standing, row.at("homeroom")))
+    builder.add(
+        _assignment_item("Chủ nhiệm", f"Lớp {row.class_name}", "Chủ nhiệm", person, standing, row.at("homeroom"))
+    )
 
 
-def _assignment_item(noun: str, label: str, words: str, person: m.Person, standing: list[m.Person],
-                     address: str) -> PlannedItem:
+def _assignment_item(
+    noun: str, label: str, words: str, person: m.Person, standing: list[m.Person], address: str
+) -> PlannedItem:
     before = ", ".join(f"{other.full_name} ({other.staff_code})" for other in standing)
     change = FieldChange(words, before, f"{person.full_name} ({person.staff_code})", address)
     return PlannedItem("change" if standing else "create", noun, label, address, (change,))
@@ -219,35 +276,69 @@ def apply_assignments(work: AssignmentWork, context: PlanContext, year: m.School
         classes[name] = roster.create_class(actor, year, name, now)
     subjects = {row.code: row.id for row in session.scalars(select(m.Subject))}
     if work.offers:
-        offers = [m.ClassSubject(class_group_id=classes[name].id, subject_id=subjects[code], lessons_per_year=lessons)
-                  for name, code, lessons in work.offers]
+        offers = [
+            m.ClassSubject(class_group_id=classes[name].id, subject_id=subjects[code], lessons_per_year=lessons)
+            for name, code, lessons in work.offers
+        ]
         session.add_all(offers)
         session.flush()
-        sheets = [m.ScoreSheet(class_subject_id=offer.id, semester=semester, state=SheetState.DRAFT.value, state_at=now)
-                  for offer in offers for semester in (1, 2)]
+        sheets = [
+            m.ScoreSheet(class_subject_id=offer.id, semester=semester, state=SheetState.DRAFT.value, state_at=now)
+            for offer in offers
+            for semester in (1, 2)
+        ]
         session.add_all(sheets)
         session.flush()
-        audit.record(AuditTag.SHEET_CREATED, actor, now, target_kind="school_year", target_id=year.id,
-                     state=audit.merge_states(audit.states("class_subject", offers), audit.states("score_sheet", sheets)),
-                     facts={"n_class_subjects": len(offers), "source": "imported"})
+        audit.record(
+            AuditTag.SHEET_CREATED,
+            actor,
+            now,
+            target_kind="school_year",
+            target_id=year.id,
+            state=audit.merge_states(audit.states("class_subject", offers), audit.states("score_sheet", sheets)),
+            facts={"n_class_subjects": len(offers), "source": "imported"},
+        )
     if work.lessons:
         wanted = dict(work.lessons)
-        rows = list(session.scalars(select(m.ClassSubject).where(m.ClassSubject.id.in_(wanted)).order_by(m.ClassSubject.id)))
+        rows = list(
+            session.scalars(select(m.ClassSubject).where(m.ClassSubject.id.in_(wanted)).order_by(m.ClassSubject.id))
+        )
         before = {f"{row.id}-lessons_per_year": row.lessons_per_year for row in rows}
         for row in rows:
             row.lessons_per_year = wanted[row.id]
         session.flush()
-        audit.record(AuditTag.CLASS_SUBJECT_CHANGED, actor, now, target_kind="school_year", target_id=year.id,
-                     state=audit.states("class_subject", rows), before=before, facts={"source": "imported"})
+        audit.record(
+            AuditTag.CLASS_SUBJECT_CHANGED,
+            actor,
+            now,
+            target_kind="school_year",
+            target_id=year.id,
+            state=audit.states("class_subject", rows),
+            before=before,
+            facts={"source": "imported"},
+        )
     offered = {key: row.id for key, row in _offered(year).items()}
-    _assign(context, year, "teaching_assignment", m.TeachingAssignment, "class_subject_id",
-            [(offered[name, code], person_id) for name, code, person_id in work.teaching])
-    _assign(context, year, "homeroom_assignment", m.HomeroomAssignment, "class_group_id",
-            [(classes[name].id, person_id) for name, person_id in work.homeroom])
+    _assign(
+        context,
+        year,
+        "teaching_assignment",
+        m.TeachingAssignment,
+        "class_subject_id",
+        [(offered[name, code], person_id) for name, code, person_id in work.teaching],
+    )
+    _assign(
+        context,
+        year,
+        "homeroom_assignment",
+        m.HomeroomAssignment,
+        "class_group_id",
+        [(classes[name].id, person_id) for name, person_id in work.homeroom],
+    )
 
 
-def _assign(context: PlanContext, year: m.SchoolYear, kind: str, model: Any, place: str,
-            wanted: list[tuple[int, int]]) -> None:
+def _assign(
+    context: PlanContext, year: m.SchoolYear, kind: str, model: Any, place: str, wanted: list[tuple[int, int]]
+) -> None:
     """First assignments begin with the year; one that takes over from another begins today."""
     if not wanted:
         return
@@ -255,22 +346,45 @@ def _assign(context: PlanContext, year: m.SchoolYear, kind: str, model: Any, pla
     handover = max(context.today, year.starts_on)
     ended, made = [], []
     for place_id, person_id in wanted:
-        standing = list(session.scalars(
-            select(model).where(getattr(model, place) == place_id,
-                                or_(model.ends_on.is_(None), model.ends_on >= handover))
-        ))
+        standing = list(
+            session.scalars(
+                select(model).where(
+                    getattr(model, place) == place_id, or_(model.ends_on.is_(None), model.ends_on >= handover)
+                )
+            )
+        )
         for old in standing:
             old.ends_on = handover - timedelta(days=1)
             roster.renew_powers(old.person_id)
         ended += standing
-        made.append(model(person_id=person_id, starts_on=handover if standing else year.starts_on, ends_on=None,
-                          **{place: place_id}))
+        made.append(
+            model(
+                person_id=person_id,
+                starts_on=handover if standing else year.starts_on,
+                ends_on=None,
+                **{place: place_id},
+            )
+        )
     session.add_all(made)
     session.flush()
     for person_id in dict.fromkeys(person_id for _, person_id in wanted):
         roster.renew_powers(person_id)
     if ended:
-        audit.record(AuditTag.ASSIGNMENT_ENDED, actor, now, target_kind=kind, target_id=year.id,
-                     state=audit.states(kind, ended), facts={"source": "imported"})
-    audit.record(AuditTag.ASSIGNMENT_CREATED, actor, now, target_kind=kind, target_id=year.id,
-                 state=audit.states(kind, made), facts={"n_assignments": len(made), "source": "imported"})
+        audit.record(
+            AuditTag.ASSIGNMENT_ENDED,
+            actor,
+            now,
+            target_kind=kind,
+            target_id=year.id,
+            state=audit.states(kind, ended),
+            facts={"source": "imported"},
+        )
+    audit.record(
+        AuditTag.ASSIGNMENT_CREATED,
+        actor,
+        now,
+        target_kind=kind,
+        target_id=year.id,
+        state=audit.states(kind, made),
+        facts={"n_assignments": len(made), "source": "imported"},
+    )

@@ -39,12 +39,24 @@ class ImportKind:
 KINDS: dict[str, ImportKind] = {
     kind.name: kind
     for kind in (
-        ImportKind("students", "Danh sách học sinh", "Hồ sơ học sinh và lớp; một trang cho cả trường hoặc mỗi lớp một trang.",
-                   (Permission.IMPORT_ROSTER,)),
-        ImportKind("teachers", "Cán bộ, giáo viên", "Trích ngang cán bộ: mã, họ tên, tổ chuyên môn, chức vụ.",
-                   (Permission.IMPORT_ROSTER, Permission.STAFF_EDIT)),
-        ImportKind("assignments", "Phân công", "Lớp, môn, số tiết cả năm, giáo viên và chủ nhiệm.",
-                   (Permission.IMPORT_ROSTER, Permission.ASSIGNMENT_EDIT)),
+        ImportKind(
+            "students",
+            "Danh sách học sinh",
+            "Hồ sơ học sinh và lớp; một trang cho cả trường hoặc mỗi lớp một trang.",
+            (Permission.IMPORT_ROSTER,),
+        ),
+        ImportKind(
+            "teachers",
+            "Cán bộ, giáo viên",
+            "Trích ngang cán bộ: mã, họ tên, tổ chuyên môn, chức vụ.",
+            (Permission.IMPORT_ROSTER, Permission.STAFF_EDIT),
+        ),
+        ImportKind(
+            "assignments",
+            "Phân công",
+            "Lớp, môn, số tiết cả năm, giáo viên và chủ nhiệm.",
+            (Permission.IMPORT_ROSTER, Permission.ASSIGNMENT_EDIT),
+        ),
         ImportKind("scores", "Bảng điểm", "Mỗi trang một lớp, một môn, một học kì.", (Permission.IMPORT_SCORES,)),
     )
 }
@@ -114,8 +126,10 @@ class ImportPlan:
     def fingerprint(self) -> str:
         """SHA-256 (hex) over all that would be written."""
         said: list[Any] = [self.kind, self.profile, self.year_label, list(self.notes)]
-        said += [[item.action, item.noun, item.group, item.label,
-                  [[c.field, c.before, c.after] for c in item.changes]] for item in self.items]
+        said += [
+            [item.action, item.noun, item.group, item.label, [[c.field, c.before, c.after] for c in item.changes]]
+            for item in self.items
+        ]
         said += [[line.noun, line.n_created, line.n_changed] for line in self.counts]
         return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()
 
@@ -177,9 +191,14 @@ class PlanBuilder:
     def build(self, work: Any) -> ImportPlan:
         """The finished plan."""
         return ImportPlan(
-            kind=self.kind, profile=self.profile, year_label=self.context.year_label, items=tuple(self.items),
-            counts=tuple(CountLine(noun, *n) for noun, n in self._counts.items()), problems=tuple(self.problems),
-            notes=tuple(self.notes), work=work,
+            kind=self.kind,
+            profile=self.profile,
+            year_label=self.context.year_label,
+            items=tuple(self.items),
+            counts=tuple(CountLine(noun, *n) for noun, n in self._counts.items()),
+            problems=tuple(self.problems),
+            notes=tuple(self.notes),
+            work=work,
         )
 
 
@@ -208,21 +227,27 @@ def classes_of(year: m.SchoolYear | None) -> dict[str, m.ClassGroup]:
     """The classes of a year by name."""
     if year is None:
         return {}
-    return {row.name: row for row in
-            db.session.scalars(select(m.ClassGroup).where(m.ClassGroup.school_year_id == year.id))}
+    return {
+        row.name: row for row in db.session.scalars(select(m.ClassGroup).where(m.ClassGroup.school_year_id == year.id))
+    }
 
 
 def active_enrollments(year: m.SchoolYear | None) -> list[m.Enrollment]:
     """Enrollments of the year that are in force."""
     if year is None:
         return []
-    return list(db.session.scalars(
-        select(m.Enrollment).join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
-        .where(m.ClassGroup.school_year_id == year.id, m.Enrollment.status.in_(ACTIVE))
-    ))
+    return list(
+        db.session.scalars(
+            select(m.Enrollment)
+            .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
+            .where(m.ClassGroup.school_year_id == year.id, m.Enrollment.status.in_(ACTIVE))
+        )
+    )
 
 
-def plan_class(builder: PlanBuilder, name: str, address: str, classes: dict[str, m.ClassGroup], planned: list[str]) -> None:
+def plan_class(
+    builder: PlanBuilder, name: str, address: str, classes: dict[str, m.ClassGroup], planned: list[str]
+) -> None:
     """Plan a class that the year does not have yet, once."""
     if name in classes or name in planned:
         return

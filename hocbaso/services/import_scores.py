@@ -72,18 +72,29 @@ class _Class:
         if row.student_code is None:
             found = self.by_name.get((name_key(row.full_name or ""), row.born_on), [])
             if len(found) != 1:
-                builder.error(row.at("full_name"), "Họ và tên", row.full_name,
-                              f"lớp {row.class_name} có {len(found)} học sinh cùng họ tên và ngày sinh; hãy ghi mã định danh."
-                              if found else f"không có trong lớp {row.class_name}.")
+                builder.error(
+                    row.at("full_name"),
+                    "Họ và tên",
+                    row.full_name,
+                    f"lớp {row.class_name} có {len(found)} học sinh cùng họ tên và ngày sinh; hãy ghi mã định danh."
+                    if found
+                    else f"không có trong lớp {row.class_name}.",
+                )
                 return None
             return found[0]
         pupil = self.by_code.get(row.student_code)
         if pupil is None:
-            builder.error(row.at("student_code"), "Mã định danh", row.student_code, f"không có trong lớp {row.class_name}.")
+            builder.error(
+                row.at("student_code"), "Mã định danh", row.student_code, f"không có trong lớp {row.class_name}."
+            )
             return None
         if row.full_name is not None and name_key(row.full_name) != name_key(pupil.full_name):
-            builder.error(row.at("full_name"), "Họ và tên", row.full_name,
-                          f"mã {row.student_code} là của {pupil.full_name}; mã và tên không khớp nhau.")
+            builder.error(
+                row.at("full_name"),
+                "Họ và tên",
+                row.full_name,
+                f"mã {row.student_code} là của {pupil.full_name}; mã và tên không khớp nhau.",
+            )
             return None
         if row.born_on is not None and row.born_on != pupil.born_on:
             builder.warn(row.at("born_on"), "Ngày sinh", shown(row.born_on), f"hồ sơ ghi {shown(pupil.born_on)}.")
@@ -126,12 +137,18 @@ def _sheets_of(year: m.SchoolYear | None) -> tuple[dict[tuple[str, str, int], in
     )
     sheets = {(name, code, semester): sheet_id for name, code, semester, sheet_id in rows}
     classes = db.session.execute(
-        select(m.ClassGroup.name, m.ClassGroup.id).where(m.ClassGroup.school_year_id == year.id))
+        select(m.ClassGroup.name, m.ClassGroup.id).where(m.ClassGroup.school_year_id == year.id)
+    )
     return sheets, {row.name: row.id for row in classes}
 
 
-def _open_head(said: ScoreSheetHead, sheet_ids: dict[tuple[str, str, int], int], class_ids: dict[str, int],
-               context: PlanContext, builder: PlanBuilder) -> SheetHead | None:
+def _open_head(
+    said: ScoreSheetHead,
+    sheet_ids: dict[tuple[str, str, int], int],
+    class_ids: dict[str, int],
+    context: PlanContext,
+    builder: PlanBuilder,
+) -> SheetHead | None:
     """The sheet, when this actor may import into it; None with the reason at the page's first cell."""
     where = f"{said.title}!A1"
     label = f"{SUBJECT_BY_CODE[said.subject_code].name} {said.class_name}"
@@ -149,15 +166,26 @@ def _open_head(said: ScoreSheetHead, sheet_ids: dict[tuple[str, str, int], int],
     if not context.actor.is_system:
         builder.error(where, "Bảng điểm", label, "Không có bảng điểm này trong phần việc của thầy, cô.")
     elif said.class_name not in class_ids:
-        builder.error(where, "Lớp", said.class_name,
-                      f"năm học {context.year_label} chưa có lớp này; hãy nhập danh sách học sinh trước.")
+        builder.error(
+            where,
+            "Lớp",
+            said.class_name,
+            f"năm học {context.year_label} chưa có lớp này; hãy nhập danh sách học sinh trước.",
+        )
     else:
         builder.error(where, "Môn học", label, "lớp chưa được phân công môn này; hãy nhập bảng phân công trước.")
     return None
 
 
-def _plan_sheet(said: ScoreSheetHead, head: SheetHead, rows: list[ScoreRow], pupils: _Class, context: PlanContext,
-                work: ScoreWork, builder: PlanBuilder) -> None:
+def _plan_sheet(
+    said: ScoreSheetHead,
+    head: SheetHead,
+    rows: list[ScoreRow],
+    pupils: _Class,
+    context: PlanContext,
+    work: ScoreWork,
+    builder: PlanBuilder,
+) -> None:
     lines = read_lines(head)
     standing = _standing(head)
     cells: list[Cell] = []
@@ -167,15 +195,25 @@ def _plan_sheet(said: ScoreSheetHead, head: SheetHead, rows: list[ScoreRow], pup
         if pupil is None:
             continue
         if pupil.enrollment_id in taken:
-            builder.error(row.at("full_name"), "Họ và tên", row.full_name or row.student_code,
-                          f"cùng là một học sinh với {taken[pupil.enrollment_id].at('full_name')}.")
+            builder.error(
+                row.at("full_name"),
+                "Họ và tên",
+                row.full_name or row.student_code,
+                f"cùng là một học sinh với {taken[pupil.enrollment_id].at('full_name')}.",
+            )
             continue
         taken[pupil.enrollment_id] = row
         _plan_row(row, pupil, head, lines.get(pupil.enrollment_id, ""), standing, cells, builder)
-    n_absent = sum(1 for pupil in pupils.pupils if pupil.enrollment_id not in taken and not lines.get(pupil.enrollment_id))
+    n_absent = sum(
+        1 for pupil in pupils.pupils if pupil.enrollment_id not in taken and not lines.get(pupil.enrollment_id)
+    )
     if n_absent:
-        builder.warn(f"{said.title}!A1", "", "", f"{n_absent} học sinh của lớp {head.class_name} không có trong trang này; "
-                                                 "điểm của các em giữ nguyên.")
+        builder.warn(
+            f"{said.title}!A1",
+            "",
+            "",
+            f"{n_absent} học sinh của lớp {head.class_name} không có trong trang này; điểm của các em giữ nguyên.",
+        )
     if not cells:
         return
     refusal = _refusal(head, context)
@@ -197,20 +235,43 @@ def _refusal(head: SheetHead, context: PlanContext) -> str:
 
 def _standing(head: SheetHead) -> dict[tuple[int, str], CellRecord]:
     rows = db.session.execute(
-        select(m.ScoreCell.id, m.ScoreCell.enrollment_id, m.ScoreCell.column_key, m.ScoreCell.tenths, m.ScoreCell.mark,
-               m.ScoreCell.remark, m.ScoreCell.origin, m.ScoreCell.makeup_due_on, m.ScoreCell.version)
-        .where(m.ScoreCell.score_sheet_id == head.id)
+        select(
+            m.ScoreCell.id,
+            m.ScoreCell.enrollment_id,
+            m.ScoreCell.column_key,
+            m.ScoreCell.tenths,
+            m.ScoreCell.mark,
+            m.ScoreCell.remark,
+            m.ScoreCell.origin,
+            m.ScoreCell.makeup_due_on,
+            m.ScoreCell.version,
+        ).where(m.ScoreCell.score_sheet_id == head.id)
     )
-    return {(row.enrollment_id, row.column_key):
-            CellRecord(row.tenths, row.mark, row.remark, row.origin, row.makeup_due_on, row.version, row.id) for row in rows}
+    return {
+        (row.enrollment_id, row.column_key): CellRecord(
+            row.tenths, row.mark, row.remark, row.origin, row.makeup_due_on, row.version, row.id
+        )
+        for row in rows
+    }
 
 
-def _plan_row(row: ScoreRow, pupil: _Pupil, head: SheetHead, closed: str, standing: dict[tuple[int, str], CellRecord],
-              cells: list[Cell], builder: PlanBuilder) -> None:
+def _plan_row(
+    row: ScoreRow,
+    pupil: _Pupil,
+    head: SheetHead,
+    closed: str,
+    standing: dict[tuple[int, str], CellRecord],
+    cells: list[Cell],
+    builder: PlanBuilder,
+) -> None:
     if row.exempt:
         if closed != "Miễn":
-            builder.error(row.at("midterm"), "Miễn học", row.full_name or row.student_code,
-                          f"{pupil.full_name} chưa có quyết định miễn học môn {head.subject_name} của Hiệu trưởng.")
+            builder.error(
+                row.at("midterm"),
+                "Miễn học",
+                row.full_name or row.student_code,
+                f"{pupil.full_name} chưa có quyết định miễn học môn {head.subject_name} của Hiệu trưởng.",
+            )
         elif row.remark:
             builder.warn(row.at("remark"), "Nhận xét", row.remark, "học sinh được miễn môn này, nhận xét được bỏ qua.")
         return
@@ -224,8 +285,12 @@ def _plan_row(row: ScoreRow, pupil: _Pupil, head: SheetHead, closed: str, standi
             builder.count("Ô", "same")
             continue
         if closed:
-            builder.error(row.at(name), column_words(head, key), _text(new),
-                          f"{pupil.full_name} {'được miễn môn này' if closed == 'Miễn' else closed.lower()} nên không ghi điểm.")
+            builder.error(
+                row.at(name),
+                column_words(head, key),
+                _text(new),
+                f"{pupil.full_name} {'được miễn môn này' if closed == 'Miễn' else closed.lower()} nên không ghi điểm.",
+            )
             return
         changes.append(FieldChange(column_words(head, key), _text(old), _text(new), row.at(name)))
         planned.append((pupil.enrollment_id, key, new, old.version))
@@ -233,7 +298,9 @@ def _plan_row(row: ScoreRow, pupil: _Pupil, head: SheetHead, closed: str, standi
     if planned:
         cells.extend(planned)
         action = "change" if any(change.before for change in changes) else "create"
-        builder.items.append(PlannedItem(action, "Học sinh", pupil.full_name, row.at("full_name"), tuple(changes), head.label))
+        builder.items.append(
+            PlannedItem(action, "Học sinh", pupil.full_name, row.at("full_name"), tuple(changes), head.label)
+        )
 
 
 def _wanted(row: ScoreRow, head: SheetHead, builder: PlanBuilder) -> dict[str, tuple[ScoreCell | str, str]]:
@@ -245,9 +312,13 @@ def _wanted(row: ScoreRow, head: SheetHead, builder: PlanBuilder) -> dict[str, t
         if cell.is_empty:
             continue
         if number > n_regular:
-            builder.error(row.at(name), f"ĐĐGtx{number}", _said(cell),
-                          f"{head.subject_name} có {n_regular} điểm thường xuyên mỗi học kì ({head.lessons_per_year} tiết/năm, "
-                          "Điều 6 Thông tư 22/2021); thừa điểm này.")
+            builder.error(
+                row.at(name),
+                f"ĐĐGtx{number}",
+                _said(cell),
+                f"{head.subject_name} có {n_regular} điểm thường xuyên mỗi học kì ({head.lessons_per_year} tiết/năm, "
+                "Điều 6 Thông tư 22/2021); thừa điểm này.",
+            )
             continue
         wanted[f"TX{number}"] = (cell, name)
     for key, cell, name in (("GK", row.midterm, "midterm"), ("CK", row.final, "final")):
@@ -255,8 +326,9 @@ def _wanted(row: ScoreRow, head: SheetHead, builder: PlanBuilder) -> dict[str, t
             wanted[key] = (cell, name)
     if row.remark:
         if len(row.remark) > _REMARK_MAX:
-            builder.error(row.at("remark"), "Nhận xét", row.remark[:60] + "…",
-                          f"dài {len(row.remark)} chữ, tối đa {_REMARK_MAX}.")
+            builder.error(
+                row.at("remark"), "Nhận xét", row.remark[:60] + "…", f"dài {len(row.remark)} chữ, tối đa {_REMARK_MAX}."
+            )
         else:
             wanted[REMARK] = (row.remark, "remark")
     return wanted
@@ -270,7 +342,9 @@ def _value(cell: ScoreCell | str, key: str, old: CellRecord, head: SheetHead) ->
         return CellRecord(origin=cell.origin.value, makeup_due_on=due)
     if cell.origin is ScoreOrigin.MISSED_UNEXCUSED:
         scored = head.kind is SubjectKind.SCORED
-        return CellRecord(tenths=0 if scored else None, mark=None if scored else PassFail.FAIL.value, origin=cell.origin.value)
+        return CellRecord(
+            tenths=0 if scored else None, mark=None if scored else PassFail.FAIL.value, origin=cell.origin.value
+        )
     # A mark for an assessment that had been missed with leave is its make-up (Art. 7).
     origin = ScoreOrigin.MAKEUP.value if old.origin in _MISSED else ScoreOrigin.ENTERED.value
     if isinstance(cell.value, PassFail):
@@ -285,7 +359,11 @@ def _says_the_same(new: CellRecord, old: CellRecord) -> bool:
     if new.remark is not None:
         return " ".join((old.remark or "").split()) == new.remark
     is_value = new.tenths is not None or new.mark is not None
-    return is_value and new.origin != ScoreOrigin.MISSED_UNEXCUSED.value and (new.tenths, new.mark) == (old.tenths, old.mark)
+    return (
+        is_value
+        and new.origin != ScoreOrigin.MISSED_UNEXCUSED.value
+        and (new.tenths, new.mark) == (old.tenths, old.mark)
+    )
 
 
 def _text(record: CellRecord) -> str:

@@ -29,14 +29,25 @@ from hocbaso.services.import_plans import (
 )
 
 STAFF_COLUMNS: dict[str, str] = {
-    "full_name": "full_name", "born_on": "birth_on", "sex": "sex", "personal_id": "personal_id_number",
-    "position": "position_title", "qualification": "qualification", "phone": "phone", "email": "email",
+    "full_name": "full_name",
+    "born_on": "birth_on",
+    "sex": "sex",
+    "personal_id": "personal_id_number",
+    "position": "position_title",
+    "qualification": "qualification",
+    "phone": "phone",
+    "email": "email",
 }
 """Field of :class:`TeacherRow` -> column of ``Person``; the subject group and the code are handled apart."""
 
 _LABELS = column_map("teachers")
-ROLE_WORDS = {Role.PRINCIPAL: "Hiệu trưởng", Role.VICE_PRINCIPAL: "Phó Hiệu trưởng", Role.CLERK: "Văn thư",
-              Role.GROUP_HEAD: "Tổ trưởng", Role.IT_OFFICER: "Giáo viên CNTT"}
+ROLE_WORDS = {
+    Role.PRINCIPAL: "Hiệu trưởng",
+    Role.VICE_PRINCIPAL: "Phó Hiệu trưởng",
+    Role.CLERK: "Văn thư",
+    Role.GROUP_HEAD: "Tổ trưởng",
+    Role.IT_OFFICER: "Giáo viên CNTT",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +103,18 @@ def plan_teachers(table: ImportTable[TeacherRow], context: PlanContext) -> Impor
         values = _values(row)
         if person is None:
             work.new.append({"staff_code": row.code, "group": group_name, **values})
-            builder.add(PlannedItem("create", "Cán bộ, giáo viên", f"{row.full_name} ({row.code})", row.at("full_name")))
+            builder.add(
+                PlannedItem("create", "Cán bộ, giáo viên", f"{row.full_name} ({row.code})", row.at("full_name"))
+            )
         else:
             _plan_change(row, person, values, group_name, work, builder)
         _want_roles(row, person, group_name, context, work, builder)
     return builder.build(work)
 
 
-def _refused(row: TeacherRow, people: dict[str, m.Person], by_personal_id: dict[str, m.Person],
-             builder: PlanBuilder) -> bool:
+def _refused(
+    row: TeacherRow, people: dict[str, m.Person], by_personal_id: dict[str, m.Person], builder: PlanBuilder
+) -> bool:
     for name, column in (*STAFF_COLUMNS.items(), ("code", "staff_code")):
         limit = too_long(m.Person, column, getattr(row, name))
         if limit is not None:
@@ -112,15 +126,26 @@ def _refused(row: TeacherRow, people: dict[str, m.Person], by_personal_id: dict[
     person = people.get(row.code.upper())
     owner = by_personal_id.get(row.personal_id) if row.personal_id else None
     if owner is not None and owner is not person:
-        builder.error(row.at("personal_id"), "Số định danh cá nhân", row.personal_id,
-                      f"đã là của {owner.full_name} ({owner.staff_code}).")
+        builder.error(
+            row.at("personal_id"),
+            "Số định danh cá nhân",
+            row.personal_id,
+            f"đã là của {owner.full_name} ({owner.staff_code}).",
+        )
         return True
-    if person is not None and name_key(person.full_name) != name_key(row.full_name) and (
-        row.born_on is None or person.birth_on is None or person.birth_on != row.born_on
-    ) and not (row.personal_id and row.personal_id == person.personal_id_number):
-        builder.error(row.at("full_name"), "Họ và tên", row.full_name,
-                      f"mã {row.code} trong hồ sơ là của {person.full_name}"
-                      f"{', sinh ' + shown(person.birth_on) if person.birth_on else ''}.")
+    if (
+        person is not None
+        and name_key(person.full_name) != name_key(row.full_name)
+        and (row.born_on is None or person.birth_on is None or person.birth_on != row.born_on)
+        and not (row.personal_id and row.personal_id == person.personal_id_number)
+    ):
+        builder.error(
+            row.at("full_name"),
+            "Họ và tên",
+            row.full_name,
+            f"mã {row.code} trong hồ sơ là của {person.full_name}"
+            f"{', sinh ' + shown(person.birth_on) if person.birth_on else ''}.",
+        )
         return True
     return False
 
@@ -145,11 +170,20 @@ def _values(row: TeacherRow) -> dict[str, Any]:
     return values
 
 
-def _plan_change(row: TeacherRow, person: m.Person, values: dict[str, Any], group_name: str | None, work: StaffWork,
-                 builder: PlanBuilder) -> None:
+def _plan_change(
+    row: TeacherRow,
+    person: m.Person,
+    values: dict[str, Any],
+    group_name: str | None,
+    work: StaffWork,
+    builder: PlanBuilder,
+) -> None:
     changed = {column: value for column, value in values.items() if getattr(person, column) != value}
-    changes = [FieldChange(_LABELS.label(name), shown(getattr(person, column)), shown(changed[column]), row.at(name))
-               for name, column in STAFF_COLUMNS.items() if column in changed]
+    changes = [
+        FieldChange(_LABELS.label(name), shown(getattr(person, column)), shown(changed[column]), row.at(name))
+        for name, column in STAFF_COLUMNS.items()
+        if column in changed
+    ]
     standing = person.subject_group.name if person.subject_group else None
     if group_name is not None and group_name != standing:
         changed["group"] = group_name
@@ -158,19 +192,36 @@ def _plan_change(row: TeacherRow, person: m.Person, values: dict[str, Any], grou
         builder.count("Cán bộ, giáo viên", "same")
         return
     work.updates.append((person.id, changed))
-    builder.add(PlannedItem("change", "Cán bộ, giáo viên", f"{person.full_name} ({person.staff_code})",
-                            row.at("full_name"), tuple(changes)))
+    builder.add(
+        PlannedItem(
+            "change",
+            "Cán bộ, giáo viên",
+            f"{person.full_name} ({person.staff_code})",
+            row.at("full_name"),
+            tuple(changes),
+        )
+    )
 
 
-def _want_roles(row: TeacherRow, person: m.Person | None, group_name: str | None, context: PlanContext, work: StaffWork,
-                builder: PlanBuilder) -> None:
+def _want_roles(
+    row: TeacherRow,
+    person: m.Person | None,
+    group_name: str | None,
+    context: PlanContext,
+    work: StaffWork,
+    builder: PlanBuilder,
+) -> None:
     may_grant = context.actor.may(Permission.ROLE_GRANT)
     for role in roles_of(row.position):
         words = ROLE_WORDS[role]
         if role is Role.GROUP_HEAD:
             if group_name is None:
-                builder.warn(row.at("position"), "Chức vụ", row.position,
-                             "không ghi tổ chuyên môn nên chưa rõ là tổ trưởng của tổ nào; chưa giao quyền.")
+                builder.warn(
+                    row.at("position"),
+                    "Chức vụ",
+                    row.position,
+                    "không ghi tổ chuyên môn nên chưa rõ là tổ trưởng của tổ nào; chưa giao quyền.",
+                )
                 continue
             words = f"Tổ trưởng {group_name}"
         holders = _holders(role, group_name, context)
@@ -179,26 +230,37 @@ def _want_roles(row: TeacherRow, person: m.Person | None, group_name: str | None
             continue
         if role is Role.PRINCIPAL and (holders or any(grant.role is role for grant in work.grants)):
             other = next(iter(holders.values()), None) or "một người khác trong tệp"
-            builder.warn(row.at("position"), "Chức vụ", row.position,
-                         f"{other} đang là Hiệu trưởng trong phần mềm; chưa giao quyền cho {row.full_name}.")
+            builder.warn(
+                row.at("position"),
+                "Chức vụ",
+                row.position,
+                f"{other} đang là Hiệu trưởng trong phần mềm; chưa giao quyền cho {row.full_name}.",
+            )
             continue
         if not may_grant:
             builder.notes.append(f"{row.full_name} ({row.code}): {words} — cần Hiệu trưởng giao quyền.")
             continue
         work.grants.append(WantedGrant(row.code, role, group_name if role is Role.GROUP_HEAD else None))
-        builder.add(PlannedItem("create", "Quyền theo chức vụ", f"{row.full_name} ({row.code}): {words}", row.at("position")))
+        builder.add(
+            PlannedItem("create", "Quyền theo chức vụ", f"{row.full_name} ({row.code}): {words}", row.at("position"))
+        )
 
 
 def _holders(role: Role, group_name: str | None, context: PlanContext) -> dict[int, str]:
     """Who holds a role today, by person id; heads of groups by group."""
     query = (
-        select(m.RoleGrant, m.Person.full_name).join(m.Person, m.Person.id == m.RoleGrant.person_id)
-        .where(m.RoleGrant.role == role.value, m.RoleGrant.starts_on <= context.today,
-               or_(m.RoleGrant.ends_on.is_(None), m.RoleGrant.ends_on >= context.today))
+        select(m.RoleGrant, m.Person.full_name)
+        .join(m.Person, m.Person.id == m.RoleGrant.person_id)
+        .where(
+            m.RoleGrant.role == role.value,
+            m.RoleGrant.starts_on <= context.today,
+            or_(m.RoleGrant.ends_on.is_(None), m.RoleGrant.ends_on >= context.today),
+        )
     )
     if role is Role.GROUP_HEAD:
         query = query.join(m.SubjectGroup, m.SubjectGroup.id == m.RoleGrant.scope_id).where(
-            m.RoleGrant.scope_kind == GrantScope.SUBJECT_GROUP.value, m.SubjectGroup.name == group_name)
+            m.RoleGrant.scope_kind == GrantScope.SUBJECT_GROUP.value, m.SubjectGroup.name == group_name
+        )
     return {grant.person_id: name for grant, name in db.session.execute(query)}
 
 
@@ -213,12 +275,24 @@ def apply_teachers(work: StaffWork, context: PlanContext, year: m.SchoolYear) ->
         for values in work.new:
             columns = dict(values)
             group = columns.pop("group")
-            rows.append(m.Person(**columns, subject_group_id=group_ids[group] if group else None,
-                                 sort_key=sort_key(columns["full_name"])))
+            rows.append(
+                m.Person(
+                    **columns,
+                    subject_group_id=group_ids[group] if group else None,
+                    sort_key=sort_key(columns["full_name"]),
+                )
+            )
         session.add_all(rows)
         session.flush()
-        audit.record(AuditTag.PERSON_CREATED, actor, now, target_kind="school", target_id=1,
-                     state=audit.states("person", rows), facts={"n_people": len(rows), "source": "imported"})
+        audit.record(
+            AuditTag.PERSON_CREATED,
+            actor,
+            now,
+            target_kind="school",
+            target_id=1,
+            state=audit.states("person", rows),
+            facts={"n_people": len(rows), "source": "imported"},
+        )
     if work.updates:
         wanted = dict(work.updates)
         people = list(session.scalars(select(m.Person).where(m.Person.id.in_(wanted)).order_by(m.Person.id)))
@@ -235,13 +309,27 @@ def apply_teachers(work: StaffWork, context: PlanContext, year: m.SchoolYear) ->
             if "subject_group_id" in columns:
                 roster.renew_powers(person.id)
         session.flush()
-        audit.record(AuditTag.PERSON_CHANGED, actor, now, target_kind="school", target_id=1,
-                     state=audit.states("person", people), before=before,
-                     facts={"n_people": len(people), "source": "imported"})
-    person_ids = {code.upper(): person_id for code, person_id in session.execute(select(m.Person.staff_code, m.Person.id))}
+        audit.record(
+            AuditTag.PERSON_CHANGED,
+            actor,
+            now,
+            target_kind="school",
+            target_id=1,
+            state=audit.states("person", people),
+            before=before,
+            facts={"n_people": len(people), "source": "imported"},
+        )
+    person_ids = {
+        code.upper(): person_id for code, person_id in session.execute(select(m.Person.staff_code, m.Person.id))
+    }
     for grant in work.grants:
         scoped = grant.group_name is not None
-        roster.grant_role(actor, person_ids[grant.staff_code.upper()], grant.role, now,
-                          scope_kind=GrantScope.SUBJECT_GROUP if scoped else GrantScope.SCHOOL,
-                          scope_id=group_ids[grant.group_name] if grant.group_name is not None else None,
-                          document="Theo chức vụ trong danh sách cán bộ đã nhập")
+        roster.grant_role(
+            actor,
+            person_ids[grant.staff_code.upper()],
+            grant.role,
+            now,
+            scope_kind=GrantScope.SUBJECT_GROUP if scoped else GrantScope.SCHOOL,
+            scope_id=group_ids[grant.group_name] if grant.group_name is not None else None,
+            document="Theo chức vụ trong danh sách cán bộ đã nhập",
+        )

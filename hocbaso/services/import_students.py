@@ -32,12 +32,27 @@ from hocbaso.services.import_plans import (
 )
 
 STUDENT_COLUMNS: dict[str, str] = {
-    "code": "moet_code", "register_number": "register_no", "full_name": "full_name", "born_on": "birth_on", "sex": "sex",
-    "birth_place": "birth_place", "ethnicity": "ethnicity", "nationality": "nationality",
-    "personal_id": "personal_id_number", "residence": "address", "policy_category": "policy_category",
-    "father_name": "father_name", "father_job": "father_job", "mother_name": "mother_name", "mother_job": "mother_job",
-    "guardian_name": "guardian_name", "guardian_job": "guardian_job", "phone": "phone", "home_town": "home_town",
-    "height_cm": "height_cm", "weight_kg": "weight_kg",
+    "code": "moet_code",
+    "register_number": "register_no",
+    "full_name": "full_name",
+    "born_on": "birth_on",
+    "sex": "sex",
+    "birth_place": "birth_place",
+    "ethnicity": "ethnicity",
+    "nationality": "nationality",
+    "personal_id": "personal_id_number",
+    "residence": "address",
+    "policy_category": "policy_category",
+    "father_name": "father_name",
+    "father_job": "father_job",
+    "mother_name": "mother_name",
+    "mother_job": "mother_job",
+    "guardian_name": "guardian_name",
+    "guardian_job": "guardian_job",
+    "phone": "phone",
+    "home_town": "home_town",
+    "height_cm": "height_cm",
+    "weight_kg": "weight_kg",
 }
 """Field of :class:`StudentRow` -> column of ``Student``."""
 
@@ -71,7 +86,9 @@ class _Known:
 
     def owner(self, field_name: str, value: str) -> m.Student | None:
         """Whoever holds a value that only one student may hold."""
-        found = {"code": self.by_code, "personal_id": self.by_personal_id, "register_number": self.by_register}[field_name]
+        found = {"code": self.by_code, "personal_id": self.by_personal_id, "register_number": self.by_register}[
+            field_name
+        ]
         return found.get(value)
 
 
@@ -94,15 +111,21 @@ def plan_students(table: ImportTable[StudentRow], context: PlanContext) -> Impor
         if refused:
             continue
         if student is not None and student.id in matched:
-            builder.error(row.at("full_name"), "Họ và tên", row.full_name,
-                          f"cùng là một học sinh đã có với {matched[student.id].at('full_name')}.")
+            builder.error(
+                row.at("full_name"),
+                "Họ và tên",
+                row.full_name,
+                f"cùng là một học sinh đã có với {matched[student.id].at('full_name')}.",
+            )
             continue
         values = _values(row, builder)
         if not _is_free(row, student, known, builder):
             continue
         if student is None:
             work.new.append(roster.NewStudent(row.class_name, values))
-            builder.add(PlannedItem("create", "Học sinh", f"{row.full_name}, lớp {row.class_name}", row.at("full_name")))
+            builder.add(
+                PlannedItem("create", "Học sinh", f"{row.full_name}, lớp {row.class_name}", row.at("full_name"))
+            )
             continue
         matched[student.id] = row
         changed = {column: value for column, value in values.items() if getattr(student, column) != value}
@@ -110,12 +133,21 @@ def plan_students(table: ImportTable[StudentRow], context: PlanContext) -> Impor
         if changed:
             work.updates.append((student.id, changed))
         if changed or moved:
-            changes = tuple(
-                FieldChange(_LABELS.label(name), shown(getattr(student, column)), shown(changed[column]), row.at(name))
-                for name, column in STUDENT_COLUMNS.items() if column in changed
-            ) + moved
-            builder.add(PlannedItem("change", "Học sinh", f"{student.full_name}, lớp {row.class_name}",
-                                    row.at("full_name"), changes))
+            changes = (
+                tuple(
+                    FieldChange(
+                        _LABELS.label(name), shown(getattr(student, column)), shown(changed[column]), row.at(name)
+                    )
+                    for name, column in STUDENT_COLUMNS.items()
+                    if column in changed
+                )
+                + moved
+            )
+            builder.add(
+                PlannedItem(
+                    "change", "Học sinh", f"{student.full_name}, lớp {row.class_name}", row.at("full_name"), changes
+                )
+            )
         else:
             builder.count("Học sinh", "same")
     _note_absent(table, matched, places, classes, builder)
@@ -129,7 +161,9 @@ def _is_plausible(row: StudentRow, builder: PlanBuilder) -> bool:
             builder.error(row.at(name), _LABELS.label(name), getattr(row, name), f"dài quá {limit} chữ.")
             return False
     if row.class_name[0] not in "6789" or len(row.class_name) > 20:
-        builder.error(row.at("class_name"), "Lớp", row.class_name, "không phải lớp của trường trung học cơ sở (6 đến 9).")
+        builder.error(
+            row.at("class_name"), "Lớp", row.class_name, "không phải lớp của trường trung học cơ sở (6 đến 9)."
+        )
         return False
     return True
 
@@ -139,30 +173,47 @@ def _match(row: StudentRow, known: _Known, builder: PlanBuilder) -> tuple[m.Stud
     by_code = known.by_code.get(row.code) if row.code else None
     by_id = known.by_personal_id.get(row.personal_id) if row.personal_id else None
     if by_code is not None and by_id is not None and by_code is not by_id:
-        builder.error(row.at("personal_id"), "Số định danh cá nhân", row.personal_id,
-                      f"là của {by_id.full_name}, còn mã {row.code} là của {by_code.full_name}.")
+        builder.error(
+            row.at("personal_id"),
+            "Số định danh cá nhân",
+            row.personal_id,
+            f"là của {by_id.full_name}, còn mã {row.code} là của {by_code.full_name}.",
+        )
         return None, False, True
     if by_code is None and by_id is not None and row.code and by_id.moet_code:
-        builder.error(row.at("code"), "Mã định danh", row.code,
-                      f"số định danh cá nhân này là của {by_id.full_name}, mã {by_id.moet_code}.")
+        builder.error(
+            row.at("code"),
+            "Mã định danh",
+            row.code,
+            f"số định danh cá nhân này là của {by_id.full_name}, mã {by_id.moet_code}.",
+        )
         return None, False, True
     found = by_code or by_id
     if found is not None:
         if name_key(found.full_name) != name_key(row.full_name) and found.birth_on != row.born_on:
             number = "mã" if by_code is not None else "số định danh"
-            builder.error(row.at("full_name"), "Họ và tên", row.full_name,
-                          f"{number} này trong hồ sơ là của {found.full_name}, sinh {shown(found.birth_on)}; "
-                          "họ tên và ngày sinh đều khác.")
+            builder.error(
+                row.at("full_name"),
+                "Họ và tên",
+                row.full_name,
+                f"{number} này trong hồ sơ là của {found.full_name}, sinh {shown(found.birth_on)}; "
+                "họ tên và ngày sinh đều khác.",
+            )
             return None, False, True
         return found, True, False
     namesakes = [
-        student for student in known.by_name.get((name_key(row.full_name), row.born_on), [])
-        if not (row.code and student.moet_code) and not (
-            row.personal_id and student.personal_id_number and row.personal_id != student.personal_id_number)
+        student
+        for student in known.by_name.get((name_key(row.full_name), row.born_on), [])
+        if not (row.code and student.moet_code)
+        and not (row.personal_id and student.personal_id_number and row.personal_id != student.personal_id_number)
     ]
     if len(namesakes) > 1:
-        builder.error(row.at("full_name"), "Họ và tên", row.full_name,
-                      f"có {len(namesakes)} học sinh cùng họ tên và ngày sinh trong hồ sơ; hãy ghi mã định danh.")
+        builder.error(
+            row.at("full_name"),
+            "Họ và tên",
+            row.full_name,
+            f"có {len(namesakes)} học sinh cùng họ tên và ngày sinh trong hồ sơ; hãy ghi mã định danh.",
+        )
         return None, False, True
     return (namesakes[0] if namesakes else None), False, False
 
@@ -194,8 +245,12 @@ def _check_unique_within(rows: tuple[StudentRow, ...], builder: PlanBuilder) -> 
             continue
         earlier = seen.setdefault(row.register_number, row)
         if earlier is not row:
-            builder.error(row.at("register_number"), "Số sổ đăng bộ", row.register_number,
-                          f"trùng với {earlier.at('register_number')}.")
+            builder.error(
+                row.at("register_number"),
+                "Số sổ đăng bộ",
+                row.register_number,
+                f"trùng với {earlier.at('register_number')}.",
+            )
 
 
 def _is_free(row: StudentRow, student: m.Student | None, known: _Known, builder: PlanBuilder) -> bool:
@@ -208,16 +263,25 @@ def _is_free(row: StudentRow, student: m.Student | None, known: _Known, builder:
     return True
 
 
-def _plan_place(row: StudentRow, student: m.Student, certain: bool, places: dict[int, m.Enrollment],
-                classes: dict[str, m.ClassGroup], class_names: dict[int, str], work: StudentWork,
-                builder: PlanBuilder) -> tuple[FieldChange, ...]:
+def _plan_place(
+    row: StudentRow,
+    student: m.Student,
+    certain: bool,
+    places: dict[int, m.Enrollment],
+    classes: dict[str, m.ClassGroup],
+    class_names: dict[int, str],
+    work: StudentWork,
+    builder: PlanBuilder,
+) -> tuple[FieldChange, ...]:
     """Plan the student's place in a class; returns it as a change to show."""
     standing = places.get(student.id)
     address = row.at("class_name")
     if standing is None:
         target = classes.get(row.class_name)
         if target is not None and db.session.scalar(
-            select(m.Enrollment.id).where(m.Enrollment.student_id == student.id, m.Enrollment.class_group_id == target.id)
+            select(m.Enrollment.id).where(
+                m.Enrollment.student_id == student.id, m.Enrollment.class_group_id == target.id
+            )
         ):
             builder.error(address, "Lớp", row.class_name, f"{student.full_name} đã thôi học ở lớp này trong năm học.")
             return ()
@@ -241,19 +305,35 @@ def _plan_place(row: StudentRow, student: m.Student, certain: bool, places: dict
 
 
 def _has_records(enrollment_id: int) -> bool:
-    tables = (m.ScoreCell, m.HomeroomRecord, m.Exemption, m.SummerResult, m.PrincipalDecision, m.FrozenResult,
-              m.TranscriptRecord)
-    return bool(db.session.scalar(
-        select(or_(*(exists().where(table.enrollment_id == enrollment_id) for table in tables)))
-    ))
+    tables = (
+        m.ScoreCell,
+        m.HomeroomRecord,
+        m.Exemption,
+        m.SummerResult,
+        m.PrincipalDecision,
+        m.FrozenResult,
+        m.TranscriptRecord,
+    )
+    return bool(
+        db.session.scalar(select(or_(*(exists().where(table.enrollment_id == enrollment_id) for table in tables))))
+    )
 
 
-def _note_absent(table: ImportTable[StudentRow], matched: dict[int, StudentRow], places: dict[int, m.Enrollment],
-                 classes: dict[str, m.ClassGroup], builder: PlanBuilder) -> None:
+def _note_absent(
+    table: ImportTable[StudentRow],
+    matched: dict[int, StudentRow],
+    places: dict[int, m.Enrollment],
+    classes: dict[str, m.ClassGroup],
+    builder: PlanBuilder,
+) -> None:
     listed = {classes[row.class_name].id for row in table.rows if row.class_name in classes}
-    n_absent = sum(1 for student_id, place in places.items() if place.class_group_id in listed and student_id not in matched)
+    n_absent = sum(
+        1 for student_id, place in places.items() if place.class_group_id in listed and student_id not in matched
+    )
     if n_absent:
-        builder.notes.append(f"{n_absent} học sinh đang học ở các lớp này không có trong tệp; hồ sơ của các em giữ nguyên.")
+        builder.notes.append(
+            f"{n_absent} học sinh đang học ở các lớp này không có trong tệp; hồ sơ của các em giữ nguyên."
+        )
 
 
 def apply_students(work: StudentWork, context: PlanContext, year: m.SchoolYear) -> None:
@@ -276,9 +356,16 @@ def apply_students(work: StudentWork, context: PlanContext, year: m.SchoolYear) 
             row.version += 1
             row.touched_at = now
         session.flush()
-        audit.record(AuditTag.STUDENT_CHANGED, actor, now, target_kind="school_year", target_id=year.id,
-                     state=audit.states("student", rows), before=before,
-                     facts={"n_students": len(rows), "source": "imported"})
+        audit.record(
+            AuditTag.STUDENT_CHANGED,
+            actor,
+            now,
+            target_kind="school_year",
+            target_id=year.id,
+            state=audit.states("student", rows),
+            before=before,
+            facts={"n_students": len(rows), "source": "imported"},
+        )
     by_class: dict[str, list[int]] = {}
     for student_id, name in work.enrol:
         by_class.setdefault(name, []).append(student_id)
@@ -286,10 +373,20 @@ def apply_students(work: StudentWork, context: PlanContext, year: m.SchoolYear) 
         roster.enrol(actor, ids, classes[name], max(context.today, year.starts_on), now)
     if work.moves:
         targets = dict(work.moves)
-        moved = list(session.scalars(select(m.Enrollment).where(m.Enrollment.id.in_(targets)).order_by(m.Enrollment.id)))
+        moved = list(
+            session.scalars(select(m.Enrollment).where(m.Enrollment.id.in_(targets)).order_by(m.Enrollment.id))
+        )
         before = {f"{place.id}-class_group_id": place.class_group_id for place in moved}
         for place in moved:
             place.class_group_id = classes[targets[place.id]].id
         session.flush()
-        audit.record(AuditTag.ENROLLMENT_CHANGED, actor, now, target_kind="school_year", target_id=year.id,
-                     state=audit.states("enrollment", moved), before=before, facts={"source": "imported"})
+        audit.record(
+            AuditTag.ENROLLMENT_CHANGED,
+            actor,
+            now,
+            target_kind="school_year",
+            target_id=year.id,
+            state=audit.states("enrollment", moved),
+            before=before,
+            facts={"source": "imported"},
+        )

@@ -108,9 +108,20 @@ def kinds_for(actor: Actor) -> tuple[str, ...]:
     return tuple(name for name, kind in KINDS.items() if all(actor.may(power) for power in kind.permissions))
 
 
-def run_import(actor: Actor, kind: str, data: bytes, now: datetime, *, profile: str = DEFAULT_PROFILE,
-               file_name: str = "", apply: bool = False, year_label: str | None = None, school_name: str | None = None,
-               fingerprint: str | None = None, batch_id: int | None = None) -> ImportReport:
+def run_import(
+    actor: Actor,
+    kind: str,
+    data: bytes,
+    now: datetime,
+    *,
+    profile: str = DEFAULT_PROFILE,
+    file_name: str = "",
+    apply: bool = False,
+    year_label: str | None = None,
+    school_name: str | None = None,
+    fingerprint: str | None = None,
+    batch_id: int | None = None,
+) -> ImportReport:
     """Read a workbook and plan it; with ``apply`` write exactly that plan in one transaction.
 
     A plan with an error is returned and never applied (``applied`` False). In an instance without a school the system
@@ -143,16 +154,34 @@ def run_import(actor: Actor, kind: str, data: bytes, now: datetime, *, profile: 
         batch.state, batch.applied_at, batch.summary = "APPLIED", now, _pack(report)
         session.flush()
         audit.record(
-            AuditTag.IMPORT_APPLIED, actor, now, target_kind="import_batch", target_id=batch.id,
-            facts={"kind": kind, "file": batch.file_name, "file_digest": batch.file_digest, "profile": profile,
-                   "year": year.label, "plan": plan.fingerprint,
-                   "counts": {line.noun: [line.n_created, line.n_changed, line.n_unchanged] for line in plan.counts}},
+            AuditTag.IMPORT_APPLIED,
+            actor,
+            now,
+            target_kind="import_batch",
+            target_id=batch.id,
+            facts={
+                "kind": kind,
+                "file": batch.file_name,
+                "file_digest": batch.file_digest,
+                "profile": profile,
+                "year": year.label,
+                "plan": plan.fingerprint,
+                "counts": {line.noun: [line.n_created, line.n_changed, line.n_unchanged] for line in plan.counts},
+            },
         )
         return _with_batch(report, batch.id)
 
 
-def preview(actor: Actor, kind: str, data: bytes, file_name: str, now: datetime, *, profile: str = DEFAULT_PROFILE,
-            year_label: str | None = None) -> int:
+def preview(
+    actor: Actor,
+    kind: str,
+    data: bytes,
+    file_name: str,
+    now: datetime,
+    *,
+    profile: str = DEFAULT_PROFILE,
+    year_label: str | None = None,
+) -> int:
     """Plan a workbook and keep its bytes with what was found; the id of the batch. Raises like :func:`run_import`."""
     report = run_import(actor, kind, data, now, profile=profile, file_name=file_name, year_label=year_label)
     with write_transaction() as session:
@@ -181,13 +210,26 @@ def apply_batch(actor: Actor, batch_id: int, fingerprint: str, now: datetime) ->
     """
     batch = _batch_for(actor, batch_id)
     if batch.state != "PREVIEW" or batch.file_bytes is None:
-        raise WrongState("Tệp này đã được ghi." if batch.state == "APPLIED" else
-                         "Lần xem trước này đã quá hai ngày. Hãy chọn tệp và xem trước lại.")
+        raise WrongState(
+            "Tệp này đã được ghi."
+            if batch.state == "APPLIED"
+            else "Lần xem trước này đã quá hai ngày. Hãy chọn tệp và xem trước lại."
+        )
     if hashlib.sha256(batch.file_bytes).hexdigest() != batch.file_digest:
         raise Stale("Tệp đã lưu không còn nguyên vẹn. Hãy chọn lại tệp.")
     summary = _unpack(batch)
-    return run_import(actor, batch.kind, batch.file_bytes, now, profile=batch.profile, file_name=batch.file_name, apply=True,
-                      year_label=summary.year_label, fingerprint=fingerprint, batch_id=batch.id)
+    return run_import(
+        actor,
+        batch.kind,
+        batch.file_bytes,
+        now,
+        profile=batch.profile,
+        file_name=batch.file_name,
+        apply=True,
+        year_label=summary.year_label,
+        fingerprint=fingerprint,
+        batch_id=batch.id,
+    )
 
 
 def preview_again(actor: Actor, batch_id: int, now: datetime) -> int:
@@ -195,8 +237,15 @@ def preview_again(actor: Actor, batch_id: int, now: datetime) -> int:
     batch = _batch_for(actor, batch_id)
     if batch.file_bytes is None:
         raise WrongState("Lần xem trước này đã quá hai ngày. Hãy chọn tệp và xem trước lại.")
-    return preview(actor, batch.kind, batch.file_bytes, batch.file_name, now, profile=batch.profile,
-                   year_label=_unpack(batch).year_label)
+    return preview(
+        actor,
+        batch.kind,
+        batch.file_bytes,
+        batch.file_name,
+        now,
+        profile=batch.profile,
+        year_label=_unpack(batch).year_label,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,11 +262,17 @@ class PastImport:
 def recent_imports(actor: Actor, limit: int = 10) -> list[PastImport]:
     """The last files this person applied."""
     rows = db.session.scalars(
-        select(m.ImportBatch).where(m.ImportBatch.created_by == actor.account_id, m.ImportBatch.state == "APPLIED")
-        .order_by(m.ImportBatch.id.desc()).limit(limit)
+        select(m.ImportBatch)
+        .where(m.ImportBatch.created_by == actor.account_id, m.ImportBatch.state == "APPLIED")
+        .order_by(m.ImportBatch.id.desc())
+        .limit(limit)
     )
-    return [PastImport(row.id, KINDS[row.kind].title, row.file_name, row.applied_at or row.created_at,
-                       _unpack(row).n_changes) for row in rows]
+    return [
+        PastImport(
+            row.id, KINDS[row.kind].title, row.file_name, row.applied_at or row.created_at, _unpack(row).n_changes
+        )
+        for row in rows
+    ]
 
 
 def _require(actor: Actor, kind: str) -> _Steps:
@@ -243,37 +298,64 @@ def _context(actor: Actor, now: datetime, year_label: str | None, school_name: s
 
 
 def _new_batch(actor: Actor, kind: str, profile: str, data: bytes, file_name: str, now: datetime) -> m.ImportBatch:
-    return m.ImportBatch(kind=kind, profile=profile, file_name=file_name[-200:] or "(không tên)",
-                         file_digest=hashlib.sha256(data).hexdigest(), file_bytes=data, state="PREVIEW", summary="{}",
-                         created_at=now, created_by=actor.account_id)
+    return m.ImportBatch(
+        kind=kind,
+        profile=profile,
+        file_name=file_name[-200:] or "(không tên)",
+        file_digest=hashlib.sha256(data).hexdigest(),
+        file_bytes=data,
+        state="PREVIEW",
+        summary="{}",
+        created_at=now,
+        created_by=actor.account_id,
+    )
 
 
 def _batch_for(actor: Actor, batch_id: int) -> m.ImportBatch:
     batch = db.session.get(m.ImportBatch, batch_id)
-    if batch is None or (batch.created_by != actor.account_id and not actor.is_system) or batch.kind not in kinds_for(actor):
+    if (
+        batch is None
+        or (batch.created_by != actor.account_id and not actor.is_system)
+        or batch.kind not in kinds_for(actor)
+    ):
         raise NotFound("Không có lần nhập này trong phần việc của thầy, cô.")
     return batch
 
 
 def _report(plan: ImportPlan, file_name: str, *, applied: bool) -> ImportReport:
     return ImportReport(
-        kind=plan.kind, title=KINDS[plan.kind].title, file_name=file_name, year_label=plan.year_label, applied=applied,
-        fingerprint=plan.fingerprint, counts=plan.counts, items=plan.items, problems=plan.problems, notes=plan.notes,
-        n_items=len(plan.items), n_errors=len(plan.errors), n_warnings=len(plan.warnings),
+        kind=plan.kind,
+        title=KINDS[plan.kind].title,
+        file_name=file_name,
+        year_label=plan.year_label,
+        applied=applied,
+        fingerprint=plan.fingerprint,
+        counts=plan.counts,
+        items=plan.items,
+        problems=plan.problems,
+        notes=plan.notes,
+        n_items=len(plan.items),
+        n_errors=len(plan.errors),
+        n_warnings=len(plan.warnings),
     )
 
 
 def _with_batch(report: ImportReport, batch_id: int) -> ImportReport:
-    return ImportReport(**{**{name: getattr(report, name) for name in report.__dataclass_fields__}, "batch_id": batch_id})
+    return ImportReport(
+        **{**{name: getattr(report, name) for name in report.__dataclass_fields__}, "batch_id": batch_id}
+    )
 
 
 def _pack(report: ImportReport) -> str:
     """The report as JSON. What overwrites a value comes first, because that is what a person must see before agreeing."""
     items = sorted(report.items, key=lambda item: item.action != "change")[:SHOWN_ITEMS]
     problems = sorted(report.problems, key=lambda problem: problem.severity != "error")[:SHOWN_PROBLEMS]
-    plain = {**{name: getattr(report, name) for name in report.__dataclass_fields__},
-             "counts": [asdict(line) for line in report.counts], "items": [asdict(item) for item in items],
-             "problems": [asdict(problem) for problem in problems]}
+    plain = {
+        **{name: getattr(report, name) for name in report.__dataclass_fields__},
+        "counts": [asdict(line) for line in report.counts],
+        "items": [asdict(item) for item in items],
+        "problems": [asdict(problem) for problem in problems],
+    }
     return json.dumps(plain, ensure_ascii=False)
 
 
@@ -282,7 +364,8 @@ def _unpack(batch: m.ImportBatch) -> ImportReport:
     plain["counts"] = tuple(CountLine(**line) for line in plain["counts"])
     plain["items"] = tuple(
         PlannedItem(**{**item, "changes": tuple(FieldChange(**change) for change in item["changes"])})
-        for item in plain["items"])
+        for item in plain["items"]
+    )
     plain["problems"] = tuple(CellProblem(**problem) for problem in plain["problems"])
     plain["notes"] = tuple(plain["notes"])
     plain["applied"] = batch.state == "APPLIED"

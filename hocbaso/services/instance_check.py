@@ -54,8 +54,12 @@ def _judged(now: datetime) -> Iterator[tuple[str, Any]]:
     """(uuid, report) of each face of each sealed record; two a worker wait at a time, so memory stays small."""
     roots, crls = tuple(certificates.trusted_roots()), tuple(certificates.trusted_crls())
     store = document_pool.document_store()
-    sealed = (select(m.TranscriptRecord).join(m.TranscriptSignature).where(m.TranscriptSignature.role == "seal")
-              .order_by(m.TranscriptRecord.id))
+    sealed = (
+        select(m.TranscriptRecord)
+        .join(m.TranscriptSignature)
+        .where(m.TranscriptSignature.role == "seal")
+        .order_by(m.TranscriptRecord.id)
+    )
     waiting: list[tuple[str, Future[Any]]] = []
     for record in db.session.scalars(sealed).all():
         for face in _FACES:
@@ -63,7 +67,9 @@ def _judged(now: datetime) -> Iterator[tuple[str, Any]]:
                 data = store.get(getattr(record, face))
             except DomainError:
                 continue  # told already
-            call = document_pool.submit("hocbaso.documents.issuing:verify_upload", data, roots, crls, now, _recorded(record))
+            call = document_pool.submit(
+                "hocbaso.documents.issuing:verify_upload", data, roots, crls, now, _recorded(record)
+            )
             waiting.append((record.uuid, call))
         while len(waiting) > 2 * document_pool.n_workers():
             uuid, future = waiting.pop(0)

@@ -109,11 +109,23 @@ def due_days(job: Job, now: datetime) -> list[date]:
 
 def standing(job: Job, now: datetime) -> JobStanding:
     """The job's last run and what it owes. Writes nothing."""
-    last = db.session.scalar(select(m.JobRun).where(m.JobRun.job == job.name).order_by(m.JobRun.day.desc()).limit(1)
-                             .execution_options(populate_existing=True))
-    return JobStanding(job.name, job.title, f"{job.due_at:%H:%M}", last.day.isoformat() if last else None,
-                       last.state if last else None, last.outcome if last else None, last.late if last else False,
-                       tuple(day.isoformat() for day in due_days(job, now)))
+    last = db.session.scalar(
+        select(m.JobRun)
+        .where(m.JobRun.job == job.name)
+        .order_by(m.JobRun.day.desc())
+        .limit(1)
+        .execution_options(populate_existing=True)
+    )
+    return JobStanding(
+        job.name,
+        job.title,
+        f"{job.due_at:%H:%M}",
+        last.day.isoformat() if last else None,
+        last.state if last else None,
+        last.outcome if last else None,
+        last.late if last else False,
+        tuple(day.isoformat() for day in due_days(job, now)),
+    )
 
 
 # --- the clock --------------------------------------------------------------------------------------------------------
@@ -134,15 +146,19 @@ def check_clock(now: datetime, *, leapt: timedelta = timedelta(0)) -> str | None
         if now < NEVER_BEFORE:
             return _alarm(now, f"{words}, trước khi phần mềm này ra đời. {wait}")
         if seen is not None and now < seen - CLOCK_TOLERANCE:
-            return _alarm(now, f"{words}, lùi lại so với {clock.local(seen):%H:%M %d/%m/%Y}. {wait} Nếu giờ này đúng: "
-                               "flask jobs accept-clock")
+            return _alarm(
+                now,
+                f"{words}, lùi lại so với {clock.local(seen):%H:%M %d/%m/%Y}. {wait} Nếu giờ này đúng: "
+                "flask jobs accept-clock",
+            )
         is_ahead = leapt > LONGEST_LEAP or (seen is not None and now - seen > LONGEST_SLEEP)
         if is_ahead or (held is not None and now >= held - CLOCK_TOLERANCE):
             if held is None:
                 session.merge(m.MachineState(key="clock_ahead_at", value=now.isoformat()))
             last = f"{clock.local(seen):%H:%M %d/%m/%Y}" if seen else "chưa có"
-            return _alarm(now, f"{words}, nhảy xa so với lần trước ({last}). {wait} Nếu giờ này đúng: "
-                               "flask jobs accept-clock")
+            return _alarm(
+                now, f"{words}, nhảy xa so với lần trước ({last}). {wait} Nếu giờ này đúng: flask jobs accept-clock"
+            )
         session.merge(m.MachineState(key="last_seen_at", value=now.isoformat()))
         if session.get(m.MachineState, "jobs_began_on") is None:
             session.add(m.MachineState(key="jobs_began_on", value=clock.local_date(now).isoformat()))
@@ -156,9 +172,15 @@ def accept_clock(actor: Actor, now: datetime) -> None:
         before = _instant("last_seen_at")
         session.merge(m.MachineState(key="last_seen_at", value=now.isoformat()))
         _forget("clock_alarm", "clock_ahead_at")
-        audit.record(AuditTag.CLOCK_ACCEPTED, actor, now, target_kind="machine", target_id="clock",
-                     note=f"Đã xác nhận giờ máy chủ đúng: {clock.local(now):%H:%M %d/%m/%Y}.",
-                     before={"last_seen_at": before})
+        audit.record(
+            AuditTag.CLOCK_ACCEPTED,
+            actor,
+            now,
+            target_kind="machine",
+            target_id="clock",
+            note=f"Đã xác nhận giờ máy chủ đúng: {clock.local(now):%H:%M %d/%m/%Y}.",
+            before={"last_seen_at": before},
+        )
 
 
 def clock_alarm() -> str | None:
@@ -230,8 +252,18 @@ def _claim(job: Job, day: date, me: str, now: datetime, at_once: bool) -> int | 
         with write_transaction() as session:
             row = session.get(m.JobRun, (job.name, day), populate_existing=True, with_for_update=True)
             if row is None:
-                session.add(m.JobRun(job=job.name, day=day, state="running", owner=me, attempt=1, started_at=now,
-                                     lease_until=now + LEASE, late=late))
+                session.add(
+                    m.JobRun(
+                        job=job.name,
+                        day=day,
+                        state="running",
+                        owner=me,
+                        attempt=1,
+                        started_at=now,
+                        lease_until=now + LEASE,
+                        late=late,
+                    )
+                )
                 session.flush()
                 return 1
             is_held = row.lease_until > now and not (at_once and row.state == "failed")

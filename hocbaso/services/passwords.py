@@ -70,8 +70,16 @@ def _dummy_hash() -> str:
 # --- too easy ---------------------------------------------------------------------------------------------------------
 
 _LEET = str.maketrans({"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", "$": "s", "!": "i"})
-_RUNS = ("01234567890123456789", "09876543210987654321", "qwertyuiopasdfghjklzxcvbnm", "mnbvcxzlkjhgfdsapoiuytrewq",
-         "abcdefghijklmnopqrstuvwxyz", "zyxwvutsrqponmlkjihgfedcba", "qazwsxedcrfvtgbyhnujmikolp", "1qaz2wsx3edc4rfv5tgb6yhn")
+_RUNS = (
+    "01234567890123456789",
+    "09876543210987654321",
+    "qwertyuiopasdfghjklzxcvbnm",
+    "mnbvcxzlkjhgfdsapoiuytrewq",
+    "abcdefghijklmnopqrstuvwxyz",
+    "zyxwvutsrqponmlkjihgfedcba",
+    "qazwsxedcrfvtgbyhnujmikolp",
+    "1qaz2wsx3edc4rfv5tgb6yhn",
+)
 
 
 def _bare(text: str) -> str:
@@ -107,22 +115,27 @@ def check(password: str, *, personal: Iterable[str] = (), field: str = "password
     """
     password = unicodedata.normalize("NFC", password)
     if len(password) < MIN_LENGTH:
-        raise Invalid(f"Mật khẩu cần ít nhất {MIN_LENGTH} kí tự. Bốn từ quen nối bằng dấu gạch là dễ nhớ nhất.",
-                      field=field)
+        raise Invalid(
+            f"Mật khẩu cần ít nhất {MIN_LENGTH} kí tự. Bốn từ quen nối bằng dấu gạch là dễ nhớ nhất.", field=field
+        )
     if len(password) > MAX_LENGTH:
         raise Invalid(f"Mật khẩu dài quá {MAX_LENGTH} kí tự.", field=field)
     bare = _bare(password)
     if len(set(bare)) < 5:
         raise Invalid("Mật khẩu lặp lại quá ít kí tự, rất dễ đoán.", field=field)
     own = {re.sub(r"[^a-z0-9]", "", _bare(text)) for text in personal if text}
-    own |= {re.sub(r"[^a-z0-9]", "", re.sub(r"\b(truong|thcs|trung hoc co so)\b", "", _bare(text))) for text in personal
-            if text}
+    own |= {
+        re.sub(r"[^a-z0-9]", "", re.sub(r"\b(truong|thcs|trung hoc co so)\b", "", _bare(text)))
+        for text in personal
+        if text
+    }
     words = _common() | own
     squeezed = re.sub(r"[^a-z0-9@$!]", "", bare)
     shortest = min(len(_left_over(squeezed, words)), len(_left_over(squeezed.translate(_LEET), words)))
     if squeezed in words or shortest < 4:
-        raise Invalid("Mật khẩu này nằm trong số những mật khẩu dễ đoán. Xin chọn bốn từ không liên quan nhau.",
-                      field=field)
+        raise Invalid(
+            "Mật khẩu này nằm trong số những mật khẩu dễ đoán. Xin chọn bốn từ không liên quan nhau.", field=field
+        )
 
 
 # --- passphrases ------------------------------------------------------------------------------------------------------
@@ -131,50 +144,50 @@ def check(password: str, *, personal: Iterable[str] = (), field: str = "password
 # needs no input method, which a borrowed tablet may not have.
 _SYLLABLES = {
     "b": "a ac ach ai am an ang anh ao ap at au ay ba be ben beo bep bi bia bich bien biet binh bo boc boi bon bong bot "
-         "bua buc bui bun bung buoc buom buon buong buot but buu",
+    "bua buc bui bun bung buoc buom buon buong buot but buu",
     "c": "a ac ach ai am an ang anh ao ap at au ay o oc oi om on ong op ot u ua uc ui um un ung uoc uoi uom uon uong up",
     "ch": "a ac ach ai am an ang anh ao ap at au ay e en eo ep et i ia ich iec iem ien ieng iep iet ieu im in inh ip it "
-          "iu o oc oi om on ong op ot u ua uc ui um un ung uoc uoi uom uon uong uot up ut uyen",
+    "iu o oc oi om on ong op ot u ua uc ui um un ung uoc uoi uom uon uong uot up ut uyen",
     "d": "a ac ai am an ang anh ao ap at au ay e em en eo ep et i ia ich iem ien iep iet ieu im in inh ip o oa oan oanh oc "
-         "oi om on ong op ot u ua uc ui um un ung uoc uoi uong uot up ut uyen uyet",
+    "oi om on ong op ot u ua uc ui um un ung uoc uoi uong uot up ut uyen uyet",
     "g": "a ac ach ai am an ang anh ao ap at au ay o oc oi om on ong op ot u uc ui un ung uoc uom uong uot",
     "gh": "e em en ep et i ia ich iem ien im inh",
     "gi": "a ac ai am an ang anh ao ap at au ay eng eo ep et o oc oi on ong ot u ua uc un uong up",
     "h": "a ac ach ai am an ang anh ao ap at au ay e em en eo ep et i ia ich iem ien iep iet ieu im in inh ip it o oa oac "
-         "oai oan oang oanh oat oc oe oi om on ong op ot u ua uan uc ue ui um un ung uong up ut uy uyen uyet uynh",
+    "oai oan oang oanh oat oc oe oi om on ong op ot u ua uan uc ue ui um un ung uong up ut uy uyen uyet uynh",
     "k": "e em en eo ep et i ia ich iem ien ieng iep iet ieu im in inh ip it",
     "kh": "a ac ach ai am an ang anh ao ap at au ay e em en eo ep et i ia iem ien ieng iep iet ieu im in inh it o oa oac "
-          "oai oan oang oanh oc oe oi om on ong u ua uan uay uc uech ui um un ung uoc uon uong uot uu uy uyen uyet",
+    "oai oan oang oanh oc oe oi om on ong u ua uan uay uc uech ui um un ung uoc uon uong uot uu uy uyen uyet",
     "l": "a ac ach ai am an ang anh ao ap at au ay e em en eo ep et i ia ich iem ien ieng iep iet ieu im in inh it o oa "
-         "oai oan oang oat oc oe oi om ong op ot u ua uan uat uc ui um un ung uoc uoi uom uon uong uot up ut uu uy "
-         "uyen",
+    "oai oan oang oat oc oe oi om ong op ot u ua uan uat uc ui um un ung uoc uoi uom uon uong uot up ut uu uy "
+    "uyen",
     "m": "a ac ach ai am an ang anh ao ap at au ay e em en eo ep et i ia ich ien ieng iet ieu im in inh it o oc oi om on "
-         "ong op ot u ua uc ui um un ung uoi uon uong uop uu",
+    "ong op ot u ua uc ui um un ung uoi uon uong uop uu",
     "n": "a ac ach ai am an ang anh ao ap at au ay e em en eo ep et i ia iem ien iep iet ieu im in inh it o oc oi om on ong "
-         "op ot u ua uc ui um un ung uoc uoi uong uot up ut",
+    "op ot u ua uc ui um un ung uoc uoi uong uot up ut",
     "ng": "a ac ach ai am an ang anh ao ap at au ay o oai oan oc oi om on ong op ot u ua uc ui um un ung uoc uoi uon uong "
-          "uoc uot uyen uyet",
+    "uoc uot uyen uyet",
     "ngh": "e en eo et i ia ich iem ien iep iet ieu im inh it",
     "nh": "a ac ach ai am an ang anh ao ap at au ay e em en eo et i ich iem ien iep iet ieu im in inh ip o oc oi om on ong "
-          "op ot u ua uc ui um un ung uoc uom uong ut",
+    "op ot u ua uc ui um un ung uoc uom uong ut",
     "ph": "a ac ach ai am an ang anh ao ap at au ay e em en eo ep i ia ich ien iet ieu im in inh o oc oi om on ong op ot u "
-          "ua uc ui um un ung uoc uon uong ut",
+    "ua uc ui um un ung uoc uon uong ut",
     "qu": "a ac ach ai an ang anh ao ap at au ay e en eo et i ich inh it y yen yet ynh",
     "r": "a ac ach ai am an ang anh ao ap at au ay e em en eo ep et ieng ieu im in inh it o oc oi om on ong op ot u ua uc "
-         "ui um un ung uoc uoi uom uon uong uot up ut",
+    "ui um un ung uoc uoi uom uon uong uot up ut",
     "s": "a ac ach ai am an ang anh ao ap at au ay e em en eo ep et i ia ich ieng ieu im in inh it o oan oat oc oi om on "
-         "ong op ot u ua uc ui um un ung uoi uon uong uot up ut uu uy uyen",
+    "ong op ot u ua uc ui um un ung uoi uon uong uot up ut uu uy uyen",
     "t": "a ac ach ai am an ang anh ao ap at au ay e em en eo ep et i ia ich iec iem ien ieng iep iet ieu im in inh it o "
-         "oa oan oang oat oc oe oi om on ong op ot u ua uan uat uc ue ui um un ung uoc uoi uom uon uong uot up ut uu uy "
-         "uyen uyet",
+    "oa oan oang oat oc oe oi om on ong op ot u ua uan uat uc ue ui um un ung uoc uoi uom uon uong uot up ut uu uy "
+    "uyen uyet",
     "th": "a ac ach ai am an ang anh ao ap at au ay e em en eo ep et i ia ich iem ien ieng iep iet ieu im in inh it o oa "
-          "oai oang oat oc oi om on ong op ot u ua uan uat uc ue ui um un ung uoc uoi uon uong up ut uy uyen uyet",
+    "oai oang oat oc oi om on ong op ot u ua uan uat uc ue ui um un ung uoc uoi uon uong up ut uy uyen uyet",
     "tr": "a ac ach ai am an ang anh ao ap at au ay e em en eo et i ia ich ien ieng iet ieu im in inh it o oc oi om on ong "
-          "op ot u ua uc ui um un ung uoc uoi uon uong uot up ut uu uyen",
+    "op ot u ua uc ui um un ung uoc uoi uon uong uot up ut uu uyen",
     "v": "a ac ach ai am an ang anh ao ap at au ay e em en eo et i ia ich iec ien iet ieu im in inh it o oc oi om on ong op "
-         "ot u ua uc ui un ung uoi uon uong uot uu",
+    "ot u ua uc ui un ung uoi uon uong uot uu",
     "x": "a ac ach ai am an ang anh ao ap at au ay e em en eo ep et i ia ich iec iem ien ieng iet ieu im in inh it o oa "
-         "oan oay oc oi om on ong op ot u ua uan uat uc ui um un ung uoc uoi uong up uyen",
+    "oan oay oc oi om on ong op ot u ua uan uat uc ui um un ung uoc uoi uong up uyen",
 }
 _LEFT_OUT = frozenset(
     "bac buoi buom cac cu cuc cut chet chich chim choc cho cho deo deu di dien dit diu dom du dua duc dui duong dung em gai "

@@ -68,8 +68,13 @@ class SheetLine:
 
     def waits_as(self, parties: Iterable[str]) -> bool:
         """Whether the next act upon this sheet is one of these: ``type``, ``review``, ``approve``, ``lock``."""
-        return {SheetState.DRAFT: "type", SheetState.RETURNED: "type", SheetState.SUBMITTED: "review",
-                SheetState.REVIEWED: "approve", SheetState.APPROVED: "lock"}.get(self.state) in set(parties)
+        return {
+            SheetState.DRAFT: "type",
+            SheetState.RETURNED: "type",
+            SheetState.SUBMITTED: "review",
+            SheetState.REVIEWED: "approve",
+            SheetState.APPROVED: "lock",
+        }.get(self.state) in set(parties)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +98,14 @@ class ClassProgress:
     sheets_by_state: tuple[tuple[SheetState, int], ...]
 
 
-def sheet_lines(today: date, *, school_year_id: int | None = None, class_group_ids: Iterable[int] | None = None,
-                class_subject_ids: Iterable[int] | None = None, semester: int | None = None) -> list[SheetLine]:
+def sheet_lines(
+    today: date,
+    *,
+    school_year_id: int | None = None,
+    class_group_ids: Iterable[int] | None = None,
+    class_subject_ids: Iterable[int] | None = None,
+    semester: int | None = None,
+) -> list[SheetLine]:
     """Sheets with their counts, by grade level, class, subject order and semester. Not scoped: callers filter.
 
     Without ``school_year_id``: of the open years. A class of 16 classes x 24 sheets costs six statements.
@@ -108,11 +119,26 @@ def sheet_lines(today: date, *, school_year_id: int | None = None, class_group_i
     if semester is not None:
         where.append(_sheet.c.semester == semester)
     rows = link.execute(
-        select(_sheet.c.id, _sheet.c.class_subject_id, _sheet.c.semester, _sheet.c.state, _sheet.c.version,
-               _sheet.c.state_at, _class_subject.c.class_group_id, _class_subject.c.subject_id,
-               _class_subject.c.lessons_per_year, _class_group.c.name.label("class_name"), _class_group.c.grade_level,
-               _class_group.c.school_year_id, _subject.c.name.label("subject_name"), _subject.c.kind,
-               _subject.c.sheet_order, _year.c.regulation_version, _year.c.starts_on, _year.c.ends_on)
+        select(
+            _sheet.c.id,
+            _sheet.c.class_subject_id,
+            _sheet.c.semester,
+            _sheet.c.state,
+            _sheet.c.version,
+            _sheet.c.state_at,
+            _class_subject.c.class_group_id,
+            _class_subject.c.subject_id,
+            _class_subject.c.lessons_per_year,
+            _class_group.c.name.label("class_name"),
+            _class_group.c.grade_level,
+            _class_group.c.school_year_id,
+            _subject.c.name.label("subject_name"),
+            _subject.c.kind,
+            _subject.c.sheet_order,
+            _year.c.regulation_version,
+            _year.c.starts_on,
+            _year.c.ends_on,
+        )
         .join(_class_subject, _class_subject.c.id == _sheet.c.class_subject_id)
         .join(_class_group, _class_group.c.id == _class_subject.c.class_group_id)
         .join(_year, _year.c.id == _class_group.c.school_year_id)
@@ -125,7 +151,8 @@ def sheet_lines(today: date, *, school_year_id: int | None = None, class_group_i
     classes = sorted({row.class_group_id for row in rows})
     sheets = [row.id for row in rows]
     students = {
-        row.class_group_id: row.n for row in link.execute(
+        row.class_group_id: row.n
+        for row in link.execute(
             select(_enrollment.c.class_group_id, func.count().label("n"))
             .where(_enrollment.c.class_group_id.in_(classes), _enrollment.c.status.in_(ACTIVE))
             .group_by(_enrollment.c.class_group_id)
@@ -135,8 +162,9 @@ def sheet_lines(today: date, *, school_year_id: int | None = None, class_group_i
     for spare in link.execute(
         select(_exemption.c.enrollment_id, _exemption.c.subject_id, _exemption.c.semester, _enrollment.c.class_group_id)
         .join(_enrollment, _enrollment.c.id == _exemption.c.enrollment_id)
-        .where(_exemption.c.state == "GRANTED", _enrollment.c.class_group_id.in_(classes),
-               _enrollment.c.status.in_(ACTIVE))
+        .where(
+            _exemption.c.state == "GRANTED", _enrollment.c.class_group_id.in_(classes), _enrollment.c.status.in_(ACTIVE)
+        )
     ):
         for term in (1, 2) if spare.semester is None else (spare.semester,):
             exempt.setdefault((spare.class_group_id, spare.subject_id, term), set()).add(spare.enrollment_id)
@@ -160,18 +188,31 @@ def sheet_lines(today: date, *, school_year_id: int | None = None, class_group_i
         holders = teachers.get(row.class_subject_id, [])
         opens_on, closes_on = (
             windows.get((row.school_year_id, row.semester, row.grade_level))
-            or windows.get((row.school_year_id, row.semester, None)) or (row.starts_on, row.ends_on)
+            or windows.get((row.school_year_id, row.semester, None))
+            or (row.starts_on, row.ends_on)
         )
-        lines.append(SheetLine(
-            sheet_id=row.id, class_subject_id=row.class_subject_id, class_group_id=row.class_group_id,
-            class_name=row.class_name, grade_level=row.grade_level, subject_name=row.subject_name,
-            subject_order=row.sheet_order, semester=row.semester, state=SheetState(row.state), version=row.version,
-            state_at=row.state_at, teachers=tuple(name for name, _, _ in holders),
-            teacher_ids=frozenset(person_id for _, person_id, _ in holders),
-            subject_group_id=holders[0][2] if holders else None, opens_on=opens_on, closes_on=closes_on,
-            n_entered=entered.get(row.id, 0) - _entered_by(row.id, spared, keys),
-            n_expected=(students.get(row.class_group_id, 0) - len(spared)) * len(keys),
-        ))
+        lines.append(
+            SheetLine(
+                sheet_id=row.id,
+                class_subject_id=row.class_subject_id,
+                class_group_id=row.class_group_id,
+                class_name=row.class_name,
+                grade_level=row.grade_level,
+                subject_name=row.subject_name,
+                subject_order=row.sheet_order,
+                semester=row.semester,
+                state=SheetState(row.state),
+                version=row.version,
+                state_at=row.state_at,
+                teachers=tuple(name for name, _, _ in holders),
+                teacher_ids=frozenset(person_id for _, person_id, _ in holders),
+                subject_group_id=holders[0][2] if holders else None,
+                opens_on=opens_on,
+                closes_on=closes_on,
+                n_entered=entered.get(row.id, 0) - _entered_by(row.id, spared, keys),
+                n_expected=(students.get(row.class_group_id, 0) - len(spared)) * len(keys),
+            )
+        )
     return lines
 
 
@@ -185,10 +226,16 @@ def class_progress(today: date, *, school_year_id: int | None = None) -> list[Cl
         states: dict[SheetState, int] = {}
         for line in lines:
             states[line.state] = states.get(line.state, 0) + 1
-        found.append(ClassProgress(
-            class_group_id, lines[0].class_name, semester, sum(line.n_entered for line in lines),
-            sum(line.n_expected for line in lines), tuple((state, states[state]) for state in SheetState
-                                                          if state in states)))
+        found.append(
+            ClassProgress(
+                class_group_id,
+                lines[0].class_name,
+                semester,
+                sum(line.n_entered for line in lines),
+                sum(line.n_expected for line in lines),
+                tuple((state, states[state]) for state in SheetState if state in states),
+            )
+        )
     return found
 
 
@@ -201,7 +248,8 @@ def my_sheets(actor: Actor, now: datetime) -> list[ListedSheet]:
         return []
     today = clock.local_date(now)
     whole = actor.is_system or any(
-        grant.role in (Role.PRINCIPAL, Role.VICE_PRINCIPAL, Role.DELEGATE, Role.GROUP_HEAD) for grant in actor.grants)
+        grant.role in (Role.PRINCIPAL, Role.VICE_PRINCIPAL, Role.DELEGATE, Role.GROUP_HEAD) for grant in actor.grants
+    )
     if whole:
         lines = sheet_lines(today)
     else:
@@ -216,8 +264,13 @@ def my_sheets(actor: Actor, now: datetime) -> list[ListedSheet]:
         if task:
             waits = line.waits_as({task}) and (task != "type" or line.opens_on <= today)
             listed.append(ListedSheet(line, task, waits))
-    listed.sort(key=lambda item: (not item.waits, item.line.closes_on if item.waits else date.max,
-                                  item.line.state is not SheetState.RETURNED))
+    listed.sort(
+        key=lambda item: (
+            not item.waits,
+            item.line.closes_on if item.waits else date.max,
+            item.line.state is not SheetState.RETURNED,
+        )
+    )
     return listed
 
 
@@ -257,8 +310,11 @@ def _heads_by_group(today: date) -> dict[int, set[int]]:
     heads: dict[int, set[int]] = {}
     for row in connection().execute(
         select(_grant.c.person_id, _grant.c.scope_id).where(
-            _grant.c.role == Role.GROUP_HEAD.value, _grant.c.scope_kind == GrantScope.SUBJECT_GROUP.value,
-            _grant.c.starts_on <= today, or_(_grant.c.ends_on.is_(None), _grant.c.ends_on >= today))
+            _grant.c.role == Role.GROUP_HEAD.value,
+            _grant.c.scope_kind == GrantScope.SUBJECT_GROUP.value,
+            _grant.c.starts_on <= today,
+            or_(_grant.c.ends_on.is_(None), _grant.c.ends_on >= today),
+        )
     ):
         heads.setdefault(row.scope_id, set()).add(row.person_id)
     return heads
@@ -280,11 +336,22 @@ def _entered(sheets: list[int], *, whole: bool) -> dict[int, int]:
 def _entered_by(sheet_id: int, enrollment_ids: set[int], keys: tuple[str, ...]) -> int:
     if not enrollment_ids:
         return 0
-    return int(connection().execute(
-        select(func.count()).select_from(_cell).where(
-            and_(_cell.c.score_sheet_id == sheet_id, _cell.c.enrollment_id.in_(enrollment_ids),
-                 _cell.c.column_key.in_(keys), or_(_cell.c.tenths.is_not(None), _cell.c.mark.is_not(None))))
-    ).scalar_one())
+    return int(
+        connection()
+        .execute(
+            select(func.count())
+            .select_from(_cell)
+            .where(
+                and_(
+                    _cell.c.score_sheet_id == sheet_id,
+                    _cell.c.enrollment_id.in_(enrollment_ids),
+                    _cell.c.column_key.in_(keys),
+                    or_(_cell.c.tenths.is_not(None), _cell.c.mark.is_not(None)),
+                )
+            )
+        )
+        .scalar_one()
+    )
 
 
 @lru_cache(maxsize=64)

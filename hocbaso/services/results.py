@@ -30,17 +30,36 @@ from hocbaso.services.access import Actor
 from hocbaso.services.evaluation import Evaluated, evaluate_student, value_of
 from hocbaso.services.score_grid import ACTIVE
 
-__all__ = ["ClassResults", "StudentInput", "StudentResult", "SubjectFacts", "audit_faults_of_class",
-           "audit_faults_of_sheets", "compute_class", "fingerprint", "freeze_class", "frozen_content", "read_frozen",
-           "require_untouched", "value_of"]
+__all__ = [
+    "ClassResults",
+    "StudentInput",
+    "StudentResult",
+    "SubjectFacts",
+    "audit_faults_of_class",
+    "audit_faults_of_sheets",
+    "compute_class",
+    "fingerprint",
+    "freeze_class",
+    "frozen_content",
+    "read_frozen",
+    "require_untouched",
+    "value_of",
+]
 
 FORMAT = "frozen-result-1"
 
 AWARD_WORDS = {Award.EXCELLENT_STUDENT: "Học sinh Xuất sắc", Award.GOOD_STUDENT: "Học sinh Giỏi"}
 """Titles as the form writes them (Art. 15.1a)."""
 
-COLUMN_WORDS = {"TX1": "thường xuyên 1", "TX2": "thường xuyên 2", "TX3": "thường xuyên 3", "TX4": "thường xuyên 4",
-                "GK": "giữa kì", "CK": "cuối kì", "NX": "nhận xét"}
+COLUMN_WORDS = {
+    "TX1": "thường xuyên 1",
+    "TX2": "thường xuyên 2",
+    "TX3": "thường xuyên 3",
+    "TX4": "thường xuyên 4",
+    "GK": "giữa kì",
+    "CK": "cuối kì",
+    "NX": "nhận xét",
+}
 
 _sheet = m.ScoreSheet.__table__
 _cell = m.ScoreCell.__table__
@@ -59,9 +78,19 @@ _homeroom = m.HomeroomAssignment.__table__
 _person = m.Person.__table__
 _entry = m.AuditEntry.__table__
 
-HOMEROOM_VALUES = ("conduct_1", "conduct_2", "absences_excused_1", "absences_unexcused_1", "absences_excused_2",
-                   "absences_unexcused_2", "remark", "award_extra", "competitions", "certificates",
-                   "certificates_grade")
+HOMEROOM_VALUES = (
+    "conduct_1",
+    "conduct_2",
+    "absences_excused_1",
+    "absences_unexcused_1",
+    "absences_excused_2",
+    "absences_unexcused_2",
+    "remark",
+    "award_extra",
+    "competitions",
+    "certificates",
+    "certificates_grade",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,45 +240,92 @@ def comma(text: str | None) -> str:
 # --- reading ------------------------------------------------------------------------------------------------------------
 
 _HEAD = (
-    select(_class_group.c.id, _class_group.c.name, _class_group.c.grade_level, _class_group.c.state,
-           _class_group.c.version, _class_group.c.school_year_id, _year.c.label, _year.c.regulation_version)
-    .join(_year, _year.c.id == _class_group.c.school_year_id).where(_class_group.c.id == bindparam("class_id"))
+    select(
+        _class_group.c.id,
+        _class_group.c.name,
+        _class_group.c.grade_level,
+        _class_group.c.state,
+        _class_group.c.version,
+        _class_group.c.school_year_id,
+        _year.c.label,
+        _year.c.regulation_version,
+    )
+    .join(_year, _year.c.id == _class_group.c.school_year_id)
+    .where(_class_group.c.id == bindparam("class_id"))
 )
 _SUBJECTS = (
-    select(_class_subject.c.id, _class_subject.c.lessons_per_year, _subject.c.id.label("subject_id"), _subject.c.code,
-           _subject.c.name, _subject.c.short_name, _subject.c.transcript_name, _subject.c.kind, _subject.c.sheet_order,
-           _subject.c.transcript_order)
+    select(
+        _class_subject.c.id,
+        _class_subject.c.lessons_per_year,
+        _subject.c.id.label("subject_id"),
+        _subject.c.code,
+        _subject.c.name,
+        _subject.c.short_name,
+        _subject.c.transcript_name,
+        _subject.c.kind,
+        _subject.c.sheet_order,
+        _subject.c.transcript_order,
+    )
     .join(_subject, _subject.c.id == _class_subject.c.subject_id)
     .where(_class_subject.c.class_group_id == bindparam("class_id"))
     .order_by(_subject.c.sheet_order, _class_subject.c.id)
 )
 _SHEETS = (
-    select(_sheet.c.id, _sheet.c.class_subject_id, _sheet.c.semester, _sheet.c.state, _sheet.c.version,
-           _sheet.c.content_version)
+    select(
+        _sheet.c.id,
+        _sheet.c.class_subject_id,
+        _sheet.c.semester,
+        _sheet.c.state,
+        _sheet.c.version,
+        _sheet.c.content_version,
+    )
     .join(_class_subject, _class_subject.c.id == _sheet.c.class_subject_id)
-    .where(_class_subject.c.class_group_id == bindparam("class_id")).order_by(_sheet.c.id)
+    .where(_class_subject.c.class_group_id == bindparam("class_id"))
+    .order_by(_sheet.c.id)
 )
 _STUDENT_FACTS = ("moet_code", "register_no", "birth_on", "sex", "personal_id_number")
 _STUDENTS = (
-    select(_enrollment.c.id, _enrollment.c.status, _student.c.id.label("student_id"), _student.c.full_name,
-           _student.c.sort_key, _student.c.inclusive_disability, *(_student.c[name] for name in _STUDENT_FACTS))
+    select(
+        _enrollment.c.id,
+        _enrollment.c.status,
+        _student.c.id.label("student_id"),
+        _student.c.full_name,
+        _student.c.sort_key,
+        _student.c.inclusive_disability,
+        *(_student.c[name] for name in _STUDENT_FACTS),
+    )
     .join(_student, _student.c.id == _enrollment.c.student_id)
-    .where(_enrollment.c.class_group_id == bindparam("class_id")).order_by(_student.c.sort_key, _enrollment.c.id)
+    .where(_enrollment.c.class_group_id == bindparam("class_id"))
+    .order_by(_student.c.sort_key, _enrollment.c.id)
 )
-_CELLS = (
-    select(_cell.c.score_sheet_id, _cell.c.enrollment_id, _cell.c.column_key, _cell.c.tenths, _cell.c.mark,
-           _cell.c.remark, _cell.c.origin)
-    .where(_cell.c.score_sheet_id.in_(bindparam("sheets", expanding=True)))
-)
+_CELLS = select(
+    _cell.c.score_sheet_id,
+    _cell.c.enrollment_id,
+    _cell.c.column_key,
+    _cell.c.tenths,
+    _cell.c.mark,
+    _cell.c.remark,
+    _cell.c.origin,
+).where(_cell.c.score_sheet_id.in_(bindparam("sheets", expanding=True)))
 
 
 def _of_class(table: Any, *columns: Any) -> Any:
-    return (select(*(columns or (table,))).join(_enrollment, _enrollment.c.id == table.c.enrollment_id)
-            .where(_enrollment.c.class_group_id == bindparam("class_id")).order_by(table.c.id))
+    return (
+        select(*(columns or (table,)))
+        .join(_enrollment, _enrollment.c.id == table.c.enrollment_id)
+        .where(_enrollment.c.class_group_id == bindparam("class_id"))
+        .order_by(table.c.id)
+    )
 
 
-_EXEMPTIONS = _of_class(_exemption, _exemption.c.id, _exemption.c.enrollment_id, _exemption.c.subject_id,
-                        _exemption.c.semester, _exemption.c.state)
+_EXEMPTIONS = _of_class(
+    _exemption,
+    _exemption.c.id,
+    _exemption.c.enrollment_id,
+    _exemption.c.subject_id,
+    _exemption.c.semester,
+    _exemption.c.state,
+)
 _RECORDS = _of_class(_record)
 _SUMMER = _of_class(_summer)
 _DECISIONS = _of_class(_decision)
@@ -261,17 +337,24 @@ _TEACHERS = (
     .order_by(_assignment.c.starts_on.desc(), _assignment.c.id)
 )
 _KEEPER = (
-    select(_person.c.id, _person.c.full_name).join(_homeroom, _homeroom.c.person_id == _person.c.id)
-    .where(_homeroom.c.class_group_id == bindparam("class_id"), _homeroom.c.starts_on <= bindparam("today"),
-           or_(_homeroom.c.ends_on.is_(None), _homeroom.c.ends_on >= bindparam("today")))
-    .order_by(_homeroom.c.starts_on.desc(), _homeroom.c.id.desc()).limit(1)
+    select(_person.c.id, _person.c.full_name)
+    .join(_homeroom, _homeroom.c.person_id == _person.c.id)
+    .where(
+        _homeroom.c.class_group_id == bindparam("class_id"),
+        _homeroom.c.starts_on <= bindparam("today"),
+        or_(_homeroom.c.ends_on.is_(None), _homeroom.c.ends_on >= bindparam("today")),
+    )
+    .order_by(_homeroom.c.starts_on.desc(), _homeroom.c.id.desc())
+    .limit(1)
 )
 
 
 def _count_and_sum(table: Any, *values: Any) -> Any:
-    return (select(func.count(), *(func.coalesce(func.sum(value), 0) for value in values)).select_from(
-        table.join(_enrollment, _enrollment.c.id == table.c.enrollment_id))
-        .where(_enrollment.c.class_group_id == bindparam("class_id")))
+    return (
+        select(func.count(), *(func.coalesce(func.sum(value), 0) for value in values))
+        .select_from(table.join(_enrollment, _enrollment.c.id == table.c.enrollment_id))
+        .where(_enrollment.c.class_group_id == bindparam("class_id"))
+    )
 
 
 _PRINTS = (
@@ -279,27 +362,34 @@ _PRINTS = (
     _SHEETS,
     _count_and_sum(_record, _record.c.version),
     _count_and_sum(_summer, _summer.c.version),
-    select(_decision.c.id).join(_enrollment, _enrollment.c.id == _decision.c.enrollment_id)
-    .where(_enrollment.c.class_group_id == bindparam("class_id")).order_by(_decision.c.id),
+    select(_decision.c.id)
+    .join(_enrollment, _enrollment.c.id == _decision.c.enrollment_id)
+    .where(_enrollment.c.class_group_id == bindparam("class_id"))
+    .order_by(_decision.c.id),
     _EXEMPTIONS,
     select(_enrollment.c.id, _enrollment.c.status, _student.c.id, _student.c.version)
     .join(_student, _student.c.id == _enrollment.c.student_id)
-    .where(_enrollment.c.class_group_id == bindparam("class_id")).order_by(_enrollment.c.id),
+    .where(_enrollment.c.class_group_id == bindparam("class_id"))
+    .order_by(_enrollment.c.id),
     select(_class_subject.c.id, _class_subject.c.lessons_per_year)
-    .where(_class_subject.c.class_group_id == bindparam("class_id")).order_by(_class_subject.c.id),
+    .where(_class_subject.c.class_group_id == bindparam("class_id"))
+    .order_by(_class_subject.c.id),
     select(_assignment.c.id, _assignment.c.person_id, _assignment.c.ends_on)
     .join(_class_subject, _class_subject.c.id == _assignment.c.class_subject_id)
-    .where(_class_subject.c.class_group_id == bindparam("class_id")).order_by(_assignment.c.id),
+    .where(_class_subject.c.class_group_id == bindparam("class_id"))
+    .order_by(_assignment.c.id),
     select(_homeroom.c.id, _homeroom.c.person_id, _homeroom.c.ends_on)
-    .where(_homeroom.c.class_group_id == bindparam("class_id")).order_by(_homeroom.c.id),
+    .where(_homeroom.c.class_group_id == bindparam("class_id"))
+    .order_by(_homeroom.c.id),
 )
 
 
 def fingerprint(class_group_id: int) -> tuple[Any, ...]:
     """Grows or changes with anything that a class's results depend on; ten small statements."""
     link = db.session.connection()
-    return tuple(tuple(tuple(row) for row in link.execute(statement, {"class_id": class_group_id}))
-                 for statement in _PRINTS)
+    return tuple(
+        tuple(tuple(row) for row in link.execute(statement, {"class_id": class_group_id})) for statement in _PRINTS
+    )
 
 
 class _Kept:
@@ -355,13 +445,24 @@ def _compute(class_group_id: int, today: date, prints: tuple[Any, ...]) -> Class
     given = _inputs(link, asked, subjects)
     students = tuple(
         StudentResult(row, evaluate_student(row, head.grade_level, head.regulation_version))
-        for row in given if row.is_active)
+        for row in given
+        if row.is_active
+    )
     return ClassResults(
-        class_group_id=head.id, class_name=head.name, grade_level=head.grade_level, state=head.state,
-        version=head.version, school_year_id=head.school_year_id, year_label=head.label,
-        regulation_version=head.regulation_version, subjects=subjects, students=students,
-        left=tuple(row for row in given if not row.is_active), homeroom_person_id=keeper.id if keeper else None,
-        homeroom_name=keeper.full_name if keeper else None, fingerprint=prints,
+        class_group_id=head.id,
+        class_name=head.name,
+        grade_level=head.grade_level,
+        state=head.state,
+        version=head.version,
+        school_year_id=head.school_year_id,
+        year_label=head.label,
+        regulation_version=head.regulation_version,
+        subjects=subjects,
+        students=students,
+        left=tuple(row for row in given if not row.is_active),
+        homeroom_person_id=keeper.id if keeper else None,
+        homeroom_name=keeper.full_name if keeper else None,
+        fingerprint=prints,
         by_id={row.given.enrollment_id: row for row in students},
     )
 
@@ -369,8 +470,9 @@ def _compute(class_group_id: int, today: date, prints: tuple[Any, ...]) -> Class
 def _subjects(link: Any, asked: dict[str, Any], today: date) -> tuple[SubjectFacts, ...]:
     sheets: dict[tuple[int, int], SheetFacts] = {}
     for row in link.execute(_SHEETS, asked):
-        sheets[row.class_subject_id, row.semester] = SheetFacts(row.id, row.semester, row.state, row.version,
-                                                                row.content_version)
+        sheets[row.class_subject_id, row.semester] = SheetFacts(
+            row.id, row.semester, row.state, row.version, row.content_version
+        )
     teachers: dict[int, list[str]] = {}
     past: dict[int, list[str]] = {}
     for row in link.execute(_TEACHERS, {**asked, "today": today}):
@@ -378,16 +480,30 @@ def _subjects(link: Any, asked: dict[str, Any], today: date) -> tuple[SubjectFac
         place.setdefault(row.class_subject_id, []).append(row.full_name)
     return tuple(
         SubjectFacts(
-            row.id, row.subject_id, row.code, row.name, row.short_name, row.transcript_name, SubjectKind(row.kind),
-            row.lessons_per_year, row.sheet_order, row.transcript_order,
+            row.id,
+            row.subject_id,
+            row.code,
+            row.name,
+            row.short_name,
+            row.transcript_name,
+            SubjectKind(row.kind),
+            row.lessons_per_year,
+            row.sheet_order,
+            row.transcript_order,
             (sheets.get((row.id, 1)), sheets.get((row.id, 2))),
-            tuple(teachers.get(row.id) or past.get(row.id, [])[:1]))
-        for row in link.execute(_SUBJECTS, asked))
+            tuple(teachers.get(row.id) or past.get(row.id, [])[:1]),
+        )
+        for row in link.execute(_SUBJECTS, asked)
+    )
 
 
 def _inputs(link: Any, asked: dict[str, Any], subjects: Sequence[SubjectFacts]) -> list[StudentInput]:
-    by_sheet = {sheet.id: (subject.subject_id, index)
-                for subject in subjects for index, sheet in enumerate(subject.sheets) if sheet is not None}
+    by_sheet = {
+        sheet.id: (subject.subject_id, index)
+        for subject in subjects
+        for index, sheet in enumerate(subject.sheets)
+        if sheet is not None
+    }
     # (enrolment, subject, semester index) -> column -> mark
     marks: dict[tuple[int, int, int], dict[str, Mark]] = {}
     remarks: dict[tuple[int, int, int], str] = {}
@@ -415,11 +531,13 @@ def _inputs(link: Any, asked: dict[str, Any], subjects: Sequence[SubjectFacts]) 
             pending[row.enrollment_id] = pending.get(row.enrollment_id, 0) + 1
     records = {row["enrollment_id"]: row for row in link.execute(_RECORDS, asked).mappings()}
     summer: dict[tuple[int, int | None], Any] = {
-        (row.enrollment_id, row.subject_id): row for row in link.execute(_SUMMER, asked)}
+        (row.enrollment_id, row.subject_id): row for row in link.execute(_SUMMER, asked)
+    }
     decisions: dict[int, dict[tuple[str, str], DecisionFacts]] = {}
     for row in link.execute(_DECISIONS, asked):
         decisions.setdefault(row.enrollment_id, {})[row.kind, row.term] = DecisionFacts(
-            row.id, row.kind, row.term, row.outcome, row.reason, row.document, row.decided_at)
+            row.id, row.kind, row.term, row.outcome, row.reason, row.document, row.decided_at
+        )
     nothing: dict[str, Mark] = {}
     given = []
     for row in link.execute(_STUDENTS, asked).mappings():
@@ -429,22 +547,33 @@ def _inputs(link: Any, asked: dict[str, Any], subjects: Sequence[SubjectFacts]) 
         for subject in subjects:
             at = (enrollment_id, subject.subject_id)
             again = summer.get(at)
-            lines.append(SubjectInput(
-                subject, ((*at, 0) in exempt, (*at, 1) in exempt),
-                (marks.get((*at, 0), nothing), marks.get((*at, 1), nothing)),
-                (remarks.get((*at, 0)), remarks.get((*at, 1))),
-                Mark(again.tenths, again.mark, "entered").text if again is not None else None))
+            lines.append(
+                SubjectInput(
+                    subject,
+                    ((*at, 0) in exempt, (*at, 1) in exempt),
+                    (marks.get((*at, 0), nothing), marks.get((*at, 1), nothing)),
+                    (remarks.get((*at, 0)), remarks.get((*at, 1))),
+                    Mark(again.tenths, again.mark, "entered").text if again is not None else None,
+                )
+            )
         trained = summer.get((enrollment_id, None))
-        given.append(StudentInput(
-            enrollment_id=enrollment_id, student_id=row["student_id"], full_name=row["full_name"],
-            sort_key=row["sort_key"], status=row["status"],
-            facts={name: audit.plain(row[name]) for name in _STUDENT_FACTS},
-            inclusive_disability=bool(row["inclusive_disability"]), subjects=tuple(lines),
-            homeroom={name: record[name] if record is not None else None for name in HOMEROOM_VALUES},
-            homeroom_version=record["version"] if record is not None else 0,
-            conduct_after_summer=trained.conduct if trained is not None else None,
-            decisions=tuple(decisions.get(enrollment_id, {}).values()),
-            pending_exemptions=pending.get(enrollment_id, 0)))
+        given.append(
+            StudentInput(
+                enrollment_id=enrollment_id,
+                student_id=row["student_id"],
+                full_name=row["full_name"],
+                sort_key=row["sort_key"],
+                status=row["status"],
+                facts={name: audit.plain(row[name]) for name in _STUDENT_FACTS},
+                inclusive_disability=bool(row["inclusive_disability"]),
+                subjects=tuple(lines),
+                homeroom={name: record[name] if record is not None else None for name in HOMEROOM_VALUES},
+                homeroom_version=record["version"] if record is not None else 0,
+                conduct_after_summer=trained.conduct if trained is not None else None,
+                decisions=tuple(decisions.get(enrollment_id, {}).values()),
+                pending_exemptions=pending.get(enrollment_id, 0),
+            )
+        )
     return given
 
 
@@ -476,11 +605,17 @@ def audit_faults_of_sheets(sheet_ids: Iterable[int]) -> list[ValueFault]:
     labels = {
         row.id: f"{row.subject} {row.class_name}, học kì {'I' * row.semester}"
         for row in link.execute(
-            select(_sheet.c.id, _sheet.c.semester, _subject.c.name.label("subject"),
-                   _class_group.c.name.label("class_name"))
+            select(
+                _sheet.c.id,
+                _sheet.c.semester,
+                _subject.c.name.label("subject"),
+                _class_group.c.name.label("class_name"),
+            )
             .join(_class_subject, _class_subject.c.id == _sheet.c.class_subject_id)
             .join(_subject, _subject.c.id == _class_subject.c.subject_id)
-            .join(_class_group, _class_group.c.id == _class_subject.c.class_group_id).where(_sheet.c.id.in_(ids)))
+            .join(_class_group, _class_group.c.id == _class_subject.c.class_group_id)
+            .where(_sheet.c.id.in_(ids))
+        )
     }
     recorded = _replay({"score_sheet": ids}, ("score_cell", "score_sheet"))
     columns = audit.WATCHED["score_cell"][1]
@@ -493,25 +628,34 @@ def audit_faults_of_sheets(sheet_ids: Iterable[int]) -> list[ValueFault]:
     # A cell moved away from its sheet is looked for by its id as well.
     named = _names_of_class(ids)
     seen: set[str] = set()
-    for mapping in link.execute(select(_cell.c.id, *(_cell.c[name] for name in columns))
-                                .where(_cell.c.score_sheet_id.in_(ids)).order_by(_cell.c.id)).mappings():
+    for mapping in link.execute(
+        select(_cell.c.id, *(_cell.c[name] for name in columns))
+        .where(_cell.c.score_sheet_id.in_(ids))
+        .order_by(_cell.c.id)
+    ).mappings():
         cell: dict[str, Any] = {str(name): value for name, value in mapping.items()}
         row_id = str(cell["id"])
         seen.add(row_id)
         recorded_cell = cells.get(row_id)
-        where = (f"{named.get(cell['enrollment_id'], 'Học sinh không thuộc lớp')}, {labels[cell['score_sheet_id']]}, "
-                 f"{COLUMN_WORDS.get(cell['column_key'], cell['column_key'])}")
+        where = (
+            f"{named.get(cell['enrollment_id'], 'Học sinh không thuộc lớp')}, {labels[cell['score_sheet_id']]}, "
+            f"{COLUMN_WORDS.get(cell['column_key'], cell['column_key'])}"
+        )
         if recorded_cell is None:
             faults.append(ValueFault(where, "không có gì", _cell_words(cell)))
         elif any(audit.plain(cell[name]) != recorded_cell[name] for name in columns):
             faults.append(ValueFault(where, _difference(recorded_cell, cell, columns), _cell_words(cell)))
     for row_id, expected in cells.items():
         if row_id not in seen:
-            faults.append(ValueFault(
-                f"{named.get(expected['enrollment_id'], 'Học sinh')}, "
-                f"{labels.get(expected['score_sheet_id'], 'bảng điểm')}, "
-                f"{COLUMN_WORDS.get(expected['column_key'], expected['column_key'])}",
-                _cell_words(expected), "không có gì"))
+            faults.append(
+                ValueFault(
+                    f"{named.get(expected['enrollment_id'], 'Học sinh')}, "
+                    f"{labels.get(expected['score_sheet_id'], 'bảng điểm')}, "
+                    f"{COLUMN_WORDS.get(expected['column_key'], expected['column_key'])}",
+                    _cell_words(expected),
+                    "không có gì",
+                )
+            )
     return faults
 
 
@@ -521,10 +665,18 @@ def audit_faults_of_class(class_group_id: int) -> list[ValueFault]:
     asked = {"class_id": class_group_id}
     faults = audit_faults_of_sheets(row.id for row in link.execute(_SHEETS, asked))
     names = {row.id: row.full_name for row in link.execute(_STUDENTS, asked)}
-    words = {"homeroom_record": "phần chủ nhiệm", "summer_result": "kết quả hè", "principal_decision": "quyết định",
-             "exemption": "miễn học"}
-    for kind, table in (("homeroom_record", _record), ("summer_result", _summer), ("principal_decision", _decision),
-                        ("exemption", _exemption)):
+    words = {
+        "homeroom_record": "phần chủ nhiệm",
+        "summer_result": "kết quả hè",
+        "principal_decision": "quyết định",
+        "exemption": "miễn học",
+    }
+    for kind, table in (
+        ("homeroom_record", _record),
+        ("summer_result", _summer),
+        ("principal_decision", _decision),
+        ("exemption", _exemption),
+    ):
         columns = audit.WATCHED[kind][1]
         rows = list(link.execute(_of_class(table), asked).mappings())
         # Whole classes are written with one entry aimed at the class, single fields with one aimed at the row.
@@ -544,12 +696,16 @@ def audit_faults_of_class(class_group_id: int) -> list[ValueFault]:
 def _replay(targets: Mapping[str, Sequence[int]], kinds: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
     """The last values of rows of ``kinds`` as entries aimed at these targets (kind -> ids) tell them, oldest first."""
     last: dict[tuple[str, str], dict[str, Any]] = {}
-    aimed = [and_(_entry.c.target_kind == target_kind, _entry.c.target_id.in_([str(row_id) for row_id in ids]))
-             for target_kind, ids in targets.items() if ids]
+    aimed = [
+        and_(_entry.c.target_kind == target_kind, _entry.c.target_id.in_([str(row_id) for row_id in ids]))
+        for target_kind, ids in targets.items()
+        if ids
+    ]
     if not aimed:
         return last
-    payloads = db.session.connection().execute(
-        select(_entry.c.payload).where(or_(*aimed)).order_by(_entry.c.seq)).scalars()
+    payloads = (
+        db.session.connection().execute(select(_entry.c.payload).where(or_(*aimed)).order_by(_entry.c.seq)).scalars()
+    )
     for payload in payloads:
         state = json.loads(payload).get("state")
         if not state:
@@ -562,17 +718,22 @@ def _replay(targets: Mapping[str, Sequence[int]], kinds: Sequence[str]) -> dict[
 
 def _names_of_class(sheet_ids: Sequence[int]) -> dict[int, str]:
     rows = db.session.connection().execute(
-        select(_enrollment.c.id, _student.c.full_name).distinct()
+        select(_enrollment.c.id, _student.c.full_name)
+        .distinct()
         .join(_student, _student.c.id == _enrollment.c.student_id)
         .join(_class_subject, _class_subject.c.class_group_id == _enrollment.c.class_group_id)
-        .join(_sheet, _sheet.c.class_subject_id == _class_subject.c.id).where(_sheet.c.id.in_(list(sheet_ids))))
+        .join(_sheet, _sheet.c.class_subject_id == _class_subject.c.id)
+        .where(_sheet.c.id.in_(list(sheet_ids)))
+    )
     return {row.id: row.full_name for row in rows}
 
 
 def _cell_words(row: Mapping[str, Any]) -> str:
     if row["tenths"] is not None:
         return str(format_score(row["tenths"]))
-    return row["mark"] or row["remark"] or {ScoreOrigin.MISSED_EXCUSED.value: "vắng có phép"}.get(row["origin"], "ô trống")
+    return (
+        row["mark"] or row["remark"] or {ScoreOrigin.MISSED_EXCUSED.value: "vắng có phép"}.get(row["origin"], "ô trống")
+    )
 
 
 def _difference(expected: Mapping[str, Any], row: Mapping[str, Any], columns: Sequence[str]) -> str:
@@ -586,8 +747,15 @@ def _difference(expected: Mapping[str, Any], row: Mapping[str, Any], columns: Se
 # --- freezing ---------------------------------------------------------------------------------------------------------
 
 
-def frozen_content(computed: ClassResults, row: StudentResult, *, freeze: str, principal_remark: str | None,
-                   approved_by: str, approved_at: datetime) -> dict[str, Any]:
+def frozen_content(
+    computed: ClassResults,
+    row: StudentResult,
+    *,
+    freeze: str,
+    principal_remark: str | None,
+    approved_by: str,
+    approved_at: datetime,
+) -> dict[str, Any]:
     """Everything that a transcript prints about a year, and what it was computed from; only str, int, bool, None.
 
     ``subjects``: in the form's order; results ``"8.5"``, ``"Đ"``, ``"CĐ"``, ``"Miễn"`` or None; ``marks``: per semester
@@ -601,15 +769,24 @@ def frozen_content(computed: ClassResults, row: StudentResult, *, freeze: str, p
     subjects = []
     for line in sorted(given.subjects, key=lambda line: (line.subject.transcript_order, line.subject.code)):
         found = result.subjects[line.subject.code]
-        subjects.append({
-            "code": line.subject.code, "name": line.subject.transcript_name, "kind": line.subject.kind.value,
-            "lessons_per_year": line.subject.lessons_per_year, "exempt": list(line.exempt),
-            "marks": [{column: [mark.text, mark.origin] for column, mark in term.items()} for term in line.marks],
-            "semester_1": found.semester_1, "semester_2": found.semester_2, "year": found.year,
-            "after_reassessment": found.after_reassessment, "reassessed": line.reassessed,
-            "remark": line.remarks[1] or line.remarks[0], "remarks": list(line.remarks),
-            "teacher_name": ", ".join(line.subject.teachers) or None,
-        })
+        subjects.append(
+            {
+                "code": line.subject.code,
+                "name": line.subject.transcript_name,
+                "kind": line.subject.kind.value,
+                "lessons_per_year": line.subject.lessons_per_year,
+                "exempt": list(line.exempt),
+                "marks": [{column: [mark.text, mark.origin] for column, mark in term.items()} for term in line.marks],
+                "semester_1": found.semester_1,
+                "semester_2": found.semester_2,
+                "year": found.year,
+                "after_reassessment": found.after_reassessment,
+                "reassessed": line.reassessed,
+                "remark": line.remarks[1] or line.remarks[0],
+                "remarks": list(line.remarks),
+                "teacher_name": ", ".join(line.subject.teachers) or None,
+            }
+        )
     titles = [AWARD_WORDS[Award(result.award)]] if result.award else []
     titles += [text for text in (kept["award_extra"] or "").splitlines() if text.strip()]
     return {
@@ -620,16 +797,29 @@ def frozen_content(computed: ClassResults, row: StudentResult, *, freeze: str, p
         "class_name": computed.class_name,
         "grade_level": computed.grade_level,
         "enrollment_id": given.enrollment_id,
-        "student": {"id": given.student_id, "full_name": given.full_name,
-                    "inclusive_disability": given.inclusive_disability, **given.facts},
+        "student": {
+            "id": given.student_id,
+            "full_name": given.full_name,
+            "inclusive_disability": given.inclusive_disability,
+            **given.facts,
+        },
         "subjects": subjects,
-        "conduct": {"semester_1": kept["conduct_1"], "semester_2": kept["conduct_2"], "year": result.conduct_year,
-                    "after": result.conduct_after},
+        "conduct": {
+            "semester_1": kept["conduct_1"],
+            "semester_2": kept["conduct_2"],
+            "year": result.conduct_year,
+            "after": result.conduct_after,
+        },
         "learning": {
-            "semester_1": result.learning[0], "semester_2": result.learning[1], "year": result.learning[2],
-            "after": result.learning_after, "semester_1_adjusted": result.adjusted[0],
-            "semester_2_adjusted": result.adjusted[1], "year_adjusted": result.adjusted[2],
-            "semester_1_review": result.needs_review[0], "semester_2_review": result.needs_review[1],
+            "semester_1": result.learning[0],
+            "semester_2": result.learning[1],
+            "year": result.learning[2],
+            "after": result.learning_after,
+            "semester_1_adjusted": result.adjusted[0],
+            "semester_2_adjusted": result.adjusted[1],
+            "year_adjusted": result.adjusted[2],
+            "semester_1_review": result.needs_review[0],
+            "semester_2_review": result.needs_review[1],
             "year_review": result.needs_review[2],
         },
         "absences": _absences(kept),
@@ -639,23 +829,34 @@ def frozen_content(computed: ClassResults, row: StudentResult, *, freeze: str, p
         "awards": titles,
         "competitions": [text.strip() for text in (kept["competitions"] or "").splitlines() if text.strip()],
         "certificates": [{"name": kept["certificates"], "grade": kept["certificates_grade"]}]
-        if kept["certificates"] else [],
+        if kept["certificates"]
+        else [],
         "homeroom_remark": kept["remark"],
         "homeroom": {"person_id": computed.homeroom_person_id, "name": computed.homeroom_name},
         "principal_remark": principal_remark,
         "approved_by": approved_by,
         "approved_at": audit.plain(approved_at),
-        "decisions": [{"kind": one.kind, "term": one.term, "outcome": one.outcome, "reason": one.reason,
-                       "document": one.document, "decided_at": audit.plain(one.decided_at)}
-                      for one in given.decisions],
+        "decisions": [
+            {
+                "kind": one.kind,
+                "term": one.term,
+                "outcome": one.outcome,
+                "reason": one.reason,
+                "document": one.document,
+                "decided_at": audit.plain(one.decided_at),
+            }
+            for one in given.decisions
+        ],
         "steps": list(result.steps),
     }
 
 
 def _absences(kept: Mapping[str, Any]) -> dict[str, Any]:
     terms = [{"excused": kept[f"absences_excused_{n}"], "unexcused": kept[f"absences_unexcused_{n}"]} for n in (1, 2)]
-    whole = {name: None if any(term[name] is None for term in terms) else terms[0][name] + terms[1][name]
-             for name in ("excused", "unexcused")}
+    whole = {
+        name: None if any(term[name] is None for term in terms) else terms[0][name] + terms[1][name]
+        for name in ("excused", "unexcused")
+    }
     return {"semester_1": terms[0], "semester_2": terms[1], "year": whole}
 
 
@@ -665,34 +866,61 @@ def require_untouched(class_group_id: int) -> None:
     if faults:
         raise IntegrityFault(
             "Có dữ liệu của lớp đã bị sửa ngoài phần mềm nên chưa làm gì cả. " + str(faults[0]),
-            details=tuple(str(fault) for fault in faults))
+            details=tuple(str(fault) for fault in faults),
+        )
 
 
-def freeze_class(session: Session, actor: Actor, computed: ClassResults, now: datetime, *, freeze: str = "main",
-                 principal_remark: str | None = None) -> list[m.FrozenResult]:
+def freeze_class(
+    session: Session,
+    actor: Actor,
+    computed: ClassResults,
+    now: datetime,
+    *,
+    freeze: str = "main",
+    principal_remark: str | None = None,
+) -> list[m.FrozenResult]:
     """Write a frozen result for each student of the class, inside the caller's transaction, with one audit entry.
 
     ``computed`` must have been checked with :func:`require_untouched`. A student frozen before gets the next revision.
     """
     ids = [row.given.enrollment_id for row in computed.students]
-    revisions: dict[int, int] = dict(session.execute(
-        select(m.FrozenResult.enrollment_id, func.max(m.FrozenResult.revision))
-        .where(m.FrozenResult.enrollment_id.in_(ids), m.FrozenResult.freeze == freeze)
-        .group_by(m.FrozenResult.enrollment_id)).all())
+    revisions: dict[int, int] = dict(
+        session.execute(
+            select(m.FrozenResult.enrollment_id, func.max(m.FrozenResult.revision))
+            .where(m.FrozenResult.enrollment_id.in_(ids), m.FrozenResult.freeze == freeze)
+            .group_by(m.FrozenResult.enrollment_id)
+        ).all()
+    )
     frozen = []
     for row in computed.students:
-        content = canonical_json(frozen_content(computed, row, freeze=freeze, principal_remark=principal_remark,
-                                                approved_by=actor.name, approved_at=now))
-        frozen.append(m.FrozenResult(
-            enrollment_id=row.given.enrollment_id, freeze=freeze,
-            revision=revisions.get(row.given.enrollment_id, 0) + 1,
-            regulation_version=computed.regulation_version, content=content, content_digest=digest_of(content),
-            frozen_at=now, frozen_by=actor.account_id))
+        content = canonical_json(
+            frozen_content(
+                computed, row, freeze=freeze, principal_remark=principal_remark, approved_by=actor.name, approved_at=now
+            )
+        )
+        frozen.append(
+            m.FrozenResult(
+                enrollment_id=row.given.enrollment_id,
+                freeze=freeze,
+                revision=revisions.get(row.given.enrollment_id, 0) + 1,
+                regulation_version=computed.regulation_version,
+                content=content,
+                content_digest=digest_of(content),
+                frozen_at=now,
+                frozen_by=actor.account_id,
+            )
+        )
     session.add_all(frozen)
     session.flush()
-    audit.record(AuditTag.RESULT_FROZEN, actor, now, target_kind="class_group", target_id=computed.class_group_id,
-                 state=audit.states("frozen_result", frozen),
-                 facts={"class": computed.class_name, "freeze": freeze, "n_students": len(frozen)})
+    audit.record(
+        AuditTag.RESULT_FROZEN,
+        actor,
+        now,
+        target_kind="class_group",
+        target_id=computed.class_group_id,
+        state=audit.states("frozen_result", frozen),
+        facts={"class": computed.class_name, "freeze": freeze, "n_students": len(frozen)},
+    )
     return frozen
 
 
@@ -704,9 +932,12 @@ def digest_of(content: str) -> str:
 def newest_frozen(enrollment_id: int) -> m.FrozenResult | None:
     """The frozen result in force: the summer one over the main one, the highest revision."""
     return db.session.scalars(
-        select(m.FrozenResult).where(m.FrozenResult.enrollment_id == enrollment_id)
+        select(m.FrozenResult)
+        .where(m.FrozenResult.enrollment_id == enrollment_id)
         .order_by((m.FrozenResult.freeze == "summer").desc(), m.FrozenResult.revision.desc())
-        .limit(1).execution_options(populate_existing=True)).first()
+        .limit(1)
+        .execution_options(populate_existing=True)
+    ).first()
 
 
 def read_frozen(of: m.FrozenResult | int) -> dict[str, Any]:
@@ -718,8 +949,10 @@ def read_frozen(of: m.FrozenResult | int) -> dict[str, Any]:
     if row is None:
         raise NotFound("Học sinh chưa có kết quả đã duyệt.")
     if digest_of(row.content) != row.content_digest or frozen_digest_in_audit(row) != row.content_digest:
-        raise IntegrityFault("Kết quả đã đóng băng của học sinh này không còn như khi được duyệt: đã bị sửa ngoài "
-                             "phần mềm. Không dùng để lập học bạ.")
+        raise IntegrityFault(
+            "Kết quả đã đóng băng của học sinh này không còn như khi được duyệt: đã bị sửa ngoài "
+            "phần mềm. Không dùng để lập học bạ."
+        )
     content: dict[str, Any] = json.loads(row.content)
     if content.get("enrollment_id") != row.enrollment_id:
         raise IntegrityFault("Kết quả đã đóng băng mang tên học sinh khác: đã bị sửa ngoài phần mềm.")
@@ -729,11 +962,21 @@ def read_frozen(of: m.FrozenResult | int) -> dict[str, Any]:
 def frozen_digest_in_audit(row: m.FrozenResult) -> str | None:
     """The digest that the log wrote when this result was frozen; None when it tells of no such row."""
     class_id = db.session.scalar(select(m.Enrollment.class_group_id).where(m.Enrollment.id == row.enrollment_id))
-    payloads = db.session.connection().execute(
-        select(_entry.c.payload).where(
-            and_(_entry.c.tag == AuditTag.RESULT_FROZEN.value, _entry.c.target_kind == "class_group",
-                 _entry.c.target_id == str(class_id)))
-        .order_by(_entry.c.seq.desc())).scalars()
+    payloads = (
+        db.session.connection()
+        .execute(
+            select(_entry.c.payload)
+            .where(
+                and_(
+                    _entry.c.tag == AuditTag.RESULT_FROZEN.value,
+                    _entry.c.target_kind == "class_group",
+                    _entry.c.target_id == str(class_id),
+                )
+            )
+            .order_by(_entry.c.seq.desc())
+        )
+        .scalars()
+    )
     for payload in payloads:
         values = json.loads(payload).get("state", {}).get("frozen_result", {}).get(str(row.id))
         if values is not None:
@@ -744,4 +987,8 @@ def frozen_digest_in_audit(row: m.FrozenResult) -> str | None:
 
 def level_words(level: Level | str | None) -> str:
     """Tốt, Khá, Đạt, Chưa đạt; "" for None."""
-    return {Level.TOT: "Tốt", Level.KHA: "Khá", Level.DAT: "Đạt", Level.CHUA_DAT: "Chưa đạt"}[Level(level)] if level else ""
+    return (
+        {Level.TOT: "Tốt", Level.KHA: "Khá", Level.DAT: "Đạt", Level.CHUA_DAT: "Chưa đạt"}[Level(level)]
+        if level
+        else ""
+    )

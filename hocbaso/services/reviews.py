@@ -27,8 +27,11 @@ _NOTE_MAX = 1000
 
 _SET_STATE = (
     update(_sheet)
-    .where(_sheet.c.id == bindparam("sheet_id"), _sheet.c.version == bindparam("seen"),
-           _sheet.c.state == bindparam("from_state"))
+    .where(
+        _sheet.c.id == bindparam("sheet_id"),
+        _sheet.c.version == bindparam("seen"),
+        _sheet.c.state == bindparam("from_state"),
+    )
     .values(state=bindparam("to_state"), version=_sheet.c.version + 1, state_at=bindparam("moved_at"))
 )
 
@@ -104,14 +107,16 @@ def lock(actor: Actor, sheet_id: int, *, expected_version: int, now: datetime) -
     return _move(actor, sheet_id, SheetVerb.LOCK, None, expected_version, now)
 
 
-def move(actor: Actor, sheet_id: int, verb: SheetVerb, *, expected_version: int, now: datetime,
-         note: str | None = None) -> Moved:
+def move(
+    actor: Actor, sheet_id: int, verb: SheetVerb, *, expected_version: int, now: datetime, note: str | None = None
+) -> Moved:
     """Any act of the table by its name, for forms and bulk."""
     return _move(actor, sheet_id, verb, note, expected_version, now)
 
 
-def move_many(actor: Actor, verb: SheetVerb, items: Iterable[tuple[int, int]], *, now: datetime,
-              note: str | None = None) -> list[BulkOutcome]:
+def move_many(
+    actor: Actor, verb: SheetVerb, items: Iterable[tuple[int, int]], *, now: datetime, note: str | None = None
+) -> list[BulkOutcome]:
     """The same act on many sheets, (sheet id, version seen) each: one transaction and one outcome per sheet.
 
     A sheet that changed since it was shown is skipped and says so; the others go on.
@@ -126,8 +131,9 @@ def move_many(actor: Actor, verb: SheetVerb, items: Iterable[tuple[int, int]], *
     return outcomes
 
 
-def _move(actor: Actor, sheet_id: int, verb: SheetVerb, note: str | None, expected_version: int,
-          now: datetime) -> Moved:
+def _move(
+    actor: Actor, sheet_id: int, verb: SheetVerb, note: str | None, expected_version: int, now: datetime
+) -> Moved:
     today = clock.local_date(now)
     words = " ".join(unicodedata.normalize("NFC", note or "").split()) or None
     if words and len(words) > _NOTE_MAX:
@@ -141,35 +147,74 @@ def _move(actor: Actor, sheet_id: int, verb: SheetVerb, note: str | None, expect
         if row.party is SheetParty.REVIEWER and is_own(actor, head):
             raise NotAllowed("Không ai tự soát bảng điểm của mình. Chưa có gì thay đổi.")
         if expected_version != head.version:
-            raise Stale("Bảng điểm đã đổi sau khi thầy, cô mở trang. Xin xem lại rồi làm tiếp; chưa có gì thay đổi.",
-                        current=head)
+            raise Stale(
+                "Bảng điểm đã đổi sau khi thầy, cô mở trang. Xin xem lại rồi làm tiếp; chưa có gì thay đổi.",
+                current=head,
+            )
         if not words and (row.needs_note or (attests and SheetParty.AUTHOR not in head.parties)):
-            raise Invalid("Xin ghi lí do để người nhận biết cần làm gì." if row.needs_note else
-                          "Không còn ai dạy môn này: xin ghi rõ căn cứ xác nhận thay.", field="note")
+            raise Invalid(
+                "Xin ghi lí do để người nhận biết cần làm gì."
+                if row.needs_note
+                else "Không còn ai dạy môn này: xin ghi rõ căn cứ xác nhận thay.",
+                field="note",
+            )
         if verb is SheetVerb.SUBMIT:
             _guard_gaps(head)
         elif verb is SheetVerb.LOCK:
             guard_lock(head, today)
         link = connection()
-        moved = link.execute(_SET_STATE, {
-            "sheet_id": head.id, "seen": head.version, "from_state": row.from_state.value,
-            "to_state": row.to_state.value, "moved_at": now,
-        })
+        moved = link.execute(
+            _SET_STATE,
+            {
+                "sheet_id": head.id,
+                "seen": head.version,
+                "from_state": row.from_state.value,
+                "to_state": row.to_state.value,
+                "moved_at": now,
+            },
+        )
         if moved.rowcount == 0:
             raise Stale("Có người vừa chuyển bảng điểm này. Xin mở lại trang; chưa có gì thay đổi.", current=head)
-        link.execute(insert(table_of(m.SheetStep)), {
-            "score_sheet_id": head.id, "verb": verb.value, "from_state": row.from_state.value,
-            "to_state": row.to_state.value, "note": words, "content_version": head.content_version, "at": now,
-            "by_account_id": actor.account_id, "by_name": actor.name,
-        })
+        link.execute(
+            insert(table_of(m.SheetStep)),
+            {
+                "score_sheet_id": head.id,
+                "verb": verb.value,
+                "from_state": row.from_state.value,
+                "to_state": row.to_state.value,
+                "note": words,
+                "content_version": head.content_version,
+                "at": now,
+                "by_account_id": actor.account_id,
+                "by_name": actor.name,
+            },
+        )
         audit.record(
-            AuditTag.SHEET_MOVED, actor, now, target_kind="score_sheet", target_id=head.id,
-            state={"score_sheet": {str(head.id): audit.state_of("score_sheet", {
-                "class_subject_id": head.class_subject_id, "semester": head.semester, "state": row.to_state})}},
-            before={"state": row.from_state}, note=words,
-            facts={"sheet": head.label, "verb": verb.value, "content_version": head.content_version,
-                   **({"attested_for": head.authors[0].name if head.authors else "không còn ai"}
-                      if attests and SheetParty.AUTHOR not in head.parties else {})},
+            AuditTag.SHEET_MOVED,
+            actor,
+            now,
+            target_kind="score_sheet",
+            target_id=head.id,
+            state={
+                "score_sheet": {
+                    str(head.id): audit.state_of(
+                        "score_sheet",
+                        {"class_subject_id": head.class_subject_id, "semester": head.semester, "state": row.to_state},
+                    )
+                }
+            },
+            before={"state": row.from_state},
+            note=words,
+            facts={
+                "sheet": head.label,
+                "verb": verb.value,
+                "content_version": head.content_version,
+                **(
+                    {"attested_for": head.authors[0].name if head.authors else "không còn ai"}
+                    if attests and SheetParty.AUTHOR not in head.parties
+                    else {}
+                ),
+            },
         )
         return Moved(head.id, head.label, row.to_state, head.version + 1)
 
@@ -178,7 +223,8 @@ def _guard_gaps(head: SheetHead) -> None:
     gaps = tuple(Gap(head.id, *gap) for gap in list_gaps(head))
     if gaps:
         raise Incomplete(
-            f"Chưa nộp được: còn {len(gaps)} ô trống hoặc chờ kiểm tra bù. Điểm đã nhập vẫn còn nguyên.", gaps=gaps,
+            f"Chưa nộp được: còn {len(gaps)} ô trống hoặc chờ kiểm tra bù. Điểm đã nhập vẫn còn nguyên.",
+            gaps=gaps,
             details=tuple(gap.words for gap in gaps),
         )
 

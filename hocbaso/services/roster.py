@@ -80,8 +80,14 @@ def create_school(actor: Actor, values: dict[str, Any], now: datetime) -> m.Scho
         school = m.School(id=1, **values)
         session.add(school)
         session.flush()
-        audit.record(AuditTag.SCHOOL_CREATED, actor, now, target_kind="school", target_id=1,
-                     state=audit.states("school", [school]))
+        audit.record(
+            AuditTag.SCHOOL_CREATED,
+            actor,
+            now,
+            target_kind="school",
+            target_id=1,
+            state=audit.states("school", [school]),
+        )
     ensure_subjects(actor, now)
     return school
 
@@ -95,12 +101,24 @@ def ensure_subjects(actor: Actor, now: datetime) -> None:
             return
         for entry in missing:
             session.add(
-                m.Subject(code=entry.code, name=entry.name, short_name=entry.short_name, kind=entry.kind.value,
-                          transcript_name=entry.transcript_name, sheet_order=entry.sheet_order,
-                          transcript_order=entry.transcript_order)
+                m.Subject(
+                    code=entry.code,
+                    name=entry.name,
+                    short_name=entry.short_name,
+                    kind=entry.kind.value,
+                    transcript_name=entry.transcript_name,
+                    sheet_order=entry.sheet_order,
+                    transcript_order=entry.transcript_order,
+                )
             )
-        audit.record(AuditTag.SUBJECT_CREATED, actor, now, target_kind="school", target_id=1,
-                     facts={"subjects": [entry.code for entry in missing]})
+        audit.record(
+            AuditTag.SUBJECT_CREATED,
+            actor,
+            now,
+            target_kind="school",
+            target_id=1,
+            facts={"subjects": [entry.code for entry in missing]},
+        )
 
 
 def parse_year_label(label: str) -> int:
@@ -144,9 +162,15 @@ def create_year(actor: Actor, label: str, now: datetime, **changes: Any) -> m.Sc
         session.flush()
         for window in windows:
             session.add(m.SemesterWindow(school_year_id=year.id, **window))
-        audit.record(AuditTag.YEAR_CREATED, actor, now, target_kind="school_year", target_id=year.id,
-                     state=audit.states("school_year", [year]),
-                     facts={"windows": [{k: audit.plain(v) for k, v in window.items()} for window in windows]})
+        audit.record(
+            AuditTag.YEAR_CREATED,
+            actor,
+            now,
+            target_kind="school_year",
+            target_id=year.id,
+            state=audit.states("school_year", [year]),
+            facts={"windows": [{k: audit.plain(v) for k, v in window.items()} for window in windows]},
+        )
     return year
 
 
@@ -159,8 +183,14 @@ def ensure_group(actor: Actor, name: str, now: datetime) -> m.SubjectGroup:
             group = m.SubjectGroup(name=name)
             session.add(group)
             session.flush()
-            audit.record(AuditTag.GROUP_CREATED, actor, now, target_kind="subject_group", target_id=group.id,
-                         facts={"name": name})
+            audit.record(
+                AuditTag.GROUP_CREATED,
+                actor,
+                now,
+                target_kind="subject_group",
+                target_id=group.id,
+                facts={"name": name},
+            )
         return group
 
 
@@ -171,32 +201,60 @@ def create_person(actor: Actor, values: dict[str, Any], now: datetime) -> m.Pers
         person = m.Person(**values, sort_key=sort_key(values["full_name"]))
         session.add(person)
         session.flush()
-        audit.record(AuditTag.PERSON_CREATED, actor, now, target_kind="person", target_id=person.id,
-                     state=audit.states("person", [person]))
+        audit.record(
+            AuditTag.PERSON_CREATED,
+            actor,
+            now,
+            target_kind="person",
+            target_id=person.id,
+            state=audit.states("person", [person]),
+        )
     return person
 
 
-def grant_role(actor: Actor, person_id: int, role: Role, now: datetime, *,
-               scope_kind: GrantScope = GrantScope.SCHOOL, scope_id: int | None = None,
-               starts_on: date | None = None, ends_on: date | None = None, document: str | None = None) -> m.RoleGrant:
+def grant_role(
+    actor: Actor,
+    person_id: int,
+    role: Role,
+    now: datetime,
+    *,
+    scope_kind: GrantScope = GrantScope.SCHOOL,
+    scope_id: int | None = None,
+    starts_on: date | None = None,
+    ends_on: date | None = None,
+    document: str | None = None,
+) -> m.RoleGrant:
     """Write a grant (who may do so is checked by ``services/accounts.py`` and set-up) and renew the person's powers."""
     with write_transaction() as session:
-        grant = m.RoleGrant(person_id=person_id, role=role.value, scope_kind=scope_kind.value, scope_id=scope_id,
-                            starts_on=starts_on or clock.local_date(now), ends_on=ends_on, document=document,
-                            granted_by=actor.account_id, granted_at=now)
+        grant = m.RoleGrant(
+            person_id=person_id,
+            role=role.value,
+            scope_kind=scope_kind.value,
+            scope_id=scope_id,
+            starts_on=starts_on or clock.local_date(now),
+            ends_on=ends_on,
+            document=document,
+            granted_by=actor.account_id,
+            granted_at=now,
+        )
         session.add(grant)
         session.flush()
         renew_powers(person_id)
-        audit.record(AuditTag.ROLE_GRANTED, actor, now, target_kind="role_grant", target_id=grant.id,
-                     state=audit.states("role_grant", [grant]))
+        audit.record(
+            AuditTag.ROLE_GRANTED,
+            actor,
+            now,
+            target_kind="role_grant",
+            target_id=grant.id,
+            state=audit.states("role_grant", [grant]),
+        )
     return grant
 
 
 def renew_powers(person_id: int) -> None:
     """Make every session of this person read its powers afresh at the next request."""
     db.session.execute(
-        update(m.Account).where(m.Account.person_id == person_id)
-        .values(powers_version=m.Account.powers_version + 1)
+        update(m.Account).where(m.Account.person_id == person_id).values(powers_version=m.Account.powers_version + 1)
     )
 
 
@@ -209,50 +267,97 @@ def create_class(actor: Actor, year: m.SchoolYear, name: str, now: datetime) -> 
         class_group = m.ClassGroup(school_year_id=year.id, name=name, grade_level=int(name[0]))
         session.add(class_group)
         session.flush()
-        audit.record(AuditTag.CLASS_CREATED, actor, now, target_kind="class_group", target_id=class_group.id,
-                     state=audit.states("class_group", [class_group]))
+        audit.record(
+            AuditTag.CLASS_CREATED,
+            actor,
+            now,
+            target_kind="class_group",
+            target_id=class_group.id,
+            state=audit.states("class_group", [class_group]),
+        )
     return class_group
 
 
-def offer_subject(actor: Actor, class_group: m.ClassGroup, subject: m.Subject, lessons_per_year: int,
-                  now: datetime) -> m.ClassSubject:
+def offer_subject(
+    actor: Actor, class_group: m.ClassGroup, subject: m.Subject, lessons_per_year: int, now: datetime
+) -> m.ClassSubject:
     """Let a class take a subject: creates the class subject and its two score sheets."""
     with write_transaction() as session:
-        offered = m.ClassSubject(class_group_id=class_group.id, subject_id=subject.id,
-                                 lessons_per_year=lessons_per_year)
+        offered = m.ClassSubject(
+            class_group_id=class_group.id, subject_id=subject.id, lessons_per_year=lessons_per_year
+        )
         session.add(offered)
         session.flush()
-        sheets = [m.ScoreSheet(class_subject_id=offered.id, semester=semester, state=SheetState.DRAFT.value,
-                               state_at=now) for semester in (1, 2)]
+        sheets = [
+            m.ScoreSheet(class_subject_id=offered.id, semester=semester, state=SheetState.DRAFT.value, state_at=now)
+            for semester in (1, 2)
+        ]
         session.add_all(sheets)
         session.flush()
-        audit.record(AuditTag.SHEET_CREATED, actor, now, target_kind="class_subject", target_id=offered.id,
-                     state=audit.merge_states(audit.states("class_subject", [offered]),
-                                              audit.states("score_sheet", sheets)))
+        audit.record(
+            AuditTag.SHEET_CREATED,
+            actor,
+            now,
+            target_kind="class_subject",
+            target_id=offered.id,
+            state=audit.merge_states(audit.states("class_subject", [offered]), audit.states("score_sheet", sheets)),
+        )
     return offered
 
 
-def assign_teacher(actor: Actor, class_subject_id: int, person_id: int, now: datetime, *,
-                   starts_on: date, ends_on: date | None = None) -> m.TeachingAssignment:
+def assign_teacher(
+    actor: Actor, class_subject_id: int, person_id: int, now: datetime, *, starts_on: date, ends_on: date | None = None
+) -> m.TeachingAssignment:
     """Give a class subject to a teacher from a day on; an open assignment of another ends the day before."""
-    return _assign(actor, m.TeachingAssignment, "teaching_assignment", "class_subject_id", class_subject_id, person_id,
-                   now, starts_on, ends_on)
+    return _assign(
+        actor,
+        m.TeachingAssignment,
+        "teaching_assignment",
+        "class_subject_id",
+        class_subject_id,
+        person_id,
+        now,
+        starts_on,
+        ends_on,
+    )
 
 
-def assign_homeroom(actor: Actor, class_group_id: int, person_id: int, now: datetime, *,
-                    starts_on: date, ends_on: date | None = None) -> m.HomeroomAssignment:
+def assign_homeroom(
+    actor: Actor, class_group_id: int, person_id: int, now: datetime, *, starts_on: date, ends_on: date | None = None
+) -> m.HomeroomAssignment:
     """Give a class to a homeroom teacher from a day on; an open assignment of another ends the day before."""
-    return _assign(actor, m.HomeroomAssignment, "homeroom_assignment", "class_group_id", class_group_id, person_id,
-                   now, starts_on, ends_on)
+    return _assign(
+        actor,
+        m.HomeroomAssignment,
+        "homeroom_assignment",
+        "class_group_id",
+        class_group_id,
+        person_id,
+        now,
+        starts_on,
+        ends_on,
+    )
 
 
-def _assign(actor: Actor, model: Any, kind: str, place: str, place_id: int, person_id: int, now: datetime,
-            starts_on: date, ends_on: date | None) -> Any:
+def _assign(
+    actor: Actor,
+    model: Any,
+    kind: str,
+    place: str,
+    place_id: int,
+    person_id: int,
+    now: datetime,
+    starts_on: date,
+    ends_on: date | None,
+) -> Any:
     with write_transaction() as session:
-        still_open = list(session.scalars(
-            select(model).where(getattr(model, place) == place_id,
-                                or_(model.ends_on.is_(None), model.ends_on >= starts_on))
-        ))
+        still_open = list(
+            session.scalars(
+                select(model).where(
+                    getattr(model, place) == place_id, or_(model.ends_on.is_(None), model.ends_on >= starts_on)
+                )
+            )
+        )
         for old in still_open:
             if old.person_id == person_id and old.starts_on <= starts_on and old.ends_on is None and ends_on is None:
                 return old
@@ -260,56 +365,93 @@ def _assign(actor: Actor, model: Any, kind: str, place: str, place_id: int, pers
             renew_powers(old.person_id)
         session.flush()
         if still_open:
-            audit.record(AuditTag.ASSIGNMENT_ENDED, actor, now, target_kind=kind, target_id=place_id,
-                         state=audit.states(kind, still_open))
+            audit.record(
+                AuditTag.ASSIGNMENT_ENDED,
+                actor,
+                now,
+                target_kind=kind,
+                target_id=place_id,
+                state=audit.states(kind, still_open),
+            )
         assignment = model(person_id=person_id, starts_on=starts_on, ends_on=ends_on, **{place: place_id})
         session.add(assignment)
         session.flush()
         renew_powers(person_id)
-        audit.record(AuditTag.ASSIGNMENT_CREATED, actor, now, target_kind=kind, target_id=assignment.id,
-                     state=audit.states(kind, [assignment]))
+        audit.record(
+            AuditTag.ASSIGNMENT_CREATED,
+            actor,
+            now,
+            target_kind=kind,
+            target_id=assignment.id,
+            state=audit.states(kind, [assignment]),
+        )
     return assignment
 
 
-def enter_students(actor: Actor, year: m.SchoolYear, students: Sequence[NewStudent], now: datetime, *,
-                   joined_on: date | None = None) -> list[m.Enrollment]:
+def enter_students(
+    actor: Actor, year: m.SchoolYear, students: Sequence[NewStudent], now: datetime, *, joined_on: date | None = None
+) -> list[m.Enrollment]:
     """Create students with their enrollments in existing classes: one transaction, one entry.
 
     ``values`` are columns of Student without the derived ones. NotFound for a class the year does not have.
     """
     with write_transaction() as session:
-        classes = {row.name: row for row in
-                   session.scalars(select(m.ClassGroup).where(m.ClassGroup.school_year_id == year.id))}
+        classes = {
+            row.name: row for row in session.scalars(select(m.ClassGroup).where(m.ClassGroup.school_year_id == year.id))
+        }
         rows: list[m.Student] = []
         for new in students:
             if new.class_name not in classes:
                 raise NotFound(f"Năm học {year.label} không có lớp {new.class_name}.")
             name = normalise_name(new.values["full_name"])
-            rows.append(m.Student(**{**new.values, "full_name": name}, sort_key=sort_key(name),
-                                  search_key=search_key(name), touched_at=now))
+            rows.append(
+                m.Student(
+                    **{**new.values, "full_name": name},
+                    sort_key=sort_key(name),
+                    search_key=search_key(name),
+                    touched_at=now,
+                )
+            )
         session.add_all(rows)
         session.flush()
-        enrollments = [m.Enrollment(student_id=row.id, class_group_id=classes[new.class_name].id,
-                                    joined_on=joined_on or year.starts_on)
-                       for row, new in zip(rows, students, strict=True)]
+        enrollments = [
+            m.Enrollment(
+                student_id=row.id, class_group_id=classes[new.class_name].id, joined_on=joined_on or year.starts_on
+            )
+            for row, new in zip(rows, students, strict=True)
+        ]
         session.add_all(enrollments)
         session.flush()
         if rows:
-            audit.record(AuditTag.STUDENT_CREATED, actor, now, target_kind="school_year", target_id=year.id,
-                         state=audit.merge_states(audit.states("student", rows),
-                                                  audit.states("enrollment", enrollments)),
-                         facts={"n_students": len(rows)})
+            audit.record(
+                AuditTag.STUDENT_CREATED,
+                actor,
+                now,
+                target_kind="school_year",
+                target_id=year.id,
+                state=audit.merge_states(audit.states("student", rows), audit.states("enrollment", enrollments)),
+                facts={"n_students": len(rows)},
+            )
     return enrollments
 
 
-def enrol(actor: Actor, student_ids: Iterable[int], class_group: m.ClassGroup, joined_on: date,
-          now: datetime) -> list[m.Enrollment]:
+def enrol(
+    actor: Actor, student_ids: Iterable[int], class_group: m.ClassGroup, joined_on: date, now: datetime
+) -> list[m.Enrollment]:
     """Put existing students into a class of another year."""
     with write_transaction() as session:
-        enrollments = [m.Enrollment(student_id=student_id, class_group_id=class_group.id, joined_on=joined_on)
-                       for student_id in student_ids]
+        enrollments = [
+            m.Enrollment(student_id=student_id, class_group_id=class_group.id, joined_on=joined_on)
+            for student_id in student_ids
+        ]
         session.add_all(enrollments)
         session.flush()
-        audit.record(AuditTag.ENROLLMENT_CREATED, actor, now, target_kind="class_group", target_id=class_group.id,
-                     state=audit.states("enrollment", enrollments))
+        audit.record(
+            AuditTag.ENROLLMENT_CREATED,
+            actor,
+            now,
+            target_kind="class_group",
+            target_id=class_group.id,
+            state=audit.states("enrollment", enrollments),
+        )
     return enrollments

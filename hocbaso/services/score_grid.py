@@ -25,8 +25,18 @@ from hocbaso.services.access import Actor
 from hocbaso.services.sheet_access import SheetHead, connection, open_verbs, sheet_for, table_of
 
 __all__ = [
-    "CellRecord", "CellView", "Column", "HistoryLine", "Progress", "RowView", "SheetView", "StepLine", "cell_history",
-    "columns_of", "open_sheet", "sheet_for",
+    "CellRecord",
+    "CellView",
+    "Column",
+    "HistoryLine",
+    "Progress",
+    "RowView",
+    "SheetView",
+    "StepLine",
+    "cell_history",
+    "columns_of",
+    "open_sheet",
+    "sheet_for",
 ]
 
 ACTIVE = ("studying", "transferred_in")
@@ -83,7 +93,12 @@ class CellRecord:
     def same_value(self, other: CellRecord) -> bool:
         """Whether both hold the same, versions aside."""
         return (self.tenths, self.mark, self.remark, self.origin, self.makeup_due_on) == (
-            other.tenths, other.mark, other.remark, other.origin, other.makeup_due_on)
+            other.tenths,
+            other.mark,
+            other.remark,
+            other.origin,
+            other.makeup_due_on,
+        )
 
 
 NOTHING = CellRecord()
@@ -219,22 +234,36 @@ _ROSTER = (
 _ONE_OF_ROSTER = (
     select(_enrollment.c.id, _student.c.full_name, _enrollment.c.status, _IS_EXEMPT.label("exempt"))
     .join(_student, _student.c.id == _enrollment.c.student_id)
-    .where(_enrollment.c.class_group_id == bindparam("class_group_id"),
-           _enrollment.c.id == bindparam("enrollment_id"))
+    .where(_enrollment.c.class_group_id == bindparam("class_group_id"), _enrollment.c.id == bindparam("enrollment_id"))
 )
 
-_CELL_COLUMNS = (_cell.c.id, _cell.c.enrollment_id, _cell.c.column_key, _cell.c.tenths, _cell.c.mark, _cell.c.remark,
-                 _cell.c.origin, _cell.c.makeup_due_on, _cell.c.version)
+_CELL_COLUMNS = (
+    _cell.c.id,
+    _cell.c.enrollment_id,
+    _cell.c.column_key,
+    _cell.c.tenths,
+    _cell.c.mark,
+    _cell.c.remark,
+    _cell.c.origin,
+    _cell.c.makeup_due_on,
+    _cell.c.version,
+)
 _CELLS = select(*_CELL_COLUMNS).where(_cell.c.score_sheet_id == bindparam("sheet_id"))
 _CELLS_OF_ROW = _CELLS.where(_cell.c.enrollment_id == bindparam("enrollment_id"))
 
-_ASKED = and_(_enrollment.c.class_group_id == bindparam("class_group_id"), _enrollment.c.status.in_(ACTIVE), ~_IS_EXEMPT)
+_ASKED = and_(
+    _enrollment.c.class_group_id == bindparam("class_group_id"), _enrollment.c.status.in_(ACTIVE), ~_IS_EXEMPT
+)
 _COUNTS = select(
     select(func.count()).select_from(_enrollment).where(_ASKED).scalar_subquery().label("n_students"),
     select(func.count())
     .select_from(_cell.join(_enrollment, _enrollment.c.id == _cell.c.enrollment_id))
-    .where(_cell.c.score_sheet_id == bindparam("sheet_id"), _cell.c.column_key.in_(bindparam("keys", expanding=True)),
-           or_(_cell.c.tenths.is_not(None), _cell.c.mark.is_not(None)), _ASKED)
+    .where(
+        _cell.c.score_sheet_id == bindparam("sheet_id"),
+        _cell.c.column_key.in_(bindparam("keys", expanding=True)),
+        or_(_cell.c.tenths.is_not(None), _cell.c.mark.is_not(None)),
+        _ASKED,
+    )
     .scalar_subquery()
     .label("n_entered"),
 )
@@ -246,13 +275,25 @@ _STEPS = (
 )
 
 _HISTORY = (
-    select(_version.c.version, _version.c.tenths, _version.c.mark, _version.c.remark, _version.c.origin,
-           _version.c.makeup_due_on, _version.c.at, _version.c.source, _person.c.full_name)
+    select(
+        _version.c.version,
+        _version.c.tenths,
+        _version.c.mark,
+        _version.c.remark,
+        _version.c.origin,
+        _version.c.makeup_due_on,
+        _version.c.at,
+        _version.c.source,
+        _person.c.full_name,
+    )
     .join(_cell, _cell.c.id == _version.c.score_cell_id)
     .outerjoin(_account, _account.c.id == _version.c.by_account_id)
     .outerjoin(_person, _person.c.id == _account.c.person_id)
-    .where(_cell.c.score_sheet_id == bindparam("sheet_id"), _cell.c.enrollment_id == bindparam("enrollment_id"),
-           _cell.c.column_key == bindparam("column_key"))
+    .where(
+        _cell.c.score_sheet_id == bindparam("sheet_id"),
+        _cell.c.enrollment_id == bindparam("enrollment_id"),
+        _cell.c.column_key == bindparam("column_key"),
+    )
     .order_by(_version.c.version.desc())
 )
 
@@ -264,7 +305,8 @@ def open_sheet(actor: Actor, sheet_id: int, now: datetime) -> SheetView:
     columns = columns_of(head)
     can_edit = head.may_type(today)
     roster = tuple(
-        tuple(row) for row in connection().execute(
+        tuple(row)
+        for row in connection().execute(
             _ROSTER,
             {"class_group_id": head.class_group_id, "subject_id": head.subject_id, "semester": head.semester},
         )
@@ -282,9 +324,18 @@ def open_sheet(actor: Actor, sheet_id: int, now: datetime) -> SheetView:
     )
     verbs = open_verbs(actor, head)
     return SheetView(
-        head=head, columns=columns, rows=body.rows, rows_key=key, progress=body.progress, first_gap=body.first_gap,
-        can_edit=can_edit, verbs=verbs, attests=SheetVerb.SUBMIT in verbs and SheetParty.AUTHOR not in head.parties,
-        steps=steps, today=today, n_students=body.n_students,
+        head=head,
+        columns=columns,
+        rows=body.rows,
+        rows_key=key,
+        progress=body.progress,
+        first_gap=body.first_gap,
+        can_edit=can_edit,
+        verbs=verbs,
+        attests=SheetVerb.SUBMIT in verbs and SheetParty.AUTHOR not in head.parties,
+        steps=steps,
+        today=today,
+        n_students=body.n_students,
     )
 
 
@@ -360,8 +411,16 @@ def closed_word(status: str, exempt: bool) -> str:
     return "Miễn" if exempt else ""
 
 
-def build_row(head: SheetHead, columns: tuple[Column, ...], number: int, enrollment_id: int, full_name: str,
-              closed: str, cells: Mapping[str, CellRecord], can_edit: bool) -> RowView:
+def build_row(
+    head: SheetHead,
+    columns: tuple[Column, ...],
+    number: int,
+    enrollment_id: int,
+    full_name: str,
+    closed: str,
+    cells: Mapping[str, CellRecord],
+    can_edit: bool,
+) -> RowView:
     """One student's line from stored cells."""
     family, _, given = full_name.rpartition(" ")
     may_type = can_edit and not closed
@@ -404,20 +463,35 @@ def average_text(head: SheetHead, columns: tuple[Column, ...], cells: Mapping[st
 def count_progress(head: SheetHead) -> Progress:
     """Results entered and asked for, counted in the base."""
     keys = [column.key for column in columns_of(head)]
-    row = connection().execute(_COUNTS, {
-        "sheet_id": head.id, "class_group_id": head.class_group_id, "subject_id": head.subject_id,
-        "semester": head.semester, "keys": keys,
-    }).one()
+    row = (
+        connection()
+        .execute(
+            _COUNTS,
+            {
+                "sheet_id": head.id,
+                "class_group_id": head.class_group_id,
+                "subject_id": head.subject_id,
+                "semester": head.semester,
+                "keys": keys,
+            },
+        )
+        .one()
+    )
     return Progress(row.n_entered, row.n_students * len(keys))
 
 
 def read_row(head: SheetHead, enrollment_id: int) -> tuple[str, str, dict[str, CellRecord]]:
     """Full name, why the line is closed ("" when open), and the stored cells by column; NotFound outside the class."""
     link = connection()
-    row = link.execute(_ONE_OF_ROSTER, {
-        "class_group_id": head.class_group_id, "subject_id": head.subject_id, "semester": head.semester,
-        "enrollment_id": enrollment_id,
-    }).first()
+    row = link.execute(
+        _ONE_OF_ROSTER,
+        {
+            "class_group_id": head.class_group_id,
+            "subject_id": head.subject_id,
+            "semester": head.semester,
+            "enrollment_id": enrollment_id,
+        },
+    ).first()
     if row is None:
         raise NotFound("Học sinh này không có trong bảng điểm.")
     cells = {
@@ -435,8 +509,9 @@ def read_lines(head: SheetHead) -> dict[int, str]:
     return {row.id: closed_word(row.status, bool(row.exempt)) for row in rows}
 
 
-def cell_history(actor: Actor, sheet_id: int, enrollment_id: int, column_key: str,
-                 now: datetime) -> tuple[str, str, tuple[HistoryLine, ...]]:
+def cell_history(
+    actor: Actor, sheet_id: int, enrollment_id: int, column_key: str, now: datetime
+) -> tuple[str, str, tuple[HistoryLine, ...]]:
     """Student's name, the column in words, and every value the cell has had, newest first; NotFound out of scope."""
     head = sheet_for(actor, sheet_id, Permission.SHEET_READ, clock.local_date(now))
     words = column_words(head, column_key)
@@ -464,9 +539,13 @@ def column_words(head: SheetHead, column_key: str) -> str:
 def list_gaps(head: SheetHead) -> tuple[tuple[int, str, str], ...]:
     """The missing results as (enrollment id, column key, words), in the order of the sheet."""
     columns = columns_of(head)
-    roster = connection().execute(
-        _ROSTER, {"class_group_id": head.class_group_id, "subject_id": head.subject_id, "semester": head.semester}
-    ).all()
+    roster = (
+        connection()
+        .execute(
+            _ROSTER, {"class_group_id": head.class_group_id, "subject_id": head.subject_id, "semester": head.semester}
+        )
+        .all()
+    )
     filled = {
         (row.enrollment_id, row.column_key)
         for row in connection().execute(_CELLS, {"sheet_id": head.id})

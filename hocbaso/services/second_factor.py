@@ -31,7 +31,8 @@ ISSUER = "Học bạ số"
 
 def _key(machine_secret: str) -> bytes:
     return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"hocbaso second factor v1").derive(
-        machine_secret.encode())
+        machine_secret.encode()
+    )
 
 
 def seal(secret: str, account_id: int, machine_secret: str) -> str:
@@ -47,8 +48,9 @@ def unseal(stored: str, account_id: int, machine_secret: str) -> str:
     try:
         return AESGCM(_key(machine_secret)).decrypt(raw[:12], raw[12:], b"account:%d" % account_id).decode()
     except InvalidTag:
-        raise IntegrityFault("Không mở được khoá xác nhận hai lớp của tài khoản này. "
-                             "Xin nhờ người phụ trách CNTT đặt lại.") from None
+        raise IntegrityFault(
+            "Không mở được khoá xác nhận hai lớp của tài khoản này. Xin nhờ người phụ trách CNTT đặt lại."
+        ) from None
 
 
 def new_secret() -> str:
@@ -58,8 +60,9 @@ def new_secret() -> str:
 
 def address(secret: str, username: str, school_name: str | None) -> str:
     """The ``otpauth:`` address for the picture."""
-    return pyotp.TOTP(secret).provisioning_uri(name=f"{username} · {school_name}" if school_name else username,
-                                               issuer_name=ISSUER)
+    return pyotp.TOTP(secret).provisioning_uri(
+        name=f"{username} · {school_name}" if school_name else username, issuer_name=ISSUER
+    )
 
 
 def matching_step(secret: str, code: str, now: datetime) -> int | None:
@@ -89,8 +92,14 @@ def enrol(actor: Actor, secret: str, code: str, machine_secret: str, *, now: dat
             raise NotFound("Tài khoản không còn hoạt động.")
         account.totp_secret = seal(secret, account.id, machine_secret)
         account.totp_last_step = step
-        audit.record(AuditTag.SECOND_FACTOR_SET, actor, now, target_kind="account", target_id=account.id,
-                     state=audit.states("account", [account]))
+        audit.record(
+            AuditTag.SECOND_FACTOR_SET,
+            actor,
+            now,
+            target_kind="account",
+            target_id=account.id,
+            state=audit.states("account", [account]),
+        )
 
 
 def check(account_id: int, code: str, machine_secret: str, *, now: datetime) -> None:
@@ -100,15 +109,22 @@ def check(account_id: int, code: str, machine_secret: str, *, now: datetime) -> 
         raise NotFound("Tài khoản này chưa đặt xác nhận hai lớp.")
     step = matching_step(unseal(account.totp_secret, account_id, machine_secret), code, now)
     with write_transaction() as session:
-        used = step is not None and session.execute(
-            update(m.Account)
-            .where(m.Account.id == account_id,
-                   or_(m.Account.totp_last_step.is_(None), m.Account.totp_last_step < step))
-            .values(totp_last_step=step, n_failed=0, failed_at=None)
-        ).rowcount  # type: ignore[attr-defined]
+        used = (
+            step is not None
+            and session.execute(
+                update(m.Account)
+                .where(
+                    m.Account.id == account_id, or_(m.Account.totp_last_step.is_(None), m.Account.totp_last_step < step)
+                )
+                .values(totp_last_step=step, n_failed=0, failed_at=None)
+            ).rowcount
+        )  # type: ignore[attr-defined]
         if not used:
-            session.execute(update(m.Account).where(m.Account.id == account_id)
-                            .values(n_failed=m.Account.n_failed + 1, failed_at=now))
+            session.execute(
+                update(m.Account)
+                .where(m.Account.id == account_id)
+                .values(n_failed=m.Account.n_failed + 1, failed_at=now)
+            )
     if not used:
         raise Invalid(WRONG_CODE, field="code")
 
@@ -118,5 +134,12 @@ def forget(actor: Actor, account: m.Account, *, now: datetime) -> None:
     with write_transaction():
         account.totp_secret = None
         account.totp_last_step = None
-        audit.record(AuditTag.SECOND_FACTOR_SET, actor, now, target_kind="account", target_id=account.id,
-                     state=audit.states("account", [account]), facts={"forgotten": True})
+        audit.record(
+            AuditTag.SECOND_FACTOR_SET,
+            actor,
+            now,
+            target_kind="account",
+            target_id=account.id,
+            state=audit.states("account", [account]),
+            facts={"forgotten": True},
+        )

@@ -133,16 +133,26 @@ def sign_in(username: str, password: str, *, address: str, agent: str = "", now:
     if account is None or not matches or account.disabled_at is not None:
         note_wrong_try(account, address, now)
         raise SignInRefused(WRONG)
-    if account.must_change_password and account.first_password_expires_at is not None \
-            and account.first_password_expires_at <= now:
+    if (
+        account.must_change_password
+        and account.first_password_expires_at is not None
+        and account.first_password_expires_at <= now
+    ):
         raise SignInRefused("Mật khẩu lần đầu đã quá 72 giờ. Xin nhờ người phụ trách CNTT cấp lại.")
     better_hash = passwords.hash_password(password) if passwords.needs_rehash(account.password_hash) else None
     needs_factor = requires_second_factor(account.id, now)
     return _open(account.id, address, agent, now, second_factor_done=not needs_factor, better_hash=better_hash)
 
 
-def _open(account_id: int, address: str, agent: str, now: datetime, *, second_factor_done: bool,
-          better_hash: str | None = None) -> Opened:
+def _open(
+    account_id: int,
+    address: str,
+    agent: str,
+    now: datetime,
+    *,
+    second_factor_done: bool,
+    better_hash: str | None = None,
+) -> Opened:
     token = secrets.token_urlsafe(32)
     with write_transaction() as session:
         account = session.get(m.Account, account_id, populate_existing=True)
@@ -151,19 +161,34 @@ def _open(account_id: int, address: str, agent: str, now: datetime, *, second_fa
         account.n_failed, account.failed_at = 0, None
         if better_hash:
             account.password_hash = better_hash
-        row = m.UserSession(token_digest=digest(token), account_id=account_id, created_at=now, last_seen_at=now,
-                            expires_at=now + ABSOLUTE, confirmed_at=now, second_factor_done=second_factor_done,
-                            address=address[:60], agent=agent[:200])
+        row = m.UserSession(
+            token_digest=digest(token),
+            account_id=account_id,
+            created_at=now,
+            last_seen_at=now,
+            expires_at=now + ABSOLUTE,
+            confirmed_at=now,
+            second_factor_done=second_factor_done,
+            address=address[:60],
+            agent=agent[:200],
+        )
         session.add(row)
         session.flush()
         actor = Actor(account_id, account.person_id, account.username, account.person.full_name)
-        audit.record(AuditTag.SIGNED_IN, actor, now, target_kind="account", target_id=account_id,
-                     facts={"address": address, "second_factor": second_factor_done})
+        audit.record(
+            AuditTag.SIGNED_IN,
+            actor,
+            now,
+            target_kind="account",
+            target_id=account_id,
+            facts={"address": address, "second_factor": second_factor_done},
+        )
     return Opened(token, row.id, account_id)
 
 
-def open_session(account_id: int, *, address: str, agent: str = "", now: datetime,
-                 second_factor_done: bool = True) -> Opened:
+def open_session(
+    account_id: int, *, address: str, agent: str = "", now: datetime, second_factor_done: bool = True
+) -> Opened:
     """Open a session for a person who has just proven who they are by other means (set-up, new password, code)."""
     return _open(account_id, address, agent, now, second_factor_done=second_factor_done)
 
@@ -182,12 +207,23 @@ def requires_second_factor(account_id: int, now: datetime) -> bool:
 
 # Built once: each request runs it, and building took longer than running.
 _LIVING = (
-    select(m.UserSession.id, m.UserSession.last_seen_at, m.UserSession.confirmed_at, m.UserSession.second_factor_done,
-           m.Account.id.label("account_id"), m.Account.powers_version, m.Account.must_change_password,
-           m.Account.totp_secret.is_not(None).label("has_factor"))
+    select(
+        m.UserSession.id,
+        m.UserSession.last_seen_at,
+        m.UserSession.confirmed_at,
+        m.UserSession.second_factor_done,
+        m.Account.id.label("account_id"),
+        m.Account.powers_version,
+        m.Account.must_change_password,
+        m.Account.totp_secret.is_not(None).label("has_factor"),
+    )
     .join(m.Account, m.Account.id == m.UserSession.account_id)
-    .where(m.UserSession.token_digest == bindparam("digest"), m.UserSession.ended_at.is_(None),
-           m.UserSession.expires_at > bindparam("now"), m.Account.disabled_at.is_(None))
+    .where(
+        m.UserSession.token_digest == bindparam("digest"),
+        m.UserSession.ended_at.is_(None),
+        m.UserSession.expires_at > bindparam("now"),
+        m.Account.disabled_at.is_(None),
+    )
 )
 
 
@@ -203,9 +239,15 @@ def resume(token: str, cache: SessionCache, now: datetime) -> SignedIn | None:
     last_seen = max(row.last_seen_at, cache.seen.get(row.id, row.last_seen_at))
     if now - last_seen > (IDLE_IT_OFFICER if actor.has_role(Role.IT_OFFICER) else IDLE):
         return None
-    return SignedIn(session_id=row.id, actor=actor, last_seen_at=row.last_seen_at, confirmed_at=row.confirmed_at,
-                    second_factor_done=row.second_factor_done, has_second_factor=row.has_factor,
-                    must_change_password=row.must_change_password)
+    return SignedIn(
+        session_id=row.id,
+        actor=actor,
+        last_seen_at=row.last_seen_at,
+        confirmed_at=row.confirmed_at,
+        second_factor_done=row.second_factor_done,
+        has_second_factor=row.has_factor,
+        must_change_password=row.must_change_password,
+    )
 
 
 def touch(signed_in: SignedIn, cache: SessionCache, now: datetime) -> None:
@@ -215,8 +257,9 @@ def touch(signed_in: SignedIn, cache: SessionCache, now: datetime) -> None:
     cache.seen[signed_in.session_id] = now
     if now - signed_in.last_seen_at >= TOUCH_EVERY:
         with write_transaction() as session:
-            session.execute(update(m.UserSession).where(m.UserSession.id == signed_in.session_id)
-                            .values(last_seen_at=now))
+            session.execute(
+                update(m.UserSession).where(m.UserSession.id == signed_in.session_id).values(last_seen_at=now)
+            )
 
 
 def confirm(signed_in: SignedIn, password: str, *, now: datetime) -> None:
@@ -242,31 +285,43 @@ def is_recent(signed_in: SignedIn, now: datetime) -> bool:
 def sign_out(token: str, *, now: datetime) -> None:
     """End the session of a token; nothing happens for an unknown or ended one."""
     with write_transaction() as session:
-        row = session.scalar(select(m.UserSession).where(m.UserSession.token_digest == digest(token),
-                                                         m.UserSession.ended_at.is_(None)))
+        row = session.scalar(
+            select(m.UserSession).where(m.UserSession.token_digest == digest(token), m.UserSession.ended_at.is_(None))
+        )
         if row is None:
             return
         row.ended_at = now
         account = row.account
-        audit.record(AuditTag.SIGNED_OUT, Actor(account.id, account.person_id, account.username,
-                                                account.person.full_name), now,
-                     target_kind="account", target_id=account.id)
+        audit.record(
+            AuditTag.SIGNED_OUT,
+            Actor(account.id, account.person_id, account.username, account.person.full_name),
+            now,
+            target_kind="account",
+            target_id=account.id,
+        )
 
 
 def end_quietly(session_id: int, *, now: datetime) -> None:
     """End one session because another takes its place (a new token after the second factor or a new password)."""
     with write_transaction() as session:
-        session.execute(update(m.UserSession).where(m.UserSession.id == session_id, m.UserSession.ended_at.is_(None))
-                        .values(ended_at=now))
+        session.execute(
+            update(m.UserSession)
+            .where(m.UserSession.id == session_id, m.UserSession.ended_at.is_(None))
+            .values(ended_at=now)
+        )
 
 
 def end_all(account_id: int, *, now: datetime) -> int:
     """End every session of an account; the number ended. Joins the caller's transaction where there is one."""
     with write_transaction() as session:
-        done = session.execute(update(m.UserSession).where(m.UserSession.account_id == account_id,
-                                                           m.UserSession.ended_at.is_(None)).values(ended_at=now))
-        session.execute(update(m.Account).where(m.Account.id == account_id)
-                        .values(powers_version=m.Account.powers_version + 1))
+        done = session.execute(
+            update(m.UserSession)
+            .where(m.UserSession.account_id == account_id, m.UserSession.ended_at.is_(None))
+            .values(ended_at=now)
+        )
+        session.execute(
+            update(m.Account).where(m.Account.id == account_id).values(powers_version=m.Account.powers_version + 1)
+        )
     return int(done.rowcount)  # type: ignore[attr-defined]
 
 
@@ -280,8 +335,14 @@ def record_denied(actor: Actor | None, act: str, cache: SessionCache, *, address
         cache.denied.clear()
     cache.denied[key] = now
     with write_transaction():
-        audit.record(AuditTag.ACCESS_DENIED, actor or SYSTEM, now, target_kind="request", target_id=act[:40],
-                     facts={"act": act, "address": address})
+        audit.record(
+            AuditTag.ACCESS_DENIED,
+            actor or SYSTEM,
+            now,
+            target_kind="request",
+            target_id=act[:40],
+            facts={"act": act, "address": address},
+        )
 
 
 # --- wrong tries ------------------------------------------------------------------------------------------------------
@@ -297,11 +358,19 @@ def _failures(address: str, now: datetime) -> int:
 
 
 def _is_known(account_id: int, address: str, now: datetime) -> bool:
-    return db.session.scalar(
-        select(m.UserSession.id).where(m.UserSession.account_id == account_id, m.UserSession.address == address[:60],
-                                       m.UserSession.second_factor_done, m.UserSession.created_at > now - KNOWN_FOR)
-        .limit(1)
-    ) is not None
+    return (
+        db.session.scalar(
+            select(m.UserSession.id)
+            .where(
+                m.UserSession.account_id == account_id,
+                m.UserSession.address == address[:60],
+                m.UserSession.second_factor_done,
+                m.UserSession.created_at > now - KNOWN_FOR,
+            )
+            .limit(1)
+        )
+        is not None
+    )
 
 
 def note_wrong_try(account: m.Account | None, address: str, now: datetime) -> None:
@@ -316,12 +385,21 @@ def note_wrong_try(account: m.Account | None, address: str, now: datetime) -> No
                 row.minute, row.n_failed = _minute(now), 0
             row.n_failed += 1
         if account is not None:
-            session.execute(update(m.Account).where(m.Account.id == account.id)
-                            .values(n_failed=m.Account.n_failed + 1, failed_at=now))
+            session.execute(
+                update(m.Account)
+                .where(m.Account.id == account.id)
+                .values(n_failed=m.Account.n_failed + 1, failed_at=now)
+            )
             session.refresh(account)
         # What was typed as a name is not kept: people type passwords there.
-        audit.record(AuditTag.SIGN_IN_FAILED, SYSTEM, now, target_kind="account",
-                     target_id=account.id if account else "-", facts={"address": address})
+        audit.record(
+            AuditTag.SIGN_IN_FAILED,
+            SYSTEM,
+            now,
+            target_kind="account",
+            target_id=account.id if account else "-",
+            facts={"address": address},
+        )
 
 
 def check_delay(actor: Actor, *, now: datetime) -> None:

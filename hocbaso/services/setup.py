@@ -29,8 +29,18 @@ from hocbaso.services.access import SYSTEM
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 _CODE_FILE = "setup_code"
 
-SCHOOL_COLUMNS = ("name", "code", "department_code", "department_name", "commune", "commune_kind", "province",
-                  "province_kind", "place_name", "lookup_url")
+SCHOOL_COLUMNS = (
+    "name",
+    "code",
+    "department_code",
+    "department_name",
+    "commune",
+    "commune_kind",
+    "province",
+    "province_kind",
+    "place_name",
+    "lookup_url",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +107,11 @@ def school_values() -> dict[str, Any]:
 def save_school(values: dict[str, Any], now: datetime) -> None:
     """Enter the school, or correct what was entered or imported before. WrongState once accounts exist."""
     _only_in_setup()
-    cleaned = {name: (" ".join(str(values[name]).split()) or None) if values.get(name) else None for name in SCHOOL_COLUMNS
-               if name in values}
+    cleaned = {
+        name: (" ".join(str(values[name]).split()) or None) if values.get(name) else None
+        for name in SCHOOL_COLUMNS
+        if name in values
+    }
     if not cleaned.get("name"):
         raise Invalid("Xin ghi tên trường.", field="name")
     for name in ("commune_kind", "province_kind"):
@@ -117,8 +130,15 @@ def save_school(values: dict[str, Any], now: datetime) -> None:
             setattr(school, name, cleaned[name])
         school.version += 1
         session.flush()
-        audit.record(AuditTag.SCHOOL_CHANGED, SYSTEM, now, target_kind="school", target_id=1,
-                     state=audit.states("school", [school]), before=before)
+        audit.record(
+            AuditTag.SCHOOL_CHANGED,
+            SYSTEM,
+            now,
+            target_kind="school",
+            target_id=1,
+            state=audit.states("school", [school]),
+            before=before,
+        )
 
 
 def proposed_year(today: date) -> dict[str, Any]:
@@ -133,10 +153,16 @@ def save_year(label: str, dates: dict[str, date], now: datetime) -> None:
     if db.session.scalar(select(m.SchoolYear.id).where(m.SchoolYear.label == label.replace("–", "-").strip())):
         return
     values = {**roster.year_defaults(label), **dates}
-    if not values["starts_on"] < values["data_complete_before"] <= values["sign_grade9_before"] \
-            <= values["sign_others_before"]:
-        raise Invalid("Các hạn cần theo thứ tự: khai giảng, xong dữ liệu, ký khối 9, ký các khối khác.",
-                      field="data_complete_before")
+    if (
+        not values["starts_on"]
+        < values["data_complete_before"]
+        <= values["sign_grade9_before"]
+        <= values["sign_others_before"]
+    ):
+        raise Invalid(
+            "Các hạn cần theo thứ tự: khai giảng, xong dữ liệu, ký khối 9, ký các khối khác.",
+            field="data_complete_before",
+        )
     if values["ends_on"] <= values["starts_on"]:
         raise Invalid("Ngày kết thúc năm học phải sau ngày bắt đầu.", field="ends_on")
     label = values.pop("label")
@@ -174,8 +200,9 @@ def first_accounts(people: list[FirstPerson], now: datetime) -> list[accounts.Fi
                 raise Invalid("Xin ghi đủ họ tên và mã của từng người.", field=person.role.value)
             row = session.scalar(select(m.Person).where(m.Person.staff_code == code))
             if row is None:
-                row = roster.create_person(SYSTEM, {"staff_code": code, "full_name": normalise_name(person.full_name),
-                                                    "joined_on": None}, now)
+                row = roster.create_person(
+                    SYSTEM, {"staff_code": code, "full_name": normalise_name(person.full_name), "joined_on": None}, now
+                )
             accounts.grant_role(SYSTEM, row.id, person.role, now, starts_on=clock.local_date(now))
             opened.append(accounts.create_account(SYSTEM, row.id, now, username=person.username))
     return opened
@@ -197,6 +224,17 @@ def restore(instance: Path, archive: Path) -> list[str]:
 
 
 __all__ = [
-    "REQUIRED", "FirstPerson", "close", "code_matches", "ensure_code", "first_accounts", "has_year", "is_open",
-    "proposed_year", "restore", "save_school", "save_year", "school_values",
+    "REQUIRED",
+    "FirstPerson",
+    "close",
+    "code_matches",
+    "ensure_code",
+    "first_accounts",
+    "has_year",
+    "is_open",
+    "proposed_year",
+    "restore",
+    "save_school",
+    "save_year",
+    "school_values",
 ]

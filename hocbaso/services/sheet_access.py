@@ -107,33 +107,65 @@ class SheetHead:
 
 _HEAD = (
     select(
-        _sheet.c.id, _sheet.c.class_subject_id, _sheet.c.semester, _sheet.c.state, _sheet.c.version,
-        _sheet.c.content_version, _class_subject.c.class_group_id, _class_subject.c.subject_id,
-        _class_subject.c.lessons_per_year, _class_group.c.school_year_id, _class_group.c.name.label("class_name"),
-        _class_group.c.grade_level, _subject.c.name.label("subject_name"), _subject.c.kind,
-        _year.c.label.label("year_label"), _year.c.regulation_version, _year.c.starts_on, _year.c.ends_on,
-        _own_window.c.opens_on.label("own_opens_on"), _own_window.c.closes_on.label("own_closes_on"),
-        _any_window.c.opens_on.label("any_opens_on"), _any_window.c.closes_on.label("any_closes_on"),
+        _sheet.c.id,
+        _sheet.c.class_subject_id,
+        _sheet.c.semester,
+        _sheet.c.state,
+        _sheet.c.version,
+        _sheet.c.content_version,
+        _class_subject.c.class_group_id,
+        _class_subject.c.subject_id,
+        _class_subject.c.lessons_per_year,
+        _class_group.c.school_year_id,
+        _class_group.c.name.label("class_name"),
+        _class_group.c.grade_level,
+        _subject.c.name.label("subject_name"),
+        _subject.c.kind,
+        _year.c.label.label("year_label"),
+        _year.c.regulation_version,
+        _year.c.starts_on,
+        _year.c.ends_on,
+        _own_window.c.opens_on.label("own_opens_on"),
+        _own_window.c.closes_on.label("own_closes_on"),
+        _any_window.c.opens_on.label("any_opens_on"),
+        _any_window.c.closes_on.label("any_closes_on"),
     )
     .join(_class_subject, _class_subject.c.id == _sheet.c.class_subject_id)
     .join(_class_group, _class_group.c.id == _class_subject.c.class_group_id)
     .join(_subject, _subject.c.id == _class_subject.c.subject_id)
     .join(_year, _year.c.id == _class_group.c.school_year_id)
-    .outerjoin(_own_window, and_(_own_window.c.school_year_id == _year.c.id,
-                                 _own_window.c.semester == _sheet.c.semester,
-                                 _own_window.c.grade_level == _class_group.c.grade_level))
-    .outerjoin(_any_window, and_(_any_window.c.school_year_id == _year.c.id,
-                                 _any_window.c.semester == _sheet.c.semester,
-                                 _any_window.c.grade_level.is_(None)))
+    .outerjoin(
+        _own_window,
+        and_(
+            _own_window.c.school_year_id == _year.c.id,
+            _own_window.c.semester == _sheet.c.semester,
+            _own_window.c.grade_level == _class_group.c.grade_level,
+        ),
+    )
+    .outerjoin(
+        _any_window,
+        and_(
+            _any_window.c.school_year_id == _year.c.id,
+            _any_window.c.semester == _sheet.c.semester,
+            _any_window.c.grade_level.is_(None),
+        ),
+    )
     .where(_sheet.c.id == bindparam("sheet_id"))
 )
 
 _AUTHORS = (
-    select(_person.c.id, _person.c.full_name, _person.c.sex, _person.c.subject_group_id, _assignment.c.starts_on,
-           _assignment.c.ends_on)
+    select(
+        _person.c.id,
+        _person.c.full_name,
+        _person.c.sex,
+        _person.c.subject_group_id,
+        _assignment.c.starts_on,
+        _assignment.c.ends_on,
+    )
     .join(_assignment, _assignment.c.person_id == _person.c.id)
-    .where(_assignment.c.class_subject_id == bindparam("class_subject_id"),
-           _assignment.c.starts_on <= bindparam("today"))
+    .where(
+        _assignment.c.class_subject_id == bindparam("class_subject_id"), _assignment.c.starts_on <= bindparam("today")
+    )
     .order_by(_assignment.c.starts_on.desc(), _assignment.c.id.desc())
 )
 
@@ -165,12 +197,23 @@ def read_head(sheet_id: int) -> SheetHead:
     opens_on = row.own_opens_on or row.any_opens_on or row.starts_on
     closes_on = row.own_closes_on or row.any_closes_on or row.ends_on
     return SheetHead(
-        id=row.id, class_subject_id=row.class_subject_id, class_group_id=row.class_group_id,
-        school_year_id=row.school_year_id, subject_id=row.subject_id, semester=row.semester,
-        state=SheetState(row.state), version=row.version, content_version=row.content_version,
-        subject_name=row.subject_name, kind=SubjectKind(row.kind), lessons_per_year=row.lessons_per_year,
-        class_name=row.class_name, grade_level=row.grade_level, year_label=row.year_label,
-        regulation_version=row.regulation_version, window=Window(opens_on, closes_on),
+        id=row.id,
+        class_subject_id=row.class_subject_id,
+        class_group_id=row.class_group_id,
+        school_year_id=row.school_year_id,
+        subject_id=row.subject_id,
+        semester=row.semester,
+        state=SheetState(row.state),
+        version=row.version,
+        content_version=row.content_version,
+        subject_name=row.subject_name,
+        kind=SubjectKind(row.kind),
+        lessons_per_year=row.lessons_per_year,
+        class_name=row.class_name,
+        grade_level=row.grade_level,
+        year_label=row.year_label,
+        regulation_version=row.regulation_version,
+        window=Window(opens_on, closes_on),
     )
 
 
@@ -311,14 +354,18 @@ def _reviewers(
     teaching = {author.person_id for author in authors if author.in_force}
     rows = connection().execute(_HEADS_AND_DEPUTIES, {"today": today}).all()
     heads = {
-        row.person_id for row in rows
-        if row.role == Role.GROUP_HEAD.value and row.scope_kind == GrantScope.SUBJECT_GROUP.value
-        and group_id is not None and row.scope_id == group_id
+        row.person_id
+        for row in rows
+        if row.role == Role.GROUP_HEAD.value
+        and row.scope_kind == GrantScope.SUBJECT_GROUP.value
+        and group_id is not None
+        and row.scope_id == group_id
     } - teaching
     if heads:
         return frozenset(heads)
     deputies = {
-        row.person_id for row in rows
+        row.person_id
+        for row in rows
         if row.role == Role.VICE_PRINCIPAL.value
         and _reaches(Grant(Role.VICE_PRINCIPAL, GrantScope(row.scope_kind), row.scope_id), head, group_id)
     } - teaching

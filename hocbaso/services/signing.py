@@ -46,8 +46,9 @@ class _Task:
     student: str
 
 
-def person_of_role(actor: Actor, class_group: m.ClassGroup, role: SignatureRole, now: datetime,
-                   expected_name: str | None = None) -> m.Person | None:
+def person_of_role(
+    actor: Actor, class_group: m.ClassGroup, role: SignatureRole, now: datetime, expected_name: str | None = None
+) -> m.Person | None:
     """Whose certificate signs: the actor's own, or None for the school's seal.
 
     The system actor of a demonstration signs as whoever holds the place. Raises NotFound, NotAllowed.
@@ -64,16 +65,27 @@ def person_of_role(actor: Actor, class_group: m.ClassGroup, role: SignatureRole,
     if role is SignatureRole.HOMEROOM:
         return homeroom_person(class_group.id, clock.local_date(now))
     row = db.session.scalar(
-        select(m.Person).join(m.Certificate, m.Certificate.person_id == m.Person.id)
-        .where(m.Person.full_name == expected_name, m.Certificate.retired_at.is_(None)).limit(1))
+        select(m.Person)
+        .join(m.Certificate, m.Certificate.person_id == m.Person.id)
+        .where(m.Person.full_name == expected_name, m.Certificate.retired_at.is_(None))
+        .limit(1)
+    )
     if row is None:
         raise WrongState(f"Chưa có chứng thư số của {expected_name}.")
     return row
 
 
-def sign_class(actor: Actor, class_group_id: int, role: SignatureRole | str, pin: str, now: datetime,
-               students: Sequence[str] | None = None, *, background: bool = False,
-               on_item: Callable[[], None] | None = None) -> m.SigningBatch:
+def sign_class(
+    actor: Actor,
+    class_group_id: int,
+    role: SignatureRole | str,
+    pin: str,
+    now: datetime,
+    students: Sequence[str] | None = None,
+    *,
+    background: bool = False,
+    on_item: Callable[[], None] | None = None,
+) -> m.SigningBatch:
     """Sign the records of a class (or of the named students) in one role; the batch with an item a student.
 
     ``students``: student codes, register numbers or record UUIDs. Records signed already in this role are skipped. With
@@ -85,8 +97,9 @@ def sign_class(actor: Actor, class_group_id: int, role: SignatureRole | str, pin
     class_group = class_for(actor, class_group_id, PERMISSION[role])
     enrollments = transcripts.select_students(class_group_id, students)
     records = transcripts.records_in_force(row.id for row in enrollments)
-    due = [row.id for row in enrollments
-           if row.id in records and (students is not None or _wants(records[row.id], role))]
+    due = [
+        row.id for row in enrollments if row.id in records and (students is not None or _wants(records[row.id], role))
+    ]
     if not due:
         raise WrongState(_nothing_due(class_group, role, list(records.values())))
     first = tc.from_canonical_json(records[due[0]].content.encode("utf-8"))
@@ -131,14 +144,23 @@ def _nothing_due(class_group: m.ClassGroup, role: SignatureRole, records: list[m
     return f"Cả {len(records)} học bạ của lớp {class_group.name} đã qua bước {batches.STEPS[role.value].lower()}; không ký lần thứ hai."
 
 
-def _prepare(enrollment_id: int, role: SignatureRole, person: m.Person | None, key: certificates.OpenKey,
-             pin: str, trust: tuple[tuple[bytes, ...], tuple[bytes, ...]], at: datetime) -> batches.Job | None:
+def _prepare(
+    enrollment_id: int,
+    role: SignatureRole,
+    person: m.Person | None,
+    key: certificates.OpenKey,
+    pin: str,
+    trust: tuple[tuple[bytes, ...], tuple[bytes, ...]],
+    at: datetime,
+) -> batches.Job | None:
     record = transcripts.records_in_force([enrollment_id]).get(enrollment_id)
     if record is None:
         raise WrongState("Chưa lập học bạ.")
     signed = db.session.scalar(
-        select(m.TranscriptSignature.id).where(m.TranscriptSignature.transcript_record_id == record.id,
-                                               m.TranscriptSignature.role == role.value))
+        select(m.TranscriptSignature.id).where(
+            m.TranscriptSignature.transcript_record_id == record.id, m.TranscriptSignature.role == role.value
+        )
+    )
     if signed is not None:
         return None
     require_turn(RecordState(record.state), role)
@@ -147,11 +169,22 @@ def _prepare(enrollment_id: int, role: SignatureRole, person: m.Person | None, k
     _require_named(content, role, person)
     task = _Task(record.id, record.version, record.pdf_digest, record.xml_digest, content.student.full_name)
     request = SignRequest(
-        pdf=transcripts.read_stored(record.pdf_digest), xml=transcripts.read_stored(record.xml_digest), role=role.value,
-        envelope=key.envelope, chain=key.chain, pin=pin, server_secret=certificates.server_secret(), at=at,
-        signer_name=key.owner_name, place=content.issue_place, roots=trust[0], crls=trust[1],
-        expected=(*_earlier(record.id), (role.value, key.fingerprint)), tsa_url=document_pool.config().tsa_url,
-        demo_mark=content.demo and key.is_test)
+        pdf=transcripts.read_stored(record.pdf_digest),
+        xml=transcripts.read_stored(record.xml_digest),
+        role=role.value,
+        envelope=key.envelope,
+        chain=key.chain,
+        pin=pin,
+        server_secret=certificates.server_secret(),
+        at=at,
+        signer_name=key.owner_name,
+        place=content.issue_place,
+        roots=trust[0],
+        crls=trust[1],
+        expected=(*_earlier(record.id), (role.value, key.fingerprint)),
+        tsa_url=document_pool.config().tsa_url,
+        demo_mark=content.demo and key.is_test,
+    )
     return batches.Job("hocbaso.documents.sign_request:sign", (request,), task)
 
 
@@ -160,7 +193,9 @@ def _earlier(record_id: int) -> list[tuple[str, str]]:
     rows = db.session.execute(
         select(m.TranscriptSignature.role, m.Certificate.fingerprint)
         .join(m.Certificate, m.Certificate.id == m.TranscriptSignature.certificate_id)
-        .where(m.TranscriptSignature.transcript_record_id == record_id).order_by(m.TranscriptSignature.id))
+        .where(m.TranscriptSignature.transcript_record_id == record_id)
+        .order_by(m.TranscriptSignature.id)
+    )
     return [(role, fingerprint) for role, fingerprint in rows]
 
 
@@ -170,12 +205,15 @@ def _require_named(content: tc.TranscriptContent, role: SignatureRole, person: m
         return
     note = content.homeroom if role is SignatureRole.HOMEROOM else content.principal
     if note.name != tc.nfc(person.full_name) or (note.personal_id and note.personal_id != person.personal_id_number):
-        raise NotAllowed(f"Học bạ này được lập để {note.name} ký, không phải {person.full_name}. "
-                         "Nếu người ký đã đổi, hãy thu hồi và lập lại.")
+        raise NotAllowed(
+            f"Học bạ này được lập để {note.name} ký, không phải {person.full_name}. "
+            "Nếu người ký đã đổi, hãy thu hồi và lập lại."
+        )
 
 
-def _store_signature(actor: Actor, role: SignatureRole, key: certificates.OpenKey, task: _Task, made: Any,
-                     at: datetime) -> None:
+def _store_signature(
+    actor: Actor, role: SignatureRole, key: certificates.OpenKey, task: _Task, made: Any, at: datetime
+) -> None:
     """Files, then signature row, new state and audit entry in the transaction that settles the item."""
     step = step_for(role)
     level = next((item["level"] for item in made.pdf_report["signatures"] if item["role"] == role.value), "B-B")
@@ -183,27 +221,55 @@ def _store_signature(actor: Actor, role: SignatureRole, key: certificates.OpenKe
     xml_digest = transcripts.keep_file(made.xml, f"signed_xml_{role.value}", "application/xml", at)
     moved = db.session.scalars(
         update(m.TranscriptRecord)
-        .where(m.TranscriptRecord.id == task.record_id, m.TranscriptRecord.version == task.version,
-               m.TranscriptRecord.state == step.from_state.value, m.TranscriptRecord.pdf_digest == task.pdf_digest,
-               m.TranscriptRecord.xml_digest == task.xml_digest)
-        .values(state=step.to_state.value, pdf_digest=pdf_digest, xml_digest=xml_digest,
-                version=m.TranscriptRecord.version + 1)
-        .returning(m.TranscriptRecord.id).execution_options(synchronize_session=False)).all()
+        .where(
+            m.TranscriptRecord.id == task.record_id,
+            m.TranscriptRecord.version == task.version,
+            m.TranscriptRecord.state == step.from_state.value,
+            m.TranscriptRecord.pdf_digest == task.pdf_digest,
+            m.TranscriptRecord.xml_digest == task.xml_digest,
+        )
+        .values(
+            state=step.to_state.value,
+            pdf_digest=pdf_digest,
+            xml_digest=xml_digest,
+            version=m.TranscriptRecord.version + 1,
+        )
+        .returning(m.TranscriptRecord.id)
+        .execution_options(synchronize_session=False)
+    ).all()
     if len(moved) != 1:
         raise WrongState("Học bạ này vừa được ký hoặc thay đổi ở nơi khác; chữ ký vừa tạo đã bỏ, không ký lần thứ hai.")
     signature = m.TranscriptSignature(
-        transcript_record_id=task.record_id, role=role.value, certificate_id=key.certificate_id, account_id=actor.account_id,
-        signer_name=key.owner_name, signed_at=at, pdf_digest=pdf_digest, xml_digest=xml_digest, level=level)
+        transcript_record_id=task.record_id,
+        role=role.value,
+        certificate_id=key.certificate_id,
+        account_id=actor.account_id,
+        signer_name=key.owner_name,
+        signed_at=at,
+        pdf_digest=pdf_digest,
+        xml_digest=xml_digest,
+        level=level,
+    )
     db.session.add(signature)
     record = db.session.get(m.TranscriptRecord, task.record_id, populate_existing=True)
     if record is None:
         raise IntegrityFault("Học bạ vừa ký không còn trong cơ sở dữ liệu.")
     db.session.flush()
     audit.record(
-        AuditTag.TRANSCRIPT_ISSUED if role is SignatureRole.SEAL else AuditTag.TRANSCRIPT_SIGNED, actor, at,
-        target_kind="transcript_record", target_id=record.id,
-        state=audit.merge_states(audit.states("transcript_record", [record]),
-                                 audit.states("transcript_signature", [signature])),
+        AuditTag.TRANSCRIPT_ISSUED if role is SignatureRole.SEAL else AuditTag.TRANSCRIPT_SIGNED,
+        actor,
+        at,
+        target_kind="transcript_record",
+        target_id=record.id,
+        state=audit.merge_states(
+            audit.states("transcript_record", [record]), audit.states("transcript_signature", [signature])
+        ),
         before={"state": step.from_state},
-        facts={"uuid": record.uuid, "role": role.value, "signer": key.owner_name, "certificate": key.fingerprint,
-               "student": task.student})
+        facts={
+            "uuid": record.uuid,
+            "role": role.value,
+            "signer": key.owner_name,
+            "certificate": key.fingerprint,
+            "student": task.student,
+        },
+    )

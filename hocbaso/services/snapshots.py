@@ -64,7 +64,8 @@ def signing_key() -> Ed25519PrivateKey:
     path = _key_file()
     if not path.exists():
         data = Ed25519PrivateKey.generate().private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)  # 0600
         try:
@@ -108,17 +109,33 @@ def keep(actor: Actor, signed: SignedBody, now: datetime) -> m.AuditSnapshot:
     """Record a signed checkpoint: its file, its row and its entry."""
     with write_transaction() as session:
         snapshot = m.AuditSnapshot(
-            day=signed.day, n_entries=signed.n_entries, head_hash=signed.head_hash, root=signed.root,
-            taken_at=signed.taken_at, taken_late=signed.day < clock.local_date(signed.taken_at), body=signed.body,
-            signature=signed.signature)
+            day=signed.day,
+            n_entries=signed.n_entries,
+            head_hash=signed.head_hash,
+            root=signed.root,
+            taken_at=signed.taken_at,
+            taken_late=signed.day < clock.local_date(signed.taken_at),
+            body=signed.body,
+            signature=signed.signature,
+        )
         # The file first: should the row not come to be, the file still says nothing but the truth.
         path = _settings().checkpoints / f"{signed.day.isoformat()}-{signed.n_entries:09d}.txt"
         _write_file(path, checkpoints.file_text(signed.body, signed.signature))
         session.add(snapshot)
         session.flush()
-        audit.record(AuditTag.SNAPSHOT_TAKEN, actor, now, target_kind="audit_snapshot", target_id=snapshot.id,
-                     facts={"day": signed.day.isoformat(), "n_entries": signed.n_entries, "root": signed.root,
-                            "late": snapshot.taken_late})
+        audit.record(
+            AuditTag.SNAPSHOT_TAKEN,
+            actor,
+            now,
+            target_kind="audit_snapshot",
+            target_id=snapshot.id,
+            facts={
+                "day": signed.day.isoformat(),
+                "n_entries": signed.n_entries,
+                "root": signed.root,
+                "late": snapshot.taken_late,
+            },
+        )
     return snapshot
 
 
@@ -152,9 +169,12 @@ def read_file(path: Path, key: str | None = None) -> Checkpoint:
 def all_checkpoints() -> list[Checkpoint]:
     """Those of the table and those of the folder, oldest first. What can't be read counts as a bad signature."""
     key = public_key()
-    texts = [(f"bảng audit_snapshot, số {row.id}", checkpoints.file_text(row.body, row.signature), row)
-             for row in db.session.scalars(select(m.AuditSnapshot).order_by(m.AuditSnapshot.id)
-                                           .execution_options(populate_existing=True))]
+    texts = [
+        (f"bảng audit_snapshot, số {row.id}", checkpoints.file_text(row.body, row.signature), row)
+        for row in db.session.scalars(
+            select(m.AuditSnapshot).order_by(m.AuditSnapshot.id).execution_options(populate_existing=True)
+        )
+    ]
     found = []
     for source, text, row in texts:
         read = _parse(text, source, key)
@@ -186,6 +206,8 @@ def difference(first: int, second: int) -> list[m.AuditEntry]:
     if rows[0] is None or rows[1] is None:
         raise NotFound("Không có ảnh chụp mang số này.")
     low, high = sorted(row.n_entries for row in rows if row is not None)
-    return list(db.session.scalars(
-        select(m.AuditEntry).where(m.AuditEntry.seq > low, m.AuditEntry.seq <= high).order_by(m.AuditEntry.seq)
-    ))
+    return list(
+        db.session.scalars(
+            select(m.AuditEntry).where(m.AuditEntry.seq > low, m.AuditEntry.seq <= high).order_by(m.AuditEntry.seq)
+        )
+    )

@@ -48,8 +48,12 @@ def frame(cache: FrameCache, now: datetime) -> Frame:
     """The school's name and open year, at most fifteen seconds old."""
     if cache.frame is None or cache.read_at is None or not timedelta(0) <= now - cache.read_at < FRAME_KEPT:
         school = db.session.get(m.School, 1)
-        label = db.session.scalar(select(m.SchoolYear.label).where(m.SchoolYear.state == "OPEN")
-                                  .order_by(m.SchoolYear.starts_on.desc()).limit(1))
+        label = db.session.scalar(
+            select(m.SchoolYear.label)
+            .where(m.SchoolYear.state == "OPEN")
+            .order_by(m.SchoolYear.starts_on.desc())
+            .limit(1)
+        )
         name = school.name if school else None
         cache.frame = Frame(
             school_name=name,
@@ -64,8 +68,21 @@ def frame(cache: FrameCache, now: datetime) -> Frame:
 
 # --- profiles ---------------------------------------------------------------------------------------------------------
 
-PROFILE_COLUMNS = ("staff_code", "full_name", "birth_on", "sex", "personal_id_number", "subject_group_id",
-                   "position_title", "qualification", "major", "phone", "email", "joined_on", "left_on")
+PROFILE_COLUMNS = (
+    "staff_code",
+    "full_name",
+    "birth_on",
+    "sex",
+    "personal_id_number",
+    "subject_group_id",
+    "position_title",
+    "qualification",
+    "major",
+    "phone",
+    "email",
+    "joined_on",
+    "left_on",
+)
 """What an edit may change; nothing else of the row is taken from a form."""
 
 
@@ -130,8 +147,9 @@ def scope_id(kind: GrantScope, name: str) -> int:
     return found
 
 
-def list_staff(actor: Actor, today: date, *, search: str = "", group_id: int | None = None,
-               include_left: bool = False) -> list[StaffRow]:
+def list_staff(
+    actor: Actor, today: date, *, search: str = "", group_id: int | None = None, include_left: bool = False
+) -> list[StaffRow]:
     """Staff sorted by given name; ``search`` finds with and without diacritics. Needs ``staff:read``."""
     actor.require(Permission.STAFF_READ)
     query = select(m.Person, m.SubjectGroup.name).outerjoin(m.SubjectGroup).order_by(m.Person.sort_key)
@@ -149,20 +167,36 @@ def list_staff(actor: Actor, today: date, *, search: str = "", group_id: int | N
         for row in db.session.execute(
             select(m.HomeroomAssignment.person_id, m.ClassGroup.name)
             .join(m.ClassGroup, m.ClassGroup.id == m.HomeroomAssignment.class_group_id)
-            .where(*_today(m.HomeroomAssignment, today)))
+            .where(*_today(m.HomeroomAssignment, today))
+        )
     }
     n_teaching: dict[int, int] = {}
-    for (person_id,) in db.session.execute(select(m.TeachingAssignment.person_id)
-                                           .where(*_today(m.TeachingAssignment, today))):
+    for (person_id,) in db.session.execute(
+        select(m.TeachingAssignment.person_id).where(*_today(m.TeachingAssignment, today))
+    ):
         n_teaching[person_id] = n_teaching.get(person_id, 0) + 1
     wanted, wanted_with_tones = search_key(search), unicodedata.normalize("NFC", search).casefold().strip()
     rows = []
     for person, group in db.session.execute(query):
-        if wanted and wanted not in search_key(person.full_name) and wanted_with_tones not in person.staff_code.casefold():
+        if (
+            wanted
+            and wanted not in search_key(person.full_name)
+            and wanted_with_tones not in person.staff_code.casefold()
+        ):
             continue
-        rows.append(StaffRow(person.id, person.staff_code, person.full_name, group, person.position_title,
-                             tuple(dict.fromkeys(roles.get(person.id, ()))), homeroom.get(person.id),
-                             n_teaching.get(person.id, 0), person.left_on))
+        rows.append(
+            StaffRow(
+                person.id,
+                person.staff_code,
+                person.full_name,
+                group,
+                person.position_title,
+                tuple(dict.fromkeys(roles.get(person.id, ()))),
+                homeroom.get(person.id),
+                n_teaching.get(person.id, 0),
+                person.left_on,
+            )
+        )
     return rows
 
 
@@ -180,26 +214,40 @@ def profile(actor: Actor, person_id: int) -> Profile:
         for name, starts, ends in db.session.execute(
             select(m.ClassGroup.name, m.HomeroomAssignment.starts_on, m.HomeroomAssignment.ends_on)
             .join(m.ClassGroup, m.ClassGroup.id == m.HomeroomAssignment.class_group_id)
-            .where(m.HomeroomAssignment.person_id == person_id).order_by(m.HomeroomAssignment.starts_on.desc()))
+            .where(m.HomeroomAssignment.person_id == person_id)
+            .order_by(m.HomeroomAssignment.starts_on.desc())
+        )
     ] + [
         Duty(f"{subject} {name}", starts, ends)
         for subject, name, starts, ends in db.session.execute(
-            select(m.Subject.short_name, m.ClassGroup.name, m.TeachingAssignment.starts_on, m.TeachingAssignment.ends_on)
+            select(
+                m.Subject.short_name, m.ClassGroup.name, m.TeachingAssignment.starts_on, m.TeachingAssignment.ends_on
+            )
             .join(m.ClassSubject, m.ClassSubject.id == m.TeachingAssignment.class_subject_id)
             .join(m.ClassGroup, m.ClassGroup.id == m.ClassSubject.class_group_id)
             .join(m.Subject, m.Subject.id == m.ClassSubject.subject_id)
             .where(m.TeachingAssignment.person_id == person_id)
-            .order_by(m.TeachingAssignment.starts_on.desc(), m.ClassGroup.name, m.Subject.sheet_order))
+            .order_by(m.TeachingAssignment.starts_on.desc(), m.ClassGroup.name, m.Subject.sheet_order)
+        )
     ]
     warnings: tuple[str, ...] = ()
     if person.personal_id_number:
         try:
-            warnings = tuple(warning.sentence for warning in check_personal_id(
-                person.personal_id_number, born_on=person.birth_on, sex=Sex(person.sex) if person.sex else None))
+            warnings = tuple(
+                warning.sentence
+                for warning in check_personal_id(
+                    person.personal_id_number, born_on=person.birth_on, sex=Sex(person.sex) if person.sex else None
+                )
+            )
         except Invalid as invalid:
             warnings = (invalid.message,)
-    return Profile(person, person.subject_group.name if person.subject_group else None, tuple(duties), warnings,
-                   actor.may(Permission.STAFF_EDIT))
+    return Profile(
+        person,
+        person.subject_group.name if person.subject_group else None,
+        tuple(duties),
+        warnings,
+        actor.may(Permission.STAFF_EDIT),
+    )
 
 
 def add_person(actor: Actor, values: dict[str, Any], now: datetime) -> m.Person:
@@ -212,7 +260,9 @@ def add_person(actor: Actor, values: dict[str, Any], now: datetime) -> m.Person:
         return roster.create_person(actor, cleaned, now)
 
 
-def save_profile(actor: Actor, person_id: int, values: dict[str, Any], expected_version: int, now: datetime) -> m.Person:
+def save_profile(
+    actor: Actor, person_id: int, values: dict[str, Any], expected_version: int, now: datetime
+) -> m.Person:
     """Change a profile. Needs ``staff:edit``; Stale when somebody changed it since; the same values write nothing.
 
     With a last working day (``left_on``) every duty and role ends on it, and from that day on the account is shut.
@@ -239,8 +289,9 @@ def save_profile(actor: Actor, person_id: int, values: dict[str, Any], expected_
         state = audit.states("person", [person])
         if person.left_on is not None and "left_on" in before:
             state = audit.merge_states(state, _let_go(person, person.left_on, now))
-        audit.record(AuditTag.PERSON_CHANGED, actor, now, target_kind="person", target_id=person_id, state=state,
-                     before=before)
+        audit.record(
+            AuditTag.PERSON_CHANGED, actor, now, target_kind="person", target_id=person_id, state=state, before=before
+        )
     return person
 
 
@@ -248,15 +299,26 @@ def _let_go(person: m.Person, last_day: date, now: datetime) -> dict[str, dict[s
     """End duties and roles on the last working day; shut the account once that day is over."""
     parts = []
     watched: tuple[tuple[str, Any], ...] = (
-        ("teaching_assignment", m.TeachingAssignment), ("homeroom_assignment", m.HomeroomAssignment),
+        ("teaching_assignment", m.TeachingAssignment),
+        ("homeroom_assignment", m.HomeroomAssignment),
         ("role_grant", m.RoleGrant),
     )
     for kind, model in watched:
-        rows = list(db.session.scalars(
-            select(model).where(model.person_id == person.id, or_(model.ends_on.is_(None), model.ends_on > last_day))))
+        rows = list(
+            db.session.scalars(
+                select(model).where(
+                    model.person_id == person.id, or_(model.ends_on.is_(None), model.ends_on > last_day)
+                )
+            )
+        )
         if any(kind == "role_grant" and row.role == Role.PRINCIPAL for row in rows) and not db.session.scalar(
-            select(m.RoleGrant.id).where(m.RoleGrant.role == Role.PRINCIPAL.value, m.RoleGrant.person_id != person.id,
-                                         or_(m.RoleGrant.ends_on.is_(None), m.RoleGrant.ends_on > last_day)).limit(1)
+            select(m.RoleGrant.id)
+            .where(
+                m.RoleGrant.role == Role.PRINCIPAL.value,
+                m.RoleGrant.person_id != person.id,
+                or_(m.RoleGrant.ends_on.is_(None), m.RoleGrant.ends_on > last_day),
+            )
+            .limit(1)
         ):
             raise WrongState("Trường luôn cần một Hiệu trưởng: xin giao vai trò cho người kế nhiệm trước.")
         for row in rows:
@@ -296,7 +358,10 @@ def _cleaned(values: dict[str, Any]) -> dict[str, Any]:
         raise Invalid("Ngày sinh không hợp lí.", field="birth_on")
     if cleaned.get("joined_on") and cleaned.get("left_on") and cleaned["left_on"] < cleaned["joined_on"]:
         raise Invalid("Ngày thôi việc phải sau ngày về trường.", field="left_on")
-    if cleaned.get("subject_group_id") is not None and db.session.get(m.SubjectGroup, cleaned["subject_group_id"]) is None:
+    if (
+        cleaned.get("subject_group_id") is not None
+        and db.session.get(m.SubjectGroup, cleaned["subject_group_id"]) is None
+    ):
         raise Invalid("Tổ chuyên môn này không có trong trường.", field="subject_group_id")
     return cleaned
 
@@ -304,8 +369,11 @@ def _cleaned(values: dict[str, Any]) -> dict[str, Any]:
 def _refuse_twins(cleaned: dict[str, Any], person_id: int | None) -> None:
     for column, words in (("staff_code", "Mã cán bộ, giáo viên"), ("personal_id_number", "Số định danh cá nhân")):
         if cleaned.get(column):
-            other = db.session.scalar(select(m.Person.full_name).where(getattr(m.Person, column) == cleaned[column],
-                                                                       m.Person.id != (person_id or 0)))
+            other = db.session.scalar(
+                select(m.Person.full_name).where(
+                    getattr(m.Person, column) == cleaned[column], m.Person.id != (person_id or 0)
+                )
+            )
             if other is not None:
                 raise Invalid(f"{words} {cleaned[column]} đã là của {other}.", field=column)
 
@@ -348,17 +416,21 @@ def classes_of_open_year(actor: Actor) -> list[tuple[int, str]]:
         year = roster.open_year()
     except NotFound:
         return []
-    rows = db.session.execute(select(m.ClassGroup.id, m.ClassGroup.name)
-                              .where(m.ClassGroup.school_year_id == year.id)
-                              .order_by(m.ClassGroup.grade_level, m.ClassGroup.name))
+    rows = db.session.execute(
+        select(m.ClassGroup.id, m.ClassGroup.name)
+        .where(m.ClassGroup.school_year_id == year.id)
+        .order_by(m.ClassGroup.grade_level, m.ClassGroup.name)
+    )
     return [(number, name) for number, name in rows]
 
 
 def teachers(today: date) -> list[tuple[int, str]]:
     """(id, name and code) of everybody who works at the school today, by given name."""
-    rows = db.session.execute(select(m.Person.id, m.Person.full_name, m.Person.staff_code)
-                              .where(or_(m.Person.left_on.is_(None), m.Person.left_on >= today))
-                              .order_by(m.Person.sort_key))
+    rows = db.session.execute(
+        select(m.Person.id, m.Person.full_name, m.Person.staff_code)
+        .where(or_(m.Person.left_on.is_(None), m.Person.left_on >= today))
+        .order_by(m.Person.sort_key)
+    )
     return [(person_id, f"{name} ({code})") for person_id, name, code in rows]
 
 
@@ -368,33 +440,54 @@ def class_plan(actor: Actor, class_group_id: int, today: date) -> ClassPlan:
     class_group = db.session.get(m.ClassGroup, class_group_id)
     if class_group is None:
         raise NotFound("Không có lớp này.")
-    keepers = list(db.session.scalars(select(m.HomeroomAssignment)
-                                      .where(m.HomeroomAssignment.class_group_id == class_group_id)))
+    keepers = list(
+        db.session.scalars(select(m.HomeroomAssignment).where(m.HomeroomAssignment.class_group_id == class_group_id))
+    )
     rows = []
     for offered, subject in db.session.execute(
-        select(m.ClassSubject, m.Subject).join(m.Subject).where(m.ClassSubject.class_group_id == class_group_id)
+        select(m.ClassSubject, m.Subject)
+        .join(m.Subject)
+        .where(m.ClassSubject.class_group_id == class_group_id)
         .order_by(m.Subject.sheet_order)
     ):
-        held = list(db.session.scalars(select(m.TeachingAssignment)
-                                       .where(m.TeachingAssignment.class_subject_id == offered.id)))
+        held = list(
+            db.session.scalars(select(m.TeachingAssignment).where(m.TeachingAssignment.class_subject_id == offered.id))
+        )
         rows.append(_plan_row(offered.id, subject.name, offered.lessons_per_year, held, today))
     year = class_group.school_year
-    return ClassPlan(class_group_id, class_group.name, year.label, year.starts_on, year.ends_on,
-                     _plan_row(0, "Chủ nhiệm", 0, keepers, today), tuple(rows))
+    return ClassPlan(
+        class_group_id,
+        class_group.name,
+        year.label,
+        year.starts_on,
+        year.ends_on,
+        _plan_row(0, "Chủ nhiệm", 0, keepers, today),
+        tuple(rows),
+    )
 
 
 def _plan_row(class_subject_id: int, subject: str, lessons: int, held: list[Any], today: date) -> PlanRow:
     living = [row for row in held if row.ends_on is None or row.ends_on >= row.starts_on]
-    present = next((row for row in living if row.starts_on <= today and (row.ends_on is None or row.ends_on >= today)), None)
+    present = next(
+        (row for row in living if row.starts_on <= today and (row.ends_on is None or row.ends_on >= today)), None
+    )
     coming = min((row for row in living if row.starts_on > today), key=lambda row: row.starts_on, default=None)
-    return PlanRow(class_subject_id, subject, lessons, present.person_id if present else None,
-                   present.person.full_name if present else None, present.starts_on if present else None,
-                   present.ends_on if present else None, coming.person.full_name if coming else None,
-                   coming.starts_on if coming else None)
+    return PlanRow(
+        class_subject_id,
+        subject,
+        lessons,
+        present.person_id if present else None,
+        present.person.full_name if present else None,
+        present.starts_on if present else None,
+        present.ends_on if present else None,
+        coming.person.full_name if coming else None,
+        coming.starts_on if coming else None,
+    )
 
 
-def hand_over(actor: Actor, class_group_id: int, class_subject_id: int | None, person_id: int, starts_on: date,
-              now: datetime) -> None:
+def hand_over(
+    actor: Actor, class_group_id: int, class_subject_id: int | None, person_id: int, starts_on: date, now: datetime
+) -> None:
     """Give a subject of a class (or, for None, the class itself) to a teacher from a day on.
 
     The one who had it keeps it to the day before, and what they wrote stays theirs. Needs ``assignment:edit``; Invalid
@@ -410,10 +503,16 @@ def hand_over(actor: Actor, class_group_id: int, class_subject_id: int | None, p
     person = db.session.get(m.Person, person_id)
     if person is None or (person.left_on is not None and person.left_on < starts_on):
         raise Invalid("Xin chọn người đang làm việc ở trường.", field="person_id")
-    if db.session.scalar(select(m.RoleGrant.id).where(
-            m.RoleGrant.person_id == person_id, m.RoleGrant.role == Role.IT_OFFICER.value, *_today(m.RoleGrant, starts_on))):
-        raise Invalid("Người đang phụ trách CNTT không được phân công dạy: tài khoản ấy không chạm tới điểm.",
-                      field="person_id")
+    if db.session.scalar(
+        select(m.RoleGrant.id).where(
+            m.RoleGrant.person_id == person_id,
+            m.RoleGrant.role == Role.IT_OFFICER.value,
+            *_today(m.RoleGrant, starts_on),
+        )
+    ):
+        raise Invalid(
+            "Người đang phụ trách CNTT không được phân công dạy: tài khoản ấy không chạm tới điểm.", field="person_id"
+        )
     if class_subject_id is None:
         roster.assign_homeroom(actor, class_group_id, person_id, now, starts_on=starts_on)
         return
@@ -424,6 +523,23 @@ def hand_over(actor: Actor, class_group_id: int, class_subject_id: int | None, p
 
 
 __all__ = [
-    "ClassPlan", "Duty", "Frame", "FrameCache", "PlanRow", "Profile", "StaffRow", "add_person", "class_plan",
-    "classes_of_open_year", "frame", "hand_over", "list_staff", "person_by_code", "profile", "save_profile", "scope_id", "subject_groups", "teachers",
+    "ClassPlan",
+    "Duty",
+    "Frame",
+    "FrameCache",
+    "PlanRow",
+    "Profile",
+    "StaffRow",
+    "add_person",
+    "class_plan",
+    "classes_of_open_year",
+    "frame",
+    "hand_over",
+    "list_staff",
+    "person_by_code",
+    "profile",
+    "save_profile",
+    "scope_id",
+    "subject_groups",
+    "teachers",
 ]

@@ -24,27 +24,67 @@ from hocbaso.services.access import Actor, class_for
 from hocbaso.services.score_grid import ACTIVE
 
 FIELD_WORDS = {
-    "full_name": "Họ và tên", "birth_on": "Ngày sinh", "sex": "Giới tính", "birth_place": "Nơi sinh",
-    "ethnicity": "Dân tộc", "nationality": "Quốc tịch", "personal_id_number": "Số định danh cá nhân",
-    "moet_code": "Mã học sinh", "register_no": "Số đăng bộ", "address": "Chỗ ở hiện tại", "home_town": "Quê quán",
-    "policy_category": "Đối tượng", "father_name": "Họ và tên cha", "father_job": "Nghề nghiệp của cha",
-    "mother_name": "Họ và tên mẹ", "mother_job": "Nghề nghiệp của mẹ", "guardian_name": "Họ và tên người giám hộ",
-    "guardian_job": "Nghề nghiệp của người giám hộ", "phone": "Điện thoại", "height_cm": "Chiều cao (cm)",
-    "weight_kg": "Cân nặng (kg)", "inclusive_disability": "Học sinh khuyết tật học hòa nhập",
+    "full_name": "Họ và tên",
+    "birth_on": "Ngày sinh",
+    "sex": "Giới tính",
+    "birth_place": "Nơi sinh",
+    "ethnicity": "Dân tộc",
+    "nationality": "Quốc tịch",
+    "personal_id_number": "Số định danh cá nhân",
+    "moet_code": "Mã học sinh",
+    "register_no": "Số đăng bộ",
+    "address": "Chỗ ở hiện tại",
+    "home_town": "Quê quán",
+    "policy_category": "Đối tượng",
+    "father_name": "Họ và tên cha",
+    "father_job": "Nghề nghiệp của cha",
+    "mother_name": "Họ và tên mẹ",
+    "mother_job": "Nghề nghiệp của mẹ",
+    "guardian_name": "Họ và tên người giám hộ",
+    "guardian_job": "Nghề nghiệp của người giám hộ",
+    "phone": "Điện thoại",
+    "height_cm": "Chiều cao (cm)",
+    "weight_kg": "Cân nặng (kg)",
+    "inclusive_disability": "Học sinh khuyết tật học hòa nhập",
 }
 FIELDS = tuple(FIELD_WORDS)
 
-IDENTITY_FIELDS = frozenset({"full_name", "birth_on", "sex", "birth_place", "ethnicity", "nationality",
-                             "personal_id_number", "moet_code", "register_no", "inclusive_disability"})
+IDENTITY_FIELDS = frozenset(
+    {
+        "full_name",
+        "birth_on",
+        "sex",
+        "birth_place",
+        "ethnicity",
+        "nationality",
+        "personal_id_number",
+        "moet_code",
+        "register_no",
+        "inclusive_disability",
+    }
+)
 """What civil-status papers say: kept by the office."""
 
 HOMEROOM_FIELDS = frozenset(FIELDS) - IDENTITY_FIELDS
 """What the homeroom teacher learns first and may change for the own class."""
 
 REQUIRED = frozenset({"full_name", "birth_on", "sex"})
-_LIMITS = {"full_name": 120, "birth_place": 200, "ethnicity": 40, "nationality": 40, "address": 300, "home_town": 200,
-           "policy_category": 120, "father_name": 120, "father_job": 120, "mother_name": 120, "mother_job": 120,
-           "guardian_name": 120, "guardian_job": 120, "phone": 30}
+_LIMITS = {
+    "full_name": 120,
+    "birth_place": 200,
+    "ethnicity": 40,
+    "nationality": 40,
+    "address": 300,
+    "home_town": 200,
+    "policy_category": 120,
+    "father_name": 120,
+    "father_job": 120,
+    "mother_name": 120,
+    "mother_job": 120,
+    "guardian_name": 120,
+    "guardian_job": 120,
+    "phone": 30,
+}
 _NUMBERS = {"height_cm": (60, 230), "weight_kg": (10, 200)}
 
 
@@ -92,8 +132,9 @@ class Hit:
 def _reach(actor: Actor, student: m.Student, permission: Permission) -> list[m.Enrollment]:
     """The student's enrolments that the actor reaches with a power."""
     found = []
-    for enrollment in db.session.scalars(select(m.Enrollment).where(m.Enrollment.student_id == student.id)
-                                         .order_by(m.Enrollment.id.desc())):
+    for enrollment in db.session.scalars(
+        select(m.Enrollment).where(m.Enrollment.student_id == student.id).order_by(m.Enrollment.id.desc())
+    ):
         try:
             class_for(actor, enrollment.class_group_id, permission)
         except NotFound:
@@ -155,9 +196,20 @@ def profile(actor: Actor, student_id: int) -> Profile:
         select(m.Enrollment.id, m.Enrollment.class_group_id, m.ClassGroup.name, m.SchoolYear.label, m.Enrollment.status)
         .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
         .join(m.SchoolYear, m.SchoolYear.id == m.ClassGroup.school_year_id)
-        .where(m.Enrollment.student_id == student_id).order_by(m.SchoolYear.starts_on.desc(), m.Enrollment.id.desc()))
-    return Profile(student.id, student.version, values, editable_fields(actor, student), warnings_of(values),
-                   tuple(missing), tuple(Place(*row) for row in places), student.population_check, student.touched_at)
+        .where(m.Enrollment.student_id == student_id)
+        .order_by(m.SchoolYear.starts_on.desc(), m.Enrollment.id.desc())
+    )
+    return Profile(
+        student.id,
+        student.version,
+        values,
+        editable_fields(actor, student),
+        warnings_of(values),
+        tuple(missing),
+        tuple(Place(*row) for row in places),
+        student.population_check,
+        student.touched_at,
+    )
 
 
 def read_value(field: str, raw: str) -> Any:
@@ -205,8 +257,15 @@ def _read_date(text: str) -> date:
         raise Invalid("Ngày sinh ghi như 19/05/2012.", field="birth_on") from None
 
 
-def update_profile(actor: Actor, student_id: int, raw: Mapping[str, str], *, expected_version: int, now: datetime,
-                   confirmed: bool = False) -> Profile:
+def update_profile(
+    actor: Actor,
+    student_id: int,
+    raw: Mapping[str, str],
+    *,
+    expected_version: int,
+    now: datetime,
+    confirmed: bool = False,
+) -> Profile:
     """Change the given fields. The version is the one the person saw.
 
     Raises NotFound, NotAllowed (a field that is not this person's), Invalid (per field; a number already used; an odd
@@ -220,7 +279,9 @@ def update_profile(actor: Actor, student_id: int, raw: Mapping[str, str], *, exp
             raise Invalid("Có mục không thuộc hồ sơ học sinh.", field=sorted(unknown)[0])
         foreign = set(raw) - editable
         if foreign:
-            raise NotAllowed(f"{FIELD_WORDS[sorted(foreign)[0]]}: mục này do văn thư giữ theo giấy tờ. Chưa có gì thay đổi.")
+            raise NotAllowed(
+                f"{FIELD_WORDS[sorted(foreign)[0]]}: mục này do văn thư giữ theo giấy tờ. Chưa có gì thay đổi."
+            )
         values = {name: read_value(name, text) for name, text in raw.items()}
         changed = {name: value for name, value in values.items() if getattr(student, name) != value}
         if not changed:
@@ -231,27 +292,43 @@ def update_profile(actor: Actor, student_id: int, raw: Mapping[str, str], *, exp
         if not confirmed and {"personal_id_number", "birth_on", "sex", "moet_code"} & changed.keys():
             odd = warnings_of(after)
             if odd:
-                raise Invalid("Số định danh hoặc mã học sinh có chỗ cần đối chiếu. Nếu đúng theo giấy tờ, xin đánh dấu "
-                              "đã đối chiếu rồi lưu lại.", field="confirmed", details=odd)
+                raise Invalid(
+                    "Số định danh hoặc mã học sinh có chỗ cần đối chiếu. Nếu đúng theo giấy tờ, xin đánh dấu "
+                    "đã đối chiếu rồi lưu lại.",
+                    field="confirmed",
+                    details=odd,
+                )
         before = {name: getattr(student, name) for name in changed}
         if "full_name" in changed:
             changed["sort_key"] = sort_key(changed["full_name"])
             changed["search_key"] = search_key(changed["full_name"])
         try:
             done = session.execute(
-                update(m.Student).where(m.Student.id == student_id, m.Student.version == expected_version)
+                update(m.Student)
+                .where(m.Student.id == student_id, m.Student.version == expected_version)
                 .values(**changed, version=m.Student.version + 1, touched_at=now)
-                .execution_options(synchronize_session=False))
+                .execution_options(synchronize_session=False)
+            )
         except IntegrityError:
-            raise Invalid("Số định danh, mã học sinh hoặc số đăng bộ này đã thuộc về học sinh khác. Chưa ghi gì.",
-                          field=next((name for name in ("personal_id_number", "moet_code", "register_no")
-                                      if name in changed), None)) from None
+            raise Invalid(
+                "Số định danh, mã học sinh hoặc số đăng bộ này đã thuộc về học sinh khác. Chưa ghi gì.",
+                field=next(
+                    (name for name in ("personal_id_number", "moet_code", "register_no") if name in changed), None
+                ),
+            ) from None
         if done.rowcount != 1:  # type: ignore[attr-defined]
             raise Stale("Hồ sơ vừa được người khác sửa. Chưa ghi đè; xin xem lại rồi lưu.")
         session.refresh(student)
-        audit.record(AuditTag.STUDENT_CHANGED, actor, now, target_kind="student", target_id=student_id,
-                     state=audit.states("student", [student]), before=before,
-                     facts={"student": student.full_name, "fields": [FIELD_WORDS[name] for name in before]})
+        audit.record(
+            AuditTag.STUDENT_CHANGED,
+            actor,
+            now,
+            target_kind="student",
+            target_id=student_id,
+            state=audit.states("student", [student]),
+            before=before,
+            facts={"student": student.full_name, "fields": [FIELD_WORDS[name] for name in before]},
+        )
         return profile(actor, student_id)
 
 
@@ -259,8 +336,11 @@ def class_roster(actor: Actor, class_group_id: int) -> list[tuple[m.Enrollment, 
     """The students of a class in register order, those who left last; NotFound outside the actor's reach."""
     class_for(actor, class_group_id, Permission.STUDENT_READ)
     rows = db.session.execute(
-        select(m.Enrollment, m.Student).join(m.Student, m.Student.id == m.Enrollment.student_id)
-        .where(m.Enrollment.class_group_id == class_group_id).order_by(m.Student.sort_key, m.Enrollment.id)).all()
+        select(m.Enrollment, m.Student)
+        .join(m.Student, m.Student.id == m.Enrollment.student_id)
+        .where(m.Enrollment.class_group_id == class_group_id)
+        .order_by(m.Student.sort_key, m.Enrollment.id)
+    ).all()
     return sorted(((row[0], row[1]) for row in rows), key=lambda pair: pair[0].status not in ACTIVE)
 
 
@@ -290,14 +370,19 @@ def _may(actor: Actor, class_group_id: int, permission: Permission) -> bool:
 def _found_classes(actor: Actor, words: str) -> list[Hit]:
     name = words.removeprefix("lop ").upper()
     rows = db.session.execute(
-        select(m.ClassGroup.id, m.ClassGroup.name, m.SchoolYear.label).join(m.SchoolYear)
-        .where(m.ClassGroup.name == name).order_by(m.SchoolYear.starts_on.desc()))
+        select(m.ClassGroup.id, m.ClassGroup.name, m.SchoolYear.label)
+        .join(m.SchoolYear)
+        .where(m.ClassGroup.name == name)
+        .order_by(m.SchoolYear.starts_on.desc())
+    )
     hits = []
     for row in rows:
         if _may(actor, row.id, Permission.CLASS_READ):
             hits.append(Hit("class", f"Lớp {row.name}", f"năm học {row.label}", f"/lop/{row.id}"))
         elif _may(actor, row.id, Permission.STUDENT_READ):
-            hits.append(Hit("class", f"Lớp {row.name}", f"hồ sơ học sinh, năm học {row.label}", f"/hoc-sinh/lop/{row.id}"))
+            hits.append(
+                Hit("class", f"Lớp {row.name}", f"hồ sơ học sinh, năm học {row.label}", f"/hoc-sinh/lop/{row.id}")
+            )
     return hits
 
 
@@ -307,7 +392,9 @@ def _found_record(actor: Actor, code: str) -> list[Hit]:
     row = db.session.execute(
         select(m.TranscriptRecord.uuid, m.Enrollment.class_group_id, m.Student.full_name)
         .join(m.Enrollment, m.Enrollment.id == m.TranscriptRecord.enrollment_id)
-        .join(m.Student, m.Student.id == m.Enrollment.student_id).where(m.TranscriptRecord.uuid == code)).first()
+        .join(m.Student, m.Student.id == m.Enrollment.student_id)
+        .where(m.TranscriptRecord.uuid == code)
+    ).first()
     if row is None or not _may(actor, row.class_group_id, Permission.TRANSCRIPT_READ):
         return []
     return [Hit("record", row.full_name, f"học bạ {code}", f"/hoc-ba/{code}")]
@@ -320,12 +407,20 @@ def _found_students(actor: Actor, words: str, code: str, limit: int) -> list[Hit
     by_name = and_(*(m.Student.search_key.like(like(word), escape="\\") for word in words.split()))
     by_code = or_(m.Student.moet_code == code, m.Student.register_no == code, m.Student.personal_id_number == code)
     statement = (
-        select(m.Student.id, m.Student.full_name, m.Student.birth_on, m.ClassGroup.name, m.Enrollment.class_group_id,
-               m.SchoolYear.label)
+        select(
+            m.Student.id,
+            m.Student.full_name,
+            m.Student.birth_on,
+            m.ClassGroup.name,
+            m.Enrollment.class_group_id,
+            m.SchoolYear.label,
+        )
         .join(m.Enrollment, m.Enrollment.student_id == m.Student.id)
         .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
         .join(m.SchoolYear, m.SchoolYear.id == m.ClassGroup.school_year_id)
-        .where(or_(by_name, by_code)).order_by(m.SchoolYear.starts_on.desc(), m.Student.sort_key))
+        .where(or_(by_name, by_code))
+        .order_by(m.SchoolYear.starts_on.desc(), m.Student.sort_key)
+    )
     whole = {row.role for row in actor.grants} & {Role.PRINCIPAL, Role.VICE_PRINCIPAL, Role.CLERK}
     if not actor.is_system and not whole:
         statement = statement.where(m.Enrollment.class_group_id.in_(sorted(actor.homeroom)))
@@ -333,8 +428,12 @@ def _found_students(actor: Actor, words: str, code: str, limit: int) -> list[Hit
     for row in db.session.execute(statement.limit(limit * 4)):
         if row.id in hits or not _may(actor, row.class_group_id, Permission.STUDENT_READ):
             continue
-        hits[row.id] = Hit("student", row.full_name,
-                           f"lớp {row.name}, năm học {row.label}, sinh {row.birth_on:%d/%m/%Y}", f"/hoc-sinh/{row.id}")
+        hits[row.id] = Hit(
+            "student",
+            row.full_name,
+            f"lớp {row.name}, năm học {row.label}, sinh {row.birth_on:%d/%m/%Y}",
+            f"/hoc-sinh/{row.id}",
+        )
         if len(hits) == limit:
             break
     return list(hits.values())

@@ -58,17 +58,24 @@ def make_demo_keys(actor: Actor, now: datetime) -> dict[str, str]:
 def _people_who_sign(now: datetime) -> list[m.Person]:
     """Everybody who is principal, vice-principal or delegate today, and every homeroom teacher of any year."""
     roles = [role.value for role in (Role.PRINCIPAL, Role.VICE_PRINCIPAL, Role.DELEGATE)]
-    leaders = select(m.RoleGrant.person_id).where(m.RoleGrant.role.in_(roles), *in_force(m.RoleGrant, clock.local_date(now)))
+    leaders = select(m.RoleGrant.person_id).where(
+        m.RoleGrant.role.in_(roles), *in_force(m.RoleGrant, clock.local_date(now))
+    )
     homeroom = select(m.HomeroomAssignment.person_id)
-    return list(db.session.scalars(
-        select(m.Person).where(m.Person.id.in_(leaders.union(homeroom))).order_by(m.Person.id)))
+    return list(
+        db.session.scalars(select(m.Person).where(m.Person.id.in_(leaders.union(homeroom))).order_by(m.Person.id))
+    )
 
 
-def _issue(actor: Actor, authority: TestAuthority, person: m.Person | None, school_name: str, secret: bytes,
-           now: datetime) -> None:
+def _issue(
+    actor: Actor, authority: TestAuthority, person: m.Person | None, school_name: str, secret: bytes, now: datetime
+) -> None:
     key, chain = authority.issue(
-        person.full_name if person else school_name, now=now, organisation=school_name,
-        personal_id=person.personal_id_number if person else None)
+        person.full_name if person else school_name,
+        now=now,
+        organisation=school_name,
+        personal_id=person.personal_id_number if person else None,
+    )
     owner = certificates.owner_key(person.id if person else None)
     imported = signers.imported(key, chain, owner=owner, pin=DEMO_PIN, server_secret=secret)
     certificates.store_key(actor, imported, person, now, is_test=True)

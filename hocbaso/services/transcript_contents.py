@@ -39,7 +39,8 @@ def homeroom_person(class_group_id: int, today: date) -> m.Person:
     row = db.session.scalar(
         select(m.HomeroomAssignment)
         .where(m.HomeroomAssignment.class_group_id == class_group_id, *in_force(m.HomeroomAssignment, today))
-        .order_by(m.HomeroomAssignment.starts_on.desc(), m.HomeroomAssignment.id.desc()).limit(1)
+        .order_by(m.HomeroomAssignment.starts_on.desc(), m.HomeroomAssignment.id.desc())
+        .limit(1)
     )
     if row is None:
         raise Incomplete("Lớp chưa được phân công giáo viên chủ nhiệm nên chưa có người ký học bạ.")
@@ -49,16 +50,21 @@ def homeroom_person(class_group_id: int, today: date) -> m.Person:
 def principal_person(today: date) -> m.Person | None:
     """Who is principal on a day."""
     row = db.session.scalar(
-        select(m.RoleGrant).where(m.RoleGrant.role == Role.PRINCIPAL.value, *in_force(m.RoleGrant, today))
-        .order_by(m.RoleGrant.starts_on.desc(), m.RoleGrant.id.desc()).limit(1))
+        select(m.RoleGrant)
+        .where(m.RoleGrant.role == Role.PRINCIPAL.value, *in_force(m.RoleGrant, today))
+        .order_by(m.RoleGrant.starts_on.desc(), m.RoleGrant.id.desc())
+        .limit(1)
+    )
     return row.person if row is not None else None
 
 
 def deputies(class_group: m.ClassGroup, today: date) -> list[m.Person]:
     """Who may sign for the principal (KT.) in this class on a day, by a delegation with scope and dates."""
     rows = db.session.scalars(
-        select(m.RoleGrant).where(m.RoleGrant.role == Role.DELEGATE.value, *in_force(m.RoleGrant, today))
-        .order_by(m.RoleGrant.id))
+        select(m.RoleGrant)
+        .where(m.RoleGrant.role == Role.DELEGATE.value, *in_force(m.RoleGrant, today))
+        .order_by(m.RoleGrant.id)
+    )
     reach = {"school": None, "grade_level": class_group.grade_level, "class_group": class_group.id}
     found: dict[int, m.Person] = {}
     for row in rows:
@@ -87,7 +93,9 @@ def signers_of(class_group: m.ClassGroup, today: date, deputy_person_id: int | N
     else:
         raise Incomplete("Trường chưa khai báo Hiệu trưởng hoặc người được ủy quyền ký thay.")
     return Signers(
-        homeroom=tc.SignerNote(name=homeroom.full_name, title="GIÁO VIÊN CHỦ NHIỆM", personal_id=homeroom.personal_id_number),
+        homeroom=tc.SignerNote(
+            name=homeroom.full_name, title="GIÁO VIÊN CHỦ NHIỆM", personal_id=homeroom.personal_id_number
+        ),
         principal=tc.SignerNote(name=person.full_name, title=title, personal_id=person.personal_id_number),
     )
 
@@ -96,8 +104,15 @@ def school_block(school: m.School | None) -> tc.School:
     """The school as the paper names it. Incomplete lists what is still to be declared."""
     if school is None:
         raise Incomplete("Trường chưa được khai báo.")
-    names = {"code": "mã trường", "department_code": "mã Sở", "department_name": "tên Sở", "commune": "xã, phường",
-             "province": "tỉnh, thành phố", "place_name": "địa danh ghi trên học bạ", "lookup_url": "địa chỉ tra cứu học bạ"}
+    names = {
+        "code": "mã trường",
+        "department_code": "mã Sở",
+        "department_name": "tên Sở",
+        "commune": "xã, phường",
+        "province": "tỉnh, thành phố",
+        "place_name": "địa danh ghi trên học bạ",
+        "lookup_url": "địa chỉ tra cứu học bạ",
+    }
     missing = [words for field, words in names.items() if not getattr(school, field)]
     if missing:
         raise Incomplete("Trường còn thiếu thông tin để lập học bạ: " + ", ".join(missing) + ".", gaps=tuple(missing))
@@ -106,9 +121,13 @@ def school_block(school: m.School | None) -> tc.School:
         return name if name.casefold().startswith(kind.casefold() + " ") else f"{kind} {name}"
 
     return tc.School(
-        name=_text(school.name) or "", code=school.code or "", department_code=school.department_code or "",
-        department_name=_text(school.department_name) or "", commune=with_kind(school.commune_kind, _text(school.commune) or ""),
-        province=with_kind(school.province_kind, _text(school.province) or ""), place_name=_text(school.place_name) or "",
+        name=_text(school.name) or "",
+        code=school.code or "",
+        department_code=school.department_code or "",
+        department_name=_text(school.department_name) or "",
+        commune=with_kind(school.commune_kind, _text(school.commune) or ""),
+        province=with_kind(school.province_kind, _text(school.province) or ""),
+        place_name=_text(school.place_name) or "",
         lookup_url=school.lookup_url or "",
     )
 
@@ -125,14 +144,22 @@ def _family(name: str | None, job: str | None) -> tc.FamilyMember | None:
 def student_block(student: m.Student) -> tc.Student:
     """The personal page, as the profile stands now."""
     return tc.Student(
-        full_name=_text(student.full_name) or "", sex=Sex(student.sex), born_on=student.birth_on,
-        birth_place=_text(student.birth_place), ethnicity=_text(student.ethnicity),
-        nationality=_text(student.nationality) or "Việt Nam", home_town=_text(student.home_town),
-        address=_text(student.address), policy_category=_text(student.policy_category),
-        personal_id=student.personal_id_number, moet_code=student.moet_code, register_no=_text((student.register_no or "").removesuffix("/THCS")),  # the form prints the suffix
+        full_name=_text(student.full_name) or "",
+        sex=Sex(student.sex),
+        born_on=student.birth_on,
+        birth_place=_text(student.birth_place),
+        ethnicity=_text(student.ethnicity),
+        nationality=_text(student.nationality) or "Việt Nam",
+        home_town=_text(student.home_town),
+        address=_text(student.address),
+        policy_category=_text(student.policy_category),
+        personal_id=student.personal_id_number,
+        moet_code=student.moet_code,
+        register_no=_text((student.register_no or "").removesuffix("/THCS")),  # the form prints the suffix
         height_cm=str(student.height_cm) if student.height_cm else None,
         weight_kg=str(student.weight_kg) if student.weight_kg else None,
-        father=_family(student.father_name, student.father_job), mother=_family(student.mother_name, student.mother_job),
+        father=_family(student.father_name, student.father_job),
+        mother=_family(student.mother_name, student.mother_job),
         guardian=_family(student.guardian_name, student.guardian_job),
     )
 
@@ -142,18 +169,30 @@ def study_history(student_id: int, until: m.SchoolYear, school: tc.School) -> tu
     rows: dict[tuple[str, str, str], tc.StudyHistoryRow] = {}
     for past in db.session.scalars(select(m.StudyHistory).where(m.StudyHistory.student_id == student_id)):
         if past.year_label <= until.label:
-            row = tc.StudyHistoryRow(school_year=past.year_label, class_name=_text(past.class_name) or "",
-                                     school_name=_text(past.school_name) or "", moved_in_on=past.arrived_on)
+            row = tc.StudyHistoryRow(
+                school_year=past.year_label,
+                class_name=_text(past.class_name) or "",
+                school_name=_text(past.school_name) or "",
+                moved_in_on=past.arrived_on,
+            )
             rows[row.school_year, row.class_name, row.school_name] = row
     here = db.session.execute(
-        select(m.SchoolYear.label, m.SchoolYear.starts_on, m.ClassGroup.name, m.Enrollment.status, m.Enrollment.joined_on)
+        select(
+            m.SchoolYear.label, m.SchoolYear.starts_on, m.ClassGroup.name, m.Enrollment.status, m.Enrollment.joined_on
+        )
         .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
         .join(m.SchoolYear, m.SchoolYear.id == m.ClassGroup.school_year_id)
-        .where(m.Enrollment.student_id == student_id, m.SchoolYear.starts_on <= until.starts_on))
+        .where(m.Enrollment.student_id == student_id, m.SchoolYear.starts_on <= until.starts_on)
+    )
     place = f"{school.commune}, {school.province}"
     for label, _starts_on, class_name, status, joined_on in here:
-        row = tc.StudyHistoryRow(school_year=label, class_name=class_name, school_name=school.name, place=place,
-                                 moved_in_on=joined_on if status == "transferred_in" else None)
+        row = tc.StudyHistoryRow(
+            school_year=label,
+            class_name=class_name,
+            school_name=school.name,
+            place=place,
+            moved_in_on=joined_on if status == "transferred_in" else None,
+        )
         rows[row.school_year, row.class_name, row.school_name] = row
     return tuple(rows[key] for key in sorted(rows))
 
@@ -161,8 +200,16 @@ def study_history(student_id: int, until: m.SchoolYear, school: tc.School) -> tu
 # --- the whole ----------------------------------------------------------------------------------------------------------
 
 
-def content_from_frozen(frozen: Mapping[str, Any], enrollment: m.Enrollment, signers: Signers, *, record_uuid: str,
-                        issue_on: date, built_at: datetime, replaces_uuid: str | None = None) -> tc.TranscriptContent:
+def content_from_frozen(
+    frozen: Mapping[str, Any],
+    enrollment: m.Enrollment,
+    signers: Signers,
+    *,
+    record_uuid: str,
+    issue_on: date,
+    built_at: datetime,
+    replaces_uuid: str | None = None,
+) -> tc.TranscriptContent:
     """The content of a record from a frozen result (``results.frozen_content``), the student's profile and the signers.
 
     Raises Incomplete when the school is not fully declared, Invalid when a value cannot stand on the form.
@@ -173,20 +220,40 @@ def content_from_frozen(frozen: Mapping[str, Any], enrollment: m.Enrollment, sig
     outcome = Promotion(frozen["promotion"]["outcome"])
     completion = frozen["completion"]
     return tc.TranscriptContent(
-        record_uuid=record_uuid, replaces_uuid=replaces_uuid, school=school, school_year=frozen["school_year"],
-        class_name=frozen["class_name"], grade_level=frozen["grade_level"], student=student_block(enrollment.student),
-        subjects=tuple(_subject(row) for row in frozen["subjects"]), homeroom=signers.homeroom, principal=signers.principal,
-        issue_on=issue_on, issue_place=school.place_name, built_at=built_at.astimezone(UTC).replace(microsecond=0),
-        study_history=study_history(enrollment.student_id, year, school), conduct=_levels(frozen["conduct"]),
-        learning=_levels(frozen["learning"]), absences=_absences(frozen["absences"]),
-        promotion=promotion_note(outcome, frozen["grade_level"], is_summer=frozen["freeze"] == "summer",
-                                 decisions=frozen["decisions"]),
-        completion=None if completion is None or outcome in _UNSETTLED else (tc.COMPLETED if completion else tc.NOT_COMPLETED),
-        certificates=tuple(tc.CertificateNote(name=name, grade=_text(row["grade"]))
-                           for row in frozen["certificates"] if (name := _text(row["name"]))),
-        competitions=_texts(frozen["competitions"]), awards=_texts(frozen["awards"]),
-        homeroom_remark=_text(frozen["homeroom_remark"]), principal_remark=_text(frozen["principal_remark"]),
-        demo=bool(school_row and school_row.is_demo))
+        record_uuid=record_uuid,
+        replaces_uuid=replaces_uuid,
+        school=school,
+        school_year=frozen["school_year"],
+        class_name=frozen["class_name"],
+        grade_level=frozen["grade_level"],
+        student=student_block(enrollment.student),
+        subjects=tuple(_subject(row) for row in frozen["subjects"]),
+        homeroom=signers.homeroom,
+        principal=signers.principal,
+        issue_on=issue_on,
+        issue_place=school.place_name,
+        built_at=built_at.astimezone(UTC).replace(microsecond=0),
+        study_history=study_history(enrollment.student_id, year, school),
+        conduct=_levels(frozen["conduct"]),
+        learning=_levels(frozen["learning"]),
+        absences=_absences(frozen["absences"]),
+        promotion=promotion_note(
+            outcome, frozen["grade_level"], is_summer=frozen["freeze"] == "summer", decisions=frozen["decisions"]
+        ),
+        completion=None
+        if completion is None or outcome in _UNSETTLED
+        else (tc.COMPLETED if completion else tc.NOT_COMPLETED),
+        certificates=tuple(
+            tc.CertificateNote(name=name, grade=_text(row["grade"]))
+            for row in frozen["certificates"]
+            if (name := _text(row["name"]))
+        ),
+        competitions=_texts(frozen["competitions"]),
+        awards=_texts(frozen["awards"]),
+        homeroom_remark=_text(frozen["homeroom_remark"]),
+        principal_remark=_text(frozen["principal_remark"]),
+        demo=bool(school_row and school_row.is_demo),
+    )
 
 
 _UNSETTLED = (Promotion.REASSESS, Promotion.SUMMER_TRAINING, Promotion.DECISION_NEEDED, Promotion.INCOMPLETE)
@@ -194,22 +261,38 @@ _UNSETTLED = (Promotion.REASSESS, Promotion.SUMMER_TRAINING, Promotion.DECISION_
 
 
 def _subject(row: Mapping[str, Any]) -> tc.SubjectRow:
-    return tc.SubjectRow(code=row["code"], name=_text(row["name"]) or "", kind=SubjectKind(row["kind"]),
-                         semester_1=row["semester_1"], semester_2=row["semester_2"], year=row["year"],
-                         after_reassessment=row["after_reassessment"], remark=_text(row["remark"]),
-                         teacher_name=_text(row["teacher_name"]))
+    return tc.SubjectRow(
+        code=row["code"],
+        name=_text(row["name"]) or "",
+        kind=SubjectKind(row["kind"]),
+        semester_1=row["semester_1"],
+        semester_2=row["semester_2"],
+        year=row["year"],
+        after_reassessment=row["after_reassessment"],
+        remark=_text(row["remark"]),
+        teacher_name=_text(row["teacher_name"]),
+    )
 
 
 def _levels(row: Mapping[str, Any]) -> tc.LevelTrack:
-    level = {name: Level(row[name]) if row.get(name) else None for name in ("semester_1", "semester_2", "year", "after")}
-    return tc.LevelTrack(**level, semester_1_adjusted=row.get("semester_1_adjusted", False),
-                         semester_2_adjusted=row.get("semester_2_adjusted", False), year_adjusted=row.get("year_adjusted", False))
+    level = {
+        name: Level(row[name]) if row.get(name) else None for name in ("semester_1", "semester_2", "year", "after")
+    }
+    return tc.LevelTrack(
+        **level,
+        semester_1_adjusted=row.get("semester_1_adjusted", False),
+        semester_2_adjusted=row.get("semester_2_adjusted", False),
+        year_adjusted=row.get("year_adjusted", False),
+    )
 
 
 def _absences(row: Mapping[str, Any]) -> tc.AbsenceTrack:
-    terms = {name: tc.Absence(excused=row[name]["excused"], unexcused=row[name]["unexcused"])
-             if row[name]["excused"] is not None and row[name]["unexcused"] is not None else None
-             for name in ("semester_1", "semester_2", "year")}
+    terms = {
+        name: tc.Absence(excused=row[name]["excused"], unexcused=row[name]["unexcused"])
+        if row[name]["excused"] is not None and row[name]["unexcused"] is not None
+        else None
+        for name in ("semester_1", "semester_2", "year")
+    }
     return tc.AbsenceTrack(**terms)
 
 
@@ -217,8 +300,9 @@ def _texts(rows: Sequence[str]) -> tuple[str, ...]:
     return tuple(text for row in rows if (text := _text(row)))
 
 
-def promotion_note(outcome: Promotion, grade_level: int, *, is_summer: bool,
-                   decisions: Sequence[Mapping[str, Any]] = ()) -> tc.PromotionNote:
+def promotion_note(
+    outcome: Promotion, grade_level: int, *, is_summer: bool, decisions: Sequence[Mapping[str, Any]] = ()
+) -> tc.PromotionNote:
     """What is written on the three lines beside the level table (Art. 12). Grade 9 has its own line (completion)."""
     promoted = outcome in (Promotion.PROMOTED, Promotion.COMPLETED)
     words = f"Lên lớp {grade_level + 1}" if grade_level < 9 else None
@@ -229,4 +313,5 @@ def promotion_note(outcome: Promotion, grade_level: int, *, is_summer: bool,
         outcome=outcome,
         promoted=words if promoted and not is_summer else None,
         promoted_after=words if promoted and is_summer else None,
-        retained=f"Ở lại lớp {grade_level}" if outcome is Promotion.RETAINED else None)
+        retained=f"Ở lại lớp {grade_level}" if outcome is Promotion.RETAINED else None,
+    )

@@ -174,18 +174,35 @@ def flags_of(content: tc.TranscriptContent, frozen: dict[str, Any]) -> tuple[str
 
 
 _LABELS = {
-    "student.full_name": "Họ và tên", "student.born_on": "Ngày sinh", "student.sex": "Giới tính", "student.birth_place": "Nơi sinh",
-    "student.ethnicity": "Dân tộc", "student.address": "Chỗ ở", "student.personal_id": "Số định danh",
-    "student.home_town": "Quê quán", "class_name": "Lớp", "issue_on": "Ngày phát hành", "homeroom.name": "Giáo viên chủ nhiệm",
-    "principal.name": "Người ký (Hiệu trưởng)", "homeroom_remark": "Nhận xét của GVCN", "principal_remark": "Nhận xét của Hiệu trưởng",
-    "completion": "Hoàn thành chương trình", "promotion.promoted": "Được lên lớp", "promotion.retained": "Không được lên lớp",
+    "student.full_name": "Họ và tên",
+    "student.born_on": "Ngày sinh",
+    "student.sex": "Giới tính",
+    "student.birth_place": "Nơi sinh",
+    "student.ethnicity": "Dân tộc",
+    "student.address": "Chỗ ở",
+    "student.personal_id": "Số định danh",
+    "student.home_town": "Quê quán",
+    "class_name": "Lớp",
+    "issue_on": "Ngày phát hành",
+    "homeroom.name": "Giáo viên chủ nhiệm",
+    "principal.name": "Người ký (Hiệu trưởng)",
+    "homeroom_remark": "Nhận xét của GVCN",
+    "principal_remark": "Nhận xét của Hiệu trưởng",
+    "completion": "Hoàn thành chương trình",
+    "promotion.promoted": "Được lên lớp",
+    "promotion.retained": "Không được lên lớp",
     "promotion.promoted_after": "Lên lớp sau đánh giá lại",
 }
 for _track, _words in (("learning", "Học tập"), ("conduct", "Rèn luyện")):
     for _term, _term_words in (*_TERMS.items(), ("after", "sau hè")):
         _LABELS[f"{_track}.{_term}"] = f"{_words} {_term_words}"
-_SUBJECT_FIELDS = {"semester_1": "học kì I", "semester_2": "học kì II", "year": "cả năm", "after_reassessment": "đánh giá lại",
-                   "remark": "nhận xét"}
+_SUBJECT_FIELDS = {
+    "semester_1": "học kì I",
+    "semester_2": "học kì II",
+    "year": "cả năm",
+    "after_reassessment": "đánh giá lại",
+    "remark": "nhận xét",
+}
 
 
 def changes_between(old: tc.TranscriptContent, new: tc.TranscriptContent) -> tuple[Change, ...]:
@@ -246,32 +263,70 @@ def classes(actor: Actor, year_id: int | None = None) -> list[ClassRow]:
     return found
 
 
-_REACHED = {state: step for step, state in enumerate(
-    (RecordState.CREATED, RecordState.HOMEROOM_SIGNED, RecordState.PRINCIPAL_SIGNED, RecordState.ISSUED, RecordState.PUBLISHED))}
+_REACHED = {
+    state: step
+    for step, state in enumerate(
+        (
+            RecordState.CREATED,
+            RecordState.HOMEROOM_SIGNED,
+            RecordState.PRINCIPAL_SIGNED,
+            RecordState.ISSUED,
+            RecordState.PUBLISHED,
+        )
+    )
+}
 
 
 def _class_row(class_group: m.ClassGroup) -> ClassRow:
-    n_students = db.session.scalar(
-        select(func.count()).select_from(m.Enrollment)
-        .where(m.Enrollment.class_group_id == class_group.id, m.Enrollment.status.in_(("studying", "transferred_in")))) or 0
+    n_students = (
+        db.session.scalar(
+            select(func.count())
+            .select_from(m.Enrollment)
+            .where(
+                m.Enrollment.class_group_id == class_group.id, m.Enrollment.status.in_(("studying", "transferred_in"))
+            )
+        )
+        or 0
+    )
     counts: dict[int, int] = {}
     for state, count in db.session.execute(
-        select(m.TranscriptRecord.state, func.count()).join(m.Enrollment)
-        .where(m.Enrollment.class_group_id == class_group.id, m.Enrollment.status.in_(("studying", "transferred_in")),
-               m.TranscriptRecord.state != RecordState.RECALLED.value).group_by(m.TranscriptRecord.state)):
+        select(m.TranscriptRecord.state, func.count())
+        .join(m.Enrollment)
+        .where(
+            m.Enrollment.class_group_id == class_group.id,
+            m.Enrollment.status.in_(("studying", "transferred_in")),
+            m.TranscriptRecord.state != RecordState.RECALLED.value,
+        )
+        .group_by(m.TranscriptRecord.state)
+    ):
         step = _REACHED.get(RecordState(state), 4)
         counts[step] = counts.get(step, 0) + count
     at_least = [sum(count for step, count in counts.items() if step >= least) for least in range(5)]
     person = db.session.scalar(
-        select(m.Person.full_name).join(m.HomeroomAssignment, m.HomeroomAssignment.person_id == m.Person.id)
+        select(m.Person.full_name)
+        .join(m.HomeroomAssignment, m.HomeroomAssignment.person_id == m.Person.id)
         .where(m.HomeroomAssignment.class_group_id == class_group.id)
-        .order_by(m.HomeroomAssignment.starts_on.desc(), m.HomeroomAssignment.id.desc()).limit(1))
+        .order_by(m.HomeroomAssignment.starts_on.desc(), m.HomeroomAssignment.id.desc())
+        .limit(1)
+    )
     year = class_group.school_year
     before = year.sign_grade9_before if class_group.grade_level == 9 else year.sign_others_before
     built, homeroom, principal, sealed, published = at_least
-    return ClassRow(class_group.id, class_group.name, year.label, class_group.state, person, n_students, built, homeroom,
-                    principal, sealed, published, before.strftime("%d/%m/%Y"),
-                    _waits_for(class_group, n_students, at_least))
+    return ClassRow(
+        class_group.id,
+        class_group.name,
+        year.label,
+        class_group.state,
+        person,
+        n_students,
+        built,
+        homeroom,
+        principal,
+        sealed,
+        published,
+        before.strftime("%d/%m/%Y"),
+        _waits_for(class_group, n_students, at_least),
+    )
 
 
 def _waits_for(class_group: m.ClassGroup, n_students: int, at_least: list[int]) -> str:
@@ -297,20 +352,27 @@ def class_view(actor: Actor, class_group_id: int, now: datetime) -> ClassView:
     frozen = transcripts.latest_frozen(row.id for row in enrollments)
     looked_at = _looked_at(actor, class_group_id)
     role = _role_of(actor, class_group)
-    rows = [_row(enrollment, records.get(enrollment.id), frozen.get(enrollment.id), looked_at, role)
-            for enrollment in enrollments]
+    rows = [
+        _row(enrollment, records.get(enrollment.id), frozen.get(enrollment.id), looked_at, role)
+        for enrollment in enrollments
+    ]
     odd = tuple(row for row in rows if row.flags or row.changes or (row.is_new and looked_at is not None))
     plain = tuple(row for row in rows if row not in odd)
     today = clock.local_date(now)
     chosen_principal = principal_person(today)
     choices = ([(0, chosen_principal.full_name)] if chosen_principal else []) + [
-        (person.id, f"KT. Hiệu trưởng: {person.full_name}") for person in deputies(class_group, today)]
+        (person.id, f"KT. Hiệu trưởng: {person.full_name}") for person in deputies(class_group, today)
+    ]
     may_build = _may(actor, class_group_id, Permission.TRANSCRIPT_BUILD) and len(records) < len(enrollments)
     return ClassView(
-        row=_class_row(class_group), looked_at=looked_at,
+        row=_class_row(class_group),
+        looked_at=looked_at,
         n_changed=sum(1 for row in rows if row.is_new) if looked_at is not None else 0,
-        odd=odd, plain=plain, panel=_panel(actor, class_group, role, rows, now),
-        may_build=may_build, build_problem=_build_problem(class_group, now) if may_build else None,
+        odd=odd,
+        plain=plain,
+        panel=_panel(actor, class_group, role, rows, now),
+        may_build=may_build,
+        build_problem=_build_problem(class_group, now) if may_build else None,
         principal_choices=tuple(choices),
         may_publish=_may(actor, class_group_id, Permission.TRANSCRIPT_PUBLISH)
         and any(row.state == RecordState.ISSUED.value for row in rows),
@@ -347,25 +409,50 @@ def _build_problem(class_group: m.ClassGroup, now: datetime) -> str | None:
     return None
 
 
-def _row(enrollment: m.Enrollment, record: m.TranscriptRecord | None, frozen: m.FrozenResult | None,
-         looked_at: datetime | None, role: SignatureRole | None) -> RecordRow:
+def _row(
+    enrollment: m.Enrollment,
+    record: m.TranscriptRecord | None,
+    frozen: m.FrozenResult | None,
+    looked_at: datetime | None,
+    role: SignatureRole | None,
+) -> RecordRow:
     student = enrollment.student
     if record is None:
-        return RecordRow(enrollment.id, student.full_name, transcripts.student_code(student), None, None, None, None, None, None,
-                         (), False, (), False)
+        return RecordRow(
+            enrollment.id,
+            student.full_name,
+            transcripts.student_code(student),
+            None,
+            None,
+            None,
+            None,
+            None,
+            None,
+            (),
+            False,
+            (),
+            False,
+        )
     content = tc.from_canonical_json(record.content.encode("utf-8"))
     flags = flags_of(content, json.loads(frozen.content) if frozen else {})
     if frozen is not None and frozen.id != record.frozen_result_id:
         flags = ("Kết quả đã có bản mới: thu hồi và lập lại trước khi ký", *flags)
     step = next((step for step in SIGNING_ORDER if step.role is role), None)
     return RecordRow(
-        enrollment.id, content.student.full_name, transcripts.student_code(student), record.uuid, record.state,
+        enrollment.id,
+        content.student.full_name,
+        transcripts.student_code(student),
+        record.uuid,
+        record.state,
         content.learning.year.value if content.learning.year else None,
         content.conduct.year.value if content.conduct.year else None,
         content.promotion.outcome.value if content.promotion.outcome else None,
-        "; ".join(content.awards) or None, flags,
-        looked_at is not None and record.built_at > looked_at, _changes_of(record, content),
-        step is not None and record.state == step.from_state.value)
+        "; ".join(content.awards) or None,
+        flags,
+        looked_at is not None and record.built_at > looked_at,
+        _changes_of(record, content),
+        step is not None and record.state == step.from_state.value,
+    )
 
 
 def _changes_of(record: m.TranscriptRecord, content: tc.TranscriptContent) -> tuple[Change, ...]:
@@ -377,8 +464,9 @@ def _changes_of(record: m.TranscriptRecord, content: tc.TranscriptContent) -> tu
     return changes_between(tc.from_canonical_json(former.content.encode("utf-8")), content)
 
 
-def _panel(actor: Actor, class_group: m.ClassGroup, role: SignatureRole | None, rows: list[RecordRow],
-           now: datetime) -> SigningPanel | None:
+def _panel(
+    actor: Actor, class_group: m.ClassGroup, role: SignatureRole | None, rows: list[RecordRow], now: datetime
+) -> SigningPanel | None:
     n_due = sum(row.my_turn for row in rows)
     if role is None or n_due == 0:
         return None
@@ -387,12 +475,16 @@ def _panel(actor: Actor, class_group: m.ClassGroup, role: SignatureRole | None, 
     view = certificates.view_of(row, now) if row is not None else None
     problem = None
     if view is None:
-        problem = ("Trường chưa có chứng thư con dấu." if role is SignatureRole.SEAL
-                   else "Thầy, cô chưa đăng ký chứng thư số.")
+        problem = (
+            "Trường chưa có chứng thư con dấu." if role is SignatureRole.SEAL else "Thầy, cô chưa đăng ký chứng thư số."
+        )
     elif view.state not in ("good", "ending"):
-        problem = {"expired": "Chứng thư số đã hết hạn.", "early": "Chứng thư số chưa đến ngày có hiệu lực.",
-                   "closed": "Khóa ký đã đóng vì nhập sai mã PIN năm lần; xin đăng ký lại.",
-                   "untrusted": "Chứng thư số không do nơi cấp mà trường tin cậy."}.get(view.state, "Chứng thư số đã ngừng dùng.")
+        problem = {
+            "expired": "Chứng thư số đã hết hạn.",
+            "early": "Chứng thư số chưa đến ngày có hiệu lực.",
+            "closed": "Khóa ký đã đóng vì nhập sai mã PIN năm lần; xin đăng ký lại.",
+            "untrusted": "Chứng thư số không do nơi cấp mà trường tin cậy.",
+        }.get(view.state, "Chứng thư số đã ngừng dùng.")
     return SigningPanel(role, certificates.owner_of(person), view, n_due, problem)
 
 
@@ -400,8 +492,10 @@ def _looked_at(actor: Actor, class_group_id: int) -> datetime | None:
     if actor.account_id is None:
         return None
     found: datetime | None = db.session.scalar(
-        select(m.SignerLook.looked_at).where(m.SignerLook.account_id == actor.account_id,
-                                             m.SignerLook.class_group_id == class_group_id))
+        select(m.SignerLook.looked_at).where(
+            m.SignerLook.account_id == actor.account_id, m.SignerLook.class_group_id == class_group_id
+        )
+    )
     return found
 
 
@@ -411,8 +505,11 @@ def mark_looked(actor: Actor, class_group_id: int, now: datetime) -> None:
     if actor.account_id is None:
         return
     with write_transaction() as session:
-        row = session.scalar(select(m.SignerLook).where(m.SignerLook.account_id == actor.account_id,
-                                                        m.SignerLook.class_group_id == class_group_id))
+        row = session.scalar(
+            select(m.SignerLook).where(
+                m.SignerLook.account_id == actor.account_id, m.SignerLook.class_group_id == class_group_id
+            )
+        )
         if row is None:
             session.add(m.SignerLook(account_id=actor.account_id, class_group_id=class_group_id, looked_at=now))
         else:
@@ -430,9 +527,11 @@ def waiting_for(actor: Actor) -> int:
         return 0
     total = 0
     rows = db.session.execute(
-        select(m.Enrollment.class_group_id, m.TranscriptRecord.state, func.count()).join(m.TranscriptRecord)
+        select(m.Enrollment.class_group_id, m.TranscriptRecord.state, func.count())
+        .join(m.TranscriptRecord)
         .where(m.TranscriptRecord.state.in_([state for state, _ in conditions]))
-        .group_by(m.Enrollment.class_group_id, m.TranscriptRecord.state))
+        .group_by(m.Enrollment.class_group_id, m.TranscriptRecord.state)
+    )
     for class_group_id, state, count in rows:
         role = next(role for wanted, role in conditions if wanted == state)
         if _may(actor, class_group_id, signing.PERMISSION[role]):
@@ -449,28 +548,54 @@ def record_view(actor: Actor, record_uuid: str, now: datetime) -> RecordView:
     content = tc.from_canonical_json(record.content.encode("utf-8"))
     frozen = db.session.get(m.FrozenResult, record.frozen_result_id)
     made = []
-    for row in db.session.scalars(select(m.TranscriptSignature).where(m.TranscriptSignature.transcript_record_id == record.id)
-                                  .order_by(m.TranscriptSignature.id)):
+    for row in db.session.scalars(
+        select(m.TranscriptSignature)
+        .where(m.TranscriptSignature.transcript_record_id == record.id)
+        .order_by(m.TranscriptSignature.id)
+    ):
         certificate = db.session.get(m.Certificate, row.certificate_id)
         assert certificate is not None
-        made.append(SignatureView(row.role, row.signer_name, row.signed_at, certificates.view_of(certificate, now), row.level))
+        made.append(
+            SignatureView(row.role, row.signer_name, row.signed_at, certificates.view_of(certificate, now), row.level)
+        )
     present = {row.role for row in made}
     replaced = db.session.get(m.TranscriptRecord, record.replaces_id) if record.replaces_id else None
     successor = db.session.scalar(select(m.TranscriptRecord.uuid).where(m.TranscriptRecord.replaces_id == record.id))
     return RecordView(
-        record.uuid, record.state, content, record.enrollment.class_group_id,
-        transcripts.student_code(record.enrollment.student), flags_of(content, json.loads(frozen.content) if frozen else {}),
-        _changes_of(record, content), tuple(made),
+        record.uuid,
+        record.state,
+        content,
+        record.enrollment.class_group_id,
+        transcripts.student_code(record.enrollment.student),
+        flags_of(content, json.loads(frozen.content) if frozen else {}),
+        _changes_of(record, content),
+        tuple(made),
         tuple(step.role.value for step in SIGNING_ORDER if step.role.value not in present),
-        replaced.uuid if replaced else None, successor, record.recalled_at, record.published_at,
+        replaced.uuid if replaced else None,
+        successor,
+        record.recalled_at,
+        record.published_at,
         record.state != RecordState.RECALLED.value
-        and _may(actor, record.enrollment.class_group_id, Permission.TRANSCRIPT_RECALL))
+        and _may(actor, record.enrollment.class_group_id, Permission.TRANSCRIPT_RECALL),
+    )
 
 
 SEALED_STATES = tuple(state.value for state in SIGNED_STATES)
 """States that a holder of the file may rely on."""
 
 __all__ = [
-    "Change", "ClassRow", "ClassView", "RecordRow", "RecordView", "SigningPanel", "changes_between", "class_view", "classes",
-    "flags_of", "homeroom_person", "mark_looked", "record_view", "waiting_for",
+    "Change",
+    "ClassRow",
+    "ClassView",
+    "RecordRow",
+    "RecordView",
+    "SigningPanel",
+    "changes_between",
+    "class_view",
+    "classes",
+    "flags_of",
+    "homeroom_person",
+    "mark_looked",
+    "record_view",
+    "waiting_for",
 ]

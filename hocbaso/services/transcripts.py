@@ -48,7 +48,9 @@ def keep_file(data: bytes, kind: str, media_type: str, at: datetime) -> str:
     """Put a file into the store and then its row; the digest. Inside the caller's write transaction."""
     digest = document_pool.document_store().put(data)
     if db.session.get(m.StoredDocument, digest) is None:
-        db.session.add(m.StoredDocument(digest=digest, kind=kind, media_type=media_type, n_bytes=len(data), stored_at=at))
+        db.session.add(
+            m.StoredDocument(digest=digest, kind=kind, media_type=media_type, n_bytes=len(data), stored_at=at)
+        )
         db.session.flush()
     return digest
 
@@ -58,7 +60,9 @@ def read_stored(digest: str) -> bytes:
     try:
         return document_pool.document_store().get(digest)
     except NotFound as error:
-        raise IntegrityFault(f"Tệp {digest[:12]}… của học bạ không còn trong kho tài liệu. Hãy khôi phục từ bản sao lưu.") from error
+        raise IntegrityFault(
+            f"Tệp {digest[:12]}… của học bạ không còn trong kho tài liệu. Hãy khôi phục từ bản sao lưu."
+        ) from error
 
 
 # --- who is in a class, and what record each has ----------------------------------------------------------------------
@@ -66,10 +70,16 @@ def read_stored(digest: str) -> bytes:
 
 def students_of(class_group_id: int) -> list[m.Enrollment]:
     """Enrolments of a class that are still there, in register order."""
-    return list(db.session.scalars(
-        select(m.Enrollment).join(m.Student)
-        .where(m.Enrollment.class_group_id == class_group_id, m.Enrollment.status.in_(("studying", "transferred_in")))
-        .order_by(m.Student.sort_key, m.Enrollment.id)))
+    return list(
+        db.session.scalars(
+            select(m.Enrollment)
+            .join(m.Student)
+            .where(
+                m.Enrollment.class_group_id == class_group_id, m.Enrollment.status.in_(("studying", "transferred_in"))
+            )
+            .order_by(m.Student.sort_key, m.Enrollment.id)
+        )
+    )
 
 
 def student_code(student: m.Student) -> str:
@@ -83,7 +93,8 @@ def records_in_force(enrollment_ids: Iterable[int]) -> dict[int, m.TranscriptRec
     rows = db.session.scalars(
         select(m.TranscriptRecord)
         .where(m.TranscriptRecord.enrollment_id.in_(ids), m.TranscriptRecord.state != RecordState.RECALLED.value)
-        .execution_options(populate_existing=True))
+        .execution_options(populate_existing=True)
+    )
     return {row.enrollment_id: row for row in rows}
 
 
@@ -91,8 +102,10 @@ def latest_frozen(enrollment_ids: Iterable[int]) -> dict[int, m.FrozenResult]:
     """The newest frozen result of each enrolment: the summer freeze over the main one, the higher revision over the lower."""
     newest: dict[int, m.FrozenResult] = {}
     rows = db.session.scalars(
-        select(m.FrozenResult).where(m.FrozenResult.enrollment_id.in_(list(enrollment_ids)))
-        .execution_options(populate_existing=True))
+        select(m.FrozenResult)
+        .where(m.FrozenResult.enrollment_id.in_(list(enrollment_ids)))
+        .execution_options(populate_existing=True)
+    )
     for row in sorted(rows, key=lambda row: (row.freeze == "summer", row.revision, row.id)):
         newest[row.enrollment_id] = row
     return newest
@@ -106,13 +119,17 @@ def select_students(class_group_id: int, students: Sequence[str] | None) -> list
     everyone = students_of(class_group_id)
     if students is None:
         return everyone
-    by_uuid = {record.uuid: enrollment_id
-               for enrollment_id, record in records_in_force(row.id for row in everyone).items()}
+    by_uuid = {
+        record.uuid: enrollment_id for enrollment_id, record in records_in_force(row.id for row in everyone).items()
+    }
     chosen: list[m.Enrollment] = []
     for wanted in students:
-        found = [row for row in everyone
-                 if wanted in (row.student.moet_code, row.student.register_no, student_code(row.student), f"#{row.id}")
-                 or by_uuid.get(wanted) == row.id]
+        found = [
+            row
+            for row in everyone
+            if wanted in (row.student.moet_code, row.student.register_no, student_code(row.student), f"#{row.id}")
+            or by_uuid.get(wanted) == row.id
+        ]
         if not found:
             raise NotFound(f"Lớp không có học sinh mang mã {wanted}.")
         chosen.extend(row for row in found if row not in chosen)
@@ -125,8 +142,11 @@ def select_students(class_group_id: int, students: Sequence[str] | None) -> list
 def last_audited(kind: str, row_id: int) -> dict[str, Any] | None:
     """The values of a row as its last audit entry tells them (the entry must be aimed at the row)."""
     payload = db.session.scalar(
-        select(m.AuditEntry.payload).where(m.AuditEntry.target_kind == kind, m.AuditEntry.target_id == str(row_id))
-        .order_by(m.AuditEntry.seq.desc()).limit(1))
+        select(m.AuditEntry.payload)
+        .where(m.AuditEntry.target_kind == kind, m.AuditEntry.target_id == str(row_id))
+        .order_by(m.AuditEntry.seq.desc())
+        .limit(1)
+    )
     if payload is None:
         return None
     found: dict[str, Any] | None = json.loads(payload).get("state", {}).get(kind, {}).get(str(row_id))
@@ -140,12 +160,16 @@ def require_untouched(record: m.TranscriptRecord) -> tc.TranscriptContent:
     """
     content = tc.from_canonical_json(record.content.encode("utf-8"))
     if tc.content_digest(content) != record.content_digest or content.record_uuid != record.uuid:
-        raise IntegrityFault("Nội dung học bạ trong cơ sở dữ liệu không còn như khi lập: đã bị sửa ngoài phần mềm. "
-                             "Không ký và không phát hành bản này.")
+        raise IntegrityFault(
+            "Nội dung học bạ trong cơ sở dữ liệu không còn như khi lập: đã bị sửa ngoài phần mềm. "
+            "Không ký và không phát hành bản này."
+        )
     written = last_audited("transcript_record", record.id)
     if written is None or written != audit.state_of("transcript_record", record):
-        raise IntegrityFault("Học bạ này trong cơ sở dữ liệu khác với nhật ký: đã bị sửa ngoài phần mềm. "
-                             "Không ký và không phát hành bản này.")
+        raise IntegrityFault(
+            "Học bạ này trong cơ sở dữ liệu khác với nhật ký: đã bị sửa ngoài phần mềm. "
+            "Không ký và không phát hành bản này."
+        )
     return content
 
 
@@ -160,9 +184,17 @@ def require_newest(record: m.TranscriptRecord) -> None:
 # --- build ------------------------------------------------------------------------------------------------------------
 
 
-def build_class(actor: Actor, class_group_id: int, now: datetime, student: str | None = None, *,
-                issue_on: date | None = None, deputy_person_id: int | None = None, background: bool = False,
-                on_item: Callable[[], None] | None = None) -> m.SigningBatch:
+def build_class(
+    actor: Actor,
+    class_group_id: int,
+    now: datetime,
+    student: str | None = None,
+    *,
+    issue_on: date | None = None,
+    deputy_person_id: int | None = None,
+    background: bool = False,
+    on_item: Callable[[], None] | None = None,
+) -> m.SigningBatch:
     """Build the records of an approved class (or of one student code); the batch with an item a student.
 
     Each student is a transaction of its own; one that has a record in force is skipped. ``issue_on`` (default: today) and the
@@ -187,7 +219,9 @@ def build_class(actor: Actor, class_group_id: int, now: datetime, student: str |
     def prepare(enrollment_id: int) -> batches.Job | None:
         return _prepare_build(enrollment_id, signers, issue_on, tick())
 
-    def finish(enrollment_id: int, made: tuple[tc.TranscriptContent, int, int | None], faces: Any, at: datetime) -> None:
+    def finish(
+        enrollment_id: int, made: tuple[tc.TranscriptContent, int, int | None], faces: Any, at: datetime
+    ) -> None:
         _store_record(actor, enrollment_id, made, faces, at)
 
     def work() -> None:
@@ -214,17 +248,30 @@ def _prepare_build(enrollment_id: int, signers: Signers, issue_on: date, at: dat
             raise WrongState("Kết quả đã có bản mới hơn học bạ đang có. Hãy thu hồi bản đang có rồi lập lại.")
         return None
     replaced = session.scalar(
-        select(m.TranscriptRecord).where(m.TranscriptRecord.enrollment_id == enrollment_id)
-        .order_by(m.TranscriptRecord.id.desc()).limit(1))
+        select(m.TranscriptRecord)
+        .where(m.TranscriptRecord.enrollment_id == enrollment_id)
+        .order_by(m.TranscriptRecord.id.desc())
+        .limit(1)
+    )
     content = content_from_frozen(
-        results.read_frozen(frozen), enrollment, signers, record_uuid=str(uuid.uuid4()), issue_on=issue_on,
-        built_at=at, replaces_uuid=replaced.uuid if replaced else None)
-    return batches.Job("hocbaso.documents.issuing:build_faces", (tc.to_canonical_json(content),),
-                       (content, frozen.id, replaced.id if replaced else None))
+        results.read_frozen(frozen),
+        enrollment,
+        signers,
+        record_uuid=str(uuid.uuid4()),
+        issue_on=issue_on,
+        built_at=at,
+        replaces_uuid=replaced.uuid if replaced else None,
+    )
+    return batches.Job(
+        "hocbaso.documents.issuing:build_faces",
+        (tc.to_canonical_json(content),),
+        (content, frozen.id, replaced.id if replaced else None),
+    )
 
 
-def _store_record(actor: Actor, enrollment_id: int, made: tuple[tc.TranscriptContent, int, int | None], faces: Any,
-                  at: datetime) -> None:
+def _store_record(
+    actor: Actor, enrollment_id: int, made: tuple[tc.TranscriptContent, int, int | None], faces: Any, at: datetime
+) -> None:
     """Files first, then the row and its audit entry; the caller's transaction is this student's."""
     content, frozen_id, replaced_id = made
     if records_in_force([enrollment_id]):
@@ -237,17 +284,37 @@ def _store_record(actor: Actor, enrollment_id: int, made: tuple[tc.TranscriptCon
     pdf_digest = keep_file(pdf, "unsigned_pdf", MEDIA_TYPES["pdf"], at)
     xml_digest = keep_file(xml, "unsigned_xml", MEDIA_TYPES["xml"], at)
     record = m.TranscriptRecord(
-        uuid=content.record_uuid, enrollment_id=enrollment_id, frozen_result_id=frozen_id,
-        state=RecordState.CREATED.value, content=tc.to_canonical_json(content).decode("utf-8"),
-        content_digest=tc.content_digest(content), data_zone_digest=zone_digest, unsigned_pdf_digest=pdf_digest,
-        pdf_digest=pdf_digest, xml_digest=xml_digest, issue_on=content.issue_on, built_at=content.built_at,
-        built_by=actor.account_id, replaces_id=replaced_id)
+        uuid=content.record_uuid,
+        enrollment_id=enrollment_id,
+        frozen_result_id=frozen_id,
+        state=RecordState.CREATED.value,
+        content=tc.to_canonical_json(content).decode("utf-8"),
+        content_digest=tc.content_digest(content),
+        data_zone_digest=zone_digest,
+        unsigned_pdf_digest=pdf_digest,
+        pdf_digest=pdf_digest,
+        xml_digest=xml_digest,
+        issue_on=content.issue_on,
+        built_at=content.built_at,
+        built_by=actor.account_id,
+        replaces_id=replaced_id,
+    )
     db.session.add(record)
     db.session.flush()
-    audit.record(AuditTag.TRANSCRIPT_BUILT, actor, at, target_kind="transcript_record", target_id=record.id,
-                 state=audit.states("transcript_record", [record]),
-                 facts={"uuid": record.uuid, "student": content.student.full_name, "class": content.class_name,
-                        "replaces": content.replaces_uuid})
+    audit.record(
+        AuditTag.TRANSCRIPT_BUILT,
+        actor,
+        at,
+        target_kind="transcript_record",
+        target_id=record.id,
+        state=audit.states("transcript_record", [record]),
+        facts={
+            "uuid": record.uuid,
+            "student": content.student.full_name,
+            "class": content.class_name,
+            "replaces": content.replaces_uuid,
+        },
+    )
 
 
 def faces_of(faces: Any) -> tuple[bytes, bytes, bytes]:
@@ -270,7 +337,9 @@ class Outcome:
     reason: str | None = None
 
 
-def publish_class(actor: Actor, class_group_id: int, now: datetime, students: Sequence[str] | None = None) -> list[Outcome]:
+def publish_class(
+    actor: Actor, class_group_id: int, now: datetime, students: Sequence[str] | None = None
+) -> list[Outcome]:
     """Publish the sealed records of a class: from then on the holder of a code may look them up as published.
 
     One transaction and one outcome a student; those already published are left out. NotFound outside the actor's reach.
@@ -287,8 +356,16 @@ def publish_class(actor: Actor, class_group_id: int, now: datetime, students: Se
             if record is None:
                 raise WrongState("Chưa lập học bạ.")
             require_untouched(record)
-            _move(actor, record, (RecordState.ISSUED,), RecordState.PUBLISHED, AuditTag.TRANSCRIPT_PUBLISHED, now,
-                  "Học bạ chưa đóng dấu nên chưa công bố được.", published_at=now)
+            _move(
+                actor,
+                record,
+                (RecordState.ISSUED,),
+                RecordState.PUBLISHED,
+                AuditTag.TRANSCRIPT_PUBLISHED,
+                now,
+                "Học bạ chưa đóng dấu nên chưa công bố được.",
+                published_at=now,
+            )
             outcomes.append(Outcome(name, True))
         except DomainError as error:
             outcomes.append(Outcome(name, False, error.message))
@@ -308,28 +385,62 @@ def recall(actor: Actor, record_uuid: str, reason: str, now: datetime) -> None:
     if not reason:
         raise Invalid("Ghi lí do thu hồi.", field="reason")
     states = [state for state in RecordState if state is not RecordState.RECALLED]
-    _move(actor, record, states, RecordState.RECALLED, AuditTag.TRANSCRIPT_RECALLED, now,
-          "Học bạ này đã được thu hồi.", note=reason, recalled_at=now)
+    _move(
+        actor,
+        record,
+        states,
+        RecordState.RECALLED,
+        AuditTag.TRANSCRIPT_RECALLED,
+        now,
+        "Học bạ này đã được thu hồi.",
+        note=reason,
+        recalled_at=now,
+    )
 
 
-def _move(actor: Actor, record: m.TranscriptRecord, from_states: Iterable[RecordState], to_state: RecordState,
-          tag: AuditTag, now: datetime, refusal: str, *, note: str | None = None, **values: Any) -> None:
+def _move(
+    actor: Actor,
+    record: m.TranscriptRecord,
+    from_states: Iterable[RecordState],
+    to_state: RecordState,
+    tag: AuditTag,
+    now: datetime,
+    refusal: str,
+    *,
+    note: str | None = None,
+    **values: Any,
+) -> None:
     """Compare-and-set of a record's state with its audit entry, one transaction."""
     allowed = [state.value for state in from_states]
     before = record.state
     with write_transaction() as session:
         moved = session.scalars(
             update(m.TranscriptRecord)
-            .where(m.TranscriptRecord.id == record.id, m.TranscriptRecord.state.in_(allowed),
-                   m.TranscriptRecord.version == record.version)
+            .where(
+                m.TranscriptRecord.id == record.id,
+                m.TranscriptRecord.state.in_(allowed),
+                m.TranscriptRecord.version == record.version,
+            )
             .values(state=to_state.value, version=m.TranscriptRecord.version + 1, **values)
-            .returning(m.TranscriptRecord.id).execution_options(synchronize_session=False)).all()
+            .returning(m.TranscriptRecord.id)
+            .execution_options(synchronize_session=False)
+        ).all()
         if len(moved) != 1:
-            raise WrongState(refusal if before not in allowed else "Học bạ này vừa được người khác thay đổi. Xin mở lại trang.")
+            raise WrongState(
+                refusal if before not in allowed else "Học bạ này vừa được người khác thay đổi. Xin mở lại trang."
+            )
         session.refresh(record)
-        audit.record(tag, actor, now, target_kind="transcript_record", target_id=record.id,
-                     state=audit.states("transcript_record", [record]), before={"state": before}, note=note,
-                     facts={"uuid": record.uuid})
+        audit.record(
+            tag,
+            actor,
+            now,
+            target_kind="transcript_record",
+            target_id=record.id,
+            state=audit.states("transcript_record", [record]),
+            before={"state": before},
+            note=note,
+            facts={"uuid": record.uuid},
+        )
 
 
 # --- reading -----------------------------------------------------------------------------------------------------------
@@ -338,8 +449,10 @@ def _move(actor: Actor, record: m.TranscriptRecord, from_states: Iterable[Record
 def record_for(actor: Actor, record_uuid: str) -> m.TranscriptRecord:
     """The record, when its class is within the actor's reach; NotFound otherwise."""
     record = db.session.scalar(
-        select(m.TranscriptRecord).where(m.TranscriptRecord.uuid == record_uuid)
-        .execution_options(populate_existing=True))
+        select(m.TranscriptRecord)
+        .where(m.TranscriptRecord.uuid == record_uuid)
+        .execution_options(populate_existing=True)
+    )
     if record is None:
         raise NotFound("Không có học bạ này trong phần việc của thầy, cô.")
     class_for(actor, record.enrollment.class_group_id, Permission.TRANSCRIPT_READ)
@@ -357,8 +470,14 @@ def open_file(actor: Actor, record_uuid: str, face: str, now: datetime, *, downl
     digest = record.pdf_digest if face == "pdf" else record.xml_digest
     data = read_stored(digest)
     with write_transaction():
-        audit.record(AuditTag.TRANSCRIPT_READ, actor, now, target_kind="transcript_file", target_id=record.uuid,
-                     facts={"face": face, "download": download, "digest": digest})
+        audit.record(
+            AuditTag.TRANSCRIPT_READ,
+            actor,
+            now,
+            target_kind="transcript_file",
+            target_id=record.uuid,
+            facts={"face": face, "download": download, "digest": digest},
+        )
     return TranscriptFile(data, MEDIA_TYPES[face], f"{student_code(record.enrollment.student)}.{face}", digest)
 
 
@@ -381,8 +500,14 @@ def export_class(actor: Actor, class_group_id: int, now: datetime) -> list[Trans
         for face, digest in (("pdf", record.pdf_digest), ("xml", record.xml_digest)):
             files.append(TranscriptFile(read_stored(digest), MEDIA_TYPES[face], f"{code}.{face}", digest))
     with write_transaction():
-        audit.record(AuditTag.EXPORT_MADE, actor, now, target_kind="class_group", target_id=class_group_id,
-                     facts={"what": "transcripts", "n_files": len(files)})
+        audit.record(
+            AuditTag.EXPORT_MADE,
+            actor,
+            now,
+            target_kind="class_group",
+            target_id=class_group_id,
+            facts={"what": "transcripts", "n_files": len(files)},
+        )
     return files
 
 

@@ -78,8 +78,12 @@ def read_code(raw: str) -> str:
     if re.fullmatch(r"[0-9a-f]*", digits) is None:
         raise Invalid("Mã chỉ gồm các chữ số 0–9 và các chữ cái a–f.", field="ma")
     if len(digits) != 32:
-        raise Invalid(f"Mã có 32 chữ và số, ở đây mới có {len(digits)}." if len(digits) < 32
-                      else f"Mã có 32 chữ và số, ở đây có tới {len(digits)}.", field="ma")
+        raise Invalid(
+            f"Mã có 32 chữ và số, ở đây mới có {len(digits)}."
+            if len(digits) < 32
+            else f"Mã có 32 chữ và số, ở đây có tới {len(digits)}.",
+            field="ma",
+        )
     return str(uuid.UUID(digits))
 
 
@@ -92,21 +96,37 @@ def by_code(code: str) -> CodeAnswer:
     if standing == NOT_ISSUED:
         return CodeAnswer(code, NOT_ISSUED)
     content = tc.from_canonical_json(record.content.encode("utf-8"))
-    return CodeAnswer(code, standing, content.school.name, content.school_year, content.class_name,
-                      initials(content.student.full_name), content.issue_on, record.recalled_at, successor, content.demo)
+    return CodeAnswer(
+        code,
+        standing,
+        content.school.name,
+        content.school_year,
+        content.class_name,
+        initials(content.student.full_name),
+        content.issue_on,
+        record.recalled_at,
+        successor,
+        content.demo,
+    )
 
 
 def _record(code: str) -> m.TranscriptRecord | None:
     found: m.TranscriptRecord | None = db.session.scalar(
-        select(m.TranscriptRecord).where(m.TranscriptRecord.uuid == code).execution_options(populate_existing=True))
+        select(m.TranscriptRecord).where(m.TranscriptRecord.uuid == code).execution_options(populate_existing=True)
+    )
     return found
 
 
 def _standing(record: m.TranscriptRecord) -> tuple[str, bool]:
     """The record's standing, and whether a sealed successor is there. A record recalled before its seal was never issued."""
     successor = db.session.scalar(
-        select(m.TranscriptRecord.id).where(m.TranscriptRecord.replaces_id == record.id,
-                                            m.TranscriptRecord.state.in_([state.value for state in SIGNED_STATES])).limit(1))
+        select(m.TranscriptRecord.id)
+        .where(
+            m.TranscriptRecord.replaces_id == record.id,
+            m.TranscriptRecord.state.in_([state.value for state in SIGNED_STATES]),
+        )
+        .limit(1)
+    )
     sealed = any(signature.role == "seal" for signature in record.signatures)
     if record.state == RecordState.RECALLED.value:
         if not sealed:
@@ -124,27 +144,38 @@ def by_file(data: bytes, now: datetime) -> FileAnswer:
         raise Invalid("Chọn tệp học bạ (PDF hoặc XML) để kiểm tra.", field="tep")
     if len(data) > MAX_UPLOAD:
         raise Invalid("Tệp lớn hơn 8 MB, không phải học bạ số.", field="tep")
-    report = document_pool.verify(data, certificates.trusted_roots(), certificates.trusted_crls(), now,
-                                  timeout=VERIFY_SECONDS)
+    report = document_pool.verify(
+        data, certificates.trusted_roots(), certificates.trusted_crls(), now, timeout=VERIFY_SECONDS
+    )
     record = _record(report.record_uuid) if report.record_uuid else None
     if record is None:
         return FileAnswer(report, UNKNOWN, None)
     report = _with_registered(report, record)
     standing, successor = _standing(record)
-    return FileAnswer(report, standing, _match(record, data), record.recalled_at if standing in (REPLACED, RECALLED) else None,
-                      successor)
+    return FileAnswer(
+        report,
+        standing,
+        _match(record, data),
+        record.recalled_at if standing in (REPLACED, RECALLED) else None,
+        successor,
+    )
 
 
 def _with_registered(report: VerificationReport, record: m.TranscriptRecord) -> VerificationReport:
     """The report with one more demand: each signature was made with the certificate that this school recorded for it."""
-    recorded = dict(db.session.execute(
-        select(m.TranscriptSignature.role, m.Certificate.fingerprint)
-        .join(m.Certificate, m.Certificate.id == m.TranscriptSignature.certificate_id)
-        .where(m.TranscriptSignature.transcript_record_id == record.id)).all())
+    recorded = dict(
+        db.session.execute(
+            select(m.TranscriptSignature.role, m.Certificate.fingerprint)
+            .join(m.Certificate, m.Certificate.id == m.TranscriptSignature.certificate_id)
+            .where(m.TranscriptSignature.transcript_record_id == record.id)
+        ).all()
+    )
     judged = tuple(
-        item if not item.fingerprint or recorded.get(item.role) == item.fingerprint
+        item
+        if not item.fingerprint or recorded.get(item.role) == item.fingerprint
         else replace(item, ok=False, reasons=(*item.reasons, "Nhà trường không ghi nhận chữ ký này cho học bạ này."))
-        for item in report.signatures)
+        for item in report.signatures
+    )
     return replace(report, ok=report.ok and all(item.ok for item in judged), signatures=judged)
 
 
@@ -155,8 +186,12 @@ def _match(record: m.TranscriptRecord, data: bytes) -> str:
         return "current"
     earlier = db.session.scalar(
         select(m.TranscriptSignature.id)
-        .where(m.TranscriptSignature.transcript_record_id == record.id,
-               or_(m.TranscriptSignature.pdf_digest == digest, m.TranscriptSignature.xml_digest == digest)).limit(1))
+        .where(
+            m.TranscriptSignature.transcript_record_id == record.id,
+            or_(m.TranscriptSignature.pdf_digest == digest, m.TranscriptSignature.xml_digest == digest),
+        )
+        .limit(1)
+    )
     if current or earlier is not None or digest in (record.unsigned_pdf_digest, record.data_zone_digest):
         return "former"
     return "other"

@@ -180,17 +180,33 @@ def _enrol(form: CodeForm, status: int) -> Answer:
     secret = session["new_factor"]
     frame = staff.frame(current_app.extensions["hocbaso_frame"], clock.now())
     address = second_factor.address(secret, signed.actor.username, frame.short_name)
-    page = render_template("auth/enrol.html", form=form, picture=_picture(address),
-                           secret=" ".join(secret[i : i + 4] for i in range(0, len(secret), 4)))
+    page = render_template(
+        "auth/enrol.html",
+        form=form,
+        picture=_picture(address),
+        secret=" ".join(secret[i : i + 4] for i in range(0, len(secret), 4)),
+    )
     return page, status
 
 
 def _picture(text: str) -> Markup:
     """A QR code as inline SVG without style attributes (the pages' policy refuses them)."""
     out = io.BytesIO()
-    segno.make(text, error="m").save(out, kind="svg", xmldecl=False, svgns=True, scale=5, border=4, dark="#000",
-                                     light="#fff", title="Mã QR để đặt xác nhận hai lớp", svgclass="qr", lineclass=None, nl=False,
-                                     omitsize=True)
+    segno.make(text, error="m").save(
+        out,
+        kind="svg",
+        xmldecl=False,
+        svgns=True,
+        scale=5,
+        border=4,
+        dark="#000",
+        light="#fff",
+        title="Mã QR để đặt xác nhận hai lớp",
+        svgclass="qr",
+        lineclass=None,
+        nl=False,
+        omitsize=True,
+    )
     return Markup(out.getvalue().decode())  # made here from our own text
 
 
@@ -205,8 +221,9 @@ def enrol_post() -> Answer:
     if not form.validate_on_submit():
         return _enrol(form, 422)
     try:
-        second_factor.enrol(signed.actor, session["new_factor"], form.code.data or "", _machine_secret(),
-                            now=clock.now())
+        second_factor.enrol(
+            signed.actor, session["new_factor"], form.code.data or "", _machine_secret(), now=clock.now()
+        )
     except Invalid as wrong:
         form.code.errors = [wrong.message]
         return _enrol(form, 422)
@@ -224,8 +241,9 @@ def enrol_post() -> Answer:
 @half_signed_in("password")
 def first_password_page() -> Answer:
     """Ask for a password of one's own instead of the one-time one."""
-    return render_template("auth/first_password.html", form=NewPasswordForm(formdata=None),
-                           suggestion=passwords.generate())
+    return render_template(
+        "auth/first_password.html", form=NewPasswordForm(formdata=None), suggestion=passwords.generate()
+    )
 
 
 @auth.post("/dang-nhap/mat-khau-moi")
@@ -255,8 +273,13 @@ def own_account() -> Answer:
 
 def _own(form: ChangePasswordForm, status: int) -> Answer:
     actor = current_actor()
-    page = render_template("auth/own_account.html", form=form, signed=current_session(),
-                           grants=accounts.own_grants(actor, clock.now()), suggestion=passwords.generate())
+    page = render_template(
+        "auth/own_account.html",
+        form=form,
+        signed=current_session(),
+        grants=accounts.own_grants(actor, clock.now()),
+        suggestion=passwords.generate(),
+    )
     return page, status
 
 
@@ -284,7 +307,9 @@ def change_password() -> Answer:
 @signed_in
 def confirm_page() -> Answer:
     """Ask for the password once more."""
-    return render_template("auth/confirm.html", form=ConfirmForm(formdata=None, next=safe_next(request.args.get("next"))))
+    return render_template(
+        "auth/confirm.html", form=ConfirmForm(formdata=None, next=safe_next(request.args.get("next")))
+    )
 
 
 @auth.post("/xac-nhan")
@@ -330,5 +355,3 @@ def confirm_in_place() -> Answer:
 def init_app(app: Flask) -> None:
     """Register the blueprint."""
     app.register_blueprint(auth)
-
-

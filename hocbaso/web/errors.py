@@ -30,15 +30,29 @@ from hocbaso.web.security import ConfirmationNeeded, actor_or_none, cache, safe_
 LOG = logging.getLogger("hocbaso.web")
 
 STATUS: tuple[tuple[type[DomainError], int], ...] = (
-    (NotFound, 404), (NotAllowed, 403), (Invalid, 422), (Stale, 409), (Incomplete, 409), (WrongState, 409),
-    (Unavailable, 503), (IntegrityFault, 500),
+    (NotFound, 404),
+    (NotAllowed, 403),
+    (Invalid, 422),
+    (Stale, 409),
+    (Incomplete, 409),
+    (WrongState, 409),
+    (Unavailable, 503),
+    (IntegrityFault, 500),
 )
 
 HEADINGS = {
-    400: "Yêu cầu chưa đúng dạng", 401: "Xin đăng nhập lại", 403: "Phần này chưa được giao cho thầy, cô",
-    404: "Không tìm thấy trang này", 405: "Trang này không nhận việc đó", 409: "Chưa làm được lúc này",
-    413: "Tệp quá lớn", 419: "Trang đã mở quá lâu", 422: "Còn chỗ cần sửa", 429: "Xin đợi một chút",
-    500: "Máy chủ gặp lỗi", 503: "Một phần của máy chưa sẵn sàng",
+    400: "Yêu cầu chưa đúng dạng",
+    401: "Xin đăng nhập lại",
+    403: "Phần này chưa được giao cho thầy, cô",
+    404: "Không tìm thấy trang này",
+    405: "Trang này không nhận việc đó",
+    409: "Chưa làm được lúc này",
+    413: "Tệp quá lớn",
+    419: "Trang đã mở quá lâu",
+    422: "Còn chỗ cần sửa",
+    429: "Xin đợi một chút",
+    500: "Máy chủ gặp lỗi",
+    503: "Một phần của máy chưa sẵn sàng",
 }
 WORDS = {
     400: "Máy chủ không hiểu yêu cầu vừa gửi. Dữ liệu đã lưu vẫn nguyên vẹn.",
@@ -48,10 +62,10 @@ WORDS = {
     405: "Xin quay lại trang trước và làm lại bằng nút trên trang.",
     413: "Tệp gửi lên vượt quá 8 MB. Xin giảm bớt rồi gửi lại.",
     419: "Vì an toàn, biểu mẫu này đã hết hiệu lực và chưa được ghi. Xin tải lại trang rồi làm lại; "
-         "những gì đã lưu trước đó vẫn còn.",
+    "những gì đã lưu trước đó vẫn còn.",
     429: "Máy này gửi quá nhiều lần. Xin đợi một phút.",
     500: "Việc vừa làm chưa được ghi, dữ liệu trước đó vẫn nguyên vẹn. Xin thử lại; nếu vẫn lỗi, báo người phụ trách "
-         "CNTT mã bên dưới.",
+    "CNTT mã bên dưới.",
     503: "Xin thử lại sau ít phút. Dữ liệu đã lưu vẫn nguyên vẹn.",
 }
 
@@ -61,7 +75,9 @@ def status_of(error: DomainError) -> int:
     return next((status for kind, status in STATUS if isinstance(error, kind)), 400)
 
 
-def refusal(status: int, message: str | None = None, *, details: tuple[str, ...] = (), code: str | None = None) -> Response:
+def refusal(
+    status: int, message: str | None = None, *, details: tuple[str, ...] = (), code: str | None = None
+) -> Response:
     """A whole page, a notice in the page's corner for htmx, or JSON for scripts that asked for it."""
     heading = HEADINGS.get(status, "Chưa làm được")
     message = message or WORDS.get(status, "Xin thử lại.")
@@ -72,16 +88,18 @@ def refusal(status: int, message: str | None = None, *, details: tuple[str, ...]
         response = jsonify({"message": message, "details": list(details), "code": code})
         response.status_code = status
         return response
-    body = render_template("errors/page.html", heading=heading, message=message, details=details, code=code,
-                           status=status)
+    body = render_template(
+        "errors/page.html", heading=heading, message=message, details=details, code=code, status=status
+    )
     return Response(body, status)
 
 
 def _audit_refusal() -> None:
     actor = actor_or_none()
     if actor is not None:
-        sessions.record_denied(actor, f"{request.method} {request.path}", cache(),
-                               address=request.remote_addr or "", now=clock.now())
+        sessions.record_denied(
+            actor, f"{request.method} {request.path}", cache(), address=request.remote_addr or "", now=clock.now()
+        )
 
 
 def _domain(error: DomainError) -> Response:
@@ -123,8 +141,13 @@ def _http(error: HTTPException) -> Any:
 
 def _broken(error: Exception) -> Response:
     code = secrets.token_hex(4)
-    LOG.error("failed %s %s code=%s", request.method, request.path, code,
-              exc_info=getattr(error, "original_exception", None) or error)
+    LOG.error(
+        "failed %s %s code=%s",
+        request.method,
+        request.path,
+        code,
+        exc_info=getattr(error, "original_exception", None) or error,
+    )
     if is_fragment():
         body = render_template("errors/_notice.html", message=WORDS[500], details=(), code=code)
         return answer(body, 500, retarget="#notices", reswap="beforeend")

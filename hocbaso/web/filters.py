@@ -97,8 +97,20 @@ def lines(text: str | None) -> Markup:
 
 def init_app(app: Flask) -> None:
     """Register the filters."""
-    for function in (vn_date, vn_day, vn_datetime, vn_time, vn_weekday, score, vn_number, vn_size, days_left, initials,
-                     name_parts, lines):
+    for function in (
+        vn_date,
+        vn_day,
+        vn_datetime,
+        vn_time,
+        vn_weekday,
+        score,
+        vn_number,
+        vn_size,
+        days_left,
+        initials,
+        name_parts,
+        lines,
+    ):
         app.add_template_filter(function, function.__name__)
     for name, table in labels.TABLES.items():
         app.add_template_filter(_looked_up(table), name)

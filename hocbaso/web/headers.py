@@ -7,13 +7,30 @@ import zlib
 from flask import Flask, Response, request
 
 POLICY = {
-    "default-src": "'none'", "script-src": "'self'", "style-src": "'self'", "img-src": "'self' data:",
-    "font-src": "'self'", "connect-src": "'self'", "form-action": "'self'", "base-uri": "'none'",
-    "object-src": "'none'", "frame-src": "'self'", "frame-ancestors": "'none'", "manifest-src": "'self'",
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data:",
+    "font-src": "'self'",
+    "connect-src": "'self'",
+    "form-action": "'self'",
+    "base-uri": "'none'",
+    "object-src": "'none'",
+    "frame-src": "'self'",
+    "frame-ancestors": "'none'",
+    "manifest-src": "'self'",
     "worker-src": "'self'",
 }
-COMPRESSED = {"text/html", "text/css", "text/javascript", "application/javascript", "application/json",
-              "image/svg+xml", "text/plain", "application/xml"}
+COMPRESSED = {
+    "text/html",
+    "text/css",
+    "text/javascript",
+    "application/javascript",
+    "application/json",
+    "image/svg+xml",
+    "text/plain",
+    "application/xml",
+}
 SMALLEST = 700
 """Below one network packet compressing saves nothing."""
 
@@ -51,8 +68,11 @@ def _set_headers(response: Response) -> Response:
 
 def _compress(response: Response) -> Response:
     if (
-        response.direct_passthrough or response.is_streamed or response.status_code < 200
-        or response.status_code in (204, 304) or "Content-Encoding" in response.headers
+        response.direct_passthrough
+        or response.is_streamed
+        or response.status_code < 200
+        or response.status_code in (204, 304)
+        or "Content-Encoding" in response.headers
         or response.mimetype not in COMPRESSED
     ):
         return response

@@ -52,14 +52,26 @@ def show(class_group_id: int) -> str:
     page = homeroom.class_page(current_actor(), class_group_id, clock.now(), term=term)
     chosen = request.args.get("loc", "")
     rows = _filtered(page, chosen if chosen in FILTERS else "")
-    return render_template("homeroom/page.html", page=page, rows=rows, chosen=chosen, filters=FILTERS,
-                           levels=LEVEL_CHOICES, first_gap=next((gap for gap in page.gaps if gap.kind == "field"), None),
-                           form=ClassMoveForm(version=page.results.version), **_words())
+    return render_template(
+        "homeroom/page.html",
+        page=page,
+        rows=rows,
+        chosen=chosen,
+        filters=FILTERS,
+        levels=LEVEL_CHOICES,
+        first_gap=next((gap for gap in page.gaps if gap.kind == "field"), None),
+        form=ClassMoveForm(version=page.results.version),
+        **_words(),
+    )
 
 
 def _words() -> dict[str, Any]:
-    return {"field_words": homeroom.FIELD_WORDS, "absence_fields": homeroom.ABSENCE_FIELDS,
-            "conduct_fields": homeroom.CONDUCT_FIELDS, "step_words": STEP_WORDS}
+    return {
+        "field_words": homeroom.FIELD_WORDS,
+        "absence_fields": homeroom.ABSENCE_FIELDS,
+        "conduct_fields": homeroom.CONDUCT_FIELDS,
+        "step_words": STEP_WORDS,
+    }
 
 
 def _filtered(page: ClassPage, chosen: str) -> tuple[ClassRow, ...]:
@@ -83,16 +95,20 @@ def _lists(class_group_id: int, message: str | None = None) -> str:
     actor = current_actor()
     page = homeroom.class_page(actor, class_group_id, clock.now())
     form = ClassMoveForm(formdata=None, version=page.results.version, remark=class_approval.DEFAULT_REMARK)
-    return render_template("homeroom/lists.html", page=page, form=form, message=message,
-                           can_approve=_can_approve(page), **_words())
+    return render_template(
+        "homeroom/lists.html", page=page, form=form, message=message, can_approve=_can_approve(page), **_words()
+    )
 
 
 def _can_approve(page: ClassPage) -> bool:
     """Whether the person before the screen approves this class now."""
     actor = current_actor()
     class_group = next((row for row in homeroom.my_classes(actor) if row.id == page.results.class_group_id), None)
-    return (class_group is not None and page.state is ClassState.FINALISED
-            and ClassParty.APPROVER in homeroom.parties_of(actor, class_group))
+    return (
+        class_group is not None
+        and page.state is ClassState.FINALISED
+        and ClassParty.APPROVER in homeroom.parties_of(actor, class_group)
+    )
 
 
 @classes.post("/<int:class_group_id>/o/<int:enrollment_id>")
@@ -103,19 +119,40 @@ def save(class_group_id: int, enrollment_id: int) -> BaseResponse | tuple[str, i
     if not form.ok or form.value is None:
         raise Invalid("Máy chưa gửi đủ phần của mục này. Chữ đã gõ vẫn còn; xin tải lại trang.")
     try:
-        saved = homeroom.save_field(current_actor(), enrollment_id, form.field, form.value,
-                                    expected_version=form.version, op_id=form.op, now=clock.now())
+        saved = homeroom.save_field(
+            current_actor(),
+            enrollment_id,
+            form.field,
+            form.value,
+            expected_version=form.version,
+            op_id=form.op,
+            now=clock.now(),
+        )
     except Stale as stale:
         if not is_fragment() or stale.current is None:
             raise
-        body = render_template("homeroom/_clash.html", standing=stale.current, message=stale.message,
-                               class_group_id=class_group_id, levels=LEVEL_CHOICES, **_words())
+        body = render_template(
+            "homeroom/_clash.html",
+            standing=stale.current,
+            message=stale.message,
+            class_group_id=class_group_id,
+            levels=LEVEL_CHOICES,
+            **_words(),
+        )
         return answer(body, 409, retarget="#notices", reswap="beforeend")
     if not is_fragment():
         return go(url_for(".show", class_group_id=class_group_id, _anchor=f"o-{enrollment_id}-{form.field}"))
-    return render_template("homeroom/_saved.html", saved=saved, field=saved.field, enrollment_id=enrollment_id,
-                           full_name=saved.student_name, class_group_id=class_group_id, can_edit=True,
-                           levels=LEVEL_CHOICES, **_words()), 200
+    return render_template(
+        "homeroom/_saved.html",
+        saved=saved,
+        field=saved.field,
+        enrollment_id=enrollment_id,
+        full_name=saved.student_name,
+        class_group_id=class_group_id,
+        can_edit=True,
+        levels=LEVEL_CHOICES,
+        **_words(),
+    ), 200
 
 
 @classes.post("/<int:class_group_id>/luu")
@@ -133,8 +170,15 @@ def save_form(class_group_id: int) -> BaseResponse:
             continue
         seen = request.form.get(f"v-{left}", "0")
         try:
-            saved = homeroom.save_field(actor, int(left), field, raw, op_id=None, now=now,
-                                        expected_version=int(seen) if seen.isascii() and seen.isdigit() else 0)
+            saved = homeroom.save_field(
+                actor,
+                int(left),
+                field,
+                raw,
+                op_id=None,
+                now=now,
+                expected_version=int(seen) if seen.isascii() and seen.isdigit() else 0,
+            )
             n_written += saved.written
         except (Invalid, Stale) as refusal:
             refusals.append(refusal.message)
@@ -160,8 +204,15 @@ def student(class_group_id: int, enrollment_id: int) -> str:
     return _student(class_group_id, enrollment_id)[0]
 
 
-def _student(class_group_id: int, enrollment_id: int, *, exemption_form: ExemptionForm | None = None,
-             decision_form: DecisionForm | None = None, message: str | None = None, status: int = 200) -> tuple[str, int]:
+def _student(
+    class_group_id: int,
+    enrollment_id: int,
+    *,
+    exemption_form: ExemptionForm | None = None,
+    decision_form: DecisionForm | None = None,
+    message: str | None = None,
+    status: int = 200,
+) -> tuple[str, int]:
     actor = current_actor()
     page = homeroom.class_page(actor, class_group_id, clock.now())
     at = next((index for index, row in enumerate(page.rows) if row.enrollment_id == enrollment_id), None)
@@ -171,19 +222,39 @@ def _student(class_group_id: int, enrollment_id: int, *, exemption_form: Exempti
     found = page.results.by_id[enrollment_id]
     exemption_form = exemption_form or ExemptionForm(formdata=None)
     exemption_form.subject.choices = [(subject.subject_id, subject.name) for subject in page.subjects]
-    asked = [("learning_level", term, [(level, labels.LEVELS[Level(level)]) for level in found.result.review_levels[index]])
-             for index, term in enumerate(decisions.TERMS) if found.result.review_levels[index]]
+    asked = [
+        ("learning_level", term, [(level, labels.LEVELS[Level(level)]) for level in found.result.review_levels[index]])
+        for index, term in enumerate(decisions.TERMS)
+        if found.result.review_levels[index]
+    ]
     if found.result.may_decide:
-        asked.append(("promotion", "year", [(one.value, labels.PROMOTIONS[one])
-                                            for one in decisions.promotion_outcomes(page.results.grade_level)]))
+        asked.append(
+            (
+                "promotion",
+                "year",
+                [(one.value, labels.PROMOTIONS[one]) for one in decisions.promotion_outcomes(page.results.grade_level)],
+            )
+        )
     return render_template(
-        "homeroom/student.html", page=page, row=row, found=found, levels=LEVEL_CHOICES,
-        before=page.rows[at - 1] if at else None, after=page.rows[at + 1] if at + 1 < len(page.rows) else None,
-        exemptions=exemptions.of_student(actor, enrollment_id), exemption_form=exemption_form,
-        decided=decisions.decisions_of(enrollment_id), asked=asked if page.can_decide else [],
-        decision_form=decision_form or DecisionForm(formdata=None), term_words=decisions.TERM_WORDS,
-        state_words=exemptions.STATE_WORDS, message=message, may_rule=current_actor().may(P.EXEMPTION_DECIDE),
-        ruling_form=ExemptionDecisionForm(formdata=None), **_words()), status
+        "homeroom/student.html",
+        page=page,
+        row=row,
+        found=found,
+        levels=LEVEL_CHOICES,
+        before=page.rows[at - 1] if at else None,
+        after=page.rows[at + 1] if at + 1 < len(page.rows) else None,
+        exemptions=exemptions.of_student(actor, enrollment_id),
+        exemption_form=exemption_form,
+        decided=decisions.decisions_of(enrollment_id),
+        asked=asked if page.can_decide else [],
+        decision_form=decision_form or DecisionForm(formdata=None),
+        term_words=decisions.TERM_WORDS,
+        state_words=exemptions.STATE_WORDS,
+        message=message,
+        may_rule=current_actor().may(P.EXEMPTION_DECIDE),
+        ruling_form=ExemptionDecisionForm(formdata=None),
+        **_words(),
+    ), status
 
 
 @classes.post("/<int:class_group_id>/hoc-sinh/<int:enrollment_id>/mien-hoc")
@@ -194,9 +265,15 @@ def propose(class_group_id: int, enrollment_id: int) -> BaseResponse | tuple[str
     form.subject.validate_choice = False
     if not form.validate():
         return _student(class_group_id, enrollment_id, exemption_form=form, status=422)
-    line = exemptions.propose(current_actor(), enrollment_id, form.subject.data,
-                              int(form.semester.data) if form.semester.data else None, form.reason.data or "",
-                              document=form.document.data, now=clock.now())
+    line = exemptions.propose(
+        current_actor(),
+        enrollment_id,
+        form.subject.data,
+        int(form.semester.data) if form.semester.data else None,
+        form.reason.data or "",
+        document=form.document.data,
+        now=clock.now(),
+    )
     flash(f"Đã gửi đề nghị: {line.words}, {line.student_name}. Hiệu trưởng sẽ quyết định.", "done")
     return go(url_for(".student", class_group_id=class_group_id, enrollment_id=enrollment_id))
 
@@ -208,11 +285,15 @@ def rule(class_group_id: int, exemption_id: int) -> BaseResponse:
     form = ExemptionDecisionForm()
     if not form.validate():
         raise Invalid(" ".join(message for errors in form.errors.values() for message in errors))
-    line = exemptions.decide(current_actor(), exemption_id, form.outcome.data == "1", document=form.document.data,
-                             now=clock.now())
+    line = exemptions.decide(
+        current_actor(), exemption_id, form.outcome.data == "1", document=form.document.data, now=clock.now()
+    )
     flash(f"{line.words}, {line.student_name}: {exemptions.STATE_WORDS[line.state]}.", "done")
-    return go(url_for("daily.show") if request.form.get("ve") == "hom-nay" else
-              url_for(".student", class_group_id=class_group_id, enrollment_id=line.enrollment_id))
+    return go(
+        url_for("daily.show")
+        if request.form.get("ve") == "hom-nay"
+        else url_for(".student", class_group_id=class_group_id, enrollment_id=line.enrollment_id)
+    )
 
 
 @classes.post("/<int:class_group_id>/hoc-sinh/<int:enrollment_id>/quyet-dinh")
@@ -221,12 +302,24 @@ def decide(class_group_id: int, enrollment_id: int) -> BaseResponse | tuple[str,
     """Record a decision of the principal."""
     form = DecisionForm()
     if not form.validate():
-        return _student(class_group_id, enrollment_id, decision_form=form, status=422,
-                        message=" ".join(message for errors in form.errors.values() for message in errors))
+        return _student(
+            class_group_id,
+            enrollment_id,
+            decision_form=form,
+            status=422,
+            message=" ".join(message for errors in form.errors.values() for message in errors),
+        )
     confirm_recent(current_actor())
-    decisions.record_decision(current_actor(), enrollment_id, form.kind.data or "", form.outcome.data or "",
-                              form.reason.data or "", term=form.term.data or "year", document=form.document.data,
-                              now=clock.now())
+    decisions.record_decision(
+        current_actor(),
+        enrollment_id,
+        form.kind.data or "",
+        form.outcome.data or "",
+        form.reason.data or "",
+        term=form.term.data or "year",
+        document=form.document.data,
+        now=clock.now(),
+    )
     flash("Đã ghi quyết định.", "done")
     return go(url_for(".student", class_group_id=class_group_id, enrollment_id=enrollment_id))
 
@@ -237,8 +330,10 @@ def decide(class_group_id: int, enrollment_id: int) -> BaseResponse | tuple[str,
 def _move_form() -> ClassMoveForm:
     form = ClassMoveForm()
     if not form.validate():
-        raise Invalid(" ".join(message for errors in form.errors.values() for message in errors)
-                      or "Biểu mẫu chưa đủ. Xin tải lại trang.")
+        raise Invalid(
+            " ".join(message for errors in form.errors.values() for message in errors)
+            or "Biểu mẫu chưa đủ. Xin tải lại trang."
+        )
     return form
 
 
@@ -248,7 +343,9 @@ def finalise(class_group_id: int) -> BaseResponse | tuple[str, int]:
     """Finalise the class, or show what is missing."""
     form = _move_form()
     try:
-        moved = homeroom.finalise(current_actor(), class_group_id, expected_version=form.version.data or 0, now=clock.now())
+        moved = homeroom.finalise(
+            current_actor(), class_group_id, expected_version=form.version.data or 0, now=clock.now()
+        )
     except Incomplete as incomplete:
         if is_fragment():
             raise
@@ -262,8 +359,9 @@ def finalise(class_group_id: int) -> BaseResponse | tuple[str, int]:
 def reopen(class_group_id: int) -> BaseResponse:
     """Take the class back before it is approved."""
     form = _move_form()
-    moved = homeroom.reopen(current_actor(), class_group_id, expected_version=form.version.data or 0, now=clock.now(),
-                            note=form.note.data)
+    moved = homeroom.reopen(
+        current_actor(), class_group_id, expected_version=form.version.data or 0, now=clock.now(), note=form.note.data
+    )
     flash(f"Đã mở lại lớp {moved.name}.", "done")
     return go(url_for(".show", class_group_id=class_group_id))
 
@@ -273,8 +371,13 @@ def reopen(class_group_id: int) -> BaseResponse:
 def approve(class_group_id: int) -> BaseResponse:
     """Approve the class and freeze its results."""
     form = _move_form()
-    moved = class_approval.approve_class(current_actor(), class_group_id, expected_version=form.version.data or 0,
-                                         now=clock.now(), remark=form.remark.data)
+    moved = class_approval.approve_class(
+        current_actor(),
+        class_group_id,
+        expected_version=form.version.data or 0,
+        now=clock.now(),
+        remark=form.remark.data,
+    )
     flash(f"Đã duyệt tổng kết lớp {moved.name}. Kết quả đã đóng băng, lập học bạ được.", "done")
     return go(url_for(".lists", class_group_id=class_group_id))
 
@@ -284,14 +387,29 @@ def approve(class_group_id: int) -> BaseResponse:
 def send_back(class_group_id: int) -> BaseResponse:
     """Return the class with a reason."""
     form = _move_form()
-    moved = class_approval.return_class(current_actor(), class_group_id, form.note.data or "",
-                                        expected_version=form.version.data or 0, now=clock.now())
+    moved = class_approval.return_class(
+        current_actor(), class_group_id, form.note.data or "", expected_version=form.version.data or 0, now=clock.now()
+    )
     flash(f"Đã trả lại lớp {moved.name} kèm lời nhắn.", "done")
     return go(url_for(".lists", class_group_id=class_group_id))
 
 
-SHORT = {"LIT": "Văn", "MATH": "Toán", "FL1": "Anh", "CIVICS": "CD", "HISTGEO": "SĐ", "SCI": "KHTN", "TECH": "CN",
-         "ICT": "Tin", "PE": "TC", "ART": "NT", "EXP": "HĐ", "LOCAL": "ĐP", "ETHLANG": "TDT", "FL2": "NN2"}
+SHORT = {
+    "LIT": "Văn",
+    "MATH": "Toán",
+    "FL1": "Anh",
+    "CIVICS": "CD",
+    "HISTGEO": "SĐ",
+    "SCI": "KHTN",
+    "TECH": "CN",
+    "ICT": "Tin",
+    "PE": "TC",
+    "ART": "NT",
+    "EXP": "HĐ",
+    "LOCAL": "ĐP",
+    "ETHLANG": "TDT",
+    "FL2": "NN2",
+}
 """Heads of the matrix: a column is 40 px wide."""
 
 _TERM_HEADS = {0: "Học tập cả năm", 1: "Học tập học kì I:", 2: "Học tập học kì II"}

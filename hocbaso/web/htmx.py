@@ -26,8 +26,15 @@ def is_fragment() -> bool:
     return bool(marks) and not marks.boosted and not marks.history_restore_request
 
 
-def answer(body: Any = "", status: int = 200, *, trigger: str | dict[str, Any] | None = None,
-           retarget: str | None = None, reswap: str | None = None, push_url: str | None = None) -> Response:
+def answer(
+    body: Any = "",
+    status: int = 200,
+    *,
+    trigger: str | dict[str, Any] | None = None,
+    retarget: str | None = None,
+    reswap: str | None = None,
+    push_url: str | None = None,
+) -> Response:
     """A fragment with htmx's headers.
 
     The library's own ``make_response`` refuses ``beforebegin``, ``afterbegin`` and every modifier, so headers are set

@@ -54,9 +54,14 @@ def upload() -> Any:
         return _page(form, 422)
     sent = form.file.data
     try:
-        batch_id = imports.preview(current_actor(), form.kind.data, sent.read(),
-                                   PurePosixPath((sent.filename or "").replace("\\", "/")).name, clock.now(),
-                                   profile=form.profile.data)
+        batch_id = imports.preview(
+            current_actor(),
+            form.kind.data,
+            sent.read(),
+            PurePosixPath((sent.filename or "").replace("\\", "/")).name,
+            clock.now(),
+            profile=form.profile.data,
+        )
     except Invalid as refusal:
         form.file.errors = [refusal.message]
         return _page(form, 422)

@@ -11,67 +11,117 @@ from hocbaso.regulations.transcript_flow import RecordState, SignatureRole
 LEVELS = {Level.TOT: "Tốt", Level.KHA: "Khá", Level.DAT: "Đạt", Level.CHUA_DAT: "Chưa đạt"}
 MARKS = {PassFail.PASS: "Đạt", PassFail.FAIL: "Chưa đạt"}
 SHEET_STATES = {
-    SheetState.DRAFT: "Đang nhập", SheetState.SUBMITTED: "Đã nộp", SheetState.RETURNED: "Trả lại",
-    SheetState.REVIEWED: "Đã soát", SheetState.APPROVED: "Đã duyệt", SheetState.LOCKED: "Đã khoá",
+    SheetState.DRAFT: "Đang nhập",
+    SheetState.SUBMITTED: "Đã nộp",
+    SheetState.RETURNED: "Trả lại",
+    SheetState.REVIEWED: "Đã soát",
+    SheetState.APPROVED: "Đã duyệt",
+    SheetState.LOCKED: "Đã khoá",
 }
 SHEET_STATE_ICONS = {
-    SheetState.DRAFT: "pencil", SheetState.SUBMITTED: "send", SheetState.RETURNED: "undo-2",
-    SheetState.REVIEWED: "list-checks", SheetState.APPROVED: "check", SheetState.LOCKED: "lock",
+    SheetState.DRAFT: "pencil",
+    SheetState.SUBMITTED: "send",
+    SheetState.RETURNED: "undo-2",
+    SheetState.REVIEWED: "list-checks",
+    SheetState.APPROVED: "check",
+    SheetState.LOCKED: "lock",
 }
 SHEET_STATE_BADGES = {
-    SheetState.DRAFT: "ink", SheetState.SUBMITTED: "", SheetState.RETURNED: "late", SheetState.REVIEWED: "",
-    SheetState.APPROVED: "done", SheetState.LOCKED: "",
+    SheetState.DRAFT: "ink",
+    SheetState.SUBMITTED: "",
+    SheetState.RETURNED: "late",
+    SheetState.REVIEWED: "",
+    SheetState.APPROVED: "done",
+    SheetState.LOCKED: "",
 }
 SHEET_VERBS = {
-    SheetVerb.SUBMIT: "Nộp bảng điểm", SheetVerb.RECALL: "Rút lại", SheetVerb.RETURN: "Trả lại",
-    SheetVerb.REVIEW: "Soát xong", SheetVerb.APPROVE: "Duyệt", SheetVerb.LOCK: "Khoá", SheetVerb.REOPEN: "Mở lại",
+    SheetVerb.SUBMIT: "Nộp bảng điểm",
+    SheetVerb.RECALL: "Rút lại",
+    SheetVerb.RETURN: "Trả lại",
+    SheetVerb.REVIEW: "Soát xong",
+    SheetVerb.APPROVE: "Duyệt",
+    SheetVerb.LOCK: "Khoá",
+    SheetVerb.REOPEN: "Mở lại",
 }
 CLASS_STATES = {ClassState.OPEN: "Đang tổng kết", ClassState.FINALISED: "Đã chốt", ClassState.APPROVED: "Đã duyệt"}
 RECORD_STATES = {
-    RecordState.CREATED: "Chờ giáo viên chủ nhiệm ký", RecordState.HOMEROOM_SIGNED: "Chờ Hiệu trưởng ký",
-    RecordState.PRINCIPAL_SIGNED: "Chờ đóng dấu", RecordState.ISSUED: "Đã đóng dấu",
-    RecordState.PUBLISHED: "Đã công bố", RecordState.SUBMITTED: "Đã gửi cấp trên",
-    RecordState.ACCEPTED: "Cấp trên đã nhận", RecordState.REJECTED: "Cấp trên trả lại",
-    RecordState.RECALL_REQUESTED: "Chờ thu hồi", RecordState.RECALLED: "Đã thu hồi",
+    RecordState.CREATED: "Chờ giáo viên chủ nhiệm ký",
+    RecordState.HOMEROOM_SIGNED: "Chờ Hiệu trưởng ký",
+    RecordState.PRINCIPAL_SIGNED: "Chờ đóng dấu",
+    RecordState.ISSUED: "Đã đóng dấu",
+    RecordState.PUBLISHED: "Đã công bố",
+    RecordState.SUBMITTED: "Đã gửi cấp trên",
+    RecordState.ACCEPTED: "Cấp trên đã nhận",
+    RecordState.REJECTED: "Cấp trên trả lại",
+    RecordState.RECALL_REQUESTED: "Chờ thu hồi",
+    RecordState.RECALLED: "Đã thu hồi",
 }
 SIGNATURE_ROLES = {
-    SignatureRole.HOMEROOM: "Giáo viên chủ nhiệm", SignatureRole.PRINCIPAL: "Hiệu trưởng",
+    SignatureRole.HOMEROOM: "Giáo viên chủ nhiệm",
+    SignatureRole.PRINCIPAL: "Hiệu trưởng",
     SignatureRole.SEAL: "Con dấu nhà trường",
 }
 ROLES = {
-    Role.PRINCIPAL: "Hiệu trưởng", Role.VICE_PRINCIPAL: "Phó Hiệu trưởng", Role.CLERK: "Văn thư",
-    Role.IT_OFFICER: "Phụ trách CNTT", Role.GROUP_HEAD: "Tổ trưởng chuyên môn",
-    Role.BOARD_MEMBER: "Ban quản lý Học bạ số", Role.DELEGATE: "Được Hiệu trưởng uỷ quyền",
+    Role.PRINCIPAL: "Hiệu trưởng",
+    Role.VICE_PRINCIPAL: "Phó Hiệu trưởng",
+    Role.CLERK: "Văn thư",
+    Role.IT_OFFICER: "Phụ trách CNTT",
+    Role.GROUP_HEAD: "Tổ trưởng chuyên môn",
+    Role.BOARD_MEMBER: "Ban quản lý Học bạ số",
+    Role.DELEGATE: "Được Hiệu trưởng uỷ quyền",
 }
 SCOPES = {
-    GrantScope.SCHOOL: "Toàn trường", GrantScope.SUBJECT_GROUP: "Tổ chuyên môn", GrantScope.GRADE_LEVEL: "Khối",
+    GrantScope.SCHOOL: "Toàn trường",
+    GrantScope.SUBJECT_GROUP: "Tổ chuyên môn",
+    GrantScope.GRADE_LEVEL: "Khối",
     GrantScope.CLASS_GROUP: "Lớp",
 }
 ORIGINS = {
-    ScoreOrigin.EMPTY: "chưa có", ScoreOrigin.ENTERED: "đã ghi", ScoreOrigin.MAKEUP: "kiểm tra bù",
-    ScoreOrigin.MISSED_EXCUSED: "vắng có phép, chờ bù", ScoreOrigin.MISSED_UNEXCUSED: "vắng không phép, tính 0",
+    ScoreOrigin.EMPTY: "chưa có",
+    ScoreOrigin.ENTERED: "đã ghi",
+    ScoreOrigin.MAKEUP: "kiểm tra bù",
+    ScoreOrigin.MISSED_EXCUSED: "vắng có phép, chờ bù",
+    ScoreOrigin.MISSED_UNEXCUSED: "vắng không phép, tính 0",
 }
 PROMOTIONS = {
-    Promotion.PROMOTED: "Được lên lớp", Promotion.COMPLETED: "Hoàn thành chương trình THCS",
-    Promotion.REASSESS: "Kiểm tra, đánh giá lại trong hè", Promotion.SUMMER_TRAINING: "Rèn luyện trong hè",
-    Promotion.RETAINED: "Không được lên lớp", Promotion.DECISION_NEEDED: "Chờ Hiệu trưởng quyết định",
+    Promotion.PROMOTED: "Được lên lớp",
+    Promotion.COMPLETED: "Hoàn thành chương trình THCS",
+    Promotion.REASSESS: "Kiểm tra, đánh giá lại trong hè",
+    Promotion.SUMMER_TRAINING: "Rèn luyện trong hè",
+    Promotion.RETAINED: "Không được lên lớp",
+    Promotion.DECISION_NEEDED: "Chờ Hiệu trưởng quyết định",
     Promotion.INCOMPLETE: "Chưa đủ dữ liệu",
 }
 AWARDS = {Award.EXCELLENT_STUDENT: "Học sinh Xuất sắc", Award.GOOD_STUDENT: "Học sinh Giỏi"}
 COLUMNS = {
-    "TX1": "Thường xuyên 1", "TX2": "Thường xuyên 2", "TX3": "Thường xuyên 3", "TX4": "Thường xuyên 4",
-    "GK": "Giữa kì", "CK": "Cuối kì", "NX": "Nhận xét",
+    "TX1": "Thường xuyên 1",
+    "TX2": "Thường xuyên 2",
+    "TX3": "Thường xuyên 3",
+    "TX4": "Thường xuyên 4",
+    "GK": "Giữa kì",
+    "CK": "Cuối kì",
+    "NX": "Nhận xét",
 }
 SEMESTERS = {"1": "Học kì I", "2": "Học kì II", "year": "Cả năm"}
 
 TABLES: dict[str, dict[str, str]] = {
     name: {str(key): text for key, text in table.items()}
     for name, table in (
-        ("level_name", LEVELS), ("mark_name", MARKS), ("sheet_state_name", SHEET_STATES),
-        ("sheet_state_icon", SHEET_STATE_ICONS), ("sheet_state_badge", SHEET_STATE_BADGES),
-        ("sheet_verb_name", SHEET_VERBS), ("class_state_name", CLASS_STATES), ("record_state_name", RECORD_STATES),
-        ("signature_role_name", SIGNATURE_ROLES), ("role_name", ROLES), ("scope_name", SCOPES),
-        ("origin_name", ORIGINS), ("promotion_name", PROMOTIONS), ("award_name", AWARDS), ("column_name", COLUMNS),
+        ("level_name", LEVELS),
+        ("mark_name", MARKS),
+        ("sheet_state_name", SHEET_STATES),
+        ("sheet_state_icon", SHEET_STATE_ICONS),
+        ("sheet_state_badge", SHEET_STATE_BADGES),
+        ("sheet_verb_name", SHEET_VERBS),
+        ("class_state_name", CLASS_STATES),
+        ("record_state_name", RECORD_STATES),
+        ("signature_role_name", SIGNATURE_ROLES),
+        ("role_name", ROLES),
+        ("scope_name", SCOPES),
+        ("origin_name", ORIGINS),
+        ("promotion_name", PROMOTIONS),
+        ("award_name", AWARDS),
+        ("column_name", COLUMNS),
         ("semester_name", SEMESTERS),
     )
 }

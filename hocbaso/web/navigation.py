@@ -65,8 +65,12 @@ DEFAULTS = (
 
 FIRST: tuple[tuple[Callable[[Actor], bool], tuple[str, ...]], ...] = (
     (lambda actor: actor.has_role(Role.IT_OFFICER), ("people", "machine")),
-    (lambda actor: actor.has_role(Role.PRINCIPAL) or actor.has_role(Role.VICE_PRINCIPAL) or actor.has_role(Role.DELEGATE),
-     ("today",)),
+    (
+        lambda actor: (
+            actor.has_role(Role.PRINCIPAL) or actor.has_role(Role.VICE_PRINCIPAL) or actor.has_role(Role.DELEGATE)
+        ),
+        ("today",),
+    ),
     (lambda actor: actor.has_role(Role.CLERK), ("today", "transcripts", "imports", "people")),
     (lambda actor: bool(actor.teaching), ("sheets",)),
     (lambda actor: bool(actor.homeroom), ("homeroom",)),
@@ -124,8 +128,13 @@ def rail(actor: Actor) -> list[Shown]:
     here = max((item.path for item in visible if request.path.startswith(item.path.rstrip("/"))), key=len, default=None)
     counters = current_app.extensions["hocbaso_nav_counts"]
     return [
-        Shown(item.label, item.icon, item.path, sum(counter(actor) for counter in counters.get(item.key, ())),
-              item.path == here)
+        Shown(
+            item.label,
+            item.icon,
+            item.path,
+            sum(counter(actor) for counter in counters.get(item.key, ())),
+            item.path == here,
+        )
         for item in visible
     ]
 

@@ -35,8 +35,12 @@ class Tab:
 
 
 def _tabs() -> list[Tab]:
-    places = (("Cán bộ, giáo viên", "/nguoi-dung/danh-sach"), ("Phân công", "/nguoi-dung/phan-cong"),
-              ("Vai trò", "/nguoi-dung/vai-tro"), ("Tài khoản", "/nguoi-dung/tai-khoan"))
+    places = (
+        ("Cán bộ, giáo viên", "/nguoi-dung/danh-sach"),
+        ("Phân công", "/nguoi-dung/phan-cong"),
+        ("Vai trò", "/nguoi-dung/vai-tro"),
+        ("Tài khoản", "/nguoi-dung/tai-khoan"),
+    )
     actor = current_actor()
     return [Tab(label, path, request.path.startswith(path)) for label, path in places if may_open(path, actor)]
 
@@ -69,8 +73,15 @@ def staff_list() -> Answer:
     group_id = request.args.get("to", type=int)
     search, left = request.args.get("tim", "")[:100], "da-nghi" in request.args
     rows = staff.list_staff(current_actor(), today, search=search, group_id=group_id, include_left=left)
-    return render_template("people/staff_list.html", rows=rows, groups=staff.subject_groups(), group_id=group_id,
-                           search=search, left=left, tabs=_tabs())
+    return render_template(
+        "people/staff_list.html",
+        rows=rows,
+        groups=staff.subject_groups(),
+        group_id=group_id,
+        search=search,
+        left=left,
+        tabs=_tabs(),
+    )
 
 
 @people.get("/<int:person_id>")
@@ -144,8 +155,14 @@ def accounts_page() -> Answer:
     """Who can sign in. Nothing here leads to a score."""
     rows = accounts.list_accounts(current_actor(), clock.now())
     search = request.args.get("tim", "")[:100]
-    return render_template("people/accounts.html", rows=accounts.find(rows, search), search=search, tabs=_tabs(),
-                           n_without=sum(row.account_id is None for row in rows), form=UsernameForm(formdata=None))
+    return render_template(
+        "people/accounts.html",
+        rows=accounts.find(rows, search),
+        search=search,
+        tabs=_tabs(),
+        n_without=sum(row.account_id is None for row in rows),
+        form=UsernameForm(formdata=None),
+    )
 
 
 @people.post("/tai-khoan/<int:person_id>/mo")
@@ -178,7 +195,9 @@ def reset_account(account_id: int) -> Answer:
     """Begin a reset: the machine draws a new one-time password, nobody chooses it."""
     actor = current_actor()
     confirm_recent(actor)
-    return render_template("people/once.html", slips=[accounts.reset_password(actor, account_id, clock.now())], again=True)
+    return render_template(
+        "people/once.html", slips=[accounts.reset_password(actor, account_id, clock.now())], again=True
+    )
 
 
 @people.post("/tai-khoan/<int:account_id>/dat-lai-ma")
@@ -215,10 +234,12 @@ def enable_account(account_id: int) -> Answer:
 
 def _scopes() -> list[tuple[str, str]]:
     classes = staff.classes_of_open_year(current_actor())
-    return [(GrantScope.SCHOOL.value, "Toàn trường"),
-            *((f"{GrantScope.SUBJECT_GROUP.value}:{number}", name) for number, name in staff.subject_groups()),
-            *((f"{GrantScope.GRADE_LEVEL.value}:{grade}", f"Khối {grade}") for grade in (6, 7, 8, 9)),
-            *((f"{GrantScope.CLASS_GROUP.value}:{number}", f"Lớp {name}") for number, name in classes)]
+    return [
+        (GrantScope.SCHOOL.value, "Toàn trường"),
+        *((f"{GrantScope.SUBJECT_GROUP.value}:{number}", name) for number, name in staff.subject_groups()),
+        *((f"{GrantScope.GRADE_LEVEL.value}:{grade}", f"Khối {grade}") for grade in (6, 7, 8, 9)),
+        *((f"{GrantScope.CLASS_GROUP.value}:{number}", f"Lớp {name}") for number, name in classes),
+    ]
 
 
 def _grant_form(*, empty: bool = False) -> GrantForm:
@@ -253,9 +274,17 @@ def grant_role() -> Answer:
     confirm_recent(actor)
     kind, _, number = (form.scope.data or "").partition(":")
     try:
-        accounts.grant_role(actor, form.person_id.data or 0, Role(form.role.data), clock.now(),
-                            scope_kind=GrantScope(kind), scope_id=int(number) if number else None,
-                            starts_on=form.starts_on.data, ends_on=form.ends_on.data, document=form.document.data)
+        accounts.grant_role(
+            actor,
+            form.person_id.data or 0,
+            Role(form.role.data),
+            clock.now(),
+            scope_kind=GrantScope(kind),
+            scope_id=int(number) if number else None,
+            starts_on=form.starts_on.data,
+            ends_on=form.ends_on.data,
+            document=form.document.data,
+        )
     except (Invalid, WrongState) as error:
         return _roles(form, _show(form, error))
     note("Đã giao vai trò. Người nhận đăng nhập lại là dùng được.")
@@ -289,8 +318,16 @@ def _plan(class_group_id: int | None, form: HandOverForm | None, wrong: int | No
     if class_group_id is None and classes:
         class_group_id = classes[0][0]
     plan = staff.class_plan(actor, class_group_id, today) if class_group_id is not None else None
-    page = render_template("people/assignments.html", classes=classes, plan=plan, teachers=staff.teachers(today),
-                           form=form, wrong=wrong, today=today, tabs=_tabs())
+    page = render_template(
+        "people/assignments.html",
+        classes=classes,
+        plan=plan,
+        teachers=staff.teachers(today),
+        form=form,
+        wrong=wrong,
+        today=today,
+        tabs=_tabs(),
+    )
     return page, status
 
 
@@ -304,8 +341,14 @@ def hand_over(class_group_id: int, class_subject_id: int) -> Answer:
     if not form.validate_on_submit():
         return _plan(class_group_id, form, class_subject_id, 422)
     try:
-        staff.hand_over(current_actor(), class_group_id, class_subject_id or None, form.person_id.data or 0,
-                        form.starts_on.data or today, clock.now())
+        staff.hand_over(
+            current_actor(),
+            class_group_id,
+            class_subject_id or None,
+            form.person_id.data or 0,
+            form.starts_on.data or today,
+            clock.now(),
+        )
     except Invalid as error:
         return _plan(class_group_id, form, class_subject_id, _show(form, error))
     note("Đã ghi phân công.")

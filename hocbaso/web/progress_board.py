@@ -56,12 +56,19 @@ def chart_of(board: readiness.Board) -> Chart | None:
     if board.forecast:
         said += f" Giữ nhịp bảy ngày qua thì xong ngày {board.forecast:%d/%m/%Y}."
     return Chart(
-        real=real, area=f"{x(first)},{BOTTOM} {real} {here[0]},{BOTTOM}", now=here, guess=guess,
+        real=real,
+        area=f"{x(first)},{BOTTOM} {real} {here[0]},{BOTTOM}",
+        now=here,
+        guess=guess,
         ticks=tuple((x(day), f"{day.day}/{day.month}") for day in days),
         levels=tuple((y(value), value) for value in range(0, board.n_steps + 1, step)),
-        dues=tuple((x(before), f"{before.day}/{before.month}", bool(names)) for _, before, _, names in board.deadlines
-                   if first <= before <= last),
-        description=said)
+        dues=tuple(
+            (x(before), f"{before.day}/{before.month}", bool(names))
+            for _, before, _, names in board.deadlines
+            if first <= before <= last
+        ),
+        description=said,
+    )
 
 
 @progress_board.get("")
@@ -69,8 +76,14 @@ def chart_of(board: readiness.Board) -> Chart | None:
 def show() -> ResponseReturnValue:
     """The board."""
     board = readiness.board(current_actor(), clock.now())
-    return render_template("progress_board/page.html", board=board, chart=chart_of(board), steps=readiness.STEPS,
-                           now=clock.now(), today=clock.local_date(clock.now()))
+    return render_template(
+        "progress_board/page.html",
+        board=board,
+        chart=chart_of(board),
+        steps=readiness.STEPS,
+        now=clock.now(),
+        today=clock.local_date(clock.now()),
+    )
 
 
 def init_app(app: Flask) -> None:

@@ -170,8 +170,11 @@ def _refuse_stranger() -> Any:
 
 
 def _page_of_stage(stage: str) -> str:
-    return url_for({"code": "auth.second_factor", "enrol": "auth.enrol", "password": "auth.first_password",
-                    "open": "pages.start"}[stage])
+    return url_for(
+        {"code": "auth.second_factor", "enrol": "auth.enrol", "password": "auth.first_password", "open": "pages.start"}[
+            stage
+        ]
+    )
 
 
 def _to_sign_in() -> BaseResponse:

@@ -17,13 +17,29 @@ from hocbaso.web.security import current_actor, requires, signed_in
 students = Blueprint("students", __name__)
 
 GROUPS = (
-    ("Giấy tờ", ("full_name", "birth_on", "sex", "birth_place", "ethnicity", "nationality", "personal_id_number",
-                 "moet_code", "register_no", "inclusive_disability")),
+    (
+        "Giấy tờ",
+        (
+            "full_name",
+            "birth_on",
+            "sex",
+            "birth_place",
+            "ethnicity",
+            "nationality",
+            "personal_id_number",
+            "moet_code",
+            "register_no",
+            "inclusive_disability",
+        ),
+    ),
     ("Nơi ở, đối tượng", ("address", "home_town", "policy_category", "phone", "height_cm", "weight_kg")),
     ("Gia đình", ("father_name", "father_job", "mother_name", "mother_job", "guardian_name", "guardian_job")),
 )
-CHECKS = {"not_checked": "chưa đối chiếu với cơ sở dữ liệu dân cư", "matched": "khớp với cơ sở dữ liệu dân cư",
-          "mismatch": "lệch với cơ sở dữ liệu dân cư"}
+CHECKS = {
+    "not_checked": "chưa đối chiếu với cơ sở dữ liệu dân cư",
+    "matched": "khớp với cơ sở dữ liệu dân cư",
+    "mismatch": "lệch với cơ sở dữ liệu dân cư",
+}
 
 
 @students.get("/hoc-sinh/<int:student_id>")
@@ -33,14 +49,28 @@ def show(student_id: int) -> str:
     return _page(profiles.profile(current_actor(), student_id))[0]
 
 
-def _page(found: profiles.Profile, form: ProfileForm | None = None, *, odd: tuple[str, ...] = (),
-          message: str | None = None, status: int = 200) -> tuple[str, int]:
+def _page(
+    found: profiles.Profile,
+    form: ProfileForm | None = None,
+    *,
+    odd: tuple[str, ...] = (),
+    message: str | None = None,
+    status: int = 200,
+) -> tuple[str, int]:
     if form is None:
         values = {name: vn_date(value) if name == "birth_on" else value for name, value in found.values.items()}
         form = ProfileForm(formdata=None, data={**values, "version": found.version})
         form.keep_only(found.editable)
-    return render_template("students/page.html", found=found, form=form, groups=GROUPS, words=profiles.FIELD_WORDS,
-                           odd=odd, message=message, checks=CHECKS), status
+    return render_template(
+        "students/page.html",
+        found=found,
+        form=form,
+        groups=GROUPS,
+        words=profiles.FIELD_WORDS,
+        odd=odd,
+        message=message,
+        checks=CHECKS,
+    ), status
 
 
 @students.post("/hoc-sinh/<int:student_id>")
@@ -53,12 +83,20 @@ def save(student_id: int) -> BaseResponse | tuple[str, int]:
     form.keep_only(found.editable)
     if not form.validate():
         return _page(found, form, status=422)
-    raw = {name: ("1" if form[name].data else "") if name == "inclusive_disability" else str(form[name].data or "")
-           for name in found.editable}
+    raw = {
+        name: ("1" if form[name].data else "") if name == "inclusive_disability" else str(form[name].data or "")
+        for name in found.editable
+    }
     foreign = {name: text for name, text in request.form.items() if name in profiles.FIELDS and name not in raw}
     try:
-        profiles.update_profile(actor, student_id, {**raw, **foreign}, expected_version=form.version.data or 0,
-                                now=clock.now(), confirmed=bool(form.confirmed.data))
+        profiles.update_profile(
+            actor,
+            student_id,
+            {**raw, **foreign},
+            expected_version=form.version.data or 0,
+            now=clock.now(),
+            confirmed=bool(form.confirmed.data),
+        )
     except Invalid as refusal:
         if refusal.field in form and refusal.field != "confirmed":
             form[refusal.field].errors = [refusal.message]

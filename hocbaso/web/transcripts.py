@@ -27,9 +27,11 @@ def index() -> str:
     """The classes of this person, the open year first."""
     rows = transcript_views.classes(current_actor())
     years = list(dict.fromkeys(row.year_label for row in rows))
-    return render_template("transcripts/index.html", by_year=[(year, [row for row in rows if row.year_label == year])
-                                                              for year in years],
-                           n_waiting=transcript_views.waiting_for(current_actor()))
+    return render_template(
+        "transcripts/index.html",
+        by_year=[(year, [row for row in rows if row.year_label == year]) for year in years],
+        n_waiting=transcript_views.waiting_for(current_actor()),
+    )
 
 
 @transcripts_pages.get("/lop/<int:class_group_id>")
@@ -39,8 +41,13 @@ def class_page(class_group_id: int) -> str:
     return _class_page(class_group_id)
 
 
-def _class_page(class_group_id: int, *, sign_form: SignForm | None = None, build_form: BuildForm | None = None,
-                message: str | None = None) -> str:
+def _class_page(
+    class_group_id: int,
+    *,
+    sign_form: SignForm | None = None,
+    build_form: BuildForm | None = None,
+    message: str | None = None,
+) -> str:
     actor, now = current_actor(), clock.now()
     view = transcript_views.class_view(actor, class_group_id, now)
     progress = [batches.batch_progress(actor, batch_id, now) for batch_id in view.batch_ids[:1]]
@@ -48,12 +55,22 @@ def _class_page(class_group_id: int, *, sign_form: SignForm | None = None, build
     opened = next((row for row in view.rows if row.uuid is not None and row.uuid == wanted), None)
     build = build_form or BuildForm(formdata=None, issue_on=clock.local_date(now))
     build.deputy.choices = list(view.principal_choices)
-    sign = sign_form or SignForm(formdata=None, role=view.panel.role.value if view.panel else "",
-                                 chosen=[row.uuid for row in view.rows if row.my_turn])
+    sign = sign_form or SignForm(
+        formdata=None,
+        role=view.panel.role.value if view.panel else "",
+        chosen=[row.uuid for row in view.rows if row.my_turn],
+    )
     if is_fragment() and opened is not None:
         return render_template("transcripts/_paper.html", opened=opened)
-    return render_template("transcripts/class.html", view=view, opened=opened, sign=sign, build=build, message=message,
-                           batch=progress[0] if progress and progress[0].state != "done" else None)
+    return render_template(
+        "transcripts/class.html",
+        view=view,
+        opened=opened,
+        sign=sign,
+        build=build,
+        message=message,
+        batch=progress[0] if progress and progress[0].state != "done" else None,
+    )
 
 
 @transcripts_pages.post("/lop/<int:class_group_id>/lap")
@@ -64,8 +81,14 @@ def build(class_group_id: int) -> Any:
     if not form.validate():
         return _class_page(class_group_id, build_form=form), 422
     try:
-        batch = transcripts.build_class(current_actor(), class_group_id, clock.now(), issue_on=form.issue_on.data,
-                                        deputy_person_id=form.deputy.data or None, background=True)
+        batch = transcripts.build_class(
+            current_actor(),
+            class_group_id,
+            clock.now(),
+            issue_on=form.issue_on.data,
+            deputy_person_id=form.deputy.data or None,
+            background=True,
+        )
     except NotFound:
         raise
     except DomainError as refusal:
@@ -84,12 +107,21 @@ def sign(class_group_id: int) -> Any:
     try:
         if not chosen:
             raise Invalid("Chọn ít nhất một học bạ để ký.")
-        batch = signing.sign_class(current_actor(), class_group_id, form.role.data or "", form.pin.data or "", clock.now(),
-                                   chosen, background=True)
+        batch = signing.sign_class(
+            current_actor(),
+            class_group_id,
+            form.role.data or "",
+            form.pin.data or "",
+            clock.now(),
+            chosen,
+            background=True,
+        )
     except NotFound:
         raise
     except ValueError:
-        return _class_page(class_group_id, sign_form=form, message="Không rõ ký với tư cách nào. Xin tải lại trang."), 422
+        return _class_page(
+            class_group_id, sign_form=form, message="Không rõ ký với tư cách nào. Xin tải lại trang."
+        ), 422
     except DomainError as refusal:
         return _class_page(class_group_id, sign_form=form, message=_words(refusal)), status_of(refusal)
     return go(url_for("batches.page", batch_id=batch.id))

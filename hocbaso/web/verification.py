@@ -23,8 +23,16 @@ def _throttles() -> tuple[verification.Throttle, verification.Throttle]:
 
 
 def _page(status: int = 200, **values: Any) -> tuple[str, int, dict[str, str]]:
-    shown: dict[str, Any] = {"answer": None, "file_answer": None, "code": "", "code_error": None, "file_error": None,
-                             "busy": None, "asked_at": clock.now(), **values}
+    shown: dict[str, Any] = {
+        "answer": None,
+        "file_answer": None,
+        "code": "",
+        "code_error": None,
+        "file_error": None,
+        "busy": None,
+        "asked_at": clock.now(),
+        **values,
+    }
     body = render_template("verification/page.html", form=UploadForm(formdata=None), **shown)
     return body, status, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
@@ -82,6 +90,8 @@ def with_slash() -> BaseResponse:
 
 def init_app(app: Flask) -> None:
     """Register the page with its limits: 30 codes and 6 files a minute for an address."""
-    app.extensions["hocbaso_verification"] = (verification.Throttle(30, timedelta(minutes=1)),
-                                              verification.Throttle(6, timedelta(minutes=1)))
+    app.extensions["hocbaso_verification"] = (
+        verification.Throttle(30, timedelta(minutes=1)),
+        verification.Throttle(6, timedelta(minutes=1)),
+    )
     app.register_blueprint(pages)

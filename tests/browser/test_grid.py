@@ -57,8 +57,10 @@ class Site:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path="/usr/bin/chromium", args=[
-            "--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+        found = driver.chromium.launch(
+            executable_path="/usr/bin/chromium",
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
         yield found
         found.close()
 
@@ -80,9 +82,14 @@ def site(school: Cast, school_app: Flask, browser: Any, monkeypatch: pytest.Monk
 
 def values(column: str, cast: Cast) -> list[int | None]:
     db.session.commit()
-    found = {row.enrollment_id: row.tenths for row in db.session.execute(
-        select(m.ScoreCell.enrollment_id, m.ScoreCell.tenths).where(
-            m.ScoreCell.column_key == column, m.ScoreCell.score_sheet_id == cast.sheets["9A", "MATH", 2]))}
+    found = {
+        row.enrollment_id: row.tenths
+        for row in db.session.execute(
+            select(m.ScoreCell.enrollment_id, m.ScoreCell.tenths).where(
+                m.ScoreCell.column_key == column, m.ScoreCell.score_sheet_id == cast.sheets["9A", "MATH", 2]
+            )
+        )
+    }
     return [found.get(cast.enrollments["9A", name]) for name in NAMES]
 
 
@@ -98,10 +105,19 @@ def settled(page: Any) -> None:
 def fill(cast: Cast, *, but: tuple[str, ...] = ()) -> None:
     head = score_entry.read_head(cast.sheets["9A", "MATH", 2])
     with write_transaction() as session:
-        score_entry.write_cells(session, SYSTEM, head, [
-            (cast.enrollments["9A", name], column.key, score_entry.CellValue(tenths=75, origin="entered"), None)
-            for name in NAMES for column in score_grid.columns_of(head) if column.key not in but],
-            source="imported", now=NOW)
+        score_entry.write_cells(
+            session,
+            SYSTEM,
+            head,
+            [
+                (cast.enrollments["9A", name], column.key, score_entry.CellValue(tenths=75, origin="entered"), None)
+                for name in NAMES
+                for column in score_grid.columns_of(head)
+                if column.key not in but
+            ],
+            source="imported",
+            now=NOW,
+        )
 
 
 def test_a_column_is_typed_with_its_digits_and_enter_alone(site: Site) -> None:
@@ -128,9 +144,17 @@ def test_keys_move_as_in_a_spreadsheet(site: Site) -> None:
     def at() -> str:
         return str(page.evaluate("document.activeElement.closest('td').id"))
 
-    steps = [("ArrowRight", site.cell("TX2")), ("ArrowDown", site.cell("TX2", 1)), ("Home", site.cell("TX1", 1)),
-             ("End", site.cell("NX", 1)), ("Control+Home", site.cell("TX1")), ("PageDown", site.cell("TX1", 4)),
-             ("Shift+Enter", site.cell("TX1", 3)), ("ArrowUp", site.cell("TX1", 2)), ("Enter", site.cell("TX1", 3))]
+    steps = [
+        ("ArrowRight", site.cell("TX2")),
+        ("ArrowDown", site.cell("TX2", 1)),
+        ("Home", site.cell("TX1", 1)),
+        ("End", site.cell("NX", 1)),
+        ("Control+Home", site.cell("TX1")),
+        ("PageDown", site.cell("TX1", 4)),
+        ("Shift+Enter", site.cell("TX1", 3)),
+        ("ArrowUp", site.cell("TX1", 2)),
+        ("Enter", site.cell("TX1", 3)),
+    ]
     for key, cell in steps:
         page.keyboard.press(key)
         assert f"#{at()}" == cell, key
@@ -200,8 +224,16 @@ def test_a_refused_text_stays_and_says_why(site: Site) -> None:
 @pytest.mark.parametrize(("choice", "expected"), [("mine", 90), ("theirs", 60)])
 def test_two_people_on_one_cell_choose_on_a_card(site: Site, choice: str, expected: int) -> None:
     page = site.open()
-    score_entry.save_cell(site.cast.actor("math"), site.cast.sheets["9A", "MATH", 2],
-                          site.cast.enrollments["9A", NAMES[0]], "TX1", "6", expected_version=0, op_id=None, now=NOW)
+    score_entry.save_cell(
+        site.cast.actor("math"),
+        site.cast.sheets["9A", "MATH", 2],
+        site.cast.enrollments["9A", NAMES[0]],
+        "TX1",
+        "6",
+        expected_version=0,
+        op_id=None,
+        now=NOW,
+    )
     page.keyboard.type("9")
     page.keyboard.press("Enter")
     card = page.wait_for_selector(".clash")
@@ -286,8 +318,16 @@ def test_signing_in_again_in_place_sends_what_was_typed(site: Site) -> None:
 
 def test_the_last_gap_offers_handing_in_and_it_works(site: Site) -> None:
     fill(site.cast)
-    score_entry.save_cell(site.cast.actor("math"), site.cast.sheets["9A", "MATH", 2],
-                          site.cast.enrollments["9A", NAMES[4]], "CK", "", expected_version=1, op_id=None, now=NOW)
+    score_entry.save_cell(
+        site.cast.actor("math"),
+        site.cast.sheets["9A", "MATH", 2],
+        site.cast.enrollments["9A", NAMES[4]],
+        "CK",
+        "",
+        expected_version=1,
+        op_id=None,
+        now=NOW,
+    )
     page = site.open()
     page.click("a.btn[data-next-gap]")
     assert "#" + page.evaluate("document.activeElement.closest('td').id") == site.cell("CK", 4)
@@ -353,8 +393,16 @@ def test_axe_finds_nothing_and_the_policy_refuses_nothing(site: Site, scheme: st
     for raw in ("8,5", "vp", "vk", "8,75"):
         page.keyboard.type(raw)
         page.keyboard.press("Enter")
-    score_entry.save_cell(site.cast.actor("math"), site.cast.sheets["9A", "MATH", 2],
-                          site.cast.enrollments["9A", NAMES[0]], "TX2", "6", expected_version=0, op_id=None, now=NOW)
+    score_entry.save_cell(
+        site.cast.actor("math"),
+        site.cast.sheets["9A", "MATH", 2],
+        site.cast.enrollments["9A", NAMES[0]],
+        "TX2",
+        "6",
+        expected_version=0,
+        op_id=None,
+        now=NOW,
+    )
     page.wait_for_selector(".cell--refused")
     page.click(site.cell("TX2") + " input")
     page.keyboard.type("9")
@@ -390,5 +438,3 @@ def test_cells_are_as_large_as_a_thumb_on_a_tablet(site: Site) -> None:
         .filter(e => e.offsetParent).map(e => [(e.closest('td') || e).getBoundingClientRect(), e.className || e.name])
         .filter(([box]) => box.width < 44 || box.height < 43.5).map(([box, name]) => [name, box.width, box.height])""")
     assert small == []
-
-

@@ -23,8 +23,11 @@ CHAU = "Nguyễn Bảo Châu"
 
 def stored(place: Site, name: str) -> m.HomeroomRecord | None:
     db.session.rollback()
-    return db.session.scalar(select(m.HomeroomRecord).where(
-        m.HomeroomRecord.enrollment_id == place.cast.enrollments["9A", name]).execution_options(populate_existing=True))
+    return db.session.scalar(
+        select(m.HomeroomRecord)
+        .where(m.HomeroomRecord.enrollment_id == place.cast.enrollments["9A", name])
+        .execution_options(populate_existing=True)
+    )
 
 
 def open_page(place: Site, who: str, path: str, **options: Any) -> Any:
@@ -83,8 +86,15 @@ def test_a_slip_is_marked_and_kept_until_it_is_mended(site: Site):  # noqa: F811
 
 def test_two_values_meet_and_the_person_chooses(site: Site):  # noqa: F811
     page = open_page(site, "math", f"/lop/{site.cast.classes['9A']}")
-    homeroom.save_field(site.cast.actor("math"), site.cast.enrollments["9A", BINH], "remark", "Ghi ở máy kia.",
-                        expected_version=0, op_id=None, now=NOW)
+    homeroom.save_field(
+        site.cast.actor("math"),
+        site.cast.enrollments["9A", BINH],
+        "remark",
+        "Ghi ở máy kia.",
+        expected_version=0,
+        op_id=None,
+        now=NOW,
+    )
     db.session.remove()
     page.fill(f"{field(site, BINH, 'remark')} textarea", "Ghi ở máy này.")
     page.keyboard.press("Tab")
@@ -93,7 +103,9 @@ def test_two_values_meet_and_the_person_chooses(site: Site):  # noqa: F811
     assert stored(site, BINH).remark == "Ghi ở máy kia."
     page.click("text=Ghi theo thầy, cô")
     page.wait_for_function(
-        "selector => document.querySelector(selector).dataset.version === '2'", arg=f"{field(site, BINH, 'remark')} textarea")
+        "selector => document.querySelector(selector).dataset.version === '2'",
+        arg=f"{field(site, BINH, 'remark')} textarea",
+    )
     assert stored(site, BINH).remark == "Ghi ở máy này." and page.locator(".clash-card").count() == 0
 
 
@@ -143,8 +155,15 @@ def test_the_pages_are_accessible_and_fit_the_screen(site: Site, size: tuple[int
     page = open_page(site, "principal", "/hom-nay", viewport={"width": size[0], "height": size[1]}, bypass_csp=True)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    for path in ("/hom-nay", "/tien-do", f"/lop/{class_id}", f"/lop/{class_id}/danh-sach",
-                 f"/lop/{class_id}/hoc-sinh/{enrollment}", "/tim?q=chau", "/hoc-sinh/7"):
+    for path in (
+        "/hom-nay",
+        "/tien-do",
+        f"/lop/{class_id}",
+        f"/lop/{class_id}/danh-sach",
+        f"/lop/{class_id}/hoc-sinh/{enrollment}",
+        "/tim?q=chau",
+        "/hoc-sinh/7",
+    ):
         page.goto(site.address + path)
         assert violations(page) == [], path
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1"), path

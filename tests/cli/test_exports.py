@@ -16,6 +16,7 @@ from tests.cli.test_imports import done, imported, run, school_app, score_pages,
 
 __all__ = ["imported", "school_app"]
 
+
 def lines(path: Any) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
@@ -26,9 +27,16 @@ def said(value: Any) -> str | None:
 
 def test_scores_as_jsonl_equal_the_files(school_app, tmp_path):
     done(run(school_app, "export", "scores", "--format", "jsonl", "--out", tmp_path / "all.jsonl"))
-    found = {(row["class"], row["subject"], row["semester"], row["student"]): row for row in lines(tmp_path / "all.jsonl")}
+    found = {
+        (row["class"], row["subject"], row["semester"], row["student"]): row for row in lines(tmp_path / "all.jsonl")
+    }
     lessons = {(row["Lớp"], row["Môn học"]): row["Số tiết/năm"] for row in sheet_rows("phan-cong.xlsx")}
-    comments = {"Giáo dục thể chất", "Nghệ thuật", "Hoạt động trải nghiệm, hướng nghiệp", "Nội dung giáo dục của địa phương"}
+    comments = {
+        "Giáo dục thể chất",
+        "Nghệ thuật",
+        "Hoạt động trải nghiệm, hướng nghiệp",
+        "Nội dung giáo dục của địa phương",
+    }
     n = 0
     for class_name in ("6A", "7A", "8A", "9A"):
         for name, subject, semester, rows in score_pages(f"diem-{class_name}.xlsx"):
@@ -37,7 +45,16 @@ def test_scores_as_jsonl_equal_the_files(school_app, tmp_path):
                 line = found[name, subject, semester, row["Mã định danh Bộ GD&ĐT"]]
                 n_lessons = lessons[name, subject]
                 n_regular = 2 if subject in comments or n_lessons <= 35 else 3 if n_lessons <= 70 else 4
-                assert list(line) == ["student", "class", "subject", "semester", "regular", "midterm", "final", "remark"]
+                assert list(line) == [
+                    "student",
+                    "class",
+                    "subject",
+                    "semester",
+                    "regular",
+                    "midterm",
+                    "final",
+                    "remark",
+                ]
                 assert line["regular"] == [said(row.get(f"ĐĐGtx{number}")) for number in range(1, n_regular + 1)]
                 assert (line["midterm"], line["final"]) == (said(row["ĐĐGgk"]), said(row["ĐĐGck"]))
                 assert line["remark"] == row["Nhận xét"]
@@ -55,20 +72,32 @@ def test_one_class_only(school_app, tmp_path):
 
 def test_missing_missed_and_exempt_are_told_apart(school_app, tmp_path):
     with school_app.app_context(), write_transaction() as session:
-        cells = list(session.scalars(
-            select(m.ScoreCell).join(m.ScoreSheet, m.ScoreSheet.id == m.ScoreCell.score_sheet_id)
-            .join(m.ClassSubject, m.ClassSubject.id == m.ScoreSheet.class_subject_id)
-            .join(m.Subject, m.Subject.id == m.ClassSubject.subject_id)
-            .join(m.Enrollment, m.Enrollment.id == m.ScoreCell.enrollment_id)
-            .join(m.Student, m.Student.id == m.Enrollment.student_id)
-            .where(m.Student.moet_code == "3610000525", m.Subject.code == "MATH", m.ScoreSheet.semester == 1,
-                   m.ScoreCell.column_key.in_(("TX1", "TX2", "TX3"))).order_by(m.ScoreCell.column_key)))
+        cells = list(
+            session.scalars(
+                select(m.ScoreCell)
+                .join(m.ScoreSheet, m.ScoreSheet.id == m.ScoreCell.score_sheet_id)
+                .join(m.ClassSubject, m.ClassSubject.id == m.ScoreSheet.class_subject_id)
+                .join(m.Subject, m.Subject.id == m.ClassSubject.subject_id)
+                .join(m.Enrollment, m.Enrollment.id == m.ScoreCell.enrollment_id)
+                .join(m.Student, m.Student.id == m.Enrollment.student_id)
+                .where(
+                    m.Student.moet_code == "3610000525",
+                    m.Subject.code == "MATH",
+                    m.ScoreSheet.semester == 1,
+                    m.ScoreCell.column_key.in_(("TX1", "TX2", "TX3")),
+                )
+                .order_by(m.ScoreCell.column_key)
+            )
+        )
         cells[0].tenths, cells[0].origin = 0, "missed_unexcused"
         cells[1].tenths, cells[1].origin = None, "missed_excused"
         cells[2].tenths, cells[2].origin = None, "empty"
     done(run(school_app, "export", "scores", "--class", "9A", "--out", tmp_path / "9a.jsonl"))
-    line = next(row for row in lines(tmp_path / "9a.jsonl")
-                if (row["student"], row["subject"], row["semester"]) == ("3610000525", "Toán", 1))
+    line = next(
+        row
+        for row in lines(tmp_path / "9a.jsonl")
+        if (row["student"], row["subject"], row["semester"]) == ("3610000525", "Toán", 1)
+    )
     assert line["regular"][:3] == ["0.0", None, None]
     assert line["origins"] == {"regular_1": "missed_unexcused", "regular_2": "missed_excused"}
 
@@ -82,9 +111,16 @@ def test_students_as_jsonl_equal_the_file(school_app, tmp_path):
         line = found[row["Mã định danh Bộ GD&ĐT"]]
         assert line["class"] == row["Lớp"]
         assert "/".join(reversed(line["born_on"].split("-"))) == row["Ngày sinh"]
-        for header, name in (("Họ và tên", "full_name"), ("Giới tính", "sex"), ("Số định danh cá nhân", "personal_id"),
-                             ("Chỗ ở hiện nay", "residence"), ("Họ tên mẹ", "mother_name"), ("Điện thoại", "phone"),
-                             ("Đối tượng chính sách", "policy_category"), ("Số sổ đăng bộ", "register_number")):
+        for header, name in (
+            ("Họ và tên", "full_name"),
+            ("Giới tính", "sex"),
+            ("Số định danh cá nhân", "personal_id"),
+            ("Chỗ ở hiện nay", "residence"),
+            ("Họ tên mẹ", "mother_name"),
+            ("Điện thoại", "phone"),
+            ("Đối tượng chính sách", "policy_category"),
+            ("Số sổ đăng bộ", "register_number"),
+        ):
             assert line[name] == row[header]
         assert (line["height_cm"], line["weight_kg"]) == (str(row["Chiều cao (cm)"]), str(row["Cân nặng (kg)"]))
 
@@ -98,9 +134,16 @@ def test_statistics_count_and_name_nobody(school_app, tmp_path):
         here = [row for row in rows if row["Lớp"] == class_name]
         minority = [row for row in here if row["Dân tộc"] != "Kinh"]
         assert by_class[class_name] == (
-            len(here), sum(row["Giới tính"] == "Nữ" for row in here), len(minority),
-            sum(row["Giới tính"] == "Nữ" for row in minority), sum(bool(row["Đối tượng chính sách"]) for row in here), 0)
-    texts = {str(cell) for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row if cell is not None}
+            len(here),
+            sum(row["Giới tính"] == "Nữ" for row in here),
+            len(minority),
+            sum(row["Giới tính"] == "Nữ" for row in minority),
+            sum(bool(row["Đối tượng chính sách"]) for row in here),
+            0,
+        )
+    texts = {
+        str(cell) for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row if cell is not None
+    }
     assert not texts & {row["Họ và tên"] for row in rows}
     assert not any("hạng" in text.lower() or "thứ tự" in text.lower() for text in texts)
 

@@ -127,8 +127,17 @@ def test_doctor_tries_the_whole_machine_and_its_status_is_the_verdict(machine: M
         found = machine.json("doctor")
         checks = {finding["check"]: finding["level"] for finding in found}
         assert "bad" not in checks.values(), found
-        for check in ("Cơ sở dữ liệu", "Ổ đĩa", "Cấu trúc dữ liệu", "Đồng hồ", "Sao lưu", "Kết nối", "Chứng thư số",
-                      "Kho tài liệu", "Nhật ký"):
+        for check in (
+            "Cơ sở dữ liệu",
+            "Ổ đĩa",
+            "Cấu trúc dữ liệu",
+            "Đồng hồ",
+            "Sao lưu",
+            "Kết nối",
+            "Chứng thư số",
+            "Kho tài liệu",
+            "Nhật ký",
+        ):
             assert check in checks, check
         assert any("hông chữ" in check for check in checks) and any("thử" in check or "ký" in check for check in checks)
         machine.sql("UPDATE student SET full_name = 'Người Khác' WHERE id = 1")

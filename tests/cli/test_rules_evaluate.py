@@ -19,12 +19,34 @@ from tests.regulations.random_students import student
 
 ROOT = Path(__file__).parents[2]
 SEMESTER = {"regular": ["8.0", "7.5", "9", "8.5"], "midterm": "8.0", "final": "7.5"}
-MATH = {"code": "toan", "kind": "scored", "lessons_per_year": 140, "exempt": False, "semesters": [SEMESTER, SEMESTER],
-        "reassessed": None}
-PE = {"code": "gdtc", "kind": "comment", "lessons_per_year": 70, "exempt": False, "reassessed": None,
-      "semesters": [{"regular": ["Đ", "Đ"], "midterm": "Đ", "final": "CĐ"}, {"regular": ["Đ", "Đ"], "midterm": "Đ", "final": "Đ"}]}
-GOOD = {"id": 1, "grade_level": 8, "subjects": [MATH, PE], "conduct": ["T", "K"], "conduct_after_summer": None,
-        "absences": 3, "inclusive_disability": False}
+MATH = {
+    "code": "toan",
+    "kind": "scored",
+    "lessons_per_year": 140,
+    "exempt": False,
+    "semesters": [SEMESTER, SEMESTER],
+    "reassessed": None,
+}
+PE = {
+    "code": "gdtc",
+    "kind": "comment",
+    "lessons_per_year": 70,
+    "exempt": False,
+    "reassessed": None,
+    "semesters": [
+        {"regular": ["Đ", "Đ"], "midterm": "Đ", "final": "CĐ"},
+        {"regular": ["Đ", "Đ"], "midterm": "Đ", "final": "Đ"},
+    ],
+}
+GOOD = {
+    "id": 1,
+    "grade_level": 8,
+    "subjects": [MATH, PE],
+    "conduct": ["T", "K"],
+    "conduct_after_summer": None,
+    "absences": 3,
+    "inclusive_disability": False,
+}
 
 
 def run(*lines: object, arguments: tuple[str, ...] = ("evaluate",)) -> tuple[int, list[dict]]:
@@ -47,14 +69,27 @@ def test_the_schema_of_the_promise():
     status, (answer,) = run(GOOD)
     assert status == 0
     steps = answer.pop("steps")
-    assert "toan, học kì I: (8,0 + 7,5 + 9,0 + 8,5 + 2 × 8,0 + 3 × 7,5) ÷ 9 = 7,94… → 7,9 (Điều 9 khoản 1 điểm b Thông tư 22/2021/TT-BGDĐT)" in steps
+    assert (
+        "toan, học kì I: (8,0 + 7,5 + 9,0 + 8,5 + 2 × 8,0 + 3 × 7,5) ÷ 9 = 7,94… → 7,9 (Điều 9 khoản 1 điểm b Thông tư 22/2021/TT-BGDĐT)"
+        in steps
+    )
     assert answer == {
         "id": 1,
-        "subjects": {"toan": {"semesters": ["7.9", "7.9"], "year": "7.9", "after_reassessment": None},
-                     "gdtc": {"semesters": ["CĐ", "Đ"], "year": "Đ", "after_reassessment": None}},
-        "learning": {"semesters": [None, None], "year": None, "adjusted": [False, False, False],
-                     "needs_council_review": [False, False, False], "after_reassessment": None},
-        "conduct": {"year": "K", "after_summer": None}, "promotion": "DECISION_NEEDED", "award": None, "gaps": [],
+        "subjects": {
+            "toan": {"semesters": ["7.9", "7.9"], "year": "7.9", "after_reassessment": None},
+            "gdtc": {"semesters": ["CĐ", "Đ"], "year": "Đ", "after_reassessment": None},
+        },
+        "learning": {
+            "semesters": [None, None],
+            "year": None,
+            "adjusted": [False, False, False],
+            "needs_council_review": [False, False, False],
+            "after_reassessment": None,
+        },
+        "conduct": {"year": "K", "after_summer": None},
+        "promotion": "DECISION_NEEDED",
+        "award": None,
+        "gaps": [],
     }
     assert list(answer) == ["id", "subjects", "learning", "conduct", "promotion", "award", "gaps"]
 
@@ -64,17 +99,30 @@ def test_holes_become_gaps():
     assert status == 0
     assert answer["promotion"] == "INCOMPLETE"
     assert answer["subjects"]["toan"]["semesters"] == ["7.9", None]
-    assert answer["gaps"] == [{"subject": "toan", "semester": 2, "missing": name}
-                              for name in ("regular_2", "regular_4", "midterm", "final")]
-    assert run(changed("conduct", [None, "T"]))[1][0]["gaps"] == [{"subject": None, "semester": 1, "missing": "conduct_1"}]
+    assert answer["gaps"] == [
+        {"subject": "toan", "semester": 2, "missing": name} for name in ("regular_2", "regular_4", "midterm", "final")
+    ]
+    assert run(changed("conduct", [None, "T"]))[1][0]["gaps"] == [
+        {"subject": None, "semester": 1, "missing": "conduct_1"}
+    ]
 
 
 @pytest.mark.parametrize(
     "item",
-    [{"id": "x", "grade_level": 8, "subjects": []}, changed("subjects/0/semesters", None), changed("subjects/0/semesters", []),
-     changed("subjects/0/semesters", [None, None]), changed("subjects/0/semesters/0", {}), changed("conduct", None),
-     changed("absences", None), changed("inclusive_disability", None), changed("subjects/0/exempt", None), changed("subjects/1/lessons_per_year", None),
-     changed("unknown", {"deep": [1]}), changed("subjects/0/semesters/0/regular", ["8", "8", "8", "8", None, None])],
+    [
+        {"id": "x", "grade_level": 8, "subjects": []},
+        changed("subjects/0/semesters", None),
+        changed("subjects/0/semesters", []),
+        changed("subjects/0/semesters", [None, None]),
+        changed("subjects/0/semesters/0", {}),
+        changed("conduct", None),
+        changed("absences", None),
+        changed("inclusive_disability", None),
+        changed("subjects/0/exempt", None),
+        changed("subjects/1/lessons_per_year", None),
+        changed("unknown", {"deep": [1]}),
+        changed("subjects/0/semesters/0/regular", ["8", "8", "8", "8", None, None]),
+    ],
 )
 def test_what_is_absent_is_not_entered(item: dict):
     status, (answer,) = run(item)
@@ -82,39 +130,52 @@ def test_what_is_absent_is_not_entered(item: dict):
     assert "error" not in answer
 
 
-MALFORMED = [
-    changed("subjects/0/semesters/0/midterm", value)
-    for value in ("10.1", "8.25", "8,55", "-1", "85", "100", "1e1", "", " 8", "8 5", "８", "Đ", 8.5, 8, 0, True, [], {}, "NaN")
-] + [
-    changed("subjects/1/semesters/0/midterm", value) for value in ("8.0", "d", "đạt", "K", True, 1, [])
-] + [
-    changed("subjects/0/semesters/0/regular", value)
-    for value in (["8"] * 5, ["8", "8", "8", "8", None, "8"], "8888", {"0": "8"}, 8, ["8", 8.0], [["8"]])
-] + [
-    changed("subjects/0/semesters", value) for value in ([{}, {}, {}], {}, "x", [1, 2], [[], []])
-] + [
-    changed("subjects", value) for value in (None, {}, [MATH, MATH], [1], [None], "x")
-] + [
-    changed("subjects/0/code", value) for value in (None, "", " ", 5, "gdtc")
-] + [
-    changed("subjects/0/kind", value) for value in (None, "SCORED", "", [], 1)
-] + [
-    changed("subjects/0/lessons_per_year", value) for value in (None, 0, -35, "140", 140.0, True, 10**9)
-] + [
-    changed("subjects/0/exempt", value) for value in (1, "true", [True], [True, 0], [True, False, True], {})
-] + [
-    changed("subjects/0/reassessed", value) for value in (5, 5.0, "Đ", "11", True)
-] + [
-    changed("grade_level", value) for value in (None, 5, 10, "8", 8.0, True)
-] + [
-    changed("conduct", value) for value in (["T"], ["T", "T", "T"], "TT", ["T", "X"], ["T", 1], ["T", ["T"]], {}, ["TOT", "T"])
-] + [
-    changed("absences", value) for value in (-1, "3", 3.0, True, [])
-] + [
-    changed("conduct_after_summer", value) for value in ("X", 1, True)
-] + [
-    changed("inclusive_disability", value) for value in (0, 1, "false")
-]
+MALFORMED = (
+    [
+        changed("subjects/0/semesters/0/midterm", value)
+        for value in (
+            "10.1",
+            "8.25",
+            "8,55",
+            "-1",
+            "85",
+            "100",
+            "1e1",
+            "",
+            " 8",
+            "8 5",
+            "８",
+            "Đ",
+            8.5,
+            8,
+            0,
+            True,
+            [],
+            {},
+            "NaN",
+        )
+    ]
+    + [changed("subjects/1/semesters/0/midterm", value) for value in ("8.0", "d", "đạt", "K", True, 1, [])]
+    + [
+        changed("subjects/0/semesters/0/regular", value)
+        for value in (["8"] * 5, ["8", "8", "8", "8", None, "8"], "8888", {"0": "8"}, 8, ["8", 8.0], [["8"]])
+    ]
+    + [changed("subjects/0/semesters", value) for value in ([{}, {}, {}], {}, "x", [1, 2], [[], []])]
+    + [changed("subjects", value) for value in (None, {}, [MATH, MATH], [1], [None], "x")]
+    + [changed("subjects/0/code", value) for value in (None, "", " ", 5, "gdtc")]
+    + [changed("subjects/0/kind", value) for value in (None, "SCORED", "", [], 1)]
+    + [changed("subjects/0/lessons_per_year", value) for value in (None, 0, -35, "140", 140.0, True, 10**9)]
+    + [changed("subjects/0/exempt", value) for value in (1, "true", [True], [True, 0], [True, False, True], {})]
+    + [changed("subjects/0/reassessed", value) for value in (5, 5.0, "Đ", "11", True)]
+    + [changed("grade_level", value) for value in (None, 5, 10, "8", 8.0, True)]
+    + [
+        changed("conduct", value)
+        for value in (["T"], ["T", "T", "T"], "TT", ["T", "X"], ["T", 1], ["T", ["T"]], {}, ["TOT", "T"])
+    ]
+    + [changed("absences", value) for value in (-1, "3", 3.0, True, [])]
+    + [changed("conduct_after_summer", value) for value in ("X", 1, True)]
+    + [changed("inclusive_disability", value) for value in (0, 1, "false")]
+)
 
 
 @pytest.mark.parametrize("item", MALFORMED, ids=lambda item: json.dumps(item)[-60:])
@@ -131,8 +192,22 @@ def test_a_malformed_line_keeps_its_id_and_the_others_come_out(item: dict):
 
 @pytest.mark.parametrize(
     "line",
-    [b"{", b"xx", b"[]", b"1", b"null", b'"text"', b'{"id": 1} {"id": 2}', b"\xff\xfe", b'{"id": "\xc3"}', b"[" * 100_000,
-     b'{"id": ' + b"9" * 5000 + b"}", b'{"id": 1e999, "grade_level": 8}', b'{"id": NaN, "grade_level": 8}', b"{'id': 1}"],
+    [
+        b"{",
+        b"xx",
+        b"[]",
+        b"1",
+        b"null",
+        b'"text"',
+        b'{"id": 1} {"id": 2}',
+        b"\xff\xfe",
+        b'{"id": "\xc3"}',
+        b"[" * 100_000,
+        b'{"id": ' + b"9" * 5000 + b"}",
+        b'{"id": 1e999, "grade_level": 8}',
+        b'{"id": NaN, "grade_level": 8}',
+        b"{'id': 1}",
+    ],
     ids=lambda line: repr(line[:20]),
 )
 def test_what_is_no_json_object_is_refused_in_one_line(line: bytes):
@@ -192,10 +267,18 @@ def test_nothing_in_nothing_out():
 
 def test_runs_alone_and_answers_line_by_line(tmp_path: Path):
     """No instance, no database; the first answer is there before the second question is asked."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("HOCBASO", "DATABASE", "FLASK"))}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("HOCBASO", "DATABASE", "FLASK"))
+    }
     environment |= {"HOCBASO_INSTANCE": str(tmp_path / "nowhere"), "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([sys.executable, "-m", "hocbaso.cli.rules", "evaluate"], cwd=tmp_path, env=environment,
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [sys.executable, "-m", "hocbaso.cli.rules", "evaluate"],
+        cwd=tmp_path,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
         for number in (1, 2):
             process.stdin.write(json.dumps({**GOOD, "id": number}).encode() + b"\n")
             process.stdin.flush()
@@ -206,8 +289,10 @@ def test_runs_alone_and_answers_line_by_line(tmp_path: Path):
 
 
 def test_the_engine_needs_no_framework_but_click():
-    code = ("import sys, hocbaso.cli.rules; "
-            "print([name for name in ('flask', 'sqlalchemy', 'lxml', 'weasyprint', 'openpyxl') if name in sys.modules])")
+    code = (
+        "import sys, hocbaso.cli.rules; "
+        "print([name for name in ('flask', 'sqlalchemy', 'lxml', 'weasyprint', 'openpyxl') if name in sys.modules])"
+    )
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 

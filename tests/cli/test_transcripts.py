@@ -45,7 +45,9 @@ def of(result: Result, status: int = 0) -> Any:
     return json.loads(result.stdout) if result.stdout.startswith(("{", "[")) else result.stdout
 
 
-def test_a_class_from_frozen_results_to_exported_files(run: Run, tmp_path: Path, school_template: tuple[Path, Cast]) -> None:
+def test_a_class_from_frozen_results_to_exported_files(
+    run: Run, tmp_path: Path, school_template: tuple[Path, Cast]
+) -> None:
     assert of(run("transcript", "build", "--class", "9A", "--json"))["count"] == 3
     early = of(run("transcript", "sign", "--as", "seal", "--class", "9A", "--json"), 1)
     assert early["failed"] == 3 and "Hiệu trưởng chưa ký" in early["items"][0]["reason"]

@@ -58,7 +58,7 @@ def take_apart(name: str, *, sheets: int | None = None) -> Book:
     for sheet in book.worksheets[:sheets]:
         rows = [list(row) for row in sheet.iter_rows(values_only=True)]
         at = next(index for index, row in enumerate(rows) if row[0] == "STT")
-        drafts.append(Draft(sheet.title, rows[:at], [rows[at]], rows[at + 1:]))
+        drafts.append(Draft(sheet.title, rows[:at], [rows[at]], rows[at + 1 :]))
     return drafts
 
 
@@ -92,38 +92,52 @@ def messy(name: str, *messes: Mess, sheets: int | None = None) -> bytes:
 
 def each_cell(change: Callable[[str, object], object]) -> Mess:
     """A mess that maps (header, value) of every data cell."""
+
     def mess(book: Book) -> Book:
         for draft in book:
             header = draft.headers[-1]
-            draft.rows = [[None if value is None else change(str(header[column]), value)
-                           for column, value in enumerate(row)] for row in draft.rows]
+            draft.rows = [
+                [None if value is None else change(str(header[column]), value) for column, value in enumerate(row)]
+                for row in draft.rows
+            ]
         return book
+
     return mess
 
 
 decomposed = each_cell(lambda header, value: unicodedata.normalize("NFD", value) if isinstance(value, str) else value)
 blanks_everywhere = each_cell(
-    lambda header, value: "  " + value.replace(" ", "  ") + "\u00a0 " if isinstance(value, str) else value)
+    lambda header, value: "  " + value.replace(" ", "  ") + "\u00a0 " if isinstance(value, str) else value
+)
 eth_for_d = each_cell(lambda header, value: value.replace("Đ", "Ð") if isinstance(value, str) else value)
-excel_dates = each_cell(
-    lambda header, value: datetime.strptime(value, "%d/%m/%Y") if header == "Ngày sinh" else value)
+excel_dates = each_cell(lambda header, value: datetime.strptime(value, "%d/%m/%Y") if header == "Ngày sinh" else value)
 dates_with_dashes = each_cell(lambda header, value: value.replace("/", "-") if header == "Ngày sinh" else value)
 short_dates = each_cell(
-    lambda header, value: "/".join(str(int(part)) for part in value.split("/")) if header == "Ngày sinh" else value)
-iso_dates = each_cell(
-    lambda header, value: "-".join(reversed(value.split("/"))) if header == "Ngày sinh" else value)
+    lambda header, value: "/".join(str(int(part)) for part in value.split("/")) if header == "Ngày sinh" else value
+)
+iso_dates = each_cell(lambda header, value: "-".join(reversed(value.split("/"))) if header == "Ngày sinh" else value)
 ids_as_numbers = each_cell(
-    lambda header, value: int(value) if header in {"Số định danh cá nhân", "Mã định danh Bộ GD&ĐT", "Điện thoại"} else value)
+    lambda header, value: (
+        int(value) if header in {"Số định danh cá nhân", "Mã định danh Bộ GD&ĐT", "Điện thoại"} else value
+    )
+)
 ids_as_floats = each_cell(
-    lambda header, value: float(value) if header in {"Số định danh cá nhân", "Mã định danh Bộ GD&ĐT"} else value)
+    lambda header, value: float(value) if header in {"Số định danh cá nhân", "Mã định danh Bộ GD&ĐT"} else value
+)
 decimal_commas = each_cell(
-    lambda header, value: str(value).replace(".", ",") if header.startswith("ĐĐG") and not isinstance(value, str) else value)
+    lambda header, value: (
+        str(value).replace(".", ",") if header.startswith("ĐĐG") and not isinstance(value, str) else value
+    )
+)
 float_noise = each_cell(
-    lambda header, value: value + 1e-15 * (8 if value > 4 else 1) if isinstance(value, float) else value)
+    lambda header, value: value + 1e-15 * (8 if value > 4 else 1) if isinstance(value, float) else value
+)
 words_for_marks = each_cell(
-    lambda header, value: {"Đ": "Đạt", "CĐ": "Chưa đạt"}.get(value, value) if header.startswith("ĐĐG") else value)
+    lambda header, value: {"Đ": "Đạt", "CĐ": "Chưa đạt"}.get(value, value) if header.startswith("ĐĐG") else value
+)
 lower_marks = each_cell(
-    lambda header, value: value.lower() if header.startswith("ĐĐG") and isinstance(value, str) else value)
+    lambda header, value: value.lower() if header.startswith("ĐĐG") and isinstance(value, str) else value
+)
 
 
 def decomposed_headers(book: Book) -> Book:
@@ -142,8 +156,14 @@ def upper_headers(book: Book) -> Book:
 def title_rows(book: Book) -> Book:
     for draft in book:
         width = len(draft.headers[0])
-        draft.above = [["SỞ GIÁO DỤC VÀ ĐÀO TẠO NINH BÌNH"], ["TRƯỜNG THCS MẪU"], [],
-                       ["DANH SÁCH NĂM HỌC 2025-2026"], *draft.above, []]
+        draft.above = [
+            ["SỞ GIÁO DỤC VÀ ĐÀO TẠO NINH BÌNH"],
+            ["TRƯỜNG THCS MẪU"],
+            [],
+            ["DANH SÁCH NĂM HỌC 2025-2026"],
+            *draft.above,
+            [],
+        ]
         draft.merges += [f"A{row}:{get_column_letter(width)}{row}" for row in (1, 2, 4)]
     return book
 
@@ -165,8 +185,13 @@ def empty_rows(book: Book) -> Book:
 
 def footer(book: Book) -> Book:
     for draft in book:
-        draft.below = [[], ["Tổng số: 40 học sinh"], [None, None, None, None, "Ninh Bình, ngày 20 tháng 5 năm 2026"],
-                       [None, None, "Người lập bảng", None, "Hiệu trưởng"], [None, None, "(Kí, ghi rõ họ tên)"]]
+        draft.below = [
+            [],
+            ["Tổng số: 40 học sinh"],
+            [None, None, None, None, "Ninh Bình, ngày 20 tháng 5 năm 2026"],
+            [None, None, "Người lập bảng", None, "Hiệu trưởng"],
+            [None, None, "(Kí, ghi rõ họ tên)"],
+        ]
     return book
 
 
@@ -220,14 +245,17 @@ def two_row_header(book: Book) -> Book:
         first, last = _regular_span(draft)
         top = list(draft.headers[0])
         top[first] = "ĐĐGtx"
-        top[first + 1:last + 1] = [None] * (last - first)
+        top[first + 1 : last + 1] = [None] * (last - first)
         under: list[object] = [None] * len(top)
-        under[first:last + 1] = list(range(1, last - first + 2))
+        under[first : last + 1] = list(range(1, last - first + 2))
         draft.headers = [top, under]
         row = len(draft.above) + 1
         draft.merges.append(f"{get_column_letter(first + 1)}{row}:{get_column_letter(last + 1)}{row}")
-        draft.merges += [f"{get_column_letter(column + 1)}{row}:{get_column_letter(column + 1)}{row + 1}"
-                         for column in range(len(top)) if not first <= column <= last]
+        draft.merges += [
+            f"{get_column_letter(column + 1)}{row}:{get_column_letter(column + 1)}{row + 1}"
+            for column in range(len(top))
+            if not first <= column <= last
+        ]
     return book
 
 
@@ -244,8 +272,10 @@ def three_row_header(book: Book) -> Book:
         blocks: list[object] = [None] * len(draft.headers[0])
         blocks[0], blocks[first] = "Thông tin học sinh", "Kết quả đánh giá"
         at = len(draft.above) + 1
-        draft.merges = [f"A{at}:{get_column_letter(first)}{at}",
-                        f"{get_column_letter(first + 1)}{at}:{get_column_letter(len(blocks) - 1)}{at}"]
+        draft.merges = [
+            f"A{at}:{get_column_letter(first)}{at}",
+            f"{get_column_letter(first + 1)}{at}:{get_column_letter(len(blocks) - 1)}{at}",
+        ]
         draft.headers = [blocks, *draft.headers]
     return book
 
@@ -255,17 +285,24 @@ def merged_regular_only(book: Book) -> Book:
     for draft in book:
         first, last = _regular_span(draft)
         draft.headers[0][first] = "ĐĐGtx"
-        draft.headers[0][first + 1:last + 1] = [None] * (last - first)
+        draft.headers[0][first + 1 : last + 1] = [None] * (last - first)
         row = len(draft.above) + 1
         draft.merges.append(f"{get_column_letter(first + 1)}{row}:{get_column_letter(last + 1)}{row}")
     return book
 
 
 def other_score_headers(book: Book) -> Book:
-    names = {"ĐĐGgk": "Giữa kỳ", "ĐĐGck": "Cuối kỳ", "Mã định danh Bộ GD&ĐT": "Mã học sinh", "Họ và tên": "Họ tên học sinh"}
+    names = {
+        "ĐĐGgk": "Giữa kỳ",
+        "ĐĐGck": "Cuối kỳ",
+        "Mã định danh Bộ GD&ĐT": "Mã học sinh",
+        "Họ và tên": "Họ tên học sinh",
+    }
     for draft in book:
-        draft.headers[0] = [f"TX {text[-1]}" if str(text).startswith("ĐĐGtx") else names.get(str(text), text)
-                            for text in draft.headers[0]]
+        draft.headers[0] = [
+            f"TX {text[-1]}" if str(text).startswith("ĐĐGtx") else names.get(str(text), text)
+            for text in draft.headers[0]
+        ]
     return book
 
 
@@ -274,17 +311,20 @@ def fifth_regular_blank(book: Book) -> Book:
     for draft in book:
         _, last = _regular_span(draft)
         extra = [f"ĐĐGtx{number}" for number in range(int(str(draft.headers[0][last])[-1]) + 1, 6)]
-        draft.headers[0][last + 1:last + 1] = extra
-        draft.rows = [row[:last + 1] + [None] * len(extra) + row[last + 1:] for row in draft.rows]
+        draft.headers[0][last + 1 : last + 1] = extra
+        draft.rows = [row[: last + 1] + [None] * len(extra) + row[last + 1 :] for row in draft.rows]
     return book
 
 
 def one_line_title(book: Book) -> Book:
-    """"BẢNG ĐIỂM MÔN … LỚP … HỌC KÌ I" in one cell; the tabs say nothing."""
+    """ "BẢNG ĐIỂM MÔN … LỚP … HỌC KÌ I" in one cell; the tabs say nothing."""
     for number, draft in enumerate(book, 1):
         _, class_name, _, _, subject, _, _, semester, *_ = draft.above[0]
         roman = "I" * int(str(semester))
-        draft.above = [[f"BẢNG ĐIỂM MÔN {str(subject).upper()} LỚP {class_name} - HỌC KỲ {roman} - NĂM HỌC 2025 - 2026"], []]
+        draft.above = [
+            [f"BẢNG ĐIỂM MÔN {str(subject).upper()} LỚP {class_name} - HỌC KỲ {roman} - NĂM HỌC 2025 - 2026"],
+            [],
+        ]
         draft.title = f"Sheet{number}"
     return book
 
@@ -308,23 +348,25 @@ def only_tab_names(book: Book) -> Book:
 def split_names(book: Book) -> Book:
     for draft in book:
         place = draft.column("Họ và tên")
-        draft.headers[0][place:place + 1] = ["Họ và tên đệm", "Tên"]
-        draft.rows = [row[:place] + (str(row[place]).rsplit(" ", 1) if row[place] else [None, None]) + row[place + 1:]
-                      for row in draft.rows]
+        draft.headers[0][place : place + 1] = ["Họ và tên đệm", "Tên"]
+        draft.rows = [
+            row[:place] + (str(row[place]).rsplit(" ", 1) if row[place] else [None, None]) + row[place + 1 :]
+            for row in draft.rows
+        ]
     return book
 
 
 def merged_name_block(book: Book) -> Book:
     for draft in split_names(book):
         place = draft.headers[0].index("Họ và tên đệm")
-        draft.headers[0][place:place + 2] = ["Họ và tên", None]
+        draft.headers[0][place : place + 2] = ["Họ và tên", None]
         row = len(draft.above) + 1
         draft.merges.append(f"{get_column_letter(place + 1)}{row}:{get_column_letter(place + 2)}{row}")
     return book
 
 
 def parents_in_blocks(book: Book) -> Book:
-    """"Cha" and "Mẹ" over "Họ tên" and "Nghề nghiệp"."""
+    """ "Cha" and "Mẹ" over "Họ tên" and "Nghề nghiệp"."""
     for draft in book:
         top, under = list(draft.headers[0]), [None] * len(draft.headers[0])
         for parent in ("cha", "mẹ"):
@@ -351,17 +393,26 @@ def a_sheet_a_class(book: Book) -> Book:
     whole = book[0]
     place = whole.column("Lớp")
     classes = dict.fromkeys(str(row[place]) for row in whole.rows)
-    return [Draft(f"DS {name}", [[f"DANH SÁCH HỌC SINH LỚP {name}"]], [whole.headers[0][:place] + whole.headers[0][place + 1:]],
-                  [row[:place] + row[place + 1:] for row in whole.rows if row[place] == name]) for name in classes]
+    return [
+        Draft(
+            f"DS {name}",
+            [[f"DANH SÁCH HỌC SINH LỚP {name}"]],
+            [whole.headers[0][:place] + whole.headers[0][place + 1 :]],
+            [row[:place] + row[place + 1 :] for row in whole.rows if row[place] == name],
+        )
+        for name in classes
+    ]
 
 
 def with_cell(sheet: int, index: int, header: str, value: object) -> Mess:
     """One data cell replaced."""
+
     def mess(book: Book) -> Book:
         draft = book[sheet]
         draft.rows[index] = list(draft.rows[index])
         draft.rows[index][draft.column(header)] = value
         return book
+
     return mess
 
 
@@ -370,4 +421,5 @@ def everything(*messes: Mess) -> Mess:
         for one in messes:
             book = one(copy.deepcopy(book))
         return book
+
     return mess

@@ -26,12 +26,24 @@ from hocbaso.exchange.tables import read_scores, read_students
 from hocbaso.regulations.terms import ScoreOrigin
 from tests.exchange import messy_workbooks as mw
 
-HOSTILE_TEXTS = ["=1+1", "=HYPERLINK(\"http://x\")", "+84", "-2", "@SUM(A1)", "\t=1", "=cmd|' /C calc'!A0", "a\x00b\x07", "#N/A"]
+HOSTILE_TEXTS = [
+    "=1+1",
+    '=HYPERLINK("http://x")',
+    "+84",
+    "-2",
+    "@SUM(A1)",
+    "\t=1",
+    "=cmd|' /C calc'!A0",
+    "a\x00b\x07",
+    "#N/A",
+]
 
 
 def formulas(data: bytes) -> int:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return sum(len(re.findall(rb"<f[ >/]", archive.read(part))) for part in archive.namelist() if "worksheets" in part)
+        return sum(
+            len(re.findall(rb"<f[ >/]", archive.read(part))) for part in archive.namelist() if "worksheets" in part
+        )
 
 
 @pytest.mark.parametrize("name", ["diem-6A.xlsx", "diem-9A.xlsx"])
@@ -46,7 +58,11 @@ def test_scores_go_out_and_come_back(name):
 def test_absence_exemption_and_gaps_come_back():
     rows = list(read_scores(mw.clean_bytes("diem-6A.xlsx")).rows[:4])
     empty = ScoreCell()
-    rows[0] = replace(rows[0], midterm=ScoreCell(None, ScoreOrigin.MISSED_EXCUSED), final=ScoreCell(None, ScoreOrigin.MISSED_UNEXCUSED))
+    rows[0] = replace(
+        rows[0],
+        midterm=ScoreCell(None, ScoreOrigin.MISSED_EXCUSED),
+        final=ScoreCell(None, ScoreOrigin.MISSED_UNEXCUSED),
+    )
     rows[1] = replace(rows[1], regular=(empty,) * 4, midterm=empty, final=empty, exempt=True)
     rows[2] = replace(rows[2], regular=(rows[2].regular[0], empty, empty, empty))
     table = read_scores(write_scores(rows))
@@ -75,10 +91,11 @@ def test_the_own_profile_knows_only_our_headers():
         read_scores(data, "hocbaso")
 
 
-
 @pytest.mark.parametrize("text", HOSTILE_TEXTS)
 def test_no_text_becomes_a_formula(text):
-    students = [replace(row, full_name=text, residence=text) for row in read_students(mw.clean_bytes("hoc-sinh.xlsx")).rows[:2]]
+    students = [
+        replace(row, full_name=text, residence=text) for row in read_students(mw.clean_bytes("hoc-sinh.xlsx")).rows[:2]
+    ]
     scores = [replace(row, remark=text, full_name=text) for row in read_scores(mw.clean_bytes("diem-6A.xlsx")).rows[:2]]
     report = write_statistics(text, [StatisticsTable(text, (text, "Số"), ((text, 3), (text, Decimal("7.5"))))])
     for data in (write_students(students), write_scores(scores), report):
@@ -112,8 +129,15 @@ def test_score_lines_are_as_promised():
     rows = list(read_scores(mw.clean_bytes("diem-6A.xlsx")).rows)
     lines = [json.loads(line) for line in scores_jsonl(rows)]
     assert lines[0] == {
-        "student": "3610000088", "class": "6A", "subject": "Ngữ văn", "semester": 1, "regular": ["4.5", "5.5", "2.5", "5.0"],
-        "midterm": "4.6", "final": "6.1", "remark": "Cần chăm làm bài tập hơn."}
+        "student": "3610000088",
+        "class": "6A",
+        "subject": "Ngữ văn",
+        "semester": 1,
+        "regular": ["4.5", "5.5", "2.5", "5.0"],
+        "midterm": "4.6",
+        "final": "6.1",
+        "remark": "Cần chăm làm bài tập hơn.",
+    }
     comment = next(line for line in lines if line["subject"] == "Giáo dục thể chất")
     assert set(comment["regular"]) <= {"Đ", "CĐ"}
     rows[0] = replace(rows[0], midterm=ScoreCell(None, ScoreOrigin.MISSED_EXCUSED), final=ScoreCell(), exempt=False)
@@ -125,6 +149,12 @@ def test_student_lines_carry_the_personal_fields():
     rows = read_students(mw.clean_bytes("hoc-sinh.xlsx")).rows
     line = json.loads(next(students_jsonl(rows)))
     assert (line["student"], line["class"], line["full_name"], line["born_on"], line["sex"], line["personal_id"]) == (
-        "3610000088", "6A", "Lê Thùy Anh", "2014-03-22", "Nữ", "036314473937")
+        "3610000088",
+        "6A",
+        "Lê Thùy Anh",
+        "2014-03-22",
+        "Nữ",
+        "036314473937",
+    )
     assert line["height_cm"] == "162"
     assert "register_number" in line and "mother_job" in line

@@ -37,10 +37,26 @@ STUDENT_CASES = [
     ("Chiều cao (cm)", "1,62", "từ 50 đến 230"),
 ]
 SCORE_CASES = [
-    (85, "8,5"), (10.5, "từ 0 đến 10"), (-1, "từ 0 đến 10"), (8.25, "một chữ số thập phân"), ("8,25", "nhiều hơn một chữ số"), ("85", "không chắc là điểm 8,5"), ("11", "không chắc"), ("10,5", "từ 0 đến 10"),
-    ("8;5", "Không đọc được"), ("8 5", "không chắc là điểm 8,5"), ("tám", "Không đọc được"), ("-", "Không đọc được"),
-    ("V", "có phép hay không phép"), ("vắng", "có phép hay không phép"), ("Đ", "điểm số"), (True, "không phải là số"),
-    (datetime(2026, 5, 8), "ngày tháng"), ("=6+2", "công thức chưa được tính"), ("#N/A", "lỗi Excel"), ("8.5đ", "Không đọc được"),
+    (85, "8,5"),
+    (10.5, "từ 0 đến 10"),
+    (-1, "từ 0 đến 10"),
+    (8.25, "một chữ số thập phân"),
+    ("8,25", "nhiều hơn một chữ số"),
+    ("85", "không chắc là điểm 8,5"),
+    ("11", "không chắc"),
+    ("10,5", "từ 0 đến 10"),
+    ("8;5", "Không đọc được"),
+    ("8 5", "không chắc là điểm 8,5"),
+    ("tám", "Không đọc được"),
+    ("-", "Không đọc được"),
+    ("V", "có phép hay không phép"),
+    ("vắng", "có phép hay không phép"),
+    ("Đ", "điểm số"),
+    (True, "không phải là số"),
+    (datetime(2026, 5, 8), "ngày tháng"),
+    ("=6+2", "công thức chưa được tính"),
+    ("#N/A", "lỗi Excel"),
+    ("8.5đ", "Không đọc được"),
 ]
 
 
@@ -70,7 +86,9 @@ def test_a_comment_subject_takes_no_number(value):
     assert "Đ hoặc CĐ" in table.errors[0].message_vi
 
 
-@pytest.mark.parametrize(("header", "value"), [("Họ và tên", "Lê Thuỳ Anh Thư"), ("Ngày sinh", "23/03/2014"), ("Lớp", "7A")])
+@pytest.mark.parametrize(
+    ("header", "value"), [("Họ và tên", "Lê Thuỳ Anh Thư"), ("Ngày sinh", "23/03/2014"), ("Lớp", "7A")]
+)
 def test_one_code_with_two_contents_names_both_rows(header, value):
     def twice(book: mw.Book) -> mw.Book:
         book[0].rows.append(list(book[0].rows[0]))
@@ -108,17 +126,21 @@ def _title(column: int, value: object, *, sheet: int = 2) -> mw.Mess:
     def mess(book: mw.Book) -> mw.Book:
         book[sheet].above[0][column] = value
         return book
+
     return mess
 
 
-@pytest.mark.parametrize(("column", "value", "address", "reason"), [
-    (4, "Ngữ văn", "Toán HK1!A1", "mâu thuẫn"),
-    (7, 2, "Toán HK1!A1", "mâu thuẫn"),
-    (7, 3, "Toán HK1!H1", "1 hoặc 2"),
-    (4, "Âm nhạc", "Toán HK1!E1", "một phần của môn Nghệ thuật"),
-    (4, "Tiếng Pháp", "Toán HK1!E1", "Ngoại ngữ 1 hoặc Ngoại ngữ 2"),
-    (1, "10A", "Toán HK1!B1", "khối 6, 7, 8 hoặc 9"),
-])
+@pytest.mark.parametrize(
+    ("column", "value", "address", "reason"),
+    [
+        (4, "Ngữ văn", "Toán HK1!A1", "mâu thuẫn"),
+        (7, 2, "Toán HK1!A1", "mâu thuẫn"),
+        (7, 3, "Toán HK1!H1", "1 hoặc 2"),
+        (4, "Âm nhạc", "Toán HK1!E1", "một phần của môn Nghệ thuật"),
+        (4, "Tiếng Pháp", "Toán HK1!E1", "Ngoại ngữ 1 hoặc Ngoại ngữ 2"),
+        (1, "10A", "Toán HK1!B1", "khối 6, 7, 8 hoặc 9"),
+    ],
+)
 def test_a_title_that_contradicts_or_makes_no_sense_is_refused(column, value, address, reason):
     table = read_scores(mw.messy("diem-6A.xlsx", _title(column, value), sheets=4))
     assert address in [problem.address for problem in table.errors]
@@ -205,8 +227,11 @@ def test_a_file_of_another_kind_is_refused():
 
 def test_absence_and_exemption_marks_are_kept_apart_from_blank():
     marks = mw.everything(
-        mw.with_cell(0, 0, "ĐĐGtx1", "VP"), mw.with_cell(0, 1, "ĐĐGgk", "vắng không phép"), mw.with_cell(0, 2, "ĐĐGck", None),
-        *(mw.with_cell(0, 3, header, "Miễn") for header in ("ĐĐGtx1", "ĐĐGtx2", "ĐĐGtx3", "ĐĐGtx4", "ĐĐGgk", "ĐĐGck")))
+        mw.with_cell(0, 0, "ĐĐGtx1", "VP"),
+        mw.with_cell(0, 1, "ĐĐGgk", "vắng không phép"),
+        mw.with_cell(0, 2, "ĐĐGck", None),
+        *(mw.with_cell(0, 3, header, "Miễn") for header in ("ĐĐGtx1", "ĐĐGtx2", "ĐĐGtx3", "ĐĐGtx4", "ĐĐGgk", "ĐĐGck")),
+    )
     table = read_scores(mw.messy("diem-6A.xlsx", marks, sheets=1))
     assert table.errors == ()
     rows = table.rows

@@ -25,7 +25,10 @@ HEAD = '<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org
 def repacked(changes: dict[str, bytes | None], *, name: str = "phan-cong.xlsx") -> bytes:
     """The sample with parts replaced, added or (None) left out."""
     out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(mw.clean_bytes(name))) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+    with (
+        zipfile.ZipFile(io.BytesIO(mw.clean_bytes(name))) as source,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target,
+    ):
         for part in source.namelist():
             if part not in changes:
                 target.writestr(part, source.read(part))
@@ -42,18 +45,25 @@ def original(part: str) -> bytes:
 
 def bomb() -> bytes:
     row = "".join(f'<c r="{letter}1" t="inlineStr"><is><t>x</t></is></c>' for letter in "ABCDEFGH")
-    return repacked({SHEET: (HEAD + "<sheetData>" + f"<row>{row}</row>" * 33_000 + "</sheetData></worksheet>").encode()})
+    return repacked(
+        {SHEET: (HEAD + "<sheetData>" + f"<row>{row}</row>" * 33_000 + "</sheetData></worksheet>").encode()}
+    )
 
 
 def many_tiny_cells() -> bytes:
     """Under every size limit, but a parser would build two million cells; junk keeps the ratio low."""
     import random
+
     junk = random.Random(1).randbytes(150_000)
     body = (HEAD + '<sheetData><row r="1">' + "<c/>" * 2_000_000 + "</row></sheetData></worksheet>").encode()
     return repacked({SHEET: body, "xl/media/image1.bin": junk})
 
 
-LAUGHS = b'<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]>' + HEAD[21:].encode() + b"&b;</worksheet>"
+LAUGHS = (
+    b'<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]>'
+    + HEAD[21:].encode()
+    + b"&b;</worksheet>"
+)
 
 HOSTILE = {
     "bomb": (bomb, "bung ra"),
@@ -66,15 +76,37 @@ HOSTILE = {
     "slip with backslashes": (lambda: repacked({"..\\..\\x": b"x"}), "trỏ ra ngoài"),
     "absolute path": (lambda: repacked({"/etc/x": b"x"}), "trỏ ra ngoài"),
     "macro": (lambda: repacked({"xl/vbaProject.bin": b"\xd0\xcf"}), "macro"),
-    "macro by type": (lambda: repacked({"[Content_Types].xml": original("[Content_Types].xml").replace(
-        b"spreadsheetml.sheet.main", b"sheet.macroEnabled.main")}), "macro"),
+    "macro by type": (
+        lambda: repacked(
+            {
+                "[Content_Types].xml": original("[Content_Types].xml").replace(
+                    b"spreadsheetml.sheet.main", b"sheet.macroEnabled.main"
+                )
+            }
+        ),
+        "macro",
+    ),
     "Excel 4 macro": (lambda: repacked({"xl/macrosheets/sheet1.xml": b"<x/>"}), "macro"),
     "external link": (lambda: repacked({"xl/externalLinks/externalLink1.xml": b"<x/>"}), "liên kết sang sổ Excel khác"),
-    "encrypted": (lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le"), "mật khẩu"),
+    "encrypted": (
+        lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le"),
+        "mật khẩu",
+    ),
     "old xls": (lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600 + "Workbook".encode("utf-16-le"), "kiểu cũ"),
-    "million rows declared": (lambda: repacked({SHEET: original(SHEET).replace(b'ref="A1:G49"', b'ref="A1:G1048576"')}), "1.048.576 dòng"),
-    "row a million": (lambda: repacked({SHEET: original(SHEET).replace(
-        b"</sheetData>", b'<row r="1000000"><c r="A1000000"><v>1</v></c></row></sheetData>')}), "dòng 1000000"),
+    "million rows declared": (
+        lambda: repacked({SHEET: original(SHEET).replace(b'ref="A1:G49"', b'ref="A1:G1048576"')}),
+        "1.048.576 dòng",
+    ),
+    "row a million": (
+        lambda: repacked(
+            {
+                SHEET: original(SHEET).replace(
+                    b"</sheetData>", b'<row r="1000000"><c r="A1000000"><v>1</v></c></row></sheetData>'
+                )
+            }
+        ),
+        "dòng 1000000",
+    ),
     "csv": (lambda: "STT;Họ và tên\n1;A".encode(), "không phải là sổ Excel"),
     "html named xlsx": (lambda: b"<html><table></table></html>", "không phải là sổ Excel"),
     "another zip": (lambda: repacked({"xl/workbook.xml": None}), "không phải là sổ Excel"),

@@ -66,7 +66,9 @@ def test_a_fault_of_the_reader_is_no_fault_of_the_file(monkeypatch: pytest.Monke
 
 
 def test_the_calling_process_never_loads_openpyxl():
-    script = ("import sys; from hocbaso.exchange.workbook_process import read_apart\n"
-              f"read_apart('teachers', sys.stdin.buffer.read(), {DEFAULT_PROFILE!r}); print('openpyxl' in sys.modules)")
+    script = (
+        "import sys; from hocbaso.exchange.workbook_process import read_apart\n"
+        f"read_apart('teachers', sys.stdin.buffer.read(), {DEFAULT_PROFILE!r}); print('openpyxl' in sys.modules)"
+    )
     run = subprocess.run([sys.executable, "-c", script], input=workbook(), capture_output=True, timeout=60)
     assert (run.returncode, run.stdout.strip()) == (0, b"False"), run.stderr

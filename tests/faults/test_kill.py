@@ -23,8 +23,12 @@ from tests.conftest import make_app
 
 def kill_while_typing(instance: Path, seed: int, n_acknowledged: int) -> list[list[str]]:
     """Start the typing process, kill it after so many acknowledgements; the acknowledgements."""
-    process = subprocess.Popen([sys.executable, "-m", "tests.faults.typing_process", str(instance), str(seed)], cwd=PROJECT_ROOT,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.faults.typing_process", str(instance), str(seed)],
+        cwd=PROJECT_ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     guard = threading.Timer(60, process.kill)
     guard.start()
     lines: list[bytes] = []
@@ -53,7 +57,8 @@ def check(instance: Path, acknowledged: list[list[str]]) -> int:
         assert lost == []
         odd = connection.execute(
             "SELECT c.id, c.version, count(v.id), max(v.version) FROM score_cell c LEFT JOIN score_cell_version v "
-            "ON v.score_cell_id = c.id GROUP BY c.id HAVING c.version <> count(v.id) OR c.version <> max(v.version)").fetchall()
+            "ON v.score_cell_id = c.id GROUP BY c.id HAVING c.version <> count(v.id) OR c.version <> max(v.version)"
+        ).fetchall()
         assert odd == []
     app = make_app(instance)
     with app.app_context():
@@ -75,11 +80,17 @@ def rounds(school_app: Flask, tmp_path: Path, n: int) -> None:
     for seed in range(n):
         acknowledged += kill_while_typing(instance, seed, rng.randrange(5, 90))
         n_kept = check(instance, acknowledged)
-        assert len(acknowledged) <= n_kept <= len(acknowledged) + 6 * (seed + 1), "a thread has one save under way at most"
-    print(f"{n} kills: {len(acknowledged)} acknowledged, 0 lost, {n_kept - len(acknowledged)} kept without acknowledgement")
+        assert len(acknowledged) <= n_kept <= len(acknowledged) + 6 * (seed + 1), (
+            "a thread has one save under way at most"
+        )
+    print(
+        f"{n} kills: {len(acknowledged)} acknowledged, 0 lost, {n_kept - len(acknowledged)} kept without acknowledgement"
+    )
 
 
-def test_five_kills_lose_no_acknowledged_save(school_app: Flask, school_template: tuple[Path, cast.Cast], tmp_path: Path) -> None:
+def test_five_kills_lose_no_acknowledged_save(
+    school_app: Flask, school_template: tuple[Path, cast.Cast], tmp_path: Path
+) -> None:
     rounds(school_app, tmp_path, 5)
 
 

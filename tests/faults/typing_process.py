@@ -30,9 +30,15 @@ def main() -> None:
         account = db.session.scalar(select(m.Account.id).where(m.Account.username == PEOPLE["math"][0].lower()))
         actor = load_actor(int(account or 0), NOW.date())
         sheet_id = db.session.scalar(
-            select(m.ScoreSheet.id).join(m.ClassSubject).join(m.ClassGroup).join(m.Subject)
-            .where(m.ClassGroup.name == "9A", m.Subject.code == "MATH", m.ScoreSheet.semester == 2))
-        enrollments = list(db.session.scalars(select(m.Enrollment.id).join(m.ClassGroup).where(m.ClassGroup.name == "9A")))
+            select(m.ScoreSheet.id)
+            .join(m.ClassSubject)
+            .join(m.ClassGroup)
+            .join(m.Subject)
+            .where(m.ClassGroup.name == "9A", m.Subject.code == "MATH", m.ScoreSheet.semester == 2)
+        )
+        enrollments = list(
+            db.session.scalars(select(m.Enrollment.id).join(m.ClassGroup).where(m.ClassGroup.name == "9A"))
+        )
         db.session.remove()
 
     def type_scores(number: int) -> None:
@@ -40,14 +46,29 @@ def main() -> None:
         with app.app_context():
             while True:
                 enrollment, column = rng.choice(enrollments), rng.choice(("TX1", "TX2", "TX3", "GK", "CK"))
-                standing = db.session.scalar(select(m.ScoreCell.version).where(
-                    m.ScoreCell.score_sheet_id == sheet_id, m.ScoreCell.enrollment_id == enrollment,
-                    m.ScoreCell.column_key == column)) or 0
+                standing = (
+                    db.session.scalar(
+                        select(m.ScoreCell.version).where(
+                            m.ScoreCell.score_sheet_id == sheet_id,
+                            m.ScoreCell.enrollment_id == enrollment,
+                            m.ScoreCell.column_key == column,
+                        )
+                    )
+                    or 0
+                )
                 # Another value than the standing one: the same again would write nothing.
                 op_id = str(uuid.UUID(int=rng.getrandbits(128)))
                 try:
-                    saved = score_entry.save_cell(actor, int(sheet_id or 0), enrollment, column, str((standing + 1) % 11),
-                                                  expected_version=standing, op_id=op_id, now=NOW)
+                    saved = score_entry.save_cell(
+                        actor,
+                        int(sheet_id or 0),
+                        enrollment,
+                        column,
+                        str((standing + 1) % 11),
+                        expected_version=standing,
+                        op_id=op_id,
+                        now=NOW,
+                    )
                 except Stale:
                     db.session.remove()
                     continue

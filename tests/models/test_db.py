@@ -119,6 +119,7 @@ def test_the_lock_is_given_in_the_order_of_asking() -> None:
     assert lock.acquire()
     threads = []
     for number in range(12):
+
         def wait(number: int = number) -> None:
             assert lock.acquire(10)
             order.append(number)
@@ -147,6 +148,7 @@ def test_who_gave_up_waiting_does_not_stand_in_the_way() -> None:
 
 def test_connections_run_with_wal_full_and_foreign_keys(app: Flask) -> None:
     with app.app_context():
+
         def pragma(name: str) -> Any:
             return db.session.execute(text(f"PRAGMA {name}")).scalar()
 
@@ -162,8 +164,13 @@ def test_connections_run_with_wal_full_and_foreign_keys(app: Flask) -> None:
 
 
 def cell(school: Cast, **values: Any) -> m.ScoreCell:
-    base = {"score_sheet_id": school.sheets["9A", "MATH", 1], "enrollment_id": school.enrollments["9A", "Đinh Công Thành"],
-            "column_key": "GK", "origin": "entered", "updated_at": NOW}
+    base = {
+        "score_sheet_id": school.sheets["9A", "MATH", 1],
+        "enrollment_id": school.enrollments["9A", "Đinh Công Thành"],
+        "column_key": "GK",
+        "origin": "entered",
+        "updated_at": NOW,
+    }
     return m.ScoreCell(**(base | values))
 
 
@@ -189,27 +196,30 @@ def test_an_instant_needs_its_zone_and_comes_back_in_utc(app: Flask) -> None:
         assert read == local and read.tzinfo == UTC
 
 
-@pytest.mark.parametrize("statement", [
-    "UPDATE score_sheet SET state = 'SIGNED'",
-    "UPDATE score_sheet SET semester = 3",
-    "UPDATE class_group SET state = 'DONE'",
-    "UPDATE school_year SET state = 'HALF'",
-    "UPDATE enrollment SET student_id = 999999",
-    "INSERT INTO score_cell (score_sheet_id, enrollment_id, column_key, tenths, origin, version, updated_at) SELECT s.id, e.id,"
-    " 'GK', 101, 'entered', 1, '2027-05-12' FROM score_sheet s, enrollment e LIMIT 1",
-    "INSERT INTO score_cell (score_sheet_id, enrollment_id, column_key, mark, origin, version, updated_at) SELECT s.id, e.id,"
-    " 'GK', 'Tốt', 'entered', 1, '2027-05-12' FROM score_sheet s, enrollment e LIMIT 1",
-    "INSERT INTO score_cell (score_sheet_id, enrollment_id, column_key, tenths, mark, origin, version, updated_at) SELECT s.id,"
-    " e.id, 'GK', 80, 'Đ', 'entered', 1, '2027-05-12' FROM score_sheet s, enrollment e LIMIT 1",
-    "INSERT INTO score_cell (score_sheet_id, enrollment_id, column_key, tenths, origin, version, updated_at) SELECT s.id, e.id,"
-    " 'TX9', 80, 'entered', 1, '2027-05-12' FROM score_sheet s, enrollment e LIMIT 1",
-    "INSERT INTO score_cell (score_sheet_id, enrollment_id, column_key, tenths, origin, version, updated_at) SELECT s.id, e.id,"
-    " 'GK', 80, 'missed_excused', 1, '2027-05-12' FROM score_sheet s, enrollment e LIMIT 1",
-    "INSERT INTO score_cell (score_sheet_id, enrollment_id, column_key, tenths, origin, version, updated_at) SELECT s.id, e.id,"
-    " 'GK', 80, 'missed_unexcused', 1, '2027-05-12' FROM score_sheet s, enrollment e LIMIT 1",
-    "INSERT INTO job_run (job, day, state, owner, attempt, lease_until, started_at, late) VALUES ('x', '2027-05-12', 'odd', 'x',"
-    " 1, '2027-05-12', '2027-05-12', 0)",
-])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE score_sheet SET state = 'SIGNED'",
+        "UPDATE score_sheet SET semester = 3",
+        "UPDATE class_group SET state = 'DONE'",
+        "UPDATE school_year SET state = 'HALF'",
+        "UPDATE enrollment SET student_id = 999999",
+        "INSERT INTO score_cell (score_sheet_id, enrollment_id, column_key, tenths, origin, version, updated_at) SELECT s.id, e.id,"
+        " 'GK', 101, 'entered', 1, '2027-05-12' FROM score_sheet s, enrollment e LIMIT 1",
+        "INSERT INTO score_cell (score_sheet_id, enrollment_id, column_key, mark, origin, version, updated_at) SELECT s.id, e.id,"
+        " 'GK', 'Tốt', 'entered', 1, '2027-05-12' FROM score_sheet s, enrollment e LIMIT 1",
+        "INSERT INTO score_cell (score_sheet_id, enrollment_id, column_key, tenths, mark, origin, version, updated_at) SELECT s.id,"
+        " e.id, 'GK', 80, 'Đ', 'entered', 1, '2027-05-12' FROM score_sheet s, enrollment e LIMIT 1",
+        "INSERT INTO score_cell (score_sheet_id, enrollment_id, column_key, tenths, origin, version, updated_at) SELECT s.id, e.id,"
+        " 'TX9', 80, 'entered', 1, '2027-05-12' FROM score_sheet s, enrollment e LIMIT 1",
+        "INSERT INTO score_cell (score_sheet_id, enrollment_id, column_key, tenths, origin, version, updated_at) SELECT s.id, e.id,"
+        " 'GK', 80, 'missed_excused', 1, '2027-05-12' FROM score_sheet s, enrollment e LIMIT 1",
+        "INSERT INTO score_cell (score_sheet_id, enrollment_id, column_key, tenths, origin, version, updated_at) SELECT s.id, e.id,"
+        " 'GK', 80, 'missed_unexcused', 1, '2027-05-12' FROM score_sheet s, enrollment e LIMIT 1",
+        "INSERT INTO job_run (job, day, state, owner, attempt, lease_until, started_at, late) VALUES ('x', '2027-05-12', 'odd', 'x',"
+        " 1, '2027-05-12', '2027-05-12', 0)",
+    ],
+)
 def test_the_database_itself_refuses(school: Cast, statement: str) -> None:
     with pytest.raises(IntegrityError), write_transaction() as session:
         session.execute(text(statement))

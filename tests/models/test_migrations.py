@@ -35,9 +35,19 @@ def differences(app: Flask) -> list[object]:
 def constraints(app: Flask) -> dict[str, str]:
     """CREATE TABLE of each table with blanks made equal: autogenerate does not compare CHECKs."""
     with app.app_context():
-        found = db.session.execute(text("SELECT name, sql FROM sqlite_master WHERE type='table' AND name <> 'alembic_version'"))
-        return {name: " ".join(sorted(line.strip().rstrip(",") for line in sql.splitlines() if "CHECK" in line or "UNIQUE" in line
-                                      or "FOREIGN" in line)) for name, sql in found}
+        found = db.session.execute(
+            text("SELECT name, sql FROM sqlite_master WHERE type='table' AND name <> 'alembic_version'")
+        )
+        return {
+            name: " ".join(
+                sorted(
+                    line.strip().rstrip(",")
+                    for line in sql.splitlines()
+                    if "CHECK" in line or "UNIQUE" in line or "FOREIGN" in line
+                )
+            )
+            for name, sql in found
+        }
 
 
 def test_migrations_make_the_models_schema_on_sqlite(tmp_path: Path, app: Flask) -> None:
@@ -85,14 +95,29 @@ def postgresql() -> Iterator[str]:
         person = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
     def run(program: str, *arguments: str) -> None:
-        done = subprocess.run([str(programs / program), *arguments], capture_output=True, text=True, cwd=folder,
-                              env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}, **person)  # type: ignore[call-overload]
+        done = subprocess.run(
+            [str(programs / program), *arguments],
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
+            **person,
+        )  # type: ignore[call-overload]
         assert done.returncode == 0, done.stderr or done.stdout
 
     data = str(folder / "data")
     run("initdb", "-D", data, "-U", "hocbaso", "-A", "trust", "-E", "UTF8", "--no-sync")
-    run("pg_ctl", "-D", data, "-w", "-l", str(folder / "log"), "-o",
-        f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off", "start")
+    run(
+        "pg_ctl",
+        "-D",
+        data,
+        "-w",
+        "-l",
+        str(folder / "log"),
+        "-o",
+        f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off",
+        "start",
+    )
     try:
         yield f"postgresql+psycopg://hocbaso@/postgres?host={folder}"
     finally:
@@ -104,8 +129,9 @@ def postgresql() -> Iterator[str]:
 def test_migrations_make_the_models_schema_on_postgresql_and_carry_a_school(postgresql: str, tmp_path: Path) -> None:
     for folder in ("documents", "keys", "checkpoints"):
         (tmp_path / folder).mkdir()
-    app = create_app(config=Config(instance=tmp_path, database_url=postgresql, secret_key="only-for-tests", workers=1,
-                                   testing=True))
+    app = create_app(
+        config=Config(instance=tmp_path, database_url=postgresql, secret_key="only-for-tests", workers=1, testing=True)
+    )
     with app.app_context():
         schema.make_new()
         assert not schema.migrations_pending()
@@ -115,15 +141,18 @@ def test_migrations_make_the_models_schema_on_postgresql_and_carry_a_school(post
         report = audit_verify.verify()
         assert report.faults == [] and report.n_entries > 50
         with write_transaction() as session:
-            session.execute(text("UPDATE student SET full_name = 'Người Khác' WHERE id = "
-                                 "(SELECT min(id) FROM student)"))
+            session.execute(
+                text("UPDATE student SET full_name = 'Người Khác' WHERE id = (SELECT min(id) FROM student)")
+            )
         assert [fault.table for fault in audit_verify.verify().faults] == ["student"]
         assert db.session.get(m.SchoolYear, school.year_id) is not None
         db.session.remove()
         db.engine.dispose()
 
 
-def test_a_backup_made_before_a_migration_is_brought_up_after_the_restore(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backup_made_before_a_migration_is_brought_up_after_the_restore(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Version N-1 is the program without an invented newest revision; its backup is restored by version N."""
     from hocbaso.services import backups
     from hocbaso.services.access import SYSTEM
@@ -144,7 +173,8 @@ def test_a_backup_made_before_a_migration_is_brought_up_after_the_restore(tmp_pa
         "import sqlalchemy as sa\nfrom alembic import op\n"
         f"revision = '9999'\ndown_revision = {head!r}\nbranch_labels = depends_on = None\n"
         "def upgrade():\n    op.create_table('invented', sa.Column('id', sa.Integer, primary_key=True))\n"
-        "def downgrade():\n    op.drop_table('invented')\n")
+        "def downgrade():\n    op.drop_table('invented')\n"
+    )
     monkeypatch.setattr(schema, "MIGRATIONS", newer)
     schema._revisions.cache_clear()
     try:

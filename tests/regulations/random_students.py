@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import random
 
-SCORED = (("LIT", 140), ("MATH", 140), ("FL1", 105), ("CIVICS", 35), ("HISTGEO", 105), ("SCI", 140), ("TECH", 52), ("ICT", 35))
+SCORED = (
+    ("LIT", 140),
+    ("MATH", 140),
+    ("FL1", 105),
+    ("CIVICS", 35),
+    ("HISTGEO", 105),
+    ("SCI", 140),
+    ("TECH", 52),
+    ("ICT", 35),
+)
 COMMENT = (("PE", 70), ("ART", 70), ("EXP", 105), ("LOCAL", 35))
 EDGES = (34, 35, 49, 50, 64, 65, 79, 80, 89, 90)
 LEVELS = ("T", "K", "Đ", "CĐ")
@@ -49,15 +58,34 @@ def student(chance: random.Random, number: int) -> dict:
         reassessed = None
         if chance.random() < 0.3:
             reassessed = chance.choice(("Đ", "CĐ")) if kind == "comment" else f"{chance.randint(30, 70) / 10:.1f}"
-        exempt = chance.choice((True, [True, False], [False, True], [False, False])) if chance.random() < 0.02 else False
-        subjects.append({"code": code, "kind": kind, "lessons_per_year": lessons, "exempt": exempt,
-                         "semesters": semesters, "reassessed": reassessed})
+        exempt = (
+            chance.choice((True, [True, False], [False, True], [False, False])) if chance.random() < 0.02 else False
+        )
+        subjects.append(
+            {
+                "code": code,
+                "kind": kind,
+                "lessons_per_year": lessons,
+                "exempt": exempt,
+                "semesters": semesters,
+                "reassessed": reassessed,
+            }
+        )
     chance.shuffle(subjects)
     if chance.random() < 0.5:
         for subject in subjects:
             subject["reassessed"] = None
-    level = (lambda: None) if chance.random() < 0.02 else (lambda: chance.choice("TTTK" if chance.random() < 0.7 else LEVELS))
-    return {"id": number, "grade_level": chance.randint(6, 9), "subjects": subjects, "conduct": [level(), level()],
-            "conduct_after_summer": chance.choice((None, None, None, None, *LEVELS)),
-            "absences": chance.choice((0, 3, 44, 45, 46, 60)) if chance.random() < 0.99 else None,
-            "inclusive_disability": chance.random() < 0.03}
+    level = (
+        (lambda: None)
+        if chance.random() < 0.02
+        else (lambda: chance.choice("TTTK" if chance.random() < 0.7 else LEVELS))
+    )
+    return {
+        "id": number,
+        "grade_level": chance.randint(6, 9),
+        "subjects": subjects,
+        "conduct": [level(), level()],
+        "conduct_after_summer": chance.choice((None, None, None, None, *LEVELS)),
+        "absences": chance.choice((0, 3, 44, 45, 46, 60)) if chance.random() < 0.99 else None,
+        "inclusive_disability": chance.random() < 0.03,
+    }

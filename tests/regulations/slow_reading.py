@@ -133,15 +133,20 @@ def read(student: dict) -> dict:
         if subject["reassessed"] is not None and (year == "CĐ" or (isinstance(year, Decimal) and year < 5)):
             again = subject["reassessed"] if subject["kind"] == "comment" else Decimal(subject["reassessed"])
             retaken[code] = again
-        subjects[code] = {"semesters": [text(both[0]), text(both[1])], "year": text(year), "after_reassessment": text(again)}
+        subjects[code] = {
+            "semesters": [text(both[0]), text(both[1])],
+            "year": text(year),
+            "after_reassessment": text(again),
+        }
 
     ratings = [None if None in term.values() else rate(term) for term in terms]
     levels = [rating and rating[0] for rating in ratings]
     after = rate(terms[2] | retaken) if retaken and None not in terms[2].values() else None
     conduct = conduct_of_year(*student["conduct"])
     summer = student["conduct_after_summer"] if conduct == "CĐ" else None
-    gaps += [{"subject": None, "semester": i, "missing": f"conduct_{i}"}
-             for i in (1, 2) if student["conduct"][i - 1] is None]
+    gaps += [
+        {"subject": None, "semester": i, "missing": f"conduct_{i}"} for i in (1, 2) if student["conduct"][i - 1] is None
+    ]
     if student["absences"] is None:
         gaps.append({"subject": None, "semester": None, "missing": "absences"})
 
@@ -150,19 +155,25 @@ def read(student: dict) -> dict:
         nines = [year for year in terms[2].values() if isinstance(year, Decimal) and year >= 9]
         award = "XUAT_SAC" if len(nines) >= 6 else "GIOI"
     return {
-        "id": student["id"], "subjects": subjects,
-        "learning": {"semesters": levels[:2], "year": levels[2],
-                     "adjusted": [bool(rating and rating[1]) for rating in ratings],
-                     "needs_council_review": [bool(rating and rating[2]) for rating in ratings],
-                     "after_reassessment": after and after[0]},
+        "id": student["id"],
+        "subjects": subjects,
+        "learning": {
+            "semesters": levels[:2],
+            "year": levels[2],
+            "adjusted": [bool(rating and rating[1]) for rating in ratings],
+            "needs_council_review": [bool(rating and rating[2]) for rating in ratings],
+            "after_reassessment": after and after[0],
+        },
         "conduct": {"year": conduct, "after_summer": summer},
         "promotion": outcome(student, gaps, levels[2], after and after[0], conduct, summer),
-        "award": award, "gaps": gaps,
+        "award": award,
+        "gaps": gaps,
     }
 
 
-def outcome(student: dict, gaps: list, learning: str | None, after: str | None, conduct: str | None,
-            summer: str | None) -> str:
+def outcome(
+    student: dict, gaps: list, learning: str | None, after: str | None, conduct: str | None, summer: str | None
+) -> str:
     if gaps:
         return "INCOMPLETE"
     if student["inclusive_disability"] or learning is None:

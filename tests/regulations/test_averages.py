@@ -24,8 +24,16 @@ def test_a_scored_subject_has_lessons():
 
 @pytest.mark.parametrize(
     ("regular", "midterm", "final", "average"),
-    [([80, 70, 90, 60], 75, 80, 77), ([80, 90], 70, 80, 79), ([70, 70, 70], 65, 80, 73), ([66, 60, 60], 60, 70, 65),
-     ([60, 70], 0, 80, 53), ([90, 80], 80, 78, 81), ([100] * 4, 100, 100, 100), ([0] * 2, 0, 0, 0)],
+    [
+        ([80, 70, 90, 60], 75, 80, 77),
+        ([80, 90], 70, 80, 79),
+        ([70, 70, 70], 65, 80, 73),
+        ([66, 60, 60], 60, 70, 65),
+        ([60, 70], 0, 80, 53),
+        ([90, 80], 80, 78, 81),
+        ([100] * 4, 100, 100, 100),
+        ([0] * 2, 0, 0, 0),
+    ],
 )
 def test_semester_average_of_the_worked_table(regular: list[int], midterm: int, final: int, average: int):
     assert averages.semester_average(regular, midterm, final) == average
@@ -61,24 +69,36 @@ def test_the_year_needs_both_semesters():
 
 @pytest.mark.parametrize(
     ("marks", "result"),
-    [(([P, P], P, P), P), (([P, F], P, P), F), (([P, P], F, P), F), (([P, P], P, F), F), (([P, None], P, F), None),
-     (([P, P], None, P), None), (([P, P], P, None), None), (([], P, P), None)],
+    [
+        (([P, P], P, P), P),
+        (([P, F], P, P), F),
+        (([P, P], F, P), F),
+        (([P, P], P, F), F),
+        (([P, None], P, F), None),
+        (([P, P], None, P), None),
+        (([P, P], P, None), None),
+        (([], P, P), None),
+    ],
 )
 def test_a_comment_semester_needs_every_assessment_passed(marks: tuple, result: PassFail | None):
     assert averages.comment_semester(*marks) is result
 
 
-@pytest.mark.parametrize(("first", "second", "year"), [(P, F, F), (F, P, P), (P, P, P), (F, F, F), (None, P, P), (F, None, None)])
+@pytest.mark.parametrize(
+    ("first", "second", "year"), [(P, F, F), (F, P, P), (P, P, P), (F, F, F), (None, P, P), (F, None, None)]
+)
 def test_a_comment_year_is_semester_two(first: PassFail | None, second: PassFail | None, year: PassFail | None):
     assert averages.comment_year(first, second) is year
 
 
 @pytest.mark.parametrize(
     ("marks", "words"),
-    [(([80, 75, 90, 85], 80, 75), "(8,0 + 7,5 + 9,0 + 8,5 + 2 × 8,0 + 3 × 7,5) ÷ 9 = 7,94… → 7,9"),
-     (([70, 70, 70], 65, 80), "(7,0 + 7,0 + 7,0 + 2 × 6,5 + 3 × 8,0) ÷ 8 = 7,25 → 7,3"),
-     (([100, 100], 100, 100), "(10 + 10 + 2 × 10 + 3 × 10) ÷ 7 = 10"),
-     (([0, 1], 0, 0), "(0,0 + 0,1 + 2 × 0,0 + 3 × 0,0) ÷ 7 = 0,01… → 0,0")],
+    [
+        (([80, 75, 90, 85], 80, 75), "(8,0 + 7,5 + 9,0 + 8,5 + 2 × 8,0 + 3 × 7,5) ÷ 9 = 7,94… → 7,9"),
+        (([70, 70, 70], 65, 80), "(7,0 + 7,0 + 7,0 + 2 × 6,5 + 3 × 8,0) ÷ 8 = 7,25 → 7,3"),
+        (([100, 100], 100, 100), "(10 + 10 + 2 × 10 + 3 × 10) ÷ 7 = 10"),
+        (([0, 1], 0, 0), "(0,0 + 0,1 + 2 × 0,0 + 3 × 0,0) ÷ 7 = 0,01… → 0,0"),
+    ],
 )
 def test_the_sum_is_written_out(marks: tuple, words: str):
     assert averages.explain_average(*marks) == words

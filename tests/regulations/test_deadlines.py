@@ -28,10 +28,16 @@ def test_the_group_head_hears_from_the_third_day_and_the_principal_of_what_is_la
     assert [left for left, day in days.items() if DAY.tells_principal_on(day)] == [0, -1, -2, -3, -4, -5]
 
 
-@pytest.mark.parametrize(("day", "words"), [
-    (date(2027, 5, 6), "còn 14 ngày"), (date(2027, 5, 18), "còn 2 ngày"), (date(2027, 5, 19), "hôm nay là ngày cuối"),
-    (date(2027, 5, 20), "quá hạn 1 ngày"), (date(2027, 5, 27), "quá hạn 8 ngày"),
-])
+@pytest.mark.parametrize(
+    ("day", "words"),
+    [
+        (date(2027, 5, 6), "còn 14 ngày"),
+        (date(2027, 5, 18), "còn 2 ngày"),
+        (date(2027, 5, 19), "hôm nay là ngày cuối"),
+        (date(2027, 5, 20), "quá hạn 1 ngày"),
+        (date(2027, 5, 27), "quá hạn 8 ngày"),
+    ],
+)
 def test_days_left_in_words(day: date, words: str) -> None:
     assert days_left_text(DAY.days_left(day)) == words
 

@@ -59,12 +59,19 @@ def test_approving_never_locks_and_only_a_correction_opens() -> None:
 def test_verbs_for_gives_each_party_its_own_moves(party: SheetParty) -> None:
     for state in SheetState:
         assert [verb.value for verb in verbs_for(state, frozenset({party}))] == [
-            verb for (from_state, verb), (_to, who, _note) in SHEET.items() if from_state == state and who == party.value]
+            verb
+            for (from_state, verb), (_to, who, _note) in SHEET.items()
+            if from_state == state and who == party.value
+        ]
     assert verbs_for(SheetState.SUBMITTED, frozenset()) == ()
 
 
-CLASS = {("OPEN", "finalise"): ("FINALISED", "homeroom", False), ("FINALISED", "reopen"): ("OPEN", "homeroom", False),
-         ("FINALISED", "return"): ("OPEN", "approver", True), ("FINALISED", "approve"): ("APPROVED", "approver", False)}
+CLASS = {
+    ("OPEN", "finalise"): ("FINALISED", "homeroom", False),
+    ("FINALISED", "reopen"): ("OPEN", "homeroom", False),
+    ("FINALISED", "return"): ("OPEN", "approver", True),
+    ("FINALISED", "approve"): ("APPROVED", "approver", False),
+}
 
 
 @pytest.mark.parametrize(("state", "verb"), itertools.product(ClassState, ClassVerb))
@@ -90,7 +97,11 @@ def test_the_order_of_signing_is_homeroom_principal_seal() -> None:
 
 @pytest.mark.parametrize(("state", "role"), itertools.product(RecordState, SignatureRole))
 def test_each_turn_to_sign(state: RecordState, role: SignatureRole) -> None:
-    due = {RecordState.CREATED: "homeroom", RecordState.HOMEROOM_SIGNED: "principal", RecordState.PRINCIPAL_SIGNED: "seal"}
+    due = {
+        RecordState.CREATED: "homeroom",
+        RecordState.HOMEROOM_SIGNED: "principal",
+        RecordState.PRINCIPAL_SIGNED: "seal",
+    }
     if due.get(state) == role.value:
         assert transcript_flow.require_turn(state, role) is transcript_flow.step_for(role)
     else:

@@ -13,7 +13,11 @@ from hocbaso.regulations import terms
 ROOT = Path(__file__).parents[2]
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
 WORDS = set(re.findall(r"`([^`]+)`", GLOSSARY))
-ENUMS = [one for one in vars(terms).values() if isinstance(one, type) and issubclass(one, enum.Enum) and one is not enum.StrEnum]
+ENUMS = [
+    one
+    for one in vars(terms).values()
+    if isinstance(one, type) and issubclass(one, enum.Enum) and one is not enum.StrEnum
+]
 
 
 @pytest.mark.parametrize("closed", ENUMS, ids=lambda closed: closed.__name__)

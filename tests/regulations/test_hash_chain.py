@@ -54,11 +54,22 @@ def test_a_growing_tree_tells_the_root_of_every_size() -> None:
 
 def test_a_known_answer_for_ever() -> None:
     """A change of the hash's definition would make every stored log wrong: these bytes are a promise."""
-    written = row_hash(seq=1, at="2027-05-12T02:00:00.000000+00:00", tag="score:cell:changed", actor_id=7,
-                       actor_name="Trịnh Thu Hà", target_kind="score_cell", target_id="12", payload='{"a":1}',
-                       prev_hash=GENESIS)
-    head = ('[1,1,"2027-05-12T02:00:00.000000+00:00","score:cell:changed",7,"Trịnh Thu Hà","score_cell","12","'
-            + "0" * 64 + '"]')
+    written = row_hash(
+        seq=1,
+        at="2027-05-12T02:00:00.000000+00:00",
+        tag="score:cell:changed",
+        actor_id=7,
+        actor_name="Trịnh Thu Hà",
+        target_kind="score_cell",
+        target_id="12",
+        payload='{"a":1}',
+        prev_hash=GENESIS,
+    )
+    head = (
+        '[1,1,"2027-05-12T02:00:00.000000+00:00","score:cell:changed",7,"Trịnh Thu Hà","score_cell","12","'
+        + "0" * 64
+        + '"]'
+    )
     assert written == hashlib.sha256(b"\x00" + head.encode() + b'\n{"a":1}').hexdigest()
 
 
@@ -90,8 +101,17 @@ def rows(n: int) -> list[dict[str, object]]:
     made: list[dict[str, object]] = []
     prev = GENESIS
     for seq in range(1, n + 1):
-        row: dict[str, object] = {"seq": seq, "at": f"t{seq}", "tag": "x:y:z", "actor_id": None, "actor_name": "Hệ thống",
-                                  "target_kind": "k", "target_id": str(seq), "payload": "{}", "prev_hash": prev}
+        row: dict[str, object] = {
+            "seq": seq,
+            "at": f"t{seq}",
+            "tag": "x:y:z",
+            "actor_id": None,
+            "actor_name": "Hệ thống",
+            "target_kind": "k",
+            "target_id": str(seq),
+            "payload": "{}",
+            "prev_hash": prev,
+        }
         prev = row_hash(**row)  # type: ignore[arg-type]
         made.append({**row, "hash": prev})
     return made

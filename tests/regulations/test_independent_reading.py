@@ -35,8 +35,20 @@ def test_both_readings_agree_on_random_student_years(seed: int):
         seen["review"] += any(found["learning"]["needs_council_review"])
         seen["after"] += found["learning"]["after_reassessment"] is not None
     # A comparison that never reaches a branch proves nothing about it.
-    for name in ("PROMOTED", "COMPLETED", "REASSESS", "SUMMER_TRAINING", "RETAINED", "DECISION_NEEDED", "INCOMPLETE",
-                 "XUAT_SAC", "GIOI", "adjusted", "review", "after"):
+    for name in (
+        "PROMOTED",
+        "COMPLETED",
+        "REASSESS",
+        "SUMMER_TRAINING",
+        "RETAINED",
+        "DECISION_NEEDED",
+        "INCOMPLETE",
+        "XUAT_SAC",
+        "GIOI",
+        "adjusted",
+        "review",
+        "after",
+    ):
         assert seen[name] >= 5, (name, seen)
 
 

@@ -18,8 +18,11 @@ from hocbaso.regulations.permissions import (
 )
 
 P = Permission
-ALL = {**{role.value: held for role, held in ROLE_PERMISSIONS.items()}, "teacher": TEACHING_PERMISSIONS,
-       "homeroom": HOMEROOM_PERMISSIONS}
+ALL = {
+    **{role.value: held for role, held in ROLE_PERMISSIONS.items()},
+    "teacher": TEACHING_PERMISSIONS,
+    "homeroom": HOMEROOM_PERMISSIONS,
+}
 
 
 def holders(permission: Permission) -> set[str]:
@@ -31,34 +34,67 @@ def test_every_role_has_its_powers_and_every_power_a_holder() -> None:
     assert [permission for permission in Permission if not holders(permission)] == []
 
 
-@pytest.mark.parametrize(("permission", "who"), [
-    (P.SHEET_ENTER, {"teacher"}), (P.SHEET_SUBMIT, {"teacher"}), (P.SHEET_APPROVE, {"principal", "delegate"}),
-    (P.SHEET_LOCK, {"principal"}), (P.SHEET_REVIEW, {"group_head", "vice_principal"}), (P.CLASS_FINALISE, {"homeroom"}),
-    (P.CLASS_APPROVE, {"principal", "delegate"}), (P.TRANSCRIPT_SIGN_HOMEROOM, {"homeroom"}),
-    (P.TRANSCRIPT_SIGN_PRINCIPAL, {"principal", "delegate"}), (P.TRANSCRIPT_SEAL, {"clerk"}),
-    (P.TRANSCRIPT_RECALL, {"principal"}), (P.BACKUP_MANAGE, {"it_officer"}), (P.JOB_RUN, {"it_officer"}),
-    (P.ACCOUNT_MANAGE, {"it_officer"}), (P.IMPORT_SCORES, {"teacher"}),
-])
+@pytest.mark.parametrize(
+    ("permission", "who"),
+    [
+        (P.SHEET_ENTER, {"teacher"}),
+        (P.SHEET_SUBMIT, {"teacher"}),
+        (P.SHEET_APPROVE, {"principal", "delegate"}),
+        (P.SHEET_LOCK, {"principal"}),
+        (P.SHEET_REVIEW, {"group_head", "vice_principal"}),
+        (P.CLASS_FINALISE, {"homeroom"}),
+        (P.CLASS_APPROVE, {"principal", "delegate"}),
+        (P.TRANSCRIPT_SIGN_HOMEROOM, {"homeroom"}),
+        (P.TRANSCRIPT_SIGN_PRINCIPAL, {"principal", "delegate"}),
+        (P.TRANSCRIPT_SEAL, {"clerk"}),
+        (P.TRANSCRIPT_RECALL, {"principal"}),
+        (P.BACKUP_MANAGE, {"it_officer"}),
+        (P.JOB_RUN, {"it_officer"}),
+        (P.ACCOUNT_MANAGE, {"it_officer"}),
+        (P.IMPORT_SCORES, {"teacher"}),
+    ],
+)
 def test_grave_powers_have_exactly_these_holders(permission: Permission, who: set[str]) -> None:
     assert holders(permission) == who
 
 
 def test_who_types_never_reviews_approves_locks_or_signs_by_the_same_assignment() -> None:
-    assert not TEACHING_PERMISSIONS & {P.SHEET_REVIEW, P.SHEET_APPROVE, P.SHEET_LOCK, P.TRANSCRIPT_SIGN_HOMEROOM,
-                                       P.TRANSCRIPT_SIGN_PRINCIPAL, P.TRANSCRIPT_SEAL}
+    assert not TEACHING_PERMISSIONS & {
+        P.SHEET_REVIEW,
+        P.SHEET_APPROVE,
+        P.SHEET_LOCK,
+        P.TRANSCRIPT_SIGN_HOMEROOM,
+        P.TRANSCRIPT_SIGN_PRINCIPAL,
+        P.TRANSCRIPT_SEAL,
+    }
     for role in (Role.PRINCIPAL, Role.VICE_PRINCIPAL, Role.GROUP_HEAD, Role.CLERK, Role.DELEGATE, Role.BOARD_MEMBER):
         assert P.SHEET_ENTER not in ROLE_PERMISSIONS[role], role
 
 
 def test_the_it_officer_holds_nothing_over_learning_data() -> None:
     assert not ROLE_PERMISSIONS[Role.IT_OFFICER] & LEARNING_DATA
-    words = ("sheet:", "class:", "transcript:", "exemption:", "decision:", "import:scores", "export:scores", "student:edit")
+    words = (
+        "sheet:",
+        "class:",
+        "transcript:",
+        "exemption:",
+        "decision:",
+        "import:scores",
+        "export:scores",
+        "student:edit",
+    )
     assert {permission for permission in Permission if permission.value.startswith(words)} <= LEARNING_DATA
 
 
 def test_the_clerk_seals_and_sees_no_score() -> None:
-    assert not ROLE_PERMISSIONS[Role.CLERK] & {P.SHEET_READ, P.SHEET_ENTER, P.EXPORT_SCORES, P.IMPORT_SCORES,
-                                               P.TRANSCRIPT_SIGN_HOMEROOM, P.TRANSCRIPT_SIGN_PRINCIPAL}
+    assert not ROLE_PERMISSIONS[Role.CLERK] & {
+        P.SHEET_READ,
+        P.SHEET_ENTER,
+        P.EXPORT_SCORES,
+        P.IMPORT_SCORES,
+        P.TRANSCRIPT_SIGN_HOMEROOM,
+        P.TRANSCRIPT_SIGN_PRINCIPAL,
+    }
 
 
 def test_membership_of_the_board_gives_progress_only() -> None:

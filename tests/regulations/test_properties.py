@@ -26,13 +26,20 @@ SEEDS = st.integers(0, 2**32)
 FEW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 MANY = settings(max_examples=600, deadline=None)
 
-GOODNESS = {Promotion.RETAINED: 0, Promotion.REASSESS: 1, Promotion.SUMMER_TRAINING: 1, Promotion.PROMOTED: 2,
-            Promotion.COMPLETED: 2}
+GOODNESS = {
+    Promotion.RETAINED: 0,
+    Promotion.REASSESS: 1,
+    Promotion.SUMMER_TRAINING: 1,
+    Promotion.PROMOTED: 2,
+    Promotion.COMPLETED: 2,
+}
 AWARDS = {None: 0, Award.GOOD_STUDENT: 1, Award.EXCELLENT_STUDENT: 2}
 
 
 def rate(scores: list[int], failed: list[bool]):
-    return rate_learning([(f"S{i}", t) for i, t in enumerate(scores)], [(f"C{i}", F if f else P) for i, f in enumerate(failed)])
+    return rate_learning(
+        [(f"S{i}", t) for i, t in enumerate(scores)], [(f"C{i}", F if f else P) for i, f in enumerate(failed)]
+    )
 
 
 @MANY
@@ -49,8 +56,12 @@ def test_raising_one_score_never_lowers_an_average(scores: list[int], place: int
 
 
 @MANY
-@given(st.lists(TENTHS, min_size=6, max_size=10), st.lists(st.booleans(), min_size=4, max_size=4), st.integers(0, 13),
-       st.integers(1, 100))
+@given(
+    st.lists(TENTHS, min_size=6, max_size=10),
+    st.lists(st.booleans(), min_size=4, max_size=4),
+    st.integers(0, 13),
+    st.integers(1, 100),
+)
 def test_raising_one_subject_never_lowers_the_rating(scores: list[int], failed: list[bool], place: int, by: int):
     before = rate(scores, failed)
     raised, passed = list(scores), list(failed)
@@ -71,8 +82,9 @@ def test_strict_is_never_above_counterfactual_and_one_step_at_most(scores: list[
     assert rating.final_level.rank - rating.base_level.rank == (1 if rating.adjusted else 0)
     assert not (rating.adjusted and rating.needs_council_review)
     best = max(
-        [level_of([*scores[:i], 100, *scores[i + 1:]], sum(failed)).rank for i in range(len(scores))]
-        + [level_of(scores, max(0, sum(failed) - 1)).rank])
+        [level_of([*scores[:i], 100, *scores[i + 1 :]], sum(failed)).rank for i in range(len(scores))]
+        + [level_of(scores, max(0, sum(failed) - 1)).rank]
+    )
     deserves = best >= Level.KHA.rank and best - rating.base_level.rank >= 2
     assert deserves == (rating.adjusted or rating.needs_council_review)
 
@@ -81,7 +93,7 @@ def test_strict_is_never_above_counterfactual_and_one_step_at_most(scores: list[
 @given(st.lists(TENTHS, min_size=6, max_size=10), st.lists(st.booleans(), min_size=4, max_size=4))
 def test_the_one_subject_is_unique_under_the_strict_reading(scores: list[int], failed: list[bool]):
     rating = rate(scores, failed)
-    rest = [level_of(scores[:i] + scores[i + 1:], sum(failed)) for i in range(len(scores))]
+    rest = [level_of(scores[:i] + scores[i + 1 :], sum(failed)) for i in range(len(scores))]
     rest += [level_of(scores, sum(failed) - 1)] * sum(failed)
     to_blame = [level for level in rest if level.rank >= 2 and level.rank - rating.base_level.rank >= 2]
     assert len(to_blame) == (1 if rating.adjusted else 0)
@@ -119,7 +131,9 @@ def test_raising_one_mark_never_worsens_any_conclusion(seed: int):
             holder[place] = f"{min(100, tenths + chance.randint(1, 30)) / 10:.1f}"
         after = evaluate(from_json(student))
         for old_subject, new_subject in zip(before.subjects, after.subjects, strict=True):
-            for was, now in zip((*old_subject.semesters, old_subject.year), (*new_subject.semesters, new_subject.year), strict=True):
+            for was, now in zip(
+                (*old_subject.semesters, old_subject.year), (*new_subject.semesters, new_subject.year), strict=True
+            ):
                 assert goodness(was) <= goodness(now)
         for was, now in zip(before.learning.levels, after.learning.levels, strict=True):
             assert (was.rank if was else -1) <= (now.rank if now else -1)
@@ -184,11 +198,25 @@ def test_raising_a_score_out_of_reassessment_can_cost_the_promotion():
 
     def concluded(first: str) -> tuple[Promotion, Level | None]:
         years = [("6.5", None)] * 5 + [(first, "8.0"), ("4.9", "5.0"), ("3.4", None)]
-        result = evaluate(from_json({
-            "grade_level": 8, "conduct": ["T", "T"], "absences": 0,
-            "subjects": [{"code": f"S{i}", "kind": "scored", "lessons_per_year": 35, "reassessed": again,
-                          "semesters": [{"regular": [score, score], "midterm": score, "final": score}] * 2}
-                         for i, (score, again) in enumerate(years)]}))
+        result = evaluate(
+            from_json(
+                {
+                    "grade_level": 8,
+                    "conduct": ["T", "T"],
+                    "absences": 0,
+                    "subjects": [
+                        {
+                            "code": f"S{i}",
+                            "kind": "scored",
+                            "lessons_per_year": 35,
+                            "reassessed": again,
+                            "semesters": [{"regular": [score, score], "midterm": score, "final": score}] * 2,
+                        }
+                        for i, (score, again) in enumerate(years)
+                    ],
+                }
+            )
+        )
         return result.promotion, result.learning.after_reassessment
 
     assert concluded("4.9") == (Promotion.PROMOTED, Level.DAT)

@@ -62,13 +62,20 @@ def test_conduct_of_the_year_needs_both_semesters():
 
 
 OUTCOMES = [
-    ((8, D, D, 45), {}, "PROMOTED"), ((9, D, D, 45), {}, "COMPLETED"), ((8, T, T, 46), {}, "RETAINED"),
-    ((8, C, D, 0), {}, "SUMMER_TRAINING"), ((8, C, D, 46), {}, "RETAINED"), ((8, D, C, 46), {}, "RETAINED"),
-    ((8, C, D, 0), {"conduct_after_summer": D}, "PROMOTED"), ((9, C, D, 0), {"conduct_after_summer": D}, "COMPLETED"),
+    ((8, D, D, 45), {}, "PROMOTED"),
+    ((9, D, D, 45), {}, "COMPLETED"),
+    ((8, T, T, 46), {}, "RETAINED"),
+    ((8, C, D, 0), {}, "SUMMER_TRAINING"),
+    ((8, C, D, 46), {}, "RETAINED"),
+    ((8, D, C, 46), {}, "RETAINED"),
+    ((8, C, D, 0), {"conduct_after_summer": D}, "PROMOTED"),
+    ((9, C, D, 0), {"conduct_after_summer": D}, "COMPLETED"),
     ((8, C, D, 0), {"conduct_after_summer": C}, "RETAINED"),
-    ((8, D, C, 0), {}, "REASSESS"), ((8, D, C, 0), {"learning_after_reassessment": D}, "PROMOTED"),
+    ((8, D, C, 0), {}, "REASSESS"),
+    ((8, D, C, 0), {"learning_after_reassessment": D}, "PROMOTED"),
     ((9, D, C, 0), {"learning_after_reassessment": D}, "COMPLETED"),
-    ((8, D, C, 0), {"learning_after_reassessment": C}, "RETAINED"), ((8, C, C, 0), {}, "RETAINED"),
+    ((8, D, C, 0), {"learning_after_reassessment": C}, "RETAINED"),
+    ((8, C, C, 0), {}, "RETAINED"),
     ((8, C, C, 0), {"conduct_after_summer": T, "learning_after_reassessment": T}, "RETAINED"),
     ((8, C, D, 46), {"conduct_after_summer": T}, "RETAINED"),
     # A re-assessment that the year did not ask for takes nothing away.
@@ -88,8 +95,14 @@ def test_who_may_be_reassessed():
 
 @pytest.mark.parametrize(
     ("conduct", "learning", "n_nines", "award"),
-    [(T, T, 5, Award.GOOD_STUDENT), (T, T, 6, Award.EXCELLENT_STUDENT), (K, T, 8, None), (T, K, 8, None), (None, T, 8, None),
-     (T, None, 8, None)],
+    [
+        (T, T, 5, Award.GOOD_STUDENT),
+        (T, T, 6, Award.EXCELLENT_STUDENT),
+        (K, T, 8, None),
+        (T, K, 8, None),
+        (None, T, 8, None),
+        (T, None, 8, None),
+    ],
 )
 def test_awards(conduct: Level | None, learning: Level | None, n_nines: int, award: Award | None):
     assert award_of(conduct, learning, [90] * n_nines + [89] * (8 - n_nines)) is award

@@ -13,9 +13,20 @@ from hocbaso.regulations.terms import PassFail
 
 @pytest.mark.parametrize(
     ("raw", "tenths", "shown", "shorthand"),
-    [("8,5", 85, "8,5", False), ("8.5", 85, "8,5", False), (" 8,5 ", 85, "8,5", False), ("8", 80, "8,0", False),
-     ("0", 0, "0,0", False), ("10", 100, "10", False), ("10,0", 100, "10", False), ("0,5", 5, "0,5", False),
-     ("85", 85, "8,5", True), ("8 5", 85, "8,5", True), ("11", 11, "1,1", True), ("99", 99, "9,9", True)],
+    [
+        ("8,5", 85, "8,5", False),
+        ("8.5", 85, "8,5", False),
+        (" 8,5 ", 85, "8,5", False),
+        ("8", 80, "8,0", False),
+        ("0", 0, "0,0", False),
+        ("10", 100, "10", False),
+        ("10,0", 100, "10", False),
+        ("0,5", 5, "0,5", False),
+        ("85", 85, "8,5", True),
+        ("8 5", 85, "8,5", True),
+        ("11", 11, "1,1", True),
+        ("99", 99, "9,9", True),
+    ],
 )
 def test_reads_what_teachers_type(raw: str, tenths: int, shown: str, shorthand: bool):
     assert score_values.parse_score(raw) == score_values.ParsedScore(tenths, shown, shorthand)
@@ -23,8 +34,43 @@ def test_reads_what_teachers_type(raw: str, tenths: int, shown: str, shorthand: 
 
 @pytest.mark.parametrize(
     "raw",
-    ["", " ", "8.25", "8,55", "10.1", "10,5", "-1", "+8", "100", "1e1", "05", "00", "8,", ",5", "8,5,", "8..5", "8 55", "10 0",
-     "８,５", "８", "٨", "८", "²", "8٫5", "8·5", "NaN", "inf", "Infinity", "0x8", "8_5", "tám", "Đ", "8\u200b,5", "8−5", "½"],
+    [
+        "",
+        " ",
+        "8.25",
+        "8,55",
+        "10.1",
+        "10,5",
+        "-1",
+        "+8",
+        "100",
+        "1e1",
+        "05",
+        "00",
+        "8,",
+        ",5",
+        "8,5,",
+        "8..5",
+        "8 55",
+        "10 0",
+        "８,５",
+        "８",
+        "٨",
+        "८",
+        "²",
+        "8٫5",
+        "8·5",
+        "NaN",
+        "inf",
+        "Infinity",
+        "0x8",
+        "8_5",
+        "tám",
+        "Đ",
+        "8\u200b,5",
+        "8−5",
+        "½",
+    ],
 )
 def test_refuses_everything_else_and_says_what_to_do(raw: str):
     with pytest.raises(Invalid) as refusal:

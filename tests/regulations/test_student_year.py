@@ -25,7 +25,9 @@ def scored(code: str, first: int | None, second: int | None = -1, **more) -> Sub
 
 
 def comment(code: str, first: PassFail | None = P, second: PassFail | None = P, **more) -> SubjectYear:
-    return SubjectYear(code, SubjectKind.COMMENT, 70, (SemesterMarks((P, P), P, first), SemesterMarks((P, P), P, second)), **more)
+    return SubjectYear(
+        code, SubjectKind.COMMENT, 70, (SemesterMarks((P, P), P, first), SemesterMarks((P, P), P, second)), **more
+    )
 
 
 def year(*tenths: int, grade_level: int = 8, **more) -> StudentYear:
@@ -46,11 +48,18 @@ def test_every_conclusion_cites_an_article():
     result = evaluate(year(*[80] * 7, 49))
     assert len(result.steps) == 9 * 3 + 6 + 1 + 1  # subjects; three levels with clause 3; conduct; promotion
     assert all(step.endswith("Thông tư 22/2021/TT-BGDĐT)") for step in result.steps)
-    assert "S0, học kì I: (8,0 + 8,0 + 2 × 8,0 + 3 × 8,0) ÷ 7 = 8,0 (Điều 9 khoản 1 điểm b Thông tư 22/2021/TT-BGDĐT)" in result.steps
-    assert ("Học tập cả năm: chỉ do môn S7 (4,9) mà mức bị thấp từ Tốt xuống Đạt, nên được điều chỉnh lên mức liền kề → Khá "
-            "(Điều 9 khoản 3 Thông tư 22/2021/TT-BGDĐT)") in result.steps
-    assert result.steps[-1] == ("Kết luận: rèn luyện Tốt, học tập Khá, nghỉ 0 buổi (không quá 45) → được lên lớp "
-                                "(Điều 12 khoản 1 Thông tư 22/2021/TT-BGDĐT)")
+    assert (
+        "S0, học kì I: (8,0 + 8,0 + 2 × 8,0 + 3 × 8,0) ÷ 7 = 8,0 (Điều 9 khoản 1 điểm b Thông tư 22/2021/TT-BGDĐT)"
+        in result.steps
+    )
+    assert (
+        "Học tập cả năm: chỉ do môn S7 (4,9) mà mức bị thấp từ Tốt xuống Đạt, nên được điều chỉnh lên mức liền kề → Khá "
+        "(Điều 9 khoản 3 Thông tư 22/2021/TT-BGDĐT)"
+    ) in result.steps
+    assert result.steps[-1] == (
+        "Kết luận: rèn luyện Tốt, học tập Khá, nghỉ 0 buổi (không quá 45) → được lên lớp "
+        "(Điều 12 khoản 1 Thông tư 22/2021/TT-BGDĐT)"
+    )
 
 
 def test_the_reassessment_example_of_the_specification():
@@ -71,8 +80,10 @@ def test_the_reassessment_example_of_the_specification():
 
 
 def test_clause_three_applies_again_after_reassessment():
-    subjects = tuple(scored(f"S{i}", value, reassessed=again) for i, (value, again) in enumerate(
-        [(65, None)] * 5 + [(49, 65), (49, 50), (34, None)]))
+    subjects = tuple(
+        scored(f"S{i}", value, reassessed=again)
+        for i, (value, again) in enumerate([(65, None)] * 5 + [(49, 65), (49, 50), (34, None)])
+    )
     result = evaluate(year(subjects=subjects))
     assert (result.learning.year, result.learning.after_reassessment) == (C, D)
     assert result.learning.rating_after.adjusted_by_subject == "S7"
@@ -113,19 +124,35 @@ def test_a_comment_subject_exempt_in_semester_two_takes_semester_one():
 
 
 def test_exemptions_and_decided_levels_cite_an_article():
-    subjects = (*(scored(f"S{i}", 80) for i in range(4)), scored("X", 90, 40, exempt=(True, False)), scored("OUT", None, exempt=(True, True)),
-                comment("ART", F, None, exempt=(False, True)))
+    subjects = (
+        *(scored(f"S{i}", 80) for i in range(4)),
+        scored("X", 90, 40, exempt=(True, False)),
+        scored("OUT", None, exempt=(True, True)),
+        comment("ART", F, None, exempt=(False, True)),
+    )
     steps = evaluate(year(subjects=subjects, decided_levels=(D, D, D))).steps
     assert all("Điều" in step for step in steps)
-    assert ("X, cả năm: miễn học học kì I theo quyết định của Hiệu trưởng, lấy kết quả học kì II → 4,0 "
-            "(Điều 9 khoản 1 điểm b Thông tư 22/2021/TT-BGDĐT)") in steps
-    assert ("ART, cả năm: miễn học học kì II theo quyết định của Hiệu trưởng, lấy kết quả học kì I → Chưa đạt "
-            "(Điều 9 khoản 1 điểm a Thông tư 22/2021/TT-BGDĐT)") in steps
-    assert ("OUT: được miễn học cả năm theo quyết định của Hiệu trưởng, không tính vào kết quả học tập "
-            "(Điều 9 khoản 2 Thông tư 22/2021/TT-BGDĐT)") in steps
-    assert "Học tập cả năm: mức Đạt theo quyết định đã ghi của Hiệu trưởng (Điều 9 khoản 2 Thông tư 22/2021/TT-BGDĐT)" in steps
+    assert (
+        "X, cả năm: miễn học học kì I theo quyết định của Hiệu trưởng, lấy kết quả học kì II → 4,0 "
+        "(Điều 9 khoản 1 điểm b Thông tư 22/2021/TT-BGDĐT)"
+    ) in steps
+    assert (
+        "ART, cả năm: miễn học học kì II theo quyết định của Hiệu trưởng, lấy kết quả học kì I → Chưa đạt "
+        "(Điều 9 khoản 1 điểm a Thông tư 22/2021/TT-BGDĐT)"
+    ) in steps
+    assert (
+        "OUT: được miễn học cả năm theo quyết định của Hiệu trưởng, không tính vào kết quả học tập "
+        "(Điều 9 khoản 2 Thông tư 22/2021/TT-BGDĐT)"
+    ) in steps
+    assert (
+        "Học tập cả năm: mức Đạt theo quyết định đã ghi của Hiệu trưởng (Điều 9 khoản 2 Thông tư 22/2021/TT-BGDĐT)"
+        in steps
+    )
     doubtful = evaluate(year(*[65] * 5, 50, 50, 34, decided_levels=(None, None, D))).steps
-    assert "Học tập cả năm: mức Đạt theo quyết định đã ghi của Hiệu trưởng (Điều 9 khoản 3 Thông tư 22/2021/TT-BGDĐT)" in doubtful
+    assert (
+        "Học tập cả năm: mức Đạt theo quyết định đã ghi của Hiệu trưởng (Điều 9 khoản 3 Thông tư 22/2021/TT-BGDĐT)"
+        in doubtful
+    )
 
 
 def test_fewer_than_six_subjects_need_a_decision():
@@ -185,10 +212,12 @@ def test_nothing_entered_is_incomplete_and_no_error():
 
 @pytest.mark.parametrize(
     ("subjects", "words"),
-    [((scored("A", 80), scored("A", 80)), "hai lần"),
-     ((SubjectYear("A", SubjectKind.SCORED, 35, (SemesterMarks((80, 80, 80), 80, 80), flat(80))),), "nhiều hơn 2"),
-     ((SubjectYear("A", SubjectKind.SCORED, 35, (SemesterMarks((P, P), P, P), flat(80))),), "không đúng loại"),
-     ((scored("A", 40, reassessed=P),), "không đúng loại")],
+    [
+        ((scored("A", 80), scored("A", 80)), "hai lần"),
+        ((SubjectYear("A", SubjectKind.SCORED, 35, (SemesterMarks((80, 80, 80), 80, 80), flat(80))),), "nhiều hơn 2"),
+        ((SubjectYear("A", SubjectKind.SCORED, 35, (SemesterMarks((P, P), P, P), flat(80))),), "không đúng loại"),
+        ((scored("A", 40, reassessed=P),), "không đúng loại"),
+    ],
 )
 def test_contradictions_are_refused(subjects: tuple, words: str):
     with pytest.raises(Invalid, match=words):

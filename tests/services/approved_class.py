@@ -32,31 +32,54 @@ def approve_9a(cast: Cast) -> None:
     """Marks in every cell, sheets locked, homeroom part filled, class approved, results frozen, keys made."""
     class_id = cast.classes["9A"]
     with write_transaction() as session:
-        leavers = [session.get(m.Enrollment, row) for (name, student), row in cast.enrollments.items()
-                   if name == "9A" and student not in STAY]
+        leavers = [
+            session.get(m.Enrollment, row)
+            for (name, student), row in cast.enrollments.items()
+            if name == "9A" and student not in STAY
+        ]
         for row in leavers:
             row.status, row.left_on = "left", NOW.date()
         session.flush()
         for row in leavers:
-            audit.record(AuditTag.ENROLLMENT_CHANGED, SYSTEM, NOW, target_kind="enrollment", target_id=row.id,
-                         state=audit.states("enrollment", [row]))
+            audit.record(
+                AuditTag.ENROLLMENT_CHANGED,
+                SYSTEM,
+                NOW,
+                target_kind="enrollment",
+                target_id=row.id,
+                state=audit.states("enrollment", [row]),
+            )
         for (name, code, _semester), sheet_id in cast.sheets.items():
             if name == "9A":
                 _fill(session, cast, code, sheet_id)
         records = []
         for student in STAY:
             record = m.HomeroomRecord(
-                enrollment_id=cast.enrollments["9A", student], conduct_1="T", conduct_2="T", absences_excused_1=1,
-                absences_unexcused_1=0, absences_excused_2=0, absences_unexcused_2=1,
-                remark="Chăm chỉ, lễ phép, có tiến bộ.", updated_at=NOW)
+                enrollment_id=cast.enrollments["9A", student],
+                conduct_1="T",
+                conduct_2="T",
+                absences_excused_1=1,
+                absences_unexcused_1=0,
+                absences_excused_2=0,
+                absences_unexcused_2=1,
+                remark="Chăm chỉ, lễ phép, có tiến bộ.",
+                updated_at=NOW,
+            )
             session.add(record)
             records.append(record)
         class_group = session.get(m.ClassGroup, class_id)
         class_group.state = "APPROVED"
         session.flush()
-        audit.record(AuditTag.HOMEROOM_CHANGED, SYSTEM, NOW, target_kind="class_group", target_id=class_id,
-                     state=audit.merge_states(audit.states("homeroom_record", records),
-                                              audit.states("class_group", [class_group])))
+        audit.record(
+            AuditTag.HOMEROOM_CHANGED,
+            SYSTEM,
+            NOW,
+            target_kind="class_group",
+            target_id=class_id,
+            state=audit.merge_states(
+                audit.states("homeroom_record", records), audit.states("class_group", [class_group])
+            ),
+        )
     computed = results.compute_class(class_id, NOW.date(), fresh=True)
     results.require_untouched(class_id)
     with write_transaction() as session:
@@ -69,21 +92,39 @@ def _fill(session, cast: Cast, code: str, sheet_id: int) -> None:
     sheet = session.get(m.ScoreSheet, sheet_id)
     cells = []
     offered = session.get(m.ClassSubject, sheet.class_subject_id)
-    columns = [*(f"TX{i + 1}" for i in range(regular_count(offered.lessons_per_year, SubjectKind(subject.kind)))), "GK", "CK"]
+    columns = [
+        *(f"TX{i + 1}" for i in range(regular_count(offered.lessons_per_year, SubjectKind(subject.kind)))),
+        "GK",
+        "CK",
+    ]
     for place, student in enumerate(STAY):
         for offset, column in enumerate(columns):
             scored = subject.kind == "scored"
             tenths = 82 + 3 * place + offset if scored else None
             if student == "Nguyễn Bảo Châu" and code == LOW_SUBJECT and scored:
                 tenths = 45 + offset
-            cell = m.ScoreCell(score_sheet_id=sheet_id, enrollment_id=cast.enrollments["9A", student], column_key=column,
-                               tenths=tenths, mark=None if scored else "Đ", origin="entered", version=1, updated_at=NOW)
+            cell = m.ScoreCell(
+                score_sheet_id=sheet_id,
+                enrollment_id=cast.enrollments["9A", student],
+                column_key=column,
+                tenths=tenths,
+                mark=None if scored else "Đ",
+                origin="entered",
+                version=1,
+                updated_at=NOW,
+            )
             session.add(cell)
             cells.append(cell)
     sheet.state = "LOCKED"
     session.flush()
-    audit.record(AuditTag.CELLS_IMPORTED, SYSTEM, NOW, target_kind="score_sheet", target_id=sheet_id,
-                 state=audit.merge_states(audit.states("score_cell", cells), audit.states("score_sheet", [sheet])))
+    audit.record(
+        AuditTag.CELLS_IMPORTED,
+        SYSTEM,
+        NOW,
+        target_kind="score_sheet",
+        target_id=sheet_id,
+        state=audit.merge_states(audit.states("score_cell", cells), audit.states("score_sheet", [sheet])),
+    )
 
 
 def checkpoint() -> None:
@@ -114,7 +155,9 @@ def workers_end() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", name="built_template")
-def built_template_fixture(school_template: tuple[Path, Cast], approved_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built_template_fixture(
+    school_template: tuple[Path, Cast], approved_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """An instance in which the records of 9A are built and nobody has signed."""
     instance = tmp_path_factory.mktemp("built") / "instance"
     app = copy_of(approved_template, instance)
@@ -126,15 +169,18 @@ def built_template_fixture(school_template: tuple[Path, Cast], approved_template
 
 
 @pytest.fixture(scope="session", name="issued_template")
-def issued_template_fixture(school_template: tuple[Path, Cast], built_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def issued_template_fixture(
+    school_template: tuple[Path, Cast], built_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """An instance in which 9A is signed three times and published."""
     instance = tmp_path_factory.mktemp("issued") / "instance"
     cast = school_template[1]
     app = copy_of(built_template, instance)
     with app.app_context():
         for index, (role, key) in enumerate((("homeroom", "math"), ("principal", "principal"), ("seal", "clerk"))):
-            batch = signing.sign_class(cast.actor(key), cast.classes["9A"], role, test_school_keys.DEMO_PIN,
-                                       NOW + timedelta(hours=index + 1))
+            batch = signing.sign_class(
+                cast.actor(key), cast.classes["9A"], role, test_school_keys.DEMO_PIN, NOW + timedelta(hours=index + 1)
+            )
             assert [item.outcome for item in batch.items] == ["done"] * 3, [item.reason for item in batch.items]
         transcripts.publish_class(cast.actor("clerk"), cast.classes["9A"], NOW + timedelta(hours=5))
         checkpoint()

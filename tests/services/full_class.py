@@ -18,8 +18,13 @@ from hocbaso.services.score_grid import CellRecord
 from hocbaso.services.sheet_access import sheet_for
 from tests.cast import LESSONS, NOW, STUDENTS, Cast
 
-TEACHERS = {("6A", "MATH"): "head_science", ("6A", "LIT"): "head_society", ("9A", "LIT"): "head_society",
-            ("9A", "MATH"): "math", ("9A", "SCI"): "math"}
+TEACHERS = {
+    ("6A", "MATH"): "head_science",
+    ("6A", "LIT"): "head_society",
+    ("9A", "LIT"): "head_society",
+    ("9A", "MATH"): "math",
+    ("9A", "SCI"): "math",
+}
 COMMENT = {"PE", "ART", "EXP", "LOCAL"}
 
 
@@ -33,8 +38,12 @@ def keeper_of(class_name: str) -> str:
     return "math" if class_name == "9A" else "head_society"
 
 
-def fill_scores(cast: Cast, class_name: str, levels: Mapping[tuple[str, str], int | str] | None = None,
-                skip: tuple[tuple[str, str, int], ...] = ()) -> None:
+def fill_scores(
+    cast: Cast,
+    class_name: str,
+    levels: Mapping[tuple[str, str], int | str] | None = None,
+    skip: tuple[tuple[str, str, int], ...] = (),
+) -> None:
     """Every cell of the class: 8,5 and Đ, or what ``levels`` says for (student, subject code)."""
     levels = levels or {}
     for code, lessons in LESSONS.items():
@@ -48,11 +57,20 @@ def fill_scores(cast: Cast, class_name: str, levels: Mapping[tuple[str, str], in
                 cells = []
                 for student in STUDENTS[class_name]:
                     value = levels.get((student, code), 85 if kind is SubjectKind.SCORED else "Đ")
-                    record = (CellRecord(tenths=value, origin="entered") if isinstance(value, int)
-                              else CellRecord(mark=value, origin="entered"))
+                    record = (
+                        CellRecord(tenths=value, origin="entered")
+                        if isinstance(value, int)
+                        else CellRecord(mark=value, origin="entered")
+                    )
                     cells += [(cast.enrollments[class_name, student], key, record, None) for key in keys]
-                cells.append((cast.enrollments[class_name, STUDENTS[class_name][0]], "NX",
-                              CellRecord(remark=f"Tiến bộ đều, học kì {semester}.", origin="entered"), None))
+                cells.append(
+                    (
+                        cast.enrollments[class_name, STUDENTS[class_name][0]],
+                        "NX",
+                        CellRecord(remark=f"Tiến bộ đều, học kì {semester}.", origin="entered"),
+                        None,
+                    )
+                )
                 outcomes = score_entry.write_cells(session, SYSTEM, head, cells, source="demo", now=NOW)
                 assert {one.outcome for one in outcomes} == {"written"}
 
@@ -76,12 +94,24 @@ def move_sheets(cast: Cast, class_name: str, *verbs: SheetVerb, codes: tuple[str
 
 def fill_homeroom(cast: Cast, class_name: str, changes: Mapping[str, Mapping[str, object]] | None = None) -> None:
     """What the homeroom teacher records of each student, by that teacher."""
-    plain = {"conduct_1": "T", "conduct_2": "T", "absences_excused_1": 1, "absences_unexcused_1": 0,
-             "absences_excused_2": 2, "absences_unexcused_2": 0, "remark": "Chăm chỉ, lễ phép."}
+    plain = {
+        "conduct_1": "T",
+        "conduct_2": "T",
+        "absences_excused_1": 1,
+        "absences_unexcused_1": 0,
+        "absences_excused_2": 2,
+        "absences_unexcused_2": 0,
+        "remark": "Chăm chỉ, lễ phép.",
+    }
     homeroom.save_class(
-        cast.actor(keeper_of(class_name)), cast.classes[class_name],
-        {cast.enrollments[class_name, name]: {**plain, **(changes or {}).get(name, {})} for name in STUDENTS[class_name]},
-        now=NOW)
+        cast.actor(keeper_of(class_name)),
+        cast.classes[class_name],
+        {
+            cast.enrollments[class_name, name]: {**plain, **(changes or {}).get(name, {})}
+            for name in STUDENTS[class_name]
+        },
+        now=NOW,
+    )
 
 
 def lock_class(cast: Cast, class_name: str) -> None:
@@ -89,8 +119,12 @@ def lock_class(cast: Cast, class_name: str) -> None:
     move_sheets(cast, class_name, SheetVerb.SUBMIT, SheetVerb.REVIEW, SheetVerb.APPROVE, SheetVerb.LOCK)
 
 
-def finalised(cast: Cast, class_name: str = "9A", levels: Mapping[tuple[str, str], int | str] | None = None,
-              changes: Mapping[str, Mapping[str, object]] | None = None) -> m.ClassGroup:
+def finalised(
+    cast: Cast,
+    class_name: str = "9A",
+    levels: Mapping[tuple[str, str], int | str] | None = None,
+    changes: Mapping[str, Mapping[str, object]] | None = None,
+) -> m.ClassGroup:
     """The class filled, locked and finalised."""
     fill_scores(cast, class_name, levels)
     lock_class(cast, class_name)
@@ -108,6 +142,8 @@ def class_row(cast: Cast, class_name: str) -> m.ClassGroup:
 
 def last_entry(tag: str) -> m.AuditEntry:
     """The newest audit entry with a tag."""
-    row = db.session.scalars(select(m.AuditEntry).where(m.AuditEntry.tag == tag).order_by(m.AuditEntry.seq.desc())).first()
+    row = db.session.scalars(
+        select(m.AuditEntry).where(m.AuditEntry.tag == tag).order_by(m.AuditEntry.seq.desc())
+    ).first()
     assert row is not None, tag
     return row

@@ -20,7 +20,12 @@ from tests.conftest import make_app
 
 
 def main() -> None:
-    instance, now, chance, seed = Path(sys.argv[1]), datetime.fromisoformat(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
+    instance, now, chance, seed = (
+        Path(sys.argv[1]),
+        datetime.fromisoformat(sys.argv[2]),
+        float(sys.argv[3]),
+        int(sys.argv[4]),
+    )
     rng = random.Random(seed)
 
     def die_sometimes() -> None:

@@ -33,17 +33,33 @@ def test_a_passphrase_carries_forty_bits_and_passes_its_own_check():
     assert 4 * math.log2(len(passwords.words())) + math.log2(kept) >= 40
 
 
-@pytest.mark.parametrize("easy", [
-    "ngan-qua", "123456789012", "matkhau123456", "MatKhau@2026", "P@ssw0rd2026!!", "aaaaaaaaaaaab", "abababababab",
-    "qwertyuiop123", "Đồng Sen 2026 !", "truongthcsdongsen", "nguyenvana1990", "hocsinhgioi2027", "gv007gv007gv007",
-    "trinhthuha1980",
-])
+@pytest.mark.parametrize(
+    "easy",
+    [
+        "ngan-qua",
+        "123456789012",
+        "matkhau123456",
+        "MatKhau@2026",
+        "P@ssw0rd2026!!",
+        "aaaaaaaaaaaab",
+        "abababababab",
+        "qwertyuiop123",
+        "Đồng Sen 2026 !",
+        "truongthcsdongsen",
+        "nguyenvana1990",
+        "hocsinhgioi2027",
+        "gv007gv007gv007",
+        "trinhthuha1980",
+    ],
+)
 def test_an_easy_password_is_refused(easy: str):
     with pytest.raises(Invalid):
         passwords.check(easy, personal=("gv007", "Trịnh Thu Hà", "Trường THCS Đồng Sen"))
 
 
-@pytest.mark.parametrize("good", ["chan-leo-chuoc-trui", "lúa chín đồng làng 2027", "correct horse battery", "x" * 8 + "Kz9-qpWm"])
+@pytest.mark.parametrize(
+    "good", ["chan-leo-chuoc-trui", "lúa chín đồng làng 2027", "correct horse battery", "x" * 8 + "Kz9-qpWm"]
+)
 def test_a_long_one_of_any_letters_is_good(good: str):
     passwords.check(good)
 
@@ -180,8 +196,16 @@ def test_a_delegation_has_scope_paper_and_last_day(school: Cast):
     ):
         with pytest.raises(error):
             accounts.grant_role(principal, person, Role.DELEGATE, NOW, **changes)
-    accounts.grant_role(principal, vice, Role.DELEGATE, NOW, scope_kind=GrantScope.GRADE_LEVEL, scope_id=9, ends_on=last,
-                        document="12/GUQ-THCS")
+    accounts.grant_role(
+        principal,
+        vice,
+        Role.DELEGATE,
+        NOW,
+        scope_kind=GrantScope.GRADE_LEVEL,
+        scope_id=9,
+        ends_on=last,
+        document="12/GUQ-THCS",
+    )
     account_id = school.accounts["vice_principal"]
     assert load_actor(account_id, date(2027, 5, 12)).may(Permission.SHEET_APPROVE)
     assert load_actor(account_id, last).may(Permission.SHEET_APPROVE)
@@ -235,8 +259,12 @@ def test_first_accounts_come_all_or_not_at_all(app):
         setup.save_year("2026-2027", {}, NOW)
         principal = setup.FirstPerson(Role.PRINCIPAL, "Lường Văn Páo", "BGH01")
         it_officer = setup.FirstPerson(Role.IT_OFFICER, "Quàng Thị Mơ", "CNTT01")
-        for people in ([principal], [it_officer], [principal, setup.FirstPerson(Role.IT_OFFICER, "Quàng Thị Mơ", "bgh01")],
-                       [principal, setup.FirstPerson(Role.IT_OFFICER, " ", "CNTT01")]):
+        for people in (
+            [principal],
+            [it_officer],
+            [principal, setup.FirstPerson(Role.IT_OFFICER, "Quàng Thị Mơ", "bgh01")],
+            [principal, setup.FirstPerson(Role.IT_OFFICER, " ", "CNTT01")],
+        ):
             with pytest.raises(Invalid):
                 setup.first_accounts(people, NOW)
             assert accounts.no_account_yet()

@@ -49,7 +49,18 @@ def test_the_first_people_of_a_school_from_the_keyboard(app: Flask):
 def test_roles_of_a_living_school_are_given_by_who_may(school_app: Flask, school: Cast):
     with write_transaction() as session:
         session.get(m.School, 1).is_demo = False
-    arguments = ("role", "grant", "gv002", "delegate", "--scope", "class:9A", "--to", "31/05/2027", "--document", "12/GUQ")
+    arguments = (
+        "role",
+        "grant",
+        "gv002",
+        "delegate",
+        "--scope",
+        "class:9A",
+        "--to",
+        "31/05/2027",
+        "--document",
+        "12/GUQ",
+    )
     assert run(school_app, *arguments).exit_code == 1
     assert run(school_app, *arguments, "--actor", "gv004", HOCBASO_PASSWORD=PASSWORD).exit_code == 1
     assert run(school_app, *arguments, "--actor", "gv001", HOCBASO_PASSWORD="sai").exit_code == 1
@@ -60,7 +71,9 @@ def test_roles_of_a_living_school_are_given_by_who_may(school_app: Flask, school
     assert run(school_app, "role", "end", str(grant.id), "--actor", "gv001", HOCBASO_PASSWORD=PASSWORD).exit_code == 0
     assert "delegate" not in run(school_app, "role", "list").output
     assert "delegate" in run(school_app, "role", "list", "--past").output
-    assert run(school_app, *arguments[:4], "--scope", "9A", "--actor", "gv001", HOCBASO_PASSWORD=PASSWORD).exit_code == 2
+    assert (
+        run(school_app, *arguments[:4], "--scope", "9A", "--actor", "gv001", HOCBASO_PASSWORD=PASSWORD).exit_code == 2
+    )
 
 
 def test_a_forgotten_password_is_replaced_at_the_server(school_app: Flask, school: Cast):
@@ -99,17 +112,30 @@ def test_no_worker_outlives_its_parent(tmp_path: Path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {**os.environ, "HOCBASO_INSTANCE": str(tmp_path / "instance"), "PORT": str(port), "HOST": "127.0.0.1",
-                   "PYTHONUNBUFFERED": "1"}
+    environment = {
+        **os.environ,
+        "HOCBASO_INSTANCE": str(tmp_path / "instance"),
+        "PORT": str(port),
+        "HOST": "127.0.0.1",
+        "PYTHONUNBUFFERED": "1",
+    }
     environment.pop("FLASK_DEBUG", None)
     with (tmp_path / "log").open("w") as log:
-        server = subprocess.Popen([str(Path(sys.executable).with_name("flask")), "serve"], cwd=PROJECT_ROOT,
-                                  env=environment, stdout=log, stderr=log)
+        server = subprocess.Popen(
+            [str(Path(sys.executable).with_name("flask")), "serve"],
+            cwd=PROJECT_ROOT,
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
     try:
         page = _wait_for(port, tmp_path / "log")
         assert "Thiết lập trường mới" in page
-        code = next(line.split(":")[1].strip() for line in (tmp_path / "log").read_text().splitlines()
-                    if "Mã thiết lập:" in line)
+        code = next(
+            line.split(":")[1].strip()
+            for line in (tmp_path / "log").read_text().splitlines()
+            if "Mã thiết lập:" in line
+        )
         assert len(code) == 14
         server.send_signal(signal.SIGKILL)
         server.wait(10)

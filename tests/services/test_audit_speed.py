@@ -22,12 +22,32 @@ def fill(n: int) -> None:
     """A log like that of a school typing scores: each entry with its state, cells written a few times each."""
     prev, rows = GENESIS, []
     for seq in range(1, n + 1):
-        state = {"score_cell": {str(seq % 40_000): {"score_sheet_id": seq % 384, "enrollment_id": seq % 640, "column_key": "TX1",
-                                                    "tenths": seq % 101, "mark": None, "remark": None, "origin": "entered",
-                                                    "makeup_due_on": None, "version": 1 + seq // 40_000}}}
-        row = {"seq": seq, "at": f"2027-05-12T02:00:{seq % 60:02d}.{seq % 1_000_000:06d}+00:00", "tag": "score:cell:changed",
-               "actor_id": 7, "actor_name": "Trịnh Thu Hà", "target_kind": "score_cell", "target_id": str(seq % 40_000),
-               "payload": canonical_json({"state": state, "before": {"tenths": 50}}), "prev_hash": prev}
+        state = {
+            "score_cell": {
+                str(seq % 40_000): {
+                    "score_sheet_id": seq % 384,
+                    "enrollment_id": seq % 640,
+                    "column_key": "TX1",
+                    "tenths": seq % 101,
+                    "mark": None,
+                    "remark": None,
+                    "origin": "entered",
+                    "makeup_due_on": None,
+                    "version": 1 + seq // 40_000,
+                }
+            }
+        }
+        row = {
+            "seq": seq,
+            "at": f"2027-05-12T02:00:{seq % 60:02d}.{seq % 1_000_000:06d}+00:00",
+            "tag": "score:cell:changed",
+            "actor_id": 7,
+            "actor_name": "Trịnh Thu Hà",
+            "target_kind": "score_cell",
+            "target_id": str(seq % 40_000),
+            "payload": canonical_json({"state": state, "before": {"tenths": 50}}),
+            "prev_hash": prev,
+        }
         row["hash"] = prev = row_hash(**row)  # type: ignore[arg-type]
         rows.append(row)
         if len(rows) == 5000:

@@ -83,7 +83,9 @@ def test_an_archive_holds_database_documents_keys_snapshots_and_the_secret(archi
     assert [info.name for info in backups.listing()] == [archive.name]
     assert not list(archive.parent.glob(".tam-*"))
     manifest = json.loads(content["manifest.json"])
-    assert manifest["revision"] == schema.head_revision() and set(manifest["members"]) == set(content) - {"manifest.json"}
+    assert manifest["revision"] == schema.head_revision() and set(manifest["members"]) == set(content) - {
+        "manifest.json"
+    }
 
 
 def test_a_restored_place_has_every_byte_and_its_log_verifies(archive: Path, school: Cast, tmp_path: Path) -> None:
@@ -103,8 +105,9 @@ def test_a_restored_place_has_every_byte_and_its_log_verifies(archive: Path, sch
         db.engine.dispose()
 
 
-def test_backing_up_while_teachers_type_gives_a_consistent_copy(archive: Path, school: Cast, school_app: Flask,
-                                                                tmp_path: Path) -> None:
+def test_backing_up_while_teachers_type_gives_a_consistent_copy(
+    archive: Path, school: Cast, school_app: Flask, tmp_path: Path
+) -> None:
     """A writer saves a cell and its version in one transaction, over and over; no copy may hold one without the other."""
     stop, n_written = threading.Event(), [0]
     sheet, enrollment = school.sheets["9A", "MATH", 1], school.enrollments["9A", "Nguyễn Bảo Châu"]
@@ -114,8 +117,15 @@ def test_backing_up_while_teachers_type_gives_a_consistent_copy(archive: Path, s
         try:
             with school_app.app_context():
                 with write_transaction() as session:
-                    cell = m.ScoreCell(score_sheet_id=sheet, enrollment_id=enrollment, column_key="TX1", tenths=0,
-                                       origin="entered", version=1, updated_at=NOW)
+                    cell = m.ScoreCell(
+                        score_sheet_id=sheet,
+                        enrollment_id=enrollment,
+                        column_key="TX1",
+                        tenths=0,
+                        origin="entered",
+                        version=1,
+                        updated_at=NOW,
+                    )
                     session.add(cell)
                     session.flush()
                     cell_id = cell.id
@@ -125,8 +135,16 @@ def test_backing_up_while_teachers_type_gives_a_consistent_copy(archive: Path, s
                         assert cell is not None
                         cell.version += 1
                         cell.tenths = cell.version % 101
-                        session.add(m.ScoreCellVersion(score_cell_id=cell_id, version=cell.version, tenths=cell.tenths,
-                                                       origin="entered", source="typed", at=NOW))
+                        session.add(
+                            m.ScoreCellVersion(
+                                score_cell_id=cell_id,
+                                version=cell.version,
+                                tenths=cell.tenths,
+                                origin="entered",
+                                source="typed",
+                                at=NOW,
+                            )
+                        )
                     n_written[0] += 1
                 db.session.remove()
         except BaseException as problem:
@@ -151,7 +169,8 @@ def test_backing_up_while_teachers_type_gives_a_consistent_copy(archive: Path, s
         assert backups.extract(path, place) == [] and backups.check_database(place / "hocbaso.sqlite") == []
         with contextlib.closing(bundled.connect(str(place / "hocbaso.sqlite"))) as copy:
             ((version, n),) = copy.execute(
-                "SELECT c.version, (SELECT count(*) FROM score_cell_version v WHERE v.score_cell_id = c.id) FROM score_cell c")
+                "SELECT c.version, (SELECT count(*) FROM score_cell_version v WHERE v.score_cell_id = c.id) FROM score_cell c"
+            )
         assert n == version - 1
         versions.append(version)
     assert versions == sorted(versions) and versions[-1] > versions[0], "the writer really wrote meanwhile"
@@ -184,7 +203,7 @@ def test_one_flipped_byte_in_any_member_is_refused_and_named(archive: Path, tmp_
     def flip(content: dict[str, bytes]) -> None:
         name = next(name for name in content if name.startswith(part))
         at = len(content[name]) // 2
-        content[name] = content[name][:at] + bytes([content[name][at] ^ 1]) + content[name][at + 1:]
+        content[name] = content[name][:at] + bytes([content[name][at] ^ 1]) + content[name][at + 1 :]
 
     bad = rebuilt(archive, tmp_path / "bad.tar", flip)
     place = tmp_path / "new"
@@ -197,8 +216,11 @@ def test_one_flipped_byte_in_any_member_is_refused_and_named(archive: Path, tmp_
 
 @pytest.mark.parametrize("part", ["hocbaso.sqlite", "documents/", "checkpoints/", "secret_key"])
 def test_a_missing_member_is_refused_and_named(archive: Path, tmp_path: Path, part: str) -> None:
-    bad = rebuilt(archive, tmp_path / "bad.tar", lambda content: content.pop(
-        next(name for name in content if name.startswith(part))) and None)
+    bad = rebuilt(
+        archive,
+        tmp_path / "bad.tar",
+        lambda content: content.pop(next(name for name in content if name.startswith(part))) and None,
+    )
     with pytest.raises(IntegrityFault) as refusal:
         backups.restore_into(tmp_path / "new", bad)
     assert any(part in line for line in refusal.value.details)
@@ -213,13 +235,28 @@ def test_an_archive_whose_manifest_forgets_the_database_is_refused(archive: Path
         backups.restore_into(tmp_path / "new", rebuilt(archive, tmp_path / "bad.tar", forget))
 
 
-@pytest.mark.parametrize("name", ["../ra-ngoai", "/tmp/ra-ngoai", "documents/../../ra-ngoai", "hocbaso.sqlite-wal",
-                                  "documents/ten-khac", "keys/../x", "app.py", "checkpoints/a/b"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../ra-ngoai",
+        "/tmp/ra-ngoai",
+        "documents/../../ra-ngoai",
+        "hocbaso.sqlite-wal",
+        "documents/ten-khac",
+        "keys/../x",
+        "app.py",
+        "checkpoints/a/b",
+    ],
+)
 def test_names_that_no_archive_of_ours_holds_are_never_written(archive: Path, tmp_path: Path, name: str) -> None:
     def add(content: dict[str, bytes]) -> None:
         content[name] = b"x"
-        with_manifest(content, lambda manifest: manifest["members"].update(
-            {name: {"sha256": hashlib.sha256(b"x").hexdigest(), "n_bytes": 1}}))
+        with_manifest(
+            content,
+            lambda manifest: manifest["members"].update(
+                {name: {"sha256": hashlib.sha256(b"x").hexdigest(), "n_bytes": 1}}
+            ),
+        )
 
     bad = rebuilt(archive, tmp_path / "bad.tar", add)
     before = {path.name for path in tmp_path.iterdir()}
@@ -292,7 +329,9 @@ def test_a_place_where_a_server_runs_is_refused(archive: Path, tmp_path: Path) -
     backups.restore_into(place, archive)
 
 
-def test_a_stale_write_ahead_log_is_not_replayed_onto_the_restored_file(archive: Path, school: Cast, tmp_path: Path) -> None:
+def test_a_stale_write_ahead_log_is_not_replayed_onto_the_restored_file(
+    archive: Path, school: Cast, tmp_path: Path
+) -> None:
     """The log of another state of the very same file lies about: SQLite would take it for its own."""
     place = tmp_path / "new"
     place.mkdir()
@@ -311,8 +350,11 @@ def test_a_stale_write_ahead_log_is_not_replayed_onto_the_restored_file(archive:
 
 
 def test_an_archive_of_a_newer_version_is_refused(archive: Path, tmp_path: Path) -> None:
-    newer = rebuilt(archive, tmp_path / "newer.tar",
-                    lambda content: with_manifest(content, lambda manifest: manifest.update(revision="9999_tuong_lai")))
+    newer = rebuilt(
+        archive,
+        tmp_path / "newer.tar",
+        lambda content: with_manifest(content, lambda manifest: manifest.update(revision="9999_tuong_lai")),
+    )
     with pytest.raises(WrongState, match="mới hơn"):
         backups.restore_into(tmp_path / "new", newer)
 
@@ -335,7 +377,9 @@ def test_an_archive_is_never_overwritten(archive: Path) -> None:
         backups.create(SYSTEM, NOW, name=archive.name)
 
 
-def test_a_full_disk_is_told_in_words_and_leaves_nothing(archive: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_full_disk_is_told_in_words_and_leaves_nothing(
+    archive: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     def full(*_args: object, **_options: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

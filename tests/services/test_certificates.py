@@ -20,7 +20,9 @@ PASSWORD, PIN = "mật khẩu tệp", "90817263"
 def p12(authority: TestAuthority, name: str, **more: object) -> bytes:
     key, chain = authority.issue(name, now=NOW, **more)
     certs = [x509.load_der_x509_certificate(der) for der in chain]
-    return pkcs12.serialize_key_and_certificates(b"khoa", key, certs[0], certs[1:], BestAvailableEncryption(PASSWORD.encode()))
+    return pkcs12.serialize_key_and_certificates(
+        b"khoa", key, certs[0], certs[1:], BestAvailableEncryption(PASSWORD.encode())
+    )
 
 
 @pytest.fixture
@@ -32,7 +34,9 @@ def authority(school: Cast) -> TestAuthority:
 
 def test_a_signer_registers_their_own_certificate(school: Cast, authority: TestAuthority) -> None:
     actor = school.actor("principal")
-    certificates.register_pkcs12(actor, p12(authority, "Đoàn Thị Hải Yến", personal_id="036180000000"), PASSWORD, PIN, NOW)
+    certificates.register_pkcs12(
+        actor, p12(authority, "Đoàn Thị Hải Yến", personal_id="036180000000"), PASSWORD, PIN, NOW
+    )
     (mine,) = certificates.own_certificates(actor, NOW)
     assert (mine.owner, mine.state, mine.purpose) == ("Đoàn Thị Hải Yến", "good", "personal")
     assert certificates.open_key(actor, school.people["principal"], PIN, NOW).fingerprint == mine.fingerprint
@@ -46,13 +50,17 @@ def test_a_new_certificate_retires_the_old_one_and_destroys_its_key(school: Cast
     assert [row.state for row in certificates.own_certificates(actor, NOW)] == ["good", "retired"]
 
 
-@pytest.mark.parametrize(("name", "more", "words"), [
-    ("Trịnh Thu Hà", {}, "không phải “Đoàn Thị Hải Yến”"),
-    ("Đoàn Thị Hải Yến", {"personal_id": "036180000999"}, "Số định danh"),
-    ("Đoàn Thị Hải Yến", {"days": 1, "starts_at": NOW - timedelta(days=9)}, "hiệu lực"),
-])
-def test_anothers_or_an_expired_certificate_is_refused(school: Cast, authority: TestAuthority, name: str, more: dict,
-                                                       words: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "more", "words"),
+    [
+        ("Trịnh Thu Hà", {}, "không phải “Đoàn Thị Hải Yến”"),
+        ("Đoàn Thị Hải Yến", {"personal_id": "036180000999"}, "Số định danh"),
+        ("Đoàn Thị Hải Yến", {"days": 1, "starts_at": NOW - timedelta(days=9)}, "hiệu lực"),
+    ],
+)
+def test_anothers_or_an_expired_certificate_is_refused(
+    school: Cast, authority: TestAuthority, name: str, more: dict, words: str
+) -> None:
     with pytest.raises(Invalid, match=words):
         certificates.register_pkcs12(school.actor("principal"), p12(authority, name, **more), PASSWORD, PIN, NOW)
 
@@ -70,7 +78,9 @@ def test_wrong_file_password_and_easy_pin_are_refused(school: Cast, authority: T
             certificates.register_pkcs12(school.actor("principal"), data, password, pin, NOW)
 
 
-def test_only_the_clerk_brings_the_seal_and_only_the_it_officer_the_roots(school: Cast, authority: TestAuthority) -> None:
+def test_only_the_clerk_brings_the_seal_and_only_the_it_officer_the_roots(
+    school: Cast, authority: TestAuthority
+) -> None:
     seal = p12(authority, "Trường THCS Đồng Sen")
     with pytest.raises(NotAllowed):
         certificates.register_pkcs12(school.actor("principal"), seal, PASSWORD, PIN, NOW, purpose="seal")
@@ -83,13 +93,19 @@ def test_only_the_clerk_brings_the_seal_and_only_the_it_officer_the_roots(school
 
 
 def test_what_is_no_root_is_not_trusted(school: Cast, authority: TestAuthority) -> None:
-    for pem in (authority.dump()["issuing.pem"], b"khong phai", TestAuthority.create(NOW - timedelta(days=9000)).root_pem):
+    for pem in (
+        authority.dump()["issuing.pem"],
+        b"khong phai",
+        TestAuthority.create(NOW - timedelta(days=9000)).root_pem,
+    ):
         with pytest.raises(Invalid):
             certificates.add_trust_root(SYSTEM, pem, NOW)
 
 
 def test_the_list_warns_of_what_ends(school: Cast, authority: TestAuthority) -> None:
-    certificates.register_pkcs12(school.actor("principal"), p12(authority, "Đoàn Thị Hải Yến", days=20), PASSWORD, PIN, NOW)
+    certificates.register_pkcs12(
+        school.actor("principal"), p12(authority, "Đoàn Thị Hải Yến", days=20), PASSWORD, PIN, NOW
+    )
     (row,) = certificates.list_certificates(school.actor("it_officer"), NOW)
     assert row.state == "ending" and row.days_left == 19
     (later,) = certificates.list_certificates(school.actor("it_officer"), NOW + timedelta(days=30))

@@ -69,10 +69,18 @@ def test_a_frozen_text_has_no_float_and_one_byte_form(school: Cast):
     assert last_entry("result:record:frozen").target_id == str(row.id)
 
 
-@pytest.mark.parametrize(("who", "error"), [
-    ("math", NotAllowed), ("vice_principal", NotAllowed), ("head_society", NotFound), ("clerk", NotFound),
-    ("it_officer", NotFound), ("board", NotFound), ("outsider", NotFound),
-])
+@pytest.mark.parametrize(
+    ("who", "error"),
+    [
+        ("math", NotAllowed),
+        ("vice_principal", NotAllowed),
+        ("head_society", NotFound),
+        ("clerk", NotFound),
+        ("it_officer", NotFound),
+        ("board", NotFound),
+        ("outsider", NotFound),
+    ],
+)
 def test_only_the_principal_or_a_delegate_approves(school: Cast, who: str, error: type[Exception]):
     row = finalised(school)
     with pytest.raises(error):
@@ -84,12 +92,26 @@ def test_only_the_principal_or_a_delegate_approves(school: Cast, who: str, error
 
 def test_a_delegate_approves_inside_the_delegation_only(school: Cast):
     row = finalised(school)
-    roster.grant_role(SYSTEM, school.people["vice_principal"], Role.DELEGATE, NOW, scope_kind=GrantScope.GRADE_LEVEL,
-                      scope_id=6, starts_on=NOW.date())
+    roster.grant_role(
+        SYSTEM,
+        school.people["vice_principal"],
+        Role.DELEGATE,
+        NOW,
+        scope_kind=GrantScope.GRADE_LEVEL,
+        scope_id=6,
+        starts_on=NOW.date(),
+    )
     with pytest.raises(NotAllowed):
         class_approval.approve_class(school.actor("vice_principal"), row.id, expected_version=row.version, now=NOW)
-    roster.grant_role(SYSTEM, school.people["vice_principal"], Role.DELEGATE, NOW, scope_kind=GrantScope.GRADE_LEVEL,
-                      scope_id=9, starts_on=NOW.date())
+    roster.grant_role(
+        SYSTEM,
+        school.people["vice_principal"],
+        Role.DELEGATE,
+        NOW,
+        scope_kind=GrantScope.GRADE_LEVEL,
+        scope_id=9,
+        starts_on=NOW.date(),
+    )
     class_approval.approve_class(school.actor("vice_principal"), row.id, expected_version=row.version, now=NOW)
     assert class_row(school, "9A").state == "APPROVED"
 
@@ -151,8 +173,9 @@ def test_a_return_needs_a_reason_and_reopens(school: Cast):
     row = finalised(school)
     with pytest.raises(Invalid):
         class_approval.return_class(school.actor("principal"), row.id, "  ", expected_version=row.version, now=NOW)
-    class_approval.return_class(school.actor("principal"), row.id, "Xem lại nhận xét của em Châu.",
-                                expected_version=row.version, now=NOW)
+    class_approval.return_class(
+        school.actor("principal"), row.id, "Xem lại nhận xét của em Châu.", expected_version=row.version, now=NOW
+    )
     assert class_row(school, "9A").state == "OPEN"
     page = homeroom.class_page(school.actor("math"), row.id, NOW)
     assert page.returned_note is not None and page.returned_note.note == "Xem lại nhận xét của em Châu."
@@ -162,8 +185,11 @@ def test_a_return_needs_a_reason_and_reopens(school: Cast):
 
 def test_a_score_changed_behind_the_application_stops_the_freeze_and_is_named(school: Cast):
     row = finalised(school)
-    tamper("UPDATE score_cell SET tenths = 95 WHERE enrollment_id = :who AND score_sheet_id = :sheet AND column_key = 'CK'",
-           who=school.enrollments["9A", CHAU], sheet=school.sheets["9A", "MATH", 2])
+    tamper(
+        "UPDATE score_cell SET tenths = 95 WHERE enrollment_id = :who AND score_sheet_id = :sheet AND column_key = 'CK'",
+        who=school.enrollments["9A", CHAU],
+        sheet=school.sheets["9A", "MATH", 2],
+    )
     with pytest.raises(IntegrityFault) as found:
         class_approval.approve_class(school.actor("principal"), row.id, expected_version=row.version, now=NOW)
     said = str(found.value)
@@ -171,13 +197,16 @@ def test_a_score_changed_behind_the_application_stops_the_freeze_and_is_named(sc
     assert class_row(school, "9A").state == "FINALISED" and frozen_count() == 0
 
 
-@pytest.mark.parametrize("statement", [
-    "DELETE FROM score_cell WHERE enrollment_id = :who AND score_sheet_id = :sheet AND column_key = 'TX1'",
-    "UPDATE score_cell SET origin = 'makeup' WHERE enrollment_id = :who AND score_sheet_id = :sheet AND column_key = 'TX1'",
-    "UPDATE homeroom_record SET conduct_2 = 'K' WHERE enrollment_id = :who AND :sheet > 0",
-    "INSERT INTO exemption (enrollment_id, subject_id, state, reason, proposed_by, proposed_at)"
-    " SELECT :who, 1, 'GRANTED', 'x', 1, '2027-05-01 00:00:00.000000' WHERE :sheet > 0",
-])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM score_cell WHERE enrollment_id = :who AND score_sheet_id = :sheet AND column_key = 'TX1'",
+        "UPDATE score_cell SET origin = 'makeup' WHERE enrollment_id = :who AND score_sheet_id = :sheet AND column_key = 'TX1'",
+        "UPDATE homeroom_record SET conduct_2 = 'K' WHERE enrollment_id = :who AND :sheet > 0",
+        "INSERT INTO exemption (enrollment_id, subject_id, state, reason, proposed_by, proposed_at)"
+        " SELECT :who, 1, 'GRANTED', 'x', 1, '2027-05-01 00:00:00.000000' WHERE :sheet > 0",
+    ],
+)
 def test_other_changes_behind_the_application_stop_it_too(school: Cast, statement: str):
     row = finalised(school)
     tamper(statement, who=school.enrollments["9A", CHAU], sheet=school.sheets["9A", "MATH", 1])
@@ -205,8 +234,11 @@ def test_a_frozen_text_changed_afterwards_is_refused(school: Cast):
     with pytest.raises(IntegrityFault):
         results.read_frozen(enrollment)
     # A forger who also mends the digest is caught by the log.
-    tamper("UPDATE frozen_result SET content_digest = :digest WHERE id = :id", digest=results.digest_of(forged),
-           id=stored.id)
+    tamper(
+        "UPDATE frozen_result SET content_digest = :digest WHERE id = :id",
+        digest=results.digest_of(forged),
+        id=stored.id,
+    )
     with pytest.raises(IntegrityFault):
         results.read_frozen(enrollment)
 
@@ -221,8 +253,11 @@ def test_bulk_has_one_outcome_each(school: Cast):
     fill_scores(school, "6A")
     still_open = class_row(school, "6A")
     outcomes = class_approval.bulk(
-        school.actor("principal"), ClassVerb.APPROVE,
-        [(row.id, row.version), (still_open.id, still_open.version), (999, 1)], now=NOW)
+        school.actor("principal"),
+        ClassVerb.APPROVE,
+        [(row.id, row.version), (still_open.id, still_open.version), (999, 1)],
+        now=NOW,
+    )
     assert [(one.done, bool(one.message)) for one in outcomes] == [(True, False), (False, True), (False, True)]
     assert outcomes[0].label == "Tổng kết lớp 9A" and outcomes[2].label == ""
 
@@ -230,5 +265,6 @@ def test_bulk_has_one_outcome_each(school: Cast):
 def test_a_long_remark_is_refused(school: Cast):
     row = finalised(school)
     with pytest.raises(Invalid):
-        class_approval.approve_class(school.actor("principal"), row.id, expected_version=row.version, now=NOW,
-                                     remark="x" * 2001)
+        class_approval.approve_class(
+            school.actor("principal"), row.id, expected_version=row.version, now=NOW, remark="x" * 2001
+        )

@@ -29,8 +29,14 @@ def return_and_hand_in_again(cast: Cast, code: str) -> None:
     sheet_id = cast.sheets["6A", code, 2]
     for who, verb in (("principal", SheetVerb.RETURN), ("other", SheetVerb.SUBMIT), ("head_society", SheetVerb.REVIEW)):
         sheet = db.session.get(m.ScoreSheet, sheet_id, populate_existing=True)
-        reviews.move(cast.actor(who), sheet_id, verb, expected_version=sheet.version, now=NOW,
-                     note="Xem lại cột giữa kì." if verb is SheetVerb.RETURN else None)
+        reviews.move(
+            cast.actor(who),
+            sheet_id,
+            verb,
+            expected_version=sheet.version,
+            now=NOW,
+            note="Xem lại cột giữa kì." if verb is SheetVerb.RETURN else None,
+        )
 
 
 def test_the_principal_sees_reviewed_sheets_odd_ones_first(school: Cast):
@@ -48,8 +54,19 @@ def test_the_principal_sees_reviewed_sheets_odd_ones_first(school: Cast):
     assert dashboard.count_waiting(school.actor("principal"), NOW) == 24
 
 
-@pytest.mark.parametrize(("who", "n"), [("principal", 0), ("math", 5), ("head_society", 5), ("head_science", 2),
-                                        ("it_officer", 0), ("clerk", 0), ("board", 0), ("outsider", 0)])
+@pytest.mark.parametrize(
+    ("who", "n"),
+    [
+        ("principal", 0),
+        ("math", 5),
+        ("head_society", 5),
+        ("head_science", 2),
+        ("it_officer", 0),
+        ("clerk", 0),
+        ("board", 0),
+        ("outsider", 0),
+    ],
+)
 def test_each_sees_the_own_work_only(school: Cast, who: str, n: int):
     actor = school.actor(who)
     assert dashboard.daily(actor, NOW).n_waiting == dashboard.count_waiting(actor, NOW) == n
@@ -60,7 +77,9 @@ def test_the_number_follows_what_moves(school: Cast):
     assert dashboard.count_waiting(school.actor("principal"), NOW) == 0
     move_sheets(school, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, codes=("MATH",))
     assert dashboard.count_waiting(school.actor("principal"), NOW) == 2
-    exemptions.propose(school.actor("head_society"), school.enrollments["6A", "Trần Bảo An"], 9, None, "Gãy tay", now=NOW)
+    exemptions.propose(
+        school.actor("head_society"), school.enrollments["6A", "Trần Bảo An"], 9, None, "Gãy tay", now=NOW
+    )
     assert dashboard.count_waiting(school.actor("principal"), NOW) == 3
 
 
@@ -92,7 +111,10 @@ def test_bulk_approval_skips_what_changed_and_says_so(school: Cast):
     return_and_hand_in_again(school, "FL1")
     outcomes = dashboard.act(school.actor("principal"), "approve", keys, now=NOW)
     assert [(one.label, one.done) for one in outcomes] == [
-        ("Toán 6A, học kì II", True), ("Ngữ văn 6A, học kì II", True), ("Ngoại ngữ 1 6A, học kì II", False)]
+        ("Toán 6A, học kì II", True),
+        ("Ngữ văn 6A, học kì II", True),
+        ("Ngoại ngữ 1 6A, học kì II", False),
+    ]
     assert "đã đổi" in outcomes[2].message
     assert [state_of(school, "6A", code, 2) for code in ("MATH", "LIT", "FL1")] == ["APPROVED", "APPROVED", "REVIEWED"]
 
@@ -115,10 +137,17 @@ def test_a_stranger_moves_nothing_and_learns_no_name(school: Cast, who: str):
     assert state_of(school, "6A", "MATH", 2) == "REVIEWED"
 
 
-@pytest.mark.parametrize(("verb", "keys", "note"), [
-    ("approve", [], None), ("return", ["sheet-1-1"], " "), ("reopen", ["sheet-1-1"], None),
-    ("approve", ["sheet-1"], None), ("approve", ["student-1-1"], None), ("approve", ["sheet--1-1"], None),
-])
+@pytest.mark.parametrize(
+    ("verb", "keys", "note"),
+    [
+        ("approve", [], None),
+        ("return", ["sheet-1-1"], " "),
+        ("reopen", ["sheet-1-1"], None),
+        ("approve", ["sheet-1"], None),
+        ("approve", ["student-1-1"], None),
+        ("approve", ["sheet--1-1"], None),
+    ],
+)
 def test_requests_that_make_no_sense_are_refused(school: Cast, verb: str, keys: list[str], note: str | None):
     with pytest.raises(Invalid):
         dashboard.act(school.actor("principal"), verb, keys, now=NOW, note=note)
@@ -128,8 +157,13 @@ def test_sheets_and_classes_are_returned_with_one_reason(school: Cast):
     row = finalised(school)
     fill_scores(school, "6A")
     move_sheets(school, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, codes=("MATH",))
-    outcomes = dashboard.act(school.actor("principal"), "return",
-                             [f"class-{row.id}-{row.version}", sheet_key(school, "6A", "MATH", 1)], now=NOW, note="Xem lại.")
+    outcomes = dashboard.act(
+        school.actor("principal"),
+        "return",
+        [f"class-{row.id}-{row.version}", sheet_key(school, "6A", "MATH", 1)],
+        now=NOW,
+        note="Xem lại.",
+    )
     assert all(one.done for one in outcomes)
     assert class_row(school, "9A").state == "OPEN" and state_of(school, "6A", "MATH", 1) == "RETURNED"
 
@@ -154,8 +188,11 @@ def test_what_happened_is_told_without_scores_and_only_to_whom_it_concerns(schoo
     assert dashboard.since_yesterday(school.actor("it_officer"), NOW) == ()
     assert dashboard.since_yesterday(school.actor("outsider"), NOW) == ()
     assert dashboard.since_yesterday(school.actor("principal"), NOW + timedelta(days=3)) == ()
-    assert not any("9A" in one.words for one in dashboard.since_yesterday(school.actor("head_science"), NOW)
-                   if "Ngữ văn" in one.words)
+    assert not any(
+        "9A" in one.words
+        for one in dashboard.since_yesterday(school.actor("head_science"), NOW)
+        if "Ngữ văn" in one.words
+    )
 
 
 def test_the_board_counts_steps_and_never_shows_a_score(school: Cast):
@@ -184,5 +221,6 @@ def test_an_approved_class_waits_for_its_transcripts(school: Cast):
     class_approval.approve_class(school.actor("principal"), row.id, expected_version=row.version, now=NOW)
     items = dashboard.daily(school.actor("math"), NOW)
     assert [(item.verb, item.link) for item in items.plain if item.kind == "transcript"] == [
-        ("build", f"/hoc-ba/lop/{row.id}")]
+        ("build", f"/hoc-ba/lop/{row.id}")
+    ]
     assert homeroom.class_page(school.actor("math"), row.id, NOW).can_edit is False

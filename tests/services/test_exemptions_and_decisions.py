@@ -25,15 +25,25 @@ def subject_id(code: str) -> int:
 
 
 def propose(cast: Cast, who: str = "math", code: str = "PE", semester: int | None = None, reason: str = "Bệnh tim."):
-    return exemptions.propose(cast.actor(who), cast.enrollments["9A", BINH], subject_id(code), semester, reason, now=NOW)
+    return exemptions.propose(
+        cast.actor(who), cast.enrollments["9A", BINH], subject_id(code), semester, reason, now=NOW
+    )
 
 
 def test_a_granted_exemption_closes_the_cells_and_is_printed(school: Cast):
     line = propose(school)
     exemptions.decide(school.actor("principal"), line.id, True, document="12/QĐ-THCS ngày 10/5/2027", now=NOW)
     with pytest.raises(WrongState):
-        score_entry.save_cell(school.actor("other"), school.sheets["9A", "PE", 2], school.enrollments["9A", BINH], "TX1",
-                              "Đ", expected_version=0, op_id=None, now=NOW)
+        score_entry.save_cell(
+            school.actor("other"),
+            school.sheets["9A", "PE", 2],
+            school.enrollments["9A", BINH],
+            "TX1",
+            "Đ",
+            expected_version=0,
+            op_id=None,
+            now=NOW,
+        )
     row = results.compute_class(school.classes["9A"], NOW.date()).by_id[school.enrollments["9A", BINH]]
     assert row.result.subjects["PE"].year == "Miễn"
     payload = json.loads(last_entry("exemption:record:decided").payload)
@@ -43,8 +53,16 @@ def test_a_granted_exemption_closes_the_cells_and_is_printed(school: Cast):
 
 def test_a_proposal_alone_closes_nothing_but_holds_the_class(school: Cast):
     propose(school)
-    saved = score_entry.save_cell(school.actor("other"), school.sheets["9A", "PE", 2], school.enrollments["9A", BINH],
-                                  "TX1", "Đ", expected_version=0, op_id=None, now=NOW)
+    saved = score_entry.save_cell(
+        school.actor("other"),
+        school.sheets["9A", "PE", 2],
+        school.enrollments["9A", BINH],
+        "TX1",
+        "Đ",
+        expected_version=0,
+        op_id=None,
+        now=NOW,
+    )
     assert saved.written
     page = homeroom.class_page(school.actor("math"), school.classes["9A"], NOW)
     assert len(page.gaps_of("exemption")) == 1
@@ -53,19 +71,31 @@ def test_a_proposal_alone_closes_nothing_but_holds_the_class(school: Cast):
 def test_one_semester_leaves_the_other_open(school: Cast):
     line = propose(school, semester=1)
     exemptions.decide(school.actor("principal"), line.id, True, document="12/QĐ", now=NOW)
-    assert score_entry.save_cell(school.actor("other"), school.sheets["9A", "PE", 2], school.enrollments["9A", BINH],
-                                 "TX1", "Đ", expected_version=0, op_id=None, now=NOW).written
+    assert score_entry.save_cell(
+        school.actor("other"),
+        school.sheets["9A", "PE", 2],
+        school.enrollments["9A", BINH],
+        "TX1",
+        "Đ",
+        expected_version=0,
+        op_id=None,
+        now=NOW,
+    ).written
 
 
-@pytest.mark.parametrize(("who", "error"), [("principal", NotAllowed), ("head_society", NotFound), ("it_officer", NotFound),
-                                            ("clerk", NotFound)])
+@pytest.mark.parametrize(
+    ("who", "error"),
+    [("principal", NotAllowed), ("head_society", NotFound), ("it_officer", NotFound), ("clerk", NotFound)],
+)
 def test_only_the_homeroom_teacher_proposes(school: Cast, who: str, error: type[Exception]):
     with pytest.raises(error):
         propose(school, who)
 
 
-@pytest.mark.parametrize(("who", "error"), [("math", NotAllowed), ("vice_principal", NotAllowed), ("it_officer", NotFound),
-                                            ("head_society", NotFound)])
+@pytest.mark.parametrize(
+    ("who", "error"),
+    [("math", NotAllowed), ("vice_principal", NotAllowed), ("it_officer", NotFound), ("head_society", NotFound)],
+)
 def test_only_the_principal_decides(school: Cast, who: str, error: type[Exception]):
     line = propose(school)
     with pytest.raises(error):
@@ -103,11 +133,20 @@ def disabled(cast: Cast) -> None:
     """The student learns by an individual plan."""
     with write_transaction() as session:
         enrollment = session.get(m.Enrollment, cast.enrollments["9A", BINH])
-        session.execute(update(m.Student).where(m.Student.id == enrollment.student_id)
-                        .values(inclusive_disability=True, version=m.Student.version + 1))
+        session.execute(
+            update(m.Student)
+            .where(m.Student.id == enrollment.student_id)
+            .values(inclusive_disability=True, version=m.Student.version + 1)
+        )
         student = session.get(m.Student, enrollment.student_id, populate_existing=True)
-        audit.record(AuditTag.STUDENT_CHANGED, SYSTEM, NOW, target_kind="student", target_id=student.id,
-                     state=audit.states("student", [student]))
+        audit.record(
+            AuditTag.STUDENT_CHANGED,
+            SYSTEM,
+            NOW,
+            target_kind="student",
+            target_id=student.id,
+            state=audit.states("student", [student]),
+        )
 
 
 def test_a_disability_waits_for_the_principal_and_then_follows_the_decision(school: Cast):
@@ -123,12 +162,21 @@ def test_a_disability_waits_for_the_principal_and_then_follows_the_decision(scho
     with pytest.raises(Invalid):
         decisions.record_decision(school.actor("principal"), enrollment, "promotion", "COMPLETED", " ", now=NOW)
     with pytest.raises(Invalid):
-        decisions.record_decision(school.actor("principal"), enrollment, "promotion", "PROMOTED", "Theo kế hoạch", now=NOW)
+        decisions.record_decision(
+            school.actor("principal"), enrollment, "promotion", "PROMOTED", "Theo kế hoạch", now=NOW
+        )
     for who, error in (("math", NotAllowed), ("vice_principal", NotAllowed), ("it_officer", NotFound)):
         with pytest.raises(error):
             decisions.record_decision(school.actor(who), enrollment, "promotion", "COMPLETED", "Theo kế hoạch", now=NOW)
-    decisions.record_decision(school.actor("principal"), enrollment, "promotion", "COMPLETED",
-                              "Đạt mục tiêu kế hoạch giáo dục cá nhân.", document="03/QĐ", now=NOW)
+    decisions.record_decision(
+        school.actor("principal"),
+        enrollment,
+        "promotion",
+        "COMPLETED",
+        "Đạt mục tiêu kế hoạch giáo dục cá nhân.",
+        document="03/QĐ",
+        now=NOW,
+    )
     homeroom.finalise(school.actor("math"), row.id, expected_version=1, now=NOW)
     class_approval.approve_class(school.actor("principal"), row.id, expected_version=2, now=NOW)
     content = results.read_frozen(enrollment)
@@ -144,7 +192,9 @@ def test_a_plain_student_needs_no_decision(school: Cast):
     fill_homeroom(school, "9A")
     for kind, outcome in (("promotion", "COMPLETED"), ("learning_level", "T")):
         with pytest.raises(WrongState):
-            decisions.record_decision(school.actor("principal"), school.enrollments["9A", BINH], kind, outcome, "Vì", now=NOW)
+            decisions.record_decision(
+                school.actor("principal"), school.enrollments["9A", BINH], kind, outcome, "Vì", now=NOW
+            )
 
 
 def test_the_doubt_of_clause_3_is_settled_by_the_council(school: Cast):
@@ -161,7 +211,8 @@ def test_the_doubt_of_clause_3_is_settled_by_the_council(school: Cast):
     with pytest.raises(Invalid):
         decisions.record_decision(school.actor("principal"), enrollment, "learning_level", "K", "Hội đồng họp", now=NOW)
     for term in ("1", "2", "year"):
-        decisions.record_decision(school.actor("principal"), enrollment, "learning_level", "Đ", "Hội đồng họp ngày 11/5.",
-                                  term=term, now=NOW)
+        decisions.record_decision(
+            school.actor("principal"), enrollment, "learning_level", "Đ", "Hội đồng họp ngày 11/5.", term=term, now=NOW
+        )
     page = homeroom.class_page(school.actor("math"), school.classes["9A"], NOW)
     assert page.gaps == () and next(row for row in page.rows if row.full_name == BINH).promotion is Promotion.COMPLETED

@@ -45,8 +45,10 @@ def test_the_ministrys_list_is_for_those_who_read_transcripts(issued: Cast) -> N
 
 def test_statistics_spread_the_frozen_results(issued: Cast) -> None:
     frozen = [json.loads(row.content) for row in db.session.scalars(select(m.FrozenResult))]
-    rows = [json.loads(line) for line in
-            exports.export(SYSTEM, "statistics", NOW, form="jsonl", class_name="9A").data.decode().splitlines()]
+    rows = [
+        json.loads(line)
+        for line in exports.export(SYSTEM, "statistics", NOW, form="jsonl", class_name="9A").data.decode().splitlines()
+    ]
     learning = next(row for row in rows if row["table"] == "Học tập theo lớp")
     said = Counter({"T": learning["Tốt"], "K": learning["Khá"], "Đ": learning["Đạt"], "CĐ": learning["Chưa đạt"]})
     assert +said == Counter(one["learning"]["after"] or one["learning"]["year"] for one in frozen)
@@ -55,4 +57,6 @@ def test_statistics_spread_the_frozen_results(issued: Cast) -> None:
     assert len(subjects) == 12
     for name, row in subjects.items():
         assert row["Số học sinh"] == len(frozen)
-        assert sum(value for key, value in row.items() if key not in ("table", "Khối", "Môn học", "Số học sinh")) == len(frozen), name
+        assert sum(
+            value for key, value in row.items() if key not in ("table", "Khối", "Môn học", "Số học sinh")
+        ) == len(frozen), name

@@ -22,23 +22,41 @@ CHAU = "Nguyễn Bảo Châu"
 
 
 def save(cast: Cast, who: str, field: str, raw: str, version: int = 0, student: str = BINH, op: str | None = None):
-    return homeroom.save_field(cast.actor(who), cast.enrollments["9A", student], field, raw, expected_version=version,
-                               op_id=op, now=NOW)
+    return homeroom.save_field(
+        cast.actor(who), cast.enrollments["9A", student], field, raw, expected_version=version, op_id=op, now=NOW
+    )
 
 
-@pytest.mark.parametrize(("field", "raw", "stored"), [
-    ("conduct_1", "tốt", "T"), ("conduct_2", "CĐ", "CĐ"), ("conduct_1", "d", "Đ"), ("absences_excused_1", "0", 0),
-    ("absences_unexcused_2", " 12 ", 12), ("remark", "Ngoan.\r\nChăm.", "Ngoan.\nChăm."), ("award_extra", "", None),
-    ("competitions", "Giải Nhì Toán cấp xã", "Giải Nhì Toán cấp xã"),
-])
+@pytest.mark.parametrize(
+    ("field", "raw", "stored"),
+    [
+        ("conduct_1", "tốt", "T"),
+        ("conduct_2", "CĐ", "CĐ"),
+        ("conduct_1", "d", "Đ"),
+        ("absences_excused_1", "0", 0),
+        ("absences_unexcused_2", " 12 ", 12),
+        ("remark", "Ngoan.\r\nChăm.", "Ngoan.\nChăm."),
+        ("award_extra", "", None),
+        ("competitions", "Giải Nhì Toán cấp xã", "Giải Nhì Toán cấp xã"),
+    ],
+)
 def test_what_is_typed_is_stored(field: str, raw: str, stored: object):
     assert homeroom.read_value(field, raw) == stored
 
 
-@pytest.mark.parametrize(("field", "raw"), [
-    ("conduct_1", "giỏi"), ("absences_excused_1", "-1"), ("absences_excused_1", "1,5"), ("absences_excused_1", "401"),
-    ("absences_excused_1", "٣"), ("remark", "x" * 2001), ("remark", "a\x00b"), ("certificates_grade", "y" * 101),
-])
+@pytest.mark.parametrize(
+    ("field", "raw"),
+    [
+        ("conduct_1", "giỏi"),
+        ("absences_excused_1", "-1"),
+        ("absences_excused_1", "1,5"),
+        ("absences_excused_1", "401"),
+        ("absences_excused_1", "٣"),
+        ("remark", "x" * 2001),
+        ("remark", "a\x00b"),
+        ("certificates_grade", "y" * 101),
+    ],
+)
 def test_what_cannot_be_read_is_refused(field: str, raw: str):
     with pytest.raises(Invalid):
         homeroom.read_value(field, raw)
@@ -110,10 +128,19 @@ def test_two_tablets_at_once_leave_one_value_and_one_refusal(school: Cast, schoo
     assert sorted(outcomes) == ["stale", "written"]
 
 
-@pytest.mark.parametrize(("who", "error"), [
-    ("principal", NotAllowed), ("vice_principal", NotAllowed), ("head_society", NotFound), ("other", NotFound),
-    ("clerk", NotFound), ("it_officer", NotFound), ("board", NotFound), ("outsider", NotFound),
-])
+@pytest.mark.parametrize(
+    ("who", "error"),
+    [
+        ("principal", NotAllowed),
+        ("vice_principal", NotAllowed),
+        ("head_society", NotFound),
+        ("other", NotFound),
+        ("clerk", NotFound),
+        ("it_officer", NotFound),
+        ("board", NotFound),
+        ("outsider", NotFound),
+    ],
+)
 def test_only_the_homeroom_teacher_writes(school: Cast, who: str, error: type[Exception]):
     with pytest.raises(error):
         save(school, who, "conduct_1", "T")
@@ -129,7 +156,9 @@ def test_a_class_outside_ones_work_does_not_exist(school: Cast, who: str):
 def test_a_student_who_left_takes_no_more_values(school: Cast):
     enrollment = db.session.get(m.Enrollment, school.enrollments["9A", BINH])
     with db.engine.begin() as connection:
-        connection.execute(m.Enrollment.__table__.update().where(m.Enrollment.id == enrollment.id).values(status="left"))
+        connection.execute(
+            m.Enrollment.__table__.update().where(m.Enrollment.id == enrollment.id).values(status="left")
+        )
     with pytest.raises(WrongState):
         save(school, "math", "conduct_1", "T")
 
@@ -149,8 +178,11 @@ def test_finalising_lists_every_gap_with_its_link_and_holder(school: Cast):
         homeroom.finalise(school.actor("math"), school.classes["9A"], expected_version=1, now=NOW)
     gaps = incomplete.value.gaps
     assert sum(gap.kind == "sheet" for gap in gaps) == 24
-    assert any(gap.words == "Ngữ văn học kì II: đang ở Phan Thị Mận, chưa nộp" and
-               gap.link == f"/bang-diem/{school.sheets['9A', 'LIT', 2]}" for gap in gaps)
+    assert any(
+        gap.words == "Ngữ văn học kì II: đang ở Phan Thị Mận, chưa nộp"
+        and gap.link == f"/bang-diem/{school.sheets['9A', 'LIT', 2]}"
+        for gap in gaps
+    )
     assert sum(gap.kind == "field" for gap in gaps) == 5 * 7
     assert class_row(school, "9A").state == "OPEN"
 
@@ -185,7 +217,9 @@ def test_finalising_twice_or_from_an_old_page_is_refused(school: Cast):
         homeroom.finalise(school.actor("math"), row.id, expected_version=seen, now=NOW)
 
 
-@pytest.mark.parametrize(("who", "error"), [("principal", NotAllowed), ("head_society", NotFound), ("it_officer", NotFound)])
+@pytest.mark.parametrize(
+    ("who", "error"), [("principal", NotAllowed), ("head_society", NotFound), ("it_officer", NotFound)]
+)
 def test_only_the_homeroom_teacher_finalises(school: Cast, who: str, error: type[DomainError]):
     with pytest.raises(error):
         homeroom.finalise(school.actor(who), school.classes["9A"], expected_version=1, now=NOW)
@@ -196,11 +230,13 @@ def test_the_summer_lists(school: Cast):
     weak = {(names[0], code): 30 for code in ("LIT", "MATH")}
     fill_scores(school, "9A", {**weak, (names[0], "PE"): "CĐ"})
     lock_class(school, "9A")
-    fill_homeroom(school, "9A", {names[1]: {"conduct_1": "CĐ", "conduct_2": "CĐ"},
-                                 names[2]: {"absences_excused_1": 46}})
+    fill_homeroom(
+        school, "9A", {names[1]: {"conduct_1": "CĐ", "conduct_2": "CĐ"}, names[2]: {"absences_excused_1": 46}}
+    )
     page = homeroom.class_page(school.actor("math"), school.classes["9A"], NOW)
     assert [(line.row.full_name, line.subjects) for line in page.to_reassess] == [
-        (names[0], ("Ngữ văn", "Toán", "Giáo dục thể chất"))]
+        (names[0], ("Ngữ văn", "Toán", "Giáo dục thể chất"))
+    ]
     assert [line.row.full_name for line in page.to_train] == [names[1]]
     assert [row.full_name for row in page.retained] == [names[2]]
     assert {row.full_name for row in page.promoted} == set(names[3:])
@@ -226,6 +262,8 @@ def test_single_and_bulk_writes_in_either_order_leave_no_fault(school: Cast):
 
 def test_a_class_of_other_people_cannot_be_written_in_bulk(school: Cast):
     with pytest.raises(NotFound):
-        homeroom.save_class(school.actor("math"), school.classes["9A"], {school.enrollments["6A", "Trần Bảo An"]: {}}, now=NOW)
+        homeroom.save_class(
+            school.actor("math"), school.classes["9A"], {school.enrollments["6A", "Trần Bảo An"]: {}}, now=NOW
+        )
     with pytest.raises(NotAllowed):
         homeroom.save_class(school.actor("principal"), school.classes["9A"], {}, now=NOW)

@@ -38,11 +38,20 @@ def codes(class_name: str) -> dict[str, str]:
 
 
 def scores(class_name: str, subject: str, semester: int, values: dict[str, list[Any]], n_regular: int = 4) -> bytes:
-    head = ["STT", "Mã định danh Bộ GD&ĐT", "Họ và tên", *(f"ĐĐGtx{n}" for n in range(1, n_regular + 1)), "ĐĐGgk", "ĐĐGck",
-            "Nhận xét"]
+    head = [
+        "STT",
+        "Mã định danh Bộ GD&ĐT",
+        "Họ và tên",
+        *(f"ĐĐGtx{n}" for n in range(1, n_regular + 1)),
+        "ĐĐGgk",
+        "ĐĐGck",
+        "Nhận xét",
+    ]
     rows = [[number, codes(class_name)[name], name, *line] for number, (name, line) in enumerate(values.items(), 1)]
-    return book([["Lớp:", class_name, None, "Môn học:", subject, None, "Học kì:", semester], [], head, *rows],
-                f"{subject} HK{semester}")
+    return book(
+        [["Lớp:", class_name, None, "Môn học:", subject, None, "Học kì:", semester], [], head, *rows],
+        f"{subject} HK{semester}",
+    )
 
 
 ONE = {"Hoàng Thanh Bình": [8, 7.5, 9, 8.5, 8, 7.5, "Tiến bộ."]}
@@ -50,9 +59,13 @@ ONE = {"Hoàng Thanh Bình": [8, 7.5, 9, 8.5, 8, 7.5, "Tiến bộ."]}
 
 def cell(school: Cast, class_name: str, code: str, semester: int, name: str, key: str) -> m.ScoreCell | None:
     db.session.expire_all()
-    return db.session.scalar(select(m.ScoreCell).where(
-        m.ScoreCell.score_sheet_id == school.sheets[class_name, code, semester],
-        m.ScoreCell.enrollment_id == school.enrollments[class_name, name], m.ScoreCell.column_key == key))
+    return db.session.scalar(
+        select(m.ScoreCell).where(
+            m.ScoreCell.score_sheet_id == school.sheets[class_name, code, semester],
+            m.ScoreCell.enrollment_id == school.enrollments[class_name, name],
+            m.ScoreCell.column_key == key,
+        )
+    )
 
 
 def test_a_teacher_imports_the_own_sheet(school):
@@ -72,10 +85,18 @@ def test_anothers_sheet_is_refused_as_if_it_were_not_there_or_not_theirs(school,
     assert unknown.n_errors == 1
 
 
-@pytest.mark.parametrize(("key", "kinds"), [
-    ("clerk", ("students", "teachers", "assignments")), ("math", ("scores",)), ("principal", ()), ("vice_principal", ()),
-    ("it_officer", ()), ("outsider", ()), ("board", ()),
-])
+@pytest.mark.parametrize(
+    ("key", "kinds"),
+    [
+        ("clerk", ("students", "teachers", "assignments")),
+        ("math", ("scores",)),
+        ("principal", ()),
+        ("vice_principal", ()),
+        ("it_officer", ()),
+        ("outsider", ()),
+        ("board", ()),
+    ],
+)
 def test_who_may_import_what(school, key, kinds):
     actor = school.actor(key)
     assert imports.kinds_for(actor) == kinds
@@ -105,10 +126,19 @@ def test_a_sheet_that_was_handed_in_takes_nothing_but_tells_what_is_the_same(sch
 
 def test_missed_and_made_up_keep_their_origin(school):
     actor = school.actor("math")
-    imports.run_import(actor, "scores", scores("9A", "Toán", 2, {"Hoàng Thanh Bình": ["VP", "VK", 8, None, None, None, None]}),
-                       NOW, apply=True)
+    imports.run_import(
+        actor,
+        "scores",
+        scores("9A", "Toán", 2, {"Hoàng Thanh Bình": ["VP", "VK", 8, None, None, None, None]}),
+        NOW,
+        apply=True,
+    )
     first, second = (cell(school, "9A", "MATH", 2, "Hoàng Thanh Bình", key) for key in ("TX1", "TX2"))
-    assert first is not None and (first.origin, first.tenths) == ("missed_excused", None) and first.makeup_due_on is not None
+    assert (
+        first is not None
+        and (first.origin, first.tenths) == ("missed_excused", None)
+        and first.makeup_due_on is not None
+    )
     assert second is not None and (second.origin, second.tenths) == ("missed_unexcused", 0)
     again = {"Hoàng Thanh Bình": [7, 0, None, None, None, None, None]}
     report = imports.run_import(actor, "scores", scores("9A", "Toán", 2, again), NOW, apply=True)
@@ -121,9 +151,17 @@ def test_missed_and_made_up_keep_their_origin(school):
 
 def test_an_exempt_student_takes_no_mark(school):
     with write_transaction() as session:
-        session.add(m.Exemption(enrollment_id=school.enrollments["9A", "Hoàng Thanh Bình"],
-                                subject_id=session.scalar(select(m.Subject.id).where(m.Subject.code == "MATH")), semester=None,
-                                state="GRANTED", reason="Bệnh", proposed_by=school.accounts["math"], proposed_at=NOW))
+        session.add(
+            m.Exemption(
+                enrollment_id=school.enrollments["9A", "Hoàng Thanh Bình"],
+                subject_id=session.scalar(select(m.Subject.id).where(m.Subject.code == "MATH")),
+                semester=None,
+                state="GRANTED",
+                reason="Bệnh",
+                proposed_by=school.accounts["math"],
+                proposed_at=NOW,
+            )
+        )
     actor = school.actor("math")
     refused = imports.run_import(actor, "scores", scores("9A", "Toán", 2, ONE), NOW, apply=True)
     assert not refused.applied and "miễn" in refused.errors[0].message_vi
@@ -170,8 +208,11 @@ def test_a_code_with_another_name_and_birth_date_is_refused(school):
 
 
 def test_the_clerk_gives_no_role_by_a_file(school):
-    rows = [["Mã giáo viên", "Họ và tên", "Chức vụ", "Tổ chuyên môn"],
-            ["GV020", "Lưu Kim Oanh", "Văn thư", None], ["GV021", "Mai Thế Vinh", "Tổ trưởng", "Tổ Ngoại ngữ"]]
+    rows = [
+        ["Mã giáo viên", "Họ và tên", "Chức vụ", "Tổ chuyên môn"],
+        ["GV020", "Lưu Kim Oanh", "Văn thư", None],
+        ["GV021", "Mai Thế Vinh", "Tổ trưởng", "Tổ Ngoại ngữ"],
+    ]
     before = db.session.scalar(select(func.count()).select_from(m.RoleGrant))
     report = imports.run_import(school.actor("clerk"), "teachers", book(rows), NOW, apply=True)
     assert report.applied and sum("cần Hiệu trưởng giao quyền" in note for note in report.notes) == 2
@@ -179,11 +220,20 @@ def test_the_clerk_gives_no_role_by_a_file(school):
     assert audit_verify.verify().ok
 
 
-@pytest.mark.parametrize(("position", "roles"), [
-    ("Hiệu trưởng", ["principal"]), ("Phó Hiệu trưởng", ["vice_principal"]), ("Giáo viên, Tổ trưởng", ["group_head"]),
-    ("Tổ phó", []), ("Giáo viên", []), ("GV CNTT", ["it_officer"]), ("Giáo viên kiêm Văn thư", ["clerk"]), (None, []),
-    ("Thư ký Hiệu trưởng", []),
-])
+@pytest.mark.parametrize(
+    ("position", "roles"),
+    [
+        ("Hiệu trưởng", ["principal"]),
+        ("Phó Hiệu trưởng", ["vice_principal"]),
+        ("Giáo viên, Tổ trưởng", ["group_head"]),
+        ("Tổ phó", []),
+        ("Giáo viên", []),
+        ("GV CNTT", ["it_officer"]),
+        ("Giáo viên kiêm Văn thư", ["clerk"]),
+        (None, []),
+        ("Thư ký Hiệu trưởng", []),
+    ],
+)
 def test_positions_call_for_roles(position, roles):
     assert [role.value for role in roles_of(position)] == roles
 
@@ -205,7 +255,10 @@ def test_the_year_that_contains_a_day():
 
 def test_exports_stay_in_scope(school):
     teacher = exports.export(school.actor("math"), "scores", NOW, form="jsonl").data.decode()
-    assert {line.split('"subject": "')[1].split('"')[0] for line in teacher.splitlines()} == {"Toán", "Khoa học tự nhiên"}
+    assert {line.split('"subject": "')[1].split('"')[0] for line in teacher.splitlines()} == {
+        "Toán",
+        "Khoa học tự nhiên",
+    }
     assert exports.export(school.actor("principal"), "scores", NOW, form="jsonl").n_rows == 2 * 12 * 2 * 5
     with pytest.raises(NotAllowed):
         exports.export(school.actor("it_officer"), "scores", NOW)

@@ -59,7 +59,9 @@ def ledger() -> dict[date, m.JobRun]:
 
 
 @pytest.mark.parametrize("nights", [1, 3, 30])
-def test_a_server_that_was_off_runs_each_due_day_once_in_order_and_marks_the_late_ones(record: Record, nights: int) -> None:
+def test_a_server_that_was_off_runs_each_due_day_once_in_order_and_marks_the_late_ones(
+    record: Record, nights: int
+) -> None:
     job = record.job()
     job_ledger.catch_up((job,), NOW)
     back = NOW + timedelta(days=nights)
@@ -78,8 +80,10 @@ def test_a_server_that_was_off_runs_each_due_day_once_in_order_and_marks_the_lat
 
 def test_two_jobs_catch_up_day_by_day_in_the_order_of_the_table(record: Record) -> None:
     order: list[tuple[str, date]] = []
-    jobs = tuple(Job(name, name, due, lambda day, _now, _p, name=name: order.append((name, day)) or "")
-                 for name, due in (("morning", time(6)), ("noon", time(8))))
+    jobs = tuple(
+        Job(name, name, due, lambda day, _now, _p, name=name: order.append((name, day)) or "")
+        for name, due in (("morning", time(6)), ("noon", time(8)))
+    )
     job_ledger.catch_up(jobs, NOW)
     order.clear()
     job_ledger.catch_up(jobs, NOW + timedelta(days=2))
@@ -161,8 +165,17 @@ def test_a_process_that_lost_its_lease_cannot_finish(record: Record) -> None:
 
 def test_a_crashed_run_is_taken_over_after_its_lease(record: Record) -> None:
     with write_transaction() as session:
-        session.add(m.JobRun(job="count", day=NOW.date(), state="running", owner="đã chết", attempt=1, started_at=NOW,
-                             lease_until=NOW + job_ledger.LEASE))
+        session.add(
+            m.JobRun(
+                job="count",
+                day=NOW.date(),
+                state="running",
+                owner="đã chết",
+                attempt=1,
+                started_at=NOW,
+                lease_until=NOW + job_ledger.LEASE,
+            )
+        )
     job = record.job()
     assert job_ledger.run(job, NOW.date(), NOW + timedelta(minutes=9)) is None
     assert job_ledger.run(job, NOW.date(), NOW + timedelta(minutes=11)).state == "done"  # type: ignore[union-attr]
@@ -185,8 +198,12 @@ def test_four_processes_that_crash_in_the_middle_have_each_days_effect_exactly_o
         seed += 1
         # After twenty deaths nobody dies any more, so that the test ends.
         chance = "0.3" if crashes < 20 else "0"
-        return subprocess.Popen([sys.executable, "-m", "tests.services.job_worker", str(instance), present.isoformat(), chance,
-                                 str(seed)], env=environment, cwd=PROJECT_ROOT, stderr=subprocess.PIPE)
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.services.job_worker", str(instance), present.isoformat(), chance, str(seed)],
+            env=environment,
+            cwd=PROJECT_ROOT,
+            stderr=subprocess.PIPE,
+        )
 
     running = [start() for _ in range(4)]
     deadline = stopwatch.monotonic() + 120
@@ -300,15 +317,20 @@ def test_the_real_jobs_run_once_a_day_and_the_log_verifies(school: Cast) -> None
     assert len(backups.listing()) == 2, "no archive is made up for a day that has passed"
 
 
-def test_a_slow_job_does_not_hold_the_write_lock_while_it_prepares(school: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_job_does_not_hold_the_write_lock_while_it_prepares(
+    school: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: dict[str, bool] = {}
     real_sign, real_backup = snapshots.sign_present, backups.daily_archive
-    monkeypatch.setattr(snapshots, "sign_present",
-                        lambda *a, **k: (seen.update(sign=in_write_transaction()), real_sign(*a, **k))[1])
-    monkeypatch.setattr(backups, "daily_archive",
-                        lambda *a, **k: (seen.update(backup=in_write_transaction()), real_backup(*a, **k))[1])
-    monkeypatch.setattr("hocbaso.services.reminders.mail_waiting",
-                        lambda *a, **k: (seen.update(mail=in_write_transaction()), 0)[1])
+    monkeypatch.setattr(
+        snapshots, "sign_present", lambda *a, **k: (seen.update(sign=in_write_transaction()), real_sign(*a, **k))[1]
+    )
+    monkeypatch.setattr(
+        backups, "daily_archive", lambda *a, **k: (seen.update(backup=in_write_transaction()), real_backup(*a, **k))[1]
+    )
+    monkeypatch.setattr(
+        "hocbaso.services.reminders.mail_waiting", lambda *a, **k: (seen.update(mail=in_write_transaction()), 0)[1]
+    )
     job_ledger.check_clock(NOW)
     job_ledger.catch_up(JOBS, NOW + timedelta(hours=8))
     assert seen == {"sign": False, "backup": False, "mail": False}
@@ -318,12 +340,23 @@ def test_ended_sessions_are_forgotten_after_a_month(school: Cast) -> None:
     account = school.accounts["math"]
     with write_transaction() as session:
         for index, (ended, expires) in enumerate(((-40, -40), (-10, -10), (None, 1), (None, -31))):
-            session.add(m.UserSession(token_digest=f"{index:064d}", account_id=account, created_at=NOW, last_seen_at=NOW,
-                                      expires_at=NOW + timedelta(days=expires),
-                                      ended_at=NOW + timedelta(days=ended) if ended else None))
+            session.add(
+                m.UserSession(
+                    token_digest=f"{index:064d}",
+                    account_id=account,
+                    created_at=NOW,
+                    last_seen_at=NOW,
+                    expires_at=NOW + timedelta(days=expires),
+                    ended_at=NOW + timedelta(days=ended) if ended else None,
+                )
+            )
         minute = int(NOW.timestamp()) // 60
-        session.add_all([m.AddressAttempts(address="a", minute=minute, n_failed=1),
-                         m.AddressAttempts(address="b", minute=minute - 3000, n_failed=1)])
+        session.add_all(
+            [
+                m.AddressAttempts(address="a", minute=minute, n_failed=1),
+                m.AddressAttempts(address="b", minute=minute - 3000, n_failed=1),
+            ]
+        )
     assert tidy.forget_old(NOW) == 3
     assert sorted(db.session.scalars(select(m.UserSession.token_digest))) == [f"{1:064d}", f"{2:064d}"]
 
@@ -361,14 +394,15 @@ def test_the_scheduler_does_not_keep_its_process_alive(tmp_path: Path) -> None:
         from tests.conftest import make_app
         from hocbaso.db import db
         from hocbaso.jobs import scheduler
-        app = make_app(Path({str(tmp_path / 'i')!r}))
+        app = make_app(Path({str(tmp_path / "i")!r}))
         with app.app_context():
             db.create_all()
         scheduler.start(app, interval=0.05)
         time.sleep(0.5)
         print("end", flush=True)
     """)
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, cwd=PROJECT_ROOT,
-                         check=False)
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, cwd=PROJECT_ROOT, check=False
+    )
     assert run.returncode == 0 and run.stdout.strip() == "end", run.stderr[-1500:]
     assert "Traceback" not in run.stderr, run.stderr[-1500:]

@@ -33,7 +33,9 @@ def morning(day: date) -> datetime:
 
 
 def texts(school: Cast, key: str, day: date) -> str:
-    found = db.session.scalars(select(m.Notice.body).where(m.Notice.person_id == school.people[key], m.Notice.day == day))
+    found = db.session.scalars(
+        select(m.Notice.body).where(m.Notice.person_id == school.people[key], m.Notice.day == day)
+    )
     return "\n".join(found)
 
 
@@ -43,8 +45,14 @@ def set_state(school: Cast, sheet: tuple[str, str, int], state: str) -> None:
         assert row is not None
         row.state = state
         session.flush()
-        audit.record(AuditTag.SHEET_MOVED, SYSTEM, school.now, target_kind="score_sheet", target_id=row.id,
-                     state=audit.states("score_sheet", [row]))
+        audit.record(
+            AuditTag.SHEET_MOVED,
+            SYSTEM,
+            school.now,
+            target_kind="score_sheet",
+            target_id=row.id,
+            state=audit.states("score_sheet", [row]),
+        )
 
 
 def only(school: Cast, sheet: tuple[str, str, int], state: str = "DRAFT") -> None:
@@ -86,10 +94,16 @@ def test_the_teacher_hears_on_four_days_and_each_day_after_then_the_head_then_th
     assert audit_verify.verify().ok
 
 
-@pytest.mark.parametrize(("state", "holder", "verb"), [
-    ("DRAFT", "other", "Nhập và nộp"), ("RETURNED", "other", "Sửa và nộp lại"), ("SUBMITTED", "head_society", "Soát"),
-    ("REVIEWED", "principal", "Duyệt"), ("APPROVED", "principal", "Khóa"),
-])
+@pytest.mark.parametrize(
+    ("state", "holder", "verb"),
+    [
+        ("DRAFT", "other", "Nhập và nộp"),
+        ("RETURNED", "other", "Sửa và nộp lại"),
+        ("SUBMITTED", "head_society", "Soát"),
+        ("REVIEWED", "principal", "Duyệt"),
+        ("APPROVED", "principal", "Khóa"),
+    ],
+)
 def test_the_reminder_goes_to_who_holds_the_sheet_now(school: Cast, state: str, holder: str, verb: str) -> None:
     only(school, ("6A", "SCI", 2), state)
     day = BEFORE - timedelta(days=7)
@@ -109,12 +123,20 @@ def test_a_sheet_of_the_group_head_goes_to_the_vice_principal_for_review(school:
 def test_work_that_changed_hands_is_the_new_holders(school: Cast) -> None:
     only(school, ("6A", "SCI", 2))
     with write_transaction() as session:
-        old = session.scalar(select(m.TeachingAssignment).where(
-            m.TeachingAssignment.class_subject_id == school.class_subjects["6A", "SCI"]))
+        old = session.scalar(
+            select(m.TeachingAssignment).where(
+                m.TeachingAssignment.class_subject_id == school.class_subjects["6A", "SCI"]
+            )
+        )
         assert old is not None
         old.ends_on = BEFORE - timedelta(days=8)
-        session.add(m.TeachingAssignment(person_id=school.people["outsider"], class_subject_id=old.class_subject_id,
-                                         starts_on=BEFORE - timedelta(days=7)))
+        session.add(
+            m.TeachingAssignment(
+                person_id=school.people["outsider"],
+                class_subject_id=old.class_subject_id,
+                starts_on=BEFORE - timedelta(days=7),
+            )
+        )
     run_days(14, 7)
     assert told_on(school, "other", "6A") == [14]
     assert told_on(school, "outsider", "6A") == [7]
@@ -260,7 +282,9 @@ def test_each_message_is_mailed_once_in_whole_vietnamese(mailing: Cast, sink: Si
     assert recipient == "other@dongsen.example" and message["From"] == "hocba@dongsen.example"
     assert message["Subject"].startswith("Học bạ số: ") and message["Subject"].endswith("việc sắp đến hạn")
     body = message.get_content()
-    assert body.startswith("Kính gửi thầy/cô Tô Vĩnh Phát,") and texts(mailing, "other", DAY) in body.replace("\r\n", "\n")
+    assert body.startswith("Kính gửi thầy/cô Tô Vĩnh Phát,") and texts(mailing, "other", DAY) in body.replace(
+        "\r\n", "\n"
+    )
 
 
 @pytest.mark.parametrize("hour", [21, 23, 0, 5])
@@ -272,7 +296,10 @@ def test_no_mail_leaves_in_the_quiet_hours(mailing: Cast, sink: Sink, hour: int)
 def test_one_refused_address_does_not_keep_the_others_from_theirs(mailing: Cast, sink: Sink) -> None:
     sink.refused = {"other@dongsen.example"}
     assert reminders.mail_waiting(morning(DAY)) == 2
-    assert sorted(recipient for recipient, _message in sink.received) == ["head.society@dongsen.example", "math@dongsen.example"]
+    assert sorted(recipient for recipient, _message in sink.received) == [
+        "head.society@dongsen.example",
+        "math@dongsen.example",
+    ]
 
 
 def test_a_server_that_breaks_off_is_told_and_the_rest_goes_later_none_twice(mailing: Cast, sink: Sink) -> None:

@@ -22,14 +22,24 @@ VERBS = (V.SUBMIT, V.RECALL, V.RETURN, V.REVIEW, V.APPROVE, V.LOCK, V.REOPEN)
 
 # Toán 9A: taught by "math", whose group is headed by "head_science".
 ALLOWED = {
-    (S.DRAFT, V.SUBMIT): {"math"}, (S.RETURNED, V.SUBMIT): {"math"}, (S.SUBMITTED, V.RECALL): {"math"},
-    (S.SUBMITTED, V.RETURN): {"head_science"}, (S.SUBMITTED, V.REVIEW): {"head_science"},
-    (S.REVIEWED, V.RETURN): {"principal"}, (S.REVIEWED, V.APPROVE): {"principal"}, (S.APPROVED, V.LOCK): {"principal"},
+    (S.DRAFT, V.SUBMIT): {"math"},
+    (S.RETURNED, V.SUBMIT): {"math"},
+    (S.SUBMITTED, V.RECALL): {"math"},
+    (S.SUBMITTED, V.RETURN): {"head_science"},
+    (S.SUBMITTED, V.REVIEW): {"head_science"},
+    (S.REVIEWED, V.RETURN): {"principal"},
+    (S.REVIEWED, V.APPROVE): {"principal"},
+    (S.APPROVED, V.LOCK): {"principal"},
 }
 INTENDED = {
-    (S.DRAFT, V.SUBMIT): S.SUBMITTED, (S.RETURNED, V.SUBMIT): S.SUBMITTED, (S.SUBMITTED, V.RECALL): S.DRAFT,
-    (S.SUBMITTED, V.RETURN): S.RETURNED, (S.SUBMITTED, V.REVIEW): S.REVIEWED, (S.REVIEWED, V.RETURN): S.RETURNED,
-    (S.REVIEWED, V.APPROVE): S.APPROVED, (S.APPROVED, V.LOCK): S.LOCKED,
+    (S.DRAFT, V.SUBMIT): S.SUBMITTED,
+    (S.RETURNED, V.SUBMIT): S.SUBMITTED,
+    (S.SUBMITTED, V.RECALL): S.DRAFT,
+    (S.SUBMITTED, V.RETURN): S.RETURNED,
+    (S.SUBMITTED, V.REVIEW): S.REVIEWED,
+    (S.REVIEWED, V.RETURN): S.RETURNED,
+    (S.REVIEWED, V.APPROVE): S.APPROVED,
+    (S.APPROVED, V.LOCK): S.LOCKED,
 }
 READERS = {"math", "head_science", "principal", "vice_principal"}
 STRANGERS = {"outsider", "it_officer", "clerk", "board", "other", "head_society"}
@@ -46,22 +56,32 @@ def put(school: Cast, state: SheetState, **keys: object) -> None:
 
 def fill(school: Cast, code: str = "MATH", class_name: str = "9A") -> None:
     head = score_entry.read_head(school.sheets[class_name, code, 2])
-    cells = [(enrollment, column.key, score_entry.CellValue(tenths=75, origin="entered"), None)
-             for (name, _), enrollment in school.enrollments.items() if name == class_name
-             for column in score_grid.columns_of(head)]
+    cells = [
+        (enrollment, column.key, score_entry.CellValue(tenths=75, origin="entered"), None)
+        for (name, _), enrollment in school.enrollments.items()
+        if name == class_name
+        for column in score_grid.columns_of(head)
+    ]
     with write_transaction() as session:
         score_entry.write_cells(session, SYSTEM, head, cells, source="imported", now=NOW)
 
 
 def now_in(school: Cast) -> m.ScoreSheet:
-    return db.session.execute(select(m.ScoreSheet).where(m.ScoreSheet.id == sheet_id(school))
-                              .execution_options(populate_existing=True)).scalar_one()
+    return db.session.execute(
+        select(m.ScoreSheet).where(m.ScoreSheet.id == sheet_id(school)).execution_options(populate_existing=True)
+    ).scalar_one()
 
 
-def act(school: Cast, who: str, verb: SheetVerb, *, note: str | None = "Xin xem lại cột cuối kì", version: int = 1,
-        now: object = AFTER_WINDOW) -> reviews.Moved:
-    return reviews.move(school.actor(who), sheet_id(school), verb, expected_version=version, note=note,
-                        now=now)  # type: ignore[arg-type]
+def act(
+    school: Cast,
+    who: str,
+    verb: SheetVerb,
+    *,
+    note: str | None = "Xin xem lại cột cuối kì",
+    version: int = 1,
+    now: object = AFTER_WINDOW,
+) -> reviews.Moved:
+    return reviews.move(school.actor(who), sheet_id(school), verb, expected_version=version, note=note, now=now)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("state", list(S))
@@ -113,11 +133,16 @@ def test_each_act_leaves_a_step_and_an_entry_that_the_verifier_accepts(school: C
     act(school, "principal", V.LOCK, note=None, version=6)
     steps = db.session.scalars(select(m.SheetStep).order_by(m.SheetStep.id)).all()
     assert [(step.verb, step.to_state, step.by_name) for step in steps] == [
-        ("submit", "SUBMITTED", "Trịnh Thu Hà"), ("return", "RETURNED", "Vũ Đình Lâm"),
-        ("submit", "SUBMITTED", "Trịnh Thu Hà"), ("review", "REVIEWED", "Vũ Đình Lâm"),
-        ("approve", "APPROVED", "Đoàn Thị Hải Yến"), ("lock", "LOCKED", "Đoàn Thị Hải Yến")]
-    entries = db.session.scalars(select(m.AuditEntry).where(m.AuditEntry.tag == "score:sheet:moved")
-                                 .order_by(m.AuditEntry.seq)).all()
+        ("submit", "SUBMITTED", "Trịnh Thu Hà"),
+        ("return", "RETURNED", "Vũ Đình Lâm"),
+        ("submit", "SUBMITTED", "Trịnh Thu Hà"),
+        ("review", "REVIEWED", "Vũ Đình Lâm"),
+        ("approve", "APPROVED", "Đoàn Thị Hải Yến"),
+        ("lock", "LOCKED", "Đoàn Thị Hải Yến"),
+    ]
+    entries = db.session.scalars(
+        select(m.AuditEntry).where(m.AuditEntry.tag == "score:sheet:moved").order_by(m.AuditEntry.seq)
+    ).all()
     assert len(entries) == 6
     payload = audit.payload_of(entries[1])
     assert (payload["before"], payload["note"]) == ({"state": "SUBMITTED"}, "Xin xem lại cột cuối kì")
@@ -138,11 +163,15 @@ def test_gaps_block_handing_in_and_are_named(school: Cast) -> None:
 def test_a_make_up_that_is_due_is_a_gap_and_a_missed_mark_is_none(school: Cast) -> None:
     fill(school)
     binh = school.enrollments["9A", "Hoàng Thanh Bình"]
-    score_entry.save_cell(school.actor("math"), sheet_id(school), binh, "CK", "vp", expected_version=1, op_id=None, now=NOW)
+    score_entry.save_cell(
+        school.actor("math"), sheet_id(school), binh, "CK", "vp", expected_version=1, op_id=None, now=NOW
+    )
     with pytest.raises(Incomplete) as refused:
         act(school, "math", V.SUBMIT, now=NOW)
     assert len(refused.value.gaps) == 1
-    score_entry.save_cell(school.actor("math"), sheet_id(school), binh, "CK", "vk", expected_version=2, op_id=None, now=NOW)
+    score_entry.save_cell(
+        school.actor("math"), sheet_id(school), binh, "CK", "vk", expected_version=2, op_id=None, now=NOW
+    )
     assert act(school, "math", V.SUBMIT, now=NOW).state is S.SUBMITTED
 
 
@@ -150,15 +179,25 @@ def test_a_make_up_that_is_due_is_a_gap_and_a_missed_mark_is_none(school: Cast) 
 def test_who_left_and_who_is_exempt_are_not_asked_for(school: Cast, values: dict[str, object] | None) -> None:
     fill(school)
     binh = school.enrollments["9A", "Hoàng Thanh Bình"]
-    score_entry.save_cell(school.actor("math"), sheet_id(school), binh, "CK", "", expected_version=1, op_id=None, now=NOW)
+    score_entry.save_cell(
+        school.actor("math"), sheet_id(school), binh, "CK", "", expected_version=1, op_id=None, now=NOW
+    )
     with write_transaction() as session:
         if values:
             session.execute(update(m.Enrollment).where(m.Enrollment.id == binh).values(**values))
         else:
             offered = session.get(m.ClassSubject, school.class_subjects["9A", "MATH"])
             assert offered is not None
-            session.add(m.Exemption(enrollment_id=binh, subject_id=offered.subject_id, state="GRANTED", reason="QĐ 12",
-                                    proposed_by=school.accounts["math"], proposed_at=NOW))
+            session.add(
+                m.Exemption(
+                    enrollment_id=binh,
+                    subject_id=offered.subject_id,
+                    state="GRANTED",
+                    reason="QĐ 12",
+                    proposed_by=school.accounts["math"],
+                    proposed_at=NOW,
+                )
+            )
     assert act(school, "math", V.SUBMIT, now=NOW).state is S.SUBMITTED
 
 
@@ -198,17 +237,27 @@ def test_without_a_deputy_the_principal_reviews(school: Cast) -> None:
     own = school.sheets["6A", "MATH", 2]
     with write_transaction() as session:
         session.execute(update(m.ScoreSheet).where(m.ScoreSheet.id == own).values(state="SUBMITTED"))
-        session.execute(update(m.RoleGrant).where(m.RoleGrant.role == "vice_principal").values(ends_on=date(2027, 1, 1)))
+        session.execute(
+            update(m.RoleGrant).where(m.RoleGrant.role == "vice_principal").values(ends_on=date(2027, 1, 1))
+        )
     assert reviews.review(school.actor("principal"), own, expected_version=1, now=NOW).state is S.REVIEWED
 
 
 def test_a_teacher_who_handed_in_and_then_heads_the_group_does_not_review_it(school: Cast) -> None:
     fill(school)
     act(school, "math", V.SUBMIT, now=NOW)
-    roster.grant_role(SYSTEM, school.people["math"], Role.GROUP_HEAD, NOW, scope_kind=GrantScope.SUBJECT_GROUP,
-                      scope_id=school.groups["Tổ Tự nhiên"], starts_on=date(2027, 5, 1))
-    roster.assign_teacher(SYSTEM, school.class_subjects["9A", "MATH"], school.people["head_science"], NOW,
-                          starts_on=date(2027, 5, 12))
+    roster.grant_role(
+        SYSTEM,
+        school.people["math"],
+        Role.GROUP_HEAD,
+        NOW,
+        scope_kind=GrantScope.SUBJECT_GROUP,
+        scope_id=school.groups["Tổ Tự nhiên"],
+        starts_on=date(2027, 5, 1),
+    )
+    roster.assign_teacher(
+        SYSTEM, school.class_subjects["9A", "MATH"], school.people["head_science"], NOW, starts_on=date(2027, 5, 12)
+    )
     with pytest.raises(NotAllowed):
         act(school, "math", V.REVIEW, version=2, now=NOW)
 
@@ -217,30 +266,59 @@ def test_a_delegate_approves_inside_scope_and_dates_only(school: Cast) -> None:
     put(school, S.REVIEWED)
     with pytest.raises(NotAllowed):
         act(school, "vice_principal", V.APPROVE)
-    roster.grant_role(SYSTEM, school.people["vice_principal"], Role.DELEGATE, NOW, scope_kind=GrantScope.GRADE_LEVEL,
-                      scope_id=6, starts_on=date(2027, 5, 1), ends_on=date(2027, 5, 31))
+    roster.grant_role(
+        SYSTEM,
+        school.people["vice_principal"],
+        Role.DELEGATE,
+        NOW,
+        scope_kind=GrantScope.GRADE_LEVEL,
+        scope_id=6,
+        starts_on=date(2027, 5, 1),
+        ends_on=date(2027, 5, 31),
+    )
     with pytest.raises(NotAllowed):
         act(school, "vice_principal", V.APPROVE)
-    roster.grant_role(SYSTEM, school.people["vice_principal"], Role.DELEGATE, NOW, scope_kind=GrantScope.GRADE_LEVEL,
-                      scope_id=9, starts_on=date(2027, 4, 1), ends_on=date(2027, 5, 11))
+    roster.grant_role(
+        SYSTEM,
+        school.people["vice_principal"],
+        Role.DELEGATE,
+        NOW,
+        scope_kind=GrantScope.GRADE_LEVEL,
+        scope_id=9,
+        starts_on=date(2027, 4, 1),
+        ends_on=date(2027, 5, 11),
+    )
     with pytest.raises(NotAllowed):
         act(school, "vice_principal", V.APPROVE)
-    roster.grant_role(SYSTEM, school.people["vice_principal"], Role.DELEGATE, NOW, scope_kind=GrantScope.GRADE_LEVEL,
-                      scope_id=9, starts_on=date(2027, 5, 12), ends_on=date(2027, 5, 12))
+    roster.grant_role(
+        SYSTEM,
+        school.people["vice_principal"],
+        Role.DELEGATE,
+        NOW,
+        scope_kind=GrantScope.GRADE_LEVEL,
+        scope_id=9,
+        starts_on=date(2027, 5, 12),
+        ends_on=date(2027, 5, 12),
+    )
     assert act(school, "vice_principal", V.APPROVE).state is S.APPROVED
 
 
 def test_where_nobody_teaches_any_more_the_principal_attests_with_a_note(school: Cast) -> None:
     fill(school)
     with write_transaction() as session:
-        session.execute(update(m.TeachingAssignment)
-                        .where(m.TeachingAssignment.class_subject_id == school.class_subjects["9A", "MATH"])
-                        .values(ends_on=date(2027, 5, 1)))
+        session.execute(
+            update(m.TeachingAssignment)
+            .where(m.TeachingAssignment.class_subject_id == school.class_subjects["9A", "MATH"])
+            .values(ends_on=date(2027, 5, 1))
+        )
     with pytest.raises(NotFound if not school.actor("math").homeroom else NotAllowed):
         act(school, "math", V.SUBMIT, now=NOW)
     with pytest.raises(Invalid):
         act(school, "principal", V.SUBMIT, note=None, now=NOW)
-    assert act(school, "principal", V.SUBMIT, note="Cô Hà nghỉ từ 01/05, đã đối chiếu sổ gốc", now=NOW).state is S.SUBMITTED
+    assert (
+        act(school, "principal", V.SUBMIT, note="Cô Hà nghỉ từ 01/05, đã đối chiếu sổ gốc", now=NOW).state
+        is S.SUBMITTED
+    )
     entry = db.session.scalars(select(m.AuditEntry).order_by(m.AuditEntry.seq.desc()).limit(1)).one()
     assert audit.payload_of(entry)["facts"]["attested_for"] == "Trịnh Thu Hà"
 
@@ -253,8 +331,9 @@ def test_the_principal_does_not_hand_in_for_a_teacher_who_is_there(school: Cast)
 
 def test_the_successor_closes_the_sheet(school: Cast) -> None:
     fill(school)
-    roster.assign_teacher(SYSTEM, school.class_subjects["9A", "MATH"], school.people["outsider"], NOW,
-                          starts_on=date(2027, 5, 12))
+    roster.assign_teacher(
+        SYSTEM, school.class_subjects["9A", "MATH"], school.people["outsider"], NOW, starts_on=date(2027, 5, 12)
+    )
     assert act(school, "outsider", V.SUBMIT, now=NOW).state is S.SUBMITTED
 
 
@@ -263,10 +342,16 @@ def test_a_sheet_is_locked_only_after_its_window_or_when_the_class_is_approved(s
     with pytest.raises(WrongState, match="11 bảng điểm chưa duyệt"):
         act(school, "principal", V.LOCK, now=NOW)
     with write_transaction() as session:
-        session.execute(update(m.ScoreSheet).where(
-            m.ScoreSheet.semester == 2,
-            m.ScoreSheet.class_subject_id.in_([offered for (name, _), offered in school.class_subjects.items()
-                                               if name == "9A"])).values(state="APPROVED"))
+        session.execute(
+            update(m.ScoreSheet)
+            .where(
+                m.ScoreSheet.semester == 2,
+                m.ScoreSheet.class_subject_id.in_(
+                    [offered for (name, _), offered in school.class_subjects.items() if name == "9A"]
+                ),
+            )
+            .values(state="APPROVED")
+        )
     assert act(school, "principal", V.LOCK, now=NOW).state is S.LOCKED
 
 
@@ -284,8 +369,9 @@ def test_bulk_gives_each_sheet_its_own_outcome(school: Cast) -> None:
     ids = [school.sheets["9A", code, 2] for code in ("MATH", "SCI", "LIT", "FL1")]
     with write_transaction() as session:
         session.execute(update(m.ScoreSheet).where(m.ScoreSheet.id.in_(ids[:3])).values(state="REVIEWED"))
-    outcomes = reviews.move_many(school.actor("principal"), V.APPROVE,
-                                 [(ids[0], 1), (ids[1], 9), (ids[2], 1), (ids[3], 1), (9999, 1)], now=NOW)
+    outcomes = reviews.move_many(
+        school.actor("principal"), V.APPROVE, [(ids[0], 1), (ids[1], 9), (ids[2], 1), (ids[3], 1), (9999, 1)], now=NOW
+    )
     assert [outcome.done for outcome in outcomes] == [True, False, True, False, False]
     assert "đổi sau khi" in outcomes[1].message
     assert outcomes[4].label == ""

@@ -19,18 +19,39 @@ from tests.cast import NOW, Cast
 BINH, CHAU = ("9A", "Hoàng Thanh Bình"), ("9A", "Nguyễn Bảo Châu")
 
 
-def save(school: Cast, raw: str, version: int = 0, *, column: str = "TX1", who: str = "math", subject: str = "MATH",
-         student: tuple[str, str] = BINH, op: str | None = None, now: datetime = NOW) -> score_entry.SavedCell:
+def save(
+    school: Cast,
+    raw: str,
+    version: int = 0,
+    *,
+    column: str = "TX1",
+    who: str = "math",
+    subject: str = "MATH",
+    student: tuple[str, str] = BINH,
+    op: str | None = None,
+    now: datetime = NOW,
+) -> score_entry.SavedCell:
     return score_entry.save_cell(
-        school.actor(who), school.sheets[student[0], subject, 2], school.enrollments[student], column, raw,
-        expected_version=version, op_id=op, now=now)
+        school.actor(who),
+        school.sheets[student[0], subject, 2],
+        school.enrollments[student],
+        column,
+        raw,
+        expected_version=version,
+        op_id=op,
+        now=now,
+    )
 
 
 def stored(school: Cast, column: str = "TX1", subject: str = "MATH") -> m.ScoreCell:
     return db.session.execute(
-        select(m.ScoreCell).where(m.ScoreCell.score_sheet_id == school.sheets["9A", subject, 2],
-                                  m.ScoreCell.enrollment_id == school.enrollments[BINH],
-                                  m.ScoreCell.column_key == column).execution_options(populate_existing=True)
+        select(m.ScoreCell)
+        .where(
+            m.ScoreCell.score_sheet_id == school.sheets["9A", subject, 2],
+            m.ScoreCell.enrollment_id == school.enrollments[BINH],
+            m.ScoreCell.column_key == column,
+        )
+        .execution_options(populate_existing=True)
     ).scalar_one()
 
 
@@ -44,12 +65,21 @@ def last_entry() -> m.AuditEntry:
 
 def exempt(school: Cast, semester: int | None = None) -> None:
     with write_transaction() as session:
-        subject = session.scalar(select(m.ClassSubject.subject_id).where(
-            m.ClassSubject.id == school.class_subjects["9A", "MATH"]))
+        subject = session.scalar(
+            select(m.ClassSubject.subject_id).where(m.ClassSubject.id == school.class_subjects["9A", "MATH"])
+        )
         assert subject is not None
-        session.add(m.Exemption(enrollment_id=school.enrollments[BINH], subject_id=subject, semester=semester,
-                                state="GRANTED", reason="Quyết định 12", proposed_by=school.accounts["math"],
-                                proposed_at=NOW))
+        session.add(
+            m.Exemption(
+                enrollment_id=school.enrollments[BINH],
+                subject_id=subject,
+                semester=semester,
+                state="GRANTED",
+                reason="Quyết định 12",
+                proposed_by=school.accounts["math"],
+                proposed_at=NOW,
+            )
+        )
 
 
 @pytest.mark.parametrize(("raw", "tenths"), [("8,5", 85), ("8.5", 85), ("85", 85), ("10", 100), ("0", 0), (" 7 ", 70)])
@@ -82,8 +112,12 @@ def test_each_written_cell_has_its_entry_in_the_same_transaction(school: Cast) -
     entries = db.session.scalars(select(m.AuditEntry).where(m.AuditEntry.seq > before)).all()
     assert [entry.tag for entry in entries] == ["score:cell:changed"] * 2
     payload = audit.payload_of(entries[1])
-    assert payload["facts"] == {"sheet": "Toán 9A, học kì II", "student": "Hoàng Thanh Bình",
-                                "column": "thường xuyên 1", "source": "typed"}
+    assert payload["facts"] == {
+        "sheet": "Toán 9A, học kì II",
+        "student": "Hoàng Thanh Bình",
+        "column": "thường xuyên 1",
+        "source": "typed",
+    }
     assert payload["before"]["tenths"] == 75
     (values,) = payload["state"]["score_cell"].values()
     assert (values["tenths"], values["version"]) == (80, 2)
@@ -186,10 +220,13 @@ def test_nothing_typed_clears_the_cell_and_keeps_its_past(school: Cast) -> None:
     save(school, "7,5")
     saved = save(school, "", 1)
     assert (saved.cell.text, saved.cell.state, saved.cell.version) == ("", "gap", 2)
-    _, _, lines = score_grid.cell_history(school.actor("math"), school.sheets["9A", "MATH", 2],
-                                          school.enrollments[BINH], "TX1", NOW)
+    _, _, lines = score_grid.cell_history(
+        school.actor("math"), school.sheets["9A", "MATH", 2], school.enrollments[BINH], "TX1", NOW
+    )
     assert [(line.version, line.text, line.by_name) for line in lines] == [
-        (2, "", "Trịnh Thu Hà"), (1, "7,5", "Trịnh Thu Hà")]
+        (2, "", "Trịnh Thu Hà"),
+        (1, "7,5", "Trịnh Thu Hà"),
+    ]
 
 
 def test_the_average_appears_with_the_last_result(school: Cast) -> None:
@@ -216,9 +253,16 @@ def test_a_column_the_rule_does_not_give_does_not_exist(school: Cast) -> None:
 
 def test_a_student_of_another_class_does_not_exist_here(school: Cast) -> None:
     with pytest.raises(NotFound):
-        score_entry.save_cell(school.actor("math"), school.sheets["9A", "MATH", 2],
-                              school.enrollments["6A", "Trần Bảo An"], "TX1", "8", expected_version=0, op_id=None,
-                              now=NOW)
+        score_entry.save_cell(
+            school.actor("math"),
+            school.sheets["9A", "MATH", 2],
+            school.enrollments["6A", "Trần Bảo An"],
+            "TX1",
+            "8",
+            expected_version=0,
+            op_id=None,
+            now=NOW,
+        )
 
 
 @pytest.mark.parametrize("who", ["outsider", "it_officer", "clerk", "board", "other", "head_society"])
@@ -249,7 +293,9 @@ def test_the_last_day_of_the_window_lasts_until_midnight_of_the_school(school: C
 @pytest.mark.parametrize("state", ["SUBMITTED", "REVIEWED", "APPROVED", "LOCKED"])
 def test_a_sheet_that_was_handed_in_takes_no_value(school: Cast, state: str) -> None:
     with write_transaction() as session:
-        session.execute(update(m.ScoreSheet).where(m.ScoreSheet.id == school.sheets["9A", "MATH", 2]).values(state=state))
+        session.execute(
+            update(m.ScoreSheet).where(m.ScoreSheet.id == school.sheets["9A", "MATH", 2]).values(state=state)
+        )
     with pytest.raises(WrongState):
         save(school, "8")
 
@@ -268,8 +314,11 @@ def test_an_exemption_of_the_other_semester_closes_nothing(school: Cast) -> None
 
 def test_a_student_who_left_takes_no_value(school: Cast) -> None:
     with write_transaction() as session:
-        session.execute(update(m.Enrollment).where(m.Enrollment.id == school.enrollments[BINH])
-                        .values(status="transferred_out", left_on=date(2027, 3, 1)))
+        session.execute(
+            update(m.Enrollment)
+            .where(m.Enrollment.id == school.enrollments[BINH])
+            .values(status="transferred_out", left_on=date(2027, 3, 1))
+        )
     with pytest.raises(WrongState, match="chuyển đi"):
         save(school, "8")
 
@@ -285,9 +334,19 @@ def test_a_form_writes_what_was_changed_and_nothing_else(school: Cast) -> None:
     save(school, "8", 1)  # somebody's later value: the form below was opened before it
     binh, chau = school.enrollments[BINH], school.enrollments[CHAU]
     outcomes = score_entry.save_many(
-        school.actor("math"), school.sheets["9A", "MATH", 2],
-        [(binh, "TX1", "7,5", 1), (binh, "TX2", "9", 0), (chau, "TX1", "11", 0), (chau, "TX2", "", 0),
-         (chau, "GK", "6", 0), (binh, "NX", "Chăm", 0)], source="typed", now=NOW)
+        school.actor("math"),
+        school.sheets["9A", "MATH", 2],
+        [
+            (binh, "TX1", "7,5", 1),
+            (binh, "TX2", "9", 0),
+            (chau, "TX1", "11", 0),
+            (chau, "TX2", "", 0),
+            (chau, "GK", "6", 0),
+            (binh, "NX", "Chăm", 0),
+        ],
+        source="typed",
+        now=NOW,
+    )
     assert [outcome.outcome for outcome in outcomes] == ["same", "written", "written", "same", "written", "written"]
     assert stored(school).tenths == 80
 
@@ -297,9 +356,12 @@ def test_a_form_reports_a_conflict_and_an_unreadable_text_by_cell(school: Cast) 
     save(school, "8", 1)
     binh = school.enrollments[BINH]
     outcomes = score_entry.save_many(
-        school.actor("math"), school.sheets["9A", "MATH", 2],
+        school.actor("math"),
+        school.sheets["9A", "MATH", 2],
         [(binh, "TX1", "9", 1), (binh, "TX2", "8,75", 0), (binh, "TX3", "6", 0), (binh, "TX9", "6", 0)],
-        source="typed", now=NOW)
+        source="typed",
+        now=NOW,
+    )
     assert [outcome.outcome for outcome in outcomes] == ["stale", "refused", "written", "refused"]
     assert stored(school).tenths == 80
 
@@ -308,15 +370,26 @@ def test_a_bulk_write_is_one_entry_that_the_verifier_can_replay(school: Cast) ->
     before = last_entry().seq
     sheet = score_entry.sheet_head(SYSTEM, school.sheets["9A", "MATH", 2], score_entry.Permission.IMPORT_SCORES, NOW)
     value = score_entry.CellValue(tenths=75, origin="entered")
-    cells = [(enrollment, column, value, None) for (name, _), enrollment in school.enrollments.items() if name == "9A"
-             for column in ("TX1", "TX2", "GK")]
+    cells = [
+        (enrollment, column, value, None)
+        for (name, _), enrollment in school.enrollments.items()
+        if name == "9A"
+        for column in ("TX1", "TX2", "GK")
+    ]
     with write_transaction() as session:
         outcomes = score_entry.write_cells(session, SYSTEM, sheet, cells, source="imported", now=NOW)
     assert {outcome.outcome for outcome in outcomes} == {"written"}
     assert [entry.tag for entry in db.session.scalars(select(m.AuditEntry).where(m.AuditEntry.seq > before))] == [
-        "score:cells:imported"]
+        "score:cells:imported"
+    ]
     with write_transaction() as session:
-        again = score_entry.write_cells(session, SYSTEM, sheet, cells[:-1] + [
-            (cells[-1][0], "GK", replace(value, tenths=80), 1)], source="imported", now=NOW)
+        again = score_entry.write_cells(
+            session,
+            SYSTEM,
+            sheet,
+            cells[:-1] + [(cells[-1][0], "GK", replace(value, tenths=80), 1)],
+            source="imported",
+            now=NOW,
+        )
     assert [outcome.outcome for outcome in again] == ["same"] * (len(cells) - 1) + ["written"]
     assert audit_verify.verify().ok

@@ -23,18 +23,37 @@ def open_math(school: Cast, who: str = "math") -> score_grid.SheetView:
 
 
 def type_in(school: Cast, raw: str, version: int = 0, column: str = "TX1") -> None:
-    score_entry.save_cell(school.actor("math"), school.sheets["9A", "MATH", 2], school.enrollments[BINH], column, raw,
-                          expected_version=version, op_id=None, now=NOW)
+    score_entry.save_cell(
+        school.actor("math"),
+        school.sheets["9A", "MATH", 2],
+        school.enrollments[BINH],
+        column,
+        raw,
+        expected_version=version,
+        op_id=None,
+        now=NOW,
+    )
 
 
 def test_rows_stand_in_vietnamese_order_of_given_names(school: Cast) -> None:
     assert [row.full_name for row in open_math(school).rows] == [
-        "Hoàng Thanh Bình", "Nguyễn Bảo Châu", "Trần Khánh Chi", "Đỗ Mạnh Cường", "Đinh Công Thành"]
+        "Hoàng Thanh Bình",
+        "Nguyễn Bảo Châu",
+        "Trần Khánh Chi",
+        "Đỗ Mạnh Cường",
+        "Đinh Công Thành",
+    ]
 
 
-@pytest.mark.parametrize(("code", "keys"), [
-    ("MATH", ["TX1", "TX2", "TX3", "TX4", "GK", "CK"]), ("TECH", ["TX1", "TX2", "TX3", "GK", "CK"]),
-    ("CIVICS", ["TX1", "TX2", "GK", "CK"]), ("EXP", ["TX1", "TX2", "GK", "CK"])])
+@pytest.mark.parametrize(
+    ("code", "keys"),
+    [
+        ("MATH", ["TX1", "TX2", "TX3", "TX4", "GK", "CK"]),
+        ("TECH", ["TX1", "TX2", "TX3", "GK", "CK"]),
+        ("CIVICS", ["TX1", "TX2", "GK", "CK"]),
+        ("EXP", ["TX1", "TX2", "GK", "CK"]),
+    ],
+)
 def test_columns_follow_the_lessons_of_the_year(school: Cast, code: str, keys: list[str]) -> None:
     view = score_grid.open_sheet(school.actor("principal"), school.sheets["9A", code, 1], NOW)
     assert [column.key for column in view.columns] == keys
@@ -89,8 +108,11 @@ def test_remembered_lines_follow_a_write_of_another_process(school: Cast) -> Non
     # Another process knows nothing of this one's memory: it changes the row and the version in the base.
     with write_transaction() as session:
         session.execute(update(m.ScoreCell).values(tenths=90))
-        session.execute(update(m.ScoreSheet).where(m.ScoreSheet.id == school.sheets["9A", "MATH", 2])
-                        .values(content_version=m.ScoreSheet.content_version + 1))
+        session.execute(
+            update(m.ScoreSheet)
+            .where(m.ScoreSheet.id == school.sheets["9A", "MATH", 2])
+            .values(content_version=m.ScoreSheet.content_version + 1)
+        )
     assert open_math(school).rows[0].cells[0].text == "9,0"
 
 
@@ -103,12 +125,16 @@ def test_remembered_lines_do_not_carry_the_power_to_type_to_a_reader(school: Cas
 def test_remembered_lines_follow_names_places_and_exemptions(school: Cast) -> None:
     open_math(school)
     with write_transaction() as session:
-        session.execute(update(m.Student).where(m.Student.full_name == "Hoàng Thanh Bình")
-                        .values(full_name="Hoàng Thanh Bằng"))
+        session.execute(
+            update(m.Student).where(m.Student.full_name == "Hoàng Thanh Bình").values(full_name="Hoàng Thanh Bằng")
+        )
     assert open_math(school).rows[0].full_name == "Hoàng Thanh Bằng"
     with write_transaction() as session:
-        session.execute(update(m.Enrollment).where(m.Enrollment.id == school.enrollments[BINH])
-                        .values(status="transferred_out", left_on=date(2027, 3, 1)))
+        session.execute(
+            update(m.Enrollment)
+            .where(m.Enrollment.id == school.enrollments[BINH])
+            .values(status="transferred_out", left_on=date(2027, 3, 1))
+        )
     row = open_math(school).rows[0]
     assert (row.closed, {cell.can_edit for cell in row.cells}) == ("Đã chuyển đi", {False})
 
@@ -118,8 +144,16 @@ def test_an_exempt_line_says_so_and_asks_for_nothing(school: Cast) -> None:
     with write_transaction() as session:
         offered = session.get(m.ClassSubject, school.class_subjects["9A", "MATH"])
         assert offered is not None
-        session.add(m.Exemption(enrollment_id=school.enrollments[BINH], subject_id=offered.subject_id, state="GRANTED",
-                                reason="QĐ 12", proposed_by=school.accounts["math"], proposed_at=NOW))
+        session.add(
+            m.Exemption(
+                enrollment_id=school.enrollments[BINH],
+                subject_id=offered.subject_id,
+                state="GRANTED",
+                reason="QĐ 12",
+                proposed_by=school.accounts["math"],
+                proposed_at=NOW,
+            )
+        )
     view = open_math(school)
     assert {cell.text for cell in view.rows[0].cells} == {"Miễn"}
     assert view.progress.n_expected == before - 6
@@ -129,17 +163,30 @@ def test_a_proposed_exemption_changes_nothing_yet(school: Cast) -> None:
     with write_transaction() as session:
         offered = session.get(m.ClassSubject, school.class_subjects["9A", "MATH"])
         assert offered is not None
-        session.add(m.Exemption(enrollment_id=school.enrollments[BINH], subject_id=offered.subject_id, state="PROPOSED",
-                                reason="Đề nghị", proposed_by=school.accounts["math"], proposed_at=NOW))
+        session.add(
+            m.Exemption(
+                enrollment_id=school.enrollments[BINH],
+                subject_id=offered.subject_id,
+                state="PROPOSED",
+                reason="Đề nghị",
+                proposed_by=school.accounts["math"],
+                proposed_at=NOW,
+            )
+        )
     assert open_math(school).rows[0].closed == ""
 
 
 def test_what_is_not_committed_is_not_remembered(school: Cast) -> None:
     with pytest.raises(ZeroDivisionError), write_transaction() as session:
         head = score_entry.read_head(school.sheets["9A", "MATH", 2])
-        score_entry.write_cells(session, SYSTEM, head, [
-            (school.enrollments[BINH], "TX1", score_entry.CellValue(tenths=90, origin="entered"), None)],
-            source="typed", now=NOW)
+        score_entry.write_cells(
+            session,
+            SYSTEM,
+            head,
+            [(school.enrollments[BINH], "TX1", score_entry.CellValue(tenths=90, origin="entered"), None)],
+            source="typed",
+            now=NOW,
+        )
         assert open_math(school).rows[0].cells[0].text == "9,0"
         raise ZeroDivisionError
     type_in(school, "4")  # the content version is now the one the undone write had
@@ -150,8 +197,9 @@ def test_counts_of_page_list_and_save_agree(school: Cast) -> None:
     for column, raw in (("TX1", "8"), ("TX2", "vp"), ("GK", "vk"), ("NX", "Chăm học")):
         type_in(school, raw, column=column)
     view = open_math(school)
-    (line,) = [item.line for item in progress.my_sheets(school.actor("math"), NOW)
-               if item.line.sheet_id == view.head.id]
+    (line,) = [
+        item.line for item in progress.my_sheets(school.actor("math"), NOW) if item.line.sheet_id == view.head.id
+    ]
     assert (view.progress.n_entered, view.progress.n_expected) == (2, 30)
     assert (line.n_entered, line.n_expected) == (2, 30)
     assert score_grid.count_progress(view.head) == view.progress
@@ -162,24 +210,30 @@ def test_after_the_window_the_author_reads_only(school: Cast) -> None:
     assert (view.can_edit, view.days_left) == (False, -1)
 
 
-@pytest.mark.parametrize(("who", "waiting"), [
-    ("math", {"Toán 9A", "Khoa học tự nhiên 9A"}), ("principal", set()), ("outsider", set()), ("it_officer", set())])
+@pytest.mark.parametrize(
+    ("who", "waiting"),
+    [("math", {"Toán 9A", "Khoa học tự nhiên 9A"}), ("principal", set()), ("outsider", set()), ("it_officer", set())],
+)
 def test_the_list_shows_what_waits_for_this_person(school: Cast, who: str, waiting: set[str]) -> None:
     listed = progress.my_sheets(school.actor(who), NOW)
-    assert {f"{item.line.subject_name} {item.line.class_name}" for item in listed
-            if item.waits and item.line.semester == 2} == waiting
+    assert {
+        f"{item.line.subject_name} {item.line.class_name}" for item in listed if item.waits and item.line.semester == 2
+    } == waiting
 
 
 def test_a_handed_in_sheet_waits_for_the_head_and_then_for_the_principal(school: Cast) -> None:
     def waits(who: str) -> bool:
-        return any(item.waits and item.line.sheet_id == school.sheets["9A", "MATH", 2]
-                   for item in progress.my_sheets(school.actor(who), NOW))
+        return any(
+            item.waits and item.line.sheet_id == school.sheets["9A", "MATH", 2]
+            for item in progress.my_sheets(school.actor(who), NOW)
+        )
 
     expected = {"SUBMITTED": "head_science", "REVIEWED": "principal", "RETURNED": "math"}
     for state, holder in expected.items():
         with write_transaction() as session:
-            session.execute(update(m.ScoreSheet).where(m.ScoreSheet.id == school.sheets["9A", "MATH", 2])
-                            .values(state=state))
+            session.execute(
+                update(m.ScoreSheet).where(m.ScoreSheet.id == school.sheets["9A", "MATH", 2]).values(state=state)
+            )
         assert {who for who in ("math", "head_science", "principal", "vice_principal") if waits(who)} == {holder}
 
 

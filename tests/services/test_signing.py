@@ -58,10 +58,15 @@ def test_three_signatures_in_order_make_files_that_an_outside_validator_accepts(
         assert row.state == "PUBLISHED"
         assert [s.role for s in row.signatures] == ["homeroom", "principal", "seal"]
         for digest in (row.pdf_digest, row.xml_digest):
-            report = document_pool.verify(transcripts.read_stored(digest), roots, crls, NOW + timedelta(days=1), timeout=60)
+            report = document_pool.verify(
+                transcripts.read_stored(digest), roots, crls, NOW + timedelta(days=1), timeout=60
+            )
             assert report.ok, report.reasons
             assert [(s.role, s.signer_name) for s in report.signatures] == [
-                ("homeroom", "Trịnh Thu Hà"), ("principal", "Đoàn Thị Hải Yến"), ("seal", "Trường THCS Đồng Sen")]
+                ("homeroom", "Trịnh Thu Hà"),
+                ("principal", "Đoàn Thị Hải Yến"),
+                ("seal", "Trường THCS Đồng Sen"),
+            ]
     first, second, third = records()[0].signatures
     pdfs = [transcripts.read_stored(s.pdf_digest) for s in (first, second, third)]
     assert pdfs[1].startswith(pdfs[0]) and pdfs[2].startswith(pdfs[1])
@@ -74,23 +79,38 @@ def test_three_signatures_in_order_make_files_that_an_outside_validator_accepts(
 def test_one_byte_flipped_in_a_signed_pdf_is_refused(issued: Cast, place: int) -> None:
     data = bytearray(transcripts.read_stored(records()[0].pdf_digest))
     data[place] ^= 0x04
-    report = document_pool.verify(bytes(data), certificates.trusted_roots(), certificates.trusted_crls(), LATER, timeout=60)
+    report = document_pool.verify(
+        bytes(data), certificates.trusted_roots(), certificates.trusted_crls(), LATER, timeout=60
+    )
     assert not report.ok and report.reasons
 
 
-@pytest.mark.parametrize(("person", "role", "words"), [
-    ("principal", "principal", "Giáo viên chủ nhiệm chưa ký"), ("clerk", "seal", "Hiệu trưởng chưa ký")])
+@pytest.mark.parametrize(
+    ("person", "role", "words"),
+    [("principal", "principal", "Giáo viên chủ nhiệm chưa ký"), ("clerk", "seal", "Hiệu trưởng chưa ký")],
+)
 def test_nobody_signs_out_of_turn(built: Cast, person: str, role: str, words: str) -> None:
     batch = sign(built, person, role)
     assert outcomes(batch) == ["failed"] * 3 and words in batch.items[0].reason
     assert n_signatures() == 0
 
 
-@pytest.mark.parametrize(("person", "role", "refusal"), [
-    ("principal", "homeroom", NotFound), ("clerk", "homeroom", NotFound), ("head_society", "homeroom", NotFound),
-    ("math", "principal", NotFound), ("vice_principal", "principal", NotFound), ("clerk", "principal", NotFound),
-    ("principal", "seal", NotFound), ("math", "seal", NotFound), ("it_officer", "seal", NotFound),
-    ("it_officer", "principal", NotFound), ("outsider", "homeroom", NotFound)])
+@pytest.mark.parametrize(
+    ("person", "role", "refusal"),
+    [
+        ("principal", "homeroom", NotFound),
+        ("clerk", "homeroom", NotFound),
+        ("head_society", "homeroom", NotFound),
+        ("math", "principal", NotFound),
+        ("vice_principal", "principal", NotFound),
+        ("clerk", "principal", NotFound),
+        ("principal", "seal", NotFound),
+        ("math", "seal", NotFound),
+        ("it_officer", "seal", NotFound),
+        ("it_officer", "principal", NotFound),
+        ("outsider", "homeroom", NotFound),
+    ],
+)
 def test_the_wrong_person_signs_nothing(built: Cast, person: str, role: str, refusal: type[Exception]) -> None:
     with pytest.raises(refusal):
         sign(built, person, role)
@@ -126,9 +146,17 @@ def test_an_envelope_moved_to_another_person_does_not_open(built: Cast) -> None:
     with pytest.raises(NotAllowed):
         SoftwareKeySigner.from_envelope(
             KeyEnvelope(principal.key_envelope, f"person:{mine.person_id}", principal.fingerprint),
-            certificates.chain_of(principal), PIN, certificates.server_secret())
-    tamper("UPDATE certificate SET certificate_pem = :pem, chain_pem = :chain, key_envelope = :key WHERE id = :id",
-           pem=principal.certificate_pem, chain=principal.chain_pem, key=principal.key_envelope, id=mine.id)
+            certificates.chain_of(principal),
+            PIN,
+            certificates.server_secret(),
+        )
+    tamper(
+        "UPDATE certificate SET certificate_pem = :pem, chain_pem = :chain, key_envelope = :key WHERE id = :id",
+        pem=principal.certificate_pem,
+        chain=principal.chain_pem,
+        key=principal.key_envelope,
+        id=mine.id,
+    )
     with pytest.raises(Exception, match="không phải") as refused:
         sign(built, "math", "homeroom")
     assert "Đoàn Thị Hải Yến" in str(refused.value) and n_signatures() == 0
@@ -149,7 +177,9 @@ def test_a_deputy_signs_only_what_was_built_for_a_deputy(built: Cast) -> None:
     assert outcomes(batch) == ["failed"] * 3
     uuid = records()[0].uuid
     transcripts.recall(built.actor("principal"), uuid, "Hiệu trưởng đi công tác", LATER)
-    transcripts.build_class(built.actor("clerk"), built.classes["9A"], LATER, deputy_person_id=built.people["vice_principal"])
+    transcripts.build_class(
+        built.actor("clerk"), built.classes["9A"], LATER, deputy_person_id=built.people["vice_principal"]
+    )
     new = max(records(), key=lambda row: row.id)
     sign(built, "math", "homeroom", students=[new.uuid])
     assert outcomes(sign(built, "vice_principal", "principal", students=[new.uuid])) == ["done"]

@@ -20,8 +20,9 @@ def student_id(cast: Cast, name: str = "Nguyễn Bảo Châu") -> int:
 
 
 def change(cast: Cast, who: str, raw: dict[str, str], version: int = 1, *, confirmed: bool = False):
-    return students.update_profile(cast.actor(who), student_id(cast), raw, expected_version=version, now=NOW,
-                                   confirmed=confirmed)
+    return students.update_profile(
+        cast.actor(who), student_id(cast), raw, expected_version=version, now=NOW, confirmed=confirmed
+    )
 
 
 def test_the_office_changes_every_field_and_the_log_keeps_the_old_value(school: Cast):
@@ -55,11 +56,21 @@ def test_the_heads_read_and_do_not_write(school: Cast, who: str):
         change(school, who, {"phone": "1"})
 
 
-@pytest.mark.parametrize(("field", "value"), [
-    ("birth_on", "31/02/2012"), ("birth_on", ""), ("sex", "Khác"), ("personal_id_number", "12345"),
-    ("personal_id_number", "٠٣٦٢١٢٩٠٠٠٠١"), ("height_cm", "1,5"), ("weight_kg", "9"), ("phone", "0" * 31),
-    ("register_no", "a*b"), ("full_name", " "),
-])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("birth_on", "31/02/2012"),
+        ("birth_on", ""),
+        ("sex", "Khác"),
+        ("personal_id_number", "12345"),
+        ("personal_id_number", "٠٣٦٢١٢٩٠٠٠٠١"),
+        ("height_cm", "1,5"),
+        ("weight_kg", "9"),
+        ("phone", "0" * 31),
+        ("register_no", "a*b"),
+        ("full_name", " "),
+    ],
+)
 def test_wrong_values_are_refused_by_field(school: Cast, field: str, value: str):
     with pytest.raises(Invalid) as refusal:
         change(school, "clerk", {field: value})

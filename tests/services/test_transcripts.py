@@ -28,8 +28,13 @@ from tests.services.approved_class import (  # noqa: F401 (fixtures)
 
 
 def records() -> list[m.TranscriptRecord]:
-    return list(db.session.scalars(select(m.TranscriptRecord).order_by(m.TranscriptRecord.enrollment_id, m.TranscriptRecord.id)
-                                   .execution_options(populate_existing=True)))
+    return list(
+        db.session.scalars(
+            select(m.TranscriptRecord)
+            .order_by(m.TranscriptRecord.enrollment_id, m.TranscriptRecord.id)
+            .execution_options(populate_existing=True)
+        )
+    )
 
 
 def tamper(statement: str, **values: object) -> None:
@@ -99,11 +104,18 @@ def test_the_wrong_person_does_not_see_the_class(approved: Cast, person: str) ->
 
 
 def test_a_score_changed_behind_the_back_is_refused_in_words(approved: Cast) -> None:
-    tamper("UPDATE score_cell SET tenths = 100 WHERE id = (SELECT c.id FROM score_cell c JOIN enrollment e "
-           "ON e.id = c.enrollment_id WHERE c.tenths = 45 AND e.id = :who LIMIT 1)", who=approved.enrollments["9A", STAY[1]])
+    tamper(
+        "UPDATE score_cell SET tenths = 100 WHERE id = (SELECT c.id FROM score_cell c JOIN enrollment e "
+        "ON e.id = c.enrollment_id WHERE c.tenths = 45 AND e.id = :who LIMIT 1)",
+        who=approved.enrollments["9A", STAY[1]],
+    )
     with pytest.raises(IntegrityFault) as refused:
         transcripts.build_class(approved.actor("clerk"), approved.classes["9A"], NOW)
-    assert "Nguyễn Bảo Châu" in refused.value.message and "4,5" in refused.value.message and "đang có 10" in refused.value.message
+    assert (
+        "Nguyễn Bảo Châu" in refused.value.message
+        and "4,5" in refused.value.message
+        and "đang có 10" in refused.value.message
+    )
     assert records() == []
 
 
@@ -111,8 +123,12 @@ def test_a_frozen_result_changed_behind_the_back_fails_that_student_alone(approv
     who = approved.enrollments["9A", STAY[0]]
     content = db.session.scalar(select(m.FrozenResult.content).where(m.FrozenResult.enrollment_id == who))
     forged = content.replace('"year":"T"', '"year":"K"').replace("Chăm chỉ", "Xuất sắc")
-    tamper("UPDATE frozen_result SET content = :content, content_digest = :digest WHERE enrollment_id = :who",
-           content=forged, digest=hashlib.sha256(forged.encode()).hexdigest(), who=who)
+    tamper(
+        "UPDATE frozen_result SET content = :content, content_digest = :digest WHERE enrollment_id = :who",
+        content=forged,
+        digest=hashlib.sha256(forged.encode()).hexdigest(),
+        who=who,
+    )
     batch = transcripts.build_class(approved.actor("clerk"), approved.classes["9A"], NOW)
     assert [item.outcome for item in batch.items] == ["failed", "done", "done"]
     assert "ngoài" in batch.items[0].reason
@@ -178,7 +194,8 @@ def test_recalled_a_record_is_replaced_by_another_uuid_that_names_it(issued: Cas
     seen = transcript_views.class_view(issued.actor("math"), issued.classes["9A"], later)
     assert seen.odd[0].name == STAY[0]
     assert [(change.label, change.before, change.after) for change in seen.odd[0].changes][:1] == [
-        ("Nơi sinh", "Ninh Bình", "Nam Định")]
+        ("Nơi sinh", "Ninh Bình", "Nam Định")
+    ]
 
 
 def test_a_signer_sees_first_what_is_out_of_the_ordinary_and_what_is_new(built: Cast) -> None:

@@ -24,7 +24,12 @@ LATER = NOW + timedelta(days=1)
 
 def test_a_code_tells_little_and_truly(issued: Cast) -> None:
     answer = verification.by_code(records()[1].uuid)
-    assert (answer.standing, answer.initials, answer.class_name, answer.school_year) == ("in_force", "N. B. C.", "9A", "2026-2027")
+    assert (answer.standing, answer.initials, answer.class_name, answer.school_year) == (
+        "in_force",
+        "N. B. C.",
+        "9A",
+        "2026-2027",
+    )
     assert "Châu" not in repr(answer)
 
 
@@ -39,8 +44,14 @@ def test_an_unknown_code_is_unknown(issued: Cast) -> None:
 
 def test_codes_are_read_as_people_write_them() -> None:
     wanted = "7c1e4b0a-52d8-4f19-9e36-b8a07d2f61c4"
-    for raw in (wanted, wanted.upper(), f" {wanted} ", wanted.replace("-", ""), f"https://hocba.example/xac-thuc/{wanted}",
-                f"https://hocba.example/xac-thuc?ma={wanted}"):
+    for raw in (
+        wanted,
+        wanted.upper(),
+        f" {wanted} ",
+        wanted.replace("-", ""),
+        f"https://hocba.example/xac-thuc/{wanted}",
+        f"https://hocba.example/xac-thuc?ma={wanted}",
+    ):
         assert verification.read_code(raw) == wanted
     with pytest.raises(Invalid, match="mới có 31"):
         verification.read_code(wanted[:-1])

@@ -81,8 +81,11 @@ def faults(html: str, *, csrf: bool) -> list[str]:
     n_h1 = html.count("<h1")
     if n_h1 != 1 or not "".join(reader.h1).strip():
         found.append(f"{n_h1} h1, text “{''.join(reader.h1).strip()}”")
-    found += [f"id {name} stands {reader.ids.count(name)} times" for name in sorted(set(reader.ids))
-              if reader.ids.count(name) > 1]
+    found += [
+        f"id {name} stands {reader.ids.count(name)} times"
+        for name in sorted(set(reader.ids))
+        if reader.ids.count(name) > 1
+    ]
     for form in reader.forms:
         if not form.get("action"):
             found.append("a form without action")

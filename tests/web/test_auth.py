@@ -119,8 +119,14 @@ def test_a_change_of_assignment_counts_at_the_next_request(client_of, school: Ca
 
     client = client_of("outsider")
     assert client.get("/bang-diem/").status_code == 403
-    staff.hand_over(SYSTEM, school.classes["6A"], school.class_subjects["6A", "ICT"], school.people["outsider"],
-                    clock.local_date(clock.now()), clock.now())
+    staff.hand_over(
+        SYSTEM,
+        school.classes["6A"],
+        school.class_subjects["6A", "ICT"],
+        school.people["outsider"],
+        clock.local_date(clock.now()),
+        clock.now(),
+    )
     assert client.get("/bang-diem/").status_code in (200, 302, 303)
 
 
@@ -175,7 +181,9 @@ def test_an_unknown_name_and_a_wrong_password_read_the_same(school_app: Flask, s
     for name in ("gv007", "khong-co"):
         answer = sign_in(school_app.test_client(), name, "sai-mat-khau-roi")
         assert answer.status_code == 422
-        texts.append(re.sub(r"gv007|khong-co|csrf-token\" content=\"[^\"]+|csrf_token\"[^>]+", "", answer.get_data(as_text=True)))
+        texts.append(
+            re.sub(r"gv007|khong-co|csrf-token\" content=\"[^\"]+|csrf_token\"[^>]+", "", answer.get_data(as_text=True))
+        )
     assert texts[0] == texts[1]
 
 
@@ -199,12 +207,15 @@ def test_wrong_tries_wait_longer_and_longer_but_never_for_ever(school_app: Flask
 def test_a_pupil_elsewhere_cannot_keep_the_principal_out(school_app: Flask, virtual: Clock, school: Cast):
     own = {"REMOTE_ADDR": "10.0.0.5"}
     client = school_app.test_client()
-    assert client.post("/dang-nhap", data={"username": "gv001", "password": PASSWORD},
-                       environ_overrides=own).status_code == 303
+    assert (
+        client.post("/dang-nhap", data={"username": "gv001", "password": PASSWORD}, environ_overrides=own).status_code
+        == 303
+    )
     virtual.move(hours=13)
     for _ in range(12):
-        answer = school_app.test_client().post("/dang-nhap", data={"username": "gv001", "password": "doan"},
-                                               environ_overrides={"REMOTE_ADDR": "10.0.0.66"})
+        answer = school_app.test_client().post(
+            "/dang-nhap", data={"username": "gv001", "password": "doan"}, environ_overrides={"REMOTE_ADDR": "10.0.0.66"}
+        )
     assert answer.status_code == 429
     answer = client.post("/dang-nhap", data={"username": "gv001", "password": PASSWORD}, environ_overrides=own)
     assert answer.status_code == 303
@@ -234,8 +245,9 @@ def test_a_fragment_of_an_expired_session_asks_to_sign_in_in_place(school_app: F
     assert (answer.status_code, answer.headers["HX-Trigger"]) == (401, "signin")
     dialog = client.get("/dang-nhap/tai-cho").get_data(as_text=True)
     assert 'id="sign_in_dialog"' in dialog and "<html" not in dialog
-    answer = client.post("/dang-nhap/tai-cho", data={"username": "gv007", "password": PASSWORD},
-                         headers={"HX-Request": "true"})
+    answer = client.post(
+        "/dang-nhap/tai-cho", data={"username": "gv007", "password": PASSWORD}, headers={"HX-Request": "true"}
+    )
     assert (answer.status_code, answer.headers["HX-Trigger"]) == (200, "signedin")
     assert "data-csrf-token" in answer.get_data(as_text=True)
     assert client.get("/tai-khoan").status_code == 200
@@ -268,8 +280,11 @@ def test_a_form_needs_its_token(guarded: Flask, school: Cast):
 def test_another_site_is_refused_even_with_a_token(guarded: Flask, school: Cast):
     client = guarded.test_client()
     token = csrf_of(client.get("/dang-nhap"))
-    answer = client.post("/dang-nhap", data={"username": "gv007", "password": PASSWORD, "csrf_token": token},
-                         headers={"Sec-Fetch-Site": "cross-site"})
+    answer = client.post(
+        "/dang-nhap",
+        data={"username": "gv007", "password": PASSWORD, "csrf_token": token},
+        headers={"Sec-Fetch-Site": "cross-site"},
+    )
     assert answer.status_code == 403
 
 

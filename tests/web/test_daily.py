@@ -16,8 +16,18 @@ from tests.services.full_class import class_row, fill_scores, finalised, move_sh
 from tests.services.test_dashboard import return_and_hand_in_again, sheet_key, state_of
 
 Clients = Callable[[str], FlaskClient]
-EVERYBODY = ["principal", "vice_principal", "clerk", "it_officer", "head_science", "head_society", "math", "other",
-             "outsider", "board"]
+EVERYBODY = [
+    "principal",
+    "vice_principal",
+    "clerk",
+    "it_officer",
+    "head_science",
+    "head_society",
+    "math",
+    "other",
+    "outsider",
+    "board",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -43,8 +53,9 @@ def test_ticked_sheets_are_approved_and_the_rest_stays(school: Cast, client_of: 
     fill_scores(school, "6A")
     move_sheets(school, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, codes=("MATH", "LIT"))
     client = client_of("principal")
-    answer = client.post("/hom-nay", data={"verb": "approve", "chon": [sheet_key(school, "6A", "MATH", 2)]},
-                         follow_redirects=True)
+    answer = client.post(
+        "/hom-nay", data={"verb": "approve", "chon": [sheet_key(school, "6A", "MATH", 2)]}, follow_redirects=True
+    )
     assert "Đã duyệt Toán 6A, học kì II." in answer.get_data(as_text=True)
     assert (state_of(school, "6A", "MATH", 2), state_of(school, "6A", "LIT", 2)) == ("APPROVED", "REVIEWED")
 
@@ -72,8 +83,9 @@ def test_a_return_needs_its_reason_and_offers_it_again(school: Cast, client_of: 
     assert "Thiếu nhận xét." in client.get("/hom-nay").get_data(as_text=True)
 
 
-@pytest.mark.parametrize("data", [{"verb": "approve"}, {"verb": "burn", "chon": ["sheet-1-1"]},
-                                  {"verb": "approve", "chon": ["sheet-x-1"]}])
+@pytest.mark.parametrize(
+    "data", [{"verb": "approve"}, {"verb": "burn", "chon": ["sheet-1-1"]}, {"verb": "approve", "chon": ["sheet-x-1"]}]
+)
 def test_a_request_without_sense_changes_nothing(school: Cast, client_of: Clients, data: dict[str, object]):
     answer = client_of("principal").post("/hom-nay", data=data)
     assert answer.status_code == 422 and "Chưa có gì thay đổi." in answer.get_data(as_text=True)
@@ -94,13 +106,25 @@ def test_a_class_is_approved_from_the_day_with_the_remark(school: Cast, client_o
     row = finalised(school)
     body = client_of("principal").get("/hom-nay").get_data(as_text=True)
     assert "Tổng kết lớp 9A" in body and "Đồng ý với kết quả đánh giá" in body
-    client_of("principal").post("/hom-nay", data={"verb": "approve", "chon": [f"class-{row.id}-{row.version}"],
-                                                  "remark": "Đồng ý."})
+    client_of("principal").post(
+        "/hom-nay", data={"verb": "approve", "chon": [f"class-{row.id}-{row.version}"], "remark": "Đồng ý."}
+    )
     assert class_row(school, "9A").state == "APPROVED"
 
 
-@pytest.mark.parametrize(("who", "status"), [("principal", 200), ("vice_principal", 200), ("clerk", 200), ("board", 200),
-                                             ("head_society", 200), ("math", 403), ("it_officer", 403), ("outsider", 403)])
+@pytest.mark.parametrize(
+    ("who", "status"),
+    [
+        ("principal", 200),
+        ("vice_principal", 200),
+        ("clerk", 200),
+        ("board", 200),
+        ("head_society", 200),
+        ("math", 403),
+        ("it_officer", 403),
+        ("outsider", 403),
+    ],
+)
 def test_who_reads_the_board(school: Cast, client_of: Clients, who: str, status: int):
     answer = client_of(who).get("/tien-do")
     body = answer.get_data(as_text=True)

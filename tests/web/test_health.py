@@ -46,8 +46,11 @@ def test_metrics_go_to_loopback_or_to_who_shows_the_token(school_app: Flask, mon
     client = school_app.test_client()
 
     def status(address: str, **headers: str) -> int:
-        return client.get("/metrics", environ_base={"REMOTE_ADDR": address},
-                          headers={name.replace("_", "-"): value for name, value in headers.items()}).status_code
+        return client.get(
+            "/metrics",
+            environ_base={"REMOTE_ADDR": address},
+            headers={name.replace("_", "-"): value for name, value in headers.items()},
+        ).status_code
 
     assert status("127.0.0.1") == status("::1") == 200
     assert status("192.168.1.20") == 404
@@ -104,7 +107,9 @@ def test_the_page_is_the_it_officers_and_the_principals(school: Cast, client_of:
         assert client_of(person).get("/may-chu").status_code == 403, person
 
 
-def test_the_it_officer_backs_up_runs_jobs_and_checks_the_log(school: Cast, client_of: Callable[[str], FlaskClient]) -> None:
+def test_the_it_officer_backs_up_runs_jobs_and_checks_the_log(
+    school: Cast, client_of: Callable[[str], FlaskClient]
+) -> None:
     client = client_of("it_officer")
     page = client.post("/may-chu/sao-luu", follow_redirects=True).get_data(as_text=True)
     assert "Đã sao lưu vào hocbaso-" in page
@@ -117,20 +122,34 @@ def test_the_it_officer_backs_up_runs_jobs_and_checks_the_log(school: Cast, clie
     assert client_of("principal").post("/may-chu/sao-luu").status_code == 403
 
 
-def test_a_forged_score_is_told_to_the_it_officer_without_its_value(school: Cast, client_of: Callable[[str], FlaskClient]) -> None:
+def test_a_forged_score_is_told_to_the_it_officer_without_its_value(
+    school: Cast, client_of: Callable[[str], FlaskClient]
+) -> None:
     with write_transaction() as session:
-        cell = m.ScoreCell(score_sheet_id=school.sheets["9A", "MATH", 1], tenths=73, origin="entered", column_key="GK",
-                           enrollment_id=school.enrollments["9A", "Đinh Công Thành"], updated_at=NOW)
+        cell = m.ScoreCell(
+            score_sheet_id=school.sheets["9A", "MATH", 1],
+            tenths=73,
+            origin="entered",
+            column_key="GK",
+            enrollment_id=school.enrollments["9A", "Đinh Công Thành"],
+            updated_at=NOW,
+        )
         session.add(cell)
         session.flush()
-        audit.record(AuditTag.CELL_CHANGED, SYSTEM, NOW, target_kind="score_cell", target_id=cell.id,
-                     state=audit.states("score_cell", [cell]))
+        audit.record(
+            AuditTag.CELL_CHANGED,
+            SYSTEM,
+            NOW,
+            target_kind="score_cell",
+            target_id=cell.id,
+            state=audit.states("score_cell", [cell]),
+        )
     connection = bundled.connect(str(db.engine.url.database), isolation_level=None)
     connection.execute("UPDATE score_cell SET tenths = 96")
     connection.close()
     db.session.remove()
     page = client_of("it_officer").post("/may-chu/nhat-ky", follow_redirects=True).get_data(as_text=True)
-    toast = page[page.index("đã bị sửa ngoài phần mềm"):][:300]
+    toast = page[page.index("đã bị sửa ngoài phần mềm") :][:300]
     assert "score_cell" in toast and "tenths" in toast
     assert "73" not in toast and "96" not in toast
 
@@ -146,11 +165,24 @@ def test_a_job_is_not_run_by_hand_under_a_wrong_clock(school: Cast, client_of: C
 # --- findings ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("version", "safe"), [
-    ((3, 6, 23), True), ((3, 7, 0), False), ((3, 40, 1), False), ((3, 44, 5), False), ((3, 44, 6), True), ((3, 45, 0), False),
-    ((3, 46, 1), False), ((3, 50, 6), False), ((3, 50, 7), True), ((3, 51, 2), False), ((3, 51, 3), True), ((3, 53, 0), True),
-    ((4, 0, 0), True),
-])
+@pytest.mark.parametrize(
+    ("version", "safe"),
+    [
+        ((3, 6, 23), True),
+        ((3, 7, 0), False),
+        ((3, 40, 1), False),
+        ((3, 44, 5), False),
+        ((3, 44, 6), True),
+        ((3, 45, 0), False),
+        ((3, 46, 1), False),
+        ((3, 50, 6), False),
+        ((3, 50, 7), True),
+        ((3, 51, 2), False),
+        ((3, 51, 3), True),
+        ((3, 53, 0), True),
+        ((4, 0, 0), True),
+    ],
+)
 def test_which_sqlite_has_the_wal_reset_bug(version: tuple[int, ...], safe: bool) -> None:
     assert health.sqlite_is_safe(version) is safe
 
@@ -166,8 +198,18 @@ def test_findings_name_what_is_wrong(school: Cast, school_app: Flask, monkeypatc
     assert found["Sao lưu"][0] == "warn" and found["Kết nối"][0] == "warn" and found["Kho tài liệu"][0] == "ok"
     with write_transaction() as session:
         session.add(m.StoredDocument(digest="a" * 64, kind="x", media_type="x", n_bytes=1, stored_at=NOW))
-        session.add(m.JobRun(job="backup", day=NOW.date(), state="failed", owner="x", attempt=1, started_at=NOW,
-                             lease_until=NOW, outcome="đĩa đầy"))
+        session.add(
+            m.JobRun(
+                job="backup",
+                day=NOW.date(),
+                state="failed",
+                owner="x",
+                attempt=1,
+                started_at=NOW,
+                lease_until=NOW,
+                outcome="đĩa đầy",
+            )
+        )
     job_ledger.check_clock(NOW.replace(year=2030))
     school_app.config["HOCBASO"].instance.chmod(0o755)
     found = levels(school)

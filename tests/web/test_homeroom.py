@@ -27,14 +27,20 @@ def _today(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def save(client: FlaskClient, school: Cast, field: str, value: str, version: int, op: str = "op-12345678"):
     class_id, enrollment = school.classes["9A"], school.enrollments["9A", BINH]
-    return client.post(f"/lop/{class_id}/o/{enrollment}", headers=HTMX,
-                       data={"field": field, "value": value, "version": str(version), "op": op})
+    return client.post(
+        f"/lop/{class_id}/o/{enrollment}",
+        headers=HTMX,
+        data={"field": field, "value": value, "version": str(version), "op": op},
+    )
 
 
 def record(school: Cast) -> m.HomeroomRecord | None:
     db.session.rollback()
-    return db.session.scalar(select(m.HomeroomRecord).where(
-        m.HomeroomRecord.enrollment_id == school.enrollments["9A", BINH]).execution_options(populate_existing=True))
+    return db.session.scalar(
+        select(m.HomeroomRecord)
+        .where(m.HomeroomRecord.enrollment_id == school.enrollments["9A", BINH])
+        .execution_options(populate_existing=True)
+    )
 
 
 def test_a_saved_field_answers_with_its_cell_the_year_and_the_number(school: Cast, client_of: Clients):
@@ -60,28 +66,49 @@ def test_a_conflict_shows_both_values_and_writes_neither(school: Cast, client_of
     assert record(school).remark == "Chăm và ngoan."
 
 
-@pytest.mark.parametrize(("field", "value", "status"), [("absences_excused_1", "abc", 422), ("conduct_year", "T", 404),
-                                                        ("conduct_1", "Giỏi", 422)])
+@pytest.mark.parametrize(
+    ("field", "value", "status"),
+    [("absences_excused_1", "abc", 422), ("conduct_year", "T", 404), ("conduct_1", "Giỏi", 422)],
+)
 def test_refusals_keep_the_page(school: Cast, client_of: Clients, field: str, value: str, status: int):
     answer = save(client_of("math"), school, field, value, 0)
     assert answer.status_code == status and answer.headers["HX-Retarget"] == "#notices"
     assert record(school) is None
 
 
-@pytest.mark.parametrize(("who", "status"), [
-    ("principal", 403), ("vice_principal", 403), ("head_society", 404), ("other", 403), ("clerk", 403),
-    ("it_officer", 403), ("board", 403), ("outsider", 403),
-])
+@pytest.mark.parametrize(
+    ("who", "status"),
+    [
+        ("principal", 403),
+        ("vice_principal", 403),
+        ("head_society", 404),
+        ("other", 403),
+        ("clerk", 403),
+        ("it_officer", 403),
+        ("board", 403),
+        ("outsider", 403),
+    ],
+)
 def test_nobody_else_writes(school: Cast, client_of: Clients, who: str, status: int):
     assert save(client_of(who), school, "conduct_1", "T", 0).status_code == status
     assert record(school) is None
 
 
 @pytest.mark.parametrize("path", ["", "/danh-sach", "/hoc-sinh/{}"])
-@pytest.mark.parametrize(("who", "status"), [
-    ("math", 200), ("principal", 200), ("vice_principal", 200), ("head_society", 404), ("other", 403),
-    ("clerk", 403), ("it_officer", 403), ("board", 403), ("outsider", 403),
-])
+@pytest.mark.parametrize(
+    ("who", "status"),
+    [
+        ("math", 200),
+        ("principal", 200),
+        ("vice_principal", 200),
+        ("head_society", 404),
+        ("other", 403),
+        ("clerk", 403),
+        ("it_officer", 403),
+        ("board", 403),
+        ("outsider", 403),
+    ],
+)
 def test_who_opens_the_class(school: Cast, client_of: Clients, who: str, status: int, path: str):
     address = f"/lop/{school.classes['9A']}" + path.format(school.enrollments["9A", BINH])
     answer = client_of(who).get(address)
@@ -97,11 +124,21 @@ def test_a_stranger_is_sent_to_sign_in(school: Cast, school_app):
 
 def test_without_script_the_matrix_is_a_form_that_saves_what_changed(school: Cast, client_of: Clients):
     client, enrollment = client_of("math"), school.enrollments["9A", BINH]
-    answer = client.post(f"/lop/{school.classes['9A']}/luu", data={
-        f"v-{enrollment}": "0", f"{enrollment}-conduct_1": "T", f"cu-{enrollment}-conduct_1": "",
-        f"{enrollment}-remark": "Ngoan.", f"cu-{enrollment}-remark": "", f"{enrollment}-absences_excused_1": "",
-        f"cu-{enrollment}-absences_excused_1": "", f"{enrollment}-absences_excused_2": "x",
-        f"cu-{enrollment}-absences_excused_2": ""}, follow_redirects=True)
+    answer = client.post(
+        f"/lop/{school.classes['9A']}/luu",
+        data={
+            f"v-{enrollment}": "0",
+            f"{enrollment}-conduct_1": "T",
+            f"cu-{enrollment}-conduct_1": "",
+            f"{enrollment}-remark": "Ngoan.",
+            f"cu-{enrollment}-remark": "",
+            f"{enrollment}-absences_excused_1": "",
+            f"cu-{enrollment}-absences_excused_1": "",
+            f"{enrollment}-absences_excused_2": "x",
+            f"cu-{enrollment}-absences_excused_2": "",
+        },
+        follow_redirects=True,
+    )
     body = answer.get_data(as_text=True)
     assert "Đã lưu 2 mục." in body and "số nguyên" in body
     row = record(school)
@@ -143,13 +180,19 @@ def test_an_exemption_is_proposed_and_granted_by_clicking(school: Cast, client_o
     subject = db.session.scalars(select(m.Subject.id).where(m.Subject.code == "PE")).one()
     address = f"/lop/{class_id}/hoc-sinh/{enrollment}/mien-hoc"
     assert client_of("math").post(address, data={"subject": subject, "semester": "", "reason": ""}).status_code == 422
-    assert client_of("math").post(address, data={"subject": subject, "semester": "", "reason": "Bệnh tim"}).status_code == 303
+    assert (
+        client_of("math").post(address, data={"subject": subject, "semester": "", "reason": "Bệnh tim"}).status_code
+        == 303
+    )
     today = client_of("principal").get("/hom-nay").get_data(as_text=True)
     assert "Miễn Giáo dục thể chất, cả năm" in today and BINH in today
     exemption = db.session.scalars(select(m.Exemption.id)).one()
     rule = f"/lop/{class_id}/mien-hoc/{exemption}"
     assert client_of("math").post(rule, data={"outcome": "1", "document": "12/QĐ"}).status_code == 403
     assert client_of("principal").post(rule, data={"outcome": "1", "document": ""}).status_code == 422
-    assert client_of("principal").post(rule, data={"outcome": "1", "document": "12/QĐ", "ve": "hom-nay"}).status_code == 303
+    assert (
+        client_of("principal").post(rule, data={"outcome": "1", "document": "12/QĐ", "ve": "hom-nay"}).status_code
+        == 303
+    )
     page = client_of("math").get(f"/lop/{class_id}").get_data(as_text=True)
     assert ">Miễn</td>" in page

@@ -21,8 +21,12 @@ def school_day(school, monkeypatch):
 
 
 def send(client, kind: str, data: bytes, name: str = "tep.xlsx", **headers):
-    return client.post("/nhap-du-lieu/", data={"kind": kind, "profile": "csdl-nganh", "file": (io.BytesIO(data), name)},
-                       content_type="multipart/form-data", headers=headers)
+    return client.post(
+        "/nhap-du-lieu/",
+        data={"kind": kind, "profile": "csdl-nganh", "file": (io.BytesIO(data), name)},
+        content_type="multipart/form-data",
+        headers=headers,
+    )
 
 
 def fingerprint(page: str) -> str:
@@ -33,8 +37,13 @@ def text(answer) -> str:
     return answer.get_data(as_text=True)
 
 
-NEW = book([STUDENT_HEAD, [1, "6A", "3660000099", "Lại Ngọc Diệp", "01/03/2015", "Nữ", None],
-            [2, "6A", "3660000000", "Nguyễn Hoài Ân", "01/03/2015", "Nữ", None]])
+NEW = book(
+    [
+        STUDENT_HEAD,
+        [1, "6A", "3660000099", "Lại Ngọc Diệp", "01/03/2015", "Nữ", None],
+        [2, "6A", "3660000000", "Nguyễn Hoài Ân", "01/03/2015", "Nữ", None],
+    ]
+)
 
 
 def test_the_clerk_sees_the_changes_then_writes_exactly_them(school, client_of):
@@ -52,15 +61,21 @@ def test_the_clerk_sees_the_changes_then_writes_exactly_them(school, client_of):
     result = text(client.get(done.location))
     assert "Đã ghi" in result and "fingerprint" not in result
     db.session.expire_all()
-    assert set(db.session.scalars(select(m.Student.full_name).where(m.Student.moet_code.in_(("3660000000", "3660000099"))))) == {
-        "Nguyễn Hoài Ân", "Lại Ngọc Diệp"}
+    assert set(
+        db.session.scalars(select(m.Student.full_name).where(m.Student.moet_code.in_(("3660000000", "3660000099"))))
+    ) == {"Nguyễn Hoài Ân", "Lại Ngọc Diệp"}
     assert "tep.xlsx" in text(client.get("/nhap-du-lieu/"))
 
 
 def test_a_bad_cell_is_named_and_there_is_no_button(client_of):
     client = client_of("clerk")
-    bad = book([STUDENT_HEAD, [1, "6A", "3660000099", "Lại Ngọc Diệp", "31/02/2015", "Nữ", None],
-                [2, "6A", "3660000098", "<b>Đinh</b> Lan", "01/03/2015", "Nữ", None]])
+    bad = book(
+        [
+            STUDENT_HEAD,
+            [1, "6A", "3660000099", "Lại Ngọc Diệp", "31/02/2015", "Nữ", None],
+            [2, "6A", "3660000098", "<b>Đinh</b> Lan", "01/03/2015", "Nữ", None],
+        ]
+    )
     page = text(client.get(send(client, "students", bad).location))
     assert "Trang!E2" in page and "/ghi" not in page and "<b>Đinh" not in page
     assert db.session.scalar(select(func.count()).select_from(m.Student)) == 10

@@ -16,21 +16,34 @@ from tests.web.pages import faults
 GOOD = '<!doctype html><title>A</title><h1>A</h1><form action="/x" method="post"><input name="csrf_token" value="t" type="hidden"></form>'
 
 
-@pytest.mark.parametrize(("change", "fault"), [
-    (("<title>A</title>", ""), "no title"), (("<title>A", "<title> · Học bạ số"), "no title"),
-    (("<h1>A</h1>", ""), "0 h1"), (("<h1>A</h1>", "<h1></h1>"), "1 h1, text “”"), (("<h1>A", "<h1>B</h1><h1>A"), "2 h1"),
-    (("<h1>", '<p id="a"></p><p id="a"></p><h1>'), "id a stands 2 times"), ((' action="/x"', ""), "a form without action"),
-    ((' value="t"', ""), "without a CSRF token"), (("<h1>", '<b style="x"></b><h1>'), "attribute style"),
-    (("<h1>", "<script>x</script><h1>"), "inline <script>"), (("<h1>", '<input name="q"><h1>'), "without a label"),
-])
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (("<title>A</title>", ""), "no title"),
+        (("<title>A", "<title> · Học bạ số"), "no title"),
+        (("<h1>A</h1>", ""), "0 h1"),
+        (("<h1>A</h1>", "<h1></h1>"), "1 h1, text “”"),
+        (("<h1>A", "<h1>B</h1><h1>A"), "2 h1"),
+        (("<h1>", '<p id="a"></p><p id="a"></p><h1>'), "id a stands 2 times"),
+        ((' action="/x"', ""), "a form without action"),
+        ((' value="t"', ""), "without a CSRF token"),
+        (("<h1>", '<b style="x"></b><h1>'), "attribute style"),
+        (("<h1>", "<script>x</script><h1>"), "inline <script>"),
+        (("<h1>", '<input name="q"><h1>'), "without a label"),
+    ],
+)
 def test_the_page_reader_finds_faults(change: tuple[str, str], fault: str):
     assert faults(GOOD, csrf=True) == []
     assert any(fault in found for found in faults(GOOD.replace(*change), csrf=True))
 
 
 def test_every_answer_carries_the_strict_headers(client_of, school_app: Flask, school: Cast):
-    for answer in (client_of("math").get("/tai-khoan"), school_app.test_client().get("/dang-nhap"),
-                   school_app.test_client().get("/khong-co"), school_app.test_client().get("/static/css/app.css")):
+    for answer in (
+        client_of("math").get("/tai-khoan"),
+        school_app.test_client().get("/dang-nhap"),
+        school_app.test_client().get("/khong-co"),
+        school_app.test_client().get("/static/css/app.css"),
+    ):
         policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -77,8 +90,14 @@ def test_pages_travel_compressed(client_of, school: Cast):
     assert gzip.decompress(packed.data).decode().count("<h2") == plain.get_data(as_text=True).count("<h2")
 
 
-ERRORS = [(NotFound("Không có."), 404), (Invalid("Sai."), 422), (Stale("Cũ."), 409), (WrongState("Đã khoá."), 409),
-          (Incomplete("Thiếu."), 409), (Unavailable("Chưa có token."), 503)]
+ERRORS = [
+    (NotFound("Không có."), 404),
+    (Invalid("Sai."), 422),
+    (Stale("Cũ."), 409),
+    (WrongState("Đã khoá."), 409),
+    (Incomplete("Thiếu."), 409),
+    (Unavailable("Chưa có token."), 503),
+]
 
 
 @pytest.mark.parametrize(("error", "status"), ERRORS)

@@ -20,10 +20,17 @@ def text_of(answer) -> str:
 
 
 def form_of(person: m.Person, **changes: str) -> dict[str, str]:
-    return {"staff_code": person.staff_code, "full_name": person.full_name, "sex": person.sex or "",
-            "birth_on": f"{person.birth_on:%d/%m/%Y}", "personal_id_number": person.personal_id_number or "",
-            "subject_group_id": str(person.subject_group_id or ""), "joined_on": f"{person.joined_on:%d/%m/%Y}",
-            "version": str(person.version), **changes}
+    return {
+        "staff_code": person.staff_code,
+        "full_name": person.full_name,
+        "sex": person.sex or "",
+        "birth_on": f"{person.birth_on:%d/%m/%Y}",
+        "personal_id_number": person.personal_id_number or "",
+        "subject_group_id": str(person.subject_group_id or ""),
+        "joined_on": f"{person.joined_on:%d/%m/%Y}",
+        "version": str(person.version),
+        **changes,
+    }
 
 
 def test_the_clerk_finds_people_without_diacritics_and_in_the_order_of_given_names(client_of, school: Cast):
@@ -78,14 +85,23 @@ def test_two_clerks_at_once_nobody_is_overwritten(client_of, school: Cast):
     assert person.phone == "111"
 
 
-@pytest.mark.parametrize(("field", "value", "words"), [
-    ("personal_id_number", "12345", "12 chữ số"), ("birth_on", "31/02/1980", "14/08/2011"),
-    ("personal_id_number", "036180000000", "đã là của Đoàn Thị Hải Yến"), ("staff_code", "GV001", "đã là của"),
-    ("full_name", " ", "họ và tên"), ("birth_on", "01/01/1900", "không hợp lí"), ("subject_group_id", "999", "choice"),
-])
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("personal_id_number", "12345", "12 chữ số"),
+        ("birth_on", "31/02/1980", "14/08/2011"),
+        ("personal_id_number", "036180000000", "đã là của Đoàn Thị Hải Yến"),
+        ("staff_code", "GV001", "đã là của"),
+        ("full_name", " ", "họ và tên"),
+        ("birth_on", "01/01/1900", "không hợp lí"),
+        ("subject_group_id", "999", "choice"),
+    ],
+)
 def test_a_faulty_profile_comes_back_with_what_was_typed(field: str, value: str, words: str, client_of, school: Cast):
     person = db.session.get(m.Person, school.people["other"])
-    answer = client_of("clerk").post(f"/nguoi-dung/{person.id}/sua", data=form_of(person, **{field: value, "phone": "0900"}))
+    answer = client_of("clerk").post(
+        f"/nguoi-dung/{person.id}/sua", data=form_of(person, **{field: value, "phone": "0900"})
+    )
     assert answer.status_code == 422
     assert words in text_of(answer) and 'value="0900"' in text_of(answer)
     db.session.expire_all()
@@ -121,15 +137,20 @@ def test_the_last_principal_cannot_be_let_go(client_of, school: Cast):
 
 
 def test_a_new_person_gets_an_account_whose_password_is_shown_once(client_of, school_app, school: Cast):
-    answer = client_of("clerk").post("/nguoi-dung/moi", data={"staff_code": "GV077", "full_name": "Lò Thị Mai", "sex": "Nữ",
-                                                              "subject_group_id": "", "version": "0"})
+    answer = client_of("clerk").post(
+        "/nguoi-dung/moi",
+        data={"staff_code": "GV077", "full_name": "Lò Thị Mai", "sex": "Nữ", "subject_group_id": "", "version": "0"},
+    )
     person_id = int(answer.location.rsplit("/", 1)[1])
     made = client_of("it_officer").post(f"/nguoi-dung/tai-khoan/{person_id}/mo")
     password = re.search(r'once__word code">([^<]+)<', text_of(made))[1]
     assert made.headers["Cache-Control"] == "no-store"
     assert password not in text_of(client_of("it_officer").get("/nguoi-dung/tai-khoan"))
     newcomer = school_app.test_client()
-    assert newcomer.post("/dang-nhap", data={"username": "gv077", "password": password}).location == "/dang-nhap/mat-khau-moi"
+    assert (
+        newcomer.post("/dang-nhap", data={"username": "gv077", "password": password}).location
+        == "/dang-nhap/mat-khau-moi"
+    )
 
 
 def test_the_page_of_accounts_shows_no_learning_data(client_of, school: Cast):
@@ -140,8 +161,13 @@ def test_the_page_of_accounts_shows_no_learning_data(client_of, school: Cast):
 
 def test_the_principal_delegates_with_paper_and_dates(client_of, school: Cast):
     client = client_of("principal")
-    data = {"person_id": str(school.people["vice_principal"]), "role": "delegate", "scope": "grade_level:9",
-            "ends_on": "31/05/2027", "document": "37/GUQ-THCS"}
+    data = {
+        "person_id": str(school.people["vice_principal"]),
+        "role": "delegate",
+        "scope": "grade_level:9",
+        "ends_on": "31/05/2027",
+        "document": "37/GUQ-THCS",
+    }
     answer = client.post("/nguoi-dung/vai-tro", data={**data, "document": ""})
     assert answer.status_code == 422 and "số văn bản" in text_of(answer)
     assert client.post("/nguoi-dung/vai-tro", data=data).status_code == 303
@@ -159,27 +185,39 @@ def test_a_subject_changes_hands_on_a_day(client_of, school: Cast):
     for day, words in (("01/07/2028", "trong năm học"), ("hôm nay", "14/08/2011"), ("", "ngày bắt đầu")):
         answer = client_of("clerk").post(address, data={"person_id": str(school.people["outsider"]), "starts_on": day})
         assert answer.status_code == 422 and words in text_of(answer), day
-    answer = client_of("clerk").post(address, data={"person_id": str(school.people["it_officer"]), "starts_on": "01/03/2027"})
+    answer = client_of("clerk").post(
+        address, data={"person_id": str(school.people["it_officer"]), "starts_on": "01/03/2027"}
+    )
     assert answer.status_code == 422 and "CNTT" in text_of(answer)
-    answer = client_of("clerk").post(address, data={"person_id": str(school.people["outsider"]), "starts_on": "01/03/2027"})
+    answer = client_of("clerk").post(
+        address, data={"person_id": str(school.people["outsider"]), "starts_on": "01/03/2027"}
+    )
     assert answer.status_code == 303
     rows = db.session.execute(
         select(m.TeachingAssignment.person_id, m.TeachingAssignment.starts_on, m.TeachingAssignment.ends_on)
-        .where(m.TeachingAssignment.class_subject_id == lesson).order_by(m.TeachingAssignment.id)).all()
+        .where(m.TeachingAssignment.class_subject_id == lesson)
+        .order_by(m.TeachingAssignment.id)
+    ).all()
     assert [tuple(row) for row in rows] == [
-        (school.people["math"], date(2026, 9, 5), date(2027, 2, 28)), (school.people["outsider"], date(2027, 3, 1), None)]
+        (school.people["math"], date(2026, 9, 5), date(2027, 2, 28)),
+        (school.people["outsider"], date(2027, 3, 1), None),
+    ]
     plan = staff.class_plan(school.actor("clerk"), class_id, date(2027, 2, 28))
     row = next(row for row in plan.rows if row.class_subject_id == lesson)
     assert (row.teacher, row.next_teacher) == ("Trịnh Thu Hà", "Cao Xuân Nghĩa")
     other = school.class_subjects["6A", "MATH"]
-    answer = client_of("clerk").post(f"/nguoi-dung/phan-cong/{class_id}/{other}",
-                                     data={"person_id": str(school.people["outsider"]), "starts_on": "01/03/2027"})
+    answer = client_of("clerk").post(
+        f"/nguoi-dung/phan-cong/{class_id}/{other}",
+        data={"person_id": str(school.people["outsider"]), "starts_on": "01/03/2027"},
+    )
     assert answer.status_code == 404
 
 
 def test_a_class_changes_its_homeroom_teacher(client_of, school: Cast):
     today = clock.local_date(clock.now())
-    answer = client_of("principal").post(f"/nguoi-dung/phan-cong/{school.classes['6A']}/0",
-                                         data={"person_id": str(school.people["outsider"]), "starts_on": f"{today:%d/%m/%Y}"})
+    answer = client_of("principal").post(
+        f"/nguoi-dung/phan-cong/{school.classes['6A']}/0",
+        data={"person_id": str(school.people["outsider"]), "starts_on": f"{today:%d/%m/%Y}"},
+    )
     assert answer.status_code == 303
     assert "Cao Xuân" in text_of(client_of("principal").get(f"/nguoi-dung/phan-cong?lop={school.classes['6A']}"))

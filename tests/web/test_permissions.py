@@ -24,8 +24,11 @@ def test_every_route_declares_its_access(app: Flask):
 
 
 def test_every_route_and_method_has_one_row(app: Flask):
-    routes = {(rule.endpoint, method) for rule in app.url_map.iter_rules()
-              for method in (rule.methods or set()) - ANSWERED_BY_THE_FRAMEWORK}
+    routes = {
+        (rule.endpoint, method)
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - ANSWERED_BY_THE_FRAMEWORK
+    }
     rows = Counter((row.endpoint, row.method) for row in ROWS)
     assert sorted(routes - set(rows)) == [], "routes without a row in tests/web/permission_table.py"
     assert sorted(set(rows) - routes) == [], "rows without a route"
@@ -41,8 +44,10 @@ def test_a_route_without_a_mark_is_refused(app: Flask):
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.method}-{row.endpoint}")
 def test_each_person_gets_what_the_table_says(row: Row, school_app: Flask, client_of, school: Cast):
-    clients = {person: school_app.test_client() if person == "stranger" else client_of(person)
-               for person in ("stranger", *PEOPLE)}
+    clients = {
+        person: school_app.test_client() if person == "stranger" else client_of(person)
+        for person in ("stranger", *PEOPLE)
+    }
     # Those who are refused come first: whoever passes may change what the others would meet.
     for person in sorted(clients, key=lambda name: (name in row.people, name)):
         client = clients[person]
@@ -61,8 +66,11 @@ def _counts() -> dict[str, int]:
     """Rows of every table but the log of refusals and sessions."""
     kept_out = {"audit_entry", "user_session", "address_attempts"}
     db.session.rollback()
-    return {table.name: db.session.scalar(select(func.count()).select_from(table)) or 0
-            for table in m.Account.metadata.sorted_tables if table.name not in kept_out}
+    return {
+        table.name: db.session.scalar(select(func.count()).select_from(table)) or 0
+        for table in m.Account.metadata.sorted_tables
+        if table.name not in kept_out
+    }
 
 
 def test_a_refusal_is_written_down_once_a_minute(client_of, school: Cast):
@@ -72,14 +80,18 @@ def test_a_refusal_is_written_down_once_a_minute(client_of, school: Cast):
     db.session.rollback()
     entries = db.session.scalars(select(m.AuditEntry).where(m.AuditEntry.tag == "access:request:denied")).all()
     assert [(entry.actor_id, entry.target_id) for entry in entries] == [
-        (school.accounts["math"], "GET /nguoi-dung/tai-khoan")]
+        (school.accounts["math"], "GET /nguoi-dung/tai-khoan")
+    ]
 
 
 def test_no_power_of_the_it_officer_reaches_learning_data(client_of, school_app: Flask, school: Cast):
     actor = school.actor("it_officer")
     assert actor.permissions & LEARNING_DATA == frozenset()
-    open_to_it = [endpoint for endpoint, view in school_app.view_functions.items()
-                  if (rule := access_of(view)) and rule.kind == "permission" and rule.allows(actor)]
+    open_to_it = [
+        endpoint
+        for endpoint, view in school_app.view_functions.items()
+        if (rule := access_of(view)) and rule.kind == "permission" and rule.allows(actor)
+    ]
     for endpoint in open_to_it:
         wanted = access_of(school_app.view_functions[endpoint]).permissions
         assert wanted & actor.permissions - LEARNING_DATA, endpoint

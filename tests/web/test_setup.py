@@ -15,10 +15,25 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.services import accounts, setup
 
-SCHOOL = {"name": "Trường THCS Bản Mới", "code": "11000007", "commune_kind": "Xã", "commune": "Bản Mới",
-          "province_kind": "Tỉnh", "province": "Điện Biên", "place_name": "Bản Mới"}
-PEOPLE = {"principal_name": "Lường Văn Páo", "principal_code": "BGH01", "vice_principal_name": "", "vice_principal_code": "BGH02",
-          "clerk_name": "Cà Thị Hoa", "clerk_code": "VP01", "it_officer_name": "Quàng Văn Mơ", "it_officer_code": "CNTT01"}
+SCHOOL = {
+    "name": "Trường THCS Bản Mới",
+    "code": "11000007",
+    "commune_kind": "Xã",
+    "commune": "Bản Mới",
+    "province_kind": "Tỉnh",
+    "province": "Điện Biên",
+    "place_name": "Bản Mới",
+}
+PEOPLE = {
+    "principal_name": "Lường Văn Páo",
+    "principal_code": "BGH01",
+    "vice_principal_name": "",
+    "vice_principal_code": "BGH02",
+    "clerk_name": "Cà Thị Hoa",
+    "clerk_code": "VP01",
+    "it_officer_name": "Quàng Văn Mơ",
+    "it_officer_code": "CNTT01",
+}
 
 
 def instance_of(app: Flask) -> Path:
@@ -59,7 +74,8 @@ def test_a_school_begins(app: Flask, client: FlaskClient):
     assert client.post("/thiet-lap/truong", data=SCHOOL).location == "/thiet-lap/nam-hoc"
     page = client.get("/thiet-lap/nam-hoc").get_data(as_text=True)
     proposed = dict(re.findall(r'name="(label|\w+_(?:on|before))"[^>]*value="([^"]+)"', page)) or {
-        name: value for value, name in re.findall(r'value="([^"]+)"[^>]*name="(label|\w+_(?:on|before))"', page)}
+        name: value for value, name in re.findall(r'value="([^"]+)"[^>]*name="(label|\w+_(?:on|before))"', page)
+    }
     assert proposed["data_complete_before"].startswith("20/05/")
     wrong = client.post("/thiet-lap/nam-hoc", data={**proposed, "data_complete_before": proposed["starts_on"]})
     assert wrong.status_code == 422 and "theo thứ tự" in wrong.get_data(as_text=True)
@@ -67,7 +83,9 @@ def test_a_school_begins(app: Flask, client: FlaskClient):
     assert client.post("/thiet-lap/xong").location == "/thiet-lap/nguoi", "not before there are people"
     assert client.post("/thiet-lap/nguoi", data={**PEOPLE, "it_officer_name": ""}).status_code == 422
     answer = client.post("/thiet-lap/nguoi", data=PEOPLE)
-    slips = re.findall(r'<dd class="code">([^<]+)</dd>.*?once__word code">([^<]+)<', answer.get_data(as_text=True), re.S)
+    slips = re.findall(
+        r'<dd class="code">([^<]+)</dd>.*?once__word code">([^<]+)<', answer.get_data(as_text=True), re.S
+    )
     assert [name for name, _ in slips] == ["bgh01", "vp01", "cntt01"]
     assert client.get("/thiet-lap/chung-thu").status_code == 200
     assert client.post("/thiet-lap/nguoi", data=PEOPLE).status_code == 409
@@ -83,7 +101,9 @@ def test_a_school_begins(app: Flask, client: FlaskClient):
         assert (school.name, school.is_demo, school.require_second_factor) == ("Trường THCS Bản Mới", False, True)
         assert not accounts.no_account_yet()
         entries = db.session.scalars(select(m.AuditEntry)).all()
-        assert {entry.actor_name for entry in entries if not entry.tag.startswith(("account:session", "access"))} == {"Hệ thống"}
+        assert {entry.actor_name for entry in entries if not entry.tag.startswith(("account:session", "access"))} == {
+            "Hệ thống"
+        }
         assert "school:record:created" in {entry.tag for entry in entries}
 
 
@@ -107,8 +127,11 @@ def test_an_imported_school_is_named_and_its_people_are_taken_over(app: Flask, c
 def test_a_damaged_backup_changes_nothing(app: Flask, client: FlaskClient, tmp_path: Path):
     import io
 
-    answer = client.post("/thiet-lap/phuc-hoi", data={"archive": (io.BytesIO(b"not a backup"), "x.tar")},
-                         content_type="multipart/form-data")
+    answer = client.post(
+        "/thiet-lap/phuc-hoi",
+        data={"archive": (io.BytesIO(b"not a backup"), "x.tar")},
+        content_type="multipart/form-data",
+    )
     assert answer.status_code == 422
     assert "không phải bản sao lưu" in answer.get_data(as_text=True)
     assert client.get("/thiet-lap/truong").status_code == 200
@@ -126,7 +149,9 @@ def test_a_backup_brings_the_school_back(school_app: Flask, school, app: Flask, 
     school_app.config["HOCBASO"] = other
     archive = backups.create(SYSTEM, NOW)
     with app.app_context(), archive.open("rb") as handle:
-        answer = client.post("/thiet-lap/phuc-hoi", data={"archive": (handle, "x.tar")}, content_type="multipart/form-data")
+        answer = client.post(
+            "/thiet-lap/phuc-hoi", data={"archive": (handle, "x.tar")}, content_type="multipart/form-data"
+        )
     assert (answer.status_code, answer.location) == (303, "/dang-nhap"), answer.get_data(as_text=True)
     assert app.config["SECRET_KEY"] == "the key of the other machine"
     with app.app_context():

@@ -20,19 +20,33 @@ CHAU = "Nguyễn Bảo Châu"
 
 def student(name: str = CHAU) -> m.Student:
     db.session.rollback()
-    return db.session.scalars(select(m.Student).where(m.Student.full_name == name)
-                              .execution_options(populate_existing=True)).one()
+    return db.session.scalars(
+        select(m.Student).where(m.Student.full_name == name).execution_options(populate_existing=True)
+    ).one()
 
 
 def filled(row: m.Student, fields: frozenset[str] | tuple[str, ...]) -> dict[str, str]:
     values = {name: getattr(row, name) for name in fields}
-    data = {name: vn_date(value) if name == "birth_on" else str(value) for name, value in values.items()
-            if value not in (None, False)}
+    data = {
+        name: vn_date(value) if name == "birth_on" else str(value)
+        for name, value in values.items()
+        if value not in (None, False)
+    }
     return {**data, "version": str(row.version)}
 
 
-@pytest.mark.parametrize(("who", "status"), [("clerk", 200), ("principal", 200), ("math", 200), ("head_society", 404),
-                                             ("it_officer", 403), ("board", 403), ("other", 403)])
+@pytest.mark.parametrize(
+    ("who", "status"),
+    [
+        ("clerk", 200),
+        ("principal", 200),
+        ("math", 200),
+        ("head_society", 404),
+        ("it_officer", 403),
+        ("board", 403),
+        ("other", 403),
+    ],
+)
 def test_who_opens_a_profile(school: Cast, client_of: Clients, who: str, status: int):
     answer = client_of(who).get(f"/hoc-sinh/{student().id}")
     assert answer.status_code == status
@@ -41,7 +55,9 @@ def test_who_opens_a_profile(school: Cast, client_of: Clients, who: str, status:
 
 def test_the_form_offers_only_the_fields_of_the_person(school: Cast, client_of: Clients):
     address = f"/hoc-sinh/{student().id}"
-    office, keeper, head = (client_of(who).get(address).get_data(as_text=True) for who in ("clerk", "math", "principal"))
+    office, keeper, head = (
+        client_of(who).get(address).get_data(as_text=True) for who in ("clerk", "math", "principal")
+    )
     assert 'name="personal_id_number"' in office
     assert 'name="personal_id_number"' not in keeper and 'name="phone"' in keeper
     assert 'name="phone"' not in head

@@ -54,7 +54,9 @@ class Site:
 
 
 @pytest.fixture
-def site_on(school_template: tuple[Path, Cast], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], Site]]:
+def site_on(
+    school_template: tuple[Path, Cast], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[Path], Site]]:
     monkeypatch.setattr(clock, "now", lambda: AT)
     apps: list[Flask] = []
 
@@ -96,12 +98,14 @@ def test_the_signer_finds_the_odd_one_first_and_signs_with_one_pin(built_site: S
     page = built_site("math").get(built_site.class_page).text
     assert page.index("Cần xem kĩ") < page.index("Nguyễn Bảo <b>Châu</b>") < page.index("Hoàng Thanh <b>Bình</b>")
     assert "Trịnh Thu Hà, giáo viên chủ nhiệm" in page and "thử nghiệm, không có giá trị pháp lý" in page
-    wrong = built_site("math").post(built_site.class_page + "/ky",
-                                    data={"role": "homeroom", "pin": "00000000", "chosen": built_site.uuids()})
+    wrong = built_site("math").post(
+        built_site.class_page + "/ky", data={"role": "homeroom", "pin": "00000000", "chosen": built_site.uuids()}
+    )
     assert wrong.status_code == 403 and "Còn 4 lần thử" in wrong.text and "00000000" not in wrong.text
     answer = built_site("math").post(
         built_site.class_page + "/ky",
-        data={"role": "homeroom", "pin": test_school_keys.DEMO_PIN, "chosen": built_site.uuids()[:2]})
+        data={"role": "homeroom", "pin": test_school_keys.DEMO_PIN, "chosen": built_site.uuids()[:2]},
+    )
     assert answer.status_code == 303
     with built_site.app.app_context():
         document_pool.wait_for(int(answer.location.rsplit("/", 1)[1]))
@@ -117,10 +121,18 @@ def test_the_panel_shows_only_at_ones_turn(built_site: Site) -> None:
         assert page.status_code == 200 and "Mã PIN" not in page.text
 
 
-@pytest.mark.parametrize(("person", "status"), [("it_officer", 403), ("outsider", 403), ("board", 403), ("head_society", 404)])
+@pytest.mark.parametrize(
+    ("person", "status"), [("it_officer", 403), ("outsider", 403), ("board", 403), ("head_society", 404)]
+)
 def test_the_wrong_person_sees_no_class_no_record_no_file_no_batch(issued_site: Site, person: str, status: int) -> None:
     uuid = issued_site.uuids()[0]
-    for path in (issued_site.class_page, f"/hoc-ba/{uuid}", f"/hoc-ba/{uuid}/pdf", f"/hoc-ba/{uuid}/tai-xml", "/viec/1"):
+    for path in (
+        issued_site.class_page,
+        f"/hoc-ba/{uuid}",
+        f"/hoc-ba/{uuid}/pdf",
+        f"/hoc-ba/{uuid}/tai-xml",
+        "/viec/1",
+    ):
         assert issued_site(person).get(path).status_code == status, path
     assert issued_site(None).get(f"/hoc-ba/{uuid}/pdf").status_code in (302, 303)
 
@@ -156,8 +168,14 @@ def test_signing_after_a_break_is_offered_again(built_site: Site) -> None:
         raise PowerCut
 
     with built_site.app.app_context(), pytest.raises(PowerCut):
-        signing.sign_class(built_site.cast.actor("math"), built_site.cast.classes["9A"], "homeroom", test_school_keys.DEMO_PIN,
-                           AT, on_item=cut)
+        signing.sign_class(
+            built_site.cast.actor("math"),
+            built_site.cast.classes["9A"],
+            "homeroom",
+            test_school_keys.DEMO_PIN,
+            AT,
+            on_item=cut,
+        )
     page = built_site("math").get(built_site.class_page).text
     assert "Bị ngắt giữa chừng" in page and "Ký tiếp phần còn lại" in page and "Mã PIN" in page
 
@@ -194,7 +212,11 @@ def test_a_stranger_checks_files(issued_site: Site) -> None:
         pdf, xml = (transcripts.read_stored(digest) for digest in (row.pdf_digest, row.xml_digest))
     for data in (pdf, xml):
         good = upload(issued_site, data)
-        assert good.status_code == 200 and "Học bạ thật, còn hiệu lực" in good.text and good.text.count("chứng thư hợp lệ") == 3
+        assert (
+            good.status_code == 200
+            and "Học bạ thật, còn hiệu lực" in good.text
+            and good.text.count("chứng thư hợp lệ") == 3
+        )
     bad = bytearray(pdf)
     bad[30_000] ^= 1
     spoilt = upload(issued_site, bytes(bad))

@@ -44,8 +44,11 @@ class ExemptionForm(FlaskForm):
 class ExemptionDecisionForm(FlaskForm):
     """The principal's answer to a proposal."""
 
-    outcome = RadioField("Quyết định", choices=[("1", "Cho miễn"), ("0", "Không cho miễn")],
-                         validators=[InputRequired("Xin chọn cho miễn hay không.")])
+    outcome = RadioField(
+        "Quyết định",
+        choices=[("1", "Cho miễn"), ("0", "Không cho miễn")],
+        validators=[InputRequired("Xin chọn cho miễn hay không.")],
+    )
     document = StringField("Số, ngày văn bản", validators=[Length(max=200)])
 
 
@@ -54,6 +57,8 @@ class DecisionForm(FlaskForm):
 
     kind = StringField(widget=HiddenInput(), validators=[InputRequired()])
     term = StringField(widget=HiddenInput(), default="year")
-    outcome = RadioField("Kết luận", choices=[], validate_choice=False, validators=[InputRequired("Xin chọn kết luận.")])
+    outcome = RadioField(
+        "Kết luận", choices=[], validate_choice=False, validators=[InputRequired("Xin chọn kết luận.")]
+    )
     reason = TextAreaField("Căn cứ", validators=[InputRequired("Xin ghi căn cứ."), Length(max=1000)])
     document = StringField("Số, ngày văn bản", validators=[Length(max=200)])

@@ -13,9 +13,14 @@ class UploadForm(FlaskForm):
     """One workbook of one kind. ``kind`` and ``profile`` get their choices from the view."""
 
     kind = RadioField("Loại tệp", validators=[InputRequired("Xin chọn loại tệp.")])
-    profile = SelectField("Mẫu tệp", description="Tệp của Cơ sở dữ liệu ngành hoặc của văn phòng: giữ nguyên lựa chọn đầu.")
-    file = FileField("Tệp Excel (.xlsx)", validators=[FileRequired("Xin chọn tệp.")],
-                     description="Tối đa 2 MB. Thứ tự cho trường mới: học sinh, cán bộ, phân công, rồi điểm.")
+    profile = SelectField(
+        "Mẫu tệp", description="Tệp của Cơ sở dữ liệu ngành hoặc của văn phòng: giữ nguyên lựa chọn đầu."
+    )
+    file = FileField(
+        "Tệp Excel (.xlsx)",
+        validators=[FileRequired("Xin chọn tệp.")],
+        description="Tối đa 2 MB. Thứ tự cho trường mới: học sinh, cán bộ, phân công, rồi điểm.",
+    )
 
 
 class ApplyForm(FlaskForm):

@@ -23,7 +23,9 @@ class VnDateField(DateField):
 
     def __init__(self, label: str, validators: list[object] | None = None, **kwargs: object) -> None:
         kwargs.setdefault("render_kw", {"inputmode": "numeric", "placeholder": "ngày/tháng/năm", "autocomplete": "off"})
-        super().__init__(label, validators, format=["%d/%m/%Y", "%d/%m/%y", "%Y-%m-%d", "%d-%m-%Y", "%d.%m.%Y"], **kwargs)
+        super().__init__(
+            label, validators, format=["%d/%m/%Y", "%d/%m/%y", "%Y-%m-%d", "%d-%m-%Y", "%d.%m.%Y"], **kwargs
+        )
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Invalid days get the words of this project instead of the library's."""
@@ -52,8 +54,12 @@ class ProfileForm(FlaskForm):
     full_name = StringField("Họ và tên", [DataRequired("Xin ghi họ và tên."), Length(max=120)])
     birth_on = VnDateField("Ngày sinh", [Optional()])
     sex = SelectField("Giới tính", choices=[SelectChoice("", "Chưa ghi"), SelectChoice("Nam"), SelectChoice("Nữ")])
-    personal_id_number = StringField("Số định danh cá nhân", [Optional(), Length(max=12)],
-                                     render_kw={"inputmode": "numeric"}, description="12 chữ số trên thẻ căn cước")
+    personal_id_number = StringField(
+        "Số định danh cá nhân",
+        [Optional(), Length(max=12)],
+        render_kw={"inputmode": "numeric"},
+        description="12 chữ số trên thẻ căn cước",
+    )
     subject_group_id = SelectField("Tổ chuyên môn", coerce=_number_or_none)
     position_title = StringField("Chức vụ, chức danh", [Optional(), Length(max=80)])
     qualification = StringField("Trình độ đào tạo", [Optional(), Length(max=80)])
@@ -61,8 +67,11 @@ class ProfileForm(FlaskForm):
     phone = StringField("Điện thoại", [Optional(), Length(max=30)], render_kw={"inputmode": "tel"})
     email = StringField("Thư điện tử", [Optional(), Length(max=120)], render_kw={"inputmode": "email"})
     joined_on = VnDateField("Ngày về trường", [Optional()])
-    left_on = VnDateField("Ngày làm việc cuối cùng", [Optional()],
-                          description="Ghi khi thôi việc hoặc chuyển đi: mọi phân công và vai trò kết thúc vào ngày này.")
+    left_on = VnDateField(
+        "Ngày làm việc cuối cùng",
+        [Optional()],
+        description="Ghi khi thôi việc hoặc chuyển đi: mọi phân công và vai trò kết thúc vào ngày này.",
+    )
     version = IntegerField(widget=HiddenInput(), default=0)
 
     def with_groups(self, groups: list[tuple[int, str]]) -> ProfileForm:

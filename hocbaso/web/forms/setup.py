@@ -14,28 +14,41 @@ from hocbaso.web.forms.people import VnDateField
 class SetupCodeForm(FlaskForm):
     """The code on the server's console."""
 
-    code = StringField("Mã thiết lập", [DataRequired("Xin nhập mã hiện trên màn hình máy chủ."), Length(max=40)],
-                       render_kw={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"},
-                       description="12 kí tự, in trên cửa sổ nơi máy chủ được mở")
+    code = StringField(
+        "Mã thiết lập",
+        [DataRequired("Xin nhập mã hiện trên màn hình máy chủ."), Length(max=40)],
+        render_kw={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"},
+        description="12 kí tự, in trên cửa sổ nơi máy chủ được mở",
+    )
 
 
 class SchoolForm(FlaskForm):
     """The school as it stands on the paper."""
 
-    name = StringField("Tên trường", [DataRequired("Xin ghi tên trường."), Length(max=200)],
-                       description="Viết đủ như trên con dấu, ví dụ: Trường THCS Đồng Sen")
+    name = StringField(
+        "Tên trường",
+        [DataRequired("Xin ghi tên trường."), Length(max=200)],
+        description="Viết đủ như trên con dấu, ví dụ: Trường THCS Đồng Sen",
+    )
     code = StringField("Mã trường", [Optional(), Length(max=20)], description="Mã trong cơ sở dữ liệu ngành")
-    department_name = StringField("Cơ quan quản lí", [Optional(), Length(max=200)],
-                                  description="Ví dụ: Sở Giáo dục và Đào tạo Ninh Bình")
+    department_name = StringField(
+        "Cơ quan quản lí", [Optional(), Length(max=200)], description="Ví dụ: Sở Giáo dục và Đào tạo Ninh Bình"
+    )
     department_code = StringField("Mã cơ quan quản lí", [Optional(), Length(max=20)])
-    commune_kind = SelectField("Loại đơn vị cấp xã", choices=[SelectChoice(kind) for kind in ("Xã", "Phường", "Đặc khu")])
+    commune_kind = SelectField(
+        "Loại đơn vị cấp xã", choices=[SelectChoice(kind) for kind in ("Xã", "Phường", "Đặc khu")]
+    )
     commune = StringField("Tên xã, phường", [DataRequired("Xin ghi tên xã, phường."), Length(max=100)])
     province_kind = SelectField("Loại đơn vị cấp tỉnh", choices=[SelectChoice(kind) for kind in ("Tỉnh", "Thành phố")])
     province = StringField("Tên tỉnh, thành phố", [DataRequired("Xin ghi tên tỉnh, thành phố."), Length(max=100)])
-    place_name = StringField("Địa danh ghi trước ngày tháng", [Optional(), Length(max=100)],
-                             description="In trên học bạ: “Đồng Sen, ngày …”")
-    lookup_url = StringField("Địa chỉ tra cứu học bạ", [Optional(), Length(max=300)],
-                             description="In trong mã QR của học bạ, ví dụ: https://hocba.thcsdongsen.edu.vn/xac-thuc")
+    place_name = StringField(
+        "Địa danh ghi trước ngày tháng", [Optional(), Length(max=100)], description="In trên học bạ: “Đồng Sen, ngày …”"
+    )
+    lookup_url = StringField(
+        "Địa chỉ tra cứu học bạ",
+        [Optional(), Length(max=300)],
+        description="In trong mã QR của học bạ, ví dụ: https://hocba.thcsdongsen.edu.vn/xac-thuc",
+    )
 
 
 class YearForm(FlaskForm):
@@ -44,8 +57,9 @@ class YearForm(FlaskForm):
     label = StringField("Năm học", [DataRequired("Xin ghi năm học."), Length(max=9)])
     starts_on = VnDateField("Khai giảng", [InputRequired("Xin ghi ngày.")])
     ends_on = VnDateField("Kết thúc năm học", [InputRequired("Xin ghi ngày.")])
-    data_complete_before = VnDateField("Xong dữ liệu trước ngày", [InputRequired("Xin ghi ngày.")],
-                                       description="Trước 20/5 nghĩa là ngày cuối là 19/5")
+    data_complete_before = VnDateField(
+        "Xong dữ liệu trước ngày", [InputRequired("Xin ghi ngày.")], description="Trước 20/5 nghĩa là ngày cuối là 19/5"
+    )
     sign_grade9_before = VnDateField("Ký xong khối 9 trước ngày", [InputRequired("Xin ghi ngày.")])
     sign_others_before = VnDateField("Ký xong các khối khác trước ngày", [InputRequired("Xin ghi ngày.")])
     summer_freeze_on = VnDateField("Chốt kết quả trong hè", [InputRequired("Xin ghi ngày.")])
@@ -63,11 +77,14 @@ class PeopleForm(FlaskForm):
     vice_principal_code = StringField("Mã của Phó Hiệu trưởng", [Optional(), Length(max=30)], default="BGH02")
     clerk_name = StringField("Văn thư", [Optional(), Length(max=120)])
     clerk_code = StringField("Mã của Văn thư", [Optional(), Length(max=30)], default="VP01")
-    it_officer_name = StringField("Người phụ trách CNTT", [DataRequired("Xin ghi họ tên người phụ trách CNTT."),
-                                                           Length(max=120)],
-                                  description="Quản lí tài khoản và máy chủ; tài khoản này không xem, không sửa được điểm")
-    it_officer_code = StringField("Mã của người phụ trách CNTT", [DataRequired("Xin ghi mã."), Length(max=30)],
-                                  default="CNTT01")
+    it_officer_name = StringField(
+        "Người phụ trách CNTT",
+        [DataRequired("Xin ghi họ tên người phụ trách CNTT."), Length(max=120)],
+        description="Quản lí tài khoản và máy chủ; tài khoản này không xem, không sửa được điểm",
+    )
+    it_officer_code = StringField(
+        "Mã của người phụ trách CNTT", [DataRequired("Xin ghi mã."), Length(max=30)], default="CNTT01"
+    )
 
 
 class RootForm(FlaskForm):

@@ -19,8 +19,11 @@ class SignForm(FlaskForm):
 
     role = HiddenField(validators=[DataRequired()])
     chosen = SelectMultipleField("Học bạ", validate_choice=False)
-    pin = PasswordField("Mã PIN của khoá ký", [DataRequired("Xin nhập mã PIN."), Length(max=64)],
-                        render_kw={"inputmode": "numeric", "autocomplete": "off"})
+    pin = PasswordField(
+        "Mã PIN của khoá ký",
+        [DataRequired("Xin nhập mã PIN."), Length(max=64)],
+        render_kw={"inputmode": "numeric", "autocomplete": "off"},
+    )
 
 
 class RecallForm(FlaskForm):

@@ -9,5 +9,8 @@ from flask_wtf.file import FileField, FileRequired
 class UploadForm(FlaskForm):
     """The file somebody holds."""
 
-    tep = FileField("Tệp học bạ (PDF hoặc XML)", [FileRequired("Chọn tệp học bạ (PDF hoặc XML) để kiểm tra.")],
-                    render_kw={"accept": ".pdf,.xml,application/pdf,application/xml,text/xml"})
+    tep = FileField(
+        "Tệp học bạ (PDF hoặc XML)",
+        [FileRequired("Chọn tệp học bạ (PDF hoặc XML) để kiểm tra.")],
+        render_kw={"accept": ".pdf,.xml,application/pdf,application/xml,text/xml"},
+    )
