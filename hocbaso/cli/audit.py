@@ -22,7 +22,7 @@ audit_group = AppGroup("audit", help="Nhật ký: kiểm tra, ảnh chụp có c
 @audit_group.command("verify")
 @click.option("--against", "files", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="Ảnh chụp giữ ở nơi khác (nhiều lần được).")
-@click.option("--key", help="Khóa công khai của các ảnh chụp đó (Base64); bỏ trống: khóa của máy này.")
+@click.option("--key", help="Khoá công khai của các ảnh chụp đó (Base64); bỏ trống: khoá của máy này.")
 @json_option
 @refusals
 def verify_command(files: tuple[Path, ...], key: str | None, as_json: bool) -> None:
@@ -47,10 +47,10 @@ def verify_command(files: tuple[Path, ...], key: str | None, as_json: bool) -> N
 @json_option
 @refusals
 def key_command(as_json: bool) -> None:
-    """Khóa công khai của ảnh chụp: chép ra nơi khác ngay từ ngày đầu, để sau này đối chiếu."""
+    """Khoá công khai của ảnh chụp: chép ra nơi khác ngay từ ngày đầu, để sau này đối chiếu."""
     key = snapshots.public_key()
     if key is None:
-        raise NotFound("Chưa có ảnh chụp nào nên chưa có khóa. Tạo bằng: flask audit snapshot")
+        raise NotFound("Chưa có ảnh chụp nào nên chưa có khoá. Tạo bằng: flask audit snapshot")
     emit({"key": key}, as_json=as_json, words=key)
 
 

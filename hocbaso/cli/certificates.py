@@ -16,7 +16,7 @@ from hocbaso.services import certificates
 certificates_group = AppGroup("certificates", help="Chứng thư số và chứng thư gốc.")
 
 STATES = {"good": "dùng được", "ending": "sắp hết hạn", "expired": "hết hạn", "early": "chưa đến hạn", "retired": "ngừng dùng",
-          "closed": "khóa vì sai PIN", "untrusted": "không rõ nơi cấp"}
+          "closed": "khoá vì sai PIN", "untrusted": "không rõ nơi cấp"}
 
 
 @certificates_group.command("trust")

@@ -31,10 +31,10 @@ def _when(value: object) -> str:
 def _signature_lines(item: SignatureVerdict) -> list[str]:
     head = "HỢP LỆ" if item.ok else "KHÔNG HỢP LỆ"
     label = ROLE_LABELS.get(item.role, item.role)
-    lines = [f"  [{head}] {label}: {item.signer_name or 'không đọc được người kí'}"]
+    lines = [f"  [{head}] {label}: {item.signer_name or 'không đọc được người ký'}"]
     if item.fingerprint:
         organisation = f" – {item.signer_organisation}" if item.signer_organisation else ""
-        lines.append(f"      Kí lúc {_when(item.signed_at)} (giờ Việt Nam){organisation}")
+        lines.append(f"      Ký lúc {_when(item.signed_at)} (giờ Việt Nam){organisation}")
         lines.append(f"      Nơi cấp: {item.issuer}; số hiệu {item.serial}; hiệu lực đến {_when(item.valid_until)}")
     return lines + [f"      - {reason}" for reason in item.reasons]
 

@@ -106,7 +106,7 @@ def _is_signed(body: str, signature: bytes, trusted_key: str | None) -> bool:
     try:
         public = Ed25519PublicKey.from_public_bytes(base64.b64decode(trusted_key, validate=True))
     except (ValueError, binascii.Error) as problem:
-        raise Invalid("Khóa công khai của ảnh chụp không đúng dạng (Base64 của 32 byte).") from problem
+        raise Invalid("Khoá công khai của ảnh chụp không đúng dạng (Base64 của 32 byte).") from problem
     try:
         public.verify(signature, body.encode())
     except InvalidSignature:

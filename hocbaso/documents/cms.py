@@ -70,7 +70,7 @@ def key_kind(der: bytes) -> str:
         return "rsa"
     if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name == "secp256r1":
         return "ec"
-    raise IntegrityFault("Chữ ký số dùng loại khóa không được hỗ trợ.")
+    raise IntegrityFault("Chữ ký số dùng loại khoá không được hỗ trợ.")
 
 
 def signed_attributes(digest: bytes, chain: tuple[bytes, ...]) -> bytes:

@@ -115,9 +115,9 @@ def sign_step(
     new_pdf = sign_pdf(pdf, role, signer, at=at, mark=mark, tsa_url=tsa_url)
     new_xml = sign_xml(xml, role, signer, at=at)
     if not new_pdf.startswith(pdf):
-        raise IntegrityFault("Bản kí mới không giữ nguyên các byte đã có.")
+        raise IntegrityFault("Bản ký mới không giữ nguyên các byte đã có.")
     if read_content(new_pdf)[1] != take_apart(new_xml).data_zone:
-        raise IntegrityFault("PDF và XML không cùng một nội dung; không kí.")
+        raise IntegrityFault("PDF và XML không cùng một nội dung; không ký.")
     trust = Trust.of(roots, crls, at)
     roles = tuple(FIELD_OF)[: tuple(FIELD_OF).index(role) + 1]
     wanted = {name: frozenset(values) for name, values in expected.items()} if expected else None

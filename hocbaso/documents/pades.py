@@ -118,7 +118,7 @@ class _Increment(endesive_pdf.SignedData):
         blank = (b"[ " + b" ".join([endesive_pdf._WNumberObject.Format] * 4) + b" ]") % (0, 0, 0, 0)
         value = b"[%d %d %d %d]" % (0, len(pdf) + start, len(pdf) + end, len(data) - end)
         if data.count(blank) != 1 or len(value) > len(blank):
-            raise IntegrityFault("Không đặt được vùng kí vào tệp PDF.")
+            raise IntegrityFault("Không đặt được vùng ký vào tệp PDF.")
         return data.replace(blank, value.ljust(len(blank)), 1), start, end
 
 
@@ -172,13 +172,13 @@ def check_earlier(pdf: bytes) -> None:
     """Refuse to sign on top of signatures that no longer hold (mathematics only; trust is judged after signing)."""
     spans = signature_spans(pdf)
     if len(spans) != len(filled_roles(pdf)):
-        raise IntegrityFault("Số chữ ký trong tệp không khớp với các vị trí đã kí.")
+        raise IntegrityFault("Số chữ ký trong tệp không khớp với các vị trí đã ký.")
     for index, (start, end, stop) in enumerate(spans):
         if stop > len(pdf) or (index == len(spans) - 1 and stop != len(pdf)):
             raise IntegrityFault("Tệp đã bị thêm nội dung sau chữ ký trước đó.")
         digest = hashlib.sha256(pdf[:start] + pdf[end:stop]).digest()
         if not cms.check(read_contents(pdf, start, end), digest):
-            raise IntegrityFault("Một chữ ký trước đó trong tệp không còn đúng, không kí tiếp được.")
+            raise IntegrityFault("Một chữ ký trước đó trong tệp không còn đúng, không ký tiếp được.")
 
 
 def sign_pdf(pdf: bytes, role: str, signer: Signer, *, at: datetime, mark: Mark, tsa_url: str | None = None) -> bytes:
@@ -188,14 +188,14 @@ def sign_pdf(pdf: bytes, role: str, signer: Signer, *, at: datetime, mark: Mark,
     ``errors.Unavailable`` when the time-stamping authority does not answer.
     """
     if role not in FIELD_OF:
-        raise Invalid("Vai trò kí không hợp lệ.")
+        raise Invalid("Vai trò ký không hợp lệ.")
     filled = filled_roles(pdf)
     order = list(FIELD_OF)
     if role in filled:
         raise WrongState(f"Học bạ này đã có chữ ký của {ROLE_WORDS[role]}.")
     if filled != tuple(order[: order.index(role)]):
         missing = next(word for word in order if word not in filled)
-        raise WrongState(f"Chưa kí được: cần chữ ký của {ROLE_WORDS[missing]} trước.")
+        raise WrongState(f"Chưa ký được: cần chữ ký của {ROLE_WORDS[missing]} trước.")
     check_earlier(pdf)
     increment = _Increment()
     increment.role, increment.mark, increment.at = role, mark, at
@@ -232,7 +232,7 @@ def _time_stamp(signature: bytes, url: str) -> bytes:
     answer = endesive_signer.fetch_tsp_response(signature, "sha256", url, {"timeout": 15})
     if answer is None:
         # endesive itself goes on without the time stamp; a record must never be weaker than was asked for.
-        raise Unavailable("Máy chủ cấp dấu thời gian không trả lời; chưa kí tài liệu nào ở bước này.")
+        raise Unavailable("Máy chủ cấp dấu thời gian không trả lời; chưa ký tài liệu nào ở bước này.")
     response = tsp.TimeStampResp.load(answer)
     if response["status"]["status"].native not in ("granted", "granted_with_mods"):
         raise Unavailable("Máy chủ cấp dấu thời gian từ chối yêu cầu.")

@@ -34,7 +34,7 @@ from hocbaso.errors import DomainError, IntegrityFault
 for _name in ("pyhanko", "pyhanko_certvalidator", "pypdf", "pikepdf"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
-ALTERED = "Nội dung tệp đã bị thay đổi sau khi kí."
+ALTERED = "Nội dung tệp đã bị thay đổi sau khi ký."
 
 
 def read_content(pdf: bytes) -> tuple[TranscriptContent, bytes]:
@@ -98,7 +98,7 @@ def _verify(
         )
     spans = signature_spans(pdf)
     if len(spans) != len(signatures):
-        problems.append("Số vùng chữ ký trong tệp không khớp với các vị trí đã kí.")
+        problems.append("Số vùng chữ ký trong tệp không khớp với các vị trí đã ký.")
     verdicts = []
     for index, item in enumerate(signatures):
         role = ROLE_OF.get(item.field_name)
@@ -157,7 +157,7 @@ def _judge(
     if str(item.sig_object.get("/SubFilter", "")) != "/ETSI.CAdES.detached":
         reasons.append("Chữ ký không theo chuẩn PAdES.")
     if first and (item.docmdp_level is not MDPPerm.FILL_FORMS):
-        reasons.append("Chữ ký đầu tiên không khóa nội dung học bạ.")
+        reasons.append("Chữ ký đầu tiên không khoá nội dung học bạ.")
     if not reasons:
         status = validate_pdf_signature(
             item, signer_validation_context=trust.context(parts.chain), key_usage_settings=KEY_USAGE

@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from hocbaso.errors import Invalid, NotAllowed
 
-WRONG_PIN = "Mã PIN không đúng, hoặc khóa kí không thuộc về người này."
+WRONG_PIN = "Mã PIN không đúng, hoặc khoá ký không thuộc về người này."
 _ARGON2: dict[str, Any] = {
     "time_cost": 3,
     "memory_cost": 64 * 1024,
@@ -117,7 +117,7 @@ def seal_key(
     """Encrypt ``key`` for storing. ``server_secret`` is at least 32 bytes that are not in the database."""
     check_pin(pin)
     if len(server_secret) < 32:
-        raise Invalid("Bí mật của máy chủ quá ngắn để bảo vệ khóa kí.")
+        raise Invalid("Bí mật của máy chủ quá ngắn để bảo vệ khoá ký.")
     plain = key.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -178,18 +178,18 @@ def check_certificate(cert: x509.Certificate, now: datetime) -> None:
     key = cert.public_key()
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size < 2048:
-            raise Invalid("Khóa RSA của chứng thư số ngắn hơn 2048 bit, không đủ an toàn.")
+            raise Invalid("Khoá RSA của chứng thư số ngắn hơn 2048 bit, không đủ an toàn.")
     elif not (isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name == "secp256r1"):
-        raise Invalid("Chứng thư số dùng loại khóa chưa được hỗ trợ (chỉ nhận RSA và P-256).")
+        raise Invalid("Chứng thư số dùng loại khoá chưa được hỗ trợ (chỉ nhận RSA và P-256).")
     try:
         usage = cert.extensions.get_extension_for_class(x509.KeyUsage).value
         if not (usage.digital_signature or usage.content_commitment):
-            raise Invalid("Chứng thư số này không được cấp để kí.")
+            raise Invalid("Chứng thư số này không được cấp để ký.")
     except x509.ExtensionNotFound:
         pass
     try:
         if cert.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
-            raise Invalid("Đây là chứng thư của nơi cấp, không phải của người kí.")
+            raise Invalid("Đây là chứng thư của nơi cấp, không phải của người ký.")
     except x509.ExtensionNotFound:
         pass
 
@@ -207,11 +207,11 @@ def import_pkcs12(
     except ValueError as error:
         raise Invalid("Không mở được tệp chứng thư: mật khẩu không đúng hoặc tệp bị hỏng.") from error
     if key is None or cert is None:
-        raise Invalid("Tệp chứng thư không có đủ khóa kí và chứng thư.")
+        raise Invalid("Tệp chứng thư không có đủ khoá ký và chứng thư.")
     check_certificate(cert, now)
     spki = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     if key.public_key().public_bytes(*spki) != cert.public_key().public_bytes(*spki):
-        raise Invalid("Khóa kí trong tệp không phải của chứng thư đi kèm.")
+        raise Invalid("Khoá ký trong tệp không phải của chứng thư đi kèm.")
     chain = _order_chain(cert, list(others))
     return imported(key, chain, owner=owner, pin=pin, server_secret=server_secret)  # type: ignore[arg-type]
 

@@ -447,7 +447,7 @@ class TranscriptContent:
             _fail("subjects", "Bảng điểm trống hoặc có môn học lặp lại.")
         _tuple("study_history", self.study_history, StudyHistoryRow)
         if self.principal.title not in PRINCIPAL_TITLES:
-            _fail("principal.title", "Chức vụ người kí phải là Hiệu trưởng hoặc Phó Hiệu trưởng kí thay.")
+            _fail("principal.title", "Chức vụ người ký phải là Hiệu trưởng hoặc Phó Hiệu trưởng ký thay.")
         _date("issue_on", self.issue_on)
         _text("issue_place", self.issue_place)
         if not isinstance(self.built_at, datetime) or self.built_at.utcoffset() is None or self.built_at.microsecond:

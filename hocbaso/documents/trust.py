@@ -77,8 +77,8 @@ class Trust:
     def time_reasons(self, signed_at: datetime | None) -> list[str]:
         """Why a stated signing time cannot be true."""
         if signed_at is None:
-            return ["Chữ ký không ghi thời gian kí."]
-        return ["Thời gian kí ở tương lai."] if signed_at > self.at + CLOCK_SKEW else []
+            return ["Chữ ký không ghi thời gian ký."]
+        return ["Thời gian ký ở tương lai."] if signed_at > self.at + CLOCK_SKEW else []
 
     def context(self, chain: Iterable[bytes] = ()) -> ValidationContext:
         """A fresh offline context for pyHanko."""
@@ -105,19 +105,19 @@ class Trust:
             if on_path != set(chain):
                 reasons.append("Chữ ký mang theo chứng thư không thuộc đường tin cậy.")
         except RevokedError:
-            reasons.append("Chứng thư của người kí đã bị thu hồi.")
+            reasons.append("Chứng thư của người ký đã bị thu hồi.")
         except ExpiredError:
-            reasons.append("Chứng thư của người kí đã hết hạn.")
+            reasons.append("Chứng thư của người ký đã hết hạn.")
         except NotYetValidError:
-            reasons.append("Chứng thư của người kí chưa có hiệu lực.")
+            reasons.append("Chứng thư của người ký chưa có hiệu lực.")
         except PathBuildingError:
-            reasons.append("Không biết nơi cấp chứng thư của người kí.")
+            reasons.append("Không biết nơi cấp chứng thư của người ký.")
         except (PathValidationError, InvalidCertificateError, ValueError):
-            reasons.append("Chứng thư của người kí không hợp lệ.")
+            reasons.append("Chứng thư của người ký không hợp lệ.")
         try:
             usage = load_certificate(chain[0]).extensions.get_extension_for_class(x509.KeyUsage).value
             if not (usage.digital_signature or usage.content_commitment):
-                reasons.append("Chứng thư này không được cấp để kí.")
+                reasons.append("Chứng thư này không được cấp để ký.")
         except x509.ExtensionNotFound:
             pass
         return list(dict.fromkeys(reasons))
@@ -135,7 +135,7 @@ class Trust:
                 if entry is None or entry.revocation_date_utc > self.at:
                     continue
                 if any(c.subject == crl.issuer and crl.is_signature_valid(c.public_key()) for c in issuers):  # type: ignore[arg-type]
-                    return ["Chứng thư của người kí đã bị thu hồi."]
+                    return ["Chứng thư của người ký đã bị thu hồi."]
         return []
 
 
@@ -180,7 +180,7 @@ def role_reasons(
     from hocbaso.documents.signers import certificate_fingerprint
 
     if expected is not None and role in expected and certificate_fingerprint(der) not in expected[role]:
-        return ["Chứng thư không phải là chứng thư đã đăng kí cho vai trò này."]
+        return ["Chứng thư không phải là chứng thư đã đăng ký cho vai trò này."]
     cert = load_certificate(der)
     name, organisation = (
         _attribute(cert.subject, NameOID.COMMON_NAME),
@@ -193,7 +193,7 @@ def role_reasons(
         return [f"Chứng thư con dấu mang tên “{name}”, không phải {content.school.name}."]
     note: SignerNote = content.homeroom if role == "homeroom" else content.principal
     if _fold(name) != _fold(note.name):
-        return [f"Người kí là “{name}”, không phải {note.name} như ghi trên học bạ."]
+        return [f"Người ký là “{name}”, không phải {note.name} như ghi trên học bạ."]
     number = _attribute(cert.subject, NameOID.USER_ID).removeprefix("CCCD:")
     if number.isdigit() and len(number) == 12 and note.personal_id and number != note.personal_id:
         return ["Số định danh trong chứng thư không phải của người ghi trên học bạ."]

@@ -395,7 +395,7 @@ def take_apart(data: bytes) -> RecordParts:
     content = parse_data_zone(zone)
     signatures = tuple(children[1])
     if assemble(zone, [canonical(node) for node in signatures]) != data:
-        raise Invalid("Tệp XML có nội dung lạ ngoài vùng dữ liệu và vùng chữ kí.")
+        raise Invalid("Tệp XML có nội dung lạ ngoài vùng dữ liệu và vùng chữ ký.")
     return RecordParts(zone, content, signatures)
 
 

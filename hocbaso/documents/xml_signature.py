@@ -156,7 +156,7 @@ def sign_xml(data: bytes, role: str, signer: Signer, *, at: datetime) -> bytes:
     """Add the node of ``role`` to a record file. Raises ``errors.WrongState`` out of order or twice, and
     ``errors.IntegrityFault`` when an earlier signature does not hold."""
     if role not in NODE_OF:
-        raise Invalid("Vai trò kí không hợp lệ.")
+        raise Invalid("Vai trò ký không hợp lệ.")
     parts = take_apart(data)
     present = [node.tag for node in parts.signatures]
     order = list(NODE_OF.values())
@@ -164,7 +164,7 @@ def sign_xml(data: bytes, role: str, signer: Signer, *, at: datetime) -> bytes:
         raise WrongState("Tệp XML đã có chữ ký này, hoặc còn thiếu chữ ký trước đó.")
     for element in parts.signatures:
         if not holds(read_node(element, parts.content, parts.data_zone), parts.data_zone):
-            raise IntegrityFault("Một chữ ký trước đó trong tệp XML không còn đúng, không kí tiếp được.")
+            raise IntegrityFault("Một chữ ký trước đó trong tệp XML không còn đúng, không ký tiếp được.")
     at = at.replace(microsecond=0)
     value = signer.sign_digest(signed_info_digest(role, at, signer.chain, parts.data_zone))
     node = SignerNode(role, at, _personal_id(role, parts.content), signer.chain, value)

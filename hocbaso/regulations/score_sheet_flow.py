@@ -81,7 +81,7 @@ _STATE_WORDS = {
     _S.RETURNED: "được trả lại để sửa",
     _S.REVIEWED: "tổ trưởng đã soát, chờ duyệt",
     _S.APPROVED: "đã duyệt",
-    _S.LOCKED: "đã khóa",
+    _S.LOCKED: "đã khoá",
 }
 
 

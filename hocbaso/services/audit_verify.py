@@ -136,7 +136,7 @@ class _LogReading:
             self.report.n_snapshots += 1
             when = f"{checkpoint.day:%d/%m/%Y} ({checkpoint.source})"
             if not checkpoint.signature_ok:
-                self._fault("snapshot", f"Ảnh chụp ngày {when} bị hỏng hoặc không do khóa của máy này ký.")
+                self._fault("snapshot", f"Ảnh chụp ngày {when} bị hỏng hoặc không do khoá của máy này ký.")
             elif checkpoint.n_entries > n_rows:
                 self._fault("truncated", f"Nhật ký chỉ còn {n_rows} dòng, ảnh chụp ngày {when} đã thấy "
                                          f"{checkpoint.n_entries} dòng.", seq=n_rows + 1)

@@ -116,7 +116,7 @@ def server_secret() -> bytes:
             scratch.unlink()
     found = path.read_bytes()
     if len(found) != 32:
-        raise WrongState("Tệp bí mật bảo vệ khóa ký của máy chủ bị hỏng. Hãy khôi phục từ bản sao lưu.")
+        raise WrongState("Tệp bí mật bảo vệ khoá ký của máy chủ bị hỏng. Hãy khôi phục từ bản sao lưu.")
     return found
 
 
@@ -447,7 +447,7 @@ def open_key(actor: Actor, person_id: int | None, pin: str, now: datetime) -> Op
         raise WrongState("Chứng thư số đã đăng ký không còn như khi đăng ký. Hãy báo cán bộ CNTT.")
     if not chain_is_trusted(chain, now):
         raise WrongState("Chứng thư số không do nơi cấp mà trường tin cậy. Hãy báo cán bộ CNTT.")
-    closed = WrongState("Khóa ký đã đóng vì nhập sai mã PIN năm lần. Hãy đăng ký lại chứng thư số.")
+    closed = WrongState("Khoá ký đã đóng vì nhập sai mã PIN năm lần. Hãy đăng ký lại chứng thư số.")
     with write_transaction() as session:
         tried = session.scalars(
             update(m.Certificate)

@@ -573,7 +573,7 @@ _PAPERS = frozenset({"transcript:record:built", "transcript:record:signed", "tra
                      "transcript:record:published", "transcript:record:recalled"})
 _BY_VERB = {
     "score:sheet:moved": {"submit": "nộp {what}", "recall": "rút lại {what}", "return": "trả lại {what}",
-                          "review": "soát xong {what}", "approve": "duyệt {what}", "lock": "khóa {what}",
+                          "review": "soát xong {what}", "approve": "duyệt {what}", "lock": "khoá {what}",
                           "reopen": "mở lại {what}"},
     "class:state:moved": {"finalise": "chốt tổng kết {what}", "reopen": "mở lại {what}", "return": "trả lại {what}",
                           "approve": "duyệt tổng kết {what}"},

@@ -147,7 +147,7 @@ def _guard_unlocked(class_subject_id: int, semester: int | None) -> None:
             m.ScoreSheet.class_subject_id == class_subject_id, m.ScoreSheet.state == SheetState.LOCKED.value,
             *([m.ScoreSheet.semester == semester] if semester else [])).limit(1))
     if locked is not None:
-        raise WrongState(f"Bảng điểm học kì {'I' * locked} của môn này đã khóa. Miễn học sau khi khóa phải qua đề nghị "
+        raise WrongState(f"Bảng điểm học kì {'I' * locked} của môn này đã khoá. Miễn học sau khi khoá phải qua đề nghị "
                          "sửa điểm.")
 
 

@@ -58,7 +58,7 @@ _LEVELS = {
 HOLDERS = {
     SheetState.DRAFT: "đang ở {who}, chưa nộp", SheetState.RETURNED: "đang ở {who}, được trả lại để sửa",
     SheetState.SUBMITTED: "đã nộp, đang chờ tổ trưởng soát", SheetState.REVIEWED: "đã soát, đang chờ Hiệu trưởng duyệt",
-    SheetState.APPROVED: "đã duyệt, đang chờ Hiệu trưởng khóa", SheetState.LOCKED: "đã khóa",
+    SheetState.APPROVED: "đã duyệt, đang chờ Hiệu trưởng khoá", SheetState.LOCKED: "đã khoá",
 }
 
 

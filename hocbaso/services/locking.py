@@ -1,4 +1,4 @@
-"""When a sheet may be locked: its window has closed, or every sheet of the class is approved ("khóa sớm")."""
+"""When a sheet may be locked: its window has closed, or every sheet of the class is approved ("khoá sớm")."""
 
 from __future__ import annotations
 
@@ -39,6 +39,6 @@ def guard_lock(head: SheetHead, today: date) -> None:
     missing = count_not_approved(head)
     if missing:
         raise WrongState(
-            f"Chưa khóa được: học kì còn nhập đến hết {head.window.closes_on:%d/%m/%Y} và lớp {head.class_name} còn "
-            f"{missing} bảng điểm chưa duyệt. Khóa được khi hết hạn nhập, hoặc khi mọi bảng điểm của lớp đã duyệt."
+            f"Chưa khoá được: học kì còn nhập đến hết {head.window.closes_on:%d/%m/%Y} và lớp {head.class_name} còn "
+            f"{missing} bảng điểm chưa duyệt. Khoá được khi hết hạn nhập, hoặc khi mọi bảng điểm của lớp đã duyệt."
         )

@@ -22,7 +22,7 @@ from hocbaso.services import progress
 from hocbaso.services.access import Actor
 from hocbaso.services.score_grid import ACTIVE
 
-STEPS = ("Nhập điểm", "Nộp", "Tổ soát", "Duyệt", "Khóa", "Tổng kết", "GVCN ký", "HT ký", "Đóng dấu")
+STEPS = ("Nhập điểm", "Nộp", "Tổ soát", "Duyệt", "Khoá", "Tổng kết", "GVCN ký", "HT ký", "Đóng dấu")
 
 _REACHED = {SheetState.DRAFT: 0, SheetState.RETURNED: 0, SheetState.SUBMITTED: 1, SheetState.REVIEWED: 2,
             SheetState.APPROVED: 3, SheetState.LOCKED: 4}
@@ -204,7 +204,7 @@ def _holder(state: ClassState, lines: list[progress.SheetLine], cells: list[Step
     if state is ClassState.OPEN:
         for states, words in (
             ((SheetState.DRAFT, SheetState.RETURNED), None), ((SheetState.SUBMITTED,), "tổ trưởng soát"),
-            ((SheetState.REVIEWED,), f"{principal}, duyệt"), ((SheetState.APPROVED,), f"{principal}, khóa"),
+            ((SheetState.REVIEWED,), f"{principal}, duyệt"), ((SheetState.APPROVED,), f"{principal}, khoá"),
         ):
             held = [line for line in lines if line.state in states]
             if not held:

@@ -106,7 +106,7 @@ def _sheet_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
             SheetState.RETURNED: (author, "sửa và nộp lại"),
             SheetState.SUBMITTED: (group_heads or vice, "soát"),
             SheetState.REVIEWED: (principals, "duyệt"),
-            SheetState.APPROVED: (principals, "khóa"),
+            SheetState.APPROVED: (principals, "khoá"),
         }[state]
         before = _window_end(year, windows, row.semester, row.grade_level) + timedelta(days=1)
         semester = "I" * row.semester

@@ -203,7 +203,7 @@ def _save_once(actor: Actor, sheet_id: int, enrollment_id: int, column_key: str,
         if expected_version != standing.version:
             raise _stale(link, standing, column_key, student_name, words, raw)
         if link.execute(_TOUCH_SHEET, {"sheet_id": head.id}).rowcount == 0:
-            raise WrongState("Bảng điểm vừa được nộp hoặc khóa nên không ghi thêm được. Số đã gõ chưa mất.")
+            raise WrongState("Bảng điểm vừa được nộp hoặc khoá nên không ghi thêm được. Số đã gõ chưa mất.")
         written = _put(link, actor, head, enrollment_id, column_key, value, standing, now)
         if written is None:
             fresh = read_row(head, enrollment_id)[2].get(column_key, NOTHING)
@@ -488,6 +488,6 @@ def _state_sentence(head: SheetHead) -> str:
         SheetState.SUBMITTED: "đã nộp, chờ tổ trưởng soát; thầy, cô có thể rút về để sửa",
         SheetState.REVIEWED: "đã được tổ trưởng soát, chờ duyệt",
         SheetState.APPROVED: "đã được duyệt",
-        SheetState.LOCKED: "đã khóa; muốn sửa, xin làm đề nghị sửa điểm",
+        SheetState.LOCKED: "đã khoá; muốn sửa, xin làm đề nghị sửa điểm",
     }
     return f"Bảng điểm {words.get(head.state, 'không nhận thêm điểm')}. Chưa ghi gì."

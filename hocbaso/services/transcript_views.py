@@ -482,7 +482,7 @@ def _panel(
         problem = {
             "expired": "Chứng thư số đã hết hạn.",
             "early": "Chứng thư số chưa đến ngày có hiệu lực.",
-            "closed": "Khóa ký đã đóng vì nhập sai mã PIN năm lần; xin đăng ký lại.",
+            "closed": "Khoá ký đã đóng vì nhập sai mã PIN năm lần; xin đăng ký lại.",
             "untrusted": "Chứng thư số không do nơi cấp mà trường tin cậy.",
         }.get(view.state, "Chứng thư số đã ngừng dùng.")
     return SigningPanel(role, certificates.owner_of(person), view, n_due, problem)

@@ -246,7 +246,7 @@ def test_another_persons_certificate_in_the_principals_place(world: World) -> No
     assert "Số định danh" in refused(world, world.sign_all(world.unsigned, {**world.signers, "principal": namesake}))
     right = {role: [certificate_fingerprint(signer.chain[0])] for role, signer in world.signers.items()}
     assert judge(world, world.pdf, expected=right).ok
-    assert "đăng kí" in refused(world, world.pdf, expected={**right, "seal": ["0" * 64]})
+    assert "đăng ký" in refused(world, world.pdf, expected={**right, "seal": ["0" * 64]})
 
 
 def test_an_outside_validator_agrees_with_our_xml_signatures(world: World) -> None:
