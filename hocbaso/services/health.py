@@ -71,7 +71,7 @@ def _database() -> Finding:
 def _disk(settings: Config) -> Finding:
     free = shutil.disk_usage(settings.instance).free / 1e9
     level = "bad" if free < 1 else "warn" if free < 5 else "ok"
-    return Finding("Ổ đĩa", level, f"Còn trống {free:.1f} GB.")
+    return Finding("Ổ đĩa", level, f"Còn trống {free:.1f} GB.".replace(".", ",", 1))
 
 
 def _schema() -> Finding:

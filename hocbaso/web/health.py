@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections import Counter
+from datetime import datetime
 
 from flask import Blueprint, Flask, Response, abort, current_app, flash, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -99,7 +100,7 @@ def machine() -> str:
     return render_template("health/machine.html", findings=findings,
                            n_bad=sum(finding.level == "bad" for finding in findings),
                            n_warn=sum(finding.level == "warn" for finding in findings),
-                           jobs=[job_ledger.standing(job, now) for job in JOBS], backups=backups.listing(),
+                           jobs=[job_ledger.standing(job, now) for job in JOBS], backups=[(info, datetime.fromisoformat(info.taken_at)) for info in backups.listing()],
                            may_run=current_actor().may(Permission.JOB_RUN),
                            may_back_up=current_actor().may(Permission.BACKUP_MANAGE))
 
