@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from threading import Lock
 from typing import Any
 
-from flask import Blueprint, Flask, Response, abort, current_app, flash, render_template, request, url_for
+from flask import Blueprint, Flask, Response, abort, current_app, flash, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -203,7 +203,8 @@ def move_many() -> BaseResponse | tuple[str, int]:
         raise Invalid("Việc này không làm được cho nhiều bảng điểm cùng lúc.")
     items = list(_pinned(request.form.getlist("chon")))
     if not items:
-        raise Invalid("Chưa chọn bảng điểm nào. Xin đánh dấu ít nhất một bảng.")
+        flash("Chưa chọn bảng điểm nào. Xin đánh dấu ít nhất một bảng.", "late")
+        return redirect(url_for("score_sheets.index"), code=303)
     outcomes = reviews.move_many(current_actor(), verb, items, now=clock.now())
     status = 200 if all(outcome.done for outcome in outcomes) else 409
     return render_template("score_sheets/outcomes.html", outcomes=outcomes, verb=verb,
@@ -249,7 +250,8 @@ def _why_closed(view: SheetView) -> str:
     try:
         score_entry.guard_typing(view.head, view.today)
     except DomainError as refusal:
-        return refusal.message
+        # Nobody has typed here yet: that nothing was written would only frighten.
+        return refusal.message.removesuffix(" Chưa ghi gì.")
     return ""
 
 

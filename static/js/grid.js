@@ -91,8 +91,10 @@
     current = cell;
     targetOf(cell).tabIndex = 0;
   }
+  let visited = false; // the cell that roves from the start is not one that somebody stood in
   function go(cell) {
     if (!cell) return;
+    visited = true;
     rove(cell);
     targetOf(cell).focus({ preventScroll: true });
     reveal(cell);
@@ -131,6 +133,7 @@
   body.addEventListener("focusin", (event) => {
     const cell = cellOf(event.target);
     if (!cell || event.target.closest(".clash")) return;
+    visited = true;
     rove(cell);
     editing = false;
     cell.classList.add("cell--focus");
@@ -483,7 +486,7 @@
       const gaps = Array.from(body.querySelectorAll("tr:not(.row--closed) .cell--gap, tr:not(.row--closed) .cell--makeup")).filter((cell) => fieldOf(cell) && !fieldOf(cell).value.trim().match(/^[^V]/));
       if (!gaps.length) return;
       event.preventDefault();
-      go(gaps.find((cell) => current && current !== cell && current.compareDocumentPosition(cell) & Node.DOCUMENT_POSITION_FOLLOWING) || gaps[0]);
+      go((visited && gaps.find((cell) => current !== cell && current.compareDocumentPosition(cell) & Node.DOCUMENT_POSITION_FOLLOWING)) || gaps[0]);
     } else if (chip) {
       event.preventDefault();
       go(document.getElementById(chip.dataset.to));
