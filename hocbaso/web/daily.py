@@ -21,7 +21,7 @@ daily = Blueprint("daily", __name__, url_prefix="/hom-nay")
 
 VERB_WORDS = {"approve": "Duyệt", "review": "Soát xong", "return": "Trả lại", "lock": "Khoá"}
 DONE_WORDS = {"approve": "Đã duyệt", "review": "Đã soát xong", "return": "Đã trả lại", "lock": "Đã khoá"}
-OPEN_WORDS = {"type": "Nhập điểm", "finalise": "Mở lớp", "sign": "Ký", "build": "Lập học bạ", "decide": "Xem đề nghị"}
+OPEN_WORDS = {"type": "Nhập điểm", "finalise": "Mở lớp", "sign": "Mở để ký", "build": "Lập học bạ", "decide": "Xem đề nghị"}
 
 
 @daily.get("")
