@@ -44,6 +44,8 @@ from hocbaso.services.access import SYSTEM, Actor, load_actor
 from hocbaso.services.score_grid import REMARK, CellRecord, columns_of
 
 STAGES = ("empty", "entry", "review", "approval", "signing", "issued")
+STAGE_WORDS = {"empty": "chưa có điểm", "entry": "đang nhập điểm", "review": "chờ tổ trưởng soát", "approval": "chờ Hiệu trưởng duyệt",
+               "signing": "chờ lập và ký học bạ", "issued": "học bạ đã phát hành"}
 MIXTURE = {"6A": "entry", "6B": "entry", "7A": "review", "8A": "approval", "9A": "signing"}
 COMMUNE = "Đồng Sen"
 MIXTURE_STUDENTS = 16
@@ -132,7 +134,7 @@ def load(now: datetime, *, n_classes: int | None = None, n_students: int | None 
     test_school_keys.make_demo_keys(SYSTEM, now)
     stages = dict(MIXTURE) if mixture else dict.fromkeys(names, stage or "entry")
     for name in names:
-        say(f"Lớp {name}: {stages[name]}")
+        say(f"Lớp {name}: {STAGE_WORDS[stages[name]]}")
         _bring_to(built, year, name, stages[name], now)
     accounts = _example_accounts(built, year, names, password)
     _remember(accounts)
