@@ -43,13 +43,22 @@ class Site:
 
 def run_flask(instance: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `flask` on an instance folder; output and exit status are the caller's to judge."""
-    return subprocess.run([sys.executable, "-m", "flask", *arguments], cwd=ROOT, env=environment(instance),
-                          capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "flask", *arguments],
+        cwd=ROOT,
+        env=environment(instance),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 def environment(instance: Path, port: int = 0) -> dict[str, str]:
     """The variables of a process that works on this instance and on nothing else of the machine."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOCBASO_", "DATABASE_URL", "SECRET"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("HOCBASO_", "DATABASE_URL", "SECRET"))
+    }
     return kept | {"HOCBASO_INSTANCE": str(instance), "HOCBASO_WORKERS": "2", "HOST": "127.0.0.1", "PORT": str(port)}
 
 
@@ -63,8 +72,9 @@ def served(instance: Path, *load: str) -> Iterator[Site]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     log = (instance / "server.log").open("wb")
-    server = subprocess.Popen([sys.executable, "-m", "flask", "serve"], cwd=ROOT, env=environment(instance, port),
-                              stdout=log, stderr=log)
+    server = subprocess.Popen(
+        [sys.executable, "-m", "flask", "serve"], cwd=ROOT, env=environment(instance, port), stdout=log, stderr=log
+    )
     base = f"http://127.0.0.1:{port}"
     try:
         _wait_until_ready(server, base, instance / "server.log")
@@ -97,13 +107,18 @@ class Visitor:
     def __init__(self, browser: Any, site: Site, role: str | None = None, **options: Any) -> None:
         self.site = site
         self.account = site.account(role) if role else None
-        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, "locale": "vi-VN",
-                                              "has_touch": True, **options})
+        self.context = browser.new_context(
+            **{"viewport": {"width": 1280, "height": 800}, "locale": "vi-VN", "has_touch": True, **options}
+        )
         self.page = self.context.new_page()
         self.page.set_default_timeout(15_000)
         self.trouble: list[str] = []
-        self.page.on("console", lambda message: self.trouble.append(f"{message.type}: {message.text}")
-                     if message.type in ("error", "warning") else None)
+        self.page.on(
+            "console",
+            lambda message: (
+                self.trouble.append(f"{message.type}: {message.text}") if message.type in ("error", "warning") else None
+            ),
+        )
         self.page.on("pageerror", lambda error: self.trouble.append(f"page error: {error}"))
         if self.account:
             self.open("/dang-nhap")

@@ -29,6 +29,10 @@ transcript_group = AppGroup("transcript", help="Học bạ: lập, ký, công b�
 ROLES = [role.value for role in SignatureRole]
 
 
+def _comma(value: float) -> str:
+    return f"{value:.2f}".replace(".", ",")
+
+
 def class_options(command: F) -> F:
     """``--class`` and ``--year``."""
     command = click.option("--year", help="Năm học, ví dụ 2025-2026 (mặc định: năm đang mở).")(command)
@@ -102,7 +106,9 @@ def _report(batch_id: int, actor: Any, seconds: float, as_json: bool, verb: str)
         "seconds": f"{seconds:.2f}",
         "items": [{"name": item.name, "outcome": item.outcome, "reason": item.reason} for item in progress.items],
     }
-    words = [f"{verb}: {progress.n_done} học bạ lớp {progress.class_name}, {rate:.2f} bản/giây, {seconds:.2f} giây."]
+    words = [
+        f"{verb}: {progress.n_done} học bạ lớp {progress.class_name}, {_comma(rate)} bản/giây, {_comma(seconds)} giây."
+    ]
     if progress.n_skipped:
         words.append(f"  Đã có từ trước, bỏ qua: {progress.n_skipped}")
     words += [f"  Chưa được: {item.name}: {item.reason}" for item in progress.failures]

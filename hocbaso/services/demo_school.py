@@ -44,17 +44,39 @@ from hocbaso.services.access import SYSTEM, Actor, load_actor
 from hocbaso.services.score_grid import REMARK, CellRecord, columns_of
 
 STAGES = ("empty", "entry", "review", "approval", "signing", "issued")
-STAGE_WORDS = {"empty": "chưa có điểm", "entry": "đang nhập điểm", "review": "chờ tổ trưởng soát", "approval": "chờ Hiệu trưởng duyệt",
-               "signing": "chờ lập và ký học bạ", "issued": "học bạ đã phát hành"}
+STAGE_WORDS = {
+    "empty": "chưa có điểm",
+    "entry": "đang nhập điểm",
+    "review": "chờ tổ trưởng soát",
+    "approval": "chờ Hiệu trưởng duyệt",
+    "signing": "chờ lập và ký học bạ",
+    "issued": "học bạ đã phát hành",
+}
 MIXTURE = {"6A": "entry", "6B": "entry", "7A": "review", "8A": "approval", "9A": "signing"}
 COMMUNE = "Đồng Sen"
 MIXTURE_STUDENTS = 16
 NO_HOMEWORK: Callable[[str], None] = lambda _line: None  # noqa: E731
 
-LESSONS = {"LIT": 140, "MATH": 140, "FL1": 105, "CIVICS": 35, "HISTGEO": 105, "SCI": 140, "TECH": 35, "ICT": 35,
-           "PE": 70, "ART": 70, "EXP": 105, "LOCAL": 35}
-GROUPS = {"Tổ Toán – Tin – Công nghệ": ("MATH", "ICT", "TECH"), "Tổ Khoa học tự nhiên – Thể chất": ("SCI", "PE"),
-          "Tổ Ngữ văn – Xã hội": ("LIT", "CIVICS", "HISTGEO", "LOCAL"), "Tổ Ngoại ngữ – Nghệ thuật": ("FL1", "ART", "EXP")}
+LESSONS = {
+    "LIT": 140,
+    "MATH": 140,
+    "FL1": 105,
+    "CIVICS": 35,
+    "HISTGEO": 105,
+    "SCI": 140,
+    "TECH": 35,
+    "ICT": 35,
+    "PE": 70,
+    "ART": 70,
+    "EXP": 105,
+    "LOCAL": 35,
+}
+GROUPS = {
+    "Tổ Toán – Tin – Công nghệ": ("MATH", "ICT", "TECH"),
+    "Tổ Khoa học tự nhiên – Thể chất": ("SCI", "PE"),
+    "Tổ Ngữ văn – Xã hội": ("LIT", "CIVICS", "HISTGEO", "LOCAL"),
+    "Tổ Ngoại ngữ – Nghệ thuật": ("FL1", "ART", "EXP"),
+}
 CLASSES_A_TEACHER = {"LIT": 3, "MATH": 3, "FL1": 4, "SCI": 3, "HISTGEO": 4}
 
 
@@ -101,8 +123,15 @@ def current_label(today: date) -> str:
     return f"{first}-{first + 1}"
 
 
-def load(now: datetime, *, n_classes: int | None = None, n_students: int | None = None, seed: int = 22,
-         stage: str | None = None, say: Callable[[str], None] = NO_HOMEWORK) -> list[DemoAccount]:
+def load(
+    now: datetime,
+    *,
+    n_classes: int | None = None,
+    n_students: int | None = None,
+    seed: int = 22,
+    stage: str | None = None,
+    say: Callable[[str], None] = NO_HOMEWORK,
+) -> list[DemoAccount]:
     """Fill an empty instance. Without ``stage`` the mixture of five classes, each with a past year already issued.
 
     Returns one account a role. WrongState when the instance holds a school; Invalid for an impossible size.
@@ -148,10 +177,18 @@ def _at(day: date, hour: int = 8) -> datetime:
 def _school(now: datetime) -> None:
     roster.create_school(
         SYSTEM,
-        {"name": "Trường THCS Đồng Sen (trường mẫu)", "code": "36000000", "department_code": "36",
-         "department_name": "Sở Giáo dục và Đào tạo Ninh Bình", "commune": COMMUNE, "province": "Ninh Bình",
-         "place_name": COMMUNE, "lookup_url": "http://127.0.0.1:5000/xac-thuc", "is_demo": True,
-         "require_second_factor": False},
+        {
+            "name": "Trường THCS Đồng Sen (trường mẫu)",
+            "code": "36000000",
+            "department_code": "36",
+            "department_name": "Sở Giáo dục và Đào tạo Ninh Bình",
+            "commune": COMMUNE,
+            "province": "Ninh Bình",
+            "place_name": COMMUNE,
+            "lookup_url": "http://127.0.0.1:5000/xac-thuc",
+            "is_demo": True,
+            "require_second_factor": False,
+        },
         now,
     )
 
@@ -162,9 +199,13 @@ def _year(label: str, today: date, now: datetime) -> m.SchoolYear:
     later = timedelta(days=max(0, (today + timedelta(days=10) - values["windows"][2]["closes_on"]).days))
     changes = {key: values[key] + later for key in ("data_complete_before", "sign_grade9_before", "sign_others_before")}
     windows = [
-        {**window, "opens_on": min(values["starts_on"], today),
-         "closes_on": max(window["closes_on"], today + timedelta(days=10)) if window["semester"] == 1
-         else window["closes_on"] + later}
+        {
+            **window,
+            "opens_on": min(values["starts_on"], today),
+            "closes_on": max(window["closes_on"], today + timedelta(days=10))
+            if window["semester"] == 1
+            else window["closes_on"] + later,
+        }
         for window in values["windows"]
     ]
     return roster.create_year(SYSTEM, label, now, **changes, windows=windows, starts_on=min(values["starts_on"], today))
@@ -183,37 +224,67 @@ def _staff(built: _Built, names: list[str], now: datetime, password: str) -> Non
         staff_code = next(code)
         row = roster.create_person(
             SYSTEM,
-            {"staff_code": staff_code, "full_name": demo_people.person_name(built.rng, sex), "sex": sex,
-             "birth_on": birth, "personal_id_number": demo_people.personal_id(built.rng, birth, sex, built.taken),
-             "subject_group_id": groups[group] if group else None, "position_title": title or "Giáo viên",
-             "qualification": built.rng.choice(("Đại học", "Đại học", "Thạc sĩ", "Cao đẳng")),
-             "phone": f"09{built.rng.randrange(100_000_000):08d}",
-             "email": f"{staff_code.lower()}@dongsen.example", "joined_on": date(birth.year + 24, 9, 1)},
+            {
+                "staff_code": staff_code,
+                "full_name": demo_people.person_name(built.rng, sex),
+                "sex": sex,
+                "birth_on": birth,
+                "personal_id_number": demo_people.personal_id(built.rng, birth, sex, built.taken),
+                "subject_group_id": groups[group] if group else None,
+                "position_title": title or "Giáo viên",
+                "qualification": built.rng.choice(("Đại học", "Đại học", "Thạc sĩ", "Cao đẳng")),
+                "phone": f"09{built.rng.randrange(100_000_000):08d}",
+                "email": f"{staff_code.lower()}@dongsen.example",
+                "joined_on": date(birth.year + 24, 9, 1),
+            },
             now,
         )
         with write_transaction() as session:
-            account = m.Account(person_id=row.id, username=username or staff_code.lower(), password_hash=digest,
-                                must_change_password=False, created_at=now)
+            account = m.Account(
+                person_id=row.id,
+                username=username or staff_code.lower(),
+                password_hash=digest,
+                must_change_password=False,
+                created_at=now,
+            )
             session.add(account)
             session.flush()
-            audit.record(AuditTag.ACCOUNT_CREATED, SYSTEM, now, target_kind="account", target_id=account.id,
-                         state=audit.states("account", [account]))
+            audit.record(
+                AuditTag.ACCOUNT_CREATED,
+                SYSTEM,
+                now,
+                target_kind="account",
+                target_id=account.id,
+                state=audit.states("account", [account]),
+            )
         built.accounts[row.id] = account.id
         if group:
             built.group_of[row.id] = groups[group]
         return row.id
 
     def grant(person_id: int, role: Role, group_id: int | None = None) -> None:
-        roster.grant_role(SYSTEM, person_id, role, now, starts_on=start, scope_id=group_id,
-                          scope_kind=GrantScope.SUBJECT_GROUP if group_id else GrantScope.SCHOOL)
+        roster.grant_role(
+            SYSTEM,
+            person_id,
+            role,
+            now,
+            starts_on=start,
+            scope_id=group_id,
+            scope_kind=GrantScope.SUBJECT_GROUP if group_id else GrantScope.SCHOOL,
+        )
 
     built.principal = person("Hiệu trưởng", None, "hieutruong")
     built.vice_principal = person("Phó Hiệu trưởng", None, "phohieutruong")
     built.clerk = person("Văn thư", None, "vanthu")
     it_officer = person("Giáo viên công nghệ thông tin", "Tổ Toán – Tin – Công nghệ", "quantri")
     board = person("Kế toán", None, "banquanly")
-    for person_id, role in ((built.principal, Role.PRINCIPAL), (built.vice_principal, Role.VICE_PRINCIPAL),
-                            (built.clerk, Role.CLERK), (it_officer, Role.IT_OFFICER), (board, Role.BOARD_MEMBER)):
+    for person_id, role in (
+        (built.principal, Role.PRINCIPAL),
+        (built.vice_principal, Role.VICE_PRINCIPAL),
+        (built.clerk, Role.CLERK),
+        (it_officer, Role.IT_OFFICER),
+        (board, Role.BOARD_MEMBER),
+    ):
         grant(person_id, role)
     for group, subjects in GROUPS.items():
         for subject in subjects:
@@ -244,35 +315,46 @@ def _open_classes(built: _Built, year: m.SchoolYear, names: Iterable[str], now: 
         roster.assign_homeroom(SYSTEM, class_group.id, homeroom_teacher, now, starts_on=year.starts_on)
 
 
-def _new_students(built: _Built, year: m.SchoolYear, names: Iterable[str], n_students: int, floor: int,
-                  now: datetime) -> None:
+def _new_students(
+    built: _Built, year: m.SchoolYear, names: Iterable[str], n_students: int, floor: int, now: datetime
+) -> None:
     new = []
     for name in names:
         for _ in range(n_students):
             built.number += 1
             birth_year = int(year.label[:4]) - 5 - int(name[0])
-            new.append(roster.NewStudent(name, demo_people.student_values(built.rng, birth_year, built.number,
-                                                                          built.taken, COMMUNE)))
+            new.append(
+                roster.NewStudent(
+                    name, demo_people.student_values(built.rng, birth_year, built.number, built.taken, COMMUNE)
+                )
+            )
     for row in roster.enter_students(SYSTEM, year, new, now, joined_on=year.starts_on):
         built.talents[row.student_id] = demo_people.talent(built.rng, floor)
 
 
-def _people_and_classes(built: _Built, year: m.SchoolYear, names: list[str], n_students: int, now: datetime, *,
-                        past: bool) -> None:
+def _people_and_classes(
+    built: _Built, year: m.SchoolYear, names: list[str], n_students: int, now: datetime, *, past: bool
+) -> None:
     """This year's classes: pupils of last year's class one grade level below, new ones where there is none."""
     _open_classes(built, year, names, now)
     fresh = []
     for name in names:
         below = f"{int(name[0]) - 1}{name[1:]}"
-        previous = db.session.scalar(
-            select(m.ClassGroup).join(m.SchoolYear, m.ClassGroup.school_year_id == m.SchoolYear.id)
-            .where(m.ClassGroup.name == below, m.SchoolYear.ends_on < year.starts_on)
-        ) if past else None
+        previous = (
+            db.session.scalar(
+                select(m.ClassGroup)
+                .join(m.SchoolYear, m.ClassGroup.school_year_id == m.SchoolYear.id)
+                .where(m.ClassGroup.name == below, m.SchoolYear.ends_on < year.starts_on)
+            )
+            if past
+            else None
+        )
         if previous is None:
             fresh.append(name)
             continue
-        students = list(db.session.scalars(select(m.Enrollment.student_id)
-                                           .where(m.Enrollment.class_group_id == previous.id)))
+        students = list(
+            db.session.scalars(select(m.Enrollment.student_id).where(m.Enrollment.class_group_id == previous.id))
+        )
         roster.enrol(SYSTEM, students, roster.class_by_name(name, year), year.starts_on, now)
     _new_students(built, year, fresh, n_students, 52, now)
 
@@ -291,8 +373,14 @@ def _past_year(built: _Built, names: list[str], n_students: int, first: int, say
         year = db.session.merge(year)
         year.state = "CLOSED"
         db.session.flush()
-        audit.record(AuditTag.YEAR_CHANGED, SYSTEM, may, target_kind="school_year", target_id=year.id,
-                     state=audit.states("school_year", [year]))
+        audit.record(
+            AuditTag.YEAR_CHANGED,
+            SYSTEM,
+            may,
+            target_kind="school_year",
+            target_id=year.id,
+            state=audit.states("school_year", [year]),
+        )
 
 
 # --- one class, brought to a stage -----------------------------------------------------------------------------------
@@ -309,11 +397,13 @@ def _bring_to(built: _Built, year: m.SchoolYear, name: str, stage: str, now: dat
         for verb in (SheetVerb.REVIEW, SheetVerb.APPROVE, SheetVerb.LOCK):
             _move_sheets(built, class_group, verb, now)
         _keep_class(built, class_group, now)
-        homeroom.finalise(_homeroom_actor(built, class_group, now), class_group.id,
-                          expected_version=_version(class_group), now=now)
+        homeroom.finalise(
+            _homeroom_actor(built, class_group, now), class_group.id, expected_version=_version(class_group), now=now
+        )
     if reached >= STAGES.index("signing"):
-        class_approval.approve_class(_actor(built, built.principal, now), class_group.id,
-                                     expected_version=_version(class_group), now=now)
+        class_approval.approve_class(
+            _actor(built, built.principal, now), class_group.id, expected_version=_version(class_group), now=now
+        )
     if reached >= STAGES.index("issued"):
         _issue(built, class_group, now)
 
@@ -328,31 +418,41 @@ def _actor(built: _Built, person_id: int, now: datetime) -> Actor:
 
 
 def _homeroom_actor(built: _Built, class_group: m.ClassGroup, now: datetime) -> Actor:
-    person_id = db.session.scalars(select(m.HomeroomAssignment.person_id)
-                                   .where(m.HomeroomAssignment.class_group_id == class_group.id)).one()
+    person_id = db.session.scalars(
+        select(m.HomeroomAssignment.person_id).where(m.HomeroomAssignment.class_group_id == class_group.id)
+    ).one()
     return _actor(built, person_id, now)
 
 
 def _sheets_of(class_group: m.ClassGroup) -> list[m.ScoreSheet]:
-    return list(db.session.scalars(
-        select(m.ScoreSheet).join(m.ClassSubject, m.ScoreSheet.class_subject_id == m.ClassSubject.id)
-        .where(m.ClassSubject.class_group_id == class_group.id).order_by(m.ScoreSheet.semester, m.ScoreSheet.id)
-        .execution_options(populate_existing=True)
-    ))
+    return list(
+        db.session.scalars(
+            select(m.ScoreSheet)
+            .join(m.ClassSubject, m.ScoreSheet.class_subject_id == m.ClassSubject.id)
+            .where(m.ClassSubject.class_group_id == class_group.id)
+            .order_by(m.ScoreSheet.semester, m.ScoreSheet.id)
+            .execution_options(populate_existing=True)
+        )
+    )
 
 
 def _teacher_of(sheet: m.ScoreSheet) -> int:
-    return db.session.scalars(select(m.TeachingAssignment.person_id)
-                              .where(m.TeachingAssignment.class_subject_id == sheet.class_subject_id)).one()
+    return db.session.scalars(
+        select(m.TeachingAssignment.person_id).where(m.TeachingAssignment.class_subject_id == sheet.class_subject_id)
+    ).one()
 
 
 def _type_scores(built: _Built, class_group: m.ClassGroup, now: datetime, *, half: bool) -> None:
     """Type every sheet as its teacher; ``half`` leaves the second half of the columns empty."""
     rng = built.rng
-    enrollments = list(db.session.execute(
-        select(m.Enrollment.id, m.Enrollment.student_id).join(m.Student, m.Enrollment.student_id == m.Student.id)
-        .where(m.Enrollment.class_group_id == class_group.id).order_by(m.Student.sort_key)
-    ))
+    enrollments = list(
+        db.session.execute(
+            select(m.Enrollment.id, m.Enrollment.student_id)
+            .join(m.Student, m.Enrollment.student_id == m.Student.id)
+            .where(m.Enrollment.class_group_id == class_group.id)
+            .order_by(m.Student.sort_key)
+        )
+    )
     for sheet in _sheets_of(class_group):
         actor = _actor(built, _teacher_of(sheet), now)
         if half and sheet.semester == 2:
@@ -370,9 +470,16 @@ def _type_scores(built: _Built, class_group: m.ClassGroup, now: datetime, *, hal
                     continue
                 cells.append((enrollment_id, key, _cell(rng, of, shift, key, head.kind), None))
             if sheet.semester == 2 and rng.random() < 0.6:
-                cells.append((enrollment_id, REMARK,
-                              CellRecord(remark=demo_people.remark_for(rng, of.level + shift),
-                                         origin=ScoreOrigin.ENTERED.value), None))
+                cells.append(
+                    (
+                        enrollment_id,
+                        REMARK,
+                        CellRecord(
+                            remark=demo_people.remark_for(rng, of.level + shift), origin=ScoreOrigin.ENTERED.value
+                        ),
+                        None,
+                    )
+                )
         with write_transaction() as session:
             score_entry.write_cells(session, SYSTEM, head, cells, source="demo", now=now)
 
@@ -388,7 +495,8 @@ def _move_sheets(built: _Built, class_group: m.ClassGroup, verb: SheetVerb, now:
     for sheet in _sheets_of(class_group):
         teacher = _teacher_of(sheet)
         person = {SheetVerb.SUBMIT: teacher, SheetVerb.REVIEW: built.heads.get(built.group_of[teacher], 0)}.get(
-            verb, built.principal)
+            verb, built.principal
+        )
         if verb is SheetVerb.REVIEW and person == teacher:
             person = built.vice_principal
         reviews.move(_actor(built, person, now), sheet.id, verb, expected_version=sheet.version, now=now)
@@ -405,17 +513,32 @@ def _keep_class(built: _Built, class_group: m.ClassGroup, now: datetime) -> None
     ):
         level = built.talents[student_id].level
         conduct = "T" if level >= 60 or rng.random() < 0.7 else "K"
-        rows.append(m.HomeroomRecord(
-            enrollment_id=enrollment_id, conduct_1=conduct, conduct_2="T" if rng.random() < 0.85 else conduct,
-            absences_excused_1=rng.randrange(0, 4), absences_unexcused_1=0, absences_excused_2=rng.randrange(0, 3),
-            absences_unexcused_2=1 if rng.random() < 0.1 else 0, remark=rng.choice(demo_people.HOMEROOM_REMARKS),
-            competitions="Giải Ba thi vẽ tranh cấp xã" if rng.random() < 0.06 else None, updated_at=now,
-            updated_by=actor.account_id))
+        rows.append(
+            m.HomeroomRecord(
+                enrollment_id=enrollment_id,
+                conduct_1=conduct,
+                conduct_2="T" if rng.random() < 0.85 else conduct,
+                absences_excused_1=rng.randrange(0, 4),
+                absences_unexcused_1=0,
+                absences_excused_2=rng.randrange(0, 3),
+                absences_unexcused_2=1 if rng.random() < 0.1 else 0,
+                remark=rng.choice(demo_people.HOMEROOM_REMARKS),
+                competitions="Giải Ba thi vẽ tranh cấp xã" if rng.random() < 0.06 else None,
+                updated_at=now,
+                updated_by=actor.account_id,
+            )
+        )
     with write_transaction() as session:
         session.add_all(rows)
         session.flush()
-        audit.record(AuditTag.HOMEROOM_CHANGED, actor, now, target_kind="class_group", target_id=class_group.id,
-                     state=audit.states("homeroom_record", rows))
+        audit.record(
+            AuditTag.HOMEROOM_CHANGED,
+            actor,
+            now,
+            target_kind="class_group",
+            target_id=class_group.id,
+            state=audit.states("homeroom_record", rows),
+        )
 
 
 def _issue(built: _Built, class_group: m.ClassGroup, now: datetime) -> None:
@@ -431,8 +554,13 @@ def _issue(built: _Built, class_group: m.ClassGroup, now: datetime) -> None:
         assert person_id is not None
         person = db.session.get(m.Person, person_id)
         assert person is not None
-        batch = signing.sign_class(_actor(built, person_id, now), class_group.id, role,
-                                   pins[pin_of or person.staff_code], now - timedelta(minutes=minutes))
+        batch = signing.sign_class(
+            _actor(built, person_id, now),
+            class_group.id,
+            role,
+            pins[pin_of or person.staff_code],
+            now - timedelta(minutes=minutes),
+        )
         failed = [item for item in batch.items if item.outcome == "failed"]
         if failed:
             raise WrongState(f"Trường mẫu: không ký được lớp {class_group.name}: {failed[0].reason}")
@@ -451,17 +579,24 @@ def _example_accounts(built: _Built, year: m.SchoolYear, names: list[str], passw
         person = db.session.get(m.Person, person_id)
         account = db.session.get(m.Account, built.accounts[person_id])
         assert person is not None and account is not None
-        return DemoAccount(role, person.full_name, account.username, password,
-                           test_school_keys.DEMO_PIN if pin else None)
+        return DemoAccount(
+            role, person.full_name, account.username, password, test_school_keys.DEMO_PIN if pin else None
+        )
 
     homeroom_person = db.session.scalars(
-        select(m.HomeroomAssignment.person_id)
-        .where(m.HomeroomAssignment.class_group_id == roster.class_by_name(grade9, year).id)).one()
+        select(m.HomeroomAssignment.person_id).where(
+            m.HomeroomAssignment.class_group_id == roster.class_by_name(grade9, year).id
+        )
+    ).one()
     literature = db.session.scalars(
-        select(m.TeachingAssignment.person_id).join(m.ClassSubject, m.TeachingAssignment.class_subject_id == m.ClassSubject.id)
+        select(m.TeachingAssignment.person_id)
+        .join(m.ClassSubject, m.TeachingAssignment.class_subject_id == m.ClassSubject.id)
         .join(m.Subject, m.ClassSubject.subject_id == m.Subject.id)
-        .where(m.ClassSubject.class_group_id == roster.class_by_name(first, year).id, m.Subject.code == "MATH")).one()
-    it_officer = db.session.scalars(select(m.RoleGrant.person_id).where(m.RoleGrant.role == Role.IT_OFFICER.value)).one()
+        .where(m.ClassSubject.class_group_id == roster.class_by_name(first, year).id, m.Subject.code == "MATH")
+    ).one()
+    it_officer = db.session.scalars(
+        select(m.RoleGrant.person_id).where(m.RoleGrant.role == Role.IT_OFFICER.value)
+    ).one()
     board = db.session.scalars(select(m.RoleGrant.person_id).where(m.RoleGrant.role == Role.BOARD_MEMBER.value)).one()
     return [
         line(f"Giáo viên chủ nhiệm {grade9}", homeroom_person, True),

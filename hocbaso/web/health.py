@@ -48,13 +48,18 @@ class RequestTimes:
         """Prometheus text format 0.0.4."""
         with self._lock:
             lines = ["# TYPE hocbaso_requests_total counter"]
-            lines += [f'hocbaso_requests_total{{method="{method}",status="{status}"}} {count}'
-                      for (method, status), count in sorted(self._answers.items())]
+            lines += [
+                f'hocbaso_requests_total{{method="{method}",status="{status}"}} {count}'
+                for (method, status), count in sorted(self._answers.items())
+            ]
             total = sum(self._answers.values())
             lines.append("# TYPE hocbaso_request_seconds histogram")
             lines += [f'hocbaso_request_seconds_bucket{{le="{limit}"}} {self._buckets[limit]}' for limit in _SECONDS]
-            lines += [f'hocbaso_request_seconds_bucket{{le="+Inf"}} {total}',
-                      f"hocbaso_request_seconds_sum {self._seconds:.6f}", f"hocbaso_request_seconds_count {total}"]
+            lines += [
+                f'hocbaso_request_seconds_bucket{{le="+Inf"}} {total}',
+                f"hocbaso_request_seconds_sum {self._seconds:.6f}",
+                f"hocbaso_request_seconds_count {total}",
+            ]
         return "\n".join(lines) + "\n"
 
 
@@ -86,8 +91,9 @@ def metrics() -> Response:
 
 def _machine_lines() -> str:
     now = clock.now()
-    owed = "".join(f'hocbaso_job_days_owed{{job="{job.name}"}} {len(job_ledger.standing(job, now).due)}\n'
-                   for job in JOBS)
+    owed = "".join(
+        f'hocbaso_job_days_owed{{job="{job.name}"}} {len(job_ledger.standing(job, now).due)}\n' for job in JOBS
+    )
     return "# TYPE hocbaso_job_days_owed gauge\n" + owed
 
 
@@ -97,12 +103,16 @@ def machine() -> str:
     """Checks, jobs, backups."""
     now = clock.now()
     findings = health.examine(now, deep=False)
-    return render_template("health/machine.html", findings=findings,
-                           n_bad=sum(finding.level == "bad" for finding in findings),
-                           n_warn=sum(finding.level == "warn" for finding in findings),
-                           jobs=[job_ledger.standing(job, now) for job in JOBS], backups=[(info, datetime.fromisoformat(info.taken_at)) for info in backups.listing()],
-                           may_run=current_actor().may(Permission.JOB_RUN),
-                           may_back_up=current_actor().may(Permission.BACKUP_MANAGE))
+    return render_template(
+        "health/machine.html",
+        findings=findings,
+        n_bad=sum(finding.level == "bad" for finding in findings),
+        n_warn=sum(finding.level == "warn" for finding in findings),
+        jobs=[job_ledger.standing(job, now) for job in JOBS],
+        backups=[(info, datetime.fromisoformat(info.taken_at)) for info in backups.listing()],
+        may_run=current_actor().may(Permission.JOB_RUN),
+        may_back_up=current_actor().may(Permission.BACKUP_MANAGE),
+    )
 
 
 @bp.post("/may-chu/sao-luu")
@@ -142,7 +152,10 @@ def check_log() -> BaseResponse:
     """Replay the audit log. Faults are told by table, row and column, without the values: the IT officer reads this."""
     report = audit_verify.verify()
     if report.ok:
-        flash(f"Nhật ký nguyên vẹn: {report.n_entries} dòng, {report.n_values} dòng dữ liệu đúng như lần ghi cuối.", "done")
+        flash(
+            f"Nhật ký nguyên vẹn: {report.n_entries} dòng, {report.n_values} dòng dữ liệu đúng như lần ghi cuối.",
+            "done",
+        )
     else:
         flash(f"Nhật ký hoặc dữ liệu đã bị sửa ngoài phần mềm: {report.faults[0].message}", "wrong")
     return redirect(url_for("health.machine"), code=303)
@@ -154,7 +167,9 @@ def take_snapshot() -> BaseResponse:
     """Sign a snapshot of the log now."""
     try:
         taken = snapshots.take(current_actor(), clock.now())
-        flash(f"Ảnh chụp số {taken.id}: {taken.n_entries} dòng. Chép tệp trong checkpoints/ ra nơi khác để giữ.", "done")
+        flash(
+            f"Ảnh chụp số {taken.id}: {taken.n_entries} dòng. Chép tệp trong checkpoints/ ra nơi khác để giữ.", "done"
+        )
     except DomainError as refusal:
         flash(refusal.message, "wrong")
     return redirect(url_for("health.machine"), code=303)

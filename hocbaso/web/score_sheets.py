@@ -26,17 +26,24 @@ from hocbaso.web.security import current_actor, requires
 sheets = Blueprint("score_sheets", __name__, url_prefix="/bang-diem")
 
 SLUGS = {
-    "nop": SheetVerb.SUBMIT, "rut-lai": SheetVerb.RECALL, "tra-lai": SheetVerb.RETURN, "soat": SheetVerb.REVIEW,
-    "duyet": SheetVerb.APPROVE, "khoa": SheetVerb.LOCK,
+    "nop": SheetVerb.SUBMIT,
+    "rut-lai": SheetVerb.RECALL,
+    "tra-lai": SheetVerb.RETURN,
+    "soat": SheetVerb.REVIEW,
+    "duyet": SheetVerb.APPROVE,
+    "khoa": SheetVerb.LOCK,
 }
 """The acts as they stand in addresses."""
 
 SLUG_OF = {verb: slug for slug, verb in SLUGS.items()}
 
 DONE = {
-    SheetVerb.SUBMIT: "Đã nộp {}. Tổ trưởng sẽ soát.", SheetVerb.RECALL: "Đã rút lại {}. Thầy, cô sửa tiếp được.",
-    SheetVerb.RETURN: "Đã trả lại {} kèm lời nhắn.", SheetVerb.REVIEW: "Đã soát xong {}. Bảng điểm chờ Ban Giám hiệu duyệt.",
-    SheetVerb.APPROVE: "Đã duyệt {}.", SheetVerb.LOCK: "Đã khoá {}.",
+    SheetVerb.SUBMIT: "Đã nộp {}. Tổ trưởng sẽ soát.",
+    SheetVerb.RECALL: "Đã rút lại {}. Thầy, cô sửa tiếp được.",
+    SheetVerb.RETURN: "Đã trả lại {} kèm lời nhắn.",
+    SheetVerb.REVIEW: "Đã soát xong {}. Bảng điểm chờ Ban Giám hiệu duyệt.",
+    SheetVerb.APPROVE: "Đã duyệt {}.",
+    SheetVerb.LOCK: "Đã khoá {}.",
 }
 
 TASKS = {"type": "Nhập điểm", "review": "Soát", "approve": "Duyệt", "lock": "Khoá", "read": "Xem"}
@@ -55,7 +62,9 @@ class RenderedRows:
 
     def __init__(self, limit: int = 64) -> None:
         self._limit = limit
-        self._kept: OrderedDict[tuple[Any, ...], tuple[tuple[Any, ...], tuple[RowView, ...], list[bytes]]] = OrderedDict()
+        self._kept: OrderedDict[tuple[Any, ...], tuple[tuple[Any, ...], tuple[RowView, ...], list[bytes]]] = (
+            OrderedDict()
+        )
         self._mutex = Lock()
 
     def of(self, view: SheetView) -> bytes:
@@ -81,8 +90,12 @@ class RenderedRows:
 
 
 def _grid_words(view: SheetView) -> dict[str, Any]:
-    return {"kind": view.head.kind.value, "marks": MARK_ICONS, "remark": score_grid.REMARK,
-            "edges": {column.key for column in view.columns[-3:]} - {"GK"}}
+    return {
+        "kind": view.head.kind.value,
+        "marks": MARK_ICONS,
+        "remark": score_grid.REMARK,
+        "edges": {column.key for column in view.columns[-3:]} - {"GK"},
+    }
 
 
 @sheets.get("/")
@@ -94,16 +107,25 @@ def index() -> str:
     classes = sorted({(item.line.grade_level, item.line.class_name) for item in listed})
     wanted = {name: request.args.get(name, "") for name in ("lop", "hoc-ky", "trang-thai")}
     shown = [
-        item for item in listed
+        item
+        for item in listed
         if (not wanted["lop"] or item.line.class_name == wanted["lop"])
         and (not wanted["hoc-ky"] or str(item.line.semester) == wanted["hoc-ky"])
         and (not wanted["trang-thai"] or item.line.state.value == wanted["trang-thai"])
     ]
     return render_template(
-        "score_sheets/index.html", waiting=[item for item in shown if item.waits],
-        others=[item for item in shown if not item.waits], n_waiting=sum(item.waits for item in listed),
-        n_listed=len(listed), classes=[name for _, name in classes], states=labels.SHEET_STATES, wanted=wanted,
-        tasks=TASKS, today=clock.local_date(clock.now()), slugs=SLUG_OF, verbs=_bulk_verbs(shown),
+        "score_sheets/index.html",
+        waiting=[item for item in shown if item.waits],
+        others=[item for item in shown if not item.waits],
+        n_waiting=sum(item.waits for item in listed),
+        n_listed=len(listed),
+        classes=[name for _, name in classes],
+        states=labels.SHEET_STATES,
+        wanted=wanted,
+        tasks=TASKS,
+        today=clock.local_date(clock.now()),
+        slugs=SLUG_OF,
+        verbs=_bulk_verbs(shown),
     )
 
 
@@ -123,8 +145,14 @@ def save(sheet_id: int, enrollment_id: int, column_key: str) -> BaseResponse | t
         return _refused("Máy chưa gửi đủ phần của ô này. Số đã gõ vẫn còn; xin tải lại trang.", 422)
     try:
         saved = score_entry.save_cell(
-            current_actor(), sheet_id, enrollment_id, column_key, form.value, expected_version=form.version,
-            op_id=form.op, now=clock.now(),
+            current_actor(),
+            sheet_id,
+            enrollment_id,
+            column_key,
+            form.value,
+            expected_version=form.version,
+            op_id=form.op,
+            now=clock.now(),
         )
     except Stale as stale:
         return render_template("score_sheets/_clash.html", standing=stale.current, message=stale.message), 409
@@ -134,9 +162,16 @@ def save(sheet_id: int, enrollment_id: int, column_key: str) -> BaseResponse | t
         return go(url_for(".show", sheet_id=sheet_id, _anchor=f"c-{enrollment_id}-{column_key}"))
     columns = score_grid.columns_of(saved.head)
     return render_template(
-        "score_sheets/_saved.html", saved=saved, cell=saved.cell, enrollment_id=enrollment_id,
-        kind=saved.head.kind.value, marks=MARK_ICONS, remark=score_grid.REMARK,
-        edges={column.key for column in columns[-3:]} - {"GK"}, n_gaps=saved.progress.n_gaps, first_gap="",
+        "score_sheets/_saved.html",
+        saved=saved,
+        cell=saved.cell,
+        enrollment_id=enrollment_id,
+        kind=saved.head.kind.value,
+        marks=MARK_ICONS,
+        remark=score_grid.REMARK,
+        edges={column.key for column in columns[-3:]} - {"GK"},
+        n_gaps=saved.progress.n_gaps,
+        first_gap="",
     ), 200
 
 
@@ -160,9 +195,11 @@ def save_form(sheet_id: int) -> BaseResponse | tuple[Response, int]:
     names = {row.enrollment_id: row.full_name for row in view.rows}
     typed = {(enrollment_id, column): raw for enrollment_id, column, raw, _ in cells}
     listed = [
-        (f"c-{item.enrollment_id}-{item.column_key}",
-         f"{names.get(item.enrollment_id, '?')}, {labels.COLUMNS.get(item.column_key, item.column_key).lower()}: "
-         f"đã gõ “{typed[item.enrollment_id, item.column_key][:60]}”. {item.reason}")
+        (
+            f"c-{item.enrollment_id}-{item.column_key}",
+            f"{names.get(item.enrollment_id, '?')}, {labels.COLUMNS.get(item.column_key, item.column_key).lower()}: "
+            f"đã gõ “{typed[item.enrollment_id, item.column_key][:60]}”. {item.reason}",
+        )
         for item in troubles
     ]
     status = 409 if any(item.outcome == "stale" for item in troubles) else 422
@@ -179,18 +216,26 @@ def move(sheet_id: int, slug: str) -> BaseResponse | tuple[Response, int]:
         raise Invalid("Xin tải lại trang rồi làm lại: lời nhắn tối đa 1000 chữ. Chưa có gì thay đổi.", field="note")
     actor, now = current_actor(), clock.now()
     try:
-        done = reviews.move(actor, sheet_id, verb, expected_version=form.version.data or 0, note=form.note.data, now=now)
+        done = reviews.move(
+            actor, sheet_id, verb, expected_version=form.version.data or 0, note=form.note.data, now=now
+        )
     except Incomplete as incomplete:
         view = score_grid.open_sheet(actor, sheet_id, now)
-        problems = [(f"c-{gap.enrollment_id}-{gap.column_key}", gap.words) for gap in incomplete.gaps
-                    if isinstance(gap, reviews.Gap)]
+        problems = [
+            (f"c-{gap.enrollment_id}-{gap.column_key}", gap.words)
+            for gap in incomplete.gaps
+            if isinstance(gap, reviews.Gap)
+        ]
         return _page(view, problems=problems, message=incomplete.message), 409
     except (Invalid, Stale, WrongState) as refusal:
         view = score_grid.open_sheet(actor, sheet_id, now)
         return _page(view, message=refusal.message, note=form.note.data or ""), status_of(refusal)
     flash(DONE[verb].format(done.label), "done")
-    target = url_for(".index") if verb in (SheetVerb.REVIEW, SheetVerb.APPROVE, SheetVerb.RETURN) else url_for(
-        ".show", sheet_id=sheet_id)
+    target = (
+        url_for(".index")
+        if verb in (SheetVerb.REVIEW, SheetVerb.APPROVE, SheetVerb.RETURN)
+        else url_for(".show", sheet_id=sheet_id)
+    )
     return go(target)
 
 
@@ -207,8 +252,9 @@ def move_many() -> BaseResponse | tuple[str, int]:
         return redirect(url_for("score_sheets.index"), code=303)
     outcomes = reviews.move_many(current_actor(), verb, items, now=clock.now())
     status = 200 if all(outcome.done for outcome in outcomes) else 409
-    return render_template("score_sheets/outcomes.html", outcomes=outcomes, verb=verb,
-                           n_done=sum(outcome.done for outcome in outcomes)), status
+    return render_template(
+        "score_sheets/outcomes.html", outcomes=outcomes, verb=verb, n_done=sum(outcome.done for outcome in outcomes)
+    ), status
 
 
 @sheets.get("/<int:sheet_id>/o/<int:enrollment_id>/<column_key>/lich-su")
@@ -217,25 +263,55 @@ def history(sheet_id: int, enrollment_id: int, column_key: str) -> str:
     """Every value a cell has had, in plain words."""
     name, words, lines = score_grid.cell_history(current_actor(), sheet_id, enrollment_id, column_key, clock.now())
     template = "score_sheets/_history.html" if is_fragment() else "score_sheets/history.html"
-    return render_template(template, student=name, words=words, lines=lines, sheet_id=sheet_id, marks=MARK_ICONS,
-                           sources=labels_of_source)
+    return render_template(
+        template, student=name, words=words, lines=lines, sheet_id=sheet_id, marks=MARK_ICONS, sources=labels_of_source
+    )
 
 
-labels_of_source = {"typed": "gõ", "pasted": "dán", "imported": "nhập từ tệp", "corrected": "sửa theo đề nghị",
-                    "demo": "dữ liệu mẫu"}
+labels_of_source = {
+    "typed": "gõ",
+    "pasted": "dán",
+    "imported": "nhập từ tệp",
+    "corrected": "sửa theo đề nghị",
+    "demo": "dữ liệu mẫu",
+}
 
 
-def _page(view: SheetView, *, problems: list[tuple[str, str]] | None = None, message: str = "", note: str = "",
-          n_written: int = 0) -> Response:
-    seen = " ".join(
-        f"{row.enrollment_id}-{cell.key}:{cell.version}"
-        for row in view.rows for cell in (*row.cells, row.remark) if cell.version
-    ) if view.can_edit else ""
+def _page(
+    view: SheetView,
+    *,
+    problems: list[tuple[str, str]] | None = None,
+    message: str = "",
+    note: str = "",
+    n_written: int = 0,
+) -> Response:
+    seen = (
+        " ".join(
+            f"{row.enrollment_id}-{cell.key}:{cell.version}"
+            for row in view.rows
+            for cell in (*row.cells, row.remark)
+            if cell.version
+        )
+        if view.can_edit
+        else ""
+    )
     html = render_template(
-        "score_sheets/sheet.html", view=view, head=view.head, rows_here=ROWS_HERE, seen=seen,
-        problems=problems or [], message=message, note=note, n_written=n_written, slugs=SLUG_OF,
-        n_gaps=view.progress.n_gaps, first_gap=view.first_gap, may_submit=SheetVerb.SUBMIT in view.verbs,
-        verb_names=labels.SHEET_VERBS, step_names=labels.SHEET_VERBS, why_closed=_why_closed(view),
+        "score_sheets/sheet.html",
+        view=view,
+        head=view.head,
+        rows_here=ROWS_HERE,
+        seen=seen,
+        problems=problems or [],
+        message=message,
+        note=note,
+        n_written=n_written,
+        slugs=SLUG_OF,
+        n_gaps=view.progress.n_gaps,
+        first_gap=view.first_gap,
+        may_submit=SheetVerb.SUBMIT in view.verbs,
+        verb_names=labels.SHEET_VERBS,
+        step_names=labels.SHEET_VERBS,
+        why_closed=_why_closed(view),
         regular=view.columns[:-2],
     )
     # Joined as bytes: eight threads that each copy a large text with diacritics three times cost 25 MB of memory.
@@ -283,8 +359,11 @@ def _pinned(values: Iterable[str]) -> Iterable[tuple[int, int]]:
 
 def _bulk_verbs(listed: Iterable[progress.ListedSheet]) -> list[SheetVerb]:
     tasks = {item.task for item in listed if item.waits}
-    return [verb for task, verb in (("review", SheetVerb.REVIEW), ("approve", SheetVerb.APPROVE),
-                                    ("lock", SheetVerb.LOCK)) if task in tasks]
+    return [
+        verb
+        for task, verb in (("review", SheetVerb.REVIEW), ("approve", SheetVerb.APPROVE), ("lock", SheetVerb.LOCK))
+        if task in tasks
+    ]
 
 
 def init_app(app: Flask) -> None:
