@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Flask
 from sqlalchemy import event
+from werkzeug.routing import IntegerConverter, Map
 
 from hocbaso import cli as cli_package
 from hocbaso import web as web_package
@@ -16,6 +17,13 @@ from hocbaso.config import PROJECT_ROOT, Config, load_config, prepare_instance
 from hocbaso.db import db, install_sqlite
 from hocbaso.extensions import csrf, login_manager
 from hocbaso.services import schema
+
+
+class RowNumber(IntegerConverter):
+    """``<int:…>``: a number that a column can hold. A larger one names nothing, so the address does not exist."""
+
+    def __init__(self, url_map: Map, **limits: Any) -> None:
+        super().__init__(url_map, **{"max": 2**31 - 1, **limits})
 
 
 def create_app(
@@ -33,6 +41,7 @@ def create_app(
         static_folder=str(PROJECT_ROOT / "static"),
         instance_path=str(settings.instance),
     )
+    app.url_map.converters["int"] = RowNumber
     app.config.update(
         HOCBASO=settings,
         SECRET_KEY=settings.secret_key,

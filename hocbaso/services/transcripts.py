@@ -10,7 +10,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
@@ -27,6 +27,9 @@ from hocbaso.regulations.transcript_flow import SIGNED_STATES, RecordState
 from hocbaso.services import audit, batches, document_pool, results
 from hocbaso.services.access import Actor, class_for
 from hocbaso.services.transcript_contents import Signers, content_from_frozen, signers_of
+
+LATEST_ISSUE = timedelta(days=366)
+"""A day of issue further ahead is a slip of the finger, and it could not be put right on the paper."""
 
 MEDIA_TYPES = {"pdf": "application/pdf", "xml": "application/xml"}
 
@@ -208,6 +211,8 @@ def build_class(
     issue_on = issue_on or today
     if issue_on < today:
         raise Invalid("Ngày phát hành không được ở trước ngày lập học bạ.", field="issue_on")
+    if issue_on - today > LATEST_ISSUE:
+        raise Invalid("Ngày phát hành cách hôm nay quá một năm. Xin xem lại năm đã gõ.", field="issue_on")
     signers = signers_of(class_group, today, deputy_person_id)
     results.require_untouched(class_group_id)
     enrollments = select_students(class_group_id, [student] if student else None)

@@ -163,6 +163,8 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(500, _broken)
     app.register_error_handler(TimeoutError, lambda _error: refusal(503))
+    # A number too large for a column, in a form or a query: it names nothing that exists.
+    app.register_error_handler(OverflowError, lambda _error: refusal(404))
 
 
 __all__ = ["current_app", "init_app", "refusal", "status_of"]

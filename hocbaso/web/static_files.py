@@ -31,6 +31,8 @@ def _file(path: str, mtime_ns: int, size: int) -> tuple[bytes, str, bytes | None
 @lru_cache(maxsize=256)
 def _path(folder: str, name: str) -> str | None:
     """The real path of a name inside the folder, None outside. Kept, because each page asks for ten addresses."""
+    if "\0" in name:  # the file system raises on it
+        return None
     inside = Path(folder).resolve()
     path = (inside / name).resolve()
     return str(path) if path.is_relative_to(inside) else None

@@ -44,6 +44,15 @@ def tamper(statement: str, **values: object) -> None:
         connection.execute(text(statement), values)
 
 
+@pytest.mark.parametrize("days", [-1, 367])
+def test_a_day_of_issue_in_the_past_or_in_another_age_is_refused(days: int, approved: Cast) -> None:
+    with pytest.raises(Invalid):
+        transcripts.build_class(
+            approved.actor("clerk"), approved.classes["9A"], NOW, issue_on=NOW.date() + timedelta(days=days)
+        )
+    assert not records()
+
+
 def test_builds_a_record_a_student_with_both_faces_in_the_store(built: Cast) -> None:
     found = records()
     assert [row.enrollment.student.full_name for row in found] == list(STAY)

@@ -141,3 +141,20 @@ def test_each_person_begins_where_the_work_is(client_of, school: Cast):
     assert client_of("it_officer").get("/").location == "/nguoi-dung/"
     assert client_of("math").get("/").location == "/bang-diem/"
     assert client_of("board").get("/").location in ("/hom-nay", "/tro-giup")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/bang-diem/{n}",
+        "/lop/{n}",
+        "/hoc-sinh/{n}",
+        "/hoc-ba/lop/{n}",
+        "/viec/{n}",
+        "/nguoi-dung/{n}",
+        "/nguoi-dung/danh-sach?to={n}",
+        "/static/%00",
+    ],
+)
+def test_a_number_that_no_column_holds_names_nothing(path: str, client_of, school: Cast):
+    assert client_of("principal").get(path.format(n=10**20)).status_code == 404
