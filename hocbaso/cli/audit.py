@@ -20,8 +20,13 @@ audit_group = AppGroup("audit", help="Nhật ký: kiểm tra, ảnh chụp có c
 
 
 @audit_group.command("verify")
-@click.option("--against", "files", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help="Ảnh chụp giữ ở nơi khác (nhiều lần được).")
+@click.option(
+    "--against",
+    "files",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Ảnh chụp giữ ở nơi khác (nhiều lần được).",
+)
 @click.option("--key", help="Khoá công khai của các ảnh chụp đó (Base64); bỏ trống: khoá của máy này.")
 @json_option
 @refusals
@@ -29,17 +34,31 @@ def verify_command(files: tuple[Path, ...], key: str | None, as_json: bool) -> N
     """Kiểm tra chuỗi nhật ký, ảnh chụp, và từng giá trị hiện có; nêu dòng hỏng đầu tiên."""
     report = audit_verify.verify(against=[snapshots.read_file(path, key) for path in files])
     if report.ok:
-        words = (f"Nhật ký nguyên vẹn: {report.n_entries} dòng, {report.n_snapshots} ảnh chụp, "
-                 f"{report.n_values} dòng dữ liệu đúng như lần ghi cuối.")
+        words = (
+            f"Nhật ký nguyên vẹn: {report.n_entries} dòng, {report.n_snapshots} ảnh chụp, "
+            f"{report.n_values} dòng dữ liệu đúng như lần ghi cuối."
+        )
     else:
-        words = "\n".join(["Nhật ký hoặc dữ liệu đã bị sửa ngoài phần mềm.",
-                           *(f"  {fault.message}{' (' + fault.detail + ')' if fault.detail else ''}"
-                             for fault in report.faults)])
+        words = "\n".join(
+            [
+                "Nhật ký hoặc dữ liệu đã bị sửa ngoài phần mềm.",
+                *(f"  {fault.message}{' (' + fault.detail + ')' if fault.detail else ''}" for fault in report.faults),
+            ]
+        )
     first = report.faults[0] if report.faults else None
-    emit({"ok": report.ok, "n_entries": report.n_entries, "n_values": report.n_values,
-          "n_snapshots": report.n_snapshots, "head": report.head_hash,
-          "first_bad_row": asdict(first) if first else None,
-          "faults": [asdict(fault) for fault in report.faults]}, as_json=as_json, words=words)
+    emit(
+        {
+            "ok": report.ok,
+            "n_entries": report.n_entries,
+            "n_values": report.n_values,
+            "n_snapshots": report.n_snapshots,
+            "head": report.head_hash,
+            "first_bad_row": asdict(first) if first else None,
+            "faults": [asdict(fault) for fault in report.faults],
+        },
+        as_json=as_json,
+        words=words,
+    )
     sys.exit(0 if report.ok else 1)
 
 
@@ -60,8 +79,11 @@ def key_command(as_json: bool) -> None:
 def snapshot_command(as_json: bool) -> None:
     """Chụp và ký ảnh nhật ký ngay bây giờ."""
     taken = snapshots.take(SYSTEM, clock.now())
-    emit({"id": taken.id, "day": taken.day, "n_entries": taken.n_entries, "root": taken.root}, as_json=as_json,
-         words=f"Ảnh chụp số {taken.id}: {taken.n_entries} dòng, gốc {taken.root[:16]}…")
+    emit(
+        {"id": taken.id, "day": taken.day, "n_entries": taken.n_entries, "root": taken.root},
+        as_json=as_json,
+        words=f"Ảnh chụp số {taken.id}: {taken.n_entries} dòng, gốc {taken.root[:16]}…",
+    )
 
 
 @audit_group.command("diff")
@@ -74,18 +96,32 @@ def diff_command(first: int, second: int, as_json: bool) -> None:
     entries = snapshots.difference(first, second)
     if as_json:
         for entry in entries:
-            click.echo(json.dumps({"seq": entry.seq, "at": entry.at, "tag": entry.tag, "actor": entry.actor_name,
-                                   "target": f"{entry.target_kind}/{entry.target_id}",
-                                   "payload": json.loads(entry.payload)}, ensure_ascii=False))
+            click.echo(
+                json.dumps(
+                    {
+                        "seq": entry.seq,
+                        "at": entry.at,
+                        "tag": entry.tag,
+                        "actor": entry.actor_name,
+                        "target": f"{entry.target_kind}/{entry.target_id}",
+                        "payload": json.loads(entry.payload),
+                    },
+                    ensure_ascii=False,
+                )
+            )
         return
     for entry in entries:
-        click.echo(f"{entry.seq:>7}  {entry.at[:19]}  {entry.tag:<28} {entry.actor_name:<28} "
-                   f"{entry.target_kind}/{entry.target_id}")
+        click.echo(
+            f"{entry.seq:>7}  {entry.at[:19]}  {entry.tag:<28} {entry.actor_name:<28} "
+            f"{entry.target_kind}/{entry.target_id}"
+        )
     click.echo(f"{len(entries)} dòng.")
 
 
 @click.command("check-instance")
-@click.option("--upgrade", is_flag=True, help="Đưa cơ sở dữ liệu lên bản của phần mềm trước (dùng cho bản phục hồi thử).")
+@click.option(
+    "--upgrade", is_flag=True, help="Đưa cơ sở dữ liệu lên bản của phần mềm trước (dùng cho bản phục hồi thử)."
+)
 @json_option
 @with_appcontext
 @refusals
@@ -97,8 +133,11 @@ def check_instance_command(upgrade: bool, as_json: bool) -> None:
         found = instance_check.check(clock.now())
     finally:
         document_pool.close()
-    words = (f"{found.n_entries} dòng nhật ký, {found.n_documents} tài liệu, {found.n_signatures} chữ ký hợp lệ."
-             if not found.problems else "\n".join(found.problems))
+    words = (
+        f"{found.n_entries} dòng nhật ký, {found.n_documents} tài liệu, {found.n_signatures} chữ ký hợp lệ."
+        if not found.problems
+        else "\n".join(found.problems)
+    )
     emit(found, as_json=as_json, words=words)
     sys.exit(1 if found.problems else 0)
 

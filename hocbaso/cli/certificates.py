@@ -15,13 +15,22 @@ from hocbaso.services import certificates
 
 certificates_group = AppGroup("certificates", help="Chứng thư số và chứng thư gốc.")
 
-STATES = {"good": "dùng được", "ending": "sắp hết hạn", "expired": "hết hạn", "early": "chưa đến hạn", "retired": "ngừng dùng",
-          "closed": "khoá vì sai PIN", "untrusted": "không rõ nơi cấp"}
+STATES = {
+    "good": "dùng được",
+    "ending": "sắp hết hạn",
+    "expired": "hết hạn",
+    "early": "chưa đến hạn",
+    "retired": "ngừng dùng",
+    "closed": "khoá vì sai PIN",
+    "untrusted": "không rõ nơi cấp",
+}
 
 
 @certificates_group.command("trust")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Thư mục nhận các tệp PEM.")
-@click.option("--add", "pem", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Tin cậy thêm chứng thư gốc này.")
+@click.option(
+    "--add", "pem", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Tin cậy thêm chứng thư gốc này."
+)
 @actor_option
 @json_option
 @refusals
@@ -37,11 +46,23 @@ def trust_command(out: Path | None, pem: Path | None, actor_name: str | None, as
             path = out / f"goc-{root.fingerprint[:16]}.pem"
             path.write_text(root.pem, encoding="ascii")
             files.append(str(path))
-    words = "\n".join(f"{root.subject_name}{' (THỬ NGHIỆM)' if root.is_test else ''}\n  SHA-256 {root.fingerprint_words}"
-                      for root in roots)
-    emit([{"subject": root.subject_name, "sha256": root.fingerprint, "is_test": root.is_test,
-           "file": files[index] if files else None} for index, root in enumerate(roots)],
-         as_json=as_json, words=words or "Trường chưa tin cậy chứng thư gốc nào.")
+    words = "\n".join(
+        f"{root.subject_name}{' (THỬ NGHIỆM)' if root.is_test else ''}\n  SHA-256 {root.fingerprint_words}"
+        for root in roots
+    )
+    emit(
+        [
+            {
+                "subject": root.subject_name,
+                "sha256": root.fingerprint,
+                "is_test": root.is_test,
+                "file": files[index] if files else None,
+            }
+            for index, root in enumerate(roots)
+        ],
+        as_json=as_json,
+        words=words or "Trường chưa tin cậy chứng thư gốc nào.",
+    )
 
 
 @certificates_group.command("list")
@@ -51,11 +72,28 @@ def trust_command(out: Path | None, pem: Path | None, actor_name: str | None, as
 def list_command(actor_name: str | None, as_json: bool) -> None:
     """Chứng thư đã đăng ký và hạn dùng."""
     rows = certificates.list_certificates(acting(actor_name), clock.now())
-    emit([{"owner": row.owner, "purpose": row.purpose, "serial": row.serial_number, "sha256": row.fingerprint,
-           "not_after": row.not_after.isoformat(), "days_left": row.days_left, "state": row.state, "is_test": row.is_test}
-          for row in rows], as_json=as_json,
-         words="\n".join(f"{row.owner:<40} {'con dấu' if row.purpose == 'seal' else 'cá nhân':<8} "
-                         f"đến {row.not_after:%d/%m/%Y}  {STATES[row.state]}" for row in rows) or "Chưa có chứng thư nào.")
+    emit(
+        [
+            {
+                "owner": row.owner,
+                "purpose": row.purpose,
+                "serial": row.serial_number,
+                "sha256": row.fingerprint,
+                "not_after": row.not_after.isoformat(),
+                "days_left": row.days_left,
+                "state": row.state,
+                "is_test": row.is_test,
+            }
+            for row in rows
+        ],
+        as_json=as_json,
+        words="\n".join(
+            f"{row.owner:<40} {'con dấu' if row.purpose == 'seal' else 'cá nhân':<8} "
+            f"đến {row.not_after:%d/%m/%Y}  {STATES[row.state]}"
+            for row in rows
+        )
+        or "Chưa có chứng thư nào.",
+    )
 
 
 @certificates_group.command("register")
@@ -68,9 +106,12 @@ def register_command(file: Path, seal: bool, actor_name: str | None, as_json: bo
     """Đăng ký tệp .p12 của chính người làm."""
     actor = acting(actor_name)
     password = click.prompt("Mật khẩu của tệp", hide_input=True, err=True)
-    pin = os.environ.get("HOCBASO_PIN") or click.prompt("Mã PIN mới", hide_input=True, confirmation_prompt=True, err=True)
-    found = certificates.register_pkcs12(actor, file.read_bytes(), password, pin, clock.now(),
-                                         purpose="seal" if seal else "personal")
+    pin = os.environ.get("HOCBASO_PIN") or click.prompt(
+        "Mã PIN mới", hide_input=True, confirmation_prompt=True, err=True
+    )
+    found = certificates.register_pkcs12(
+        actor, file.read_bytes(), password, pin, clock.now(), purpose="seal" if seal else "personal"
+    )
     emit({"certificate": found}, as_json=as_json, words="Đã đăng ký chứng thư số.")
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 import pikepdf

@@ -122,8 +122,10 @@ class _LogReading:
                         raise TypeError("not a state")
                     earlier = known.get(row_id)
                     # An entry may name only some columns; the others keep what an earlier entry said.
-                    known[row_id] = (seq, values if earlier is None or earlier[1].keys() <= values.keys()
-                                     else {**earlier[1], **values})
+                    known[row_id] = (
+                        seq,
+                        values if earlier is None or earlier[1].keys() <= values.keys() else {**earlier[1], **values},
+                    )
             if tag == AuditTag.SNAPSHOT_TAKEN:
                 self.snapshot_roots[target_id] = (seq, told["facts"]["root"])
         except (ValueError, TypeError, AttributeError, KeyError):
@@ -138,19 +140,27 @@ class _LogReading:
             if not checkpoint.signature_ok:
                 self._fault("snapshot", f"Ảnh chụp ngày {when} bị hỏng hoặc không do khoá của máy này ký.")
             elif checkpoint.n_entries > n_rows:
-                self._fault("truncated", f"Nhật ký chỉ còn {n_rows} dòng, ảnh chụp ngày {when} đã thấy "
-                                         f"{checkpoint.n_entries} dòng.", seq=n_rows + 1)
+                self._fault(
+                    "truncated",
+                    f"Nhật ký chỉ còn {n_rows} dòng, ảnh chụp ngày {when} đã thấy {checkpoint.n_entries} dòng.",
+                    seq=n_rows + 1,
+                )
             elif self._roots.get(checkpoint.n_entries) != (checkpoint.head_hash, checkpoint.root):
-                self._fault("rewritten", f"{checkpoint.n_entries} dòng đầu của nhật ký không còn như trong ảnh chụp "
-                                         f"ngày {when}: đã bị viết lại.", seq=checkpoint.n_entries)
+                self._fault(
+                    "rewritten",
+                    f"{checkpoint.n_entries} dòng đầu của nhật ký không còn như trong ảnh chụp "
+                    f"ngày {when}: đã bị viết lại.",
+                    seq=checkpoint.n_entries,
+                )
 
     def check_snapshot_entries(self) -> None:
         """Each snapshot that the log tells of is still there."""
         roots = {str(row.id): row.root for row in db.session.execute(select(m.AuditSnapshot.id, m.AuditSnapshot.root))}
         for snapshot_id, (seq, root) in self.snapshot_roots.items():
             if roots.get(snapshot_id) != root:
-                self._fault("snapshot", f"Ảnh chụp số {snapshot_id}, ghi ở nhật ký dòng {seq}, đã mất hoặc bị thay.",
-                            seq=seq)
+                self._fault(
+                    "snapshot", f"Ảnh chụp số {snapshot_id}, ghi ở nhật ký dòng {seq}, đã mất hoặc bị thay.", seq=seq
+                )
 
     def _fault(self, kind: str, message: str, *, seq: int | None = None) -> None:
         if len(self.report.faults) < 2 * self.max_faults:
@@ -171,25 +181,53 @@ def _check_values(standing: _Standing, report: AuditReport, max_faults: int) -> 
             report.n_values += 1
             entry = expected.pop(row_id, None)
             if row is None:
-                found.append(AuditFault("value", f"Bảng {kind}, dòng {row_id} chứa giá trị không đọc được"
-                                        + (f" (nhật ký dòng {entry[0]})." if entry else "."),
-                                        seq=entry[0] if entry else None, table=kind, row_id=row_id))
+                found.append(
+                    AuditFault(
+                        "value",
+                        f"Bảng {kind}, dòng {row_id} chứa giá trị không đọc được"
+                        + (f" (nhật ký dòng {entry[0]})." if entry else "."),
+                        seq=entry[0] if entry else None,
+                        table=kind,
+                        row_id=row_id,
+                    )
+                )
                 continue
             if entry is None:
-                found.append(AuditFault("unrecorded", f"Bảng {kind}, dòng {row_id}: có dữ liệu mà nhật ký không ghi.",
-                                        table=kind, row_id=row_id))
+                found.append(
+                    AuditFault(
+                        "unrecorded",
+                        f"Bảng {kind}, dòng {row_id}: có dữ liệu mà nhật ký không ghi.",
+                        table=kind,
+                        row_id=row_id,
+                    )
+                )
                 continue
             seq, values = entry
             wrong = [column for column in columns if column in values and not _same(plain(row[column]), values[column])]
             if wrong:
-                changes = "; ".join(f"{column}: nhật ký {values[column]!r}, hiện có {plain(row[column])!r}"
-                                    for column in wrong)
-                found.append(AuditFault("value", f"Bảng {kind}, dòng {row_id} khác lần ghi cuối (nhật ký dòng {seq}) ở "
-                                                 f"cột {', '.join(wrong)}.", seq=seq, table=kind, row_id=row_id,
-                                        detail=changes))
+                changes = "; ".join(
+                    f"{column}: nhật ký {values[column]!r}, hiện có {plain(row[column])!r}" for column in wrong
+                )
+                found.append(
+                    AuditFault(
+                        "value",
+                        f"Bảng {kind}, dòng {row_id} khác lần ghi cuối (nhật ký dòng {seq}) ở cột {', '.join(wrong)}.",
+                        seq=seq,
+                        table=kind,
+                        row_id=row_id,
+                        detail=changes,
+                    )
+                )
         for row_id, (seq, _values) in expected.items():
-            found.append(AuditFault("missing", f"Bảng {kind}, dòng {row_id} đã mất; lần ghi cuối ở nhật ký dòng {seq}.",
-                                    seq=seq, table=kind, row_id=row_id))
+            found.append(
+                AuditFault(
+                    "missing",
+                    f"Bảng {kind}, dòng {row_id} đã mất; lần ghi cuối ở nhật ký dòng {seq}.",
+                    seq=seq,
+                    table=kind,
+                    row_id=row_id,
+                )
+            )
         if len(found) >= max_faults:
             break
     report.faults.extend(found[:max_faults])
@@ -220,6 +258,12 @@ def _check_contents(report: AuditReport, max_faults: int) -> None:
         for row in db.session.execute(statement.execution_options(yield_per=200)):
             content = row.content if isinstance(row.content, bytes) else str(row.content).encode()
             if hashlib.sha256(content).hexdigest() != row.content_digest and len(found) < max_faults:
-                found.append(AuditFault("value", f"Bảng {kind}, dòng {row.id}: nội dung đã bị sửa, không còn khớp mã băm "
-                                                 "của nó.", table=kind, row_id=str(row.id)))
+                found.append(
+                    AuditFault(
+                        "value",
+                        f"Bảng {kind}, dòng {row.id}: nội dung đã bị sửa, không còn khớp mã băm của nó.",
+                        table=kind,
+                        row_id=str(row.id),
+                    )
+                )
     report.faults.extend(found)

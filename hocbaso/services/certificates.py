@@ -130,8 +130,10 @@ def owner_key(person_id: int | None) -> str:
 
 def trusted_roots() -> list[bytes]:
     """DER of every root trusted now."""
-    return [x509.load_pem_x509_certificate(row.certificate_pem.encode()).public_bytes(serialization.Encoding.DER)
-            for row in _root_rows()]
+    return [
+        x509.load_pem_x509_certificate(row.certificate_pem.encode()).public_bytes(serialization.Encoding.DER)
+        for row in _root_rows()
+    ]
 
 
 def trusted_crls() -> list[bytes]:
@@ -145,14 +147,23 @@ def trusted_crls() -> list[bytes]:
 
 
 def _root_rows() -> list[m.TrustRoot]:
-    return list(db.session.scalars(select(m.TrustRoot).where(m.TrustRoot.removed_at.is_(None)).order_by(m.TrustRoot.id)))
+    return list(
+        db.session.scalars(select(m.TrustRoot).where(m.TrustRoot.removed_at.is_(None)).order_by(m.TrustRoot.id))
+    )
 
 
 def list_roots() -> list[RootView]:
     """The roots trusted now, oldest first."""
     return [
-        RootView(row.id, row.subject_name, row.fingerprint, row.is_test, row.added_at,
-                 x509.load_pem_x509_certificate(row.certificate_pem.encode()).not_valid_after_utc, row.certificate_pem)
+        RootView(
+            row.id,
+            row.subject_name,
+            row.fingerprint,
+            row.is_test,
+            row.added_at,
+            x509.load_pem_x509_certificate(row.certificate_pem.encode()).not_valid_after_utc,
+            row.certificate_pem,
+        )
         for row in _root_rows()
     ]
 
@@ -175,7 +186,9 @@ def read_root(pem: bytes, now: datetime) -> x509.Certificate:
     return root
 
 
-def add_trust_root(actor: Actor, pem: bytes, now: datetime, *, is_test: bool = False, crls: Iterable[bytes] = ()) -> RootView:
+def add_trust_root(
+    actor: Actor, pem: bytes, now: datetime, *, is_test: bool = False, crls: Iterable[bytes] = ()
+) -> RootView:
     """Trust a root (IT officer). ``crls``: DER revocation lists to keep with it. Trusting it again changes nothing.
 
     Raises NotAllowed, Invalid.
@@ -184,21 +197,35 @@ def add_trust_root(actor: Actor, pem: bytes, now: datetime, *, is_test: bool = F
     root = read_root(pem, now)
     der = root.public_bytes(serialization.Encoding.DER)
     fingerprint = signers.certificate_fingerprint(der)
-    crl_pem = "".join(x509.load_der_x509_crl(crl).public_bytes(serialization.Encoding.PEM).decode() for crl in crls) or None
+    crl_pem = (
+        "".join(x509.load_der_x509_crl(crl).public_bytes(serialization.Encoding.PEM).decode() for crl in crls) or None
+    )
     with write_transaction() as session:
         row = session.scalar(select(m.TrustRoot).where(m.TrustRoot.fingerprint == fingerprint))
         if row is None:
-            row = m.TrustRoot(subject_name=_words_of(root.subject)[:300], fingerprint=fingerprint,
-                              certificate_pem=root.public_bytes(serialization.Encoding.PEM).decode(), crl_pem=crl_pem,
-                              is_test=is_test, added_at=now)
+            row = m.TrustRoot(
+                subject_name=_words_of(root.subject)[:300],
+                fingerprint=fingerprint,
+                certificate_pem=root.public_bytes(serialization.Encoding.PEM).decode(),
+                crl_pem=crl_pem,
+                is_test=is_test,
+                added_at=now,
+            )
             session.add(row)
         elif row.removed_at is None and crl_pem in (None, row.crl_pem):
             return next(view for view in list_roots() if view.fingerprint == fingerprint)
         row.removed_at = None
         row.crl_pem = crl_pem or row.crl_pem
         session.flush()
-        audit.record(AuditTag.TRUST_ROOT_ADDED, actor, now, target_kind="trust_root", target_id=row.id,
-                     state=audit.states("trust_root", [row]), facts={"subject": row.subject_name})
+        audit.record(
+            AuditTag.TRUST_ROOT_ADDED,
+            actor,
+            now,
+            target_kind="trust_root",
+            target_id=row.id,
+            state=audit.states("trust_root", [row]),
+            facts={"subject": row.subject_name},
+        )
     return next(view for view in list_roots() if view.fingerprint == fingerprint)
 
 
@@ -211,8 +238,15 @@ def remove_trust_root(actor: Actor, root_id: int, now: datetime) -> None:
             raise NotFound("Không có chứng thư gốc này.")
         row.removed_at = now
         session.flush()
-        audit.record(AuditTag.TRUST_ROOT_REMOVED, actor, now, target_kind="trust_root", target_id=row.id,
-                     state=audit.states("trust_root", [row]), facts={"subject": row.subject_name})
+        audit.record(
+            AuditTag.TRUST_ROOT_REMOVED,
+            actor,
+            now,
+            target_kind="trust_root",
+            target_id=row.id,
+            state=audit.states("trust_root", [row]),
+            facts={"subject": row.subject_name},
+        )
 
 
 def chain_is_trusted(chain: Iterable[bytes], now: datetime) -> bool:
@@ -231,7 +265,9 @@ def _issued(certificate: x509.Certificate, issuer: x509.Certificate, now: dateti
         authority = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
         return False
-    return authority and all(each.not_valid_before_utc <= now <= each.not_valid_after_utc for each in (certificate, issuer))
+    return authority and all(
+        each.not_valid_before_utc <= now <= each.not_valid_after_utc for each in (certificate, issuer)
+    )
 
 
 # --- registering --------------------------------------------------------------------------------------------------------
@@ -239,8 +275,11 @@ def _issued(certificate: x509.Certificate, issuer: x509.Certificate, now: dateti
 
 def _words_of(name: x509.Name) -> str:
     """A distinguished name for people: common name, then organisation."""
-    parts = [str(attribute.value) for oid in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME)
-             for attribute in name.get_attributes_for_oid(oid)]
+    parts = [
+        str(attribute.value)
+        for oid in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME)
+        for attribute in name.get_attributes_for_oid(oid)
+    ]
     return ", ".join(dict.fromkeys(parts)) or name.rfc4514_string()
 
 
@@ -273,14 +312,21 @@ def require_owner(leaf: bytes, person: m.Person | None) -> None:
     oids = [NameOID.COMMON_NAME] if person else [NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME]
     names = [str(attribute.value) for oid in oids for attribute in subject.get_attributes_for_oid(oid)]
     if not any(_same_name(name, owner_name[:64]) for name in names):
-        raise Invalid(f"Chứng thư cấp cho “{', '.join(names) or 'không rõ tên'}”, không phải “{owner_name}”.", field="file")
-    ids = [str(attribute.value).removeprefix("CCCD:") for attribute in subject.get_attributes_for_oid(NameOID.USER_ID)
-           if str(attribute.value).startswith("CCCD:")]
+        raise Invalid(
+            f"Chứng thư cấp cho “{', '.join(names) or 'không rõ tên'}”, không phải “{owner_name}”.", field="file"
+        )
+    ids = [
+        str(attribute.value).removeprefix("CCCD:")
+        for attribute in subject.get_attributes_for_oid(NameOID.USER_ID)
+        if str(attribute.value).startswith("CCCD:")
+    ]
     if personal_id and ids and personal_id not in ids:
         raise Invalid("Số định danh cá nhân trong chứng thư không phải của người này.", field="file")
 
 
-def register_pkcs12(actor: Actor, data: bytes, password: str, pin: str, now: datetime, *, purpose: str = "personal") -> int:
+def register_pkcs12(
+    actor: Actor, data: bytes, password: str, pin: str, now: datetime, *, purpose: str = "personal"
+) -> int:
     """Take over the actor's own ``.p12`` (or, for the clerk, the school's seal); the certificate's id.
 
     The owner's former certificate is retired. Neither the file nor its password is kept; the key opens only with ``pin``.
@@ -308,23 +354,38 @@ def _person_for(actor: Actor, purpose: str) -> m.Person | None:
     return person
 
 
-def store_key(actor: Actor, imported: signers.ImportedKey, person: m.Person | None, now: datetime, *,
-              is_test: bool = False) -> int:
+def store_key(
+    actor: Actor, imported: signers.ImportedKey, person: m.Person | None, now: datetime, *, is_test: bool = False
+) -> int:
     """Register an imported key for a person or, with None, for the school; the certificate's id. Raises Invalid, WrongState."""
     owner_name = owner_of(person)
     require_owner(imported.chain[0], person)
     if not chain_is_trusted(imported.chain, now):
-        raise Invalid("Chứng thư này không do nơi cấp mà trường tin cậy. Nhờ cán bộ CNTT nạp chứng thư gốc của nơi cấp trước.",
-                      field="file")
+        raise Invalid(
+            "Chứng thư này không do nơi cấp mà trường tin cậy. Nhờ cán bộ CNTT nạp chứng thư gốc của nơi cấp trước.",
+            field="file",
+        )
     leaf = x509.load_der_x509_certificate(imported.chain[0])
-    pems = [x509.load_der_x509_certificate(der).public_bytes(serialization.Encoding.PEM).decode() for der in imported.chain]
+    pems = [
+        x509.load_der_x509_certificate(der).public_bytes(serialization.Encoding.PEM).decode() for der in imported.chain
+    ]
     values = {
-        "purpose": "personal" if person else "seal", "person_id": person.id if person else None,
-        "subject_name": _words_of(leaf.subject)[:300], "issuer_name": _words_of(leaf.issuer)[:300],
-        "serial_number": imported.serial[:64], "not_before": imported.not_before, "not_after": imported.not_after,
-        "certificate_pem": pems[0], "chain_pem": "".join(pems), "key_kind": "software",
-        "key_envelope": imported.envelope.data, "n_wrong_pins": 0, "is_test": is_test, "registered_at": now,
-        "registered_by": actor.account_id, "retired_at": None,
+        "purpose": "personal" if person else "seal",
+        "person_id": person.id if person else None,
+        "subject_name": _words_of(leaf.subject)[:300],
+        "issuer_name": _words_of(leaf.issuer)[:300],
+        "serial_number": imported.serial[:64],
+        "not_before": imported.not_before,
+        "not_after": imported.not_after,
+        "certificate_pem": pems[0],
+        "chain_pem": "".join(pems),
+        "key_kind": "software",
+        "key_envelope": imported.envelope.data,
+        "n_wrong_pins": 0,
+        "is_test": is_test,
+        "registered_at": now,
+        "registered_by": actor.account_id,
+        "retired_at": None,
     }
     with write_transaction() as session:
         for old in _current(person.id if person else None):
@@ -340,25 +401,42 @@ def store_key(actor: Actor, imported: signers.ImportedKey, person: m.Person | No
             for column, value in values.items():
                 setattr(row, column, value)
         session.flush()
-        audit.record(AuditTag.CERTIFICATE_REGISTERED, actor, now, target_kind="certificate", target_id=row.id,
-                     state=audit.states("certificate", [row]),
-                     facts={"owner": owner_name, "serial": row.serial_number, "not_after": row.not_after.isoformat()})
+        audit.record(
+            AuditTag.CERTIFICATE_REGISTERED,
+            actor,
+            now,
+            target_kind="certificate",
+            target_id=row.id,
+            state=audit.states("certificate", [row]),
+            facts={"owner": owner_name, "serial": row.serial_number, "not_after": row.not_after.isoformat()},
+        )
         return row.id
 
 
 def _current(person_id: int | None) -> list[m.Certificate]:
     owner = m.Certificate.person_id.is_(None) if person_id is None else m.Certificate.person_id == person_id
-    return list(db.session.scalars(
-        select(m.Certificate).where(owner, m.Certificate.retired_at.is_(None)).order_by(m.Certificate.id.desc())
-        .execution_options(populate_existing=True)))
+    return list(
+        db.session.scalars(
+            select(m.Certificate)
+            .where(owner, m.Certificate.retired_at.is_(None))
+            .order_by(m.Certificate.id.desc())
+            .execution_options(populate_existing=True)
+        )
+    )
 
 
 def _retire(actor: Actor, row: m.Certificate, now: datetime) -> None:
     row.retired_at = now
     row.key_envelope = None  # a retired key must not be able to sign again; its certificate stays for checking
     db.session.flush()
-    audit.record(AuditTag.CERTIFICATE_RETIRED, actor, now, target_kind="certificate", target_id=row.id,
-                 state=audit.states("certificate", [row]))
+    audit.record(
+        AuditTag.CERTIFICATE_RETIRED,
+        actor,
+        now,
+        target_kind="certificate",
+        target_id=row.id,
+        state=audit.states("certificate", [row]),
+    )
 
 
 def retire(actor: Actor, certificate_id: int, now: datetime) -> None:
@@ -366,7 +444,8 @@ def retire(actor: Actor, certificate_id: int, now: datetime) -> None:
     with write_transaction() as session:
         row = session.get(m.Certificate, certificate_id, populate_existing=True)
         own = row is not None and (
-            row.person_id == actor.person_id if row.purpose == "personal" else actor.has_role(Role.CLERK))
+            row.person_id == actor.person_id if row.purpose == "personal" else actor.has_role(Role.CLERK)
+        )
         if row is None or not (own or actor.may(Permission.CERTIFICATE_MANAGE)):
             raise NotFound("Không có chứng thư này.")
         if row.retired_at is not None:
@@ -380,7 +459,9 @@ def retire(actor: Actor, certificate_id: int, now: datetime) -> None:
 def list_certificates(actor: Actor, now: datetime) -> list[CertificateView]:
     """Every certificate, those in use first (IT officer): names and dates only."""
     actor.require(Permission.CERTIFICATE_MANAGE)
-    rows = db.session.scalars(select(m.Certificate).order_by(m.Certificate.retired_at.is_not(None), m.Certificate.not_after))
+    rows = db.session.scalars(
+        select(m.Certificate).order_by(m.Certificate.retired_at.is_not(None), m.Certificate.not_after)
+    )
     return [view_of(row, now) for row in rows]
 
 
@@ -391,8 +472,10 @@ def own_certificates(actor: Actor, now: datetime) -> list[CertificateView]:
         conditions.append(m.Certificate.purpose == "seal")
     rows: list[CertificateView] = []
     for condition in conditions:
-        rows += [view_of(row, now) for row in
-                 db.session.scalars(select(m.Certificate).where(condition).order_by(m.Certificate.id.desc()))]
+        rows += [
+            view_of(row, now)
+            for row in db.session.scalars(select(m.Certificate).where(condition).order_by(m.Certificate.id.desc()))
+        ]
     return rows
 
 
@@ -411,14 +494,30 @@ def view_of(row: m.Certificate, now: datetime) -> CertificateView:
         state = "untrusted"
     else:
         state = "ending" if days_left <= max(WARN_DAYS) else "good"
-    return CertificateView(row.id, row.purpose, owner_of(row.person), row.subject_name, row.issuer_name, row.serial_number, row.fingerprint,
-                           row.not_before, row.not_after, row.is_test, row.registered_at, row.retired_at, state, days_left)
+    return CertificateView(
+        row.id,
+        row.purpose,
+        owner_of(row.person),
+        row.subject_name,
+        row.issuer_name,
+        row.serial_number,
+        row.fingerprint,
+        row.not_before,
+        row.not_after,
+        row.is_test,
+        row.registered_at,
+        row.retired_at,
+        state,
+        days_left,
+    )
 
 
 def chain_of(row: m.Certificate) -> tuple[bytes, ...]:
     """The DER chain of a certificate, leaf first, without the root."""
-    return tuple(certificate.public_bytes(serialization.Encoding.DER)
-                 for certificate in x509.load_pem_x509_certificates(row.chain_pem.encode()))
+    return tuple(
+        certificate.public_bytes(serialization.Encoding.DER)
+        for certificate in x509.load_pem_x509_certificates(row.chain_pem.encode())
+    )
 
 
 def current_certificate(person_id: int | None) -> m.Certificate | None:
@@ -440,7 +539,9 @@ def open_key(actor: Actor, person_id: int | None, pin: str, now: datetime) -> Op
     if row is None or row.key_envelope is None:
         raise WrongState(f"Chưa có chứng thư số {whose}. Hãy đăng ký ở trang Chứng thư số.")
     if not row.not_before <= now <= row.not_after:
-        raise WrongState(f"Chứng thư số {whose} chỉ có hiệu lực từ {row.not_before:%d/%m/%Y} đến {row.not_after:%d/%m/%Y}.")
+        raise WrongState(
+            f"Chứng thư số {whose} chỉ có hiệu lực từ {row.not_before:%d/%m/%Y} đến {row.not_after:%d/%m/%Y}."
+        )
     chain = chain_of(row)
     require_owner(chain[0], row.person)
     if signers.certificate_fingerprint(chain[0]) != row.fingerprint:
@@ -451,9 +552,15 @@ def open_key(actor: Actor, person_id: int | None, pin: str, now: datetime) -> Op
     with write_transaction() as session:
         tried = session.scalars(
             update(m.Certificate)
-            .where(m.Certificate.id == row.id, m.Certificate.n_wrong_pins < MAX_WRONG_PINS, m.Certificate.retired_at.is_(None))
-            .values(n_wrong_pins=m.Certificate.n_wrong_pins + 1).returning(m.Certificate.id)
-            .execution_options(synchronize_session=False)).all()
+            .where(
+                m.Certificate.id == row.id,
+                m.Certificate.n_wrong_pins < MAX_WRONG_PINS,
+                m.Certificate.retired_at.is_(None),
+            )
+            .values(n_wrong_pins=m.Certificate.n_wrong_pins + 1)
+            .returning(m.Certificate.id)
+            .execution_options(synchronize_session=False)
+        ).all()
         if len(tried) != 1:
             raise closed
     envelope = signers.KeyEnvelope(row.key_envelope, owner_key(row.person_id), row.fingerprint)
@@ -462,13 +569,24 @@ def open_key(actor: Actor, person_id: int | None, pin: str, now: datetime) -> Op
     except NotAllowed:
         with write_transaction() as session:
             n_wrong = session.scalar(select(m.Certificate.n_wrong_pins).where(m.Certificate.id == row.id)) or 0
-            audit.record(AuditTag.PIN_REFUSED, actor, now, target_kind="certificate", target_id=row.id,
-                         state=audit.states("certificate", [row]), facts={"n_wrong": n_wrong})
+            audit.record(
+                AuditTag.PIN_REFUSED,
+                actor,
+                now,
+                target_kind="certificate",
+                target_id=row.id,
+                state=audit.states("certificate", [row]),
+                facts={"n_wrong": n_wrong},
+            )
         left = MAX_WRONG_PINS - n_wrong
         if left <= 0:
             raise closed from None
         raise NotAllowed(f"Mã PIN không đúng. Chưa ký bản nào. Còn {left} lần thử.") from None
     with write_transaction() as session:
-        session.execute(update(m.Certificate).where(m.Certificate.id == row.id).values(n_wrong_pins=0)
-                        .execution_options(synchronize_session=False))
+        session.execute(
+            update(m.Certificate)
+            .where(m.Certificate.id == row.id)
+            .values(n_wrong_pins=0)
+            .execution_options(synchronize_session=False)
+        )
     return OpenKey(row.id, owner_of(row.person), row.fingerprint, envelope, chain, row.is_test)

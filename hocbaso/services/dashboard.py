@@ -155,12 +155,20 @@ class Outcome:
 # --- the page ---------------------------------------------------------------------------------------------------------
 
 
-def daily(actor: Actor, now: datetime, *, group_id: int | None = None, grade_level: int | None = None,
-          class_name: str | None = None, kind: str | None = None) -> Daily:
+def daily(
+    actor: Actor,
+    now: datetime,
+    *,
+    group_id: int | None = None,
+    grade_level: int | None = None,
+    class_name: str | None = None,
+    kind: str | None = None,
+) -> Daily:
     """What waits for this person, filtered; the IT officer has no learning work and sees only what the machine did."""
     today = clock.local_date(now)
-    year = db.session.scalar(select(m.SchoolYear).where(m.SchoolYear.state == "OPEN")
-                             .order_by(m.SchoolYear.starts_on.desc()).limit(1))
+    year = db.session.scalar(
+        select(m.SchoolYear).where(m.SchoolYear.state == "OPEN").order_by(m.SchoolYear.starts_on.desc()).limit(1)
+    )
     items: list[DailyItem] = []
     if year is not None:
         items = _sheet_items(actor, now, today) + _class_items(actor, year, today)
@@ -168,34 +176,57 @@ def daily(actor: Actor, now: datetime, *, group_id: int | None = None, grade_lev
     items.sort(key=lambda item: (item.days_left, item.kind != "class", item.grade_level != 9, item.title))
     locks = tuple(item for item in items if item.verb == "lock")
     waiting = [item for item in items if item.verb != "lock"]
-    shown = [item for item in waiting
-             if (group_id is None or item.subject_group_id == group_id)
-             and (grade_level is None or item.grade_level == grade_level)
-             and (class_name is None or item.class_name == class_name) and (kind is None or item.kind == kind)]
+    shown = [
+        item
+        for item in waiting
+        if (group_id is None or item.subject_group_id == group_id)
+        and (grade_level is None or item.grade_level == grade_level)
+        and (class_name is None or item.class_name == class_name)
+        and (kind is None or item.kind == kind)
+    ]
     group_ids = {item.subject_group_id for item in waiting if item.subject_group_id is not None}
-    groups = [(row.id, row.name) for row in db.session.scalars(select(m.SubjectGroup).order_by(m.SubjectGroup.name))
-              if row.id in group_ids]
+    groups = [
+        (row.id, row.name)
+        for row in db.session.scalars(select(m.SubjectGroup).order_by(m.SubjectGroup.name))
+        if row.id in group_ids
+    ]
     verbs = Counter(item.verb for item in waiting if item.acts_here)
     return Daily(
-        today=today, odd=tuple(item for item in shown if item.is_odd),
-        plain=tuple(item for item in shown if not item.is_odd), locks=locks, n_waiting=len(waiting) + bool(locks),
-        counts=dict(Counter(item.kind for item in waiting)), groups=tuple(groups),
+        today=today,
+        odd=tuple(item for item in shown if item.is_odd),
+        plain=tuple(item for item in shown if not item.is_odd),
+        locks=locks,
+        n_waiting=len(waiting) + bool(locks),
+        counts=dict(Counter(item.kind for item in waiting)),
+        groups=tuple(groups),
         grade_levels=tuple(sorted({item.grade_level for item in waiting})),
-        classes=tuple(sorted({item.class_name for item in waiting})), happenings=since_yesterday(actor, now),
-        reasons=recent_reasons(actor), strip=_strip(today) if actor.may(Permission.PROGRESS_READ) else (),
+        classes=tuple(sorted({item.class_name for item in waiting})),
+        happenings=since_yesterday(actor, now),
+        reasons=recent_reasons(actor),
+        strip=_strip(today) if actor.may(Permission.PROGRESS_READ) else (),
         calendar=_calendar(year, today) if year is not None else (),
-        bulk_verb="approve" if verbs["approve"] else "review" if verbs["review"] else "")
+        bulk_verb="approve" if verbs["approve"] else "review" if verbs["review"] else "",
+    )
 
 
 _COUNTED: OrderedDict[tuple[Any, ...], int] = OrderedDict()
 _COUNTED_LOCK = Lock()
 _MARKS = select(
-    *(select(func.max(column)).scalar_subquery() for column in (
-        m.SheetStep.id, m.ClassStep.id, m.Exemption.id, m.TranscriptRecord.id, m.TranscriptSignature.id,
-        m.TeachingAssignment.id)),
+    *(
+        select(func.max(column)).scalar_subquery()
+        for column in (
+            m.SheetStep.id,
+            m.ClassStep.id,
+            m.Exemption.id,
+            m.TranscriptRecord.id,
+            m.TranscriptSignature.id,
+            m.TeachingAssignment.id,
+        )
+    ),
     select(func.count()).where(m.Exemption.state == "PROPOSED").scalar_subquery(),
     select(func.count()).where(m.TranscriptRecord.state == RecordState.RECALLED.value).scalar_subquery(),
-    select(func.sum(m.ClassGroup.version)).scalar_subquery())
+    select(func.sum(m.ClassGroup.version)).scalar_subquery(),
+)
 """One small statement whose answer changes with every move that changes what waits for anybody."""
 
 
@@ -223,22 +254,32 @@ def _count_waiting(actor: Actor, now: datetime, today: date) -> int:
             parties = homeroom.parties_of(actor, row)
             n += row.state == ClassState.FINALISED.value and ClassParty.APPROVER in parties
             n += row.state == ClassState.OPEN.value and row.id in actor.homeroom
-    year = db.session.scalar(select(m.SchoolYear).where(m.SchoolYear.state == "OPEN")
-                             .order_by(m.SchoolYear.starts_on.desc()).limit(1))
+    year = db.session.scalar(
+        select(m.SchoolYear).where(m.SchoolYear.state == "OPEN").order_by(m.SchoolYear.starts_on.desc()).limit(1)
+    )
     if year is not None:
         n += len(_transcript_items(actor, year, today))
     return n + len(exemptions.waiting(actor))
 
 
 def _open_classes() -> list[m.ClassGroup]:
-    return list(db.session.scalars(
-        select(m.ClassGroup).join(m.SchoolYear).where(m.SchoolYear.state == "OPEN")
-        .order_by(m.ClassGroup.grade_level, m.ClassGroup.name).execution_options(populate_existing=True)))
+    return list(
+        db.session.scalars(
+            select(m.ClassGroup)
+            .join(m.SchoolYear)
+            .where(m.SchoolYear.state == "OPEN")
+            .order_by(m.ClassGroup.grade_level, m.ClassGroup.name)
+            .execution_options(populate_existing=True)
+        )
+    )
 
 
 def _calendar(year: m.SchoolYear, today: date) -> tuple[tuple[str, date, int], ...]:
-    found = (("Nhập điểm xong", year.data_complete_before), ("Khối 9 ký xong", year.sign_grade9_before),
-             ("Mọi khối ký xong", year.sign_others_before))
+    found = (
+        ("Nhập điểm xong", year.data_complete_before),
+        ("Khối 9 ký xong", year.sign_grade9_before),
+        ("Mọi khối ký xong", year.sign_others_before),
+    )
     return tuple((words, before, Deadline(before).days_left(today)) for words, before in found)
 
 
@@ -255,9 +296,13 @@ def _sheet_items(actor: Actor, now: datetime, today: date) -> list[DailyItem]:
     steps = _steps_of([item.line.sheet_id for item in listed])
     exempt, missed = _exempt_names(ids), _missed_names(ids)
     group_names = {row.id: row.name for row in db.session.scalars(select(m.SubjectGroup))}
-    n_students = dict(db.session.execute(
-        select(m.Enrollment.class_group_id, func.count()).where(m.Enrollment.status.in_(ACTIVE))
-        .group_by(m.Enrollment.class_group_id)).all())
+    n_students = dict(
+        db.session.execute(
+            select(m.Enrollment.class_group_id, func.count())
+            .where(m.Enrollment.status.in_(ACTIVE))
+            .group_by(m.Enrollment.class_group_id)
+        ).all()
+    )
     items = []
     for found in listed:
         line = found.line
@@ -273,17 +318,34 @@ def _sheet_items(actor: Actor, now: datetime, today: date) -> list[DailyItem]:
                 oddities = [Oddity("Bị trả lại", "undo-2", f"{note.by_name}, {_day(note.at)}", note.note or "")]
         last = history[-1] if history else None
         group = group_names.get(line.subject_group_id or 0, "")
-        did = {SheetVerb.SUBMIT.value: "nộp", SheetVerb.REVIEW.value: "soát", SheetVerb.APPROVE.value: "duyệt",
-               SheetVerb.RETURN.value: "trả lại", SheetVerb.RECALL.value: "rút lại"}
+        did = {
+            SheetVerb.SUBMIT.value: "nộp",
+            SheetVerb.REVIEW.value: "soát",
+            SheetVerb.APPROVE.value: "duyệt",
+            SheetVerb.RETURN.value: "trả lại",
+            SheetVerb.RECALL.value: "rút lại",
+        }
         meta = f"{last.by_name} {did.get(last.verb, '')} {_day(last.at)}" if last is not None else who
-        items.append(DailyItem(
-            kind="sheet", key=f"sheet-{line.sheet_id}-{line.version}", verb=found.task, title=line.label,
-            link=f"/bang-diem/{line.sheet_id}", meta=f"{group}, {meta}" if group else meta,
-            say=f"còn {line.n_gaps} ô" if found.task == "type" and line.n_gaps else
-            f"{n_students.get(line.class_group_id, 0)} học sinh",
-            due_before=before, days_left=Deadline(before).days_left(today), grade_level=line.grade_level,
-            class_name=line.class_name, class_group_id=line.class_group_id, subject_group_id=line.subject_group_id,
-            oddities=tuple(oddities)))
+        items.append(
+            DailyItem(
+                kind="sheet",
+                key=f"sheet-{line.sheet_id}-{line.version}",
+                verb=found.task,
+                title=line.label,
+                link=f"/bang-diem/{line.sheet_id}",
+                meta=f"{group}, {meta}" if group else meta,
+                say=f"còn {line.n_gaps} ô"
+                if found.task == "type" and line.n_gaps
+                else f"{n_students.get(line.class_group_id, 0)} học sinh",
+                due_before=before,
+                days_left=Deadline(before).days_left(today),
+                grade_level=line.grade_level,
+                class_name=line.class_name,
+                class_group_id=line.class_group_id,
+                subject_group_id=line.subject_group_id,
+                oddities=tuple(oddities),
+            )
+        )
     return items
 
 
@@ -292,7 +354,8 @@ def _steps_of(sheet_ids: Sequence[int]) -> dict[int, list[Any]]:
     if sheet_ids:
         for row in db.session.execute(
             select(m.SheetStep.score_sheet_id, m.SheetStep.verb, m.SheetStep.at, m.SheetStep.by_name, m.SheetStep.note)
-            .where(m.SheetStep.score_sheet_id.in_(sheet_ids)).order_by(m.SheetStep.id)
+            .where(m.SheetStep.score_sheet_id.in_(sheet_ids))
+            .order_by(m.SheetStep.id)
         ):
             found.setdefault(row.score_sheet_id, []).append(row)
     return found
@@ -302,14 +365,22 @@ def _exempt_names(sheet_ids: Sequence[int]) -> dict[int, list[str]]:
     if not sheet_ids:
         return {}
     rows = db.session.execute(
-        select(m.ScoreSheet.id, m.Student.full_name).join(m.ClassSubject, m.ClassSubject.id == m.ScoreSheet.class_subject_id)
+        select(m.ScoreSheet.id, m.Student.full_name)
+        .join(m.ClassSubject, m.ClassSubject.id == m.ScoreSheet.class_subject_id)
         .join(m.Enrollment, m.Enrollment.class_group_id == m.ClassSubject.class_group_id)
-        .join(m.Exemption, and_(m.Exemption.enrollment_id == m.Enrollment.id,
-                                m.Exemption.subject_id == m.ClassSubject.subject_id))
+        .join(
+            m.Exemption,
+            and_(m.Exemption.enrollment_id == m.Enrollment.id, m.Exemption.subject_id == m.ClassSubject.subject_id),
+        )
         .join(m.Student, m.Student.id == m.Enrollment.student_id)
-        .where(m.ScoreSheet.id.in_(sheet_ids), m.Exemption.state == "GRANTED", m.Enrollment.status.in_(ACTIVE),
-               or_(m.Exemption.semester.is_(None), m.Exemption.semester == m.ScoreSheet.semester))
-        .order_by(m.Student.sort_key))
+        .where(
+            m.ScoreSheet.id.in_(sheet_ids),
+            m.Exemption.state == "GRANTED",
+            m.Enrollment.status.in_(ACTIVE),
+            or_(m.Exemption.semester.is_(None), m.Exemption.semester == m.ScoreSheet.semester),
+        )
+        .order_by(m.Student.sort_key)
+    )
     found: dict[int, list[str]] = {}
     for sheet_id, name in rows:
         found.setdefault(sheet_id, []).append(name)
@@ -320,32 +391,52 @@ def _missed_names(sheet_ids: Sequence[int]) -> dict[int, list[str]]:
     if not sheet_ids:
         return {}
     rows = db.session.execute(
-        select(m.ScoreCell.score_sheet_id, m.Student.full_name).distinct()
+        select(m.ScoreCell.score_sheet_id, m.Student.full_name)
+        .distinct()
         .join(m.Enrollment, m.Enrollment.id == m.ScoreCell.enrollment_id)
         .join(m.Student, m.Student.id == m.Enrollment.student_id)
-        .where(m.ScoreCell.score_sheet_id.in_(sheet_ids), m.ScoreCell.origin == "missed_unexcused",
-               m.Enrollment.status.in_(ACTIVE)))
+        .where(
+            m.ScoreCell.score_sheet_id.in_(sheet_ids),
+            m.ScoreCell.origin == "missed_unexcused",
+            m.Enrollment.status.in_(ACTIVE),
+        )
+    )
     found: dict[int, list[str]] = {}
     for sheet_id, name in rows:
         found.setdefault(sheet_id, []).append(name)
     return found
 
 
-def _sheet_oddities(line: progress.SheetLine, history: Sequence[Any], exempt: list[str], missed: list[str],
-                    who: str) -> list[Oddity]:
+def _sheet_oddities(
+    line: progress.SheetLine, history: Sequence[Any], exempt: list[str], missed: list[str], who: str
+) -> list[Oddity]:
     found = []
     returned = [step for step in history if step.verb == SheetVerb.RETURN.value]
     if returned:
-        found.append(Oddity("Đã từng trả lại", "undo-2", f"{returned[-1].by_name}, {_day(returned[-1].at)}",
-                            f"Lí do lần trước: {returned[-1].note}" if returned[-1].note else ""))
+        found.append(
+            Oddity(
+                "Đã từng trả lại",
+                "undo-2",
+                f"{returned[-1].by_name}, {_day(returned[-1].at)}",
+                f"Lí do lần trước: {returned[-1].note}" if returned[-1].note else "",
+            )
+        )
     handed_in = next((step for step in reversed(history) if step.verb == SheetVerb.SUBMIT.value), None)
     if handed_in is not None and clock.local_date(handed_in.at) > line.closes_on:
-        found.append(Oddity("Nộp muộn", "clock", f"{handed_in.by_name} nộp {_day(handed_in.at)}",
-                            f"Hạn nhập điểm đến hết {line.closes_on:%d/%m/%Y}."))
+        found.append(
+            Oddity(
+                "Nộp muộn",
+                "clock",
+                f"{handed_in.by_name} nộp {_day(handed_in.at)}",
+                f"Hạn nhập điểm đến hết {line.closes_on:%d/%m/%Y}.",
+            )
+        )
     if exempt:
         found.append(Oddity("Có học sinh được miễn", "user-x", who, f"{_some(exempt)} được miễn học môn này."))
     if missed:
-        found.append(Oddity("Vắng không phép", "user-x", who, f"{_some(missed)} có lần kiểm tra tính 0 điểm hoặc Chưa đạt."))
+        found.append(
+            Oddity("Vắng không phép", "user-x", who, f"{_some(missed)} có lần kiểm tra tính 0 điểm hoặc Chưa đạt.")
+        )
     return found
 
 
@@ -372,8 +463,9 @@ def _class_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyIte
         if not waits and not own:
             continue
         computed = results.compute_class(row.id, today)
-        steps = list(db.session.scalars(select(m.ClassStep).where(m.ClassStep.class_group_id == row.id)
-                                        .order_by(m.ClassStep.id)))
+        steps = list(
+            db.session.scalars(select(m.ClassStep).where(m.ClassStep.class_group_id == row.id).order_by(m.ClassStep.id))
+        )
         returned = [step for step in steps if step.verb == ClassVerb.RETURN.value]
         if waits:
             before = _signing_before(year, row.grade_level)
@@ -381,31 +473,71 @@ def _class_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyIte
             who = f"{last.by_name} gửi {_day(last.at)}" if last is not None else computed.homeroom_name or ""
             oddities = class_oddities(computed, who)
             if returned:
-                oddities.append(Oddity("Đã từng trả lại", "undo-2", f"{returned[-1].by_name}, {_day(returned[-1].at)}",
-                                       f"Lí do lần trước: {returned[-1].note}"))
+                oddities.append(
+                    Oddity(
+                        "Đã từng trả lại",
+                        "undo-2",
+                        f"{returned[-1].by_name}, {_day(returned[-1].at)}",
+                        f"Lí do lần trước: {returned[-1].note}",
+                    )
+                )
             if last is not None and clock.local_date(last.at) >= year.data_complete_before:
-                oddities.append(Oddity("Chốt muộn", "clock", who,
-                                       f"Dữ liệu cần xong trước {year.data_complete_before:%d/%m/%Y}."))
-            items.append(_class_item(row, "approve", f"Tổng kết lớp {row.name}", who,
-                                     f"{len(computed.students)} học sinh", before, today, oddities))
+                oddities.append(
+                    Oddity("Chốt muộn", "clock", who, f"Dữ liệu cần xong trước {year.data_complete_before:%d/%m/%Y}.")
+                )
+            items.append(
+                _class_item(
+                    row,
+                    "approve",
+                    f"Tổng kết lớp {row.name}",
+                    who,
+                    f"{len(computed.students)} học sinh",
+                    before,
+                    today,
+                    oddities,
+                )
+            )
         else:
             n_gaps = len(homeroom.list_gaps(computed))
             oddities = []
             if steps and steps[-1].verb == ClassVerb.RETURN.value:
-                oddities.append(Oddity("Bị trả lại", "undo-2", f"{steps[-1].by_name}, {_day(steps[-1].at)}",
-                                       steps[-1].note or ""))
-            items.append(_class_item(row, "finalise", f"Tổng kết lớp {row.name}", "lớp chủ nhiệm",
-                                     f"còn {n_gaps} việc" if n_gaps else "chốt được", year.data_complete_before, today,
-                                     oddities))
+                oddities.append(
+                    Oddity("Bị trả lại", "undo-2", f"{steps[-1].by_name}, {_day(steps[-1].at)}", steps[-1].note or "")
+                )
+            items.append(
+                _class_item(
+                    row,
+                    "finalise",
+                    f"Tổng kết lớp {row.name}",
+                    "lớp chủ nhiệm",
+                    f"còn {n_gaps} việc" if n_gaps else "chốt được",
+                    year.data_complete_before,
+                    today,
+                    oddities,
+                )
+            )
     return items
 
 
-def _class_item(row: m.ClassGroup, verb: str, title: str, meta: str, say: str, before: date, today: date,
-                oddities: Sequence[Oddity]) -> DailyItem:
+def _class_item(
+    row: m.ClassGroup, verb: str, title: str, meta: str, say: str, before: date, today: date, oddities: Sequence[Oddity]
+) -> DailyItem:
     return DailyItem(
-        kind="class", key=f"class-{row.id}-{row.version}", verb=verb, title=title, link=f"/lop/{row.id}", meta=meta,
-        say=say, due_before=before, days_left=Deadline(before).days_left(today), grade_level=row.grade_level,
-        class_name=row.name, class_group_id=row.id, subject_group_id=None, oddities=tuple(oddities))
+        kind="class",
+        key=f"class-{row.id}-{row.version}",
+        verb=verb,
+        title=title,
+        link=f"/lop/{row.id}",
+        meta=meta,
+        say=say,
+        due_before=before,
+        days_left=Deadline(before).days_left(today),
+        grade_level=row.grade_level,
+        class_name=row.name,
+        class_group_id=row.id,
+        subject_group_id=None,
+        oddities=tuple(oddities),
+    )
 
 
 def class_oddities(computed: ClassResults, who: str) -> list[Oddity]:
@@ -421,13 +553,26 @@ def class_oddities(computed: ClassResults, who: str) -> list[Oddity]:
             if result.adjusted[at] and code is not None:
                 subject = result.subjects[code]
                 value = (subject.semester_1, subject.semester_2, subject.year)[at]
-                found.append(Oddity(
-                    "Nâng mức theo khoản 3", "scale", who,
-                    f"{given.full_name}: chỉ {names[code]} {comma(value)} kéo xuống từ hai mức trở lên.",
-                    f"{given.full_name}, học tập {term}", level_words(result.base[at]), level_words(result.learning[at])))
+                found.append(
+                    Oddity(
+                        "Nâng mức theo khoản 3",
+                        "scale",
+                        who,
+                        f"{given.full_name}: chỉ {names[code]} {comma(value)} kéo xuống từ hai mức trở lên.",
+                        f"{given.full_name}, học tập {term}",
+                        level_words(result.base[at]),
+                        level_words(result.learning[at]),
+                    )
+                )
             if result.needs_review[at]:
-                found.append(Oddity("Cần Hội đồng xem xét", "scale", who,
-                                    f"{given.full_name}: hai cách hiểu Điều 9 khoản 3 cho kết quả khác nhau {term}."))
+                found.append(
+                    Oddity(
+                        "Cần Hội đồng xem xét",
+                        "scale",
+                        who,
+                        f"{given.full_name}: hai cách hiểu Điều 9 khoản 3 cho kết quả khác nhau {term}.",
+                    )
+                )
         for one in given.decisions:
             found.append(Oddity("Có quyết định riêng", "scale", who, f"{given.full_name}: {one.reason}"))
         if any(line.reassessed is not None for line in given.subjects) or given.conduct_after_summer:
@@ -455,10 +600,18 @@ def _transcript_items(actor: Actor, year: m.SchoolYear, today: date) -> list[Dai
     for class_id, state, n in db.session.execute(
         select(m.Enrollment.class_group_id, m.TranscriptRecord.state, func.count())
         .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
-        .outerjoin(m.TranscriptRecord, and_(m.TranscriptRecord.enrollment_id == m.Enrollment.id,
-                                            m.TranscriptRecord.state != RecordState.RECALLED.value))
-        .where(m.ClassGroup.school_year_id == year.id, m.ClassGroup.state == ClassState.APPROVED.value,
-               m.Enrollment.status.in_(ACTIVE))
+        .outerjoin(
+            m.TranscriptRecord,
+            and_(
+                m.TranscriptRecord.enrollment_id == m.Enrollment.id,
+                m.TranscriptRecord.state != RecordState.RECALLED.value,
+            ),
+        )
+        .where(
+            m.ClassGroup.school_year_id == year.id,
+            m.ClassGroup.state == ClassState.APPROVED.value,
+            m.Enrollment.status.in_(ACTIVE),
+        )
         .group_by(m.Enrollment.class_group_id, m.TranscriptRecord.state)
     ):
         counts.setdefault(class_id, {})[state or ""] = n
@@ -469,7 +622,9 @@ def _transcript_items(actor: Actor, year: m.SchoolYear, today: date) -> list[Dai
         before = _signing_before(year, row.grade_level)
 
         def item(verb: str, n: int, words: str, row: m.ClassGroup = row, before: date = before) -> DailyItem:
-            made = _class_item(row, verb, words.format(n=n, name=row.name), f"lớp {row.name}", f"{n} học bạ", before, today, ())
+            made = _class_item(
+                row, verb, words.format(n=n, name=row.name), f"lớp {row.name}", f"{n} học bạ", before, today, ()
+            )
             return replace(made, kind="transcript", key=f"transcript-{row.id}-{n}", link=f"/hoc-ba/lop/{row.id}")
 
         if by_state.get("") and class_id in actor.homeroom and _may(actor, class_id, Permission.TRANSCRIPT_BUILD):
@@ -493,20 +648,41 @@ def _exemption_items(actor: Actor, year: m.SchoolYear, today: date) -> list[Dail
     for line in exemptions.waiting(actor):
         row = db.session.get(m.ClassGroup, line.class_group_id)
         assert row is not None
-        made = _class_item(row, "decide", f"{line.words}: {line.student_name}", f"đề nghị {_day(line.proposed_at)}",
-                           f"lớp {row.name}", year.data_complete_before, today,
-                           [Oddity("Đề nghị miễn học", "user-x", f"lớp {row.name}, đề nghị {_day(line.proposed_at)}",
-                                   f"Lí do: {line.reason}")])
-        items.append(replace(made, kind="exemption", key=f"exemption-{line.id}-1",
-                             link=f"/lop/{row.id}/hoc-sinh/{line.enrollment_id}", exemption=line))
+        made = _class_item(
+            row,
+            "decide",
+            f"{line.words}: {line.student_name}",
+            f"đề nghị {_day(line.proposed_at)}",
+            f"lớp {row.name}",
+            year.data_complete_before,
+            today,
+            [
+                Oddity(
+                    "Đề nghị miễn học",
+                    "user-x",
+                    f"lớp {row.name}, đề nghị {_day(line.proposed_at)}",
+                    f"Lí do: {line.reason}",
+                )
+            ],
+        )
+        items.append(
+            replace(
+                made,
+                kind="exemption",
+                key=f"exemption-{line.id}-1",
+                link=f"/lop/{row.id}/hoc-sinh/{line.enrollment_id}",
+                exemption=line,
+            )
+        )
     return items
 
 
 # --- acting in bulk ---------------------------------------------------------------------------------------------------
 
 
-def act(actor: Actor, verb: str, keys: Iterable[str], *, now: datetime, note: str | None = None,
-        remark: str | None = None) -> list[Outcome]:
+def act(
+    actor: Actor, verb: str, keys: Iterable[str], *, now: datetime, note: str | None = None, remark: str | None = None
+) -> list[Outcome]:
     """Approve, review, return or lock what was ticked: one transaction and one outcome an item.
 
     Each key carries the version that was seen; what changed meanwhile is skipped and says so. Raises Invalid for an
@@ -524,16 +700,27 @@ def act(actor: Actor, verb: str, keys: Iterable[str], *, now: datetime, note: st
     classes = [(item_id, version) for kind, item_id, version in wanted if kind == "class"]
     versions = dict(sheets)
     for done in reviews.move_many(actor, SheetVerb(verb), sheets, now=now, note=note if verb == "return" else None):
-        outcomes.append(Outcome(f"sheet-{done.sheet_id}-{versions[done.sheet_id]}", done.label or "Bảng điểm", done.done,
-                                done.message))
+        outcomes.append(
+            Outcome(
+                f"sheet-{done.sheet_id}-{versions[done.sheet_id]}", done.label or "Bảng điểm", done.done, done.message
+            )
+        )
     if verb in ("approve", "return"):
         of_class = dict(classes)
         for moved in class_approval.bulk(actor, ClassVerb(verb), classes, now=now, note=note, remark=remark):
-            outcomes.append(Outcome(f"class-{moved.class_group_id}-{of_class[moved.class_group_id]}",
-                                    moved.label or "Lớp", moved.done, moved.message))
+            outcomes.append(
+                Outcome(
+                    f"class-{moved.class_group_id}-{of_class[moved.class_group_id]}",
+                    moved.label or "Lớp",
+                    moved.done,
+                    moved.message,
+                )
+            )
     else:
-        outcomes += [Outcome(f"class-{item_id}-{version}", "Tổng kết lớp", False, "Việc này chỉ dành cho bảng điểm.")
-                     for item_id, version in classes]
+        outcomes += [
+            Outcome(f"class-{item_id}-{version}", "Tổng kết lớp", False, "Việc này chỉ dành cho bảng điểm.")
+            for item_id, version in classes
+        ]
     return outcomes
 
 
@@ -541,8 +728,10 @@ def _parsed(keys: Iterable[str]) -> list[tuple[str, int, int]]:
     found: dict[tuple[str, int], int] = {}
     for key in keys:
         parts = key.split("-")
-        if len(parts) != 3 or parts[0] not in ("sheet", "class") or not all(
-            part.isascii() and part.isdigit() and len(part) < 12 for part in parts[1:]
+        if (
+            len(parts) != 3
+            or parts[0] not in ("sheet", "class")
+            or not all(part.isascii() and part.isdigit() and len(part) < 12 for part in parts[1:])
         ):
             raise Invalid("Danh sách chọn không đọc được. Xin tải lại trang.", field="chon")
         found[parts[0], int(parts[1])] = int(parts[2])
@@ -556,8 +745,11 @@ def recent_reasons(actor: Actor, limit: int = 5) -> tuple[str, ...]:
     found: list[tuple[datetime, str]] = []
     for model in (m.SheetStep, m.ClassStep):
         rows = db.session.execute(
-            select(model.at, model.note).where(model.by_account_id == actor.account_id, model.verb == "return",
-                                               model.note.is_not(None)).order_by(model.id.desc()).limit(limit * 4))
+            select(model.at, model.note)
+            .where(model.by_account_id == actor.account_id, model.verb == "return", model.note.is_not(None))
+            .order_by(model.id.desc())
+            .limit(limit * 4)
+        )
         found += [(row.at, row.note) for row in rows]
     ordered = [note for _, note in sorted(found, reverse=True)]
     return tuple(dict.fromkeys(ordered))[:limit]
@@ -567,25 +759,56 @@ def recent_reasons(actor: Actor, limit: int = 5) -> tuple[str, ...]:
 
 _MACHINE = frozenset({"backup:file:created", "backup:file:restored", "audit:snapshot:taken", "machine:clock:alarmed"})
 _SHEETS = frozenset({"score:sheet:moved", "score:cells:imported", "score:cell:changed"})
-_CLASSES = frozenset({"class:state:moved", "homeroom:record:changed", "exemption:record:proposed",
-                      "exemption:record:decided", "decision:record:made"})
-_PAPERS = frozenset({"transcript:record:built", "transcript:record:signed", "transcript:record:issued",
-                     "transcript:record:published", "transcript:record:recalled"})
+_CLASSES = frozenset(
+    {
+        "class:state:moved",
+        "homeroom:record:changed",
+        "exemption:record:proposed",
+        "exemption:record:decided",
+        "decision:record:made",
+    }
+)
+_PAPERS = frozenset(
+    {
+        "transcript:record:built",
+        "transcript:record:signed",
+        "transcript:record:issued",
+        "transcript:record:published",
+        "transcript:record:recalled",
+    }
+)
 _BY_VERB = {
-    "score:sheet:moved": {"submit": "nộp {what}", "recall": "rút lại {what}", "return": "trả lại {what}",
-                          "review": "soát xong {what}", "approve": "duyệt {what}", "lock": "khoá {what}",
-                          "reopen": "mở lại {what}"},
-    "class:state:moved": {"finalise": "chốt tổng kết {what}", "reopen": "mở lại {what}", "return": "trả lại {what}",
-                          "approve": "duyệt tổng kết {what}"},
+    "score:sheet:moved": {
+        "submit": "nộp {what}",
+        "recall": "rút lại {what}",
+        "return": "trả lại {what}",
+        "review": "soát xong {what}",
+        "approve": "duyệt {what}",
+        "lock": "khoá {what}",
+        "reopen": "mở lại {what}",
+    },
+    "class:state:moved": {
+        "finalise": "chốt tổng kết {what}",
+        "reopen": "mở lại {what}",
+        "return": "trả lại {what}",
+        "approve": "duyệt tổng kết {what}",
+    },
 }
 _WORDS = {
-    "score:cell:changed": "ghi {n} ô ở {what}", "score:cells:imported": "nhập nhiều ô vào {what}",
-    "homeroom:record:changed": "ghi {n} mục chủ nhiệm {what}", "exemption:record:proposed": "đề nghị miễn học {what}",
-    "exemption:record:decided": "quyết định miễn học {what}", "decision:record:made": "ghi quyết định {what}",
-    "transcript:record:built": "lập {n} học bạ", "transcript:record:signed": "ký {n} học bạ",
-    "transcript:record:issued": "đóng dấu {n} học bạ", "transcript:record:published": "công bố {n} học bạ",
-    "transcript:record:recalled": "thu hồi {n} học bạ", "backup:file:created": "sao lưu xong",
-    "backup:file:restored": "khôi phục từ bản sao lưu", "audit:snapshot:taken": "chụp ảnh nhật ký",
+    "score:cell:changed": "ghi {n} ô ở {what}",
+    "score:cells:imported": "nhập nhiều ô vào {what}",
+    "homeroom:record:changed": "ghi {n} mục chủ nhiệm {what}",
+    "exemption:record:proposed": "đề nghị miễn học {what}",
+    "exemption:record:decided": "quyết định miễn học {what}",
+    "decision:record:made": "ghi quyết định {what}",
+    "transcript:record:built": "lập {n} học bạ",
+    "transcript:record:signed": "ký {n} học bạ",
+    "transcript:record:issued": "đóng dấu {n} học bạ",
+    "transcript:record:published": "công bố {n} học bạ",
+    "transcript:record:recalled": "thu hồi {n} học bạ",
+    "backup:file:created": "sao lưu xong",
+    "backup:file:restored": "khôi phục từ bản sao lưu",
+    "audit:snapshot:taken": "chụp ảnh nhật ký",
     "machine:clock:alarmed": "báo đồng hồ máy chủ chạy sai",
 }
 _NEWEST = 3000
@@ -603,9 +826,16 @@ def since_yesterday(actor: Actor, now: datetime, limit: int = 12) -> tuple[Happe
         return ()
     since = datetime.combine(clock.local_date(now) - timedelta(days=1), time(12), tzinfo=clock.SCHOOL_ZONE)
     newest = (
-        select(m.AuditEntry.at, m.AuditEntry.tag, m.AuditEntry.actor_name, m.AuditEntry.target_id,
-               func.substr(m.AuditEntry.payload, 1, _HEAD).label("head"))
-        .order_by(m.AuditEntry.seq.desc()).limit(_NEWEST))
+        select(
+            m.AuditEntry.at,
+            m.AuditEntry.tag,
+            m.AuditEntry.actor_name,
+            m.AuditEntry.target_id,
+            func.substr(m.AuditEntry.payload, 1, _HEAD).label("head"),
+        )
+        .order_by(m.AuditEntry.seq.desc())
+        .limit(_NEWEST)
+    )
     grouped: dict[tuple[str, str, str], tuple[datetime, list[str], int]] = {}
     for entry in db.session.execute(newest):
         at = datetime.fromisoformat(entry.at)
@@ -650,21 +880,35 @@ def _may_hear(actor: Actor) -> tuple[frozenset[str], frozenset[str] | None, froz
     classes: set[str] = set()
     if actor.teaching:
         tags |= _SHEETS
-        sheets |= {str(row) for row in db.session.scalars(
-            select(m.ScoreSheet.id).where(m.ScoreSheet.class_subject_id.in_(actor.teaching)))}
+        sheets |= {
+            str(row)
+            for row in db.session.scalars(
+                select(m.ScoreSheet.id).where(m.ScoreSheet.class_subject_id.in_(actor.teaching))
+            )
+        }
     if actor.has_role(Role.GROUP_HEAD):
         tags |= {"score:sheet:moved"}
         groups = [grant.scope_id for grant in actor.grants if grant.role is Role.GROUP_HEAD]
-        sheets |= {str(row) for row in db.session.scalars(
-            select(m.ScoreSheet.id).join(m.TeachingAssignment,
-                                         m.TeachingAssignment.class_subject_id == m.ScoreSheet.class_subject_id)
-            .join(m.Person, m.Person.id == m.TeachingAssignment.person_id).where(m.Person.subject_group_id.in_(groups)))}
+        sheets |= {
+            str(row)
+            for row in db.session.scalars(
+                select(m.ScoreSheet.id)
+                .join(m.TeachingAssignment, m.TeachingAssignment.class_subject_id == m.ScoreSheet.class_subject_id)
+                .join(m.Person, m.Person.id == m.TeachingAssignment.person_id)
+                .where(m.Person.subject_group_id.in_(groups))
+            )
+        }
     if actor.homeroom:
         tags |= _SHEETS | _CLASSES | _PAPERS
         classes |= set(db.session.scalars(select(m.ClassGroup.name).where(m.ClassGroup.id.in_(actor.homeroom))))
-        sheets |= {str(row) for row in db.session.scalars(
-            select(m.ScoreSheet.id).join(m.ClassSubject, m.ClassSubject.id == m.ScoreSheet.class_subject_id)
-            .where(m.ClassSubject.class_group_id.in_(actor.homeroom)))}
+        sheets |= {
+            str(row)
+            for row in db.session.scalars(
+                select(m.ScoreSheet.id)
+                .join(m.ClassSubject, m.ClassSubject.id == m.ScoreSheet.class_subject_id)
+                .where(m.ClassSubject.class_group_id.in_(actor.homeroom))
+            )
+        }
     return frozenset(tags), frozenset(sheets), frozenset(classes)
 
 
@@ -684,4 +928,6 @@ def _facts(head: str) -> dict[str, Any]:
 
 
 def _strip(today: date) -> tuple[StripClass, ...]:
-    return tuple(StripClass(row.class_group_id, row.name, row.percent, row.is_late) for row in readiness.board_rows(today))
+    return tuple(
+        StripClass(row.class_group_id, row.name, row.percent, row.is_late) for row in readiness.board_rows(today)
+    )

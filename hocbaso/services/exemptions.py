@@ -57,8 +57,16 @@ def _clean(text: str | None, limit: int, field: str, what: str) -> str | None:
     return words
 
 
-def propose(actor: Actor, enrollment_id: int, subject_id: int, semester: int | None, reason: str, *, now: datetime,
-            document: str | None = None) -> ExemptionLine:
+def propose(
+    actor: Actor,
+    enrollment_id: int,
+    subject_id: int,
+    semester: int | None,
+    reason: str,
+    *,
+    now: datetime,
+    document: str | None = None,
+) -> ExemptionLine:
     """Propose as homeroom teacher. ``semester`` 1, 2 or None for both.
 
     Raises NotFound, NotAllowed (not the homeroom teacher), Invalid (no reason, subject not taught in the class), WrongState
@@ -82,22 +90,39 @@ def propose(actor: Actor, enrollment_id: int, subject_id: int, semester: int | N
             raise WrongState("Học sinh không còn học ở lớp này.")
         if not words:
             raise Invalid("Xin ghi lí do miễn học.", field="reason")
-        offered = session.scalar(select(m.ClassSubject).where(
-            m.ClassSubject.class_group_id == class_group.id, m.ClassSubject.subject_id == subject_id))
+        offered = session.scalar(
+            select(m.ClassSubject).where(
+                m.ClassSubject.class_group_id == class_group.id, m.ClassSubject.subject_id == subject_id
+            )
+        )
         if offered is None:
             raise Invalid("Lớp này không học môn đó.", field="subject")
         _guard_unlocked(offered.id, semester)
         if _overlapping(enrollment_id, subject_id, semester):
             raise WrongState("Môn này đã có đề nghị hoặc quyết định miễn học cho học sinh.")
-        row = m.Exemption(enrollment_id=enrollment_id, subject_id=subject_id, semester=semester, state="PROPOSED",
-                          reason=words, document=paper, proposed_by=actor.account_id, proposed_at=now)
+        row = m.Exemption(
+            enrollment_id=enrollment_id,
+            subject_id=subject_id,
+            semester=semester,
+            state="PROPOSED",
+            reason=words,
+            document=paper,
+            proposed_by=actor.account_id,
+            proposed_at=now,
+        )
         session.add(row)
         session.flush()
         line = _line(row)
-        audit.record(AuditTag.EXEMPTION_PROPOSED, actor, now, target_kind="exemption", target_id=row.id,
-                     state=audit.states("exemption", [row]), note=words,
-                     facts={"student": line.student_name, "class": line.class_name, "what": line.words,
-                            "document": paper})
+        audit.record(
+            AuditTag.EXEMPTION_PROPOSED,
+            actor,
+            now,
+            target_kind="exemption",
+            target_id=row.id,
+            state=audit.states("exemption", [row]),
+            note=words,
+            facts={"student": line.student_name, "class": line.class_name, "what": line.words, "document": paper},
+        )
         return line
 
 
@@ -112,8 +137,9 @@ def decide(actor: Actor, exemption_id: int, granted: bool, *, document: str | No
         if row is None:
             raise NotFound("Không có đề nghị miễn học này.")
         class_group = class_for(actor, row.enrollment.class_group_id, Permission.CLASS_READ)
-        may = actor.is_system or (actor.may(Permission.EXEMPTION_DECIDE)
-                                  and Role.PRINCIPAL in roles_reaching(actor, class_group))
+        may = actor.is_system or (
+            actor.may(Permission.EXEMPTION_DECIDE) and Role.PRINCIPAL in roles_reaching(actor, class_group)
+        )
         if not may:
             raise NotAllowed("Miễn học do Hiệu trưởng quyết định.")
         if row.state != "PROPOSED":
@@ -125,8 +151,11 @@ def decide(actor: Actor, exemption_id: int, granted: bool, *, document: str | No
         if granted and not paper:
             raise Invalid("Xin ghi số, ngày của văn bản làm căn cứ miễn học.", field="document")
         if granted:
-            offered = session.scalar(select(m.ClassSubject.id).where(
-                m.ClassSubject.class_group_id == class_group.id, m.ClassSubject.subject_id == row.subject_id))
+            offered = session.scalar(
+                select(m.ClassSubject.id).where(
+                    m.ClassSubject.class_group_id == class_group.id, m.ClassSubject.subject_id == row.subject_id
+                )
+            )
             if offered is not None:
                 _guard_unlocked(offered, row.semester)
         row.state = "GRANTED" if granted else "REFUSED"
@@ -134,35 +163,73 @@ def decide(actor: Actor, exemption_id: int, granted: bool, *, document: str | No
         row.decided_by, row.decided_at = actor.account_id, now
         session.flush()
         line = _line(row)
-        audit.record(AuditTag.EXEMPTION_DECIDED, actor, now, target_kind="exemption", target_id=row.id,
-                     state=audit.states("exemption", [row]), before={"state": "PROPOSED"},
-                     facts={"student": line.student_name, "class": line.class_name, "what": line.words,
-                            "document": paper, "outcome": row.state})
+        audit.record(
+            AuditTag.EXEMPTION_DECIDED,
+            actor,
+            now,
+            target_kind="exemption",
+            target_id=row.id,
+            state=audit.states("exemption", [row]),
+            before={"state": "PROPOSED"},
+            facts={
+                "student": line.student_name,
+                "class": line.class_name,
+                "what": line.words,
+                "document": paper,
+                "outcome": row.state,
+            },
+        )
         return line
 
 
 def _guard_unlocked(class_subject_id: int, semester: int | None) -> None:
     locked = db.session.scalar(
-        select(m.ScoreSheet.semester).where(
-            m.ScoreSheet.class_subject_id == class_subject_id, m.ScoreSheet.state == SheetState.LOCKED.value,
-            *([m.ScoreSheet.semester == semester] if semester else [])).limit(1))
+        select(m.ScoreSheet.semester)
+        .where(
+            m.ScoreSheet.class_subject_id == class_subject_id,
+            m.ScoreSheet.state == SheetState.LOCKED.value,
+            *([m.ScoreSheet.semester == semester] if semester else []),
+        )
+        .limit(1)
+    )
     if locked is not None:
-        raise WrongState(f"Bảng điểm học kì {'I' * locked} của môn này đã khoá. Miễn học sau khi khoá phải qua đề nghị "
-                         "sửa điểm.")
+        raise WrongState(
+            f"Bảng điểm học kì {'I' * locked} của môn này đã khoá. Miễn học sau khi khoá phải qua đề nghị sửa điểm."
+        )
 
 
 def _overlapping(enrollment_id: int, subject_id: int, semester: int | None) -> bool:
     terms = [] if semester is None else [or_(m.Exemption.semester.is_(None), m.Exemption.semester == semester)]
-    return db.session.scalar(
-        select(m.Exemption.id).where(m.Exemption.enrollment_id == enrollment_id, m.Exemption.subject_id == subject_id,
-                                     m.Exemption.state.in_(("PROPOSED", "GRANTED")), *terms).limit(1)) is not None
+    return (
+        db.session.scalar(
+            select(m.Exemption.id)
+            .where(
+                m.Exemption.enrollment_id == enrollment_id,
+                m.Exemption.subject_id == subject_id,
+                m.Exemption.state.in_(("PROPOSED", "GRANTED")),
+                *terms,
+            )
+            .limit(1)
+        )
+        is not None
+    )
 
 
 def _line(row: m.Exemption) -> ExemptionLine:
     enrollment, subject = row.enrollment, row.subject
-    return ExemptionLine(row.id, row.enrollment_id, enrollment.class_group_id, enrollment.class_group.name,
-                         enrollment.student.full_name, subject.name, row.semester, row.state, row.reason, row.document,
-                         row.proposed_at)
+    return ExemptionLine(
+        row.id,
+        row.enrollment_id,
+        enrollment.class_group_id,
+        enrollment.class_group.name,
+        enrollment.student.full_name,
+        subject.name,
+        row.semester,
+        row.state,
+        row.reason,
+        row.document,
+        row.proposed_at,
+    )
 
 
 def of_student(actor: Actor, enrollment_id: int) -> list[ExemptionLine]:
@@ -171,8 +238,12 @@ def of_student(actor: Actor, enrollment_id: int) -> list[ExemptionLine]:
     if enrollment is None:
         raise NotFound("Không có học sinh này trong phần việc của thầy, cô.")
     class_for(actor, enrollment.class_group_id, Permission.CLASS_READ)
-    rows = db.session.scalars(select(m.Exemption).where(m.Exemption.enrollment_id == enrollment_id)
-                              .order_by(m.Exemption.id).execution_options(populate_existing=True))
+    rows = db.session.scalars(
+        select(m.Exemption)
+        .where(m.Exemption.enrollment_id == enrollment_id)
+        .order_by(m.Exemption.id)
+        .execution_options(populate_existing=True)
+    )
     return [_line(row) for row in rows]
 
 
@@ -181,7 +252,12 @@ def waiting(actor: Actor) -> list[ExemptionLine]:
     if not actor.may(Permission.EXEMPTION_DECIDE):
         return []
     rows = db.session.scalars(
-        select(m.Exemption).join(m.Enrollment).join(m.ClassGroup).join(m.SchoolYear)
+        select(m.Exemption)
+        .join(m.Enrollment)
+        .join(m.ClassGroup)
+        .join(m.SchoolYear)
         .where(m.Exemption.state == "PROPOSED", m.SchoolYear.state == "OPEN")
-        .order_by(m.Exemption.proposed_at, m.Exemption.id).execution_options(populate_existing=True))
+        .order_by(m.Exemption.proposed_at, m.Exemption.id)
+        .execution_options(populate_existing=True)
+    )
     return [_line(row) for row in rows]

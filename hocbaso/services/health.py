@@ -47,8 +47,18 @@ def sqlite_is_safe(version: tuple[int, ...]) -> bool:
 def examine(now: datetime, *, deep: bool = True) -> list[Finding]:
     """All checks. ``deep`` also replays the audit log and makes a signature."""
     settings: Config = current_app.config["HOCBASO"]
-    findings = [_database(), _disk(settings), _schema(), _clock(now), _permissions(settings), _last_backup(now),
-                *_jobs(now), *_tls(settings, now), *_certificates(now), _store(settings)]
+    findings = [
+        _database(),
+        _disk(settings),
+        _schema(),
+        _clock(now),
+        _permissions(settings),
+        _last_backup(now),
+        *_jobs(now),
+        *_tls(settings, now),
+        *_certificates(now),
+        _store(settings),
+    ]
     if deep:
         findings += [_chain(), *_documents(now)]
     return findings
@@ -61,8 +71,11 @@ def _database() -> Finding:
     mode = str(db.session.execute(text("PRAGMA journal_mode")).scalar())
     full = db.session.execute(text("PRAGMA synchronous")).scalar() == 2
     if not sqlite_is_safe(tuple(int(part) for part in version.split("."))):
-        return Finding("Cơ sở dữ liệu", "bad", f"SQLite {version} có lỗi làm mất dữ liệu (WAL-reset). Cài lại thư viện "
-                                               "pysqlite3 đi kèm.")
+        return Finding(
+            "Cơ sở dữ liệu",
+            "bad",
+            f"SQLite {version} có lỗi làm mất dữ liệu (WAL-reset). Cài lại thư viện pysqlite3 đi kèm.",
+        )
     if mode != "wal" or not full:
         return Finding("Cơ sở dữ liệu", "bad", f"SQLite chạy chế độ {mode}, ghi đĩa chưa an toàn.")
     return Finding("Cơ sở dữ liệu", "ok", f"SQLite {version}, WAL, ghi đĩa sau mỗi lần lưu.")
@@ -86,24 +99,35 @@ def _clock(now: datetime) -> Finding:
     if alarm is not None:
         return Finding("Đồng hồ", "bad", alarm)
     if now < job_ledger.NEVER_BEFORE or (row and now < datetime.fromisoformat(row.value) - job_ledger.CLOCK_TOLERANCE):
-        return Finding("Đồng hồ", "bad", f"Đồng hồ máy chủ chỉ {clock.local(now):%H:%M %d/%m/%Y}, đã lùi lại. Chỉnh giờ "
-                                         "rồi khởi động lại.")
+        return Finding(
+            "Đồng hồ",
+            "bad",
+            f"Đồng hồ máy chủ chỉ {clock.local(now):%H:%M %d/%m/%Y}, đã lùi lại. Chỉnh giờ rồi khởi động lại.",
+        )
     return Finding("Đồng hồ", "ok", f"{clock.local(now):%H:%M ngày %d/%m/%Y}.")
 
 
 def _permissions(settings: Config) -> Finding:
-    loose = [name for name in ("", "keys", "secret_key")
-             if (settings.instance / name).exists() and os.stat(settings.instance / name).st_mode & 0o077]
+    loose = [
+        name
+        for name in ("", "keys", "secret_key")
+        if (settings.instance / name).exists() and os.stat(settings.instance / name).st_mode & 0o077
+    ]
     if loose:
-        return Finding("Thư mục dữ liệu", "warn", "Người dùng khác của máy chủ đọc được thư mục dữ liệu. Chạy: chmod -R "
-                                                  f"go-rwx {settings.instance}")
+        return Finding(
+            "Thư mục dữ liệu",
+            "warn",
+            f"Người dùng khác của máy chủ đọc được thư mục dữ liệu. Chạy: chmod -R go-rwx {settings.instance}",
+        )
     return Finding("Thư mục dữ liệu", "ok", "Chỉ phần mềm đọc được.")
 
 
 def _last_backup(now: datetime) -> Finding:
     found = backups.listing() if is_sqlite() else []
     if not is_sqlite():
-        return Finding("Sao lưu", "warn", "PostgreSQL: tự đặt lịch pg_dump (docs/operations.md); phần mềm không thấy được.")
+        return Finding(
+            "Sao lưu", "warn", "PostgreSQL: tự đặt lịch pg_dump (docs/operations.md); phần mềm không thấy được."
+        )
     if not found:
         return Finding("Sao lưu", "warn", "Chưa có bản sao lưu nào.")
     age = now - datetime.fromisoformat(found[0].taken_at)
@@ -139,14 +163,17 @@ def _tls(settings: Config, now: datetime) -> list[Finding]:
 
 def _certificates(now: datetime) -> list[Finding]:
     soon = db.session.scalars(
-        select(m.Certificate).where(m.Certificate.retired_at.is_(None),
-                                    m.Certificate.not_after < now + timedelta(days=90))
+        select(m.Certificate)
+        .where(m.Certificate.retired_at.is_(None), m.Certificate.not_after < now + timedelta(days=90))
         .order_by(m.Certificate.not_after)
     )
     findings = [
-        Finding("Chứng thư số", "bad" if row.not_after < now else "warn",
-                f"{row.subject_name}: {'đã hết hạn' if row.not_after < now else 'sắp hết hạn'} "
-                f"{clock.local(row.not_after):%d/%m/%Y}.")
+        Finding(
+            "Chứng thư số",
+            "bad" if row.not_after < now else "warn",
+            f"{row.subject_name}: {'đã hết hạn' if row.not_after < now else 'sắp hết hạn'} "
+            f"{clock.local(row.not_after):%d/%m/%Y}.",
+        )
         for row in soon
     ]
     if not findings:
@@ -178,5 +205,7 @@ def _documents(now: datetime) -> list[Finding]:
     except DomainError as problem:
         return [Finding("Lập và ký học bạ", "bad", problem.message)]
     except Exception as problem:  # a missing system library shows itself as anything
-        return [Finding("Lập và ký học bạ", "bad", f"Thiếu thư viện hệ thống hoặc phông chữ: {problem}. Chạy: make setup")]
+        return [
+            Finding("Lập và ký học bạ", "bad", f"Thiếu thư viện hệ thống hoặc phông chữ: {problem}. Chạy: make setup")
+        ]
     return [Finding(check, level, message) for check, level, message in found]

@@ -39,26 +39,46 @@ REQUIRED = (*CONDUCT_FIELDS, *ABSENCE_FIELDS, "remark")
 """What must stand in each row before the class is finalised."""
 
 FIELD_WORDS = {
-    "conduct_1": "rèn luyện học kì I", "conduct_2": "rèn luyện học kì II",
-    "absences_excused_1": "nghỉ có phép học kì I", "absences_unexcused_1": "nghỉ không phép học kì I",
-    "absences_excused_2": "nghỉ có phép học kì II", "absences_unexcused_2": "nghỉ không phép học kì II",
-    "remark": "nhận xét", "award_extra": "khen thưởng khác", "competitions": "các cuộc thi",
-    "certificates": "chứng chỉ", "certificates_grade": "loại chứng chỉ",
+    "conduct_1": "rèn luyện học kì I",
+    "conduct_2": "rèn luyện học kì II",
+    "absences_excused_1": "nghỉ có phép học kì I",
+    "absences_unexcused_1": "nghỉ không phép học kì I",
+    "absences_excused_2": "nghỉ có phép học kì II",
+    "absences_unexcused_2": "nghỉ không phép học kì II",
+    "remark": "nhận xét",
+    "award_extra": "khen thưởng khác",
+    "competitions": "các cuộc thi",
+    "certificates": "chứng chỉ",
+    "certificates_grade": "loại chứng chỉ",
 }
 MAX_SESSIONS = 400
 """More half-days than any school year has: an absence above it is a slip of the finger."""
 
 _OP_ID = re.compile(r"[0-9A-Za-z-]{8,36}")
 _LEVELS = {
-    "t": Level.TOT, "tot": Level.TOT, "tốt": Level.TOT, "k": Level.KHA, "kha": Level.KHA, "khá": Level.KHA,
-    "đ": Level.DAT, "d": Level.DAT, "đạt": Level.DAT, "dat": Level.DAT,
-    "cđ": Level.CHUA_DAT, "cd": Level.CHUA_DAT, "c": Level.CHUA_DAT, "chưa đạt": Level.CHUA_DAT,
+    "t": Level.TOT,
+    "tot": Level.TOT,
+    "tốt": Level.TOT,
+    "k": Level.KHA,
+    "kha": Level.KHA,
+    "khá": Level.KHA,
+    "đ": Level.DAT,
+    "d": Level.DAT,
+    "đạt": Level.DAT,
+    "dat": Level.DAT,
+    "cđ": Level.CHUA_DAT,
+    "cd": Level.CHUA_DAT,
+    "c": Level.CHUA_DAT,
+    "chưa đạt": Level.CHUA_DAT,
     "chua dat": Level.CHUA_DAT,
 }
 HOLDERS = {
-    SheetState.DRAFT: "đang ở {who}, chưa nộp", SheetState.RETURNED: "đang ở {who}, được trả lại để sửa",
-    SheetState.SUBMITTED: "đã nộp, đang chờ tổ trưởng soát", SheetState.REVIEWED: "đã soát, đang chờ Hiệu trưởng duyệt",
-    SheetState.APPROVED: "đã duyệt, đang chờ Hiệu trưởng khoá", SheetState.LOCKED: "đã khoá",
+    SheetState.DRAFT: "đang ở {who}, chưa nộp",
+    SheetState.RETURNED: "đang ở {who}, được trả lại để sửa",
+    SheetState.SUBMITTED: "đã nộp, đang chờ tổ trưởng soát",
+    SheetState.REVIEWED: "đã soát, đang chờ Hiệu trưởng duyệt",
+    SheetState.APPROVED: "đã duyệt, đang chờ Hiệu trưởng khoá",
+    SheetState.LOCKED: "đã khoá",
 }
 
 
@@ -236,8 +256,11 @@ def my_classes(actor: Actor) -> list[m.ClassGroup]:
     if not actor.may(Permission.CLASS_READ):
         return []
     rows = db.session.scalars(
-        select(m.ClassGroup).join(m.SchoolYear).where(m.SchoolYear.state == "OPEN")
-        .order_by(m.ClassGroup.grade_level, m.ClassGroup.name))
+        select(m.ClassGroup)
+        .join(m.SchoolYear)
+        .where(m.SchoolYear.state == "OPEN")
+        .order_by(m.ClassGroup.grade_level, m.ClassGroup.name)
+    )
     found = [row for row in rows if _may_read(actor, row)]
     return sorted(found, key=lambda row: row.id not in actor.homeroom)
 
@@ -261,26 +284,39 @@ def class_page(actor: Actor, class_group_id: int, now: datetime, *, term: int = 
     keeps = keeps_class(actor, class_group)
     is_open = computed.state == ClassState.OPEN.value
     steps = tuple(
-        StepLine(ClassVerb(step.verb), step.note, step.at, step.by_name) for step in db.session.scalars(
-            select(m.ClassStep).where(m.ClassStep.class_group_id == class_group_id).order_by(m.ClassStep.id)))
+        StepLine(ClassVerb(step.verb), step.note, step.at, step.by_name)
+        for step in db.session.scalars(
+            select(m.ClassStep).where(m.ClassStep.class_group_id == class_group_id).order_by(m.ClassStep.id)
+        )
+    )
     by_promotion: dict[Promotion, list[ClassRow]] = {}
     for row in rows:
         by_promotion.setdefault(row.promotion, []).append(row)
     return ClassPage(
-        results=computed, term=term, rows=rows, gaps=gaps,
+        results=computed,
+        term=term,
+        rows=rows,
+        gaps=gaps,
         promoted=tuple(by_promotion.get(Promotion.PROMOTED, []) + by_promotion.get(Promotion.COMPLETED, [])),
         retained=tuple(by_promotion.get(Promotion.RETAINED, [])),
-        to_reassess=tuple(SummerLine(row, _reassessable(computed, row.enrollment_id))
-                          for row in by_promotion.get(Promotion.REASSESS, [])),
+        to_reassess=tuple(
+            SummerLine(row, _reassessable(computed, row.enrollment_id))
+            for row in by_promotion.get(Promotion.REASSESS, [])
+        ),
         to_train=tuple(SummerLine(row) for row in by_promotion.get(Promotion.SUMMER_TRAINING, [])),
         to_decide=tuple(by_promotion.get(Promotion.DECISION_NEEDED, [])),
         to_review=tuple(row for row in rows if row.needs_review),
-        left=tuple(row.full_name for row in computed.left), steps=steps,
-        can_edit=keeps and is_open and year.state == "OPEN", can_finalise=keeps and is_open,
+        left=tuple(row.full_name for row in computed.left),
+        steps=steps,
+        can_edit=keeps and is_open and year.state == "OPEN",
+        can_finalise=keeps and is_open,
         can_reopen=keeps and computed.state == ClassState.FINALISED.value,
-        can_decide=actor.may(Permission.DECISION_RECORD) and computed.state != ClassState.APPROVED.value
+        can_decide=actor.may(Permission.DECISION_RECORD)
+        and computed.state != ClassState.APPROVED.value
         and Role.PRINCIPAL in roles_reaching(actor, class_group),
-        due_before=year.data_complete_before, today=today)
+        due_before=year.data_complete_before,
+        today=today,
+    )
 
 
 def keeps_class(actor: Actor, class_group: m.ClassGroup) -> bool:
@@ -300,12 +336,22 @@ def _row(number: int, found: StudentResult, term: int) -> ClassRow:
     at = {0: 2, 1: 0, 2: 1}[term]
     fields = {name: _field(name, given.homeroom.get(name), given.homeroom_version) for name in FIELDS}
     return ClassRow(
-        number=number, enrollment_id=given.enrollment_id, student_id=given.student_id, full_name=given.full_name,
-        cells=tuple(cells), fields=fields, learning=level_words(result.learning[at]), adjusted=result.adjusted[at],
-        needs_review=any(result.needs_review), decided=bool(given.decisions),
-        conduct_year=level_words(result.conduct_year), promotion=result.promotion,
-        award=Award(result.award) if result.award else None, steps=result.steps,
-        after_reassessment=level_words(result.learning_after))
+        number=number,
+        enrollment_id=given.enrollment_id,
+        student_id=given.student_id,
+        full_name=given.full_name,
+        cells=tuple(cells),
+        fields=fields,
+        learning=level_words(result.learning[at]),
+        adjusted=result.adjusted[at],
+        needs_review=any(result.needs_review),
+        decided=bool(given.decisions),
+        conduct_year=level_words(result.conduct_year),
+        promotion=result.promotion,
+        award=Award(result.award) if result.award else None,
+        steps=result.steps,
+        after_reassessment=level_words(result.learning_after),
+    )
 
 
 def _field(name: str, value: Any, version: int) -> FieldView:
@@ -340,26 +386,54 @@ def list_gaps(computed: ClassResults) -> tuple[ClassGap, ...]:
                 gaps.append(ClassGap("sheet", f"{subject.name} học kì {semester}: chưa có bảng điểm", page))
             elif sheet.state != SheetState.LOCKED.value:
                 who = ", ".join(subject.teachers) or "chưa ai được phân công"
-                gaps.append(ClassGap(
-                    "sheet", f"{subject.name} học kì {semester}: {HOLDERS[SheetState(sheet.state)].format(who=who)}",
-                    f"/bang-diem/{sheet.id}"))
+                gaps.append(
+                    ClassGap(
+                        "sheet",
+                        f"{subject.name} học kì {semester}: {HOLDERS[SheetState(sheet.state)].format(who=who)}",
+                        f"/bang-diem/{sheet.id}",
+                    )
+                )
     for row in computed.students:
         given, result = row.given, row.result
         for name in REQUIRED:
             if given.homeroom.get(name) in (None, ""):
-                gaps.append(ClassGap("field", f"{given.full_name}: thiếu {FIELD_WORDS[name]}",
-                                     f"{page}#o-{given.enrollment_id}-{name}", given.enrollment_id, name))
+                gaps.append(
+                    ClassGap(
+                        "field",
+                        f"{given.full_name}: thiếu {FIELD_WORDS[name]}",
+                        f"{page}#o-{given.enrollment_id}-{name}",
+                        given.enrollment_id,
+                        name,
+                    )
+                )
         if given.pending_exemptions:
-            gaps.append(ClassGap("exemption", f"{given.full_name}: đề nghị miễn học đang chờ Hiệu trưởng quyết định",
-                                 f"{page}/hoc-sinh/{given.enrollment_id}", given.enrollment_id))
+            gaps.append(
+                ClassGap(
+                    "exemption",
+                    f"{given.full_name}: đề nghị miễn học đang chờ Hiệu trưởng quyết định",
+                    f"{page}/hoc-sinh/{given.enrollment_id}",
+                    given.enrollment_id,
+                )
+            )
         for term, needed in zip(("học kì I", "học kì II", "cả năm"), result.needs_review, strict=True):
             if needed:
-                gaps.append(ClassGap(
-                    "decision", f"{given.full_name}: học tập {term} cần Hội đồng xem xét theo Điều 9 khoản 3",
-                    f"{page}/hoc-sinh/{given.enrollment_id}", given.enrollment_id))
+                gaps.append(
+                    ClassGap(
+                        "decision",
+                        f"{given.full_name}: học tập {term} cần Hội đồng xem xét theo Điều 9 khoản 3",
+                        f"{page}/hoc-sinh/{given.enrollment_id}",
+                        given.enrollment_id,
+                    )
+                )
         if result.promotion is Promotion.DECISION_NEEDED:
-            gaps.append(ClassGap("decision", f"{given.full_name}: kết luận cả năm chờ quyết định của Hiệu trưởng",
-                                 f"{page}/hoc-sinh/{given.enrollment_id}", given.enrollment_id))
+            gaps.append(
+                ClassGap(
+                    "decision",
+                    f"{given.full_name}: kết luận cả năm chờ quyết định của Hiệu trưởng",
+                    f"{page}/hoc-sinh/{given.enrollment_id}",
+                    given.enrollment_id,
+                )
+            )
     return tuple(gaps)
 
 
@@ -407,8 +481,9 @@ def _guard_open(class_group: m.ClassGroup) -> None:
         raise WrongState("Lớp đã chốt tổng kết nên không ghi thêm được. Muốn sửa, xin mở lại lớp trước khi được duyệt.")
 
 
-def save_field(actor: Actor, enrollment_id: int, field: str, raw: str, *, expected_version: int, op_id: str | None,
-               now: datetime) -> SavedField:
+def save_field(
+    actor: Actor, enrollment_id: int, field: str, raw: str, *, expected_version: int, op_id: str | None, now: datetime
+) -> SavedField:
     """Write one field, once.
 
     ``expected_version`` is the version the person saw (0: no row yet). The same value again writes nothing; the same
@@ -423,8 +498,11 @@ def save_field(actor: Actor, enrollment_id: int, field: str, raw: str, *, expect
         enrollment = _kept_enrollment(actor, enrollment_id)
         class_group = session.get(m.ClassGroup, enrollment.class_group_id, populate_existing=True)
         assert class_group is not None
-        record = session.scalar(select(m.HomeroomRecord).where(m.HomeroomRecord.enrollment_id == enrollment_id)
-                                .execution_options(populate_existing=True))
+        record = session.scalar(
+            select(m.HomeroomRecord)
+            .where(m.HomeroomRecord.enrollment_id == enrollment_id)
+            .execution_options(populate_existing=True)
+        )
         name = enrollment.student.full_name
         standing = getattr(record, field) if record is not None else None
         version = record.version if record is not None else 0
@@ -441,7 +519,8 @@ def save_field(actor: Actor, enrollment_id: int, field: str, raw: str, *, expect
         if expected_version < last_version or expected_version > version:
             raise Stale(
                 f"{FIELD_WORDS[field][:1].upper()}{FIELD_WORDS[field][1:]} của {name} vừa được sửa ở nơi khác. Chưa ghi đè; xin chọn một.",
-                current=_standing(record, enrollment, name, field, raw))
+                current=_standing(record, enrollment, name, field, raw),
+            )
         if record is None:
             record = m.HomeroomRecord(enrollment_id=enrollment_id, version=0, updated_at=now)
             session.add(record)
@@ -452,9 +531,16 @@ def save_field(actor: Actor, enrollment_id: int, field: str, raw: str, *, expect
         record.field_versions = json.dumps(written_by, sort_keys=True)
         record.updated_at, record.updated_by = now, actor.account_id
         session.flush()
-        audit.record(AuditTag.HOMEROOM_CHANGED, actor, now, target_kind="homeroom_record", target_id=record.id,
-                     state=audit.states("homeroom_record", [record]), before=before,
-                     facts={"student": name, "class": class_group.name, "field": FIELD_WORDS[field]})
+        audit.record(
+            AuditTag.HOMEROOM_CHANGED,
+            actor,
+            now,
+            target_kind="homeroom_record",
+            target_id=record.id,
+            state=audit.states("homeroom_record", [record]),
+            before=before,
+            facts={"student": name, "class": class_group.name, "field": FIELD_WORDS[field]},
+        )
         return _saved(class_group, enrollment, name, field, record, written=True)
 
 
@@ -469,10 +555,18 @@ def save_class(actor: Actor, class_group_id: int, values: Mapping[int, Mapping[s
             raise NotAllowed("Phần này do giáo viên chủ nhiệm của lớp ghi. Chưa có gì thay đổi.")
         session.refresh(class_group)
         _guard_open(class_group)
-        members = {row.id for row in session.scalars(
-            select(m.Enrollment).where(m.Enrollment.class_group_id == class_group_id, m.Enrollment.status.in_(ACTIVE)))}
-        standing = {row.enrollment_id: row for row in session.scalars(
-            select(m.HomeroomRecord).where(m.HomeroomRecord.enrollment_id.in_(members)))}
+        members = {
+            row.id
+            for row in session.scalars(
+                select(m.Enrollment).where(
+                    m.Enrollment.class_group_id == class_group_id, m.Enrollment.status.in_(ACTIVE)
+                )
+            )
+        }
+        standing = {
+            row.enrollment_id: row
+            for row in session.scalars(select(m.HomeroomRecord).where(m.HomeroomRecord.enrollment_id.in_(members)))
+        }
         touched = []
         for enrollment_id, wanted in values.items():
             if enrollment_id not in members:
@@ -495,42 +589,72 @@ def save_class(actor: Actor, class_group_id: int, values: Mapping[int, Mapping[s
             touched.append(record)
         session.flush()
         if touched:
-            audit.record(AuditTag.HOMEROOM_CHANGED, actor, now, target_kind="class_group", target_id=class_group_id,
-                         state=audit.states("homeroom_record", touched),
-                         facts={"class": class_group.name, "n_students": len(touched)})
+            audit.record(
+                AuditTag.HOMEROOM_CHANGED,
+                actor,
+                now,
+                target_kind="class_group",
+                target_id=class_group_id,
+                state=audit.states("homeroom_record", touched),
+                facts={"class": class_group.name, "n_students": len(touched)},
+            )
         return len(touched)
 
 
-def _saved(class_group: m.ClassGroup, enrollment: m.Enrollment, name: str, field: str,
-           record: m.HomeroomRecord | None, *, written: bool) -> SavedField:
+def _saved(
+    class_group: m.ClassGroup,
+    enrollment: m.Enrollment,
+    name: str,
+    field: str,
+    record: m.HomeroomRecord | None,
+    *,
+    written: bool,
+) -> SavedField:
     year = class_group.school_year
-    levels = [Level(value) if value else None
-              for value in ((record.conduct_1, record.conduct_2) if record is not None else (None, None))]
+    levels = [
+        Level(value) if value else None
+        for value in ((record.conduct_1, record.conduct_2) if record is not None else (None, None))
+    ]
     conduct = regulation_named(year.regulation_version).conduct_year(*levels)
     return SavedField(
-        enrollment.id, name,
-        _field(field, getattr(record, field) if record is not None else None, record.version if record is not None else 0),
-        level_words(conduct), _count_field_gaps(class_group.id), written)
+        enrollment.id,
+        name,
+        _field(
+            field, getattr(record, field) if record is not None else None, record.version if record is not None else 0
+        ),
+        level_words(conduct),
+        _count_field_gaps(class_group.id),
+        written,
+    )
 
 
 def _count_field_gaps(class_group_id: int) -> int:
-    filled = sum((func.count(getattr(m.HomeroomRecord, name)) for name in REQUIRED[1:]),
-                 start=func.count(getattr(m.HomeroomRecord, REQUIRED[0])))
+    filled = sum(
+        (func.count(getattr(m.HomeroomRecord, name)) for name in REQUIRED[1:]),
+        start=func.count(getattr(m.HomeroomRecord, REQUIRED[0])),
+    )
     n_students, n_filled = db.session.execute(
         select(func.count(m.Enrollment.id), filled)
         .outerjoin(m.HomeroomRecord, m.HomeroomRecord.enrollment_id == m.Enrollment.id)
-        .where(m.Enrollment.class_group_id == class_group_id, m.Enrollment.status.in_(ACTIVE))).one()
+        .where(m.Enrollment.class_group_id == class_group_id, m.Enrollment.status.in_(ACTIVE))
+    ).one()
     return n_students * len(REQUIRED) - n_filled
 
 
-def _standing(record: m.HomeroomRecord | None, enrollment: m.Enrollment, name: str, field: str,
-              raw: str) -> StandingField:
+def _standing(
+    record: m.HomeroomRecord | None, enrollment: m.Enrollment, name: str, field: str, raw: str
+) -> StandingField:
     account = db.session.get(m.Account, record.updated_by) if record is not None and record.updated_by else None
     return StandingField(
-        enrollment.id, name,
-        _field(field, getattr(record, field) if record is not None else None, record.version if record is not None else 0),
-        raw.strip(), account.person.full_name if account is not None else "Hệ thống",
-        record.updated_at if record is not None else None)
+        enrollment.id,
+        name,
+        _field(
+            field, getattr(record, field) if record is not None else None, record.version if record is not None else 0
+        ),
+        raw.strip(),
+        account.person.full_name if account is not None else "Hệ thống",
+        record.updated_at if record is not None else None,
+    )
 
 
 # --- finalising -------------------------------------------------------------------------------------------------------
@@ -550,13 +674,17 @@ def finalise(actor: Actor, class_group_id: int, *, expected_version: int, now: d
             raise WrongState(f"Lớp {class_group.name} chưa có học sinh nào.")
         gaps = list_gaps(computed)
         if gaps:
-            raise Incomplete(f"Chưa chốt được lớp {class_group.name}: còn {len(gaps)} việc. Những gì đã ghi vẫn còn nguyên.",
-                             gaps=gaps, details=tuple(gap.words for gap in gaps))
+            raise Incomplete(
+                f"Chưa chốt được lớp {class_group.name}: còn {len(gaps)} việc. Những gì đã ghi vẫn còn nguyên.",
+                gaps=gaps,
+                details=tuple(gap.words for gap in gaps),
+            )
         return move(actor, class_group, ClassVerb.FINALISE, None, now)
 
 
-def reopen(actor: Actor, class_group_id: int, *, expected_version: int, now: datetime,
-           note: str | None = None) -> ClassMoved:
+def reopen(
+    actor: Actor, class_group_id: int, *, expected_version: int, now: datetime, note: str | None = None
+) -> ClassMoved:
     """Take a finalised class back before it is approved."""
     with write_transaction():
         class_group = class_for(actor, class_group_id, Permission.CLASS_READ)
@@ -577,7 +705,10 @@ def parties_of(actor: Actor, class_group: m.ClassGroup) -> frozenset[ClassParty]
     return frozenset(parties)
 
 
-_WHOSE = {ClassParty.HOMEROOM: "giáo viên chủ nhiệm của lớp", ClassParty.APPROVER: "Hiệu trưởng hoặc người được ủy quyền"}
+_WHOSE = {
+    ClassParty.HOMEROOM: "giáo viên chủ nhiệm của lớp",
+    ClassParty.APPROVER: "Hiệu trưởng hoặc người được ủy quyền",
+}
 
 
 def guard_move(actor: Actor, class_group: m.ClassGroup, verb: ClassVerb, expected_version: int) -> None:
@@ -587,8 +718,10 @@ def guard_move(actor: Actor, class_group: m.ClassGroup, verb: ClassVerb, expecte
     if row.party not in parties_of(actor, class_group):
         raise NotAllowed(f"Việc này của {_WHOSE[row.party]}. Chưa có gì thay đổi.")
     if expected_version != class_group.version:
-        raise Stale("Lớp đã đổi sau khi thầy, cô mở trang. Xin xem lại rồi làm tiếp; chưa có gì thay đổi.",
-                    current=class_group.version)
+        raise Stale(
+            "Lớp đã đổi sau khi thầy, cô mở trang. Xin xem lại rồi làm tiếp; chưa có gì thay đổi.",
+            current=class_group.version,
+        )
 
 
 def clean_note(note: str | None) -> str | None:
@@ -605,18 +738,39 @@ def move(actor: Actor, class_group: m.ClassGroup, verb: ClassVerb, note: str | N
     row = find_move(ClassState(class_group.state), verb)
     done = session.execute(
         update(m.ClassGroup)
-        .where(m.ClassGroup.id == class_group.id, m.ClassGroup.version == class_group.version,
-               m.ClassGroup.state == row.from_state.value)
+        .where(
+            m.ClassGroup.id == class_group.id,
+            m.ClassGroup.version == class_group.version,
+            m.ClassGroup.state == row.from_state.value,
+        )
         .values(state=row.to_state.value, version=m.ClassGroup.version + 1)
-        .execution_options(synchronize_session=False))
+        .execution_options(synchronize_session=False)
+    )
     if done.rowcount != 1:  # type: ignore[attr-defined]
         raise Stale("Có người vừa chuyển lớp này. Xin mở lại trang; chưa có gì thay đổi.")
     session.refresh(class_group)
-    session.add(m.ClassStep(class_group_id=class_group.id, verb=verb.value, from_state=row.from_state.value,
-                            to_state=row.to_state.value, note=note, at=now, by_account_id=actor.account_id,
-                            by_name=actor.name))
+    session.add(
+        m.ClassStep(
+            class_group_id=class_group.id,
+            verb=verb.value,
+            from_state=row.from_state.value,
+            to_state=row.to_state.value,
+            note=note,
+            at=now,
+            by_account_id=actor.account_id,
+            by_name=actor.name,
+        )
+    )
     session.flush()
-    audit.record(AuditTag.CLASS_MOVED, actor, now, target_kind="class_group", target_id=class_group.id,
-                 state=audit.states("class_group", [class_group]), before={"state": row.from_state}, note=note,
-                 facts={"class": class_group.name, "verb": verb.value})
+    audit.record(
+        AuditTag.CLASS_MOVED,
+        actor,
+        now,
+        target_kind="class_group",
+        target_id=class_group.id,
+        state=audit.states("class_group", [class_group]),
+        before={"state": row.from_state},
+        note=note,
+        facts={"class": class_group.name, "verb": verb.value},
+    )
     return ClassMoved(class_group.id, class_group.name, row.to_state, class_group.version)

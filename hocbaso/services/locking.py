@@ -17,19 +17,25 @@ _class_subject = table_of(m.ClassSubject)
 # Counted from the subjects, not from the sheets: a subject whose sheet is missing is not approved either.
 _NOT_APPROVED = (
     select(func.count())
-    .select_from(_class_subject.outerjoin(
-        _sheet, and_(_sheet.c.class_subject_id == _class_subject.c.id, _sheet.c.semester == bindparam("semester"))))
-    .where(_class_subject.c.class_group_id == bindparam("class_group_id"),
-           or_(_sheet.c.id.is_(None),
-               _sheet.c.state.not_in([SheetState.APPROVED.value, SheetState.LOCKED.value])))
+    .select_from(
+        _class_subject.outerjoin(
+            _sheet, and_(_sheet.c.class_subject_id == _class_subject.c.id, _sheet.c.semester == bindparam("semester"))
+        )
+    )
+    .where(
+        _class_subject.c.class_group_id == bindparam("class_group_id"),
+        or_(_sheet.c.id.is_(None), _sheet.c.state.not_in([SheetState.APPROVED.value, SheetState.LOCKED.value])),
+    )
 )
 
 
 def count_not_approved(head: SheetHead) -> int:
     """Subjects of the sheet's class and semester whose sheet is not yet approved."""
-    return int(connection().execute(
-        _NOT_APPROVED, {"class_group_id": head.class_group_id, "semester": head.semester}
-    ).scalar_one())
+    return int(
+        connection()
+        .execute(_NOT_APPROVED, {"class_group_id": head.class_group_id, "semester": head.semester})
+        .scalar_one()
+    )
 
 
 def guard_lock(head: SheetHead, today: date) -> None:

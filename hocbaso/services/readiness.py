@@ -24,8 +24,14 @@ from hocbaso.services.score_grid import ACTIVE
 
 STEPS = ("Nhập điểm", "Nộp", "Tổ soát", "Duyệt", "Khoá", "Tổng kết", "GVCN ký", "HT ký", "Đóng dấu")
 
-_REACHED = {SheetState.DRAFT: 0, SheetState.RETURNED: 0, SheetState.SUBMITTED: 1, SheetState.REVIEWED: 2,
-            SheetState.APPROVED: 3, SheetState.LOCKED: 4}
+_REACHED = {
+    SheetState.DRAFT: 0,
+    SheetState.RETURNED: 0,
+    SheetState.SUBMITTED: 1,
+    SheetState.REVIEWED: 2,
+    SheetState.APPROVED: 3,
+    SheetState.LOCKED: 4,
+}
 _SIGNED = {RecordState.CREATED.value: 0, RecordState.HOMEROOM_SIGNED.value: 1, RecordState.PRINCIPAL_SIGNED.value: 2}
 _PACE_DAYS = 7
 
@@ -127,13 +133,21 @@ def board(actor: Actor, now: datetime) -> Board:
     nine = tuple(row.name for row in rows if row.grade_level == 9 and not row.cells[-1].is_done)
     others = tuple(row.name for row in rows if row.grade_level != 9 and not row.cells[-1].is_done)
     deadlines = tuple(
-        (words, before, Deadline(before).days_left(today), names) for words, before, names in (
+        (words, before, Deadline(before).days_left(today), names)
+        for words, before, names in (
             ("Nhập điểm xong trước ngày này.", year.data_complete_before, entry_late),
             ("Khối 9 ký xong trước ngày này.", year.sign_grade9_before, nine),
-            ("Mọi lớp ký xong trước ngày này.", year.sign_others_before, others)))
-    n_students = db.session.scalar(
-        select(func.count(m.Enrollment.id)).join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
-        .where(m.ClassGroup.school_year_id == year.id, m.Enrollment.status.in_(ACTIVE))) or 0
+            ("Mọi lớp ký xong trước ngày này.", year.sign_others_before, others),
+        )
+    )
+    n_students = (
+        db.session.scalar(
+            select(func.count(m.Enrollment.id))
+            .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
+            .where(m.ClassGroup.school_year_id == year.id, m.Enrollment.status.in_(ACTIVE))
+        )
+        or 0
+    )
     return Board(tuple(rows), year.label, n_students, burn, n_steps, n_left, pace, forecast, deadlines)
 
 
@@ -143,8 +157,9 @@ def address(full_name: str, sex: str | None) -> str:
 
 
 def _year() -> m.SchoolYear | None:
-    return db.session.scalar(select(m.SchoolYear).where(m.SchoolYear.state == "OPEN")
-                             .order_by(m.SchoolYear.starts_on.desc()).limit(1))
+    return db.session.scalar(
+        select(m.SchoolYear).where(m.SchoolYear.state == "OPEN").order_by(m.SchoolYear.starts_on.desc()).limit(1)
+    )
 
 
 def board_rows(today: date) -> list[BoardRow]:
@@ -156,55 +171,114 @@ def board_rows(today: date) -> list[BoardRow]:
     for line in progress.sheet_lines(today, school_year_id=year.id):
         if line.opens_on <= today:
             lines.setdefault(line.class_group_id, []).append(line)
-    students: dict[int, int] = dict(db.session.execute(
-        select(m.Enrollment.class_group_id, func.count()).where(m.Enrollment.status.in_(ACTIVE))
-        .group_by(m.Enrollment.class_group_id)).all())
+    students: dict[int, int] = dict(
+        db.session.execute(
+            select(m.Enrollment.class_group_id, func.count())
+            .where(m.Enrollment.status.in_(ACTIVE))
+            .group_by(m.Enrollment.class_group_id)
+        ).all()
+    )
     signed = _signed(year.id)
     called = {name: address(name, sex) for name, sex in db.session.execute(select(m.Person.full_name, m.Person.sex))}
     homeroom = {class_id: called.get(name, name) for class_id, name in _keepers(today).items()}
     principal = called.get(_principal(today), "Hiệu trưởng")
-    moved: dict[int, datetime] = dict(db.session.execute(
-        select(m.ClassStep.class_group_id, func.max(m.ClassStep.at)).group_by(m.ClassStep.class_group_id)).all())
+    moved: dict[int, datetime] = dict(
+        db.session.execute(
+            select(m.ClassStep.class_group_id, func.max(m.ClassStep.at)).group_by(m.ClassStep.class_group_id)
+        ).all()
+    )
     rows = []
-    for row in db.session.scalars(select(m.ClassGroup).where(m.ClassGroup.school_year_id == year.id)
-                                  .order_by(m.ClassGroup.grade_level, m.ClassGroup.name)
-                                  .execution_options(populate_existing=True)):
-        rows.append(_board_row(row, year, lines.get(row.id, []), students.get(row.id, 0), signed.get(row.id, (0, 0, 0)),
-                               homeroom.get(row.id, "chưa có giáo viên chủ nhiệm"), principal, moved.get(row.id), today, called))
+    for row in db.session.scalars(
+        select(m.ClassGroup)
+        .where(m.ClassGroup.school_year_id == year.id)
+        .order_by(m.ClassGroup.grade_level, m.ClassGroup.name)
+        .execution_options(populate_existing=True)
+    ):
+        rows.append(
+            _board_row(
+                row,
+                year,
+                lines.get(row.id, []),
+                students.get(row.id, 0),
+                signed.get(row.id, (0, 0, 0)),
+                homeroom.get(row.id, "chưa có giáo viên chủ nhiệm"),
+                principal,
+                moved.get(row.id),
+                today,
+                called,
+            )
+        )
     return rows
 
 
-def _board_row(row: m.ClassGroup, year: m.SchoolYear, lines: list[progress.SheetLine], n_students: int,
-               signed: tuple[int, int, int], keeper: str, principal: str, moved: datetime | None, today: date,
-               called: dict[str, str]) -> BoardRow:
+def _board_row(
+    row: m.ClassGroup,
+    year: m.SchoolYear,
+    lines: list[progress.SheetLine],
+    n_students: int,
+    signed: tuple[int, int, int],
+    keeper: str,
+    principal: str,
+    moved: datetime | None,
+    today: date,
+    called: dict[str, str],
+) -> BoardRow:
     total = len(lines)
     counts = [sum(line.n_gaps <= 0 or _REACHED[line.state] >= 1 for line in lines)]
     counts += [sum(_REACHED[line.state] >= step for line in lines) for step in (1, 2, 3, 4)]
     entry_late = any(line.closes_on < today for line in lines if _REACHED[line.state] == 0)
-    cells = [StepCell(name, count, total, is_late=at <= 1 and entry_late and count < total)
-             for at, (name, count) in enumerate(zip(STEPS[:5], counts, strict=True))]
+    cells = [
+        StepCell(name, count, total, is_late=at <= 1 and entry_late and count < total)
+        for at, (name, count) in enumerate(zip(STEPS[:5], counts, strict=True))
+    ]
     state = ClassState(row.state)
-    summing = {ClassState.OPEN: StepCell(STEPS[5], 0, 2, "–"), ClassState.FINALISED: StepCell(STEPS[5], 1, 2, "chờ"),
-               ClassState.APPROVED: StepCell(STEPS[5], 2, 2, "xong")}[state]
+    summing = {
+        ClassState.OPEN: StepCell(STEPS[5], 0, 2, "–"),
+        ClassState.FINALISED: StepCell(STEPS[5], 1, 2, "chờ"),
+        ClassState.APPROVED: StepCell(STEPS[5], 2, 2, "xong"),
+    }[state]
     cells.append(summing)
     cells += [StepCell(name, count, n_students) for name, count in zip(STEPS[6:], signed, strict=True)]
     before = year.sign_grade9_before if row.grade_level == 9 else year.sign_others_before
     holder, since = _holder(state, lines, cells, keeper, principal, moved, called)
     n_left = sum(not cell.is_done for cell in cells)
     deadline = Deadline(before)
-    late = n_left > 0 and (deadline.is_late(today) or any(cell.is_late for cell in cells)
-                           or (today >= year.data_complete_before and not cells[0].is_done))
-    return BoardRow(row.id, row.name, row.grade_level, tuple(cells), holder, since, before, deadline.days_left(today), late,
-                    n_left, len(cells))
+    late = n_left > 0 and (
+        deadline.is_late(today)
+        or any(cell.is_late for cell in cells)
+        or (today >= year.data_complete_before and not cells[0].is_done)
+    )
+    return BoardRow(
+        row.id,
+        row.name,
+        row.grade_level,
+        tuple(cells),
+        holder,
+        since,
+        before,
+        deadline.days_left(today),
+        late,
+        n_left,
+        len(cells),
+    )
 
 
-def _holder(state: ClassState, lines: list[progress.SheetLine], cells: list[StepCell], keeper: str, principal: str,
-            moved: datetime | None, called: dict[str, str]) -> tuple[str, date | None]:
+def _holder(
+    state: ClassState,
+    lines: list[progress.SheetLine],
+    cells: list[StepCell],
+    keeper: str,
+    principal: str,
+    moved: datetime | None,
+    called: dict[str, str],
+) -> tuple[str, date | None]:
     """Who holds the class up at its earliest unfinished step, and since when."""
     if state is ClassState.OPEN:
         for states, words in (
-            ((SheetState.DRAFT, SheetState.RETURNED), None), ((SheetState.SUBMITTED,), "tổ trưởng soát"),
-            ((SheetState.REVIEWED,), f"{principal}, duyệt"), ((SheetState.APPROVED,), f"{principal}, khoá"),
+            ((SheetState.DRAFT, SheetState.RETURNED), None),
+            ((SheetState.SUBMITTED,), "tổ trưởng soát"),
+            ((SheetState.REVIEWED,), f"{principal}, duyệt"),
+            ((SheetState.APPROVED,), f"{principal}, khoá"),
         ):
             held = [line for line in lines if line.state in states]
             if not held:
@@ -234,8 +308,11 @@ def _signed(year_id: int) -> dict[int, tuple[int, int, int]]:
         select(m.Enrollment.class_group_id, m.TranscriptRecord.state, func.count())
         .join(m.TranscriptRecord, m.TranscriptRecord.enrollment_id == m.Enrollment.id)
         .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
-        .where(m.ClassGroup.school_year_id == year_id, m.TranscriptRecord.state != RecordState.RECALLED.value,
-               m.Enrollment.status.in_(ACTIVE))
+        .where(
+            m.ClassGroup.school_year_id == year_id,
+            m.TranscriptRecord.state != RecordState.RECALLED.value,
+            m.Enrollment.status.in_(ACTIVE),
+        )
         .group_by(m.Enrollment.class_group_id, m.TranscriptRecord.state)
     ):
         reached = _SIGNED.get(state, 3)
@@ -249,18 +326,30 @@ def _keepers(today: date) -> dict[int, str]:
     rows = db.session.execute(
         select(m.HomeroomAssignment.class_group_id, m.Person.full_name)
         .join(m.Person, m.Person.id == m.HomeroomAssignment.person_id)
-        .where(m.HomeroomAssignment.starts_on <= today,
-               or_(m.HomeroomAssignment.ends_on.is_(None), m.HomeroomAssignment.ends_on >= today))
-        .order_by(m.HomeroomAssignment.id))
+        .where(
+            m.HomeroomAssignment.starts_on <= today,
+            or_(m.HomeroomAssignment.ends_on.is_(None), m.HomeroomAssignment.ends_on >= today),
+        )
+        .order_by(m.HomeroomAssignment.id)
+    )
     return dict(rows.all())
 
 
 def _principal(today: date) -> str:
-    return db.session.scalar(
-        select(m.Person.full_name).join(m.RoleGrant, m.RoleGrant.person_id == m.Person.id)
-        .where(m.RoleGrant.role == Role.PRINCIPAL.value, m.RoleGrant.starts_on <= today,
-               or_(m.RoleGrant.ends_on.is_(None), m.RoleGrant.ends_on >= today))
-        .order_by(m.RoleGrant.id.desc()).limit(1)) or "Hiệu trưởng"
+    return (
+        db.session.scalar(
+            select(m.Person.full_name)
+            .join(m.RoleGrant, m.RoleGrant.person_id == m.Person.id)
+            .where(
+                m.RoleGrant.role == Role.PRINCIPAL.value,
+                m.RoleGrant.starts_on <= today,
+                or_(m.RoleGrant.ends_on.is_(None), m.RoleGrant.ends_on >= today),
+            )
+            .order_by(m.RoleGrant.id.desc())
+            .limit(1)
+        )
+        or "Hiệu trưởng"
+    )
 
 
 def _class_steps_done(year_id: int, rows: list[BoardRow]) -> list[date]:
@@ -273,7 +362,8 @@ def _class_steps_done(year_id: int, rows: list[BoardRow]) -> list[date]:
         .join(m.ScoreSheet, m.ScoreSheet.id == m.SheetStep.score_sheet_id)
         .join(m.ClassSubject, m.ClassSubject.id == m.ScoreSheet.class_subject_id)
         .join(m.ClassGroup, m.ClassGroup.id == m.ClassSubject.class_group_id)
-        .where(m.ClassGroup.school_year_id == year_id).group_by(m.ClassSubject.class_group_id, m.SheetStep.to_state)
+        .where(m.ClassGroup.school_year_id == year_id)
+        .group_by(m.ClassSubject.class_group_id, m.SheetStep.to_state)
     ):
         if latest is not None:
             last[class_id, to_state] = latest
@@ -283,10 +373,19 @@ def _class_steps_done(year_id: int, rows: list[BoardRow]) -> list[date]:
             at = last.get((row.class_group_id, state.value))
             if cell.is_done and at is not None:
                 days.append(clock.local_date(at))
-    days += [clock.local_date(at) for at in db.session.scalars(
-        select(func.max(m.ClassStep.at)).join(m.ClassGroup, m.ClassGroup.id == m.ClassStep.class_group_id)
-        .where(m.ClassGroup.school_year_id == year_id, m.ClassGroup.state == ClassState.APPROVED.value,
-               m.ClassStep.verb == "approve").group_by(m.ClassStep.class_group_id))]
+    days += [
+        clock.local_date(at)
+        for at in db.session.scalars(
+            select(func.max(m.ClassStep.at))
+            .join(m.ClassGroup, m.ClassGroup.id == m.ClassStep.class_group_id)
+            .where(
+                m.ClassGroup.school_year_id == year_id,
+                m.ClassGroup.state == ClassState.APPROVED.value,
+                m.ClassStep.verb == "approve",
+            )
+            .group_by(m.ClassStep.class_group_id)
+        )
+    ]
     return days
 
 

@@ -44,7 +44,8 @@ class HeldWork:
 
 def _people_with(role: Role, today: date, *, scope_id: int | None = None) -> tuple[int, ...]:
     statement = select(m.RoleGrant.person_id).where(
-        m.RoleGrant.role == role.value, m.RoleGrant.starts_on <= today,
+        m.RoleGrant.role == role.value,
+        m.RoleGrant.starts_on <= today,
         or_(m.RoleGrant.ends_on.is_(None), m.RoleGrant.ends_on >= today),
     )
     if scope_id is not None:
@@ -65,20 +66,37 @@ def held_work(now: datetime) -> list[HeldWork]:
 def _window_end(year: m.SchoolYear, windows: list[m.SemesterWindow], semester: int, grade_level: int) -> date:
     best = None
     for window in windows:
-        if window.semester == semester and (window.grade_level == grade_level
-                                            or (window.grade_level is None and best is None)):
+        if window.semester == semester and (
+            window.grade_level == grade_level or (window.grade_level is None and best is None)
+        ):
             best = window
     return best.closes_on if best is not None else year.data_complete_before - timedelta(days=1)
 
 
 def _sheet_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
-    windows = list(db.session.scalars(select(m.SemesterWindow).where(m.SemesterWindow.school_year_id == year.id)
-                                      .order_by(m.SemesterWindow.grade_level.is_not(None))))
-    teacher = and_(m.TeachingAssignment.class_subject_id == m.ClassSubject.id, m.TeachingAssignment.starts_on <= today,
-                   or_(m.TeachingAssignment.ends_on.is_(None), m.TeachingAssignment.ends_on >= today))
+    windows = list(
+        db.session.scalars(
+            select(m.SemesterWindow)
+            .where(m.SemesterWindow.school_year_id == year.id)
+            .order_by(m.SemesterWindow.grade_level.is_not(None))
+        )
+    )
+    teacher = and_(
+        m.TeachingAssignment.class_subject_id == m.ClassSubject.id,
+        m.TeachingAssignment.starts_on <= today,
+        or_(m.TeachingAssignment.ends_on.is_(None), m.TeachingAssignment.ends_on >= today),
+    )
     rows = db.session.execute(
-        select(m.ScoreSheet.id, m.ScoreSheet.state, m.ScoreSheet.semester, m.ClassGroup.name, m.ClassGroup.grade_level,
-               m.Subject.name.label("subject"), m.Person.id.label("person_id"), m.Person.subject_group_id)
+        select(
+            m.ScoreSheet.id,
+            m.ScoreSheet.state,
+            m.ScoreSheet.semester,
+            m.ClassGroup.name,
+            m.ClassGroup.grade_level,
+            m.Subject.name.label("subject"),
+            m.Person.id.label("person_id"),
+            m.Person.subject_group_id,
+        )
         .join(m.ClassSubject, m.ScoreSheet.class_subject_id == m.ClassSubject.id)
         .join(m.ClassGroup, m.ClassSubject.class_group_id == m.ClassGroup.id)
         .join(m.Subject, m.ClassSubject.subject_id == m.Subject.id)
@@ -110,8 +128,15 @@ def _sheet_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
         }[state]
         before = _window_end(year, windows, row.semester, row.grade_level) + timedelta(days=1)
         semester = "I" * row.semester
-        work.append(HeldWork(f"{verb.capitalize()} bảng điểm {row.subject} {row.name}, học kì {semester}",
-                             f"/bang-diem/{row.id}", holders, Deadline(before), group_heads))
+        work.append(
+            HeldWork(
+                f"{verb.capitalize()} bảng điểm {row.subject} {row.name}, học kì {semester}",
+                f"/bang-diem/{row.id}",
+                holders,
+                Deadline(before),
+                group_heads,
+            )
+        )
     return work
 
 
@@ -120,33 +145,54 @@ def _signing_deadline(year: m.SchoolYear, grade_level: int) -> Deadline:
 
 
 def _homeroom_of(class_group_id: int, today: date) -> tuple[int, ...]:
-    return tuple(db.session.scalars(
-        select(m.HomeroomAssignment.person_id).where(
-            m.HomeroomAssignment.class_group_id == class_group_id, m.HomeroomAssignment.starts_on <= today,
-            or_(m.HomeroomAssignment.ends_on.is_(None), m.HomeroomAssignment.ends_on >= today))
-    ))
+    return tuple(
+        db.session.scalars(
+            select(m.HomeroomAssignment.person_id).where(
+                m.HomeroomAssignment.class_group_id == class_group_id,
+                m.HomeroomAssignment.starts_on <= today,
+                or_(m.HomeroomAssignment.ends_on.is_(None), m.HomeroomAssignment.ends_on >= today),
+            )
+        )
+    )
 
 
 def _class_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
     unlocked = (
-        select(func.count(m.ScoreSheet.id)).join(m.ClassSubject, m.ScoreSheet.class_subject_id == m.ClassSubject.id)
+        select(func.count(m.ScoreSheet.id))
+        .join(m.ClassSubject, m.ScoreSheet.class_subject_id == m.ClassSubject.id)
         .where(m.ClassSubject.class_group_id == m.ClassGroup.id, m.ScoreSheet.state != SheetState.LOCKED.value)
-        .correlate(m.ClassGroup).scalar_subquery()
+        .correlate(m.ClassGroup)
+        .scalar_subquery()
     )
     rows = db.session.execute(
-        select(m.ClassGroup.id, m.ClassGroup.name, m.ClassGroup.grade_level, m.ClassGroup.state,
-               unlocked.label("n_unlocked"))
-        .where(m.ClassGroup.school_year_id == year.id).order_by(m.ClassGroup.name)
+        select(
+            m.ClassGroup.id,
+            m.ClassGroup.name,
+            m.ClassGroup.grade_level,
+            m.ClassGroup.state,
+            unlocked.label("n_unlocked"),
+        )
+        .where(m.ClassGroup.school_year_id == year.id)
+        .order_by(m.ClassGroup.name)
     ).all()
     principals = _people_with(Role.PRINCIPAL, today)
     work = []
     for row in rows:
         if row.state == ClassState.OPEN.value and row.n_unlocked == 0:
-            work.append(HeldWork(f"Tổng kết và chốt lớp {row.name}", f"/lop/{row.id}", _homeroom_of(row.id, today),
-                                 Deadline(year.data_complete_before)))
+            work.append(
+                HeldWork(
+                    f"Tổng kết và chốt lớp {row.name}",
+                    f"/lop/{row.id}",
+                    _homeroom_of(row.id, today),
+                    Deadline(year.data_complete_before),
+                )
+            )
         elif row.state == ClassState.FINALISED.value:
-            work.append(HeldWork(f"Duyệt tổng kết lớp {row.name}", "/hom-nay", principals,
-                                 _signing_deadline(year, row.grade_level)))
+            work.append(
+                HeldWork(
+                    f"Duyệt tổng kết lớp {row.name}", "/hom-nay", principals, _signing_deadline(year, row.grade_level)
+                )
+            )
     return work
 
 
@@ -156,10 +202,18 @@ def _transcript_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
         select(m.ClassGroup.id, m.TranscriptRecord.state, func.count(m.Enrollment.id))
         .select_from(m.Enrollment)
         .join(m.ClassGroup, m.Enrollment.class_group_id == m.ClassGroup.id)
-        .outerjoin(m.TranscriptRecord, and_(m.TranscriptRecord.enrollment_id == m.Enrollment.id,
-                                            m.TranscriptRecord.state != RecordState.RECALLED.value))
-        .where(m.ClassGroup.school_year_id == year.id, m.ClassGroup.state == ClassState.APPROVED.value,
-               m.Enrollment.left_on.is_(None))
+        .outerjoin(
+            m.TranscriptRecord,
+            and_(
+                m.TranscriptRecord.enrollment_id == m.Enrollment.id,
+                m.TranscriptRecord.state != RecordState.RECALLED.value,
+            ),
+        )
+        .where(
+            m.ClassGroup.school_year_id == year.id,
+            m.ClassGroup.state == ClassState.APPROVED.value,
+            m.Enrollment.left_on.is_(None),
+        )
         .group_by(m.ClassGroup.id, m.TranscriptRecord.state)
     ):
         counts[class_id][state or ""] = n
@@ -176,8 +230,14 @@ def _transcript_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
             (RecordState.PRINCIPAL_SIGNED.value, clerks, "Đóng dấu {n} học bạ lớp {name}"),
         ):
             if by_state.get(state):
-                work.append(HeldWork(words.format(n=by_state[state], name=class_group.name), f"/hoc-ba/lop/{class_id}",
-                                     holders, _signing_deadline(year, class_group.grade_level)))
+                work.append(
+                    HeldWork(
+                        words.format(n=by_state[state], name=class_group.name),
+                        f"/hoc-ba/lop/{class_id}",
+                        holders,
+                        _signing_deadline(year, class_group.grade_level),
+                    )
+                )
     return work
 
 
@@ -205,18 +265,33 @@ def remind(actor: Actor, now: datetime) -> int:
     n_new = 0
     with write_transaction() as session:
         for person, items in lines.items():
-            exists = session.scalar(select(m.Notice.id).where(m.Notice.person_id == person, m.Notice.day == today,
-                                                              m.Notice.kind == "reminder"))
+            exists = session.scalar(
+                select(m.Notice.id).where(
+                    m.Notice.person_id == person, m.Notice.day == today, m.Notice.kind == "reminder"
+                )
+            )
             if exists:
                 continue
             items = sorted(set(items))  # two teachers of one sheet: its reviewer hears of it once
             body = "\n".join(text for _left, text in items)
-            notice = m.Notice(person_id=person, day=today, kind="reminder", title=f"{len(items)} việc sắp đến hạn",
-                              body=body, created_at=now)
+            notice = m.Notice(
+                person_id=person,
+                day=today,
+                kind="reminder",
+                title=f"{len(items)} việc sắp đến hạn",
+                body=body,
+                created_at=now,
+            )
             session.add(notice)
             session.flush()
-            audit.record(AuditTag.REMINDER_SENT, actor, now, target_kind="person", target_id=person,
-                         facts={"n_items": len(items)})
+            audit.record(
+                AuditTag.REMINDER_SENT,
+                actor,
+                now,
+                target_kind="person",
+                target_id=person,
+                facts={"n_items": len(items)},
+            )
             n_new += 1
     return n_new
 
@@ -224,15 +299,21 @@ def remind(actor: Actor, now: datetime) -> int:
 def _names(person_ids: tuple[int, ...]) -> list[str]:
     if not person_ids:
         return []
-    return list(db.session.scalars(select(m.Person.full_name).where(m.Person.id.in_(person_ids))
-                                   .order_by(m.Person.sort_key)))
+    return list(
+        db.session.scalars(select(m.Person.full_name).where(m.Person.id.in_(person_ids)).order_by(m.Person.sort_key))
+    )
 
 
 def waiting_notices(person_id: int) -> list[m.Notice]:
     """Unread messages of a person, newest first."""
-    return list(db.session.scalars(select(m.Notice).where(m.Notice.person_id == person_id, m.Notice.read_at.is_(None))
-                                   .order_by(m.Notice.day.desc(), m.Notice.id.desc())
-                                   .execution_options(populate_existing=True)))
+    return list(
+        db.session.scalars(
+            select(m.Notice)
+            .where(m.Notice.person_id == person_id, m.Notice.read_at.is_(None))
+            .order_by(m.Notice.day.desc(), m.Notice.id.desc())
+            .execution_options(populate_existing=True)
+        )
+    )
 
 
 def mark_read(actor: Actor, notice_id: int, now: datetime) -> None:
@@ -255,7 +336,8 @@ def mail_waiting(now: datetime) -> int:
     if not settings.smtp_url or is_quiet(clock.local(now).hour):
         return 0
     waiting = db.session.execute(
-        select(m.Notice.id, m.Person.email, m.Person.full_name).join(m.Person, m.Notice.person_id == m.Person.id)
+        select(m.Notice.id, m.Person.email, m.Person.full_name)
+        .join(m.Person, m.Notice.person_id == m.Person.id)
         .where(m.Notice.day == clock.local_date(now), m.Notice.mailed_at.is_(None), m.Person.email.is_not(None))
         .order_by(m.Notice.id)
     ).all()
@@ -285,8 +367,12 @@ def mail_waiting(now: datetime) -> int:
 
 def _claim_mail(notice_id: int, now: datetime) -> m.Notice | None:
     with write_transaction() as session:
-        claimed = session.execute(update(m.Notice).where(m.Notice.id == notice_id, m.Notice.mailed_at.is_(None))
-                                  .values(mailed_at=now).execution_options(synchronize_session=False))
+        claimed = session.execute(
+            update(m.Notice)
+            .where(m.Notice.id == notice_id, m.Notice.mailed_at.is_(None))
+            .values(mailed_at=now)
+            .execution_options(synchronize_session=False)
+        )
         if claimed.rowcount != 1:  # type: ignore[attr-defined]
             return None
         return session.get(m.Notice, notice_id, populate_existing=True)
@@ -294,8 +380,12 @@ def _claim_mail(notice_id: int, now: datetime) -> m.Notice | None:
 
 def _unclaim_mail(notice_id: int) -> None:
     with write_transaction() as session:
-        session.execute(update(m.Notice).where(m.Notice.id == notice_id).values(mailed_at=None)
-                        .execution_options(synchronize_session=False))
+        session.execute(
+            update(m.Notice)
+            .where(m.Notice.id == notice_id)
+            .values(mailed_at=None)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _smtp(url: str) -> smtplib.SMTP:

@@ -59,13 +59,18 @@ _TOUCH_SHEET = (
     .where(_sheet.c.id == bindparam("sheet_id"), _sheet.c.state.in_([state.value for state in EDITABLE]))
     .values(content_version=_sheet.c.content_version + 1)
 )
-_TOUCH_ANY = update(_sheet).where(_sheet.c.id == bindparam("sheet_id")).values(
-    content_version=_sheet.c.content_version + 1)
+_TOUCH_ANY = (
+    update(_sheet).where(_sheet.c.id == bindparam("sheet_id")).values(content_version=_sheet.c.content_version + 1)
+)
 _SET_CELL = (
     update(_cell)
     .where(_cell.c.id == bindparam("cell_id"), _cell.c.version == bindparam("seen"))
-    .values({name: bindparam(name) for name in ("tenths", "mark", "remark", "origin", "makeup_due_on", "version",
-                                                "updated_at", "updated_by")})
+    .values(
+        {
+            name: bindparam(name)
+            for name in ("tenths", "mark", "remark", "origin", "makeup_due_on", "version", "updated_at", "updated_by")
+        }
+    )
 )
 _NEW_CELL = insert(_cell)
 _NEW_VERSION = insert(_version)
@@ -139,11 +144,16 @@ def read_value(head: SheetHead, column_key: str, raw: str, standing: CellRecord,
         return CellRecord(origin=ScoreOrigin.MISSED_EXCUSED.value, makeup_due_on=_makeup_day(head, excused, today))
     scored = head.kind is SubjectKind.SCORED
     if word == "vk":
-        return CellRecord(tenths=0 if scored else None, mark=None if scored else PassFail.FAIL.value,
-                          origin=ScoreOrigin.MISSED_UNEXCUSED.value)
+        return CellRecord(
+            tenths=0 if scored else None,
+            mark=None if scored else PassFail.FAIL.value,
+            origin=ScoreOrigin.MISSED_UNEXCUSED.value,
+        )
     if word in ("v", "vắng"):
-        raise Invalid("Vắng có hai loại: gõ vp nếu có phép (chờ kiểm tra bù), vk nếu không phép (tính 0 điểm hoặc CĐ).",
-                      field="value")
+        raise Invalid(
+            "Vắng có hai loại: gõ vp nếu có phép (chờ kiểm tra bù), vk nếu không phép (tính 0 điểm hoặc CĐ).",
+            field="value",
+        )
     made_up = standing.origin in (ScoreOrigin.MISSED_EXCUSED.value, ScoreOrigin.MAKEUP.value)
     origin = (ScoreOrigin.MAKEUP if made_up else ScoreOrigin.ENTERED).value
     if scored:
@@ -151,8 +161,18 @@ def read_value(head: SheetHead, column_key: str, raw: str, standing: CellRecord,
     return CellRecord(mark=_mark(parse_pass_fail(text)), origin=origin)
 
 
-def save_cell(actor: Actor, sheet_id: int, enrollment_id: int, column_key: str, raw: str, *, expected_version: int,
-              op_id: str | None, source: str = "typed", now: datetime) -> SavedCell:
+def save_cell(
+    actor: Actor,
+    sheet_id: int,
+    enrollment_id: int,
+    column_key: str,
+    raw: str,
+    *,
+    expected_version: int,
+    op_id: str | None,
+    source: str = "typed",
+    now: datetime,
+) -> SavedCell:
     """Write one cell, once.
 
     ``expected_version`` is the version the person saw (0: empty cell). The same ``op_id`` with the same request
@@ -167,8 +187,9 @@ def save_cell(actor: Actor, sheet_id: int, enrollment_id: int, column_key: str, 
     ).hexdigest()
     for attempt in (1, 2):
         try:
-            return _save_once(actor, sheet_id, enrollment_id, column_key, raw, expected_version, op_id,
-                              request_digest, source, now)
+            return _save_once(
+                actor, sheet_id, enrollment_id, column_key, raw, expected_version, op_id, request_digest, source, now
+            )
         except IntegrityError:
             # Two first values, or one operation sent twice, at the same instant (PostgreSQL): the second look sees
             # the winner and answers as it should.
@@ -177,8 +198,18 @@ def save_cell(actor: Actor, sheet_id: int, enrollment_id: int, column_key: str, 
     raise AssertionError("unreachable")
 
 
-def _save_once(actor: Actor, sheet_id: int, enrollment_id: int, column_key: str, raw: str, expected_version: int,
-               op_id: str | None, request_digest: str, source: str, now: datetime) -> SavedCell:
+def _save_once(
+    actor: Actor,
+    sheet_id: int,
+    enrollment_id: int,
+    column_key: str,
+    raw: str,
+    expected_version: int,
+    op_id: str | None,
+    request_digest: str,
+    source: str,
+    now: datetime,
+) -> SavedCell:
     today = clock.local_date(now)
     with write_transaction():
         head = head_for_typing(actor, sheet_id, today)
@@ -190,8 +221,9 @@ def _save_once(actor: Actor, sheet_id: int, enrollment_id: int, column_key: str,
             done = link.execute(_BY_OP, {"op": op_id}).first()
             if done is not None:
                 if done.request_digest != request_digest or done.by_account_id != actor.account_id:
-                    raise Invalid("Mã lần lưu này đã dùng cho một giá trị khác. Hãy tải lại trang rồi gõ lại ô này.",
-                                  field="op")
+                    raise Invalid(
+                        "Mã lần lưu này đã dùng cho một giá trị khác. Hãy tải lại trang rồi gõ lại ô này.", field="op"
+                    )
                 stored = CellRecord(done.tenths, done.mark, done.remark, done.origin, done.makeup_due_on, done.version)
                 return _saved(head, enrollment_id, column_key, stored, cells, closed, written=False, repeated=True)
         guard_typing(head, today)
@@ -209,7 +241,11 @@ def _save_once(actor: Actor, sheet_id: int, enrollment_id: int, column_key: str,
             fresh = read_row(head, enrollment_id)[2].get(column_key, NOTHING)
             raise _stale(link, fresh, column_key, student_name, words, raw)
         seq = audit.record(
-            AuditTag.CELL_CHANGED, actor, now, target_kind="score_sheet", target_id=head.id,
+            AuditTag.CELL_CHANGED,
+            actor,
+            now,
+            target_kind="score_sheet",
+            target_id=head.id,
             state={"score_cell": {str(written.id): _state(head, enrollment_id, column_key, written)}},
             before=_before(standing),
             facts={"sheet": head.label, "student": student_name, "column": words, "source": source},
@@ -219,9 +255,15 @@ def _save_once(actor: Actor, sheet_id: int, enrollment_id: int, column_key: str,
         return _saved(head, enrollment_id, column_key, written, cells, closed, written=True)
 
 
-def write_cells(session: Session, actor: Actor, sheet: SheetHead,
-                cells: Sequence[tuple[int, str, CellValue, int | None]], *, source: str, now: datetime,
-                ) -> list[CellOutcome]:
+def write_cells(
+    session: Session,
+    actor: Actor,
+    sheet: SheetHead,
+    cells: Sequence[tuple[int, str, CellValue, int | None]],
+    *,
+    source: str,
+    now: datetime,
+) -> list[CellOutcome]:
     """Write many cells of one sheet inside the caller's transaction: one outcome each, one audit entry for all.
 
     A cell is (enrollment id, column key, value, version seen or None: whatever stands may be replaced). Used by
@@ -237,8 +279,9 @@ def write_cells(session: Session, actor: Actor, sheet: SheetHead,
     link = session.connection()
     known = {column.key for column in columns_of(sheet)} | {REMARK}
     standing = {
-        (row.enrollment_id, row.column_key): CellRecord(row.tenths, row.mark, row.remark, row.origin,
-                                                        row.makeup_due_on, row.version, row.id)
+        (row.enrollment_id, row.column_key): CellRecord(
+            row.tenths, row.mark, row.remark, row.origin, row.makeup_due_on, row.version, row.id
+        )
         for row in link.execute(select(_cell).where(_cell.c.score_sheet_id == sheet.id))
     }
     open_lines = read_lines(sheet)
@@ -282,20 +325,36 @@ def write_cells(session: Session, actor: Actor, sheet: SheetHead,
     if fresh:
         ids = link.execute(
             insert(_cell).returning(_cell.c.id, sort_by_parameter_order=True),
-            [{"score_sheet_id": sheet.id, "enrollment_id": enrollment_id, "column_key": key,
-              **_values(value, actor, now)} for enrollment_id, key, value in fresh],
+            [
+                {
+                    "score_sheet_id": sheet.id,
+                    "enrollment_id": enrollment_id,
+                    "column_key": key,
+                    **_values(value, actor, now),
+                }
+                for enrollment_id, key, value in fresh
+            ],
         ).scalars()
-        written += [(enrollment_id, key, replace(value, id=cell_id))
-                    for (enrollment_id, key, value), cell_id in zip(fresh, ids, strict=True)]
+        written += [
+            (enrollment_id, key, replace(value, id=cell_id))
+            for (enrollment_id, key, value), cell_id in zip(fresh, ids, strict=True)
+        ]
     for enrollment_id, key, value, old in changed:
         done = link.execute(_SET_CELL, {"cell_id": value.id, "seen": old.version, **_values(value, actor, now)})
         if done.rowcount == 0:
             raise Stale("Có người vừa sửa một ô trong lúc ghi. Chưa ghi gì; xin làm lại.")
         written.append((enrollment_id, key, value))
     seq = audit.record(
-        AuditTag.CELLS_IMPORTED, actor, now, target_kind="score_sheet", target_id=sheet.id,
-        state={"score_cell": {str(value.id): _state(sheet, enrollment_id, key, value)
-                              for enrollment_id, key, value in written}},
+        AuditTag.CELLS_IMPORTED,
+        actor,
+        now,
+        target_kind="score_sheet",
+        target_id=sheet.id,
+        state={
+            "score_cell": {
+                str(value.id): _state(sheet, enrollment_id, key, value) for enrollment_id, key, value in written
+            }
+        },
         before={f"{enrollment_id}-{key}": old.text for enrollment_id, key, _, old in changed},
         facts={"sheet": sheet.label, "source": source, "n_cells": len(written)},
     )
@@ -303,8 +362,9 @@ def write_cells(session: Session, actor: Actor, sheet: SheetHead,
     return outcomes
 
 
-def save_many(actor: Actor, sheet_id: int, cells: Sequence[tuple[int, str, str, int]], *, source: str,
-              now: datetime) -> list[CellOutcome]:
+def save_many(
+    actor: Actor, sheet_id: int, cells: Sequence[tuple[int, str, str, int]], *, source: str, now: datetime
+) -> list[CellOutcome]:
     """Write typed texts, a form or a pasted block: (enrollment id, column key, text, version seen) each.
 
     One transaction; each cell has its own outcome, and a text that cannot be read is refused alone. A cell whose text
@@ -388,55 +448,118 @@ def _mark(parsed: Any) -> str:
 
 def _values(value: CellRecord, actor: Actor, now: datetime) -> dict[str, Any]:
     return {
-        "tenths": value.tenths, "mark": value.mark, "remark": value.remark, "origin": value.origin,
-        "makeup_due_on": value.makeup_due_on, "version": value.version, "updated_at": now,
+        "tenths": value.tenths,
+        "mark": value.mark,
+        "remark": value.remark,
+        "origin": value.origin,
+        "makeup_due_on": value.makeup_due_on,
+        "version": value.version,
+        "updated_at": now,
         "updated_by": actor.account_id,
     }
 
 
-def _version_values(value: CellRecord, actor: Actor, now: datetime, source: str, seq: int, op_id: str | None = None,
-                    request_digest: str | None = None) -> dict[str, Any]:
+def _version_values(
+    value: CellRecord,
+    actor: Actor,
+    now: datetime,
+    source: str,
+    seq: int,
+    op_id: str | None = None,
+    request_digest: str | None = None,
+) -> dict[str, Any]:
     return {
-        "score_cell_id": value.id, "version": value.version, "tenths": value.tenths, "mark": value.mark,
-        "remark": value.remark, "origin": value.origin, "makeup_due_on": value.makeup_due_on, "source": source,
-        "op_id": op_id, "request_digest": request_digest, "at": now, "by_account_id": actor.account_id,
+        "score_cell_id": value.id,
+        "version": value.version,
+        "tenths": value.tenths,
+        "mark": value.mark,
+        "remark": value.remark,
+        "origin": value.origin,
+        "makeup_due_on": value.makeup_due_on,
+        "source": source,
+        "op_id": op_id,
+        "request_digest": request_digest,
+        "at": now,
+        "by_account_id": actor.account_id,
         "audit_seq": seq,
     }
 
 
-def _put(link: Any, actor: Actor, head: SheetHead, enrollment_id: int, column_key: str, value: CellRecord,
-         standing: CellRecord, now: datetime) -> CellRecord | None:
+def _put(
+    link: Any,
+    actor: Actor,
+    head: SheetHead,
+    enrollment_id: int,
+    column_key: str,
+    value: CellRecord,
+    standing: CellRecord,
+    now: datetime,
+) -> CellRecord | None:
     """The stored record, or None when the version had moved on."""
     after = replace(value, version=standing.version + 1, id=standing.id)
     if standing.version:
         done = link.execute(_SET_CELL, {"cell_id": standing.id, "seen": standing.version, **_values(after, actor, now)})
         return after if done.rowcount == 1 else None
-    result = link.execute(_NEW_CELL, {"score_sheet_id": head.id, "enrollment_id": enrollment_id,
-                                      "column_key": column_key, **_values(after, actor, now)})
+    result = link.execute(
+        _NEW_CELL,
+        {
+            "score_sheet_id": head.id,
+            "enrollment_id": enrollment_id,
+            "column_key": column_key,
+            **_values(after, actor, now),
+        },
+    )
     return replace(after, id=result.inserted_primary_key[0])
 
 
 def _state(head: SheetHead, enrollment_id: int, column_key: str, value: CellRecord) -> dict[str, Any]:
-    return audit.state_of("score_cell", {
-        "score_sheet_id": head.id, "enrollment_id": enrollment_id, "column_key": column_key, "tenths": value.tenths,
-        "mark": value.mark, "remark": value.remark, "origin": value.origin, "makeup_due_on": value.makeup_due_on,
-        "version": value.version,
-    })
+    return audit.state_of(
+        "score_cell",
+        {
+            "score_sheet_id": head.id,
+            "enrollment_id": enrollment_id,
+            "column_key": column_key,
+            "tenths": value.tenths,
+            "mark": value.mark,
+            "remark": value.remark,
+            "origin": value.origin,
+            "makeup_due_on": value.makeup_due_on,
+            "version": value.version,
+        },
+    )
 
 
 def _before(standing: CellRecord) -> dict[str, Any] | None:
     if not standing.version:
         return None
-    return {"tenths": standing.tenths, "mark": standing.mark, "remark": standing.remark, "origin": standing.origin,
-            "makeup_due_on": standing.makeup_due_on, "version": standing.version}
+    return {
+        "tenths": standing.tenths,
+        "mark": standing.mark,
+        "remark": standing.remark,
+        "origin": standing.origin,
+        "makeup_due_on": standing.makeup_due_on,
+        "version": standing.version,
+    }
 
 
-def _saved(head: SheetHead, enrollment_id: int, column_key: str, record: CellRecord, cells: dict[str, CellRecord],
-           closed: str, *, written: bool, repeated: bool = False) -> SavedCell:
+def _saved(
+    head: SheetHead,
+    enrollment_id: int,
+    column_key: str,
+    record: CellRecord,
+    cells: dict[str, CellRecord],
+    closed: str,
+    *,
+    written: bool,
+    repeated: bool = False,
+) -> SavedCell:
     return SavedCell(
-        head=head, enrollment_id=enrollment_id,
+        head=head,
+        enrollment_id=enrollment_id,
         cell=view_cell(column_key, record, closed, head.state in EDITABLE and not closed),
-        average=average_text(head, columns_of(head), cells), progress=count_progress(head), written=written,
+        average=average_text(head, columns_of(head), cells),
+        progress=count_progress(head),
+        written=written,
         repeated=repeated,
     )
 
@@ -444,8 +567,11 @@ def _saved(head: SheetHead, enrollment_id: int, column_key: str, record: CellRec
 def _stale(link: Any, standing: CellRecord, column_key: str, student_name: str, words: str, raw: str) -> Stale:
     row = link.execute(_LAST_WRITER, {"cell_id": standing.id}).first() if standing.id else None
     current = StandingValue(
-        cell=view_cell(column_key, standing, "", True), by_name=(row.full_name if row else None) or "Hệ thống",
-        at=row.updated_at if row else None, student_name=student_name, column_words=words,
+        cell=view_cell(column_key, standing, "", True),
+        by_name=(row.full_name if row else None) or "Hệ thống",
+        at=row.updated_at if row else None,
+        student_name=student_name,
+        column_words=words,
         yours=" ".join(unicodedata.normalize("NFC", raw).split()),
     )
     return Stale(
@@ -456,8 +582,9 @@ def _stale(link: Any, standing: CellRecord, column_key: str, student_name: str, 
 
 def _standing(head: SheetHead) -> dict[tuple[int, str], CellRecord]:
     return {
-        (row.enrollment_id, row.column_key): CellRecord(row.tenths, row.mark, row.remark, row.origin,
-                                                        row.makeup_due_on, row.version, row.id)
+        (row.enrollment_id, row.column_key): CellRecord(
+            row.tenths, row.mark, row.remark, row.origin, row.makeup_due_on, row.version, row.id
+        )
         for row in connection().execute(select(_cell).where(_cell.c.score_sheet_id == head.id))
     }
 
@@ -465,14 +592,23 @@ def _standing(head: SheetHead) -> dict[tuple[int, str], CellRecord]:
 def _shown_texts(head: SheetHead, cells: Sequence[tuple[int, str, str, int]]) -> dict[tuple[int, str, int], str]:
     """What each cell showed at the version the person saw."""
     rows = connection().execute(
-        select(_cell.c.enrollment_id, _cell.c.column_key, _version.c.version, _version.c.tenths, _version.c.mark,
-               _version.c.remark, _version.c.origin, _version.c.makeup_due_on)
+        select(
+            _cell.c.enrollment_id,
+            _cell.c.column_key,
+            _version.c.version,
+            _version.c.tenths,
+            _version.c.mark,
+            _version.c.remark,
+            _version.c.origin,
+            _version.c.makeup_due_on,
+        )
         .join(_version, _version.c.score_cell_id == _cell.c.id)
         .where(_cell.c.score_sheet_id == head.id)
     )
     return {
         (row.enrollment_id, row.column_key, row.version): CellRecord(
-            row.tenths, row.mark, row.remark, row.origin, row.makeup_due_on, row.version).text
+            row.tenths, row.mark, row.remark, row.origin, row.makeup_due_on, row.version
+        ).text
         for row in rows
     }
 

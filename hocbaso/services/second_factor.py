@@ -109,16 +109,12 @@ def check(account_id: int, code: str, machine_secret: str, *, now: datetime) -> 
         raise NotFound("Tài khoản này chưa đặt xác nhận hai lớp.")
     step = matching_step(unseal(account.totp_secret, account_id, machine_secret), code, now)
     with write_transaction() as session:
-        used = (
-            step is not None
-            and session.execute(
-                update(m.Account)
-                .where(
-                    m.Account.id == account_id, or_(m.Account.totp_last_step.is_(None), m.Account.totp_last_step < step)
-                )
-                .values(totp_last_step=step, n_failed=0, failed_at=None)
-            ).rowcount
-        )  # type: ignore[attr-defined]
+        used = step is not None and session.scalar(
+            update(m.Account)
+            .where(m.Account.id == account_id, or_(m.Account.totp_last_step.is_(None), m.Account.totp_last_step < step))
+            .values(totp_last_step=step, n_failed=0, failed_at=None)
+            .returning(m.Account.id)
+        )
         if not used:
             session.execute(
                 update(m.Account)

@@ -21,15 +21,22 @@ from hocbaso.web.security import confirm_recent, current_actor, note, requires
 pages = Blueprint("certificates", __name__, url_prefix="/chung-thu-so")
 
 
-def _page(status: int = 200, *, register: RegisterForm | None = None, root: RootForm | None = None,
-          message: str | None = None) -> tuple[str, int]:
+def _page(
+    status: int = 200, *, register: RegisterForm | None = None, root: RootForm | None = None, message: str | None = None
+) -> tuple[str, int]:
     actor, now = current_actor(), clock.now()
     may_own, may_manage = actor.may(P.CERTIFICATE_OWN), actor.may(P.CERTIFICATE_MANAGE)
     return render_template(
-        "certificates/index.html", own=certificates.own_certificates(actor, now) if may_own else [],
+        "certificates/index.html",
+        own=certificates.own_certificates(actor, now) if may_own else [],
         everyone=certificates.list_certificates(actor, now) if may_manage else [],
-        roots=certificates.list_roots(), may_own=may_own, may_manage=may_manage, is_clerk=actor.has_role(Role.CLERK),
-        register=register or RegisterForm(formdata=None), root=root or RootForm(formdata=None), message=message,
+        roots=certificates.list_roots(),
+        may_own=may_own,
+        may_manage=may_manage,
+        is_clerk=actor.has_role(Role.CLERK),
+        register=register or RegisterForm(formdata=None),
+        root=root or RootForm(formdata=None),
+        message=message,
     ), status
 
 
@@ -49,8 +56,14 @@ def register() -> Any:
     if not form.validate():
         return _page(422, register=form)
     try:
-        certificates.register_pkcs12(current_actor(), form.file.data.read(), form.password.data or "", form.pin.data or "",
-                                     clock.now(), purpose=form.purpose.data or "personal")
+        certificates.register_pkcs12(
+            current_actor(),
+            form.file.data.read(),
+            form.password.data or "",
+            form.pin.data or "",
+            clock.now(),
+            purpose=form.purpose.data or "personal",
+        )
     except DomainError as refusal:
         return _page(status_of(refusal), register=form, message=refusal.message)
     note("Đã đăng ký chứng thư số. Từ nay ký học bạ bằng mã PIN vừa đặt.")
@@ -97,5 +110,3 @@ def init_app(app: Flask) -> None:
     """Register the page and its place in the rail."""
     app.register_blueprint(pages)
     navigation.register(app, navigation.NavItem("certificates", "Chứng thư số", "key-round", "/chung-thu-so/", 65))
-
-

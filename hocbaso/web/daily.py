@@ -21,7 +21,13 @@ daily = Blueprint("daily", __name__, url_prefix="/hom-nay")
 
 VERB_WORDS = {"approve": "Duyệt", "review": "Soát xong", "return": "Trả lại", "lock": "Khoá"}
 DONE_WORDS = {"approve": "Đã duyệt", "review": "Đã soát xong", "return": "Đã trả lại", "lock": "Đã khoá"}
-OPEN_WORDS = {"type": "Nhập điểm", "finalise": "Mở lớp", "sign": "Mở để ký", "build": "Lập học bạ", "decide": "Xem đề nghị"}
+OPEN_WORDS = {
+    "type": "Nhập điểm",
+    "finalise": "Mở lớp",
+    "sign": "Mở để ký",
+    "build": "Lập học bạ",
+    "decide": "Xem đề nghị",
+}
 
 
 @daily.get("")
@@ -36,17 +42,38 @@ def _number(name: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else None
 
 
-def _page(outcomes: list[dashboard.Outcome] | None = None, *, verb: str = "", message: str | None = None,
-          ticked: MultiDict[str, str] | None = None, status: int = 200) -> tuple[str, int]:
+def _page(
+    outcomes: list[dashboard.Outcome] | None = None,
+    *,
+    verb: str = "",
+    message: str | None = None,
+    ticked: MultiDict[str, str] | None = None,
+    status: int = 200,
+) -> tuple[str, int]:
     kind = request.args.get("loai", "")
-    view = dashboard.daily(current_actor(), clock.now(), group_id=_number("to"), grade_level=_number("khoi"),
-                           class_name=request.args.get("lop") or None,
-                           kind=kind if kind in dashboard.KINDS else None)
+    view = dashboard.daily(
+        current_actor(),
+        clock.now(),
+        group_id=_number("to"),
+        grade_level=_number("khoi"),
+        class_name=request.args.get("lop") or None,
+        kind=kind if kind in dashboard.KINDS else None,
+    )
     chosen = {name: request.args[name] for name in ("loai", "to", "khoi", "lop") if request.args.get(name)}
     return render_template(
-        "daily/page.html", view=view, kinds=dashboard.KINDS, chosen=chosen, outcomes=outcomes, verb=verb,
-        verb_words=VERB_WORDS, done_words=DONE_WORDS, open_words=OPEN_WORDS, message=message,
-        default_remark=class_approval.DEFAULT_REMARK, typed=ticked or MultiDict()), status
+        "daily/page.html",
+        view=view,
+        kinds=dashboard.KINDS,
+        chosen=chosen,
+        outcomes=outcomes,
+        verb=verb,
+        verb_words=VERB_WORDS,
+        done_words=DONE_WORDS,
+        open_words=OPEN_WORDS,
+        message=message,
+        default_remark=class_approval.DEFAULT_REMARK,
+        typed=ticked or MultiDict(),
+    ), status
 
 
 @daily.post("")
@@ -60,8 +87,9 @@ def act() -> BaseResponse | tuple[str, int]:
             raise Invalid(" ".join(message for errors in form.errors.values() for message in errors))
         if len(chosen) > dashboard.MANY:
             confirm_recent(actor)
-        outcomes = dashboard.act(actor, form.verb.data or "", chosen, now=clock.now(), note=form.note.data,
-                                 remark=form.remark.data)
+        outcomes = dashboard.act(
+            actor, form.verb.data or "", chosen, now=clock.now(), note=form.note.data, remark=form.remark.data
+        )
     except Invalid as refusal:
         return _page(message=refusal.message, ticked=request.form, status=422)
     done = [one for one in outcomes if one.done]

@@ -40,8 +40,10 @@ def write_log(rows: list[Row]) -> None:
     connection.execute("PRAGMA busy_timeout=5000")
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("DELETE FROM audit_entry")
-    connection.executemany(f"INSERT INTO audit_entry ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})",
-                           [tuple(row[column] for column in COLUMNS) for row in rows])
+    connection.executemany(
+        f"INSERT INTO audit_entry ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})",
+        [tuple(row[column] for column in COLUMNS) for row in rows],
+    )
     connection.execute("COMMIT")
     connection.close()
 
@@ -89,9 +91,15 @@ def test_an_empty_instance_verifies_and_gets_no_key_by_being_checked(app: Flask)
 def edit(rows: list[Row], rng: random.Random) -> tuple[list[Row], set[int]]:
     """One column of one row."""
     at = rng.randrange(len(rows))
-    column = rng.choice(("at", "tag", "actor_id", "actor_name", "target_kind", "target_id", "payload", "hash", "prev_hash"))
-    value = {"actor_id": rng.randrange(10**6, 10**7), "hash": rng.randbytes(32).hex(), "prev_hash": rng.randbytes(32).hex(),
-             "payload": canonical_json({"x": rng.randrange(10**6)})}.get(column, f"khác {rng.randrange(10**6)}")
+    column = rng.choice(
+        ("at", "tag", "actor_id", "actor_name", "target_kind", "target_id", "payload", "hash", "prev_hash")
+    )
+    value = {
+        "actor_id": rng.randrange(10**6, 10**7),
+        "hash": rng.randbytes(32).hex(),
+        "prev_hash": rng.randbytes(32).hex(),
+        "payload": canonical_json({"x": rng.randrange(10**6)}),
+    }.get(column, f"khác {rng.randrange(10**6)}")
     rows[at][column] = value
     return rows, {at + 1}
 
@@ -106,12 +114,12 @@ def edit_and_rehash(rows: list[Row], rng: random.Random) -> tuple[list[Row], set
 
 def delete(rows: list[Row], rng: random.Random) -> tuple[list[Row], set[int]]:
     at = rng.randrange(len(rows) - 1)
-    return rows[:at] + rows[at + 1:], {at + 2}
+    return rows[:at] + rows[at + 1 :], {at + 2}
 
 
 def delete_and_renumber(rows: list[Row], rng: random.Random) -> tuple[list[Row], set[int]]:
     at = rng.randrange(len(rows) - 1)
-    rows = rows[:at] + rows[at + 1:]
+    rows = rows[:at] + rows[at + 1 :]
     for index, row in enumerate(rows):
         row["seq"] = index + 1
     return rows, {at + 1}
@@ -146,10 +154,19 @@ def truncate(rows: list[Row], rng: random.Random) -> tuple[list[Row], set[int]]:
     return rows[:-n], {len(rows) - n + 1}
 
 
-@pytest.mark.parametrize(("forge", "n"), [
-    (edit, 60), (edit_and_rehash, 40), (delete, 40), (delete_and_renumber, 40), (insert, 40), (reorder, 40),
-    (rewrite_from, 40), (truncate, 40),
-])
+@pytest.mark.parametrize(
+    ("forge", "n"),
+    [
+        (edit, 60),
+        (edit_and_rehash, 40),
+        (delete, 40),
+        (delete_and_renumber, 40),
+        (insert, 40),
+        (reorder, 40),
+        (rewrite_from, 40),
+        (truncate, 40),
+    ],
+)
 def test_every_random_forgery_is_found(school: Cast, forge: Callable[..., tuple[list[Row], set[int]]], n: int) -> None:
     """340 forgeries in all. Detected always; the first bad row named, where the chain itself shows it."""
     snapshots.take(SYSTEM, NOW)
@@ -183,7 +200,8 @@ def test_a_rewritten_log_is_told_by_the_file_when_the_table_of_snapshots_is_forg
 
 
 def test_who_holds_a_checkpoint_and_the_key_elsewhere_sees_through_a_forger_with_the_whole_machine(
-        school: Cast, tmp_path: Path) -> None:
+    school: Cast, tmp_path: Path
+) -> None:
     """The forger rewrites the log, makes a new key and signs the snapshots again: this machine finds nothing."""
     snapshots.take(SYSTEM, NOW)
     instance = current_app.config["HOCBASO"]
@@ -218,7 +236,7 @@ def test_a_checkpoint_with_one_flipped_character_is_no_checkpoint(school: Cast, 
     for _ in range(120):
         at = rng.randrange(len(good) - 1)
         letter = rng.choice([c for c in "0aZ9+ \n" if c != good[at]])
-        path.write_text(good[:at] + letter + good[at + 1:], encoding="utf-8")
+        path.write_text(good[:at] + letter + good[at + 1 :], encoding="utf-8")
         try:
             assert not snapshots.read_file(path).signature_ok, (at, letter)
         except IntegrityFault:
@@ -240,9 +258,20 @@ def test_a_forged_column_of_the_snapshot_table_is_found(school: Cast) -> None:
 
 def test_hashes_and_payloads_of_hostile_shape_are_faults_and_no_crash(school: Cast) -> None:
     good = read_log()
-    for column, value in (("hash", "zz"), ("hash", b"\x00\xff"), ("payload", "[1,2"), ("payload", "[]"), ("payload", "7"),
-                          ("payload", '{"state":[1]}'), ("payload", '{"state":{"student":{"1":5}}}'),
-                          ("payload", b"\xff\xff"), ("actor_id", "nhiều"), ("actor_id", 1.5), ("at", b"\x01"), ("tag", 7)):
+    for column, value in (
+        ("hash", "zz"),
+        ("hash", b"\x00\xff"),
+        ("payload", "[1,2"),
+        ("payload", "[]"),
+        ("payload", "7"),
+        ("payload", '{"state":[1]}'),
+        ("payload", '{"state":{"student":{"1":5}}}'),
+        ("payload", b"\xff\xff"),
+        ("actor_id", "nhiều"),
+        ("actor_id", 1.5),
+        ("at", b"\x01"),
+        ("tag", 7),
+    ):
         rows = [dict(row) for row in good]
         rows[7][column] = value
         write_log(rows)
@@ -281,7 +310,9 @@ def test_a_snapshot_never_covers_what_could_still_be_rolled_back(school: Cast) -
 
 def test_a_checkpoint_signed_by_another_key_is_refused(school: Cast) -> None:
     other = Ed25519PrivateKey.generate()
-    body = checkpoints.body_text(NOW.date(), 0, GENESIS, merkle_root([]), NOW, checkpoints.public_key_text(other.public_key()))
+    body = checkpoints.body_text(
+        NOW.date(), 0, GENESIS, merkle_root([]), NOW, checkpoints.public_key_text(other.public_key())
+    )
     text_ = checkpoints.file_text(body, checkpoints.signature_of(body, other))
     snapshots.take(SYSTEM, NOW)
     assert not checkpoints.parse(text_, "x", snapshots.public_key()).signature_ok
@@ -296,24 +327,42 @@ def filled_school(school: Cast) -> None:
     enrollment = school.enrollments["9A", "Nguyễn Bảo Châu"]
     with write_transaction() as session:
         rows: dict[str, object] = {
-            "score_cell": m.ScoreCell(score_sheet_id=school.sheets["9A", "MATH", 1], enrollment_id=enrollment,
-                                      column_key="TX1", tenths=85, origin="entered", updated_at=NOW),
+            "score_cell": m.ScoreCell(
+                score_sheet_id=school.sheets["9A", "MATH", 1],
+                enrollment_id=enrollment,
+                column_key="TX1",
+                tenths=85,
+                origin="entered",
+                updated_at=NOW,
+            ),
             "homeroom_record": m.HomeroomRecord(enrollment_id=enrollment, conduct_1="T", remark="Chăm."),
-            "exemption": m.Exemption(enrollment_id=enrollment, subject_id=1, semester=1, state="PROPOSED", reason="ốm",
-                                     proposed_at=NOW),
+            "exemption": m.Exemption(
+                enrollment_id=enrollment, subject_id=1, semester=1, state="PROPOSED", reason="ốm", proposed_at=NOW
+            ),
             "summer_result": m.SummerResult(enrollment_id=enrollment, subject_id=1, tenths=60),
-            "principal_decision": m.PrincipalDecision(enrollment_id=enrollment, kind="promotion", term="year",
-                                                      outcome="lift"),
+            "principal_decision": m.PrincipalDecision(
+                enrollment_id=enrollment, kind="promotion", term="year", outcome="lift"
+            ),
         }
         for kind, row in rows.items():
             for column in type(row).__table__.columns:  # whatever else the table demands
-                if (not column.nullable and column.default is None and not column.primary_key
-                        and getattr(row, column.name) is None):
+                if (
+                    not column.nullable
+                    and column.default is None
+                    and not column.primary_key
+                    and getattr(row, column.name) is None
+                ):
                     setattr(row, column.name, _any_value(column))
             session.add(row)
             session.flush()
-            audit.record(AuditTag.STUDENT_CHANGED, SYSTEM, NOW, target_kind=kind, target_id=row.id,  # type: ignore[attr-defined]
-                         state=audit.states(kind, [row]))
+            audit.record(
+                AuditTag.STUDENT_CHANGED,
+                SYSTEM,
+                NOW,
+                target_kind=kind,
+                target_id=row.id,  # type: ignore[attr-defined]
+                state=audit.states(kind, [row]),
+            )
 
 
 def _any_value(column: object) -> object:
@@ -352,7 +401,9 @@ def test_each_watched_kind_changed_in_the_file_is_named_in_words(school: Cast) -
             except bundled.IntegrityError:  # a unique value: any other will do
                 connection.execute(f"UPDATE {table.name} SET {column} = ? WHERE id = ?", (9999, row["id"]))
             faults = audit_verify.verify().faults
-            assert [(fault.kind, fault.table, fault.row_id) for fault in faults] == [("value", kind, str(row["id"]))], column
+            assert [(fault.kind, fault.table, fault.row_id) for fault in faults] == [("value", kind, str(row["id"]))], (
+                column
+            )
             assert kind in faults[0].message and column in faults[0].message and "nhật ký dòng" in faults[0].message
             assert column in faults[0].detail
             connection.execute(f"UPDATE {table.name} SET {column} = ? WHERE id = ?", (old, row["id"]))
@@ -360,8 +411,13 @@ def test_each_watched_kind_changed_in_the_file_is_named_in_words(school: Cast) -
             tried.add(kind)
     db.session.remove()
     assert audit_verify.verify().ok
-    assert set(audit.WATCHED) - tried <= {"frozen_result", "transcript_record", "transcript_signature", "certificate",
-                                          "trust_root"}, "kinds of the paper are tried with the paper"
+    assert set(audit.WATCHED) - tried <= {
+        "frozen_result",
+        "transcript_record",
+        "transcript_signature",
+        "certificate",
+        "trust_root",
+    }, "kinds of the paper are tried with the paper"
 
 
 def test_a_score_changed_in_the_file_is_told_with_both_values(school: Cast) -> None:
@@ -369,7 +425,9 @@ def test_a_score_changed_in_the_file_is_told_with_both_values(school: Cast) -> N
     behind_the_back("UPDATE score_cell SET tenths = 95")
     (fault,) = audit_verify.verify().faults
     assert "85" in fault.detail and "95" in fault.detail
-    assert "85" not in fault.message.replace(str(fault.seq), "") and "95" not in fault.message.replace(str(fault.seq), "")
+    assert "85" not in fault.message.replace(str(fault.seq), "") and "95" not in fault.message.replace(
+        str(fault.seq), ""
+    )
 
 
 @pytest.mark.parametrize("value", ["tám rưỡi", 8.5, b"\x00"])
@@ -390,9 +448,12 @@ def test_a_date_that_is_none_names_its_row_and_only_that(school: Cast) -> None:
 
 
 def test_a_row_put_into_the_file_without_an_entry_is_found(school: Cast) -> None:
-    behind_the_back("INSERT INTO score_cell (score_sheet_id, enrollment_id, column_key, tenths, origin, version, updated_at)"
-                    " VALUES (?, ?, 'CK', 100, 'entered', 1, '2027-05-12 02:00:00')",
-                    school.sheets["9A", "MATH", 1], school.enrollments["9A", "Đinh Công Thành"])
+    behind_the_back(
+        "INSERT INTO score_cell (score_sheet_id, enrollment_id, column_key, tenths, origin, version, updated_at)"
+        " VALUES (?, ?, 'CK', 100, 'entered', 1, '2027-05-12 02:00:00')",
+        school.sheets["9A", "MATH", 1],
+        school.enrollments["9A", "Đinh Công Thành"],
+    )
     (fault,) = audit_verify.verify().faults
     assert (fault.kind, fault.table) == ("unrecorded", "score_cell")
     assert "nhật ký không ghi" in fault.message
@@ -408,8 +469,14 @@ def test_a_row_taken_out_of_the_file_is_missed(school: Cast) -> None:
 def test_an_entry_that_names_some_columns_leaves_the_others_as_told_before(school: Cast) -> None:
     person = school.people["math"]
     with write_transaction():
-        audit.record(AuditTag.PERSON_CHANGED, SYSTEM, NOW, target_kind="person", target_id=person,
-                     state={"person": {str(person): {"left_on": None}}})
+        audit.record(
+            AuditTag.PERSON_CHANGED,
+            SYSTEM,
+            NOW,
+            target_kind="person",
+            target_id=person,
+            state={"person": {str(person): {"left_on": None}}},
+        )
     assert audit_verify.verify().ok
     behind_the_back("UPDATE person SET full_name = 'Người Khác' WHERE id = ?", person)
     assert [fault.table for fault in audit_verify.verify().faults] == ["person"]

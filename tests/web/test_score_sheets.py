@@ -46,7 +46,9 @@ class Page(HTMLParser):
             self.ids.append(found["id"] or "")
         self.n_h1 += tag == "h1"
         if tag == "input" and found.get("name"):
-            (self.hidden if found.get("type") == "hidden" else self.inputs)[found["name"] or ""] = found.get("value") or ""
+            (self.hidden if found.get("type") == "hidden" else self.inputs)[found["name"] or ""] = (
+                found.get("value") or ""
+            )
 
 
 def url(school: Cast, code: str = "MATH", class_name: str = "9A") -> str:
@@ -57,25 +59,45 @@ def place(school: Cast, column: str = "TX1", student: tuple[str, str] = BINH) ->
     return f"{url(school)}/o/{school.enrollments[student]}/{column}"
 
 
-def save(client: FlaskClient, school: Cast, raw: str, version: int = 0, column: str = "TX1", op: str = "",
-         headers: dict[str, str] = HTMX) -> TestResponse:
+def save(
+    client: FlaskClient,
+    school: Cast,
+    raw: str,
+    version: int = 0,
+    column: str = "TX1",
+    op: str = "",
+    headers: dict[str, str] = HTMX,
+) -> TestResponse:
     return client.post(place(school, column), data={"value": raw, "version": str(version), "op": op}, headers=headers)
 
 
 def stored(school: Cast, column: str = "TX1", student: tuple[str, str] = BINH) -> int | None:
     db.session.commit()
-    return db.session.scalar(select(m.ScoreCell.tenths).where(
-        m.ScoreCell.enrollment_id == school.enrollments[student], m.ScoreCell.column_key == column,
-        m.ScoreCell.score_sheet_id == school.sheets["9A", "MATH", 2]))
+    return db.session.scalar(
+        select(m.ScoreCell.tenths).where(
+            m.ScoreCell.enrollment_id == school.enrollments[student],
+            m.ScoreCell.column_key == column,
+            m.ScoreCell.score_sheet_id == school.sheets["9A", "MATH", 2],
+        )
+    )
 
 
 def fill(school: Cast) -> None:
     head = score_entry.read_head(school.sheets["9A", "MATH", 2])
     with write_transaction() as session:
-        score_entry.write_cells(session, SYSTEM, head, [
-            (enrollment, column.key, score_entry.CellValue(tenths=75, origin="entered"), None)
-            for (name, _), enrollment in school.enrollments.items() if name == "9A"
-            for column in score_grid.columns_of(head)], source="imported", now=NOW)
+        score_entry.write_cells(
+            session,
+            SYSTEM,
+            head,
+            [
+                (enrollment, column.key, score_entry.CellValue(tenths=75, origin="entered"), None)
+                for (name, _), enrollment in school.enrollments.items()
+                if name == "9A"
+                for column in score_grid.columns_of(head)
+            ],
+            source="imported",
+            now=NOW,
+        )
 
 
 def test_the_grid_has_one_field_a_cell_and_no_id_twice(school: Cast, client_of: ClientOf) -> None:
@@ -97,7 +119,7 @@ def test_a_reader_gets_the_values_and_no_field(school: Cast, client_of: ClientOf
 
 def test_names_and_remarks_are_escaped(school: Cast, client_of: ClientOf) -> None:
     with write_transaction() as session:
-        session.execute(update(m.Student).where(m.Student.full_name == BINH[1]).values(full_name="<b>Bình</b> \"A\""))
+        session.execute(update(m.Student).where(m.Student.full_name == BINH[1]).values(full_name='<b>Bình</b> "A"'))
     assert save(client_of("math"), school, "</textarea><script>x</script>", column="NX").status_code == 200
     text = client_of("math").get(url(school)).get_data(as_text=True)
     assert "<script>x" not in text and "<b>Bình" not in text
@@ -105,7 +127,9 @@ def test_names_and_remarks_are_escaped(school: Cast, client_of: ClientOf) -> Non
     assert "<i>" not in clash and "<script>x" not in clash
 
 
-def test_a_save_answers_with_cell_average_and_progress_in_under_four_kilobytes(school: Cast, client_of: ClientOf) -> None:
+def test_a_save_answers_with_cell_average_and_progress_in_under_four_kilobytes(
+    school: Cast, client_of: ClientOf
+) -> None:
     answer = save(client_of("math"), school, "85")
     page = Page(answer)
     line = school.enrollments[BINH]
@@ -137,12 +161,21 @@ def test_a_conflict_is_409_with_both_values_who_and_when(school: Cast, client_of
     assert stored(school) == 75
 
 
-@pytest.mark.parametrize(("data", "status"), [
-    ({"value": "8,75", "version": "0", "op": ""}, 422), ({"value": "11,5", "version": "0", "op": ""}, 422),
-    ({"value": "8", "version": "x", "op": ""}, 422), ({"version": "0"}, 422), ({"value": "8", "version": "-1"}, 422),
-    ({"value": "8", "version": "0", "op": "../.."}, 422), ({"value": "x" * 5000, "version": "0"}, 422)])
-def test_what_cannot_be_read_is_422_and_says_why(school: Cast, client_of: ClientOf, data: dict[str, str],
-                                                 status: int) -> None:
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        ({"value": "8,75", "version": "0", "op": ""}, 422),
+        ({"value": "11,5", "version": "0", "op": ""}, 422),
+        ({"value": "8", "version": "x", "op": ""}, 422),
+        ({"version": "0"}, 422),
+        ({"value": "8", "version": "-1"}, 422),
+        ({"value": "8", "version": "0", "op": "../.."}, 422),
+        ({"value": "x" * 5000, "version": "0"}, 422),
+    ],
+)
+def test_what_cannot_be_read_is_422_and_says_why(
+    school: Cast, client_of: ClientOf, data: dict[str, str], status: int
+) -> None:
     answer = client_of("math").post(place(school), data=data, headers=HTMX)
     assert answer.status_code == status
     assert 'id="refused"' in answer.get_data(as_text=True)
@@ -167,9 +200,20 @@ def test_a_closed_sheet_is_409_with_its_state_in_words(school: Cast, client_of: 
     assert "đã nộp" in answer.get_data(as_text=True)
 
 
-@pytest.mark.parametrize(("who", "status"), [
-    ("other", 404), ("head_society", 404), ("principal", 403), ("vice_principal", 403), ("head_science", 403),
-    ("it_officer", 403), ("clerk", 403), ("outsider", 403), ("board", 403)])
+@pytest.mark.parametrize(
+    ("who", "status"),
+    [
+        ("other", 404),
+        ("head_society", 404),
+        ("principal", 403),
+        ("vice_principal", 403),
+        ("head_science", 403),
+        ("it_officer", 403),
+        ("clerk", 403),
+        ("outsider", 403),
+        ("board", 403),
+    ],
+)
 def test_nobody_else_writes(school: Cast, client_of: ClientOf, who: str, status: int) -> None:
     answer = save(client_of(who), school, "8")
     assert answer.status_code in {status, 404}
@@ -239,17 +283,25 @@ def test_gaps_come_back_as_links_to_the_cells(school: Cast, client_of: ClientOf)
 
 def test_the_whole_way_through_the_pages(school: Cast, client_of: ClientOf) -> None:
     fill(school)
-    steps = [("math", "nop", "SUBMITTED"), ("head_science", "tra-lai", "RETURNED"), ("math", "nop", "SUBMITTED"),
-             ("math", "rut-lai", "DRAFT"), ("math", "nop", "SUBMITTED"), ("head_science", "soat", "REVIEWED"),
-             ("principal", "duyet", "APPROVED")]
+    steps = [
+        ("math", "nop", "SUBMITTED"),
+        ("head_science", "tra-lai", "RETURNED"),
+        ("math", "nop", "SUBMITTED"),
+        ("math", "rut-lai", "DRAFT"),
+        ("math", "nop", "SUBMITTED"),
+        ("head_science", "soat", "REVIEWED"),
+        ("principal", "duyet", "APPROVED"),
+    ]
     for version, (who, slug, state) in enumerate(steps, start=1):
         page = client_of(who).get(url(school)).get_data(as_text=True)
         assert f"{url(school)}/{slug}" in page, (who, slug)
         answer = client_of(who).post(f"{url(school)}/{slug}", data={"version": str(version), "note": "Xem lại cột 2"})
         assert answer.status_code == 303, answer.get_data(as_text=True)
         db.session.commit()
-        assert db.session.scalar(select(m.ScoreSheet.state).where(
-            m.ScoreSheet.id == school.sheets["9A", "MATH", 2])) == state
+        assert (
+            db.session.scalar(select(m.ScoreSheet.state).where(m.ScoreSheet.id == school.sheets["9A", "MATH", 2]))
+            == state
+        )
     locked = client_of("principal").post(f"{url(school)}/khoa", data={"version": "8"})
     assert locked.status_code == 409
     assert "11 bảng điểm chưa duyệt" in locked.get_data(as_text=True)
@@ -270,8 +322,17 @@ def test_a_return_without_words_keeps_the_page_and_says_what_is_missing(school: 
     assert "ghi lí do" in answer.get_data(as_text=True)
 
 
-@pytest.mark.parametrize(("who", "slug"), [("math", "duyet"), ("math", "soat"), ("math", "khoa"), ("head_science", "nop"),
-                                           ("vice_principal", "duyet"), ("head_science", "duyet")])
+@pytest.mark.parametrize(
+    ("who", "slug"),
+    [
+        ("math", "duyet"),
+        ("math", "soat"),
+        ("math", "khoa"),
+        ("head_science", "nop"),
+        ("vice_principal", "duyet"),
+        ("head_science", "duyet"),
+    ],
+)
 def test_an_act_of_somebody_else_is_403(school: Cast, client_of: ClientOf, who: str, slug: str) -> None:
     state = {"duyet": "REVIEWED", "soat": "SUBMITTED", "khoa": "APPROVED", "nop": "DRAFT"}[slug]
     with write_transaction() as session:
@@ -285,8 +346,9 @@ def test_bulk_approves_what_was_shown_and_lists_the_rest(school: Cast, client_of
         session.execute(update(m.ScoreSheet).where(m.ScoreSheet.id.in_(ids)).values(state="REVIEWED"))
     page = client_of("principal").get("/bang-diem/").get_data(as_text=True)
     assert f'value="{ids[0]}:1"' in page
-    answer = client_of("principal").post("/bang-diem/hang-loat", data={"viec": "duyet",
-                                                                      "chon": [f"{ids[0]}:1", f"{ids[1]}:7"]})
+    answer = client_of("principal").post(
+        "/bang-diem/hang-loat", data={"viec": "duyet", "chon": [f"{ids[0]}:1", f"{ids[1]}:7"]}
+    )
     text = answer.get_data(as_text=True)
     assert answer.status_code == 409
     assert "1 trên 2" in text and "đổi sau khi" in text
