@@ -101,7 +101,7 @@ def test_the_teacher_hears_on_four_days_and_each_day_after_then_the_head_then_th
         ("RETURNED", "other", "Sửa và nộp lại"),
         ("SUBMITTED", "head_society", "Soát"),
         ("REVIEWED", "principal", "Duyệt"),
-        ("APPROVED", "principal", "Khóa"),
+        ("APPROVED", "principal", "Khoá"),
     ],
 )
 def test_the_reminder_goes_to_who_holds_the_sheet_now(school: Cast, state: str, holder: str, verb: str) -> None:

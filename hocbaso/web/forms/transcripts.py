@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from flask_wtf import FlaskForm
-from wtforms import DateField, HiddenField, PasswordField, SelectField, SelectMultipleField, StringField
+from wtforms import HiddenField, PasswordField, SelectField, SelectMultipleField, StringField
 from wtforms.validators import DataRequired, Length, Optional
+
+from hocbaso.web.forms.people import VnDateField
 
 
 class BuildForm(FlaskForm):
     """Who signs for the school and under which day; both are fixed when the records are built."""
 
-    issue_on = DateField("Ngày phát hành", [Optional()])
+    issue_on = VnDateField("Ngày phát hành", [Optional()])
     deputy = SelectField("Người ký phần Hiệu trưởng", coerce=int, default=0, validate_choice=False)
 
 
