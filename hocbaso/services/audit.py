@@ -22,7 +22,24 @@ from hocbaso.regulations.hash_chain import GENESIS, canonical_json, row_hash
 from hocbaso.services.access import Actor
 
 WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
-    "school": (m.School, ("name", "code", "commune", "province", "is_demo", "require_second_factor")),
+    "school": (
+        m.School,
+        (
+            "name",
+            "code",
+            "department_code",
+            "department_name",
+            "commune",
+            "commune_kind",
+            "province",
+            "province_kind",
+            "place_name",
+            "lookup_url",
+            "is_demo",
+            "require_second_factor",
+        ),
+    ),
+    "subject": (m.Subject, ("code", "name", "transcript_name", "kind", "transcript_order")),
     "school_year": (
         m.SchoolYear,
         (

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import ssl
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -251,7 +252,7 @@ def _rows(source: Any, columns: Iterable[str]) -> Iterator[tuple[str, Any]]:
 
 
 def _check_contents(report: AuditReport, max_faults: int) -> None:
-    """Frozen contents still have the digest that the log keeps of them."""
+    """Frozen contents and certificates still have the digest that the log keeps of them."""
     found: list[AuditFault] = []
     for kind, model in (("frozen_result", m.FrozenResult), ("transcript_record", m.TranscriptRecord)):
         statement = select(model.id, model.content, model.content_digest).order_by(model.id)
@@ -266,4 +267,24 @@ def _check_contents(report: AuditReport, max_faults: int) -> None:
                         row_id=str(row.id),
                     )
                 )
+    for kind, holder in (("certificate", m.Certificate), ("trust_root", m.TrustRoot)):
+        held = select(holder.id, holder.certificate_pem, holder.fingerprint).order_by(holder.id)
+        for row in db.session.execute(held):
+            if _fingerprint(row.certificate_pem) != row.fingerprint and len(found) < max_faults:
+                found.append(
+                    AuditFault(
+                        "value",
+                        f"Bảng {kind}, dòng {row.id}: chứng thư đã bị thay, không còn khớp vân tay của nó.",
+                        table=kind,
+                        row_id=str(row.id),
+                    )
+                )
     report.faults.extend(found)
+
+
+def _fingerprint(pem: Any) -> str | None:
+    """Hex SHA-256 of the certificate in a PEM text; None when there is none."""
+    try:
+        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(str(pem).strip())).hexdigest()
+    except ValueError:
+        return None

@@ -25,7 +25,7 @@ from sqlalchemy import select, update
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.documents import signers
-from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
+from hocbaso.errors import IntegrityFault, Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.services import audit, document_pool
@@ -129,11 +129,14 @@ def owner_key(person_id: int | None) -> str:
 
 
 def trusted_roots() -> list[bytes]:
-    """DER of every root trusted now."""
-    return [
-        x509.load_pem_x509_certificate(row.certificate_pem.encode()).public_bytes(serialization.Encoding.DER)
-        for row in _root_rows()
-    ]
+    """DER of every root trusted now. IntegrityFault when one is not the certificate that was trusted."""
+    found = []
+    for row in _root_rows():
+        der = x509.load_pem_x509_certificate(row.certificate_pem.encode()).public_bytes(serialization.Encoding.DER)
+        if signers.certificate_fingerprint(der) != row.fingerprint:
+            raise IntegrityFault(f"Chứng thư gốc {row.subject_name} trong cơ sở dữ liệu đã bị thay ngoài phần mềm.")
+        found.append(der)
+    return found
 
 
 def trusted_crls() -> list[bytes]:

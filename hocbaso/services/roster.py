@@ -99,24 +99,27 @@ def ensure_subjects(actor: Actor, now: datetime) -> None:
         missing = [entry for entry in SUBJECT_CATALOGUE if entry.code not in known]
         if not missing:
             return
-        for entry in missing:
-            session.add(
-                m.Subject(
-                    code=entry.code,
-                    name=entry.name,
-                    short_name=entry.short_name,
-                    kind=entry.kind.value,
-                    transcript_name=entry.transcript_name,
-                    sheet_order=entry.sheet_order,
-                    transcript_order=entry.transcript_order,
-                )
+        made = [
+            m.Subject(
+                code=entry.code,
+                name=entry.name,
+                short_name=entry.short_name,
+                kind=entry.kind.value,
+                transcript_name=entry.transcript_name,
+                sheet_order=entry.sheet_order,
+                transcript_order=entry.transcript_order,
             )
+            for entry in missing
+        ]
+        session.add_all(made)
+        session.flush()
         audit.record(
             AuditTag.SUBJECT_CREATED,
             actor,
             now,
             target_kind="school",
             target_id=1,
+            state=audit.states("subject", made),
             facts={"subjects": [entry.code for entry in missing]},
         )
 

@@ -26,7 +26,8 @@ from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.transcript_flow import SIGNED_STATES, RecordState
 from hocbaso.services import audit, batches, document_pool, results
 from hocbaso.services.access import Actor, class_for
-from hocbaso.services.transcript_contents import Signers, content_from_frozen, signers_of
+from hocbaso.services.identity_check import require_identities
+from hocbaso.services.transcript_contents import Signers, content_from_frozen, possible_signers, signers_of
 
 LATEST_ISSUE = timedelta(days=366)
 """A day of issue further ahead is a slip of the finger, and it could not be put right on the paper."""
@@ -161,16 +162,17 @@ def require_untouched(record: m.TranscriptRecord) -> tc.TranscriptContent:
 
     Raises IntegrityFault when content, digests or state differ from what was recorded when they were written.
     """
+    name = record.enrollment.student.full_name
     content = tc.from_canonical_json(record.content.encode("utf-8"))
     if tc.content_digest(content) != record.content_digest or content.record_uuid != record.uuid:
         raise IntegrityFault(
-            "Nội dung học bạ trong cơ sở dữ liệu không còn như khi lập: đã bị sửa ngoài phần mềm. "
+            f"Nội dung học bạ của {name} trong cơ sở dữ liệu không còn như khi lập: đã bị sửa ngoài phần mềm. "
             "Không ký và không phát hành bản này."
         )
     written = last_audited("transcript_record", record.id)
     if written is None or written != audit.state_of("transcript_record", record):
         raise IntegrityFault(
-            "Học bạ này trong cơ sở dữ liệu khác với nhật ký: đã bị sửa ngoài phần mềm. "
+            f"Học bạ của {name} trong cơ sở dữ liệu khác với nhật ký: đã bị sửa ngoài phần mềm. "
             "Không ký và không phát hành bản này."
         )
     return content
@@ -216,6 +218,7 @@ def build_class(
     signers = signers_of(class_group, today, deputy_person_id)
     results.require_untouched(class_group_id)
     enrollments = select_students(class_group_id, [student] if student else None)
+    require_identities(enrollments, possible_signers(class_group, today))
     batch_id, to_run = batches.open_batch(actor, class_group, "build", [row.id for row in enrollments], now)
     if not to_run:
         return batches.batch_row(batch_id)
@@ -361,6 +364,8 @@ def publish_class(
             if record is None:
                 raise WrongState("Chưa lập học bạ.")
             require_untouched(record)
+            for digest in (record.pdf_digest, record.xml_digest):
+                read_stored(digest)
             _move(
                 actor,
                 record,
@@ -472,6 +477,7 @@ def open_file(actor: Actor, record_uuid: str, face: str, now: datetime, *, downl
     record = record_for(actor, record_uuid)
     if face not in MEDIA_TYPES:
         raise NotFound("Học bạ chỉ có bản PDF và bản XML.")
+    require_untouched(record)  # the row says which file is whose
     digest = record.pdf_digest if face == "pdf" else record.xml_digest
     data = read_stored(digest)
     with write_transaction():
@@ -501,6 +507,7 @@ def export_class(actor: Actor, class_group_id: int, now: datetime) -> list[Trans
         record = records.get(enrollment.id)
         if record is None:
             continue
+        require_untouched(record)
         code = student_code(enrollment.student)
         for face, digest in (("pdf", record.pdf_digest), ("xml", record.xml_digest)):
             files.append(TranscriptFile(read_stored(digest), MEDIA_TYPES[face], f"{code}.{face}", digest))

@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import select, text
 
 from hocbaso import models as m
-from hocbaso.db import db, write_transaction
+from hocbaso.db import db
 from hocbaso.documents import transcript_content as tc
 from hocbaso.documents.xml_record import take_apart
 from hocbaso.errors import IntegrityFault, Invalid, NotAllowed, NotFound, WrongState
-from hocbaso.services import audit_verify, document_pool, transcript_views, transcripts
+from hocbaso.services import audit_verify, document_pool, students, transcript_views, transcripts
 from tests.cast import NOW, Cast
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
     STAY,
@@ -128,6 +128,23 @@ def test_a_score_changed_behind_the_back_is_refused_in_words(approved: Cast) -> 
     assert records() == []
 
 
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("UPDATE student SET full_name = 'Kẻ Khác' WHERE full_name = 'Nguyễn Bảo Châu'", "Nguyễn Bảo Châu"),
+        ("UPDATE student SET birth_on = '2001-01-01' WHERE full_name = 'Nguyễn Bảo Châu'", "2001-01-01"),
+        ("UPDATE person SET full_name = 'Kẻ Khác' WHERE full_name = 'Đoàn Thị Hải Yến'", "Đoàn Thị Hải Yến"),
+        ("UPDATE school SET lookup_url = 'https://noi-khac.example'", "noi-khac.example"),
+    ],
+)
+def test_what_else_stands_on_the_paper_is_compared_with_the_log(approved: Cast, statement: str, words: str) -> None:
+    tamper(statement)
+    with pytest.raises(IntegrityFault) as refused:
+        transcripts.build_class(approved.actor("clerk"), approved.classes["9A"], NOW)
+    assert words in refused.value.message and "nhật ký ghi" in refused.value.message
+    assert records() == []
+
+
 def test_a_frozen_result_changed_behind_the_back_fails_that_student_alone(approved: Cast) -> None:
     who = approved.enrollments["9A", STAY[0]]
     content = db.session.scalar(select(m.FrozenResult.content).where(m.FrozenResult.enrollment_id == who))
@@ -193,8 +210,10 @@ def test_recalled_a_record_is_replaced_by_another_uuid_that_names_it(issued: Cas
     transcripts.recall(issued.actor("principal"), first.uuid, "Sai nơi sinh theo giấy khai sinh", later)
     with pytest.raises(WrongState):
         transcripts.recall(issued.actor("principal"), first.uuid, "lần nữa", later)
-    with write_transaction() as session:
-        session.get(m.Student, first.enrollment.student_id).birth_place = "Nam Định"
+    student = first.enrollment.student
+    students.update_profile(
+        issued.actor("clerk"), student.id, {"birth_place": "Nam Định"}, expected_version=student.version, now=later
+    )
     batch = transcripts.build_class(issued.actor("clerk"), issued.classes["9A"], later)
     assert sorted(item.outcome for item in batch.items) == ["done", "skipped", "skipped"]
     new = max(records(), key=lambda row: row.id)
@@ -241,3 +260,24 @@ def test_opening_a_file_is_written_into_the_log_and_a_spoilt_file_is_refused(iss
         transcripts.open_file(issued.actor("math"), row.uuid, "pdf", NOW, download=True)
     with pytest.raises(NotFound):
         transcripts.open_file(issued.actor("it_officer"), row.uuid, "pdf", NOW, download=True)
+
+
+@pytest.mark.parametrize("column", ["pdf_digest", "xml_digest"])
+def test_files_of_two_students_changed_over_are_handed_to_nobody(issued: Cast, column: str) -> None:
+    first, second = records()[:2]
+    name, uuid = first.enrollment.student.full_name, first.uuid
+    tamper(f"UPDATE transcript_record SET {column} = :other WHERE id = :id", other=getattr(second, column), id=first.id)
+    with pytest.raises(IntegrityFault, match=name):
+        transcripts.export_class(issued.actor("clerk"), issued.classes["9A"], NOW)
+    with pytest.raises(IntegrityFault, match=name):
+        transcripts.open_file(issued.actor("clerk"), uuid, column[:3], NOW, download=True)
+
+
+def test_a_record_whose_file_was_changed_is_not_published_and_says_so(built: Cast) -> None:
+    first = records()[0]
+    place = next(document_pool.document_store().folder.rglob(f"{first.pdf_digest}*"))
+    place.chmod(0o600)
+    place.write_bytes(place.read_bytes()[:-1] + b"x")
+    outcomes = transcripts.publish_class(built.actor("clerk"), built.classes["9A"], NOW)
+    assert [outcome.ok for outcome in outcomes] == [False] * 3
+    assert "đã bị thay đổi" in outcomes[0].reason and "chưa đóng dấu" in outcomes[1].reason
