@@ -27,6 +27,7 @@ backup_group = AppGroup("backup", help="Sao lưu và phục hồi.")
 @any_schema
 def create_command(out: Path | None, as_json: bool) -> None:
     """Sao lưu ngay, trong lúc trường vẫn làm việc."""
+    schema.make_new(allow_behind=True)
     path = backups.create(SYSTEM, clock.now(), out=out)
     emit({"path": str(path), "n_bytes": path.stat().st_size}, as_json=as_json, words=f"Đã sao lưu: {path}")
 

@@ -10,7 +10,7 @@ from flask.cli import with_appcontext
 
 from hocbaso import clock
 from hocbaso.cli.output import any_schema, emit, json_option, refusals
-from hocbaso.services import health
+from hocbaso.services import health, schema
 
 _SIGN = {"ok": "✓", "warn": "!", "bad": "✗"}
 
@@ -22,6 +22,7 @@ _SIGN = {"ok": "✓", "warn": "!", "bad": "✗"}
 @any_schema
 def doctor_command(as_json: bool) -> None:
     """Kiểm tra máy chủ này: cơ sở dữ liệu, đĩa, giờ, phông chữ, ký thử, chứng thư, sao lưu, nhật ký."""
+    schema.make_new(allow_behind=True)
     findings = health.examine(clock.now())
     emit(
         [asdict(finding) for finding in findings],

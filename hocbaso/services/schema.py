@@ -31,14 +31,15 @@ def offer_migrations(app: Flask) -> None:
     Migrate(app, db, directory=str(MIGRATIONS), render_as_batch=True)
 
 
-def make_new() -> None:
+def make_new(*, allow_behind: bool = False) -> None:
     """Give a database without any table its schema; one that is merely behind is left for ``flask db upgrade``.
 
-    Raises WrongState for a database that is behind the program: nothing is read or written in an old shape.
+    Raises WrongState for a database that is behind the program, unless ``allow_behind``: nothing is read or written in
+    an old shape.
     """
     if not inspect(db.engine).get_table_names():
         upgrade()
-    elif migrations_pending():
+    elif not allow_behind and migrations_pending():
         raise WrongState("Cơ sở dữ liệu chưa theo bản phần mềm này. Sao lưu rồi chạy: flask db upgrade")
 
 

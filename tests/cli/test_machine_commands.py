@@ -155,3 +155,11 @@ def test_an_empty_place_is_given_its_schema(tmp_path: Path) -> None:
     app: Flask = make_app(tmp_path / "trống")
     answer = app.test_cli_runner().invoke(args=["audit", "verify"])
     assert answer.exit_code == 0 and "0 dòng" in answer.output
+
+
+@pytest.mark.parametrize("command", [("doctor",), ("backup", "create"), ("backup", "list")])
+def test_what_runs_on_an_old_schema_runs_in_an_empty_place_too(tmp_path: Path, command: tuple[str, ...]) -> None:
+    empty = Machine(tmp_path / "trong", school=False)
+    answer = empty.run(*command)
+    assert answer.exception is None or isinstance(answer.exception, SystemExit), answer.exception
+    assert answer.exit_code in (0, 1)
