@@ -132,7 +132,10 @@ def load(
     stage: str | None = None,
     say: Callable[[str], None] = NO_HOMEWORK,
 ) -> list[DemoAccount]:
-    """Fill an empty instance. Without ``stage`` the mixture of five classes, each with a past year already issued.
+    """Fill an empty instance.
+
+    Without ``stage`` the mixture: five classes unless told otherwise, each grade level a step further than the one
+    below it, each class with a past year already issued.
 
     Returns one account a role. WrongState when the instance holds a school; Invalid for an impossible size.
     """
@@ -140,8 +143,8 @@ def load(
         raise WrongState("Nơi này đã có dữ liệu; trường mẫu chỉ nạp vào một nơi trống.")
     if stage is not None and stage not in STAGES:
         raise Invalid(f"Không có giai đoạn {stage}.")
-    mixture = stage is None and n_classes is None
-    names = list(MIXTURE) if mixture else class_names(n_classes or 16)
+    mixture = stage is None
+    names = list(MIXTURE) if mixture and n_classes is None else class_names(n_classes or 16)
     n_students = n_students or (MIXTURE_STUDENTS if mixture else 40)
     if not 1 <= len(names) <= 40 or not 1 <= n_students <= 60:
         raise Invalid("Trường mẫu có từ 1 đến 40 lớp, mỗi lớp từ 1 đến 60 học sinh.")
@@ -161,7 +164,7 @@ def load(
     year = _year(label, today, now)
     _people_and_classes(built, year, names, n_students, now, past=mixture)
     test_school_keys.make_demo_keys(SYSTEM, now)
-    stages = dict(MIXTURE) if mixture else dict.fromkeys(names, stage or "entry")
+    stages = {name: stage or MIXTURE[f"{name[0]}A"] for name in names}
     for name in names:
         say(f"Lớp {name}: {STAGE_WORDS[stages[name]]}")
         _bring_to(built, year, name, stages[name], now)
