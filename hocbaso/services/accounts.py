@@ -18,7 +18,7 @@ from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import GrantScope, Permission, Role
 from hocbaso.regulations.vietnamese_names import search_key
-from hocbaso.services import audit, passwords, roster, second_factor, sessions
+from hocbaso.services import audit, passwords, reminders, roster, second_factor, sessions
 from hocbaso.services.access import SYSTEM, Actor, load_actor
 
 FIRST_PASSWORD_LASTS = timedelta(hours=72)
@@ -337,6 +337,7 @@ def reset_password(actor: Actor, account_id: int, now: datetime) -> FirstPasswor
             )
         )
         sessions.end_all(account_id, now=now)
+        _tell_of_reset(actor, account, "mật khẩu", now)
         audit.record(AuditTag.PASSWORD_RESET, actor, now, target_kind="account", target_id=account_id)
         session.refresh(account)
     return FirstPassword(account_id, account.username, account.person.full_name, password, expires_at)
@@ -352,6 +353,17 @@ def reset_second_factor(actor: Actor, account_id: int, now: datetime) -> None:
     with write_transaction():
         second_factor.forget(actor, account, now=now)
         sessions.end_all(account_id, now=now)
+        _tell_of_reset(actor, account, "xác nhận hai lớp", now)
+
+
+def _tell_of_reset(actor: Actor, account: m.Account, what: str, now: datetime) -> None:
+    """The owner and the principal hear of every reset: whoever can reset an account could sign in with it."""
+    line = (
+        f"{clock.local(now):%H:%M}: {actor.name} đặt lại {what} của {account.person.full_name} ({account.username}). "
+        "Nếu không ai nhờ việc này, hãy báo Hiệu trưởng ngay."
+    )
+    people = (account.person_id, *reminders.principals(now))
+    reminders.tell(people, "account_reset", "Có tài khoản được đặt lại", line, now)
 
 
 def change_own_password(actor: Actor, old: str, new: str, now: datetime) -> None:

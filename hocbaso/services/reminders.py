@@ -6,6 +6,7 @@ import logging
 import smtplib
 import ssl
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from email.message import EmailMessage
@@ -304,7 +305,27 @@ def _names(person_ids: tuple[int, ...]) -> list[str]:
     )
 
 
-def waiting_notices(person_id: int) -> list[m.Notice]:
+def tell(person_ids: Iterable[int], kind: str, title: str, line: str, now: datetime) -> None:
+    """Add a line to today's message of this kind of each person, inside the caller's transaction; it is unread again."""
+    session = db.session()
+    today = clock.local_date(now)
+    for person_id in dict.fromkeys(person_ids):
+        standing = session.scalar(
+            select(m.Notice).where(m.Notice.person_id == person_id, m.Notice.day == today, m.Notice.kind == kind)
+        )
+        if standing is None:
+            session.add(m.Notice(person_id=person_id, day=today, kind=kind, title=title, body=line, created_at=now))
+        else:
+            standing.body, standing.read_at = f"{standing.body}\n{line}", None
+    session.flush()
+
+
+def principals(now: datetime) -> tuple[int, ...]:
+    """Person ids of whoever is principal today."""
+    return _people_with(Role.PRINCIPAL, clock.local_date(now))
+
+
+def waiting_notices(person_id: int | None) -> list[m.Notice]:
     """Unread messages of a person, newest first."""
     return list(
         db.session.scalars(

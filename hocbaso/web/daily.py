@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
 from hocbaso.errors import Invalid
-from hocbaso.services import class_approval, dashboard
+from hocbaso.services import class_approval, dashboard, reminders
 from hocbaso.services.access import Actor
 from hocbaso.web.forms.daily import ActForm
 from hocbaso.web.htmx import answer, go, is_fragment
@@ -63,6 +63,7 @@ def _page(
     return render_template(
         "daily/page.html",
         view=view,
+        notices=reminders.waiting_notices(current_actor().person_id),
         kinds=dashboard.KINDS,
         chosen=chosen,
         outcomes=outcomes,
