@@ -247,6 +247,13 @@ def create_account(actor: Actor, person_id: int, now: datetime, *, username: str
             first_password_expires_at=expires_at,
             created_at=now,
         )
+        enter(actor, account, now)
+    return FirstPassword(account.id, name, person.full_name, password, expires_at)
+
+
+def enter(actor: Actor, account: m.Account, now: datetime) -> None:
+    """Write a new account with its entry, in the caller's transaction or an own one."""
+    with write_transaction() as session:
         session.add(account)
         session.flush()
         audit.record(
@@ -257,7 +264,6 @@ def create_account(actor: Actor, person_id: int, now: datetime, *, username: str
             target_id=account.id,
             state=audit.states("account", [account]),
         )
-    return FirstPassword(account.id, name, person.full_name, password, expires_at)
 
 
 def create_account_with_password(
@@ -282,16 +288,7 @@ def create_account_with_password(
         account = m.Account(
             person_id=person_id, username=name, password_hash=hashed, must_change_password=False, created_at=now
         )
-        session.add(account)
-        session.flush()
-        audit.record(
-            AuditTag.ACCOUNT_CREATED,
-            actor,
-            now,
-            target_kind="account",
-            target_id=account.id,
-            state=audit.states("account", [account]),
-        )
+        enter(actor, account, now)
     return account
 
 

@@ -27,6 +27,7 @@ from hocbaso.regulations.permissions import GrantScope, Permission, Role
 from hocbaso.regulations.score_sheet_flow import SheetState, SheetVerb
 from hocbaso.regulations.terms import ScoreOrigin, SubjectKind
 from hocbaso.regulations.transcript_flow import SignatureRole
+from hocbaso.services import accounts as accounts_service
 from hocbaso.services import (
     audit,
     class_approval,
@@ -55,7 +56,6 @@ STAGE_WORDS = {
 MIXTURE = {"6A": "entry", "6B": "entry", "7A": "review", "8A": "approval", "9A": "signing"}
 COMMUNE = "Đồng Sen"
 MIXTURE_STUDENTS = 16
-NO_HOMEWORK: Callable[[str], None] = lambda _line: None  # noqa: E731
 
 LESSONS = {
     "LIT": 140,
@@ -123,6 +123,10 @@ def current_label(today: date) -> str:
     return f"{first}-{first + 1}"
 
 
+def _say_nothing(_line: str) -> None:
+    """For callers that want no progress lines."""
+
+
 def load(
     now: datetime,
     *,
@@ -130,7 +134,7 @@ def load(
     n_students: int | None = None,
     seed: int = 22,
     stage: str | None = None,
-    say: Callable[[str], None] = NO_HOMEWORK,
+    say: Callable[[str], None] = _say_nothing,
 ) -> list[DemoAccount]:
     """Fill an empty instance.
 
@@ -242,24 +246,14 @@ def _staff(built: _Built, names: list[str], now: datetime, password: str) -> Non
             },
             now,
         )
-        with write_transaction() as session:
-            account = m.Account(
-                person_id=row.id,
-                username=username or staff_code.lower(),
-                password_hash=digest,
-                must_change_password=False,
-                created_at=now,
-            )
-            session.add(account)
-            session.flush()
-            audit.record(
-                AuditTag.ACCOUNT_CREATED,
-                SYSTEM,
-                now,
-                target_kind="account",
-                target_id=account.id,
-                state=audit.states("account", [account]),
-            )
+        account = m.Account(
+            person_id=row.id,
+            username=username or staff_code.lower(),
+            password_hash=digest,
+            must_change_password=False,
+            created_at=now,
+        )
+        accounts_service.enter(SYSTEM, account, now)
         built.accounts[row.id] = account.id
         if group:
             built.group_of[row.id] = groups[group]
