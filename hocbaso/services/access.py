@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hocbaso import models as m
@@ -23,6 +23,7 @@ from hocbaso.regulations.permissions import (
     Permission,
     Role,
 )
+from hocbaso.services.in_force import in_force
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +81,25 @@ def load_actor(account_id: int, today: date) -> Actor:
         raise NotFound("Tài khoản không còn hoạt động.")
     person = account.person
 
-    def in_force(model: type[m.RoleGrant] | type[m.TeachingAssignment] | type[m.HomeroomAssignment]) -> list[object]:
-        return [
-            model.person_id == person.id,
-            model.starts_on <= today,
-            or_(model.ends_on.is_(None), model.ends_on >= today),
-        ]
-
-    rows = session.scalars(select(m.RoleGrant).where(*in_force(m.RoleGrant)).order_by(m.RoleGrant.id))  # type: ignore[arg-type]
+    rows = session.scalars(
+        select(m.RoleGrant)
+        .where(m.RoleGrant.person_id == person.id, in_force(m.RoleGrant, today))
+        .order_by(m.RoleGrant.id)
+    )
     grants = tuple(Grant(Role(row.role), GrantScope(row.scope_kind), row.scope_id) for row in rows)
     teaching = frozenset(
-        session.scalars(select(m.TeachingAssignment.class_subject_id).where(*in_force(m.TeachingAssignment)))  # type: ignore[arg-type]
+        session.scalars(
+            select(m.TeachingAssignment.class_subject_id).where(
+                m.TeachingAssignment.person_id == person.id, in_force(m.TeachingAssignment, today)
+            )
+        )
     )
     homeroom = frozenset(
-        session.scalars(select(m.HomeroomAssignment.class_group_id).where(*in_force(m.HomeroomAssignment)))  # type: ignore[arg-type]
+        session.scalars(
+            select(m.HomeroomAssignment.class_group_id).where(
+                m.HomeroomAssignment.person_id == person.id, in_force(m.HomeroomAssignment, today)
+            )
+        )
     )
     permissions: set[Permission] = set()
     for grant in grants:

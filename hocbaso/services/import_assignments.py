@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 
 from hocbaso import models as m
 from hocbaso.db import db
@@ -28,6 +28,7 @@ from hocbaso.services.import_plans import (
     classes_of,
     plan_class,
 )
+from hocbaso.services.in_force import not_over
 
 
 @dataclass(slots=True)
@@ -104,8 +105,8 @@ def plan_assignments(table: ImportTable[AssignmentRow], context: PlanContext) ->
     builder = PlanBuilder("assignments", table.profile, context, table.problems)
     work, classes, staff = AssignmentWork(), classes_of(context.year), _Staff(context.today)
     offered = _offered(context.year)
-    teaching = _in_force(m.TeachingAssignment, "class_subject_id", context)
-    homeroom = _in_force(m.HomeroomAssignment, "class_group_id", context)
+    teaching = _assigned(m.TeachingAssignment, "class_subject_id", context)
+    homeroom = _assigned(m.HomeroomAssignment, "class_group_id", context)
     for row in table.rows:
         if row.class_name[0] not in "6789":
             builder.error(
@@ -136,13 +137,13 @@ def _offered(year: m.SchoolYear | None) -> dict[tuple[str, str], m.ClassSubject]
     return {(class_name, code): row for class_name, code, row in rows}
 
 
-def _in_force(model: Any, place: str, context: PlanContext) -> dict[int, list[m.Person]]:
+def _assigned(model: Any, place: str, context: PlanContext) -> dict[int, list[m.Person]]:
     """People assigned from today or later on, by class subject or class."""
     found: dict[int, list[m.Person]] = {}
     rows = db.session.execute(
         select(getattr(model, place), m.Person)
         .join(m.Person, m.Person.id == model.person_id)
-        .where(or_(model.ends_on.is_(None), model.ends_on >= context.today))
+        .where(not_over(model, context.today))
     )
     for place_id, person in rows:
         found.setdefault(place_id, []).append(person)
@@ -347,11 +348,7 @@ def _assign(
     ended, made = [], []
     for place_id, person_id in wanted:
         standing = list(
-            session.scalars(
-                select(model).where(
-                    getattr(model, place) == place_id, or_(model.ends_on.is_(None), model.ends_on >= handover)
-                )
-            )
+            session.scalars(select(model).where(getattr(model, place) == place_id, not_over(model, handover)))
         )
         for old in standing:
             old.ends_on = handover - timedelta(days=1)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from hocbaso import models as m
 from hocbaso.db import db
@@ -27,6 +27,7 @@ from hocbaso.services.import_plans import (
     shown,
     too_long,
 )
+from hocbaso.services.in_force import in_force
 
 STAFF_COLUMNS: dict[str, str] = {
     "full_name": "full_name",
@@ -251,11 +252,7 @@ def _holders(role: Role, group_name: str | None, context: PlanContext) -> dict[i
     query = (
         select(m.RoleGrant, m.Person.full_name)
         .join(m.Person, m.Person.id == m.RoleGrant.person_id)
-        .where(
-            m.RoleGrant.role == role.value,
-            m.RoleGrant.starts_on <= context.today,
-            or_(m.RoleGrant.ends_on.is_(None), m.RoleGrant.ends_on >= context.today),
-        )
+        .where(m.RoleGrant.role == role.value, in_force(m.RoleGrant, context.today))
     )
     if role is Role.GROUP_HEAD:
         query = query.join(m.SubjectGroup, m.SubjectGroup.id == m.RoleGrant.scope_id).where(

@@ -16,6 +16,7 @@ from hocbaso.regulations.registry import regulation_named
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.terms import SubjectKind
 from hocbaso.services.access import Actor
+from hocbaso.services.in_force import in_force
 from hocbaso.services.score_grid import ACTIVE
 from hocbaso.services.sheet_access import connection, table_of
 
@@ -173,7 +174,7 @@ def sheet_lines(
     for held in link.execute(
         select(_assignment.c.class_subject_id, _person.c.full_name, _person.c.id, _person.c.subject_group_id)
         .join(_person, _person.c.id == _assignment.c.person_id)
-        .where(_assignment.c.starts_on <= today, or_(_assignment.c.ends_on.is_(None), _assignment.c.ends_on >= today))
+        .where(in_force(_assignment.c, today))
         .order_by(_assignment.c.id)
     ):
         teachers.setdefault(held.class_subject_id, []).append((held.full_name, held.id, held.subject_group_id))
@@ -312,8 +313,7 @@ def _heads_by_group(today: date) -> dict[int, set[int]]:
         select(_grant.c.person_id, _grant.c.scope_id).where(
             _grant.c.role == Role.GROUP_HEAD.value,
             _grant.c.scope_kind == GrantScope.SUBJECT_GROUP.value,
-            _grant.c.starts_on <= today,
-            or_(_grant.c.ends_on.is_(None), _grant.c.ends_on >= today),
+            in_force(_grant.c, today),
         )
     ):
         heads.setdefault(row.scope_id, set()).add(row.person_id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -20,6 +20,7 @@ from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services import progress
 from hocbaso.services.access import Actor
+from hocbaso.services.in_force import in_force
 from hocbaso.services.score_grid import ACTIVE
 
 STEPS = ("Nhập điểm", "Nộp", "Tổ soát", "Duyệt", "Khoá", "Tổng kết", "GVCN ký", "HT ký", "Đóng dấu")
@@ -326,10 +327,7 @@ def _keepers(today: date) -> dict[int, str]:
     rows = db.session.execute(
         select(m.HomeroomAssignment.class_group_id, m.Person.full_name)
         .join(m.Person, m.Person.id == m.HomeroomAssignment.person_id)
-        .where(
-            m.HomeroomAssignment.starts_on <= today,
-            or_(m.HomeroomAssignment.ends_on.is_(None), m.HomeroomAssignment.ends_on >= today),
-        )
+        .where(in_force(m.HomeroomAssignment, today))
         .order_by(m.HomeroomAssignment.id)
     )
     return dict(rows.all())
@@ -340,11 +338,7 @@ def _principal(today: date) -> str:
         db.session.scalar(
             select(m.Person.full_name)
             .join(m.RoleGrant, m.RoleGrant.person_id == m.Person.id)
-            .where(
-                m.RoleGrant.role == Role.PRINCIPAL.value,
-                m.RoleGrant.starts_on <= today,
-                or_(m.RoleGrant.ends_on.is_(None), m.RoleGrant.ends_on >= today),
-            )
+            .where(m.RoleGrant.role == Role.PRINCIPAL.value, in_force(m.RoleGrant, today))
             .order_by(m.RoleGrant.id.desc())
             .limit(1)
         )

@@ -13,7 +13,7 @@ from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
 from flask import current_app
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, func, select, update
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -28,6 +28,7 @@ from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services import audit, roster
 from hocbaso.services.access import Actor
+from hocbaso.services.in_force import in_force
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +45,7 @@ class HeldWork:
 
 
 def _people_with(role: Role, today: date, *, scope_id: int | None = None) -> tuple[int, ...]:
-    statement = select(m.RoleGrant.person_id).where(
-        m.RoleGrant.role == role.value,
-        m.RoleGrant.starts_on <= today,
-        or_(m.RoleGrant.ends_on.is_(None), m.RoleGrant.ends_on >= today),
-    )
+    statement = select(m.RoleGrant.person_id).where(m.RoleGrant.role == role.value, in_force(m.RoleGrant, today))
     if scope_id is not None:
         statement = statement.where(m.RoleGrant.scope_id == scope_id)
     return tuple(db.session.scalars(statement.order_by(m.RoleGrant.id)))
@@ -84,8 +81,7 @@ def _sheet_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
     )
     teacher = and_(
         m.TeachingAssignment.class_subject_id == m.ClassSubject.id,
-        m.TeachingAssignment.starts_on <= today,
-        or_(m.TeachingAssignment.ends_on.is_(None), m.TeachingAssignment.ends_on >= today),
+        in_force(m.TeachingAssignment, today),
     )
     rows = db.session.execute(
         select(
@@ -150,8 +146,7 @@ def _homeroom_of(class_group_id: int, today: date) -> tuple[int, ...]:
         db.session.scalars(
             select(m.HomeroomAssignment.person_id).where(
                 m.HomeroomAssignment.class_group_id == class_group_id,
-                m.HomeroomAssignment.starts_on <= today,
-                or_(m.HomeroomAssignment.ends_on.is_(None), m.HomeroomAssignment.ends_on >= today),
+                in_force(m.HomeroomAssignment, today),
             )
         )
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -25,6 +25,7 @@ from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.vietnamese_names import normalise_name, search_key, sort_key
 from hocbaso.services import audit
 from hocbaso.services.access import Actor
+from hocbaso.services.in_force import not_over
 
 UNNAMED_SCHOOL = "Trường chưa đặt tên"
 
@@ -355,11 +356,7 @@ def _assign(
 ) -> Any:
     with write_transaction() as session:
         still_open = list(
-            session.scalars(
-                select(model).where(
-                    getattr(model, place) == place_id, or_(model.ends_on.is_(None), model.ends_on >= starts_on)
-                )
-            )
+            session.scalars(select(model).where(getattr(model, place) == place_id, not_over(model, starts_on)))
         )
         for old in still_open:
             if old.person_id == person_id and old.starts_on <= starts_on and old.ends_on is None and ends_on is None:

@@ -20,6 +20,7 @@ from hocbaso.regulations.terms import Sex
 from hocbaso.regulations.vietnamese_names import normalise_name, search_key, sort_key
 from hocbaso.services import audit, roster, sessions
 from hocbaso.services.access import Actor
+from hocbaso.services.in_force import in_force
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ def list_staff(
         query = query.where(or_(m.Person.left_on.is_(None), m.Person.left_on >= today))
     roles: dict[int, list[Role]] = {}
     for person_id, role in db.session.execute(
-        select(m.RoleGrant.person_id, m.RoleGrant.role).where(*_today(m.RoleGrant, today))
+        select(m.RoleGrant.person_id, m.RoleGrant.role).where(in_force(m.RoleGrant, today))
     ):
         roles.setdefault(person_id, []).append(Role(role))
     homeroom = {
@@ -167,12 +168,12 @@ def list_staff(
         for row in db.session.execute(
             select(m.HomeroomAssignment.person_id, m.ClassGroup.name)
             .join(m.ClassGroup, m.ClassGroup.id == m.HomeroomAssignment.class_group_id)
-            .where(*_today(m.HomeroomAssignment, today))
+            .where(in_force(m.HomeroomAssignment, today))
         )
     }
     n_teaching: dict[int, int] = {}
     for (person_id,) in db.session.execute(
-        select(m.TeachingAssignment.person_id).where(*_today(m.TeachingAssignment, today))
+        select(m.TeachingAssignment.person_id).where(in_force(m.TeachingAssignment, today))
     ):
         n_teaching[person_id] = n_teaching.get(person_id, 0) + 1
     wanted, wanted_with_tones = search_key(search), unicodedata.normalize("NFC", search).casefold().strip()
@@ -198,10 +199,6 @@ def list_staff(
             )
         )
     return rows
-
-
-def _today(model: Any, today: date) -> tuple[Any, ...]:
-    return (model.starts_on <= today, or_(model.ends_on.is_(None), model.ends_on >= today))
 
 
 def profile(actor: Actor, person_id: int) -> Profile:
@@ -507,7 +504,7 @@ def hand_over(
         select(m.RoleGrant.id).where(
             m.RoleGrant.person_id == person_id,
             m.RoleGrant.role == Role.IT_OFFICER.value,
-            *_today(m.RoleGrant, starts_on),
+            in_force(m.RoleGrant, starts_on),
         )
     ):
         raise Invalid(

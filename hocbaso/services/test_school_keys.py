@@ -22,7 +22,8 @@ from hocbaso.errors import WrongState
 from hocbaso.regulations.permissions import Role
 from hocbaso.services import certificates, document_pool
 from hocbaso.services.access import Actor
-from hocbaso.services.transcript_contents import homeroom_person, in_force, principal_person
+from hocbaso.services.in_force import in_force
+from hocbaso.services.transcript_contents import homeroom_person, principal_person
 
 DEMO_PIN = "27182818"
 """The PIN of every key of a demonstration school."""
@@ -59,7 +60,7 @@ def _people_who_sign(now: datetime) -> list[m.Person]:
     """Everybody who is principal, vice-principal or delegate today, and every homeroom teacher of any year."""
     roles = [role.value for role in (Role.PRINCIPAL, Role.VICE_PRINCIPAL, Role.DELEGATE)]
     leaders = select(m.RoleGrant.person_id).where(
-        m.RoleGrant.role.in_(roles), *in_force(m.RoleGrant, clock.local_date(now))
+        m.RoleGrant.role.in_(roles), in_force(m.RoleGrant, clock.local_date(now))
     )
     homeroom = select(m.HomeroomAssignment.person_id)
     return list(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from hocbaso import models as m
 from hocbaso.db import db
@@ -19,6 +19,7 @@ from hocbaso.documents import transcript_content as tc
 from hocbaso.errors import Incomplete, Invalid
 from hocbaso.regulations.permissions import Role
 from hocbaso.regulations.terms import Level, Promotion, Sex, SubjectKind
+from hocbaso.services.in_force import in_force
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +30,11 @@ class Signers:
     principal: tc.SignerNote
 
 
-def in_force(model: Any, today: date) -> list[Any]:
-    """Conditions on a row with ``starts_on`` and ``ends_on`` (both days included)."""
-    return [model.starts_on <= today, or_(model.ends_on.is_(None), model.ends_on >= today)]
-
-
 def homeroom_person(class_group_id: int, today: date) -> m.Person:
     """The homeroom teacher of a class on a day; Incomplete when there is none."""
     row = db.session.scalar(
         select(m.HomeroomAssignment)
-        .where(m.HomeroomAssignment.class_group_id == class_group_id, *in_force(m.HomeroomAssignment, today))
+        .where(m.HomeroomAssignment.class_group_id == class_group_id, in_force(m.HomeroomAssignment, today))
         .order_by(m.HomeroomAssignment.starts_on.desc(), m.HomeroomAssignment.id.desc())
         .limit(1)
     )
@@ -51,7 +47,7 @@ def principal_person(today: date) -> m.Person | None:
     """Who is principal on a day."""
     row = db.session.scalar(
         select(m.RoleGrant)
-        .where(m.RoleGrant.role == Role.PRINCIPAL.value, *in_force(m.RoleGrant, today))
+        .where(m.RoleGrant.role == Role.PRINCIPAL.value, in_force(m.RoleGrant, today))
         .order_by(m.RoleGrant.starts_on.desc(), m.RoleGrant.id.desc())
         .limit(1)
     )
@@ -62,7 +58,7 @@ def deputies(class_group: m.ClassGroup, today: date) -> list[m.Person]:
     """Who may sign for the principal (KT.) in this class on a day, by a delegation with scope and dates."""
     rows = db.session.scalars(
         select(m.RoleGrant)
-        .where(m.RoleGrant.role == Role.DELEGATE.value, *in_force(m.RoleGrant, today))
+        .where(m.RoleGrant.role == Role.DELEGATE.value, in_force(m.RoleGrant, today))
         .order_by(m.RoleGrant.id)
     )
     reach = {"school": None, "grade_level": class_group.grade_level, "class_group": class_group.id}

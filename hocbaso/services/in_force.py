@@ -1,0 +1,21 @@
+"""Which dated rows hold on a day: roles, teaching and homeroom assignments alike. Both ends of the dates are included."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, or_
+
+
+def in_force(dated: Any, day: date) -> ColumnElement[bool]:
+    """The condition that a row holds on ``day``.
+
+    ``dated``: a model, or the columns of a table, with ``starts_on`` and ``ends_on`` (NULL: open).
+    """
+    return and_(dated.starts_on <= day, not_over(dated, day))
+
+
+def not_over(dated: Any, day: date) -> ColumnElement[bool]:
+    """The condition that a row holds on ``day`` or begins later."""
+    return or_(dated.ends_on.is_(None), dated.ends_on >= day)
