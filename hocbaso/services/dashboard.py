@@ -37,6 +37,7 @@ from hocbaso.services.access import Actor, class_for
 from hocbaso.services.exemptions import ExemptionLine
 from hocbaso.services.results import ClassResults, comma, level_words
 from hocbaso.services.score_grid import ACTIVE
+from hocbaso.services.transcript_counts import records_by_state
 
 MANY = 50
 """A bulk act on more items than this asks for the password again (workflow: re-authentication for grave acts)."""
@@ -596,27 +597,8 @@ _TURN = (
 def _transcript_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem]:
     if actor.is_system or not actor.may(Permission.TRANSCRIPT_READ):
         return []
-    counts: dict[int, dict[str, int]] = {}
-    for class_id, state, n in db.session.execute(
-        select(m.Enrollment.class_group_id, m.TranscriptRecord.state, func.count())
-        .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
-        .outerjoin(
-            m.TranscriptRecord,
-            and_(
-                m.TranscriptRecord.enrollment_id == m.Enrollment.id,
-                m.TranscriptRecord.state != RecordState.RECALLED.value,
-            ),
-        )
-        .where(
-            m.ClassGroup.school_year_id == year.id,
-            m.ClassGroup.state == ClassState.APPROVED.value,
-            m.Enrollment.status.in_(ACTIVE),
-        )
-        .group_by(m.Enrollment.class_group_id, m.TranscriptRecord.state)
-    ):
-        counts.setdefault(class_id, {})[state or ""] = n
     items = []
-    for class_id, by_state in counts.items():
+    for class_id, by_state in records_by_state(year.id).items():
         row = db.session.get(m.ClassGroup, class_id)
         assert row is not None
         before = _signing_before(year, row.grade_level)
@@ -627,11 +609,11 @@ def _transcript_items(actor: Actor, year: m.SchoolYear, today: date) -> list[Dai
             )
             return replace(made, kind="transcript", key=f"transcript-{row.id}-{n}", link=f"/hoc-ba/lop/{row.id}")
 
-        if by_state.get("") and class_id in actor.homeroom and _may(actor, class_id, Permission.TRANSCRIPT_BUILD):
-            items.append(item("build", by_state[""], "Lập {n} học bạ lớp {name}"))
+        if by_state.get(None) and class_id in actor.homeroom and _may(actor, class_id, Permission.TRANSCRIPT_BUILD):
+            items.append(item("build", by_state[None], "Lập {n} học bạ lớp {name}"))
         for state, permission, words in _TURN:
-            if by_state.get(state.value) and _may(actor, class_id, permission):
-                items.append(item("sign", by_state[state.value], words))
+            if by_state.get(state) and _may(actor, class_id, permission):
+                items.append(item("sign", by_state[state], words))
     return items
 
 

@@ -29,6 +29,7 @@ from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services import audit, roster
 from hocbaso.services.access import Actor
 from hocbaso.services.in_force import in_force
+from hocbaso.services.transcript_counts import records_by_state
 
 log = logging.getLogger(__name__)
 
@@ -193,37 +194,17 @@ def _class_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
 
 
 def _transcript_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
-    counts: dict[int, dict[str, int]] = defaultdict(dict)
-    for class_id, state, n in db.session.execute(
-        select(m.ClassGroup.id, m.TranscriptRecord.state, func.count(m.Enrollment.id))
-        .select_from(m.Enrollment)
-        .join(m.ClassGroup, m.Enrollment.class_group_id == m.ClassGroup.id)
-        .outerjoin(
-            m.TranscriptRecord,
-            and_(
-                m.TranscriptRecord.enrollment_id == m.Enrollment.id,
-                m.TranscriptRecord.state != RecordState.RECALLED.value,
-            ),
-        )
-        .where(
-            m.ClassGroup.school_year_id == year.id,
-            m.ClassGroup.state == ClassState.APPROVED.value,
-            m.Enrollment.left_on.is_(None),
-        )
-        .group_by(m.ClassGroup.id, m.TranscriptRecord.state)
-    ):
-        counts[class_id][state or ""] = n
     principals, clerks = _people_with(Role.PRINCIPAL, today), _people_with(Role.CLERK, today)
     work = []
-    for class_id, by_state in counts.items():
+    for class_id, by_state in records_by_state(year.id).items():
         class_group = db.session.get(m.ClassGroup, class_id)
         assert class_group is not None
         homeroom = _homeroom_of(class_id, today)
         for state, holders, words in (
-            ("", homeroom or clerks, "Lập {n} học bạ lớp {name}"),
-            (RecordState.CREATED.value, homeroom, "Ký {n} học bạ lớp {name} (giáo viên chủ nhiệm)"),
-            (RecordState.HOMEROOM_SIGNED.value, principals, "Ký {n} học bạ lớp {name} (Hiệu trưởng)"),
-            (RecordState.PRINCIPAL_SIGNED.value, clerks, "Đóng dấu {n} học bạ lớp {name}"),
+            (None, homeroom or clerks, "Lập {n} học bạ lớp {name}"),
+            (RecordState.CREATED, homeroom, "Ký {n} học bạ lớp {name} (giáo viên chủ nhiệm)"),
+            (RecordState.HOMEROOM_SIGNED, principals, "Ký {n} học bạ lớp {name} (Hiệu trưởng)"),
+            (RecordState.PRINCIPAL_SIGNED, clerks, "Đóng dấu {n} học bạ lớp {name}"),
         ):
             if by_state.get(state):
                 work.append(
