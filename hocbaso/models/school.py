@@ -55,6 +55,10 @@ class SchoolYear(Base):
 
     windows: Mapped[list[SemesterWindow]] = relationship(back_populates="school_year")
 
+    def sign_before(self, grade_level: int) -> date:
+        """The day before which the transcripts of a grade level are signed; grade 9 goes first."""
+        return self.sign_grade9_before if grade_level == 9 else self.sign_others_before
+
 
 class SemesterWindow(Base):
     """When scores of a semester may be typed, both days included. ``grade_level`` NULL: every grade level without its own row."""

@@ -160,3 +160,12 @@ def class_for(actor: Actor, class_group_id: int, permission: Permission) -> m.Cl
             if any(permission in ROLE_PERMISSIONS[role] for role in roles_reaching(actor, class_group)):
                 return class_group
     raise NotFound("Không có lớp này trong phần việc của thầy, cô.")
+
+
+def reaches_class(actor: Actor, class_group_id: int, permission: Permission) -> bool:
+    """Whether :func:`class_for` would hand out the class."""
+    try:
+        class_for(actor, class_group_id, permission)
+    except NotFound:
+        return False
+    return True

@@ -240,7 +240,7 @@ def _board_row(
     }[state]
     cells.append(summing)
     cells += [StepCell(name, count, n_students) for name, count in zip(STEPS[6:], signed, strict=True)]
-    before = year.sign_grade9_before if row.grade_level == 9 else year.sign_others_before
+    before = year.sign_before(row.grade_level)
     holder, since = _holder(state, lines, cells, keeper, principal, moved, called)
     n_left = sum(not cell.is_done for cell in cells)
     deadline = Deadline(before)

@@ -138,10 +138,6 @@ def _sheet_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
     return work
 
 
-def _signing_deadline(year: m.SchoolYear, grade_level: int) -> Deadline:
-    return Deadline(year.sign_grade9_before if grade_level == 9 else year.sign_others_before)
-
-
 def _homeroom_of(class_group_id: int, today: date) -> tuple[int, ...]:
     return tuple(
         db.session.scalars(
@@ -187,7 +183,10 @@ def _class_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
         elif row.state == ClassState.FINALISED.value:
             work.append(
                 HeldWork(
-                    f"Duyệt tổng kết lớp {row.name}", "/hom-nay", principals, _signing_deadline(year, row.grade_level)
+                    f"Duyệt tổng kết lớp {row.name}",
+                    "/hom-nay",
+                    principals,
+                    Deadline(year.sign_before(row.grade_level)),
                 )
             )
     return work
@@ -212,7 +211,7 @@ def _transcript_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
                         words.format(n=by_state[state], name=class_group.name),
                         f"/hoc-ba/lop/{class_id}",
                         holders,
-                        _signing_deadline(year, class_group.grade_level),
+                        Deadline(year.sign_before(class_group.grade_level)),
                     )
                 )
     return work

@@ -20,7 +20,7 @@ from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.terms import Sex
 from hocbaso.regulations.vietnamese_names import normalise_name, search_key, sort_key
 from hocbaso.services import audit
-from hocbaso.services.access import Actor, class_for
+from hocbaso.services.access import Actor, class_for, reaches_class
 from hocbaso.services.score_grid import ACTIVE
 
 FIELD_WORDS = {
@@ -131,16 +131,10 @@ class Hit:
 
 def _reach(actor: Actor, student: m.Student, permission: Permission) -> list[m.Enrollment]:
     """The student's enrolments that the actor reaches with a power."""
-    found = []
-    for enrollment in db.session.scalars(
+    rows = db.session.scalars(
         select(m.Enrollment).where(m.Enrollment.student_id == student.id).order_by(m.Enrollment.id.desc())
-    ):
-        try:
-            class_for(actor, enrollment.class_group_id, permission)
-        except NotFound:
-            continue
-        found.append(enrollment)
-    return found
+    )
+    return [row for row in rows if reaches_class(actor, row.class_group_id, permission)]
 
 
 def _load(actor: Actor, student_id: int) -> m.Student:
@@ -359,14 +353,6 @@ def search(actor: Actor, query: str, *, limit: int = 40) -> list[Hit]:
     return hits[:limit]
 
 
-def _may(actor: Actor, class_group_id: int, permission: Permission) -> bool:
-    try:
-        class_for(actor, class_group_id, permission)
-    except NotFound:
-        return False
-    return True
-
-
 def _found_classes(actor: Actor, words: str) -> list[Hit]:
     name = words.removeprefix("lop ").upper()
     rows = db.session.execute(
@@ -377,9 +363,9 @@ def _found_classes(actor: Actor, words: str) -> list[Hit]:
     )
     hits = []
     for row in rows:
-        if _may(actor, row.id, Permission.CLASS_READ):
+        if reaches_class(actor, row.id, Permission.CLASS_READ):
             hits.append(Hit("class", f"Lớp {row.name}", f"năm học {row.label}", f"/lop/{row.id}"))
-        elif _may(actor, row.id, Permission.STUDENT_READ):
+        elif reaches_class(actor, row.id, Permission.STUDENT_READ):
             hits.append(
                 Hit("class", f"Lớp {row.name}", f"hồ sơ học sinh, năm học {row.label}", f"/hoc-sinh/lop/{row.id}")
             )
@@ -395,7 +381,7 @@ def _found_record(actor: Actor, code: str) -> list[Hit]:
         .join(m.Student, m.Student.id == m.Enrollment.student_id)
         .where(m.TranscriptRecord.uuid == code)
     ).first()
-    if row is None or not _may(actor, row.class_group_id, Permission.TRANSCRIPT_READ):
+    if row is None or not reaches_class(actor, row.class_group_id, Permission.TRANSCRIPT_READ):
         return []
     return [Hit("record", row.full_name, f"học bạ {code}", f"/hoc-ba/{code}")]
 
@@ -426,7 +412,7 @@ def _found_students(actor: Actor, words: str, code: str, limit: int) -> list[Hit
         statement = statement.where(m.Enrollment.class_group_id.in_(sorted(actor.homeroom)))
     hits: dict[int, Hit] = {}
     for row in db.session.execute(statement.limit(limit * 4)):
-        if row.id in hits or not _may(actor, row.class_group_id, Permission.STUDENT_READ):
+        if row.id in hits or not reaches_class(actor, row.class_group_id, Permission.STUDENT_READ):
             continue
         hits[row.id] = Hit(
             "student",

@@ -310,7 +310,7 @@ def _class_row(class_group: m.ClassGroup) -> ClassRow:
         .limit(1)
     )
     year = class_group.school_year
-    before = year.sign_grade9_before if class_group.grade_level == 9 else year.sign_others_before
+    before = year.sign_before(class_group.grade_level)
     built, homeroom, principal, sealed, published = at_least
     return ClassRow(
         class_group.id,

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
 from hocbaso.errors import Invalid
-from hocbaso.services import class_approval, dashboard, reminders
+from hocbaso.services import bulk_acts, class_approval, dashboard, reminders
 from hocbaso.services.access import Actor
 from hocbaso.web.forms.daily import ActForm
 from hocbaso.web.htmx import answer, go, is_fragment
@@ -43,7 +43,7 @@ def _number(name: str) -> int | None:
 
 
 def _page(
-    outcomes: list[dashboard.Outcome] | None = None,
+    outcomes: list[bulk_acts.Outcome] | None = None,
     *,
     verb: str = "",
     message: str | None = None,
@@ -86,9 +86,9 @@ def act() -> BaseResponse | tuple[str, int]:
     try:
         if not form.validate():
             raise Invalid(" ".join(message for errors in form.errors.values() for message in errors))
-        if len(chosen) > dashboard.MANY:
+        if len(chosen) > bulk_acts.MANY:
             confirm_recent(actor)
-        outcomes = dashboard.act(
+        outcomes = bulk_acts.act(
             actor, form.verb.data or "", chosen, now=clock.now(), note=form.note.data, remark=form.remark.data
         )
     except Invalid as refusal:

@@ -11,7 +11,7 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.errors import Invalid, NotAllowed
 from hocbaso.regulations.score_sheet_flow import SheetVerb
-from hocbaso.services import class_approval, dashboard, exemptions, homeroom, readiness, reviews
+from hocbaso.services import bulk_acts, class_approval, dashboard, exemptions, happenings, homeroom, readiness, reviews
 from tests.cast import NOW, Cast
 from tests.services.full_class import class_row, fill_homeroom, fill_scores, finalised, lock_class, move_sheets
 
@@ -109,7 +109,7 @@ def test_bulk_approval_skips_what_changed_and_says_so(school: Cast):
     move_sheets(school, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, codes=("MATH", "LIT", "FL1"))
     keys = [sheet_key(school, "6A", code, 2) for code in ("MATH", "LIT", "FL1")]
     return_and_hand_in_again(school, "FL1")
-    outcomes = dashboard.act(school.actor("principal"), "approve", keys, now=NOW)
+    outcomes = bulk_acts.act(school.actor("principal"), "approve", keys, now=NOW)
     assert [(one.label, one.done) for one in outcomes] == [
         ("Toán 6A, học kì II", True),
         ("Ngữ văn 6A, học kì II", True),
@@ -123,8 +123,8 @@ def test_a_second_click_does_nothing_twice(school: Cast):
     fill_scores(school, "6A")
     move_sheets(school, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, codes=("MATH",))
     keys = [sheet_key(school, "6A", "MATH", 2)]
-    assert dashboard.act(school.actor("principal"), "approve", keys, now=NOW)[0].done
-    again = dashboard.act(school.actor("principal"), "approve", keys, now=NOW)[0]
+    assert bulk_acts.act(school.actor("principal"), "approve", keys, now=NOW)[0].done
+    again = bulk_acts.act(school.actor("principal"), "approve", keys, now=NOW)[0]
     assert not again.done and again.message
 
 
@@ -132,7 +132,7 @@ def test_a_second_click_does_nothing_twice(school: Cast):
 def test_a_stranger_moves_nothing_and_learns_no_name(school: Cast, who: str):
     fill_scores(school, "6A")
     move_sheets(school, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, codes=("MATH",))
-    outcome = dashboard.act(school.actor(who), "approve", [sheet_key(school, "6A", "MATH", 2)], now=NOW)[0]
+    outcome = bulk_acts.act(school.actor(who), "approve", [sheet_key(school, "6A", "MATH", 2)], now=NOW)[0]
     assert not outcome.done and "Toán" not in outcome.label + outcome.message
     assert state_of(school, "6A", "MATH", 2) == "REVIEWED"
 
@@ -150,14 +150,14 @@ def test_a_stranger_moves_nothing_and_learns_no_name(school: Cast, who: str):
 )
 def test_requests_that_make_no_sense_are_refused(school: Cast, verb: str, keys: list[str], note: str | None):
     with pytest.raises(Invalid):
-        dashboard.act(school.actor("principal"), verb, keys, now=NOW, note=note)
+        bulk_acts.act(school.actor("principal"), verb, keys, now=NOW, note=note)
 
 
 def test_sheets_and_classes_are_returned_with_one_reason(school: Cast):
     row = finalised(school)
     fill_scores(school, "6A")
     move_sheets(school, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, codes=("MATH",))
-    outcomes = dashboard.act(
+    outcomes = bulk_acts.act(
         school.actor("principal"),
         "return",
         [f"class-{row.id}-{row.version}", sheet_key(school, "6A", "MATH", 1)],
@@ -173,7 +173,7 @@ def test_one_button_locks_what_is_approved(school: Cast):
     move_sheets(school, "9A", SheetVerb.SUBMIT, SheetVerb.REVIEW, SheetVerb.APPROVE)
     locks = dashboard.daily(school.actor("principal"), NOW).locks
     assert len(locks) == 24
-    outcomes = dashboard.act(school.actor("principal"), "lock", [item.key for item in locks], now=NOW)
+    outcomes = bulk_acts.act(school.actor("principal"), "lock", [item.key for item in locks], now=NOW)
     assert all(one.done for one in outcomes)
     assert dashboard.daily(school.actor("principal"), NOW).locks == ()
 
@@ -185,12 +185,12 @@ def test_what_happened_is_told_without_scores_and_only_to_whom_it_concerns(schoo
     principal = dashboard.daily(school.actor("principal"), NOW).happenings
     assert any(one.words.startswith("Trịnh Thu Hà nộp") for one in principal)
     assert not any(character in one.words for one in principal for character in ("8,5", "4,9"))
-    assert dashboard.since_yesterday(school.actor("it_officer"), NOW) == ()
-    assert dashboard.since_yesterday(school.actor("outsider"), NOW) == ()
-    assert dashboard.since_yesterday(school.actor("principal"), NOW + timedelta(days=3)) == ()
+    assert happenings.since_yesterday(school.actor("it_officer"), NOW) == ()
+    assert happenings.since_yesterday(school.actor("outsider"), NOW) == ()
+    assert happenings.since_yesterday(school.actor("principal"), NOW + timedelta(days=3)) == ()
     assert not any(
         "9A" in one.words
-        for one in dashboard.since_yesterday(school.actor("head_science"), NOW)
+        for one in happenings.since_yesterday(school.actor("head_science"), NOW)
         if "Ngữ văn" in one.words
     )
 

@@ -1,0 +1,184 @@
+"""The classes that wait for a person: the own one to finalise, finalised ones to approve; and exemptions to decide."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+from sqlalchemy import select
+
+from hocbaso import clock
+from hocbaso import models as m
+from hocbaso.db import db
+from hocbaso.regulations.class_flow import ClassParty, ClassState, ClassVerb
+from hocbaso.regulations.permissions import Permission
+from hocbaso.services import (
+    exemptions,
+    homeroom,
+    results,
+)
+from hocbaso.services.access import Actor
+from hocbaso.services.daily_items import DailyItem, Oddity, class_item, day_words, some_names
+from hocbaso.services.results import ClassResults, comma, level_words
+
+
+def open_classes() -> list[m.ClassGroup]:
+    """The classes of open years, by grade level and name, read afresh."""
+    return list(
+        db.session.scalars(
+            select(m.ClassGroup)
+            .join(m.SchoolYear)
+            .where(m.SchoolYear.state == "OPEN")
+            .order_by(m.ClassGroup.grade_level, m.ClassGroup.name)
+            .execution_options(populate_existing=True)
+        )
+    )
+
+
+def class_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem]:
+    """Classes for this person to finalise (the own one) or to approve."""
+    if not actor.may(Permission.CLASS_READ):
+        return []
+    items = []
+    for row in open_classes():
+        parties = homeroom.parties_of(actor, row)
+        waits = row.state == ClassState.FINALISED.value and ClassParty.APPROVER in parties
+        own = row.id in actor.homeroom and row.state == ClassState.OPEN.value
+        if not waits and not own:
+            continue
+        computed = results.compute_class(row.id, today)
+        steps = list(
+            db.session.scalars(select(m.ClassStep).where(m.ClassStep.class_group_id == row.id).order_by(m.ClassStep.id))
+        )
+        returned = [step for step in steps if step.verb == ClassVerb.RETURN.value]
+        if waits:
+            before = year.sign_before(row.grade_level)
+            last = steps[-1] if steps else None
+            who = f"{last.by_name} gửi {day_words(last.at)}" if last is not None else computed.homeroom_name or ""
+            oddities = class_oddities(computed, who)
+            if returned:
+                oddities.append(
+                    Oddity(
+                        "Đã từng trả lại",
+                        "undo-2",
+                        f"{returned[-1].by_name}, {day_words(returned[-1].at)}",
+                        f"Lí do lần trước: {returned[-1].note}",
+                    )
+                )
+            if last is not None and clock.local_date(last.at) >= year.data_complete_before:
+                oddities.append(
+                    Oddity("Chốt muộn", "clock", who, f"Dữ liệu cần xong trước {year.data_complete_before:%d/%m/%Y}.")
+                )
+            items.append(
+                class_item(
+                    row,
+                    "approve",
+                    f"Tổng kết lớp {row.name}",
+                    who,
+                    f"{len(computed.students)} học sinh",
+                    before,
+                    today,
+                    oddities,
+                )
+            )
+        else:
+            n_gaps = len(homeroom.list_gaps(computed))
+            oddities = []
+            if steps and steps[-1].verb == ClassVerb.RETURN.value:
+                oddities.append(
+                    Oddity(
+                        "Bị trả lại", "undo-2", f"{steps[-1].by_name}, {day_words(steps[-1].at)}", steps[-1].note or ""
+                    )
+                )
+            items.append(
+                class_item(
+                    row,
+                    "finalise",
+                    f"Tổng kết lớp {row.name}",
+                    "lớp chủ nhiệm",
+                    f"còn {n_gaps} việc" if n_gaps else "chốt được",
+                    year.data_complete_before,
+                    today,
+                    oddities,
+                )
+            )
+    return items
+
+
+def class_oddities(computed: ClassResults, who: str) -> list[Oddity]:
+    """What in a class differs from a plain year: adjusted, reviewed, decided, exempt, re-assessed."""
+    found: list[Oddity] = []
+    terms = ("học kì I", "học kì II", "cả năm")
+    exempt: list[str] = []
+    for row in computed.students:
+        given, result = row.given, row.result
+        names = {line.subject.code: line.subject.name for line in given.subjects}
+        for at, term in enumerate(terms):
+            code = result.adjusted_by[at]
+            if result.adjusted[at] and code is not None:
+                subject = result.subjects[code]
+                value = (subject.semester_1, subject.semester_2, subject.year)[at]
+                found.append(
+                    Oddity(
+                        "Nâng mức theo khoản 3",
+                        "scale",
+                        who,
+                        f"{given.full_name}: chỉ {names[code]} {comma(value)} kéo xuống từ hai mức trở lên.",
+                        f"{given.full_name}, học tập {term}",
+                        level_words(result.base[at]),
+                        level_words(result.learning[at]),
+                    )
+                )
+            if result.needs_review[at]:
+                found.append(
+                    Oddity(
+                        "Cần Hội đồng xem xét",
+                        "scale",
+                        who,
+                        f"{given.full_name}: hai cách hiểu Điều 9 khoản 3 cho kết quả khác nhau {term}.",
+                    )
+                )
+        for one in given.decisions:
+            found.append(Oddity("Có quyết định riêng", "scale", who, f"{given.full_name}: {one.reason}"))
+        if any(line.reassessed is not None for line in given.subjects) or given.conduct_after_summer:
+            found.append(Oddity("Kiểm tra lại, rèn luyện hè", "redo-2", who, f"{given.full_name} có kết quả sau hè."))
+        if any(any(line.exempt) for line in given.subjects):
+            exempt.append(given.full_name)
+    if exempt:
+        found.append(Oddity("Có học sinh được miễn", "user-x", who, f"{some_names(exempt)} được miễn học."))
+    return found
+
+
+def exemption_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem]:
+    """Proposed exemptions for this person to decide."""
+    items = []
+    for line in exemptions.waiting(actor):
+        row = db.session.get(m.ClassGroup, line.class_group_id)
+        assert row is not None
+        made = class_item(
+            row,
+            "decide",
+            f"{line.words}: {line.student_name}",
+            f"đề nghị {day_words(line.proposed_at)}",
+            f"lớp {row.name}",
+            year.data_complete_before,
+            today,
+            [
+                Oddity(
+                    "Đề nghị miễn học",
+                    "user-x",
+                    f"lớp {row.name}, đề nghị {day_words(line.proposed_at)}",
+                    f"Lí do: {line.reason}",
+                )
+            ],
+        )
+        items.append(
+            replace(
+                made,
+                kind="exemption",
+                key=f"exemption-{line.id}-1",
+                link=f"/lop/{row.id}/hoc-sinh/{line.enrollment_id}",
+                exemption=line,
+            )
+        )
+    return items

@@ -1,0 +1,48 @@
+"""The transcripts that wait for a person: to build, to sign, to seal, counted by class."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+from hocbaso import models as m
+from hocbaso.db import db
+from hocbaso.regulations.permissions import Permission
+from hocbaso.regulations.transcript_flow import RecordState
+from hocbaso.services.access import Actor, reaches_class
+from hocbaso.services.daily_items import DailyItem, class_item
+from hocbaso.services.transcript_counts import records_by_state
+
+_TURN = (
+    (RecordState.CREATED, Permission.TRANSCRIPT_SIGN_HOMEROOM, "Ký {n} học bạ lớp {name}"),
+    (RecordState.HOMEROOM_SIGNED, Permission.TRANSCRIPT_SIGN_PRINCIPAL, "Ký {n} học bạ lớp {name}"),
+    (RecordState.PRINCIPAL_SIGNED, Permission.TRANSCRIPT_SEAL, "Đóng dấu {n} học bạ lớp {name}"),
+)
+
+
+def transcript_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem]:
+    """One item a class and act: transcripts for this person to build, sign or seal."""
+    if actor.is_system or not actor.may(Permission.TRANSCRIPT_READ):
+        return []
+    items = []
+    for class_id, by_state in records_by_state(year.id).items():
+        row = db.session.get(m.ClassGroup, class_id)
+        assert row is not None
+        before = year.sign_before(row.grade_level)
+
+        def item(verb: str, n: int, words: str, row: m.ClassGroup = row, before: date = before) -> DailyItem:
+            made = class_item(
+                row, verb, words.format(n=n, name=row.name), f"lớp {row.name}", f"{n} học bạ", before, today, ()
+            )
+            return replace(made, kind="transcript", key=f"transcript-{row.id}-{n}", link=f"/hoc-ba/lop/{row.id}")
+
+        if (
+            by_state.get(None)
+            and class_id in actor.homeroom
+            and reaches_class(actor, class_id, Permission.TRANSCRIPT_BUILD)
+        ):
+            items.append(item("build", by_state[None], "Lập {n} học bạ lớp {name}"))
+        for state, permission, words in _TURN:
+            if by_state.get(state) and reaches_class(actor, class_id, permission):
+                items.append(item("sign", by_state[state], words))
+    return items
