@@ -169,3 +169,8 @@ def reaches_class(actor: Actor, class_group_id: int, permission: Permission) -> 
     except NotFound:
         return False
     return True
+
+
+def keeps_class(actor: Actor, class_group: m.ClassGroup) -> bool:
+    """Whether this person is the class's homeroom teacher today (or the system)."""
+    return actor.is_system or (class_group.id in actor.homeroom and Permission.CLASS_KEEP in actor.permissions)

@@ -12,9 +12,10 @@ from hocbaso.db import write_transaction
 from hocbaso.errors import DomainError, Incomplete, Invalid, Stale
 from hocbaso.regulations.class_flow import ClassVerb
 from hocbaso.regulations.permissions import Permission
-from hocbaso.services import homeroom, results
+from hocbaso.services import class_moves, results
 from hocbaso.services.access import Actor, class_for
-from hocbaso.services.homeroom import ClassMoved
+from hocbaso.services.class_gaps import list_gaps
+from hocbaso.services.class_moves import ClassMoved
 
 DEFAULT_REMARK = "Đồng ý với kết quả đánh giá và đề nghị của giáo viên chủ nhiệm."
 """What stands under NHẬN XÉT, PHÊ DUYỆT CỦA HIỆU TRƯỞNG unless the principal writes otherwise."""
@@ -52,10 +53,10 @@ def approve_class(
     results.require_untouched(class_group_id)
     with write_transaction() as session:
         class_group = class_for(actor, class_group_id, Permission.CLASS_READ)
-        homeroom.guard_move(actor, class_group, ClassVerb.APPROVE, expected_version)
+        class_moves.guard_move(actor, class_group, ClassVerb.APPROVE, expected_version)
         if results.fingerprint(class_group_id) != computed.fingerprint:
             raise Stale("Lớp vừa được sửa trong lúc duyệt. Xin xem lại; chưa có gì thay đổi.")
-        gaps = homeroom.list_gaps(computed)
+        gaps = list_gaps(computed)
         if gaps:
             raise Incomplete(
                 f"Chưa duyệt được lớp {class_group.name}: còn {len(gaps)} việc chưa xong.",
@@ -63,18 +64,18 @@ def approve_class(
                 details=tuple(gap.words for gap in gaps),
             )
         results.freeze_class(session, actor, computed, now, principal_remark=words)
-        return homeroom.move(actor, class_group, ClassVerb.APPROVE, None, now)
+        return class_moves.move(actor, class_group, ClassVerb.APPROVE, None, now)
 
 
 def return_class(actor: Actor, class_group_id: int, note: str, *, expected_version: int, now: datetime) -> ClassMoved:
     """Send a finalised class back with a reason: FINALISED -> OPEN. Invalid without a reason."""
-    words = homeroom.clean_note(note)
+    words = class_moves.clean_note(note)
     with write_transaction():
         class_group = class_for(actor, class_group_id, Permission.CLASS_READ)
-        homeroom.guard_move(actor, class_group, ClassVerb.RETURN, expected_version)
+        class_moves.guard_move(actor, class_group, ClassVerb.RETURN, expected_version)
         if not words:
             raise Invalid("Xin ghi lí do để giáo viên chủ nhiệm biết cần làm gì.", field="note")
-        return homeroom.move(actor, class_group, ClassVerb.RETURN, words, now)
+        return class_moves.move(actor, class_group, ClassVerb.RETURN, words, now)
 
 
 def bulk(

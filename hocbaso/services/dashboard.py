@@ -22,8 +22,8 @@ from hocbaso.regulations.deadlines import Deadline
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services import (
+    class_moves,
     exemptions,
-    homeroom,
     progress,
     readiness,
 )
@@ -172,7 +172,7 @@ def _count_waiting(actor: Actor, now: datetime, today: date) -> int:
     n = sum(item.task != "lock" for item in sheets) + any(item.task == "lock" for item in sheets)
     if actor.may(Permission.CLASS_READ):
         for row in open_classes():
-            parties = homeroom.parties_of(actor, row)
+            parties = class_moves.parties_of(actor, row)
             n += row.state == ClassState.FINALISED.value and ClassParty.APPROVER in parties
             n += row.state == ClassState.OPEN.value and row.id in actor.homeroom
     year = db.session.scalar(

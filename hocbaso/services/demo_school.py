@@ -31,8 +31,8 @@ from hocbaso.services import accounts as accounts_service
 from hocbaso.services import (
     audit,
     class_approval,
+    class_moves,
     demo_people,
-    homeroom,
     passwords,
     reviews,
     roster,
@@ -394,7 +394,7 @@ def _bring_to(built: _Built, year: m.SchoolYear, name: str, stage: str, now: dat
         for verb in (SheetVerb.REVIEW, SheetVerb.APPROVE, SheetVerb.LOCK):
             _move_sheets(built, class_group, verb, now)
         _keep_class(built, class_group, now)
-        homeroom.finalise(
+        class_moves.finalise(
             _homeroom_actor(built, class_group, now), class_group.id, expected_version=_version(class_group), now=now
         )
     if reached >= STAGES.index("signing"):

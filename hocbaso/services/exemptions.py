@@ -20,8 +20,7 @@ from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.services import audit
-from hocbaso.services.access import Actor, class_for, roles_reaching
-from hocbaso.services.homeroom import keeps_class
+from hocbaso.services.access import Actor, class_for, keeps_class, roles_reaching
 from hocbaso.services.score_grid import ACTIVE
 
 STATE_WORDS = {"PROPOSED": "chờ Hiệu trưởng quyết định", "GRANTED": "được miễn", "REFUSED": "không được miễn"}

@@ -13,8 +13,9 @@ from hocbaso.db import db
 from hocbaso.regulations.class_flow import ClassParty, ClassState, ClassVerb
 from hocbaso.regulations.permissions import Permission
 from hocbaso.services import (
+    class_gaps,
+    class_moves,
     exemptions,
-    homeroom,
     results,
 )
 from hocbaso.services.access import Actor
@@ -41,7 +42,7 @@ def class_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem
         return []
     items = []
     for row in open_classes():
-        parties = homeroom.parties_of(actor, row)
+        parties = class_moves.parties_of(actor, row)
         waits = row.state == ClassState.FINALISED.value and ClassParty.APPROVER in parties
         own = row.id in actor.homeroom and row.state == ClassState.OPEN.value
         if not waits and not own:
@@ -82,7 +83,7 @@ def class_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem
                 )
             )
         else:
-            n_gaps = len(homeroom.list_gaps(computed))
+            n_gaps = len(class_gaps.list_gaps(computed))
             oddities = []
             if steps and steps[-1].verb == ClassVerb.RETURN.value:
                 oddities.append(

@@ -12,9 +12,9 @@ from hocbaso.errors import Incomplete, Invalid, NotFound, Stale
 from hocbaso.regulations.class_flow import ClassParty, ClassState
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.terms import Level
-from hocbaso.services import class_approval, decisions, exemptions, homeroom
+from hocbaso.services import class_approval, class_moves, class_page, decisions, exemptions, homeroom
 from hocbaso.services.access import class_for
-from hocbaso.services.homeroom import ClassPage, ClassRow
+from hocbaso.services.class_page import ClassPage, ClassRow
 from hocbaso.web import labels
 from hocbaso.web.forms.homeroom import (
     ClassMoveForm,
@@ -37,7 +37,7 @@ STEP_WORDS = {"finalise": "chốt tổng kết", "reopen": "mở lại", "return
 @requires(P.CLASS_READ)
 def index() -> str | BaseResponse:
     """The classes of this person; straight in where there is only one."""
-    found = homeroom.my_classes(current_actor())
+    found = class_page.my_classes(current_actor())
     own = [row for row in found if row.id in current_actor().homeroom]
     if len(found) == 1:
         return go(url_for(".show", class_group_id=found[0].id))
@@ -49,7 +49,7 @@ def index() -> str | BaseResponse:
 def show(class_group_id: int) -> str:
     """The matrix of one class."""
     term = {"1": 1, "2": 2}.get(request.args.get("ki", ""), 0)
-    page = homeroom.class_page(current_actor(), class_group_id, clock.now(), term=term)
+    page = class_page.class_page(current_actor(), class_group_id, clock.now(), term=term)
     chosen = request.args.get("loc", "")
     rows = _filtered(page, chosen if chosen in FILTERS else "")
     return render_template(
@@ -93,7 +93,7 @@ def lists(class_group_id: int) -> str:
 
 def _lists(class_group_id: int, message: str | None = None) -> str:
     actor = current_actor()
-    page = homeroom.class_page(actor, class_group_id, clock.now())
+    page = class_page.class_page(actor, class_group_id, clock.now())
     form = ClassMoveForm(formdata=None, version=page.results.version, remark=class_approval.DEFAULT_REMARK)
     return render_template(
         "homeroom/lists.html", page=page, form=form, message=message, can_approve=_can_approve(page), **_words()
@@ -103,11 +103,11 @@ def _lists(class_group_id: int, message: str | None = None) -> str:
 def _can_approve(page: ClassPage) -> bool:
     """Whether the person before the screen approves this class now."""
     actor = current_actor()
-    class_group = next((row for row in homeroom.my_classes(actor) if row.id == page.results.class_group_id), None)
+    class_group = next((row for row in class_page.my_classes(actor) if row.id == page.results.class_group_id), None)
     return (
         class_group is not None
         and page.state is ClassState.FINALISED
-        and ClassParty.APPROVER in homeroom.parties_of(actor, class_group)
+        and ClassParty.APPROVER in class_moves.parties_of(actor, class_group)
     )
 
 
@@ -214,7 +214,7 @@ def _student(
     status: int = 200,
 ) -> tuple[str, int]:
     actor = current_actor()
-    page = homeroom.class_page(actor, class_group_id, clock.now())
+    page = class_page.class_page(actor, class_group_id, clock.now())
     at = next((index for index, row in enumerate(page.rows) if row.enrollment_id == enrollment_id), None)
     if at is None:
         raise NotFound("Không có học sinh này trong lớp.")
@@ -343,7 +343,7 @@ def finalise(class_group_id: int) -> BaseResponse | tuple[str, int]:
     """Finalise the class, or show what is missing."""
     form = _move_form()
     try:
-        moved = homeroom.finalise(
+        moved = class_moves.finalise(
             current_actor(), class_group_id, expected_version=form.version.data or 0, now=clock.now()
         )
     except Incomplete as incomplete:
@@ -359,7 +359,7 @@ def finalise(class_group_id: int) -> BaseResponse | tuple[str, int]:
 def reopen(class_group_id: int) -> BaseResponse:
     """Take the class back before it is approved."""
     form = _move_form()
-    moved = homeroom.reopen(
+    moved = class_moves.reopen(
         current_actor(), class_group_id, expected_version=form.version.data or 0, now=clock.now(), note=form.note.data
     )
     flash(f"Đã mở lại lớp {moved.name}.", "done")

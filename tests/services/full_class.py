@@ -12,7 +12,7 @@ from hocbaso.regulations.averages import regular_count
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.score_sheet_flow import SheetVerb
 from hocbaso.regulations.terms import SubjectKind
-from hocbaso.services import homeroom, reviews, score_entry
+from hocbaso.services import class_moves, homeroom, reviews, score_entry
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.score_grid import CellRecord
 from hocbaso.services.sheet_access import sheet_for
@@ -129,7 +129,7 @@ def finalised(
     fill_scores(cast, class_name, levels)
     lock_class(cast, class_name)
     fill_homeroom(cast, class_name, changes)
-    homeroom.finalise(cast.actor(keeper_of(class_name)), cast.classes[class_name], expected_version=1, now=NOW)
+    class_moves.finalise(cast.actor(keeper_of(class_name)), cast.classes[class_name], expected_version=1, now=NOW)
     return class_row(cast, class_name)
 
 

@@ -14,7 +14,7 @@ from hocbaso.db import db
 from hocbaso.errors import IntegrityFault, Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.regulations.class_flow import ClassVerb
 from hocbaso.regulations.permissions import GrantScope, Role
-from hocbaso.services import audit_verify, class_approval, homeroom, results, roster
+from hocbaso.services import audit_verify, class_approval, class_moves, class_page, results, roster
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
 from tests.services.full_class import class_row, fill_homeroom, fill_scores, finalised, last_entry
@@ -140,8 +140,8 @@ def test_a_second_click_is_refused_and_freezes_nothing_twice(school: Cast):
 def test_what_changed_since_it_was_seen_is_not_approved(school: Cast):
     row = finalised(school)
     seen = row.version
-    homeroom.reopen(school.actor("math"), row.id, expected_version=seen, now=NOW)
-    homeroom.finalise(school.actor("math"), row.id, expected_version=seen + 1, now=NOW)
+    class_moves.reopen(school.actor("math"), row.id, expected_version=seen, now=NOW)
+    class_moves.finalise(school.actor("math"), row.id, expected_version=seen + 1, now=NOW)
     with pytest.raises(Stale):
         class_approval.approve_class(school.actor("principal"), row.id, expected_version=seen, now=NOW)
     assert frozen_count() == 0
@@ -177,7 +177,7 @@ def test_a_return_needs_a_reason_and_reopens(school: Cast):
         school.actor("principal"), row.id, "Xem lại nhận xét của em Châu.", expected_version=row.version, now=NOW
     )
     assert class_row(school, "9A").state == "OPEN"
-    page = homeroom.class_page(school.actor("math"), row.id, NOW)
+    page = class_page.class_page(school.actor("math"), row.id, NOW)
     assert page.returned_note is not None and page.returned_note.note == "Xem lại nhận xét của em Châu."
     entry = json.loads(last_entry("class:state:moved").payload)
     assert entry["note"] == "Xem lại nhận xét của em Châu." and entry["facts"]["verb"] == "return"

@@ -11,7 +11,16 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.errors import Invalid, NotAllowed
 from hocbaso.regulations.score_sheet_flow import SheetVerb
-from hocbaso.services import bulk_acts, class_approval, dashboard, exemptions, happenings, homeroom, readiness, reviews
+from hocbaso.services import (
+    bulk_acts,
+    class_approval,
+    class_page,
+    dashboard,
+    exemptions,
+    happenings,
+    readiness,
+    reviews,
+)
 from tests.cast import NOW, Cast
 from tests.services.full_class import class_row, fill_homeroom, fill_scores, finalised, lock_class, move_sheets
 
@@ -223,4 +232,4 @@ def test_an_approved_class_waits_for_its_transcripts(school: Cast):
     assert [(item.verb, item.link) for item in items.plain if item.kind == "transcript"] == [
         ("build", f"/hoc-ba/lop/{row.id}")
     ]
-    assert homeroom.class_page(school.actor("math"), row.id, NOW).can_edit is False
+    assert class_page.class_page(school.actor("math"), row.id, NOW).can_edit is False

@@ -12,7 +12,17 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import Incomplete, Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.terms import Promotion
-from hocbaso.services import audit, audit_verify, class_approval, decisions, exemptions, homeroom, results, score_entry
+from hocbaso.services import (
+    audit,
+    audit_verify,
+    class_approval,
+    class_moves,
+    class_page,
+    decisions,
+    exemptions,
+    results,
+    score_entry,
+)
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
 from tests.services.full_class import class_row, fill_homeroom, fill_scores, last_entry, lock_class
@@ -64,7 +74,7 @@ def test_a_proposal_alone_closes_nothing_but_holds_the_class(school: Cast):
         now=NOW,
     )
     assert saved.written
-    page = homeroom.class_page(school.actor("math"), school.classes["9A"], NOW)
+    page = class_page.class_page(school.actor("math"), school.classes["9A"], NOW)
     assert len(page.gaps_of("exemption")) == 1
 
 
@@ -156,7 +166,7 @@ def test_a_disability_waits_for_the_principal_and_then_follows_the_decision(scho
     fill_homeroom(school, "9A")
     row = class_row(school, "9A")
     with pytest.raises(Incomplete) as incomplete:
-        homeroom.finalise(school.actor("math"), row.id, expected_version=1, now=NOW)
+        class_moves.finalise(school.actor("math"), row.id, expected_version=1, now=NOW)
     assert [gap.kind for gap in incomplete.value.gaps] == ["decision"]
     enrollment = school.enrollments["9A", BINH]
     with pytest.raises(Invalid):
@@ -177,7 +187,7 @@ def test_a_disability_waits_for_the_principal_and_then_follows_the_decision(scho
         document="03/QĐ",
         now=NOW,
     )
-    homeroom.finalise(school.actor("math"), row.id, expected_version=1, now=NOW)
+    class_moves.finalise(school.actor("math"), row.id, expected_version=1, now=NOW)
     class_approval.approve_class(school.actor("principal"), row.id, expected_version=2, now=NOW)
     content = results.read_frozen(enrollment)
     assert content["promotion"]["outcome"] == Promotion.COMPLETED.value
@@ -205,7 +215,7 @@ def test_the_doubt_of_clause_3_is_settled_by_the_council(school: Cast):
     lock_class(school, "9A")
     fill_homeroom(school, "9A")
     enrollment = school.enrollments["9A", BINH]
-    page = homeroom.class_page(school.actor("math"), school.classes["9A"], NOW)
+    page = class_page.class_page(school.actor("math"), school.classes["9A"], NOW)
     assert [row.full_name for row in page.to_review] == [BINH]
     assert len(page.gaps_of("decision")) == 3
     with pytest.raises(Invalid):
@@ -214,5 +224,5 @@ def test_the_doubt_of_clause_3_is_settled_by_the_council(school: Cast):
         decisions.record_decision(
             school.actor("principal"), enrollment, "learning_level", "Đ", "Hội đồng họp ngày 11/5.", term=term, now=NOW
         )
-    page = homeroom.class_page(school.actor("math"), school.classes["9A"], NOW)
+    page = class_page.class_page(school.actor("math"), school.classes["9A"], NOW)
     assert page.gaps == () and next(row for row in page.rows if row.full_name == BINH).promotion is Promotion.COMPLETED

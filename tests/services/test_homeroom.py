@@ -12,7 +12,7 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.errors import DomainError, Incomplete, Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.regulations.terms import Promotion
-from hocbaso.services import audit_verify, homeroom, results
+from hocbaso.services import audit_verify, class_moves, class_page, homeroom, results
 from hocbaso.services.homeroom import StandingField
 from tests.cast import NOW, Cast
 from tests.services.full_class import class_row, fill_homeroom, fill_scores, finalised, last_entry, lock_class
@@ -150,7 +150,7 @@ def test_only_the_homeroom_teacher_writes(school: Cast, who: str, error: type[Ex
 @pytest.mark.parametrize("who", ["head_society", "other", "clerk", "it_officer", "board", "outsider"])
 def test_a_class_outside_ones_work_does_not_exist(school: Cast, who: str):
     with pytest.raises(NotFound):
-        homeroom.class_page(school.actor(who), school.classes["9A"], NOW)
+        class_page.class_page(school.actor(who), school.classes["9A"], NOW)
 
 
 def test_a_student_who_left_takes_no_more_values(school: Cast):
@@ -175,7 +175,7 @@ def test_unknown_fields_and_keys_are_refused(school: Cast):
 def test_finalising_lists_every_gap_with_its_link_and_holder(school: Cast):
     fill_scores(school, "9A")
     with pytest.raises(Incomplete) as incomplete:
-        homeroom.finalise(school.actor("math"), school.classes["9A"], expected_version=1, now=NOW)
+        class_moves.finalise(school.actor("math"), school.classes["9A"], expected_version=1, now=NOW)
     gaps = incomplete.value.gaps
     assert sum(gap.kind == "sheet" for gap in gaps) == 24
     assert any(
@@ -192,7 +192,7 @@ def test_one_empty_remark_blocks(school: Cast):
     lock_class(school, "9A")
     fill_homeroom(school, "9A", {CHAU: {"remark": ""}})
     with pytest.raises(Incomplete) as incomplete:
-        homeroom.finalise(school.actor("math"), school.classes["9A"], expected_version=1, now=NOW)
+        class_moves.finalise(school.actor("math"), school.classes["9A"], expected_version=1, now=NOW)
     assert [gap.words for gap in incomplete.value.gaps] == [f"{CHAU}: thiếu nhận xét"]
     assert incomplete.value.gaps[0].link.endswith(f"#o-{school.enrollments['9A', CHAU]}-remark")
 
@@ -202,8 +202,8 @@ def test_a_finalised_class_takes_no_values_until_reopened(school: Cast):
     with pytest.raises(WrongState):
         save(school, "math", "remark", "Khác.", version=1)
     with pytest.raises(NotAllowed):
-        homeroom.reopen(school.actor("principal"), row.id, expected_version=row.version, now=NOW)
-    homeroom.reopen(school.actor("math"), row.id, expected_version=row.version, now=NOW)
+        class_moves.reopen(school.actor("principal"), row.id, expected_version=row.version, now=NOW)
+    class_moves.reopen(school.actor("math"), row.id, expected_version=row.version, now=NOW)
     assert save(school, "math", "remark", "Khác.", version=1).written
 
 
@@ -211,10 +211,10 @@ def test_finalising_twice_or_from_an_old_page_is_refused(school: Cast):
     row = finalised(school)
     seen = row.version
     with pytest.raises(WrongState):
-        homeroom.finalise(school.actor("math"), row.id, expected_version=seen, now=NOW)
-    homeroom.reopen(school.actor("math"), row.id, expected_version=seen, now=NOW)
+        class_moves.finalise(school.actor("math"), row.id, expected_version=seen, now=NOW)
+    class_moves.reopen(school.actor("math"), row.id, expected_version=seen, now=NOW)
     with pytest.raises(Stale):
-        homeroom.finalise(school.actor("math"), row.id, expected_version=seen, now=NOW)
+        class_moves.finalise(school.actor("math"), row.id, expected_version=seen, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_finalising_twice_or_from_an_old_page_is_refused(school: Cast):
 )
 def test_only_the_homeroom_teacher_finalises(school: Cast, who: str, error: type[DomainError]):
     with pytest.raises(error):
-        homeroom.finalise(school.actor(who), school.classes["9A"], expected_version=1, now=NOW)
+        class_moves.finalise(school.actor(who), school.classes["9A"], expected_version=1, now=NOW)
 
 
 def test_the_summer_lists(school: Cast):
@@ -233,7 +233,7 @@ def test_the_summer_lists(school: Cast):
     fill_homeroom(
         school, "9A", {names[1]: {"conduct_1": "CĐ", "conduct_2": "CĐ"}, names[2]: {"absences_excused_1": 46}}
     )
-    page = homeroom.class_page(school.actor("math"), school.classes["9A"], NOW)
+    page = class_page.class_page(school.actor("math"), school.classes["9A"], NOW)
     assert [(line.row.full_name, line.subjects) for line in page.to_reassess] == [
         (names[0], ("Ngữ văn", "Toán", "Giáo dục thể chất"))
     ]
