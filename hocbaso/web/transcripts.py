@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from hocbaso import clock
 from hocbaso.errors import DomainError, Invalid, NotFound
 from hocbaso.regulations.permissions import Permission as P
-from hocbaso.services import batches, signing, transcript_views, transcripts
+from hocbaso.services import batches, record_view, signing, signing_view, transcript_overview, transcripts
 from hocbaso.web import navigation
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.transcripts import BuildForm, RecallForm, SignForm
@@ -25,12 +25,12 @@ transcripts_pages = Blueprint("transcripts", __name__, url_prefix="/hoc-ba")
 @requires(P.TRANSCRIPT_READ)
 def index() -> str:
     """The classes of this person, the open year first."""
-    rows = transcript_views.classes(current_actor())
+    rows = transcript_overview.classes(current_actor())
     years = list(dict.fromkeys(row.year_label for row in rows))
     return render_template(
         "transcripts/index.html",
         by_year=[(year, [row for row in rows if row.year_label == year]) for year in years],
-        n_waiting=transcript_views.waiting_for(current_actor()),
+        n_waiting=transcript_overview.waiting_for(current_actor()),
     )
 
 
@@ -49,7 +49,7 @@ def _class_page(
     message: str | None = None,
 ) -> str:
     actor, now = current_actor(), clock.now()
-    view = transcript_views.class_view(actor, class_group_id, now)
+    view = signing_view.class_view(actor, class_group_id, now)
     progress = [batches.batch_progress(actor, batch_id, now) for batch_id in view.batch_ids[:1]]
     wanted = request.args.get("xem")
     opened = next((row for row in view.rows if row.uuid is not None and row.uuid == wanted), None)
@@ -135,7 +135,7 @@ def _words(refusal: DomainError) -> str:
 @requires(P.TRANSCRIPT_READ)
 def looked(class_group_id: int) -> BaseResponse:
     """Remember that this person has looked the class through."""
-    transcript_views.mark_looked(current_actor(), class_group_id, clock.now())
+    signing_view.mark_looked(current_actor(), class_group_id, clock.now())
     note("Đã ghi nhớ. Lần sau chỉ những bản đổi từ lúc này mới hiện là mới.")
     return go(url_for(".class_page", class_group_id=class_group_id))
 
@@ -162,7 +162,7 @@ def record(record_uuid: object) -> str:
 
 
 def _record_page(record_uuid: str, form: RecallForm) -> str:
-    view = transcript_views.record_view(current_actor(), record_uuid, clock.now())
+    view = record_view.record_view(current_actor(), record_uuid, clock.now())
     return render_template("transcripts/record.html", view=view, form=form)
 
 
@@ -204,4 +204,4 @@ def _file(record_uuid: str, face: str, *, download: bool) -> Response:
 def init_app(app: Flask) -> None:
     """Register the pages; the rail counts what waits for a signature."""
     app.register_blueprint(transcripts_pages)
-    navigation.count(app, "transcripts", transcript_views.waiting_for)
+    navigation.count(app, "transcripts", transcript_overview.waiting_for)

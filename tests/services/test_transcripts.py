@@ -13,7 +13,7 @@ from hocbaso.db import db
 from hocbaso.documents import transcript_content as tc
 from hocbaso.documents.xml_record import take_apart
 from hocbaso.errors import IntegrityFault, Invalid, NotAllowed, NotFound, WrongState
-from hocbaso.services import audit_verify, document_pool, students, transcript_views, transcripts
+from hocbaso.services import audit_verify, document_pool, signing_view, students, transcripts
 from tests.cast import NOW, Cast
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
     STAY,
@@ -219,7 +219,7 @@ def test_recalled_a_record_is_replaced_by_another_uuid_that_names_it(issued: Cas
     new = max(records(), key=lambda row: row.id)
     assert new.replaces_id == first.id and new.uuid != first.uuid
     assert tc.from_canonical_json(new.content.encode()).replaces_uuid == first.uuid
-    seen = transcript_views.class_view(issued.actor("math"), issued.classes["9A"], later)
+    seen = signing_view.class_view(issued.actor("math"), issued.classes["9A"], later)
     assert seen.odd[0].name == STAY[0]
     assert [(change.label, change.before, change.after) for change in seen.odd[0].changes][:1] == [
         ("Nơi sinh", "Ninh Bình", "Nam Định")
@@ -227,15 +227,15 @@ def test_recalled_a_record_is_replaced_by_another_uuid_that_names_it(issued: Cas
 
 
 def test_a_signer_sees_first_what_is_out_of_the_ordinary_and_what_is_new(built: Cast) -> None:
-    view = transcript_views.class_view(built.actor("math"), built.classes["9A"], NOW)
+    view = signing_view.class_view(built.actor("math"), built.classes["9A"], NOW)
     assert [row.name for row in view.odd] == [STAY[1]] and "khoản 3" in view.odd[0].flags[0]
     assert [row.name for row in view.plain] == [STAY[0], STAY[2]]
     assert view.looked_at is None and view.panel is not None and view.panel.n_due == 3 and view.panel.problem is None
-    transcript_views.mark_looked(built.actor("math"), built.classes["9A"], NOW + timedelta(minutes=1))
+    signing_view.mark_looked(built.actor("math"), built.classes["9A"], NOW + timedelta(minutes=1))
     uuid = view.plain[0].uuid
     transcripts.recall(built.actor("principal"), uuid, "Thử", NOW + timedelta(minutes=2))
     transcripts.build_class(built.actor("clerk"), built.classes["9A"], NOW + timedelta(minutes=3))
-    again = transcript_views.class_view(built.actor("math"), built.classes["9A"], NOW + timedelta(minutes=4))
+    again = signing_view.class_view(built.actor("math"), built.classes["9A"], NOW + timedelta(minutes=4))
     assert again.n_changed == 1 and [row.name for row in again.rows if row.is_new] == [STAY[0]]
 
 

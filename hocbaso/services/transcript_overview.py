@@ -1,0 +1,151 @@
+"""Where the transcripts of each class stand, and how many wait for a person's signature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from hocbaso import models as m
+from hocbaso.db import db
+from hocbaso.regulations.class_flow import ClassState
+from hocbaso.regulations.permissions import Permission
+from hocbaso.regulations.transcript_flow import SIGNING_ORDER, RecordState
+from hocbaso.services import signing
+from hocbaso.services.access import Actor, reaches_class
+from hocbaso.services.score_grid import ACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRow:
+    """Where the transcripts of a class stand."""
+
+    class_group_id: int
+    name: str
+    year_label: str
+    class_state: str
+    homeroom_name: str | None
+    n_students: int
+    n_built: int
+    n_homeroom: int
+    n_principal: int
+    n_sealed: int
+    n_published: int
+    sign_before: str
+    waits_for: str
+
+
+def classes(actor: Actor, year_id: int | None = None) -> list[ClassRow]:
+    """The classes within the actor's reach and where their transcripts stand, by year (newest first) and name."""
+    actor.require(Permission.TRANSCRIPT_READ)
+    statement = select(m.ClassGroup).join(m.SchoolYear).order_by(m.SchoolYear.starts_on.desc(), m.ClassGroup.name)
+    if year_id is not None:
+        statement = statement.where(m.ClassGroup.school_year_id == year_id)
+    return [
+        class_row(class_group)
+        for class_group in db.session.scalars(statement)
+        if reaches_class(actor, class_group.id, Permission.TRANSCRIPT_READ)
+    ]
+
+
+_REACHED = {
+    state: step
+    for step, state in enumerate(
+        (
+            RecordState.CREATED,
+            RecordState.HOMEROOM_SIGNED,
+            RecordState.PRINCIPAL_SIGNED,
+            RecordState.ISSUED,
+            RecordState.PUBLISHED,
+        )
+    )
+}
+
+
+def class_row(class_group: m.ClassGroup) -> ClassRow:
+    """Where the transcripts of a class stand."""
+    n_students = (
+        db.session.scalar(
+            select(func.count())
+            .select_from(m.Enrollment)
+            .where(m.Enrollment.class_group_id == class_group.id, m.Enrollment.status.in_(ACTIVE))
+        )
+        or 0
+    )
+    counts: dict[int, int] = {}
+    for state, count in db.session.execute(
+        select(m.TranscriptRecord.state, func.count())
+        .join(m.Enrollment)
+        .where(
+            m.Enrollment.class_group_id == class_group.id,
+            m.Enrollment.status.in_(ACTIVE),
+            m.TranscriptRecord.state != RecordState.RECALLED.value,
+        )
+        .group_by(m.TranscriptRecord.state)
+    ):
+        step = _REACHED.get(RecordState(state), 4)
+        counts[step] = counts.get(step, 0) + count
+    at_least = [sum(count for step, count in counts.items() if step >= least) for least in range(5)]
+    person = db.session.scalar(
+        select(m.Person.full_name)
+        .join(m.HomeroomAssignment, m.HomeroomAssignment.person_id == m.Person.id)
+        .where(m.HomeroomAssignment.class_group_id == class_group.id)
+        .order_by(m.HomeroomAssignment.starts_on.desc(), m.HomeroomAssignment.id.desc())
+        .limit(1)
+    )
+    year = class_group.school_year
+    before = year.sign_before(class_group.grade_level)
+    built, homeroom, principal, sealed, published = at_least
+    return ClassRow(
+        class_group.id,
+        class_group.name,
+        year.label,
+        class_group.state,
+        person,
+        n_students,
+        built,
+        homeroom,
+        principal,
+        sealed,
+        published,
+        before.strftime("%d/%m/%Y"),
+        _waits_for(class_group, n_students, at_least),
+    )
+
+
+def _waits_for(class_group: m.ClassGroup, n_students: int, at_least: list[int]) -> str:
+    if class_group.state != ClassState.APPROVED.value:
+        return "Chờ duyệt tổng kết lớp"
+    built, homeroom, principal, sealed, published = at_least
+    if built < n_students:
+        return "Chờ lập học bạ"
+    if homeroom < built:
+        return "Chờ giáo viên chủ nhiệm ký"
+    if principal < built:
+        return "Chờ Hiệu trưởng ký"
+    if sealed < built:
+        return "Chờ đóng dấu"
+    return "Chờ công bố" if published < built else "Xong"
+
+
+def waiting_for(actor: Actor) -> int:
+    """How many transcripts wait for this person's signature."""
+    conditions = []
+    for step in SIGNING_ORDER:
+        if actor.is_system or signing.PERMISSION[step.role] not in actor.permissions:
+            continue
+        conditions.append((step.from_state.value, step.role))
+    if not conditions:
+        return 0
+    total = 0
+    rows = db.session.execute(
+        select(m.Enrollment.class_group_id, m.TranscriptRecord.state, func.count())
+        .join(m.TranscriptRecord)
+        .where(m.TranscriptRecord.state.in_([state for state, _ in conditions]))
+        .group_by(m.Enrollment.class_group_id, m.TranscriptRecord.state)
+    )
+    for class_group_id, state, count in rows:
+        role = next(role for wanted, role in conditions if wanted == state)
+        if reaches_class(actor, class_group_id, signing.PERMISSION[role]):
+            total += count
+    return total
