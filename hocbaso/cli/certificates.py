@@ -11,7 +11,7 @@ from flask.cli import AppGroup
 from hocbaso import clock
 from hocbaso.cli.output import emit, json_option, refusals
 from hocbaso.cli.transcripts import acting, actor_option
-from hocbaso.services import certificates
+from hocbaso.services import certificate_register, trust_roots
 
 certificates_group = AppGroup("certificates", help="Chứng thư số và chứng thư gốc.")
 
@@ -37,8 +37,8 @@ STATES = {
 def trust_command(out: Path | None, pem: Path | None, actor_name: str | None, as_json: bool) -> None:
     """Chứng thư gốc mà trường tin cậy."""
     if pem is not None:
-        certificates.add_trust_root(acting(actor_name), pem.read_bytes(), clock.now())
-    roots = certificates.list_roots()
+        trust_roots.add_trust_root(acting(actor_name), pem.read_bytes(), clock.now())
+    roots = trust_roots.list_roots()
     files = []
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ def trust_command(out: Path | None, pem: Path | None, actor_name: str | None, as
 @refusals
 def list_command(actor_name: str | None, as_json: bool) -> None:
     """Chứng thư đã đăng ký và hạn dùng."""
-    rows = certificates.list_certificates(acting(actor_name), clock.now())
+    rows = certificate_register.list_certificates(acting(actor_name), clock.now())
     emit(
         [
             {
@@ -109,7 +109,7 @@ def register_command(file: Path, seal: bool, actor_name: str | None, as_json: bo
     pin = os.environ.get("HOCBASO_PIN") or click.prompt(
         "Mã PIN mới", hide_input=True, confirmation_prompt=True, err=True
     )
-    found = certificates.register_pkcs12(
+    found = certificate_register.register_pkcs12(
         actor, file.read_bytes(), password, pin, clock.now(), purpose="seal" if seal else "personal"
     )
     emit({"certificate": found}, as_json=as_json, words="Đã đăng ký chứng thư số.")

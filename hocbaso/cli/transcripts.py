@@ -234,14 +234,14 @@ def _instance_trust() -> tuple[Iterable[bytes], Iterable[bytes]]:
     """Roots and lists of this machine's instance; raises when there is none (the verifier then trusts nothing)."""
     from flask import current_app, has_app_context
 
-    from hocbaso.services import certificates
+    from hocbaso.services import trust_roots
 
     if not has_app_context():
         raise NotFound("Không có trường nào trên máy này.")
     settings = current_app.config["HOCBASO"]
     if settings.database_url.startswith("sqlite") and not settings.database_file.is_file():
         raise NotFound("Không có trường nào trên máy này.")
-    return certificates.trusted_roots(), certificates.trusted_crls()
+    return trust_roots.trusted_roots(), trust_roots.trusted_crls()
 
 
 verify_command = make_verify_command(_instance_trust)

@@ -14,7 +14,7 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.documents.verification_report import report_from_plain
 from hocbaso.errors import DomainError
-from hocbaso.services import audit_verify, certificates, document_pool
+from hocbaso.services import audit_verify, document_pool, trust_roots
 
 _FACES = ("pdf_digest", "xml_digest")
 
@@ -52,7 +52,7 @@ def check(now: datetime, *, max_problems: int = 50) -> InstanceCheck:
 
 def _judged(now: datetime) -> Iterator[tuple[str, Any]]:
     """(uuid, report) of each face of each sealed record; two a worker wait at a time, so memory stays small."""
-    roots, crls = tuple(certificates.trusted_roots()), tuple(certificates.trusted_crls())
+    roots, crls = tuple(trust_roots.trusted_roots()), tuple(trust_roots.trusted_crls())
     store = document_pool.document_store()
     sealed = (
         select(m.TranscriptRecord)

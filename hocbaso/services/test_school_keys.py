@@ -20,7 +20,7 @@ from hocbaso.documents import signers
 from hocbaso.documents.test_authority import TestAuthority
 from hocbaso.errors import WrongState
 from hocbaso.regulations.permissions import Role
-from hocbaso.services import certificates, document_pool
+from hocbaso.services import certificate_register, certificates, document_pool, signing_secret, trust_roots
 from hocbaso.services.access import Actor
 from hocbaso.services.in_force import in_force
 from hocbaso.services.transcript_contents import homeroom_person, principal_person
@@ -41,9 +41,9 @@ def make_demo_keys(actor: Actor, now: datetime) -> dict[str, str]:
     if school is None or not school.is_demo:
         raise WrongState("Chỉ trường mẫu mới được tạo chứng thư thử nghiệm.")
     authority = _authority(now)
-    certificates.add_trust_root(actor, authority.root_pem, now, is_test=True, crls=authority.crls(now, days=3650))
+    trust_roots.add_trust_root(actor, authority.root_pem, now, is_test=True, crls=authority.crls(now, days=3650))
     pins = read_demo_pins()
-    secret = certificates.server_secret()
+    secret = signing_secret.server_secret()
     for person in _people_who_sign(now):
         if person.staff_code in pins and certificates.current_certificate(person.id) is not None:
             continue
@@ -79,7 +79,7 @@ def _issue(
     )
     owner = certificates.owner_key(person.id if person else None)
     imported = signers.imported(key, chain, owner=owner, pin=DEMO_PIN, server_secret=secret)
-    certificates.store_key(actor, imported, person, now, is_test=True)
+    certificate_register.store_key(actor, imported, person, now, is_test=True)
 
 
 def read_demo_pins() -> dict[str, str]:

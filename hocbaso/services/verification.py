@@ -22,7 +22,7 @@ from hocbaso.documents import transcript_content as tc
 from hocbaso.documents.verification_report import VerificationReport
 from hocbaso.errors import Invalid, Unavailable
 from hocbaso.regulations.transcript_flow import SIGNED_STATES, RecordState
-from hocbaso.services import certificates, document_pool
+from hocbaso.services import document_pool, trust_roots
 
 MAX_UPLOAD = 8 * 1024 * 1024
 VERIFY_SECONDS = 20.0
@@ -145,7 +145,7 @@ def by_file(data: bytes, now: datetime) -> FileAnswer:
     if len(data) > MAX_UPLOAD:
         raise Invalid("Tệp lớn hơn 8 MB, không phải học bạ số.", field="tep")
     report = document_pool.verify(
-        data, certificates.trusted_roots(), certificates.trusted_crls(), now, timeout=VERIFY_SECONDS
+        data, trust_roots.trusted_roots(), trust_roots.trusted_crls(), now, timeout=VERIFY_SECONDS
     )
     record = _record(report.record_uuid) if report.record_uuid else None
     if record is None:

@@ -11,7 +11,7 @@ from hocbaso import clock
 from hocbaso.errors import DomainError
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.permissions import Role
-from hocbaso.services import certificates
+from hocbaso.services import certificate_register, trust_roots
 from hocbaso.web import navigation
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.certificates import RegisterForm, RootForm
@@ -28,9 +28,9 @@ def _page(
     may_own, may_manage = actor.may(P.CERTIFICATE_OWN), actor.may(P.CERTIFICATE_MANAGE)
     return render_template(
         "certificates/index.html",
-        own=certificates.own_certificates(actor, now) if may_own else [],
-        everyone=certificates.list_certificates(actor, now) if may_manage else [],
-        roots=certificates.list_roots(),
+        own=certificate_register.own_certificates(actor, now) if may_own else [],
+        everyone=certificate_register.list_certificates(actor, now) if may_manage else [],
+        roots=trust_roots.list_roots(),
         may_own=may_own,
         may_manage=may_manage,
         is_clerk=actor.has_role(Role.CLERK),
@@ -56,7 +56,7 @@ def register() -> Any:
     if not form.validate():
         return _page(422, register=form)
     try:
-        certificates.register_pkcs12(
+        certificate_register.register_pkcs12(
             current_actor(),
             form.file.data.read(),
             form.password.data or "",
@@ -75,7 +75,7 @@ def register() -> Any:
 def retire(certificate_id: int) -> BaseResponse:
     """Retire a certificate; its key is destroyed."""
     confirm_recent(current_actor())
-    certificates.retire(current_actor(), certificate_id, clock.now())
+    certificate_register.retire(current_actor(), certificate_id, clock.now())
     note("Chứng thư đã ngừng dùng; khoá ký đã xóa khỏi máy. Chữ ký cũ vẫn kiểm tra được.", "late")
     return go(url_for(".index"))
 
@@ -89,7 +89,7 @@ def trust() -> Any:
     if not form.validate():
         return _page(422, root=form)
     try:
-        added = certificates.add_trust_root(current_actor(), form.root.data.read(200_000), clock.now())
+        added = trust_roots.add_trust_root(current_actor(), form.root.data.read(200_000), clock.now())
     except DomainError as refusal:
         return _page(status_of(refusal), root=form, message=refusal.message)
     note(f"Đã tin cậy {added.subject_name}. Vân tay SHA-256: {added.fingerprint_words}")
@@ -101,7 +101,7 @@ def trust() -> Any:
 def distrust(root_id: int) -> BaseResponse:
     """Trust a root no longer."""
     confirm_recent(current_actor())
-    certificates.remove_trust_root(current_actor(), root_id, clock.now())
+    trust_roots.remove_trust_root(current_actor(), root_id, clock.now())
     note("Đã thôi tin cậy chứng thư gốc này.", "late")
     return go(url_for(".index"))
 

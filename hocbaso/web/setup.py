@@ -14,7 +14,7 @@ from hocbaso import clock
 from hocbaso.config import Config
 from hocbaso.errors import DomainError, Invalid
 from hocbaso.extensions import csrf
-from hocbaso.services import certificates, schema, setup, staff
+from hocbaso.services import schema, setup, staff, trust_roots
 from hocbaso.services.access import SYSTEM
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.setup import FIRST_ROLES, PeopleForm, RestoreForm, RootForm, SchoolForm, SetupCodeForm, YearForm
@@ -156,7 +156,7 @@ def save_people() -> Answer:
 @while_unconfigured(_is_unlocked)
 def roots() -> Answer:
     """Which authorities' signatures this school trusts."""
-    return _page("roots", form=RootForm(formdata=None), here="roots", trusted=certificates.list_roots())
+    return _page("roots", form=RootForm(formdata=None), here="roots", trusted=trust_roots.list_roots())
 
 
 @wizard.post("/chung-thu")
@@ -168,9 +168,9 @@ def add_root() -> Answer:
         upload = form.root.data
         if not form.validate_on_submit() or not isinstance(upload, FileStorage):
             raise Invalid("Xin chọn tệp chứng thư gốc.", field="root")
-        added = certificates.add_trust_root(SYSTEM, upload.read(100_000), clock.now())
+        added = trust_roots.add_trust_root(SYSTEM, upload.read(100_000), clock.now())
     except DomainError as error:
-        return _page("roots", _with(form, error), form=form, here="roots", trusted=certificates.list_roots())
+        return _page("roots", _with(form, error), form=form, here="roots", trusted=trust_roots.list_roots())
     note(f"Đã tin chứng thư gốc {added.subject_name}.")
     return redirect(url_for("setup.roots"), 303)
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from hocbaso.documents.test_authority import TestAuthority
 from hocbaso.errors import Invalid, NotAllowed, NotFound
-from hocbaso.services import audit_verify, certificates
+from hocbaso.services import audit_verify, certificate_register, certificates, signing_secret, trust_roots
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
 
@@ -28,16 +28,16 @@ def p12(authority: TestAuthority, name: str, **more: object) -> bytes:
 @pytest.fixture
 def authority(school: Cast) -> TestAuthority:
     made = TestAuthority.create(NOW)
-    certificates.add_trust_root(school.actor("it_officer"), made.root_pem, NOW)
+    trust_roots.add_trust_root(school.actor("it_officer"), made.root_pem, NOW)
     return made
 
 
 def test_a_signer_registers_their_own_certificate(school: Cast, authority: TestAuthority) -> None:
     actor = school.actor("principal")
-    certificates.register_pkcs12(
+    certificate_register.register_pkcs12(
         actor, p12(authority, "Đoàn Thị Hải Yến", personal_id="036180000000"), PASSWORD, PIN, NOW
     )
-    (mine,) = certificates.own_certificates(actor, NOW)
+    (mine,) = certificate_register.own_certificates(actor, NOW)
     assert (mine.owner, mine.state, mine.purpose) == ("Đoàn Thị Hải Yến", "good", "personal")
     assert certificates.open_key(actor, school.people["principal"], PIN, NOW).fingerprint == mine.fingerprint
     assert audit_verify.verify().ok
@@ -46,8 +46,8 @@ def test_a_signer_registers_their_own_certificate(school: Cast, authority: TestA
 def test_a_new_certificate_retires_the_old_one_and_destroys_its_key(school: Cast, authority: TestAuthority) -> None:
     actor = school.actor("principal")
     for _ in range(2):
-        certificates.register_pkcs12(actor, p12(authority, "Đoàn Thị Hải Yến"), PASSWORD, PIN, NOW)
-    assert [row.state for row in certificates.own_certificates(actor, NOW)] == ["good", "retired"]
+        certificate_register.register_pkcs12(actor, p12(authority, "Đoàn Thị Hải Yến"), PASSWORD, PIN, NOW)
+    assert [row.state for row in certificate_register.own_certificates(actor, NOW)] == ["good", "retired"]
 
 
 @pytest.mark.parametrize(
@@ -62,20 +62,24 @@ def test_anothers_or_an_expired_certificate_is_refused(
     school: Cast, authority: TestAuthority, name: str, more: dict, words: str
 ) -> None:
     with pytest.raises(Invalid, match=words):
-        certificates.register_pkcs12(school.actor("principal"), p12(authority, name, **more), PASSWORD, PIN, NOW)
+        certificate_register.register_pkcs12(
+            school.actor("principal"), p12(authority, name, **more), PASSWORD, PIN, NOW
+        )
 
 
 def test_a_certificate_of_an_unknown_issuer_is_refused(school: Cast, authority: TestAuthority) -> None:
     stranger = TestAuthority.create(NOW)
     with pytest.raises(Invalid, match="tin cậy"):
-        certificates.register_pkcs12(school.actor("principal"), p12(stranger, "Đoàn Thị Hải Yến"), PASSWORD, PIN, NOW)
+        certificate_register.register_pkcs12(
+            school.actor("principal"), p12(stranger, "Đoàn Thị Hải Yến"), PASSWORD, PIN, NOW
+        )
 
 
 def test_wrong_file_password_and_easy_pin_are_refused(school: Cast, authority: TestAuthority) -> None:
     data = p12(authority, "Đoàn Thị Hải Yến")
     for password, pin in (("sai", PIN), (PASSWORD, "123456"), (PASSWORD, "111111"), (PASSWORD, "9081")):
         with pytest.raises(Invalid):
-            certificates.register_pkcs12(school.actor("principal"), data, password, pin, NOW)
+            certificate_register.register_pkcs12(school.actor("principal"), data, password, pin, NOW)
 
 
 def test_only_the_clerk_brings_the_seal_and_only_the_it_officer_the_roots(
@@ -83,13 +87,13 @@ def test_only_the_clerk_brings_the_seal_and_only_the_it_officer_the_roots(
 ) -> None:
     seal = p12(authority, "Trường THCS Đồng Sen")
     with pytest.raises(NotAllowed):
-        certificates.register_pkcs12(school.actor("principal"), seal, PASSWORD, PIN, NOW, purpose="seal")
-    certificates.register_pkcs12(school.actor("clerk"), seal, PASSWORD, PIN, NOW, purpose="seal")
+        certificate_register.register_pkcs12(school.actor("principal"), seal, PASSWORD, PIN, NOW, purpose="seal")
+    certificate_register.register_pkcs12(school.actor("clerk"), seal, PASSWORD, PIN, NOW, purpose="seal")
     assert certificates.current_certificate(None) is not None
     with pytest.raises(NotAllowed):
-        certificates.add_trust_root(school.actor("principal"), authority.root_pem, NOW)
+        trust_roots.add_trust_root(school.actor("principal"), authority.root_pem, NOW)
     with pytest.raises(NotAllowed):
-        certificates.register_pkcs12(school.actor("it_officer"), seal, PASSWORD, PIN, NOW)
+        certificate_register.register_pkcs12(school.actor("it_officer"), seal, PASSWORD, PIN, NOW)
 
 
 def test_what_is_no_root_is_not_trusted(school: Cast, authority: TestAuthority) -> None:
@@ -99,26 +103,26 @@ def test_what_is_no_root_is_not_trusted(school: Cast, authority: TestAuthority) 
         TestAuthority.create(NOW - timedelta(days=9000)).root_pem,
     ):
         with pytest.raises(Invalid):
-            certificates.add_trust_root(SYSTEM, pem, NOW)
+            trust_roots.add_trust_root(SYSTEM, pem, NOW)
 
 
 def test_the_list_warns_of_what_ends(school: Cast, authority: TestAuthority) -> None:
-    certificates.register_pkcs12(
+    certificate_register.register_pkcs12(
         school.actor("principal"), p12(authority, "Đoàn Thị Hải Yến", days=20), PASSWORD, PIN, NOW
     )
-    (row,) = certificates.list_certificates(school.actor("it_officer"), NOW)
+    (row,) = certificate_register.list_certificates(school.actor("it_officer"), NOW)
     assert row.state == "ending" and row.days_left == 19
-    (later,) = certificates.list_certificates(school.actor("it_officer"), NOW + timedelta(days=30))
+    (later,) = certificate_register.list_certificates(school.actor("it_officer"), NOW + timedelta(days=30))
     assert later.state == "expired"
     with pytest.raises(NotAllowed):
-        certificates.list_certificates(school.actor("principal"), NOW)
+        certificate_register.list_certificates(school.actor("principal"), NOW)
     with pytest.raises(NotFound):
-        certificates.retire(school.actor("math"), row.id, NOW)
+        certificate_register.retire(school.actor("math"), row.id, NOW)
 
 
 def test_the_secret_of_the_server_lies_beside_the_database_and_only_its_owner_reads_it(school: Cast) -> None:
     from flask import current_app
 
-    secret = certificates.server_secret()
+    secret = signing_secret.server_secret()
     path = current_app.config["HOCBASO"].keys / "signing_secret"
-    assert len(secret) == 32 and path.stat().st_mode & 0o777 == 0o600 and certificates.server_secret() == secret
+    assert len(secret) == 32 and path.stat().st_mode & 0o777 == 0o600 and signing_secret.server_secret() == secret

@@ -16,12 +16,15 @@ from hocbaso.regulations.permissions import Role
 from hocbaso.services import (
     audit_verify,
     batches,
+    certificate_register,
     certificates,
     document_pool,
     roster,
     signing,
+    signing_secret,
     test_school_keys,
     transcripts,
+    trust_roots,
 )
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
@@ -53,7 +56,7 @@ def n_signatures() -> int:
 
 
 def test_three_signatures_in_order_make_files_that_an_outside_validator_accepts(issued: Cast) -> None:
-    roots, crls = certificates.trusted_roots(), certificates.trusted_crls()
+    roots, crls = trust_roots.trusted_roots(), trust_roots.trusted_crls()
     for row in records():
         assert row.state == "PUBLISHED"
         assert [s.role for s in row.signatures] == ["homeroom", "principal", "seal"]
@@ -80,7 +83,7 @@ def test_one_byte_flipped_in_a_signed_pdf_is_refused(issued: Cast, place: int) -
     data = bytearray(transcripts.read_stored(records()[0].pdf_digest))
     data[place] ^= 0x04
     report = document_pool.verify(
-        bytes(data), certificates.trusted_roots(), certificates.trusted_crls(), LATER, timeout=60
+        bytes(data), trust_roots.trusted_roots(), trust_roots.trusted_crls(), LATER, timeout=60
     )
     assert not report.ok and report.reasons
 
@@ -148,7 +151,7 @@ def test_an_envelope_moved_to_another_person_does_not_open(built: Cast) -> None:
             KeyEnvelope(principal.key_envelope, f"person:{mine.person_id}", principal.fingerprint),
             certificates.chain_of(principal),
             PIN,
-            certificates.server_secret(),
+            signing_secret.server_secret(),
         )
     tamper(
         "UPDATE certificate SET certificate_pem = :pem, chain_pem = :chain, key_envelope = :key WHERE id = :id",
@@ -259,7 +262,7 @@ def test_a_score_changed_after_building_stops_the_signing(built: Cast) -> None:
 
 
 def test_without_a_trusted_root_nobody_signs(built: Cast) -> None:
-    certificates.remove_trust_root(SYSTEM, certificates.list_roots()[0].id, NOW)
+    trust_roots.remove_trust_root(SYSTEM, trust_roots.list_roots()[0].id, NOW)
     with pytest.raises(WrongState, match="tin cậy"):
         sign(built, "math", "homeroom")
 
@@ -268,7 +271,7 @@ def test_a_retired_or_expired_certificate_does_not_sign(built: Cast) -> None:
     with pytest.raises(WrongState, match="hiệu lực"):
         signing.sign_class(built.actor("math"), built.classes["9A"], "homeroom", PIN, NOW + timedelta(days=3000))
     row = certificates.current_certificate(built.people["math"])
-    certificates.retire(built.actor("math"), row.id, NOW)
+    certificate_register.retire(built.actor("math"), row.id, NOW)
     with pytest.raises(WrongState, match="Chưa có chứng thư"):
         sign(built, "math", "homeroom")
 

@@ -1,0 +1,197 @@
+"""The root certificates this school trusts, and whether a chain ends at one of them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.x509.oid import NameOID
+from sqlalchemy import select
+
+from hocbaso import models as m
+from hocbaso.db import db, write_transaction
+from hocbaso.documents import signers
+from hocbaso.errors import IntegrityFault, Invalid, NotFound
+from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.permissions import Permission
+from hocbaso.services import audit
+from hocbaso.services.access import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class RootView:
+    """A trusted root."""
+
+    id: int
+    subject_name: str
+    fingerprint: str
+    is_test: bool
+    added_at: datetime
+    not_after: datetime
+    pem: str
+
+    @property
+    def fingerprint_words(self) -> str:
+        """The fingerprint in groups of four, to be read out over the telephone."""
+        upper = self.fingerprint.upper()
+        return " ".join(upper[i : i + 4] for i in range(0, len(upper), 4))
+
+
+def trusted_roots() -> list[bytes]:
+    """DER of every root trusted now. IntegrityFault when one is not the certificate that was trusted."""
+    found = []
+    for row in _root_rows():
+        der = x509.load_pem_x509_certificate(row.certificate_pem.encode()).public_bytes(serialization.Encoding.DER)
+        if signers.certificate_fingerprint(der) != row.fingerprint:
+            raise IntegrityFault(f"Chứng thư gốc {row.subject_name} trong cơ sở dữ liệu đã bị thay ngoài phần mềm.")
+        found.append(der)
+    return found
+
+
+def trusted_crls() -> list[bytes]:
+    """DER of the revocation lists that came with the trusted roots."""
+    found = []
+    for row in _root_rows():
+        for block in (row.crl_pem or "").split("-----END X509 CRL-----")[:-1]:
+            pem = block.strip() + "\n-----END X509 CRL-----\n"
+            found.append(x509.load_pem_x509_crl(pem.encode()).public_bytes(serialization.Encoding.DER))
+    return found
+
+
+def _root_rows() -> list[m.TrustRoot]:
+    return list(
+        db.session.scalars(select(m.TrustRoot).where(m.TrustRoot.removed_at.is_(None)).order_by(m.TrustRoot.id))
+    )
+
+
+def list_roots() -> list[RootView]:
+    """The roots trusted now, oldest first."""
+    return [
+        RootView(
+            row.id,
+            row.subject_name,
+            row.fingerprint,
+            row.is_test,
+            row.added_at,
+            x509.load_pem_x509_certificate(row.certificate_pem.encode()).not_valid_after_utc,
+            row.certificate_pem,
+        )
+        for row in _root_rows()
+    ]
+
+
+def read_root(pem: bytes, now: datetime) -> x509.Certificate:
+    """A root certificate from PEM (or DER) bytes. Invalid unless it is one self-signed authority, valid now."""
+    try:
+        root = x509.load_pem_x509_certificate(pem) if b"-----BEGIN" in pem else x509.load_der_x509_certificate(pem)
+    except ValueError as error:
+        raise Invalid("Tệp không phải chứng thư số (PEM).", field="root") from error
+    try:
+        root.verify_directly_issued_by(root)
+        authority = root.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+        authority = False
+    if not authority:
+        raise Invalid("Đây không phải chứng thư gốc: nó không tự ký hoặc không phải của nơi cấp.", field="root")
+    if not root.not_valid_before_utc <= now <= root.not_valid_after_utc:
+        raise Invalid("Chứng thư gốc không còn hoặc chưa có hiệu lực.", field="root")
+    return root
+
+
+def add_trust_root(
+    actor: Actor, pem: bytes, now: datetime, *, is_test: bool = False, crls: Iterable[bytes] = ()
+) -> RootView:
+    """Trust a root (IT officer). ``crls``: DER revocation lists to keep with it. Trusting it again changes nothing.
+
+    Raises NotAllowed, Invalid.
+    """
+    actor.require(Permission.CERTIFICATE_MANAGE)
+    root = read_root(pem, now)
+    der = root.public_bytes(serialization.Encoding.DER)
+    fingerprint = signers.certificate_fingerprint(der)
+    crl_pem = (
+        "".join(x509.load_der_x509_crl(crl).public_bytes(serialization.Encoding.PEM).decode() for crl in crls) or None
+    )
+    with write_transaction() as session:
+        row = session.scalar(select(m.TrustRoot).where(m.TrustRoot.fingerprint == fingerprint))
+        if row is None:
+            row = m.TrustRoot(
+                subject_name=words_of_name(root.subject)[:300],
+                fingerprint=fingerprint,
+                certificate_pem=root.public_bytes(serialization.Encoding.PEM).decode(),
+                crl_pem=crl_pem,
+                is_test=is_test,
+                added_at=now,
+            )
+            session.add(row)
+        elif row.removed_at is None and crl_pem in (None, row.crl_pem):
+            return next(view for view in list_roots() if view.fingerprint == fingerprint)
+        row.removed_at = None
+        row.crl_pem = crl_pem or row.crl_pem
+        session.flush()
+        audit.record(
+            AuditTag.TRUST_ROOT_ADDED,
+            actor,
+            now,
+            target_kind="trust_root",
+            target_id=row.id,
+            state=audit.states("trust_root", [row]),
+            facts={"subject": row.subject_name},
+        )
+    return next(view for view in list_roots() if view.fingerprint == fingerprint)
+
+
+def remove_trust_root(actor: Actor, root_id: int, now: datetime) -> None:
+    """Trust a root no longer. What was signed under it then verifies as of an unknown signer."""
+    actor.require(Permission.CERTIFICATE_MANAGE)
+    with write_transaction() as session:
+        row = session.get(m.TrustRoot, root_id, populate_existing=True)
+        if row is None or row.removed_at is not None:
+            raise NotFound("Không có chứng thư gốc này.")
+        row.removed_at = now
+        session.flush()
+        audit.record(
+            AuditTag.TRUST_ROOT_REMOVED,
+            actor,
+            now,
+            target_kind="trust_root",
+            target_id=row.id,
+            state=audit.states("trust_root", [row]),
+            facts={"subject": row.subject_name},
+        )
+
+
+def chain_is_trusted(chain: Iterable[bytes], now: datetime) -> bool:
+    """Whether a DER chain, leaf first, ends at a trusted root and every certificate in it is valid at ``now``."""
+    certificates = [x509.load_der_x509_certificate(der) for der in chain]
+    roots = [x509.load_der_x509_certificate(der) for der in trusted_roots()]
+    for certificate, issuer in itertools.pairwise(certificates):
+        if not _issued(certificate, issuer, now):
+            return False
+    return any(_issued(certificates[-1], root, now) for root in roots)
+
+
+def _issued(certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+        authority = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+        return False
+    return authority and all(
+        each.not_valid_before_utc <= now <= each.not_valid_after_utc for each in (certificate, issuer)
+    )
+
+
+def words_of_name(name: x509.Name) -> str:
+    """A distinguished name for people: common name, then organisation."""
+    parts = [
+        str(attribute.value)
+        for oid in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME)
+        for attribute in name.get_attributes_for_oid(oid)
+    ]
+    return ", ".join(dict.fromkeys(parts)) or name.rfc4514_string()
