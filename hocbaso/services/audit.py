@@ -20,6 +20,7 @@ from hocbaso.db import advisory_chain_lock, db, in_write_transaction
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.hash_chain import GENESIS, canonical_json, row_hash
 from hocbaso.services.access import Actor
+from hocbaso.services.student_fields import FIELDS
 
 WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
     "school": (
@@ -64,33 +65,7 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
     "homeroom_assignment": (m.HomeroomAssignment, ("person_id", "class_group_id", "starts_on", "ends_on")),
     "role_grant": (m.RoleGrant, ("person_id", "role", "scope_kind", "scope_id", "starts_on", "ends_on")),
     "account": (m.Account, ("person_id", "username", "disabled_at")),
-    "student": (
-        m.Student,
-        (
-            "moet_code",
-            "register_no",
-            "full_name",
-            "birth_on",
-            "sex",
-            "birth_place",
-            "ethnicity",
-            "nationality",
-            "personal_id_number",
-            "address",
-            "home_town",
-            "policy_category",
-            "father_name",
-            "father_job",
-            "mother_name",
-            "mother_job",
-            "guardian_name",
-            "guardian_job",
-            "phone",
-            "height_cm",
-            "weight_kg",
-            "inclusive_disability",
-        ),
-    ),
+    "student": (m.Student, FIELDS),
     "enrollment": (m.Enrollment, ("student_id", "class_group_id", "status", "joined_on", "left_on")),
     "exemption": (m.Exemption, ("enrollment_id", "subject_id", "semester", "state")),
     "score_sheet": (m.ScoreSheet, ("class_subject_id", "semester", "state")),

@@ -17,7 +17,7 @@ from hocbaso.db import db
 from hocbaso.errors import IntegrityFault
 from hocbaso.services import audit
 from hocbaso.services.results import ValueFault
-from hocbaso.services.students import FIELD_WORDS
+from hocbaso.services.student_fields import FIELD_WORDS
 
 _KINDS = ("school", "person", "student", "enrollment")
 

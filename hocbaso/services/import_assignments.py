@@ -277,27 +277,17 @@ def apply_assignments(work: AssignmentWork, context: PlanContext, year: m.School
         classes[name] = roster.create_class(actor, year, name, now)
     subjects = {row.code: row.id for row in session.scalars(select(m.Subject))}
     if work.offers:
-        offers = [
-            m.ClassSubject(class_group_id=classes[name].id, subject_id=subjects[code], lessons_per_year=lessons)
-            for name, code, lessons in work.offers
-        ]
-        session.add_all(offers)
-        session.flush()
-        sheets = [
-            m.ScoreSheet(class_subject_id=offer.id, semester=semester, state=SheetState.DRAFT.value, state_at=now)
-            for offer in offers
-            for semester in (1, 2)
-        ]
-        session.add_all(sheets)
-        session.flush()
+        offered_now, state = roster.open_sheets(
+            ((classes[name].id, subjects[code], lessons) for name, code, lessons in work.offers), now
+        )
         audit.record(
             AuditTag.SHEET_CREATED,
             actor,
             now,
             target_kind="school_year",
             target_id=year.id,
-            state=audit.merge_states(audit.states("class_subject", offers), audit.states("score_sheet", sheets)),
-            facts={"n_class_subjects": len(offers), "source": "imported"},
+            state=state,
+            facts={"n_class_subjects": len(offered_now), "source": "imported"},
         )
     if work.lessons:
         wanted = dict(work.lessons)

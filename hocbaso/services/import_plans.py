@@ -94,8 +94,30 @@ class CountLine:
     n_unchanged: int
 
 
+class Findings:
+    """What a plan and the report of it have in common to tell."""
+
+    counts: tuple[CountLine, ...]
+    problems: tuple[CellProblem, ...]
+
+    @property
+    def errors(self) -> tuple[CellProblem, ...]:
+        """Problems that forbid applying: to be put right in the file first."""
+        return tuple(problem for problem in self.problems if problem.severity == "error")
+
+    @property
+    def warnings(self) -> tuple[CellProblem, ...]:
+        """Things repaired, passed by, or worth a look."""
+        return tuple(problem for problem in self.problems if problem.severity == "warning")
+
+    @property
+    def n_changes(self) -> int:
+        """Rows or cells to be created or changed."""
+        return sum(line.n_created + line.n_changed for line in self.counts)
+
+
 @dataclass(frozen=True)
-class ImportPlan:
+class ImportPlan(Findings):
     """Everything an import would do. ``work`` is what the kind's own module needs to do it; ``notes`` are for people."""
 
     kind: str
@@ -106,21 +128,6 @@ class ImportPlan:
     problems: tuple[CellProblem, ...]
     notes: tuple[str, ...] = ()
     work: Any = field(default=None, compare=False, repr=False)
-
-    @property
-    def errors(self) -> tuple[CellProblem, ...]:
-        """Problems that forbid applying."""
-        return tuple(problem for problem in self.problems if problem.severity == "error")
-
-    @property
-    def warnings(self) -> tuple[CellProblem, ...]:
-        """Things repaired, passed by, or worth a look."""
-        return tuple(problem for problem in self.problems if problem.severity == "warning")
-
-    @property
-    def n_changes(self) -> int:
-        """Rows to be created or changed."""
-        return sum(line.n_created + line.n_changed for line in self.counts)
 
     @property
     def fingerprint(self) -> str:

@@ -24,7 +24,7 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.vietnamese_names import normalise_name
 from hocbaso.services import audit, roster, school_setup_from_files
 from hocbaso.services.access import Actor
-from hocbaso.services.import_plans import KINDS, CountLine, FieldChange, ImportPlan, PlanContext, PlannedItem
+from hocbaso.services.import_plans import KINDS, CountLine, FieldChange, Findings, ImportPlan, PlanContext, PlannedItem
 from hocbaso.services.roster import UNNAMED_SCHOOL
 
 PREVIEW_LIVES = timedelta(days=2)
@@ -64,7 +64,7 @@ def _steps_of(kind: str) -> _Steps:
 
 
 @dataclass(frozen=True)
-class ImportReport:
+class ImportReport(Findings):
     """What an import would do (``applied`` False) or did. ``n_items`` and ``n_problems`` count what a page may cut short."""
 
     kind: str
@@ -81,21 +81,6 @@ class ImportReport:
     n_errors: int
     n_warnings: int
     batch_id: int | None = None
-
-    @property
-    def errors(self) -> tuple[CellProblem, ...]:
-        """What must be put right in the file first."""
-        return tuple(problem for problem in self.problems if problem.severity == "error")
-
-    @property
-    def warnings(self) -> tuple[CellProblem, ...]:
-        """What was repaired or passed by."""
-        return tuple(problem for problem in self.problems if problem.severity == "warning")
-
-    @property
-    def n_changes(self) -> int:
-        """Rows or cells to be created or changed."""
-        return sum(line.n_created + line.n_changed for line in self.counts)
 
     @property
     def can_apply(self) -> bool:

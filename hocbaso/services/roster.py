@@ -286,27 +286,36 @@ def offer_subject(
     actor: Actor, class_group: m.ClassGroup, subject: m.Subject, lessons_per_year: int, now: datetime
 ) -> m.ClassSubject:
     """Let a class take a subject: creates the class subject and its two score sheets."""
-    with write_transaction() as session:
-        offered = m.ClassSubject(
-            class_group_id=class_group.id, subject_id=subject.id, lessons_per_year=lessons_per_year
-        )
-        session.add(offered)
-        session.flush()
-        sheets = [
-            m.ScoreSheet(class_subject_id=offered.id, semester=semester, state=SheetState.DRAFT.value, state_at=now)
-            for semester in (1, 2)
-        ]
-        session.add_all(sheets)
-        session.flush()
+    with write_transaction():
+        offered, state = open_sheets([(class_group.id, subject.id, lessons_per_year)], now)
         audit.record(
-            AuditTag.SHEET_CREATED,
-            actor,
-            now,
-            target_kind="class_subject",
-            target_id=offered.id,
-            state=audit.merge_states(audit.states("class_subject", [offered]), audit.states("score_sheet", sheets)),
+            AuditTag.SHEET_CREATED, actor, now, target_kind="class_subject", target_id=offered[0].id, state=state
         )
-    return offered
+    return offered[0]
+
+
+def open_sheets(
+    offers: Iterable[tuple[int, int, int]], now: datetime
+) -> tuple[list[m.ClassSubject], dict[str, dict[str, Any]]]:
+    """Write class subjects, (class id, subject id, lessons a year) each, and their two sheets inside the caller's transaction.
+
+    Returns them with the ``state`` for the caller's audit entry.
+    """
+    session = db.session
+    offered = [
+        m.ClassSubject(class_group_id=class_group_id, subject_id=subject_id, lessons_per_year=lessons)
+        for class_group_id, subject_id, lessons in offers
+    ]
+    session.add_all(offered)
+    session.flush()
+    sheets = [
+        m.ScoreSheet(class_subject_id=one.id, semester=semester, state=SheetState.DRAFT.value, state_at=now)
+        for one in offered
+        for semester in (1, 2)
+    ]
+    session.add_all(sheets)
+    session.flush()
+    return offered, audit.merge_states(audit.states("class_subject", offered), audit.states("score_sheet", sheets))
 
 
 def assign_teacher(

@@ -22,69 +22,8 @@ from hocbaso.regulations.vietnamese_names import normalise_name, search_key, sor
 from hocbaso.services import audit
 from hocbaso.services.access import Actor, class_for, reaches_class
 from hocbaso.services.score_grid import ACTIVE
+from hocbaso.services.student_fields import FIELD_WORDS, FIELDS, HOMEROOM_FIELDS, REQUIRED
 
-FIELD_WORDS = {
-    "full_name": "Họ và tên",
-    "birth_on": "Ngày sinh",
-    "sex": "Giới tính",
-    "birth_place": "Nơi sinh",
-    "ethnicity": "Dân tộc",
-    "nationality": "Quốc tịch",
-    "personal_id_number": "Số định danh cá nhân",
-    "moet_code": "Mã học sinh",
-    "register_no": "Số đăng bộ",
-    "address": "Chỗ ở hiện tại",
-    "home_town": "Quê quán",
-    "policy_category": "Đối tượng",
-    "father_name": "Họ và tên cha",
-    "father_job": "Nghề nghiệp của cha",
-    "mother_name": "Họ và tên mẹ",
-    "mother_job": "Nghề nghiệp của mẹ",
-    "guardian_name": "Họ và tên người giám hộ",
-    "guardian_job": "Nghề nghiệp của người giám hộ",
-    "phone": "Điện thoại",
-    "height_cm": "Chiều cao (cm)",
-    "weight_kg": "Cân nặng (kg)",
-    "inclusive_disability": "Học sinh khuyết tật học hòa nhập",
-}
-FIELDS = tuple(FIELD_WORDS)
-
-IDENTITY_FIELDS = frozenset(
-    {
-        "full_name",
-        "birth_on",
-        "sex",
-        "birth_place",
-        "ethnicity",
-        "nationality",
-        "personal_id_number",
-        "moet_code",
-        "register_no",
-        "inclusive_disability",
-    }
-)
-"""What civil-status papers say: kept by the office."""
-
-HOMEROOM_FIELDS = frozenset(FIELDS) - IDENTITY_FIELDS
-"""What the homeroom teacher learns first and may change for the own class."""
-
-REQUIRED = frozenset({"full_name", "birth_on", "sex"})
-_LIMITS = {
-    "full_name": 120,
-    "birth_place": 200,
-    "ethnicity": 40,
-    "nationality": 40,
-    "address": 300,
-    "home_town": 200,
-    "policy_category": 120,
-    "father_name": 120,
-    "father_job": 120,
-    "mother_name": 120,
-    "mother_job": 120,
-    "guardian_name": 120,
-    "guardian_job": 120,
-    "phone": 30,
-}
 _NUMBERS = {"height_cm": (60, 230), "weight_kg": (10, 200)}
 
 
@@ -145,7 +84,7 @@ def _load(actor: Actor, student_id: int) -> m.Student:
 
 
 def editable_fields(actor: Actor, student: m.Student) -> frozenset[str]:
-    """The office changes every field; the homeroom teacher of today the fields of :data:`HOMEROOM_FIELDS`."""
+    """The office changes every field; the homeroom teacher of today the fields of ``student_fields.HOMEROOM_FIELDS``."""
     if actor.is_system:
         return frozenset(FIELDS)
     if not actor.may(Permission.STUDENT_EDIT):
@@ -236,8 +175,9 @@ def read_value(field: str, raw: str) -> Any:
         if not (text.isascii() and text.isdigit()) or not low <= int(text) <= high:
             raise Invalid(f"{words}: số nguyên từ {low} đến {high}.", field=field)
         return int(text)
-    if len(text) > _LIMITS[field]:
-        raise Invalid(f"{words}: nhiều nhất {_LIMITS[field]} chữ.", field=field)
+    limit = m.Student.__table__.c[field].type.length  # type: ignore[attr-defined]
+    if len(text) > limit:
+        raise Invalid(f"{words}: nhiều nhất {limit} chữ.", field=field)
     return normalise_name(text) if field.endswith("_name") else text
 
 

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from hocbaso import clock
 from hocbaso.errors import Invalid, Stale
 from hocbaso.regulations.permissions import Permission as P
+from hocbaso.services import student_fields
 from hocbaso.services import students as profiles
 from hocbaso.web.filters import vn_date
 from hocbaso.web.forms.students import ProfileForm
@@ -16,25 +17,6 @@ from hocbaso.web.security import current_actor, requires, signed_in
 
 students = Blueprint("students", __name__)
 
-GROUPS = (
-    (
-        "Giấy tờ",
-        (
-            "full_name",
-            "birth_on",
-            "sex",
-            "birth_place",
-            "ethnicity",
-            "nationality",
-            "personal_id_number",
-            "moet_code",
-            "register_no",
-            "inclusive_disability",
-        ),
-    ),
-    ("Nơi ở, đối tượng", ("address", "home_town", "policy_category", "phone", "height_cm", "weight_kg")),
-    ("Gia đình", ("father_name", "father_job", "mother_name", "mother_job", "guardian_name", "guardian_job")),
-)
 CHECKS = {
     "not_checked": "chưa đối chiếu với cơ sở dữ liệu dân cư",
     "matched": "khớp với cơ sở dữ liệu dân cư",
@@ -65,8 +47,8 @@ def _page(
         "students/page.html",
         found=found,
         form=form,
-        groups=GROUPS,
-        words=profiles.FIELD_WORDS,
+        groups=student_fields.GROUPS,
+        words=student_fields.FIELD_WORDS,
         odd=odd,
         message=message,
         checks=CHECKS,
@@ -87,7 +69,7 @@ def save(student_id: int) -> BaseResponse | tuple[str, int]:
         name: ("1" if form[name].data else "") if name == "inclusive_disability" else str(form[name].data or "")
         for name in found.editable
     }
-    foreign = {name: text for name, text in request.form.items() if name in profiles.FIELDS and name not in raw}
+    foreign = {name: text for name, text in request.form.items() if name in student_fields.FIELDS and name not in raw}
     try:
         profiles.update_profile(
             actor,

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from hocbaso import models as m
 from hocbaso.db import db
-from hocbaso.services.students import FIELDS, HOMEROOM_FIELDS
+from hocbaso.services.student_fields import FIELDS, HOMEROOM_FIELDS
 from hocbaso.web.filters import vn_date
 from tests.cast import Cast
 

@@ -7,7 +7,7 @@ from wtforms import BooleanField, IntegerField, SelectField, StringField
 from wtforms.validators import InputRequired, NumberRange
 from wtforms.widgets import HiddenInput
 
-from hocbaso.services.students import FIELD_WORDS, REQUIRED
+from hocbaso.services.student_fields import FIELD_WORDS, REQUIRED
 
 
 class ProfileForm(FlaskForm):
