@@ -9,7 +9,7 @@ from flask.cli import AppGroup
 
 from hocbaso import clock
 from hocbaso.cli.output import emit, json_option, refusals
-from hocbaso.services import demo_school, schema
+from hocbaso.services import demo_school, demo_stages, schema
 
 demo_group = AppGroup("demo", help="Trường mẫu.")
 
@@ -25,7 +25,7 @@ def _table(accounts: list[demo_school.DemoAccount]) -> str:
 @click.option("--students", "n_students", type=click.IntRange(1, 60), help="Số học sinh mỗi lớp.")
 @click.option("--seed", type=int, default=22, show_default=True, help="Số gieo: cùng số, cùng trường.")
 @click.option(
-    "--stage", type=click.Choice(demo_school.STAGES), help="Mọi lớp đứng ở bước nào; bỏ trống: mỗi lớp một bước."
+    "--stage", type=click.Choice(demo_stages.STAGES), help="Mọi lớp đứng ở bước nào; bỏ trống: mỗi lớp một bước."
 )
 @json_option
 @refusals
