@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
 from hocbaso.errors import Invalid
-from hocbaso.services import accounts, passwords, second_factor, sessions, staff
+from hocbaso.services import accounts, passwords, school_frame, second_factor, sessions
 from hocbaso.web.forms.auth import ChangePasswordForm, CodeForm, ConfirmForm, NewPasswordForm, SignInForm
 from hocbaso.web.htmx import answer, go
 from hocbaso.web.navigation import start_path
@@ -178,7 +178,7 @@ def _enrol(form: CodeForm, status: int) -> Answer:
     signed = current_session()
     assert signed is not None
     secret = session["new_factor"]
-    frame = staff.frame(current_app.extensions["hocbaso_frame"], clock.now())
+    frame = school_frame.frame(current_app.extensions["hocbaso_frame"], clock.now())
     address = second_factor.address(secret, signed.actor.username, frame.short_name)
     page = render_template(
         "auth/enrol.html",

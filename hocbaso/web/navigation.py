@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
 from hocbaso.regulations.permissions import Permission, Role
-from hocbaso.services import staff
+from hocbaso.services import school_frame
 from hocbaso.services.access import Actor
 from hocbaso.web import labels
 from hocbaso.web.htmx import go
@@ -170,14 +170,14 @@ def init_app(app: Flask) -> None:
     _items(app)
     app.extensions.setdefault("hocbaso_nav_counts", {})
     app.extensions["hocbaso_nav_views"] = {}
-    app.extensions["hocbaso_frame"] = staff.FrameCache()
+    app.extensions["hocbaso_frame"] = school_frame.FrameCache()
     app.register_blueprint(pages)
 
     @app.context_processor
     def _frame() -> dict[str, Any]:
         return {
             "rail": lambda: rail(actor) if (actor := actor_or_none()) is not None else [],
-            "frame": lambda: staff.frame(app.extensions["hocbaso_frame"], clock.now()),
+            "frame": lambda: school_frame.frame(app.extensions["hocbaso_frame"], clock.now()),
             "role_words": role_words,
             "may_open": lambda path: may_open(path, actor_or_none()),
         }

@@ -13,7 +13,7 @@ from wtforms import SelectChoice
 from hocbaso import clock
 from hocbaso.errors import DomainError, Invalid, Stale, WrongState
 from hocbaso.regulations.permissions import GrantScope, Permission, Role
-from hocbaso.services import accounts, staff
+from hocbaso.services import accounts, staff, teaching_plan
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.people import GrantForm, HandOverForm, ProfileForm, UsernameForm, numbered
 from hocbaso.web.htmx import go
@@ -233,7 +233,7 @@ def enable_account(account_id: int) -> Answer:
 
 
 def _scopes() -> list[tuple[str, str]]:
-    classes = staff.classes_of_open_year(current_actor())
+    classes = teaching_plan.classes_of_open_year(current_actor())
     return [
         (GrantScope.SCHOOL.value, "Toàn trường"),
         *((f"{GrantScope.SUBJECT_GROUP.value}:{number}", name) for number, name in staff.subject_groups()),
@@ -245,7 +245,7 @@ def _scopes() -> list[tuple[str, str]]:
 def _grant_form(*, empty: bool = False) -> GrantForm:
     form = GrantForm(formdata=None) if empty else GrantForm()
     today = clock.local_date(clock.now())
-    form.person_id.choices = numbered(staff.teachers(today), "Chọn người")
+    form.person_id.choices = numbered(teaching_plan.teachers(today), "Chọn người")
     form.scope.choices = [SelectChoice(value, words) for value, words in _scopes()]
     return form
 
@@ -314,15 +314,15 @@ def assignments() -> Answer:
 
 def _plan(class_group_id: int | None, form: HandOverForm | None, wrong: int | None, status: int) -> Answer:
     actor, today = current_actor(), clock.local_date(clock.now())
-    classes = staff.classes_of_open_year(actor)
+    classes = teaching_plan.classes_of_open_year(actor)
     if class_group_id is None and classes:
         class_group_id = classes[0][0]
-    plan = staff.class_plan(actor, class_group_id, today) if class_group_id is not None else None
+    plan = teaching_plan.class_plan(actor, class_group_id, today) if class_group_id is not None else None
     page = render_template(
         "people/assignments.html",
         classes=classes,
         plan=plan,
-        teachers=staff.teachers(today),
+        teachers=teaching_plan.teachers(today),
         form=form,
         wrong=wrong,
         today=today,
@@ -337,11 +337,11 @@ def hand_over(class_group_id: int, class_subject_id: int) -> Answer:
     """Give a subject (0: the class itself) to a teacher from a day on."""
     form = HandOverForm()
     today = clock.local_date(clock.now())
-    form.person_id.choices = numbered(staff.teachers(today), "Chọn người")
+    form.person_id.choices = numbered(teaching_plan.teachers(today), "Chọn người")
     if not form.validate_on_submit():
         return _plan(class_group_id, form, class_subject_id, 422)
     try:
-        staff.hand_over(
+        teaching_plan.hand_over(
             current_actor(),
             class_group_id,
             class_subject_id or None,

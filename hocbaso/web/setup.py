@@ -14,7 +14,7 @@ from hocbaso import clock
 from hocbaso.config import Config
 from hocbaso.errors import DomainError, Invalid
 from hocbaso.extensions import csrf
-from hocbaso.services import schema, setup, staff, trust_roots
+from hocbaso.services import schema, school_frame, setup, trust_roots
 from hocbaso.services.access import SYSTEM
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.setup import FIRST_ROLES, PeopleForm, RestoreForm, RootForm, SchoolForm, SetupCodeForm, YearForm
@@ -98,7 +98,7 @@ def save_school() -> Answer:
         setup.save_school(form.data, clock.now())
     except Invalid as error:
         return _page("school", _with(form, error), form=form, here="school")
-    current_app.extensions["hocbaso_frame"] = staff.FrameCache()
+    current_app.extensions["hocbaso_frame"] = school_frame.FrameCache()
     return redirect(url_for("setup.year"), 303)
 
 
@@ -122,7 +122,7 @@ def save_year() -> Answer:
         setup.save_year(form.label.data or "", dates, clock.now())
     except DomainError as error:
         return _page("year", _with(form, error), form=form, here="year", there=setup.has_year())
-    current_app.extensions["hocbaso_frame"] = staff.FrameCache()
+    current_app.extensions["hocbaso_frame"] = school_frame.FrameCache()
     return redirect(url_for("setup.people"), 303)
 
 
@@ -220,7 +220,7 @@ def restore() -> Answer:
         restored = secret.read_text(encoding="ascii").strip()
         current_app.config.update(SECRET_KEY=restored, HOCBASO=dataclasses.replace(settings, secret_key=restored))
     schema.upgrade()
-    current_app.extensions["hocbaso_frame"] = staff.FrameCache()
+    current_app.extensions["hocbaso_frame"] = school_frame.FrameCache()
     session.clear()
     note("Đã phục hồi. Xin đăng nhập bằng tài khoản như trước.")
     return go(url_for("auth.sign_in"))

@@ -115,11 +115,11 @@ def test_a_session_ends_at_once_when_its_ground_is_gone(act: str, client_of, sch
 
 
 def test_a_change_of_assignment_counts_at_the_next_request(client_of, school: Cast):
-    from hocbaso.services import staff
+    from hocbaso.services import teaching_plan
 
     client = client_of("outsider")
     assert client.get("/bang-diem/").status_code == 403
-    staff.hand_over(
+    teaching_plan.hand_over(
         SYSTEM,
         school.classes["6A"],
         school.class_subjects["6A", "ICT"],

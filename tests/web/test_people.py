@@ -11,7 +11,7 @@ from sqlalchemy import select
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
-from hocbaso.services import staff
+from hocbaso.services import teaching_plan
 from tests.cast import Cast
 
 
@@ -202,7 +202,7 @@ def test_a_subject_changes_hands_on_a_day(client_of, school: Cast):
         (school.people["math"], date(2026, 9, 5), date(2027, 2, 28)),
         (school.people["outsider"], date(2027, 3, 1), None),
     ]
-    plan = staff.class_plan(school.actor("clerk"), class_id, date(2027, 2, 28))
+    plan = teaching_plan.class_plan(school.actor("clerk"), class_id, date(2027, 2, 28))
     row = next(row for row in plan.rows if row.class_subject_id == lesson)
     assert (row.teacher, row.next_teacher) == ("Trịnh Thu Hà", "Cao Xuân Nghĩa")
     other = school.class_subjects["6A", "MATH"]
