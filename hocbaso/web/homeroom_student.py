@@ -1,0 +1,148 @@
+"""One student of the homeroom class: every field, the results with their reasons, exemptions and decisions."""
+
+from __future__ import annotations
+
+from flask import flash, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from hocbaso import clock
+from hocbaso.errors import Invalid, NotFound
+from hocbaso.regulations.permissions import Permission as P
+from hocbaso.regulations.terms import Level
+from hocbaso.services import class_page, decisions, exemptions
+from hocbaso.web import labels
+from hocbaso.web.forms.homeroom import (
+    DecisionForm,
+    ExemptionDecisionForm,
+    ExemptionForm,
+)
+from hocbaso.web.homeroom import LEVEL_CHOICES, classes, words
+from hocbaso.web.htmx import go
+from hocbaso.web.security import confirm_recent, current_actor, requires
+
+
+@classes.get("/<int:class_group_id>/hoc-sinh/<int:enrollment_id>")
+@requires(P.CLASS_READ)
+def student(class_group_id: int, enrollment_id: int) -> str:
+    """One student: every field, the results with their reasons, exemptions and decisions."""
+    return _student(class_group_id, enrollment_id)[0]
+
+
+def _student(
+    class_group_id: int,
+    enrollment_id: int,
+    *,
+    exemption_form: ExemptionForm | None = None,
+    decision_form: DecisionForm | None = None,
+    message: str | None = None,
+    status: int = 200,
+) -> tuple[str, int]:
+    actor = current_actor()
+    page = class_page.class_page(actor, class_group_id, clock.now())
+    at = next((index for index, row in enumerate(page.rows) if row.enrollment_id == enrollment_id), None)
+    if at is None:
+        raise NotFound("Không có học sinh này trong lớp.")
+    row = page.rows[at]
+    found = page.results.by_id[enrollment_id]
+    exemption_form = exemption_form or ExemptionForm(formdata=None)
+    exemption_form.subject.choices = [(subject.subject_id, subject.name) for subject in page.subjects]
+    asked = [
+        ("learning_level", term, [(level, labels.LEVELS[Level(level)]) for level in found.result.review_levels[index]])
+        for index, term in enumerate(decisions.TERMS)
+        if found.result.review_levels[index]
+    ]
+    if found.result.may_decide:
+        asked.append(
+            (
+                "promotion",
+                "year",
+                [(one.value, labels.PROMOTIONS[one]) for one in decisions.promotion_outcomes(page.results.grade_level)],
+            )
+        )
+    return render_template(
+        "homeroom/student.html",
+        page=page,
+        row=row,
+        found=found,
+        levels=LEVEL_CHOICES,
+        before=page.rows[at - 1] if at else None,
+        after=page.rows[at + 1] if at + 1 < len(page.rows) else None,
+        exemptions=exemptions.of_student(actor, enrollment_id),
+        exemption_form=exemption_form,
+        decided=decisions.decisions_of(enrollment_id),
+        asked=asked if page.can_decide else [],
+        decision_form=decision_form or DecisionForm(formdata=None),
+        term_words=decisions.TERM_WORDS,
+        state_words=exemptions.STATE_WORDS,
+        message=message,
+        may_rule=current_actor().may(P.EXEMPTION_DECIDE),
+        ruling_form=ExemptionDecisionForm(formdata=None),
+        **words(),
+    ), status
+
+
+@classes.post("/<int:class_group_id>/hoc-sinh/<int:enrollment_id>/mien-hoc")
+@requires(P.EXEMPTION_PROPOSE)
+def propose(class_group_id: int, enrollment_id: int) -> BaseResponse | tuple[str, int]:
+    """Propose an exemption."""
+    form = ExemptionForm()
+    form.subject.validate_choice = False
+    if not form.validate():
+        return _student(class_group_id, enrollment_id, exemption_form=form, status=422)
+    line = exemptions.propose(
+        current_actor(),
+        enrollment_id,
+        form.subject.data,
+        int(form.semester.data) if form.semester.data else None,
+        form.reason.data or "",
+        document=form.document.data,
+        now=clock.now(),
+    )
+    flash(f"Đã gửi đề nghị: {line.words}, {line.student_name}. Hiệu trưởng sẽ quyết định.", "done")
+    return go(url_for(".student", class_group_id=class_group_id, enrollment_id=enrollment_id))
+
+
+@classes.post("/<int:class_group_id>/mien-hoc/<int:exemption_id>")
+@requires(P.EXEMPTION_DECIDE)
+def rule(class_group_id: int, exemption_id: int) -> BaseResponse:
+    """Grant or refuse an exemption."""
+    form = ExemptionDecisionForm()
+    if not form.validate():
+        raise Invalid(" ".join(message for errors in form.errors.values() for message in errors))
+    line = exemptions.decide(
+        current_actor(), exemption_id, form.outcome.data == "1", document=form.document.data, now=clock.now()
+    )
+    flash(f"{line.words}, {line.student_name}: {exemptions.STATE_WORDS[line.state]}.", "done")
+    return go(
+        url_for("daily.show")
+        if request.form.get("ve") == "hom-nay"
+        else url_for(".student", class_group_id=class_group_id, enrollment_id=line.enrollment_id)
+    )
+
+
+@classes.post("/<int:class_group_id>/hoc-sinh/<int:enrollment_id>/quyet-dinh")
+@requires(P.DECISION_RECORD)
+def decide(class_group_id: int, enrollment_id: int) -> BaseResponse | tuple[str, int]:
+    """Record a decision of the principal."""
+    form = DecisionForm()
+    if not form.validate():
+        return _student(
+            class_group_id,
+            enrollment_id,
+            decision_form=form,
+            status=422,
+            message=" ".join(message for errors in form.errors.values() for message in errors),
+        )
+    confirm_recent(current_actor())
+    decisions.record_decision(
+        current_actor(),
+        enrollment_id,
+        form.kind.data or "",
+        form.outcome.data or "",
+        form.reason.data or "",
+        term=form.term.data or "year",
+        document=form.document.data,
+        now=clock.now(),
+    )
+    flash("Đã ghi quyết định.", "done")
+    return go(url_for(".student", class_group_id=class_group_id, enrollment_id=enrollment_id))
