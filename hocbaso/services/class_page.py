@@ -19,7 +19,8 @@ from hocbaso.services import results
 from hocbaso.services.access import Actor, class_for, keeps_class, reaches_class, roles_reaching
 from hocbaso.services.class_gaps import ClassGap, list_gaps
 from hocbaso.services.homeroom import ABSENCE_FIELDS, FIELDS, FieldView, field_view
-from hocbaso.services.results import ClassResults, StudentResult, SubjectFacts, comma, level_words
+from hocbaso.services.results import ClassResults, StudentResult, comma, level_words
+from hocbaso.services.student_inputs import SubjectFacts
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from hocbaso.regulations.completeness import Gap, Value
 from hocbaso.regulations.ratings import LearningRating
@@ -13,9 +12,7 @@ from hocbaso.regulations.registry import Regulation, regulation_named
 from hocbaso.regulations.score_values import from_point, to_point
 from hocbaso.regulations.student_year import SemesterMarks, StudentYear, StudentYearResult, SubjectYear, evaluate
 from hocbaso.regulations.terms import Level, PassFail, Promotion, ScoreOrigin, SubjectKind
-
-if TYPE_CHECKING:
-    from hocbaso.services.results import Mark, StudentInput, SubjectInput
+from hocbaso.services.student_inputs import Mark, StudentInput, SubjectInput
 
 EXEMPT = "Miễn"
 _TERMS = ("1", "2", "year")

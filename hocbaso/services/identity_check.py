@@ -16,7 +16,7 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.errors import IntegrityFault
 from hocbaso.services import audit
-from hocbaso.services.results import ValueFault
+from hocbaso.services.log_replay import ValueFault
 from hocbaso.services.student_fields import FIELD_WORDS
 
 _KINDS = ("school", "person", "student", "enrollment")

@@ -24,7 +24,7 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.transcript_flow import SIGNED_STATES, RecordState
-from hocbaso.services import audit, batches, document_pool, results
+from hocbaso.services import audit, batches, document_pool, frozen_results, log_replay
 from hocbaso.services.access import Actor, class_for
 from hocbaso.services.identity_check import require_identities
 from hocbaso.services.transcript_contents import Signers, content_from_frozen, possible_signers, signers_of
@@ -183,7 +183,7 @@ def require_newest(record: m.TranscriptRecord) -> None:
     newest = latest_frozen([record.enrollment_id]).get(record.enrollment_id)
     if newest is None or newest.id != record.frozen_result_id:
         raise Stale("Kết quả của học sinh này đã có bản mới sau khi lập học bạ. Hãy thu hồi và lập lại trước khi ký.")
-    results.read_frozen(newest)  # hashes it again and compares it with the log
+    frozen_results.read_frozen(newest)  # hashes it again and compares it with the log
 
 
 # --- build ------------------------------------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ def build_class(
     if issue_on - today > LATEST_ISSUE:
         raise Invalid("Ngày phát hành cách hôm nay quá một năm. Xin xem lại năm đã gõ.", field="issue_on")
     signers = signers_of(class_group, today, deputy_person_id)
-    results.require_untouched(class_group_id)
+    log_replay.require_untouched(class_group_id)
     enrollments = select_students(class_group_id, [student] if student else None)
     require_identities(enrollments, possible_signers(class_group, today))
     batch_id, to_run = batches.open_batch(actor, class_group, "build", [row.id for row in enrollments], now)
@@ -262,7 +262,7 @@ def _prepare_build(enrollment_id: int, signers: Signers, issue_on: date, at: dat
         .limit(1)
     )
     content = content_from_frozen(
-        results.read_frozen(frozen),
+        frozen_results.read_frozen(frozen),
         enrollment,
         signers,
         record_uuid=str(uuid.uuid4()),

@@ -19,7 +19,16 @@ from hocbaso.db import db, write_transaction
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.averages import regular_count
 from hocbaso.regulations.terms import SubjectKind
-from hocbaso.services import audit, document_pool, results, signing, test_school_keys, transcripts
+from hocbaso.services import (
+    audit,
+    document_pool,
+    frozen_results,
+    log_replay,
+    results,
+    signing,
+    test_school_keys,
+    transcripts,
+)
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
 from tests.conftest import make_app
@@ -81,9 +90,9 @@ def approve_9a(cast: Cast) -> None:
             ),
         )
     computed = results.compute_class(class_id, NOW.date(), fresh=True)
-    results.require_untouched(class_id)
+    log_replay.require_untouched(class_id)
     with write_transaction() as session:
-        results.freeze_class(session, SYSTEM, computed, NOW, principal_remark="Đồng ý.")
+        frozen_results.freeze_class(session, SYSTEM, computed, NOW, principal_remark="Đồng ý.")
     test_school_keys.make_demo_keys(SYSTEM, NOW)
 
 

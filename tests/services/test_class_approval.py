@@ -13,8 +13,17 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.errors import IntegrityFault, Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.regulations.class_flow import ClassVerb
+from hocbaso.regulations.hash_chain import canonical_json
 from hocbaso.regulations.permissions import GrantScope, Role
-from hocbaso.services import audit_verify, class_approval, class_moves, class_page, results, roster
+from hocbaso.services import (
+    audit_verify,
+    class_approval,
+    class_moves,
+    class_page,
+    frozen_results,
+    log_replay,
+    roster,
+)
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
 from tests.services.full_class import class_row, fill_homeroom, fill_scores, finalised, last_entry
@@ -41,7 +50,7 @@ def test_a_class_goes_from_draft_to_approved_and_each_student_is_frozen(school: 
     moved = class_approval.approve_class(school.actor("principal"), row.id, expected_version=row.version, now=NOW)
     assert (moved.state, class_row(school, "9A").state) == ("APPROVED", "APPROVED")
     assert frozen_count() == 5
-    content = results.read_frozen(school.enrollments["9A", CHAU])
+    content = frozen_results.read_frozen(school.enrollments["9A", CHAU])
     assert content["subjects"][0]["name"] == "Toán học"
     literature = next(line for line in content["subjects"] if line["code"] == "LIT")
     assert (literature["semester_1"], literature["semester_2"], literature["year"]) == ("4.9", "4.9", "4.9")
@@ -54,7 +63,7 @@ def test_a_class_goes_from_draft_to_approved_and_each_student_is_frozen(school: 
     assert content["homeroom"]["name"] == "Trịnh Thu Hà"
     assert content["principal_remark"] == class_approval.DEFAULT_REMARK
     assert any("Điều 9 khoản 3" in step for step in content["steps"])
-    binh = results.read_frozen(school.enrollments["9A", BINH])
+    binh = frozen_results.read_frozen(school.enrollments["9A", BINH])
     assert binh["awards"] == ["Học sinh Giỏi"] and binh["award"] == "GIOI"
     assert binh["subjects"][0]["remark"] == "Tiến bộ đều, học kì 2."
     assert audit_verify.verify().faults == []
@@ -63,9 +72,9 @@ def test_a_class_goes_from_draft_to_approved_and_each_student_is_frozen(school: 
 def test_a_frozen_text_has_no_float_and_one_byte_form(school: Cast):
     row = finalised(school)
     class_approval.approve_class(school.actor("principal"), row.id, expected_version=row.version, now=NOW)
-    stored = results.newest_frozen(school.enrollments["9A", BINH])
+    stored = frozen_results.newest_frozen(school.enrollments["9A", BINH])
     assert stored is not None
-    assert results.canonical_json(json.loads(stored.content, parse_float=pytest.fail)) == stored.content
+    assert canonical_json(json.loads(stored.content, parse_float=pytest.fail)) == stored.content
     assert last_entry("result:record:frozen").target_id == str(row.id)
 
 
@@ -219,33 +228,33 @@ def test_a_state_forged_in_the_database_is_found(school: Cast):
     fill_scores(school, "9A")
     fill_homeroom(school, "9A")
     tamper("UPDATE score_sheet SET state = 'LOCKED'")
-    assert any("Trạng thái bảng điểm" in str(fault) for fault in results.audit_faults_of_class(school.classes["9A"]))
+    assert any("Trạng thái bảng điểm" in str(fault) for fault in log_replay.audit_faults_of_class(school.classes["9A"]))
 
 
 def test_a_frozen_text_changed_afterwards_is_refused(school: Cast):
     row = finalised(school)
     class_approval.approve_class(school.actor("principal"), row.id, expected_version=row.version, now=NOW)
     enrollment = school.enrollments["9A", BINH]
-    assert results.read_frozen(enrollment)["class_name"] == "9A"
-    stored = results.newest_frozen(enrollment)
+    assert frozen_results.read_frozen(enrollment)["class_name"] == "9A"
+    stored = frozen_results.newest_frozen(enrollment)
     assert stored is not None
     forged = stored.content.replace('"8.5"', '"9.5"')
     tamper("UPDATE frozen_result SET content = :content WHERE id = :id", content=forged, id=stored.id)
     with pytest.raises(IntegrityFault):
-        results.read_frozen(enrollment)
+        frozen_results.read_frozen(enrollment)
     # A forger who also mends the digest is caught by the log.
     tamper(
         "UPDATE frozen_result SET content_digest = :digest WHERE id = :id",
-        digest=results.digest_of(forged),
+        digest=frozen_results.digest_of(forged),
         id=stored.id,
     )
     with pytest.raises(IntegrityFault):
-        results.read_frozen(enrollment)
+        frozen_results.read_frozen(enrollment)
 
 
 def test_nothing_frozen_is_not_found(school: Cast):
     with pytest.raises(NotFound):
-        results.read_frozen(school.enrollments["9A", BINH])
+        frozen_results.read_frozen(school.enrollments["9A", BINH])
 
 
 def test_bulk_has_one_outcome_each(school: Cast):

@@ -20,6 +20,7 @@ from hocbaso.services import (
     class_page,
     decisions,
     exemptions,
+    frozen_results,
     results,
     score_entry,
 )
@@ -189,7 +190,7 @@ def test_a_disability_waits_for_the_principal_and_then_follows_the_decision(scho
     )
     class_moves.finalise(school.actor("math"), row.id, expected_version=1, now=NOW)
     class_approval.approve_class(school.actor("principal"), row.id, expected_version=2, now=NOW)
-    content = results.read_frozen(enrollment)
+    content = frozen_results.read_frozen(enrollment)
     assert content["promotion"]["outcome"] == Promotion.COMPLETED.value
     assert content["decisions"][0]["document"] == "03/QĐ"
     with pytest.raises(WrongState):

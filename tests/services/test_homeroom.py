@@ -12,7 +12,7 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.errors import DomainError, Incomplete, Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.regulations.terms import Promotion
-from hocbaso.services import audit_verify, class_moves, class_page, homeroom, results
+from hocbaso.services import audit_verify, class_moves, class_page, homeroom, log_replay, results
 from hocbaso.services.homeroom import StandingField
 from tests.cast import NOW, Cast
 from tests.services.full_class import class_row, fill_homeroom, fill_scores, finalised, last_entry, lock_class
@@ -255,9 +255,9 @@ def test_the_computed_class_is_fresh_after_each_save(school: Cast):
 def test_single_and_bulk_writes_in_either_order_leave_no_fault(school: Cast):
     save(school, "math", "remark", "Một.")
     fill_homeroom(school, "9A")
-    assert results.audit_faults_of_class(school.classes["9A"]) == []
+    assert log_replay.audit_faults_of_class(school.classes["9A"]) == []
     save(school, "math", "remark", "Hai.", version=2)
-    assert results.audit_faults_of_class(school.classes["9A"]) == []
+    assert log_replay.audit_faults_of_class(school.classes["9A"]) == []
 
 
 def test_a_class_of_other_people_cannot_be_written_in_bulk(school: Cast):

@@ -1,0 +1,262 @@
+"""Frozen results: written when a class is approved, read for the transcript, hashed again each time.
+
+A frozen result holds everything that the transcript prints and what it was computed from; a transcript never reads a
+live sheet (house.md, Data at rest). Its text is canonical JSON, described in :func:`frozen_content`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, func, select
+from sqlalchemy.orm import Session
+
+from hocbaso import models as m
+from hocbaso.db import db
+from hocbaso.errors import IntegrityFault, NotFound
+from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.hash_chain import canonical_json
+from hocbaso.regulations.terms import Award, Promotion
+from hocbaso.services import audit
+from hocbaso.services.access import Actor
+from hocbaso.services.results import ClassResults, StudentResult
+
+FORMAT = "frozen-result-1"
+
+AWARD_WORDS = {Award.EXCELLENT_STUDENT: "Học sinh Xuất sắc", Award.GOOD_STUDENT: "Học sinh Giỏi"}
+"""Titles as the form writes them (Art. 15.1a)."""
+
+_entry = m.AuditEntry.__table__
+
+
+def frozen_content(
+    computed: ClassResults,
+    row: StudentResult,
+    *,
+    freeze: str,
+    principal_remark: str | None,
+    approved_by: str,
+    approved_at: datetime,
+) -> dict[str, Any]:
+    """Everything that a transcript prints about a year, and what it was computed from; only str, int, bool, None.
+
+    ``subjects``: in the form's order; results ``"8.5"``, ``"Đ"``, ``"CĐ"``, ``"Miễn"`` or None; ``marks``: per semester
+    column -> [value, origin]. ``conduct`` and ``learning``: ``semester_1``, ``semester_2``, ``year``, ``after``
+    (levels); learning also ``*_adjusted`` (Art. 9.3) and ``*_review``. ``absences``: ``semester_1``, ``semester_2``,
+    ``year`` with ``excused`` and ``unexcused``. ``promotion.outcome``: :class:`Promotion`. ``completion``: True or
+    False for grade 9, else None. ``awards``: texts. ``certificates``: name and grade. ``steps``: the explanations.
+    """
+    given, result = row.given, row.result
+    kept = given.homeroom
+    subjects = []
+    for line in sorted(given.subjects, key=lambda line: (line.subject.transcript_order, line.subject.code)):
+        found = result.subjects[line.subject.code]
+        subjects.append(
+            {
+                "code": line.subject.code,
+                "name": line.subject.transcript_name,
+                "kind": line.subject.kind.value,
+                "lessons_per_year": line.subject.lessons_per_year,
+                "exempt": list(line.exempt),
+                "marks": [{column: [mark.text, mark.origin] for column, mark in term.items()} for term in line.marks],
+                "semester_1": found.semester_1,
+                "semester_2": found.semester_2,
+                "year": found.year,
+                "after_reassessment": found.after_reassessment,
+                "reassessed": line.reassessed,
+                "remark": line.remarks[1] or line.remarks[0],
+                "remarks": list(line.remarks),
+                "teacher_name": ", ".join(line.subject.teachers) or None,
+            }
+        )
+    titles = [AWARD_WORDS[Award(result.award)]] if result.award else []
+    titles += [text for text in (kept["award_extra"] or "").splitlines() if text.strip()]
+    return {
+        "format": FORMAT,
+        "freeze": freeze,
+        "regulation_version": computed.regulation_version,
+        "school_year": computed.year_label,
+        "class_name": computed.class_name,
+        "grade_level": computed.grade_level,
+        "enrollment_id": given.enrollment_id,
+        "student": {
+            "id": given.student_id,
+            "full_name": given.full_name,
+            "inclusive_disability": given.inclusive_disability,
+            **given.facts,
+        },
+        "subjects": subjects,
+        "conduct": {
+            "semester_1": kept["conduct_1"],
+            "semester_2": kept["conduct_2"],
+            "year": result.conduct_year,
+            "after": result.conduct_after,
+        },
+        "learning": {
+            "semester_1": result.learning[0],
+            "semester_2": result.learning[1],
+            "year": result.learning[2],
+            "after": result.learning_after,
+            "semester_1_adjusted": result.adjusted[0],
+            "semester_2_adjusted": result.adjusted[1],
+            "year_adjusted": result.adjusted[2],
+            "semester_1_review": result.needs_review[0],
+            "semester_2_review": result.needs_review[1],
+            "year_review": result.needs_review[2],
+        },
+        "absences": _absences(kept),
+        "promotion": {"outcome": result.promotion.value},
+        "completion": result.promotion is Promotion.COMPLETED if computed.grade_level == 9 else None,
+        "award": result.award,
+        "awards": titles,
+        "competitions": [text.strip() for text in (kept["competitions"] or "").splitlines() if text.strip()],
+        "certificates": [{"name": kept["certificates"], "grade": kept["certificates_grade"]}]
+        if kept["certificates"]
+        else [],
+        "homeroom_remark": kept["remark"],
+        "homeroom": {"person_id": computed.homeroom_person_id, "name": computed.homeroom_name},
+        "principal_remark": principal_remark,
+        "approved_by": approved_by,
+        "approved_at": audit.plain(approved_at),
+        "decisions": [
+            {
+                "kind": one.kind,
+                "term": one.term,
+                "outcome": one.outcome,
+                "reason": one.reason,
+                "document": one.document,
+                "decided_at": audit.plain(one.decided_at),
+            }
+            for one in given.decisions
+        ],
+        "steps": list(result.steps),
+    }
+
+
+def _absences(kept: Mapping[str, Any]) -> dict[str, Any]:
+    terms = [{"excused": kept[f"absences_excused_{n}"], "unexcused": kept[f"absences_unexcused_{n}"]} for n in (1, 2)]
+    whole = {
+        name: None if any(term[name] is None for term in terms) else terms[0][name] + terms[1][name]
+        for name in ("excused", "unexcused")
+    }
+    return {"semester_1": terms[0], "semester_2": terms[1], "year": whole}
+
+
+def freeze_class(
+    session: Session,
+    actor: Actor,
+    computed: ClassResults,
+    now: datetime,
+    *,
+    freeze: str = "main",
+    principal_remark: str | None = None,
+) -> list[m.FrozenResult]:
+    """Write a frozen result for each student of the class, inside the caller's transaction, with one audit entry.
+
+    ``computed`` must have been checked with ``log_replay.require_untouched``. A student frozen before gets the next
+    revision.
+    """
+    ids = [row.given.enrollment_id for row in computed.students]
+    revisions: dict[int, int] = dict(
+        session.execute(
+            select(m.FrozenResult.enrollment_id, func.max(m.FrozenResult.revision))
+            .where(m.FrozenResult.enrollment_id.in_(ids), m.FrozenResult.freeze == freeze)
+            .group_by(m.FrozenResult.enrollment_id)
+        ).all()
+    )
+    frozen = []
+    for row in computed.students:
+        content = canonical_json(
+            frozen_content(
+                computed, row, freeze=freeze, principal_remark=principal_remark, approved_by=actor.name, approved_at=now
+            )
+        )
+        frozen.append(
+            m.FrozenResult(
+                enrollment_id=row.given.enrollment_id,
+                freeze=freeze,
+                revision=revisions.get(row.given.enrollment_id, 0) + 1,
+                regulation_version=computed.regulation_version,
+                content=content,
+                content_digest=digest_of(content),
+                frozen_at=now,
+                frozen_by=actor.account_id,
+            )
+        )
+    session.add_all(frozen)
+    session.flush()
+    audit.record(
+        AuditTag.RESULT_FROZEN,
+        actor,
+        now,
+        target_kind="class_group",
+        target_id=computed.class_group_id,
+        state=audit.states("frozen_result", frozen),
+        facts={"class": computed.class_name, "freeze": freeze, "n_students": len(frozen)},
+    )
+    return frozen
+
+
+def digest_of(content: str) -> str:
+    """Hex SHA-256 of a frozen text."""
+    return hashlib.sha256(content.encode("utf-8")).hexdigest()
+
+
+def newest_frozen(enrollment_id: int) -> m.FrozenResult | None:
+    """The frozen result in force: the summer one over the main one, the highest revision."""
+    return db.session.scalars(
+        select(m.FrozenResult)
+        .where(m.FrozenResult.enrollment_id == enrollment_id)
+        .order_by((m.FrozenResult.freeze == "summer").desc(), m.FrozenResult.revision.desc())
+        .limit(1)
+        .execution_options(populate_existing=True)
+    ).first()
+
+
+def read_frozen(of: m.FrozenResult | int) -> dict[str, Any]:
+    """The content of a frozen result, or of the one in force of an enrolment id, hashed again.
+
+    Raises NotFound when nothing is frozen, IntegrityFault when the text is not what the log says was frozen.
+    """
+    row = newest_frozen(of) if isinstance(of, int) else of
+    if row is None:
+        raise NotFound("Học sinh chưa có kết quả đã duyệt.")
+    if digest_of(row.content) != row.content_digest or frozen_digest_in_audit(row) != row.content_digest:
+        raise IntegrityFault(
+            "Kết quả đã đóng băng của học sinh này không còn như khi được duyệt: đã bị sửa ngoài "
+            "phần mềm. Không dùng để lập học bạ."
+        )
+    content: dict[str, Any] = json.loads(row.content)
+    if content.get("enrollment_id") != row.enrollment_id:
+        raise IntegrityFault("Kết quả đã đóng băng mang tên học sinh khác: đã bị sửa ngoài phần mềm.")
+    return content
+
+
+def frozen_digest_in_audit(row: m.FrozenResult) -> str | None:
+    """The digest that the log wrote when this result was frozen; None when it tells of no such row."""
+    class_id = db.session.scalar(select(m.Enrollment.class_group_id).where(m.Enrollment.id == row.enrollment_id))
+    payloads = (
+        db.session.connection()
+        .execute(
+            select(_entry.c.payload)
+            .where(
+                and_(
+                    _entry.c.tag == AuditTag.RESULT_FROZEN.value,
+                    _entry.c.target_kind == "class_group",
+                    _entry.c.target_id == str(class_id),
+                )
+            )
+            .order_by(_entry.c.seq.desc())
+        )
+        .scalars()
+    )
+    for payload in payloads:
+        values = json.loads(payload).get("state", {}).get("frozen_result", {}).get(str(row.id))
+        if values is not None:
+            digest: str = values["content_digest"]
+            return digest
+    return None

@@ -1,0 +1,215 @@
+"""Replaying the log to find what was changed behind the application's back in a class: each value with its place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import and_, or_, select
+
+from hocbaso import models as m
+from hocbaso.db import db
+from hocbaso.errors import IntegrityFault
+from hocbaso.regulations.score_values import format_score
+from hocbaso.regulations.terms import ScoreOrigin
+from hocbaso.services import audit
+from hocbaso.services.class_reading import SHEETS, STUDENTS, of_class
+
+COLUMN_WORDS = {
+    "TX1": "thường xuyên 1",
+    "TX2": "thường xuyên 2",
+    "TX3": "thường xuyên 3",
+    "TX4": "thường xuyên 4",
+    "GK": "giữa kì",
+    "CK": "cuối kì",
+    "NX": "nhận xét",
+}
+
+_sheet = m.ScoreSheet.__table__
+_cell = m.ScoreCell.__table__
+_class_subject = m.ClassSubject.__table__
+_class_group = m.ClassGroup.__table__
+_subject = m.Subject.__table__
+_enrollment = m.Enrollment.__table__
+_student = m.Student.__table__
+_exemption = m.Exemption.__table__
+_record = m.HomeroomRecord.__table__
+_summer = m.SummerResult.__table__
+_decision = m.PrincipalDecision.__table__
+_entry = m.AuditEntry.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class ValueFault:
+    """A stored value that is not what the log last wrote; ``str()`` is a Vietnamese sentence naming both."""
+
+    where: str
+    recorded: str
+    present: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: nhật ký ghi {self.recorded}, cơ sở dữ liệu đang có {self.present}."
+
+
+def audit_faults_of_sheets(sheet_ids: Iterable[int]) -> list[ValueFault]:
+    """What differs between the sheets (state, cells) and their audit entries; an empty list when nothing does.
+
+    Replays the entries aimed at these sheets, oldest first. A row that was added, removed, moved to another sheet or
+    whose value was changed without an entry is named by student, subject, column and both values.
+    """
+    ids = sorted(set(sheet_ids))
+    if not ids:
+        return []
+    link = db.session.connection()
+    labels = {
+        row.id: f"{row.subject} {row.class_name}, học kì {'I' * row.semester}"
+        for row in link.execute(
+            select(
+                _sheet.c.id,
+                _sheet.c.semester,
+                _subject.c.name.label("subject"),
+                _class_group.c.name.label("class_name"),
+            )
+            .join(_class_subject, _class_subject.c.id == _sheet.c.class_subject_id)
+            .join(_subject, _subject.c.id == _class_subject.c.subject_id)
+            .join(_class_group, _class_group.c.id == _class_subject.c.class_group_id)
+            .where(_sheet.c.id.in_(ids))
+        )
+    }
+    recorded = _replay({"score_sheet": ids}, ("score_cell", "score_sheet"))
+    columns = audit.WATCHED["score_cell"][1]
+    faults: list[ValueFault] = []
+    for row in link.execute(select(_sheet.c.id, _sheet.c.state).where(_sheet.c.id.in_(ids))):
+        written = recorded.get(("score_sheet", str(row.id)), {}).get("state", "DRAFT")
+        if written != row.state:
+            faults.append(ValueFault(f"Trạng thái bảng điểm {labels[row.id]}", written, row.state))
+    cells = {key[1]: values for key, values in recorded.items() if key[0] == "score_cell"}
+    # A cell moved away from its sheet is looked for by its id as well.
+    named = _names_of_class(ids)
+    seen: set[str] = set()
+    for mapping in link.execute(
+        select(_cell.c.id, *(_cell.c[name] for name in columns))
+        .where(_cell.c.score_sheet_id.in_(ids))
+        .order_by(_cell.c.id)
+    ).mappings():
+        cell: dict[str, Any] = {str(name): value for name, value in mapping.items()}
+        row_id = str(cell["id"])
+        seen.add(row_id)
+        recorded_cell = cells.get(row_id)
+        where = (
+            f"{named.get(cell['enrollment_id'], 'Học sinh không thuộc lớp')}, {labels[cell['score_sheet_id']]}, "
+            f"{COLUMN_WORDS.get(cell['column_key'], cell['column_key'])}"
+        )
+        if recorded_cell is None:
+            faults.append(ValueFault(where, "không có gì", _cell_words(cell)))
+        elif any(audit.plain(cell[name]) != recorded_cell[name] for name in columns):
+            faults.append(ValueFault(where, _difference(recorded_cell, cell, columns), _cell_words(cell)))
+    for row_id, expected in cells.items():
+        if row_id not in seen:
+            faults.append(
+                ValueFault(
+                    f"{named.get(expected['enrollment_id'], 'Học sinh')}, "
+                    f"{labels.get(expected['score_sheet_id'], 'bảng điểm')}, "
+                    f"{COLUMN_WORDS.get(expected['column_key'], expected['column_key'])}",
+                    _cell_words(expected),
+                    "không có gì",
+                )
+            )
+    return faults
+
+
+def audit_faults_of_class(class_group_id: int) -> list[ValueFault]:
+    """:func:`audit_faults_of_sheets` for a class, and the same for what its homeroom teacher and the principal recorded."""
+    link = db.session.connection()
+    asked = {"class_id": class_group_id}
+    faults = audit_faults_of_sheets(row.id for row in link.execute(SHEETS, asked))
+    names = {row.id: row.full_name for row in link.execute(STUDENTS, asked)}
+    words = {
+        "homeroom_record": "phần chủ nhiệm",
+        "summer_result": "kết quả hè",
+        "principal_decision": "quyết định",
+        "exemption": "miễn học",
+    }
+    for kind, table in (
+        ("homeroom_record", _record),
+        ("summer_result", _summer),
+        ("principal_decision", _decision),
+        ("exemption", _exemption),
+    ):
+        columns = audit.WATCHED[kind][1]
+        rows = list(link.execute(of_class(table), asked).mappings())
+        # Whole classes are written with one entry aimed at the class, single fields with one aimed at the row.
+        recorded = _replay({kind: [row["id"] for row in rows], "class_group": [class_group_id]}, (kind,))
+        for row in rows:
+            expected = recorded.pop((kind, str(row["id"])), None)
+            where = f"{names.get(row['enrollment_id'], 'Học sinh')}, {words[kind]}"
+            if expected is None:
+                faults.append(ValueFault(where, "không có gì", "một dòng"))
+                continue
+            for name in columns:
+                if audit.plain(row[name]) != expected.get(name):
+                    faults.append(ValueFault(f"{where}, {name}", str(expected.get(name)), str(audit.plain(row[name]))))
+    return faults
+
+
+def _replay(targets: Mapping[str, Sequence[int]], kinds: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
+    """The last values of rows of ``kinds`` as entries aimed at these targets (kind -> ids) tell them, oldest first."""
+    last: dict[tuple[str, str], dict[str, Any]] = {}
+    aimed = [
+        and_(_entry.c.target_kind == target_kind, _entry.c.target_id.in_([str(row_id) for row_id in ids]))
+        for target_kind, ids in targets.items()
+        if ids
+    ]
+    if not aimed:
+        return last
+    payloads = (
+        db.session.connection().execute(select(_entry.c.payload).where(or_(*aimed)).order_by(_entry.c.seq)).scalars()
+    )
+    for payload in payloads:
+        state = json.loads(payload).get("state")
+        if not state:
+            continue
+        for kind in kinds:
+            for row_id, values in state.get(kind, {}).items():
+                last[kind, row_id] = values
+    return last
+
+
+def _names_of_class(sheet_ids: Sequence[int]) -> dict[int, str]:
+    rows = db.session.connection().execute(
+        select(_enrollment.c.id, _student.c.full_name)
+        .distinct()
+        .join(_student, _student.c.id == _enrollment.c.student_id)
+        .join(_class_subject, _class_subject.c.class_group_id == _enrollment.c.class_group_id)
+        .join(_sheet, _sheet.c.class_subject_id == _class_subject.c.id)
+        .where(_sheet.c.id.in_(list(sheet_ids)))
+    )
+    return {row.id: row.full_name for row in rows}
+
+
+def _cell_words(row: Mapping[str, Any]) -> str:
+    if row["tenths"] is not None:
+        return str(format_score(row["tenths"]))
+    return (
+        row["mark"] or row["remark"] or {ScoreOrigin.MISSED_EXCUSED.value: "vắng có phép"}.get(row["origin"], "ô trống")
+    )
+
+
+def _difference(expected: Mapping[str, Any], row: Mapping[str, Any], columns: Sequence[str]) -> str:
+    shown = _cell_words(expected)
+    if shown != _cell_words(row):
+        return shown
+    name = next(name for name in columns if audit.plain(row[name]) != expected[name])
+    return f"{shown} ({name} {expected[name]!r}, hiện là {audit.plain(row[name])!r})"
+
+
+def require_untouched(class_group_id: int) -> None:
+    """Raise IntegrityFault naming what was changed behind the application's back."""
+    faults = audit_faults_of_class(class_group_id)
+    if faults:
+        raise IntegrityFault(
+            "Có dữ liệu của lớp đã bị sửa ngoài phần mềm nên chưa làm gì cả. " + str(faults[0]),
+            details=tuple(str(fault) for fault in faults),
+        )
