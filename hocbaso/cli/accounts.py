@@ -19,7 +19,7 @@ from hocbaso import clock
 from hocbaso.cli.output import emit, json_option, refusals
 from hocbaso.errors import NotFound
 from hocbaso.regulations.permissions import GrantScope, Role
-from hocbaso.services import accounts, staff
+from hocbaso.services import accounts, credentials, role_grants, staff
 from hocbaso.services.access import SYSTEM, Actor
 
 user_group = AppGroup("user", help="Tài khoản: thêm, cấp lại mật khẩu, danh sách, khoá.")
@@ -89,7 +89,7 @@ def add_command(
 def passwd_command(username: str, actor_name: str | None, as_json: bool) -> None:
     """Cấp lại mật khẩu dùng một lần; mọi máy đang dùng tài khoản ấy bị thoát."""
     account_id = accounts.account_id_of(username)
-    slip = accounts.reset_password(_keeper(actor_name), account_id, clock.now())
+    slip = credentials.reset_password(_keeper(actor_name), account_id, clock.now())
     emit(slip, as_json=as_json, words=_slips([slip]))
 
 
@@ -164,7 +164,7 @@ def grant_command(
             raise NotFound(f"Không có người mang mã {code}.")
         person_id = staff.add_person(actor, {"staff_code": code, "full_name": name}, now).id
     kind, scope_id = _scope(scope)
-    grant = accounts.grant_role(
+    grant = role_grants.grant_role(
         actor,
         person_id,
         Role(role),
@@ -188,7 +188,7 @@ def grant_command(
 @refusals
 def end_command(grant_id: int, actor_name: str | None) -> None:
     """Kết thúc một vai trò (số lấy từ `flask role list`)."""
-    accounts.end_role(acting(actor_name), grant_id, clock.now())
+    role_grants.end_role(acting(actor_name), grant_id, clock.now())
     click.echo("Đã kết thúc.")
 
 
@@ -198,7 +198,7 @@ def end_command(grant_id: int, actor_name: str | None) -> None:
 @refusals
 def roles_command(past: bool, as_json: bool) -> None:
     """Ai đang giữ vai trò nào."""
-    rows = accounts.list_grants(SYSTEM, clock.now(), include_past=past)
+    rows = role_grants.list_grants(SYSTEM, clock.now(), include_past=past)
 
     def line(row: Any) -> str:
         until = f" đến {row.ends_on:%d/%m/%Y}" if row.ends_on else ""

@@ -228,7 +228,7 @@ def grant_role(
     ends_on: date | None = None,
     document: str | None = None,
 ) -> m.RoleGrant:
-    """Write a grant (who may do so is checked by ``services/accounts.py`` and set-up) and renew the person's powers."""
+    """Write a grant (who may do so is checked by ``services/role_grants.py`` and set-up) and renew the person's powers."""
     with write_transaction() as session:
         grant = m.RoleGrant(
             person_id=person_id,

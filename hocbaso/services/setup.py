@@ -23,7 +23,7 @@ from hocbaso.errors import Invalid, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Role
 from hocbaso.regulations.vietnamese_names import normalise_name
-from hocbaso.services import accounts, audit, roster
+from hocbaso.services import accounts, audit, role_grants, roster
 from hocbaso.services.access import SYSTEM
 
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -203,7 +203,7 @@ def first_accounts(people: list[FirstPerson], now: datetime) -> list[accounts.Fi
                 row = roster.create_person(
                     SYSTEM, {"staff_code": code, "full_name": normalise_name(person.full_name), "joined_on": None}, now
                 )
-            accounts.grant_role(SYSTEM, row.id, person.role, now, starts_on=clock.local_date(now))
+            role_grants.grant_role(SYSTEM, row.id, person.role, now, starts_on=clock.local_date(now))
             opened.append(accounts.create_account(SYSTEM, row.id, now, username=person.username))
     return opened
 

@@ -212,7 +212,7 @@ def content_from_frozen(
     built_at: datetime,
     replaces_uuid: str | None = None,
 ) -> tc.TranscriptContent:
-    """The content of a record from a frozen result (``results.frozen_content``), the student's profile and the signers.
+    """The content of a record from a frozen result (``frozen_results.frozen_content``), the student's profile and the signers.
 
     Raises Incomplete when the school is not fully declared, Invalid when a value cannot stand on the form.
     """

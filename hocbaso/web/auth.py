@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
 from hocbaso.errors import Invalid
-from hocbaso.services import accounts, passwords, school_frame, second_factor, sessions
+from hocbaso.services import accounts, credentials, passwords, role_grants, school_frame, second_factor, sessions
 from hocbaso.web.forms.auth import ChangePasswordForm, CodeForm, ConfirmForm, NewPasswordForm, SignInForm
 from hocbaso.web.htmx import answer, go
 from hocbaso.web.navigation import start_path
@@ -255,7 +255,7 @@ def first_password_post() -> Answer:
     try:
         if signed is None or not form.validate_on_submit():
             raise Invalid("")
-        accounts.set_first_password(signed.actor, form.password.data or "", clock.now())
+        credentials.set_first_password(signed.actor, form.password.data or "", clock.now())
     except Invalid as wrong:
         if wrong.message:
             form.password.errors = [wrong.message]
@@ -277,7 +277,7 @@ def _own(form: ChangePasswordForm, status: int) -> Answer:
         "auth/own_account.html",
         form=form,
         signed=current_session(),
-        grants=accounts.own_grants(actor, clock.now()),
+        grants=role_grants.own_grants(actor, clock.now()),
         suggestion=passwords.generate(),
     )
     return page, status
@@ -291,7 +291,7 @@ def change_password() -> Answer:
     try:
         if not form.validate_on_submit():
             raise Invalid("")
-        accounts.change_own_password(current_actor(), form.old.data or "", form.password.data or "", clock.now())
+        credentials.change_own_password(current_actor(), form.old.data or "", form.password.data or "", clock.now())
     except Invalid as wrong:
         if wrong.message:
             (form.old if wrong.field == "old" else form.password).errors = [wrong.message]

@@ -13,7 +13,7 @@ from wtforms import SelectChoice
 from hocbaso import clock
 from hocbaso.errors import DomainError, Invalid, Stale, WrongState
 from hocbaso.regulations.permissions import GrantScope, Permission, Role
-from hocbaso.services import accounts, staff, teaching_plan
+from hocbaso.services import accounts, credentials, role_grants, staff, teaching_plan
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.people import GrantForm, HandOverForm, ProfileForm, UsernameForm, numbered
 from hocbaso.web.htmx import go
@@ -196,7 +196,7 @@ def reset_account(account_id: int) -> Answer:
     actor = current_actor()
     confirm_recent(actor)
     return render_template(
-        "people/once.html", slips=[accounts.reset_password(actor, account_id, clock.now())], again=True
+        "people/once.html", slips=[credentials.reset_password(actor, account_id, clock.now())], again=True
     )
 
 
@@ -206,7 +206,7 @@ def reset_factor(account_id: int) -> Answer:
     """Unbind a lost telephone."""
     actor = current_actor()
     confirm_recent(actor)
-    accounts.reset_second_factor(actor, account_id, clock.now())
+    credentials.reset_second_factor(actor, account_id, clock.now())
     note("Đã bỏ điện thoại cũ. Lần đăng nhập tới người ấy sẽ quét mã mới.")
     return go(url_for("people.account_list"))
 
@@ -252,7 +252,7 @@ def _grant_form(*, empty: bool = False) -> GrantForm:
 
 def _roles(form: GrantForm, status: int) -> Answer:
     past = "da-qua" in request.args
-    grants = accounts.list_grants(current_actor(), clock.now(), include_past=past)
+    grants = role_grants.list_grants(current_actor(), clock.now(), include_past=past)
     return render_template("people/roles.html", grants=grants, form=form, past=past, tabs=_tabs()), status
 
 
@@ -274,7 +274,7 @@ def grant_role() -> Answer:
     confirm_recent(actor)
     kind, _, number = (form.scope.data or "").partition(":")
     try:
-        accounts.grant_role(
+        role_grants.grant_role(
             actor,
             form.person_id.data or 0,
             Role(form.role.data),
@@ -297,7 +297,7 @@ def end_role(grant_id: int) -> Answer:
     """End a role at once."""
     actor = current_actor()
     confirm_recent(actor)
-    accounts.end_role(actor, grant_id, clock.now())
+    role_grants.end_role(actor, grant_id, clock.now())
     note("Đã kết thúc vai trò.")
     return go(url_for("people.roles"))
 

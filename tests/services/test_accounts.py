@@ -13,7 +13,7 @@ from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.permissions import GrantScope, Permission, Role
-from hocbaso.services import accounts, passwords, roster, second_factor, sessions, setup
+from hocbaso.services import accounts, credentials, passwords, role_grants, roster, second_factor, sessions, setup
 from hocbaso.services.access import SYSTEM, load_actor
 from tests.cast import NOW, PASSWORD, Cast
 
@@ -127,7 +127,7 @@ def test_only_the_it_officer_keeps_accounts(person: str, school: Cast):
     with pytest.raises(NotAllowed):
         accounts.create_account(actor, newcomer(), NOW)
     with pytest.raises(NotFound):
-        accounts.reset_password(actor, school.accounts["other"], NOW)
+        credentials.reset_password(actor, school.accounts["other"], NOW)
     with pytest.raises(NotFound):
         accounts.disable(actor, school.accounts["other"], NOW)
     with pytest.raises(NotAllowed):
@@ -137,7 +137,7 @@ def test_only_the_it_officer_keeps_accounts(person: str, school: Cast):
 def test_nobody_resets_or_shuts_the_own_account(school: Cast):
     actor = school.actor("it_officer")
     with pytest.raises(NotAllowed):
-        accounts.reset_password(actor, school.accounts["it_officer"], NOW)
+        credentials.reset_password(actor, school.accounts["it_officer"], NOW)
     with pytest.raises(NotAllowed):
         accounts.disable(actor, school.accounts["it_officer"], NOW)
 
@@ -167,20 +167,20 @@ def test_the_second_factor_is_bound_to_its_account_and_machine():
 @pytest.mark.parametrize("person", ["vice_principal", "clerk", "it_officer", "head_science", "math", "board"])
 def test_only_the_principal_gives_roles(person: str, school: Cast):
     with pytest.raises(NotAllowed):
-        accounts.grant_role(school.actor(person), school.people["outsider"], Role.BOARD_MEMBER, NOW)
+        role_grants.grant_role(school.actor(person), school.people["outsider"], Role.BOARD_MEMBER, NOW)
 
 
 def test_nobody_gives_a_role_to_themselves(school: Cast):
     with pytest.raises(NotAllowed):
-        accounts.grant_role(school.actor("principal"), school.people["principal"], Role.CLERK, NOW)
+        role_grants.grant_role(school.actor("principal"), school.people["principal"], Role.CLERK, NOW)
 
 
 def test_it_and_every_other_role_exclude_each_other(school: Cast):
     principal = school.actor("principal")
     with pytest.raises(WrongState):
-        accounts.grant_role(principal, school.people["it_officer"], Role.CLERK, NOW)
+        role_grants.grant_role(principal, school.people["it_officer"], Role.CLERK, NOW)
     with pytest.raises(WrongState):
-        accounts.grant_role(principal, school.people["clerk"], Role.IT_OFFICER, NOW)
+        role_grants.grant_role(principal, school.people["clerk"], Role.IT_OFFICER, NOW)
 
 
 def test_a_delegation_has_scope_paper_and_last_day(school: Cast):
@@ -195,8 +195,8 @@ def test_a_delegation_has_scope_paper_and_last_day(school: Cast):
         (vice, {"ends_on": last, "document": "12/GUQ", "scope_kind": GrantScope.SUBJECT_GROUP, "scope_id": 1}, Invalid),
     ):
         with pytest.raises(error):
-            accounts.grant_role(principal, person, Role.DELEGATE, NOW, **changes)
-    accounts.grant_role(
+            role_grants.grant_role(principal, person, Role.DELEGATE, NOW, **changes)
+    role_grants.grant_role(
         principal,
         vice,
         Role.DELEGATE,
@@ -216,20 +216,20 @@ def test_a_delegation_has_scope_paper_and_last_day(school: Cast):
 def test_a_role_stands_once_and_ends_at_once(school: Cast):
     principal, board = school.actor("principal"), school.people["board"]
     with pytest.raises(WrongState):
-        accounts.grant_role(principal, board, Role.BOARD_MEMBER, NOW)
+        role_grants.grant_role(principal, board, Role.BOARD_MEMBER, NOW)
     grant = db.session.scalar(select(m.RoleGrant.id).where(m.RoleGrant.person_id == board))
-    accounts.end_role(principal, grant, NOW)
+    role_grants.end_role(principal, grant, NOW)
     assert not school.actor("board").grants
     with pytest.raises(WrongState):
-        accounts.end_role(principal, grant, NOW)
+        role_grants.end_role(principal, grant, NOW)
 
 
 def test_a_school_always_has_a_principal(school: Cast):
     grant = db.session.scalar(select(m.RoleGrant.id).where(m.RoleGrant.role == "principal"))
     with pytest.raises(WrongState):
-        accounts.end_role(SYSTEM, grant, NOW)
-    accounts.grant_role(SYSTEM, school.people["outsider"], Role.PRINCIPAL, NOW)
-    accounts.end_role(SYSTEM, grant, NOW)
+        role_grants.end_role(SYSTEM, grant, NOW)
+    role_grants.grant_role(SYSTEM, school.people["outsider"], Role.PRINCIPAL, NOW)
+    role_grants.end_role(SYSTEM, grant, NOW)
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.regulations.permissions import Role
-from hocbaso.services import accounts, passwords, sessions
+from hocbaso.services import accounts, credentials, passwords, role_grants, sessions
 from hocbaso.services.access import SYSTEM
 from tests.cast import PASSWORD, Cast
 
@@ -103,14 +103,14 @@ def test_a_session_ends_at_once_when_its_ground_is_gone(act: str, client_of, sch
         case "disable":
             accounts.disable(school.actor("it_officer"), account_id, now)
         case "role":
-            accounts.grant_role(school.actor("principal"), person_id, Role.BOARD_MEMBER, now)
+            role_grants.grant_role(school.actor("principal"), person_id, Role.BOARD_MEMBER, now)
         case "end role":
             grant = db.session.scalar(select(m.RoleGrant.id).where(m.RoleGrant.person_id == person_id))
-            accounts.end_role(school.actor("principal"), grant, now)
+            role_grants.end_role(school.actor("principal"), grant, now)
         case "reset":
-            accounts.reset_password(school.actor("it_officer"), account_id, now)
+            credentials.reset_password(school.actor("it_officer"), account_id, now)
         case "password":
-            accounts.change_own_password(school.actor("vice_principal"), PASSWORD, passwords.generate(), now)
+            credentials.change_own_password(school.actor("vice_principal"), PASSWORD, passwords.generate(), now)
     assert replay(school_app, token) == 303
 
 
@@ -292,7 +292,7 @@ def test_another_site_is_refused_even_with_a_token(guarded: Flask, school: Cast)
 
 
 def test_a_first_password_opens_only_the_page_that_replaces_it(school_app: Flask, virtual: Clock, school: Cast):
-    slip = accounts.reset_password(school.actor("it_officer"), school.accounts["math"], virtual.at)
+    slip = credentials.reset_password(school.actor("it_officer"), school.accounts["math"], virtual.at)
     client = school_app.test_client()
     assert sign_in(client, slip.username, slip.password).location == "/dang-nhap/mat-khau-moi"
     for address in ("/", "/tai-khoan", "/bang-diem/", "/nguoi-dung/danh-sach"):
@@ -310,7 +310,7 @@ def test_a_first_password_opens_only_the_page_that_replaces_it(school_app: Flask
 
 
 def test_a_first_password_dies_after_three_days(school_app: Flask, virtual: Clock, school: Cast):
-    slip = accounts.reset_password(school.actor("it_officer"), school.accounts["math"], virtual.at)
+    slip = credentials.reset_password(school.actor("it_officer"), school.accounts["math"], virtual.at)
     virtual.move(hours=72)
     answer = sign_in(school_app.test_client(), slip.username, slip.password)
     assert answer.status_code == 422
@@ -375,7 +375,7 @@ def test_a_lost_telephone_is_replaced(school_app: Flask, virtual: Clock, real_sc
     sign_in(client, "gv003")
     enrol(client, virtual)
     token = token_of(client)
-    accounts.reset_second_factor(real_school.actor("it_officer"), real_school.accounts["clerk"], virtual.at)
+    credentials.reset_second_factor(real_school.actor("it_officer"), real_school.accounts["clerk"], virtual.at)
     assert replay(school_app, token) == 303
     assert sign_in(school_app.test_client(), "gv003").location == "/dang-nhap/dat-xac-nhan"
 

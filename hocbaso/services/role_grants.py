@@ -1,0 +1,261 @@
+"""Roles granted to people: who may grant and end, with which scope and dates, and what that ends at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import or_, select
+
+from hocbaso import clock
+from hocbaso import models as m
+from hocbaso.db import db, write_transaction
+from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
+from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.permissions import GrantScope, Permission, Role
+from hocbaso.services import audit, roster, sessions
+from hocbaso.services.access import Actor
+from hocbaso.services.in_force import in_force
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRow:
+    """One line of the list of roles."""
+
+    grant_id: int
+    person_id: int
+    name: str
+    role: Role
+    scope: str
+    scope_kind: GrantScope
+    starts_on: date
+    ends_on: date | None
+    document: str | None
+    in_force: bool
+    may_end: bool
+
+
+SCOPED: dict[Role, frozenset[GrantScope]] = {
+    Role.GROUP_HEAD: frozenset({GrantScope.SUBJECT_GROUP}),
+    Role.DELEGATE: frozenset({GrantScope.SCHOOL, GrantScope.GRADE_LEVEL, GrantScope.CLASS_GROUP}),
+}
+"""Roles with a scope of their own; every other role is for the whole school."""
+
+
+def end_sessions(person_id: int, now: datetime) -> int:
+    """End every session of a person's account (after a change of roles); the number ended."""
+    account_id = db.session.scalar(select(m.Account.id).where(m.Account.person_id == person_id))
+    return sessions.end_all(account_id, now=now) if account_id is not None else 0
+
+
+def grant_role(
+    actor: Actor,
+    person_id: int,
+    role: Role,
+    now: datetime,
+    *,
+    scope_kind: GrantScope | None = None,
+    scope_id: int | None = None,
+    starts_on: date | None = None,
+    ends_on: date | None = None,
+    document: str | None = None,
+) -> m.RoleGrant:
+    """Give a role. Needs ``role:grant`` (the principal) or the system actor of set-up; ends the person's sessions.
+
+    Nobody grants to themselves. A delegation is for the vice-principal, has a last day, and names its paper (KT.).
+    Invalid for a scope that does not fit the role, unknown places, or dates in the wrong order; WrongState when the
+    same role stands already, or when the last IT officer's independence would be lost (IT and any other role exclude
+    each other, QĐ 1789 Đ.5.3.c).
+    """
+    actor.require(Permission.ROLE_GRANT)
+    if not actor.is_system and person_id == actor.person_id:
+        raise NotAllowed("Không thể tự giao vai trò cho chính mình.")
+    today = clock.local_date(now)
+    starts_on = starts_on or today
+    if ends_on is not None and ends_on < starts_on:
+        raise Invalid("Ngày kết thúc phải sau ngày bắt đầu.", field="ends_on")
+    if ends_on is not None and ends_on < today:
+        raise Invalid("Ngày kết thúc đã qua.", field="ends_on")
+    allowed = SCOPED.get(role, frozenset({GrantScope.SCHOOL}))
+    scope_kind = scope_kind or (next(iter(allowed)) if len(allowed) == 1 else GrantScope.SCHOOL)
+    if scope_kind not in allowed:
+        raise Invalid("Phạm vi này không dùng cho vai trò đã chọn.", field="scope")
+    _check_scope(scope_kind, scope_id)
+    with write_transaction() as session:
+        person = session.get(m.Person, person_id)
+        if person is None:
+            raise NotFound("Không có người này trong danh sách cán bộ, giáo viên.")
+        standing = list(
+            session.scalars(
+                select(m.RoleGrant).where(
+                    m.RoleGrant.person_id == person_id,
+                    or_(m.RoleGrant.ends_on.is_(None), m.RoleGrant.ends_on >= starts_on),
+                )
+            )
+        )
+        if any(row.role == role and row.scope_kind == scope_kind and row.scope_id == scope_id for row in standing):
+            raise WrongState(f"{person.full_name} đang giữ vai trò này rồi.")
+        if role is Role.IT_OFFICER and any(row.role != Role.IT_OFFICER for row in standing):
+            raise WrongState(
+                "Người phụ trách CNTT không giữ vai trò khác: tài khoản này không được chạm tới điểm và "
+                "học bạ. Xin kết thúc vai trò kia trước."
+            )
+        if role is not Role.IT_OFFICER and any(row.role == Role.IT_OFFICER for row in standing):
+            raise WrongState("Người này đang phụ trách CNTT nên không giữ thêm vai trò khác được.")
+        if role is Role.DELEGATE:
+            if ends_on is None:
+                raise Invalid("Uỷ quyền cần có ngày cuối.", field="ends_on")
+            if not document:
+                raise Invalid("Uỷ quyền cần ghi số văn bản.", field="document")
+            if not any(row.role == Role.VICE_PRINCIPAL for row in standing):
+                raise WrongState("Chỉ uỷ quyền cho Phó Hiệu trưởng.")
+        grant = roster.grant_role(
+            actor,
+            person_id,
+            role,
+            now,
+            scope_kind=scope_kind,
+            scope_id=scope_id,
+            starts_on=starts_on,
+            ends_on=ends_on,
+            document=document or None,
+        )
+        end_sessions(person_id, now)
+    return grant
+
+
+def _check_scope(scope_kind: GrantScope, scope_id: int | None) -> None:
+    if scope_kind is GrantScope.SCHOOL:
+        if scope_id is not None:
+            raise Invalid("Vai trò toàn trường không kèm phạm vi.", field="scope")
+        return
+    if scope_id is None:
+        raise Invalid("Xin chọn phạm vi.", field="scope")
+    exists = {
+        GrantScope.SUBJECT_GROUP: lambda: db.session.get(m.SubjectGroup, scope_id) is not None,
+        GrantScope.CLASS_GROUP: lambda: db.session.get(m.ClassGroup, scope_id) is not None,
+        GrantScope.GRADE_LEVEL: lambda: scope_id in (6, 7, 8, 9),
+    }[scope_kind]
+    if not exists():
+        raise Invalid("Phạm vi này không có trong trường.", field="scope")
+
+
+def end_role(actor: Actor, grant_id: int, now: datetime, *, ends_on: date | None = None) -> None:
+    """End a grant on a day (default: now at once, its last day was yesterday); ends the person's sessions.
+
+    Needs ``role:grant``. The last principal cannot be ended: first the next one is granted.
+    """
+    actor.require(Permission.ROLE_GRANT)
+    today = clock.local_date(now)
+    last_day = ends_on or today - timedelta(days=1)
+    with write_transaction() as session:
+        grant = session.get(m.RoleGrant, grant_id, populate_existing=True)
+        if grant is None:
+            raise NotFound("Không có vai trò này.")
+        if grant.ends_on is not None and grant.ends_on < today:
+            raise WrongState("Vai trò này đã kết thúc.")
+        if not actor.is_system and grant.person_id == actor.person_id:
+            raise NotAllowed("Không thể tự kết thúc vai trò của mình.")
+        if (
+            grant.role == Role.PRINCIPAL
+            and session.scalar(
+                select(m.RoleGrant.id)
+                .where(
+                    m.RoleGrant.role == Role.PRINCIPAL.value,
+                    m.RoleGrant.id != grant_id,
+                    in_force(m.RoleGrant, last_day + timedelta(days=1)),
+                )
+                .limit(1)
+            )
+            is None
+        ):
+            raise WrongState("Trường luôn cần một Hiệu trưởng: xin giao vai trò cho người kế nhiệm trước.")
+        before = {"ends_on": grant.ends_on}
+        grant.ends_on = last_day
+        session.flush()
+        end_sessions(grant.person_id, now)
+        audit.record(
+            AuditTag.ROLE_ENDED,
+            actor,
+            now,
+            target_kind="role_grant",
+            target_id=grant_id,
+            state=audit.states("role_grant", [grant]),
+            before=before,
+        )
+
+
+def list_grants(actor: Actor, now: datetime, *, include_past: bool = False) -> list[GrantRow]:
+    """Roles in force and to come (and past ones on request), by role and name. Needs ``role:grant``."""
+    actor.require(Permission.ROLE_GRANT)
+    today = clock.local_date(now)
+    query = select(m.RoleGrant, m.Person).join(m.Person, m.Person.id == m.RoleGrant.person_id)
+    if not include_past:
+        query = query.where(or_(m.RoleGrant.ends_on.is_(None), m.RoleGrant.ends_on >= today))
+    order = list(Role)
+    rows = sorted(db.session.execute(query).all(), key=lambda row: (order.index(Role(row[0].role)), row[1].sort_key))
+    names = scope_names(tuple(row[0] for row in rows))
+    return [
+        GrantRow(
+            grant.id,
+            person.id,
+            person.full_name,
+            Role(grant.role),
+            names[grant.id],
+            GrantScope(grant.scope_kind),
+            grant.starts_on,
+            grant.ends_on,
+            grant.document,
+            grant.starts_on <= today and (grant.ends_on is None or grant.ends_on >= today),
+            grant.ends_on is None or grant.ends_on >= today,
+        )
+        for grant, person in rows
+    ]
+
+
+def own_grants(actor: Actor, now: datetime) -> list[GrantRow]:
+    """The actor's own roles in force."""
+    if actor.person_id is None:
+        return []
+    today = clock.local_date(now)
+    rows = list(
+        db.session.scalars(
+            select(m.RoleGrant).where(m.RoleGrant.person_id == actor.person_id, in_force(m.RoleGrant, today))
+        )
+    )
+    names = scope_names(rows)
+    return [
+        GrantRow(
+            row.id,
+            actor.person_id,
+            actor.name,
+            Role(row.role),
+            names[row.id],
+            GrantScope(row.scope_kind),
+            row.starts_on,
+            row.ends_on,
+            row.document,
+            True,
+            False,
+        )
+        for row in rows
+    ]
+
+
+def scope_names(grants: Sequence[m.RoleGrant]) -> dict[int, str]:
+    """The reach of each grant in words, by grant id."""
+    groups = {row.id: row.name for row in db.session.execute(select(m.SubjectGroup.id, m.SubjectGroup.name))}
+    classes = {row.id: row.name for row in db.session.execute(select(m.ClassGroup.id, m.ClassGroup.name))}
+    words = {}
+    for grant in grants:
+        match GrantScope(grant.scope_kind):
+            case GrantScope.SCHOOL:
+                words[grant.id] = "Toàn trường"
+            case GrantScope.SUBJECT_GROUP:
+                words[grant.id] = groups.get(grant.scope_id or 0, "?")
+            case GrantScope.GRADE_LEVEL:
+                words[grant.id] = f"Khối {grant.scope_id}"
+            case GrantScope.CLASS_GROUP:
+                words[grant.id] = f"Lớp {classes.get(grant.scope_id or 0, '?')}"
+    return words
