@@ -18,9 +18,9 @@ from argon2 import PasswordHasher
 from sqlalchemy import select
 
 from hocbaso import models as m
-from hocbaso.db import db, write_transaction
+from hocbaso.db import db
 from hocbaso.regulations.permissions import GrantScope, Role
-from hocbaso.services import roster
+from hocbaso.services import accounts, roster
 from hocbaso.services.access import SYSTEM, Actor, load_actor
 
 NOW = datetime(2027, 5, 12, 2, 0, tzinfo=UTC)
@@ -129,28 +129,15 @@ def build() -> Cast:
             NOW,
         )
         cast.people[key] = person.id
-        with write_transaction() as session:
-            account = m.Account(
-                person_id=person.id,
-                username=code.lower(),
-                password_hash=_HASH,
-                must_change_password=False,
-                created_at=NOW,
-            )
-            session.add(account)
-            session.flush()
-            from hocbaso.regulations.audit_tags import AuditTag
-            from hocbaso.services import audit
-
-            audit.record(
-                AuditTag.ACCOUNT_CREATED,
-                SYSTEM,
-                NOW,
-                target_kind="account",
-                target_id=account.id,
-                state=audit.states("account", [account]),
-            )
-            cast.accounts[key] = account.id
+        account = m.Account(
+            person_id=person.id,
+            username=code.lower(),
+            password_hash=_HASH,
+            must_change_password=False,
+            created_at=NOW,
+        )
+        accounts.enter(SYSTEM, account, NOW)
+        cast.accounts[key] = account.id
     for key, role, group in (
         ("principal", Role.PRINCIPAL, None),
         ("vice_principal", Role.VICE_PRINCIPAL, None),

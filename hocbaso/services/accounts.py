@@ -16,7 +16,7 @@ from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.vietnamese_names import search_key
-from hocbaso.services import audit, passwords, sessions
+from hocbaso.services import account_log, audit, passwords, sessions
 from hocbaso.services.access import SYSTEM, Actor, load_actor
 from hocbaso.services.in_force import in_force
 
@@ -86,6 +86,8 @@ def resolve_cli_actor(actor_name: str | None, password: str | None, *, now: date
     if account is None or not matches or account.disabled_at is not None:
         sessions.note_wrong_try(account, "cli", now)
         raise sessions.SignInRefused(sessions.WRONG)
+    if not account_log.is_as_written(account):
+        raise sessions.SignInRefused(account_log.ALTERED)
     if account.must_change_password:
         raise NotAllowed("Mật khẩu lần đầu cần được đổi trên trang đăng nhập trước khi dùng ở dòng lệnh.")
     return load_actor(account.id, clock.local_date(now))
@@ -240,7 +242,7 @@ def enter(actor: Actor, account: m.Account, now: datetime) -> None:
             now,
             target_kind="account",
             target_id=account.id,
-            state=audit.states("account", [account]),
+            state=audit.states("account", [account], secrets=("password_digest", "second_factor_digest")),
         )
 
 

@@ -6,10 +6,13 @@ them and so finds a value that was changed behind the application's back (``serv
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from enum import Enum
+from functools import cache
 from typing import Any
 
 from sqlalchemy import insert, select
@@ -64,7 +67,7 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
     "teaching_assignment": (m.TeachingAssignment, ("person_id", "class_subject_id", "starts_on", "ends_on")),
     "homeroom_assignment": (m.HomeroomAssignment, ("person_id", "class_group_id", "starts_on", "ends_on")),
     "role_grant": (m.RoleGrant, ("person_id", "role", "scope_kind", "scope_id", "starts_on", "ends_on")),
-    "account": (m.Account, ("person_id", "username", "disabled_at")),
+    "account": (m.Account, ("person_id", "username", "disabled_at", "password_digest", "second_factor_digest")),
     "student": (m.Student, FIELDS),
     "enrollment": (m.Enrollment, ("student_id", "class_group_id", "status", "joined_on", "left_on")),
     "exemption": (m.Exemption, ("enrollment_id", "subject_id", "semester", "state")),
@@ -101,7 +104,10 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
         ),
     ),
     "summer_result": (m.SummerResult, ("enrollment_id", "subject_id", "tenths", "mark", "conduct")),
-    "principal_decision": (m.PrincipalDecision, ("enrollment_id", "kind", "term", "outcome")),
+    "principal_decision": (
+        m.PrincipalDecision,
+        ("enrollment_id", "kind", "term", "outcome", "reason", "document"),
+    ),
     "frozen_result": (m.FrozenResult, ("enrollment_id", "freeze", "revision", "content_digest")),
     "transcript_record": (
         m.TranscriptRecord,
@@ -125,7 +131,13 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
     "certificate": (m.Certificate, ("purpose", "person_id", "fingerprint", "retired_at")),
     "trust_root": (m.TrustRoot, ("fingerprint", "removed_at")),
 }
-"""Rows whose present values must equal what their last entry says: kind -> (model, columns)."""
+"""Rows whose present values must equal what their last entry says: kind -> (model, columns).
+
+A column may be added: an older entry that does not name it says nothing about it, and nothing is compared until an entry does.
+"""
+
+_DIGESTED = {("account", "password_digest"): "password_hash", ("account", "second_factor_digest"): "totp_secret"}
+"""Watched values that are secret: the log keeps the SHA-256 of the stored column in their place, never the column."""
 
 
 def plain(value: Any) -> Any:
@@ -139,17 +151,46 @@ def plain(value: Any) -> Any:
     return value
 
 
+def _digest(stored: Any) -> str | None:
+    return None if stored is None else hashlib.sha256(str(stored).encode("utf-8")).hexdigest()
+
+
+@cache
+def watched_columns(kind: str) -> tuple[tuple[str, str, Callable[[Any], Any]], ...]:
+    """(watched name, column of the table, how its value is written into a payload) for each watched value of a kind."""
+    return tuple(
+        (name, secret, _digest) if (secret := _DIGESTED.get((kind, name))) else (name, name, plain)
+        for name in WATCHED[kind][1]
+    )
+
+
 def state_of(kind: str, row: Any) -> dict[str, Any]:
     """The watched values of a row or mapping, ready for a payload."""
-    columns = WATCHED[kind][1]
     if isinstance(row, Mapping):
-        return {column: plain(row[column]) for column in columns}
-    return {column: plain(getattr(row, column)) for column in columns}
+        return {name: written(row[column]) for name, column, written in watched_columns(kind)}
+    return {name: written(getattr(row, column)) for name, column, written in watched_columns(kind)}
 
 
-def states(kind: str, rows: Iterable[Any]) -> dict[str, dict[str, dict[str, Any]]]:
-    """``{kind: {id: values}}`` of ORM rows that have been flushed, for :func:`record`'s ``state``."""
-    return {kind: {str(row.id): state_of(kind, row) for row in rows}}
+def same(present: Any, written: Any) -> bool:
+    """Whether a present watched value is the written one (the log keeps texts in NFC)."""
+    if isinstance(present, str) and isinstance(written, str) and present != written:
+        return unicodedata.normalize("NFC", present) == written
+    return bool(present == written)
+
+
+def states(kind: str, rows: Iterable[Any], *, secrets: Iterable[str] = ()) -> dict[str, dict[str, dict[str, Any]]]:
+    """``{kind: {id: values}}`` of ORM rows that have been flushed, for :func:`record`'s ``state``.
+
+    Digests stand only in the entry of the act that set the secret (``secrets`` names them): any other entry would vouch for
+    whatever another program had put there.
+    """
+    left_out = {name for of, name in _DIGESTED if of == kind} - set(secrets)
+    return {
+        kind: {
+            str(row.id): {name: value for name, value in state_of(kind, row).items() if name not in left_out}
+            for row in rows
+        }
+    }
 
 
 def merge_states(*parts: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import ssl
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from hocbaso.documents.checkpoints import Checkpoint
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.hash_chain import GENESIS, ChainReader, MerkleFrontier, is_hash
 from hocbaso.services import snapshots
-from hocbaso.services.audit import WATCHED, plain
+from hocbaso.services.audit import WATCHED, same, watched_columns
 
 _Standing = dict[str, dict[str, tuple[int, dict[str, Any]]]]
 
@@ -168,17 +167,12 @@ class _LogReading:
             self.report.faults.append(AuditFault(kind, message, seq=seq))
 
 
-def _same(present: Any, written: Any) -> bool:
-    if isinstance(present, str) and isinstance(written, str) and present != written:
-        return unicodedata.normalize("NFC", present) == written  # the log keeps NFC
-    return bool(present == written)
-
-
 def _check_values(standing: _Standing, report: AuditReport, max_faults: int) -> None:
     found: list[AuditFault] = []
-    for kind, (model, columns) in WATCHED.items():
+    for kind, (model, _names) in WATCHED.items():
         expected = dict(standing.get(kind, {}))
-        for row_id, row in _rows(model.__table__, columns):  # type: ignore[attr-defined]
+        watched = watched_columns(kind)
+        for row_id, row in _rows(model.__table__, [stored for _, stored, _ in watched]):  # type: ignore[attr-defined]
             report.n_values += 1
             entry = expected.pop(row_id, None)
             if row is None:
@@ -204,10 +198,14 @@ def _check_values(standing: _Standing, report: AuditReport, max_faults: int) -> 
                 )
                 continue
             seq, values = entry
-            wrong = [column for column in columns if column in values and not _same(plain(row[column]), values[column])]
+            wrong = {
+                name: present
+                for name, stored, written in watched
+                if name in values and not same(present := written(row[stored]), values[name])
+            }
             if wrong:
                 changes = "; ".join(
-                    f"{column}: nhật ký {values[column]!r}, hiện có {plain(row[column])!r}" for column in wrong
+                    f"{name}: nhật ký {values[name]!r}, hiện có {present!r}" for name, present in wrong.items()
                 )
                 found.append(
                     AuditFault(

@@ -12,7 +12,7 @@ from hocbaso.db import write_transaction
 from hocbaso.errors import DomainError, Incomplete, Invalid, Stale
 from hocbaso.regulations.class_flow import ClassVerb
 from hocbaso.regulations.permissions import Permission
-from hocbaso.services import class_moves, frozen_results, log_replay, results
+from hocbaso.services import class_moves, frozen_results, results, untouched
 from hocbaso.services.access import Actor, class_for
 from hocbaso.services.class_gaps import list_gaps
 from hocbaso.services.class_moves import ClassMoved
@@ -50,7 +50,7 @@ def approve_class(
     # fingerprint shows inside the transaction that what was checked still stands.
     today = clock.local_date(now)
     computed = results.compute_class(class_group_id, today, fresh=True)
-    log_replay.require_untouched(class_group_id)
+    untouched.require_untouched(class_group_id)
     with write_transaction() as session:
         class_group = class_for(actor, class_group_id, Permission.CLASS_READ)
         class_moves.guard_move(actor, class_group, ClassVerb.APPROVE, expected_version)

@@ -41,8 +41,15 @@ def reset_password(actor: Actor, account_id: int, now: datetime) -> FirstPasswor
         )
         sessions.end_all(account_id, now=now)
         _tell_of_reset(actor, account, "mật khẩu", now)
-        audit.record(AuditTag.PASSWORD_RESET, actor, now, target_kind="account", target_id=account_id)
         session.refresh(account)
+        audit.record(
+            AuditTag.PASSWORD_RESET,
+            actor,
+            now,
+            target_kind="account",
+            target_id=account_id,
+            state=audit.states("account", [account], secrets=("password_digest",)),
+        )
     return FirstPassword(account_id, account.username, account.person.full_name, password, expires_at)
 
 
@@ -111,5 +118,12 @@ def _set_own(actor: Actor, account: m.Account, new: str, now: datetime) -> None:
             )
         )
         sessions.end_all(account.id, now=now)
-        audit.record(AuditTag.PASSWORD_CHANGED, actor, now, target_kind="account", target_id=account.id)
-    db.session.expire(account)
+        session.refresh(account)
+        audit.record(
+            AuditTag.PASSWORD_CHANGED,
+            actor,
+            now,
+            target_kind="account",
+            target_id=account.id,
+            state=audit.states("account", [account], secrets=("password_digest",)),
+        )

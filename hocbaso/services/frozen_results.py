@@ -157,7 +157,7 @@ def freeze_class(
 ) -> list[m.FrozenResult]:
     """Write a frozen result for each student of the class, inside the caller's transaction, with one audit entry.
 
-    ``computed`` must have been checked with ``log_replay.require_untouched``. A student frozen before gets the next
+    ``computed`` must have been checked with ``untouched.require_untouched``. A student frozen before gets the next
     revision.
     """
     ids = [row.given.enrollment_id for row in computed.students]

@@ -98,7 +98,7 @@ def enrol(actor: Actor, secret: str, code: str, machine_secret: str, *, now: dat
             now,
             target_kind="account",
             target_id=account.id,
-            state=audit.states("account", [account]),
+            state=audit.states("account", [account], secrets=("second_factor_digest",)),
         )
 
 
@@ -136,6 +136,6 @@ def forget(actor: Actor, account: m.Account, *, now: datetime) -> None:
             now,
             target_kind="account",
             target_id=account.id,
-            state=audit.states("account", [account]),
+            state=audit.states("account", [account], secrets=("second_factor_digest",)),
             facts={"forgotten": True},
         )

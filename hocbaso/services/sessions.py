@@ -20,7 +20,7 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotFound
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import SECOND_FACTOR_ROLES, Role
-from hocbaso.services import audit, passwords
+from hocbaso.services import account_log, audit, passwords
 from hocbaso.services.access import SYSTEM, Actor, load_actor
 
 IDLE = timedelta(minutes=30)
@@ -133,6 +133,8 @@ def sign_in(username: str, password: str, *, address: str, agent: str = "", now:
     if account is None or not matches or account.disabled_at is not None:
         note_wrong_try(account, address, now)
         raise SignInRefused(WRONG)
+    if not account_log.is_as_written(account):
+        raise SignInRefused(account_log.ALTERED)
     if (
         account.must_change_password
         and account.first_password_expires_at is not None
@@ -181,6 +183,7 @@ def _open(
             now,
             target_kind="account",
             target_id=account_id,
+            state=audit.states("account", [account], secrets=("password_digest",)) if better_hash else None,
             facts={"address": address, "second_factor": second_factor_done},
         )
     return Opened(token, row.id, account_id)

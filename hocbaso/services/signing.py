@@ -23,7 +23,7 @@ from hocbaso.errors import IntegrityFault, NotAllowed, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.transcript_flow import RecordState, SignatureRole, require_turn, step_for
-from hocbaso.services import audit, batches, certificates, document_pool, log_replay, transcripts
+from hocbaso.services import audit, batches, certificates, document_pool, transcripts, untouched
 from hocbaso.services.access import Actor, class_for, roles_reaching
 from hocbaso.services.transcript_contents import homeroom_person
 
@@ -102,10 +102,11 @@ def sign_class(
     ]
     if not due:
         raise WrongState(_nothing_due(class_group, role, list(records.values())))
+    untouched.require_untouched(class_group_id)
     first = tc.from_canonical_json(records[due[0]].content.encode("utf-8"))
     person = person_of_role(actor, class_group, role, now, first.principal.name)
     key = certificates.open_key(actor, person.id if person else None, pin, now)
-    log_replay.require_untouched(class_group_id)
+    untouched.require_signer_untouched(actor.account_id, key.certificate_id)
     batch_id, to_run = batches.open_batch(actor, class_group, role.value, due, now)
     if not to_run:
         return batches.batch_row(batch_id)

@@ -96,12 +96,6 @@ def signers_of(class_group: m.ClassGroup, today: date, deputy_person_id: int | N
     )
 
 
-def possible_signers(class_group: m.ClassGroup, today: date) -> list[m.Person]:
-    """Everybody whose name :func:`signers_of` could put under a record of this class today."""
-    principal = principal_person(today)
-    return [homeroom_person(class_group.id, today), *deputies(class_group, today), *([principal] if principal else [])]
-
-
 def school_block(school: m.School | None) -> tc.School:
     """The school as the paper names it. Incomplete lists what is still to be declared."""
     if school is None:

@@ -24,10 +24,9 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.transcript_flow import SIGNED_STATES, RecordState
-from hocbaso.services import audit, batches, document_pool, frozen_results, log_replay
+from hocbaso.services import audit, batches, document_pool, frozen_results, untouched
 from hocbaso.services.access import Actor, class_for
-from hocbaso.services.identity_check import require_identities
-from hocbaso.services.transcript_contents import Signers, content_from_frozen, possible_signers, signers_of
+from hocbaso.services.transcript_contents import Signers, content_from_frozen, signers_of
 
 LATEST_ISSUE = timedelta(days=366)
 """A day of issue further ahead is a slip of the finger, and it could not be put right on the paper."""
@@ -182,7 +181,9 @@ def require_newest(record: m.TranscriptRecord) -> None:
     """Refuse a record that a newer frozen result has overtaken (Stale)."""
     newest = latest_frozen([record.enrollment_id]).get(record.enrollment_id)
     if newest is None or newest.id != record.frozen_result_id:
-        raise Stale("Kết quả của học sinh này đã có bản mới sau khi lập học bạ. Hãy thu hồi và lập lại trước khi ký.")
+        raise Stale(
+            "Kết quả của học sinh này đã có bản mới sau khi lập học bạ. Hãy thu hồi và lập lại trước khi đi tiếp."
+        )
     frozen_results.read_frozen(newest)  # hashes it again and compares it with the log
 
 
@@ -215,10 +216,9 @@ def build_class(
         raise Invalid("Ngày phát hành không được ở trước ngày lập học bạ.", field="issue_on")
     if issue_on - today > LATEST_ISSUE:
         raise Invalid("Ngày phát hành cách hôm nay quá một năm. Xin xem lại năm đã gõ.", field="issue_on")
+    untouched.require_untouched(class_group_id)
     signers = signers_of(class_group, today, deputy_person_id)
-    log_replay.require_untouched(class_group_id)
     enrollments = select_students(class_group_id, [student] if student else None)
-    require_identities(enrollments, possible_signers(class_group, today))
     batch_id, to_run = batches.open_batch(actor, class_group, "build", [row.id for row in enrollments], now)
     if not to_run:
         return batches.batch_row(batch_id)
@@ -350,9 +350,11 @@ def publish_class(
 ) -> list[Outcome]:
     """Publish the sealed records of a class: from then on the holder of a code may look them up as published.
 
-    One transaction and one outcome a student; those already published are left out. NotFound outside the actor's reach.
+    One transaction and one outcome a student; those already published are left out. NotFound outside the actor's reach,
+    IntegrityFault when anything of the class was changed behind the application's back: then nothing is published.
     """
     class_for(actor, class_group_id, Permission.TRANSCRIPT_PUBLISH)
+    untouched.require_untouched(class_group_id)
     outcomes = []
     records = records_in_force(row.id for row in students_of(class_group_id))
     for enrollment in select_students(class_group_id, students):
@@ -364,6 +366,7 @@ def publish_class(
             if record is None:
                 raise WrongState("Chưa lập học bạ.")
             require_untouched(record)
+            require_newest(record)
             for digest in (record.pdf_digest, record.xml_digest):
                 read_stored(digest)
             _move(

@@ -23,11 +23,11 @@ from hocbaso.services import (
     audit,
     document_pool,
     frozen_results,
-    log_replay,
     results,
     signing,
     test_school_keys,
     transcripts,
+    untouched,
 )
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
@@ -90,7 +90,7 @@ def approve_9a(cast: Cast) -> None:
             ),
         )
     computed = results.compute_class(class_id, NOW.date(), fresh=True)
-    log_replay.require_untouched(class_id)
+    untouched.require_untouched(class_id)
     with write_transaction() as session:
         frozen_results.freeze_class(session, SYSTEM, computed, NOW, principal_remark="Đồng ý.")
     test_school_keys.make_demo_keys(SYSTEM, NOW)

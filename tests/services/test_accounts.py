@@ -6,6 +6,7 @@ import math
 from datetime import date, timedelta
 
 import pytest
+from pysqlite3 import dbapi2 as bundled
 from sqlalchemy import select
 
 from hocbaso import clock
@@ -13,7 +14,17 @@ from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.permissions import GrantScope, Permission, Role
-from hocbaso.services import accounts, credentials, passwords, role_grants, roster, second_factor, sessions, setup
+from hocbaso.services import (
+    accounts,
+    audit_verify,
+    credentials,
+    passwords,
+    role_grants,
+    roster,
+    second_factor,
+    sessions,
+    setup,
+)
 from hocbaso.services.access import SYSTEM, load_actor
 from tests.cast import NOW, PASSWORD, Cast
 
@@ -77,8 +88,34 @@ def test_an_old_cheap_hash_is_renewed_at_sign_in(school: Cast):
         sessions.sign_in("gv007", PASSWORD, address="10.0.0.1", now=NOW)
         stored = db.session.scalar(select(m.Account.password_hash).where(m.Account.username == "gv007"))
         assert "m=16," in stored
+        assert audit_verify.verify().ok
     finally:
         passwords.set_cost(memory_kib=8)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE account SET password_hash = (SELECT password_hash FROM account WHERE username = 'gv009') "
+        "WHERE username = 'gv001'",
+        "UPDATE account SET totp_secret = 'x' WHERE username = 'gv001'",
+    ],
+)
+def test_a_password_or_telephone_put_into_the_database_by_hand_opens_nothing(school: Cast, statement: str):
+    db.session.remove()
+    outside = bundled.connect(db.engine.url.database)
+    outside.execute(
+        "UPDATE account SET password_hash = ? WHERE username = 'gv009'", [passwords.hash_password("bốn-từ-của-kẻ-gian")]
+    )
+    outside.commit()
+    outside.execute(statement)
+    outside.commit()
+    outside.close()
+    word = "bốn-từ-của-kẻ-gian" if "password" in statement else PASSWORD
+    with pytest.raises(sessions.SignInRefused, match="sửa ngoài phần mềm"):
+        sessions.sign_in("gv001", word, address="10.0.0.1", now=NOW)
+    with pytest.raises(sessions.SignInRefused, match="sửa ngoài phần mềm"):
+        accounts.resolve_cli_actor("gv001", word, now=NOW)
 
 
 def test_real_hashes_cost_what_was_decided():

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask, current_app
 from pysqlite3 import dbapi2 as bundled
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
@@ -20,7 +20,7 @@ from hocbaso.documents import checkpoints
 from hocbaso.errors import IntegrityFault, Invalid
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.hash_chain import GENESIS, canonical_json, merkle_root, row_hash
-from hocbaso.services import audit, audit_verify, snapshots
+from hocbaso.services import accounts, audit, audit_verify, credentials, roster, snapshots
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
 
@@ -490,3 +490,56 @@ def test_what_changed_between_two_snapshots(school: Cast) -> None:
     found = snapshots.difference(first.id, second.id)
     assert [entry.tag for entry in found] == [AuditTag.SNAPSHOT_TAKEN, AuditTag.EXPORT_MADE]
     assert found == snapshots.difference(second.id, first.id)
+
+
+NEW_HASH = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+
+@pytest.mark.parametrize(
+    ("statement", "column"),
+    [
+        (f"UPDATE account SET password_hash = '{NEW_HASH}' WHERE username = 'gv001'", "password_digest"),
+        ("UPDATE account SET totp_secret = 'other' WHERE username = 'gv001'", "second_factor_digest"),
+    ],
+)
+def test_a_secret_replaced_behind_the_application_is_found_and_named(school: Cast, statement: str, column: str):
+    behind_the_back(statement)
+    (fault,) = audit_verify.verify().faults
+    assert (fault.table, fault.row_id) == ("account", str(school.accounts["principal"]))
+    assert column in fault.message and NEW_HASH not in fault.message + fault.detail
+
+
+def test_the_log_holds_no_hash(school: Cast):
+    credentials.reset_password(school.actor("it_officer"), school.accounts["other"], NOW)
+    hashes = list(db.session.scalars(select(m.Account.password_hash)))
+    payloads = "".join(db.session.scalars(select(m.AuditEntry.payload)))
+    assert not any(one in payloads for one in hashes) and "argon2" not in payloads
+    assert audit_verify.verify().ok
+
+
+def test_shutting_and_opening_an_account_does_not_vouch_for_a_hash_put_there_from_outside(school: Cast):
+    behind_the_back(f"UPDATE account SET password_hash = '{NEW_HASH}' WHERE username = 'gv008'")
+    it_officer = school.actor("it_officer")
+    accounts.disable(it_officer, school.accounts["other"], NOW)
+    accounts.enable(it_officer, school.accounts["other"], NOW)
+    assert [fault.row_id for fault in audit_verify.verify().faults] == [str(school.accounts["other"])]
+
+
+def test_an_account_whose_entries_are_older_than_the_digests_still_verifies(school: Cast):
+    with write_transaction() as session:
+        person = roster.create_person(SYSTEM, {"staff_code": "GV099", "full_name": "Lê Cũ"}, NOW)
+        account = m.Account(person_id=person.id, username="gv099", password_hash="x", created_at=NOW)
+        session.add(account)
+        session.flush()
+        audit.record(
+            AuditTag.ACCOUNT_CREATED,
+            SYSTEM,
+            NOW,
+            target_kind="account",
+            target_id=account.id,
+            state={"account": {str(account.id): {"person_id": person.id, "username": "gv099", "disabled_at": None}}},
+        )
+    assert audit_verify.verify().ok
+    credentials.reset_password(school.actor("it_officer"), account.id, NOW)
+    behind_the_back(f"UPDATE account SET password_hash = '{NEW_HASH}' WHERE username = 'gv099'")
+    assert not audit_verify.verify().ok
