@@ -142,11 +142,22 @@ def build_command(
 @click.option("--as", "role", type=click.Choice(ROLES), required=True, help="Ký với tư cách nào.")
 @class_options
 @click.option("--student", "students", multiple=True, help="Chỉ ký cho học sinh mang mã này; dùng được nhiều lần.")
+@click.option(
+    "--publish/--no-publish",
+    default=True,
+    help="Hiệu trưởng: phát hành ngay khi văn thư đóng dấu (mặc định), hoặc chờ Hiệu trưởng công bố.",
+)
 @actor_option
 @json_option
 @refusals
 def sign_command(
-    role: str, class_name: str, year: str | None, students: tuple[str, ...], actor_name: str | None, as_json: bool
+    role: str,
+    class_name: str,
+    year: str | None,
+    students: tuple[str, ...],
+    publish: bool,
+    actor_name: str | None,
+    as_json: bool,
 ) -> None:
     """Ký cả lớp bằng một lần nhập PIN."""
     from hocbaso.services import signing, transcripts
@@ -158,7 +169,9 @@ def sign_command(
         pin = click.prompt("Mã PIN của khoá ký", hide_input=True, err=True)
     bar = Bar(len(students) or len(transcripts.students_of(class_id)))
     began = time.monotonic()
-    batch = signing.sign_class(actor, class_id, role, pin, clock.now(), list(students) or None, on_item=bar)
+    batch = signing.sign_class(
+        actor, class_id, role, pin, clock.now(), list(students) or None, publish_on_seal=publish, on_item=bar
+    )
     bar.close()
     _report(batch.id, actor, time.monotonic() - began, as_json, "Đã ký")
 
@@ -176,16 +189,24 @@ def _demo_pin(actor: Any, class_id: int, role: str) -> str | None:
 @json_option
 @refusals
 def publish_command(class_name: str, year: str | None, actor_name: str | None, as_json: bool) -> None:
-    """Công bố các học bạ đã đóng dấu."""
+    """Công bố các học bạ đã đóng dấu mà Hiệu trưởng chưa cho phát hành sẵn (Hiệu trưởng hoặc người được ủy quyền)."""
     from hocbaso.services import transcripts
 
     actor = acting(actor_name)
-    outcomes = transcripts.publish_class(actor, class_id_of(class_name, year), clock.now())
+    class_id = class_id_of(class_name, year)
+    n_before = transcripts.publishing_of(class_id).n_published
+    outcomes = transcripts.publish_class(actor, class_id, clock.now())
     n_done = sum(outcome.ok for outcome in outcomes)
     words = [f"Đã công bố: {n_done} học bạ lớp {class_name}."]
+    if n_before:
+        words.append(f"  Đã công bố từ trước: {n_before}")
     words += [f"  Chưa được: {outcome.name}: {outcome.reason}" for outcome in outcomes if not outcome.ok]
     emit(
-        {"count": n_done, "items": [{"name": o.name, "ok": o.ok, "reason": o.reason} for o in outcomes]},
+        {
+            "count": n_done,
+            "already": n_before,
+            "items": [{"name": o.name, "ok": o.ok, "reason": o.reason} for o in outcomes],
+        },
         as_json=as_json,
         words="\n".join(words),
     )

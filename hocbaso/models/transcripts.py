@@ -75,6 +75,7 @@ class TranscriptSignature(Base):
     __table_args__ = (
         UniqueConstraint("transcript_record_id", "role"),
         CheckConstraint("role IN ('homeroom','principal','seal')", name="known_role"),
+        CheckConstraint("NOT publish_on_seal OR role = 'principal'", name="order_by_principal"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -87,6 +88,8 @@ class TranscriptSignature(Base):
     pdf_digest: Mapped[str] = mapped_column(ForeignKey("stored_document.digest"))
     xml_digest: Mapped[str] = mapped_column(ForeignKey("stored_document.digest"))
     level: Mapped[str] = mapped_column(String(10), default="B-B")
+    publish_on_seal: Mapped[bool] = mapped_column(default=False)
+    """The principal's order that the record is published by the clerk's seal."""
 
     record: Mapped[TranscriptRecord] = relationship(back_populates="signatures")
 

@@ -128,6 +128,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.CLASS_APPROVE,
             _P.TRANSCRIPT_READ,
             _P.TRANSCRIPT_SIGN_PRINCIPAL,
+            _P.TRANSCRIPT_PUBLISH,
             _P.CERTIFICATE_OWN,
         }
     ),
@@ -138,7 +139,6 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.TRANSCRIPT_READ,
             _P.TRANSCRIPT_BUILD,
             _P.TRANSCRIPT_SEAL,
-            _P.TRANSCRIPT_PUBLISH,
             _P.IMPORT_ROSTER,
             _P.EXPORT_STUDENTS,
             _P.STAFF_READ,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hocbaso.errors import WrongState
+from hocbaso.regulations.permissions import Permission
 
 
 class RecordState(StrEnum):
@@ -49,6 +50,41 @@ SIGNING_ORDER: tuple[SigningStep, ...] = (
     ),
     SigningStep(SignatureRole.SEAL, RecordState.PRINCIPAL_SIGNED, RecordState.ISSUED, "NHA_TRUONG", "KY_PHAT_HANH"),
 )
+
+
+class RecordVerb(StrEnum):
+    """What is done to a record beside signing it."""
+
+    PUBLISH = "publish"
+    RECALL = "recall"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordMove:
+    """One move: the states it needs, the state it leads to, and the power over the class that it needs."""
+
+    verb: RecordVerb
+    from_states: frozenset[RecordState]
+    to_state: RecordState
+    permission: Permission
+
+
+RECORD_MOVES: dict[RecordVerb, RecordMove] = {
+    move.verb: move
+    for move in (
+        # The principal or a delegate: by hand, or beforehand by the order given with the signature, which the clerk's
+        # seal then carries out (docs/decisions/0006). The clerk never decides it.
+        RecordMove(
+            RecordVerb.PUBLISH, frozenset({RecordState.ISSUED}), RecordState.PUBLISHED, Permission.TRANSCRIPT_PUBLISH
+        ),
+        RecordMove(
+            RecordVerb.RECALL,
+            frozenset(RecordState) - {RecordState.RECALLED},
+            RecordState.RECALLED,
+            Permission.TRANSCRIPT_RECALL,
+        ),
+    )
+}
 
 _STEP = {step.role: step for step in SIGNING_ORDER}
 

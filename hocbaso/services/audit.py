@@ -126,7 +126,7 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
     ),
     "transcript_signature": (
         m.TranscriptSignature,
-        ("transcript_record_id", "role", "certificate_id", "pdf_digest", "xml_digest"),
+        ("transcript_record_id", "role", "certificate_id", "pdf_digest", "xml_digest", "publish_on_seal"),
     ),
     "certificate": (m.Certificate, ("purpose", "person_id", "fingerprint", "retired_at")),
     "trust_root": (m.TrustRoot, ("fingerprint", "removed_at")),
@@ -254,6 +254,20 @@ def record(
     values["hash"] = row_hash(**values)  # type: ignore[arg-type]
     session.execute(insert(m.AuditEntry), [values])
     return seq
+
+
+def last_audited(kind: str, row_id: int) -> dict[str, Any] | None:
+    """The values of a row as its last audit entry tells them (the entry must be aimed at the row)."""
+    payload = db.session.scalar(
+        select(m.AuditEntry.payload)
+        .where(m.AuditEntry.target_kind == kind, m.AuditEntry.target_id == str(row_id))
+        .order_by(m.AuditEntry.seq.desc())
+        .limit(1)
+    )
+    if payload is None:
+        return None
+    found: dict[str, Any] | None = json.loads(payload).get("state", {}).get(kind, {}).get(str(row_id))
+    return found
 
 
 def payload_of(entry: m.AuditEntry) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from hocbaso.services.waiting_classes import class_items, exemption_items, open_
 from hocbaso.services.waiting_sheets import sheet_items
 from hocbaso.services.waiting_transcripts import transcript_items
 
-KINDS = {"sheet": "Bảng điểm", "class": "Tổng kết lớp", "transcript": "Học bạ chờ ký", "exemption": "Miễn học"}
+KINDS = {"sheet": "Bảng điểm", "class": "Tổng kết lớp", "transcript": "Học bạ", "exemption": "Miễn học"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +146,7 @@ _MARKS = select(
     ),
     select(func.count()).where(m.Exemption.state == "PROPOSED").scalar_subquery(),
     select(func.count()).where(m.TranscriptRecord.state == RecordState.RECALLED.value).scalar_subquery(),
+    select(func.count()).where(m.TranscriptRecord.state == RecordState.ISSUED.value).scalar_subquery(),
     select(func.sum(m.ClassGroup.version)).scalar_subquery(),
 )
 """One small statement whose answer changes with every move that changes what waits for anybody."""

@@ -223,4 +223,3 @@ def _issue(built: Built, class_group: m.ClassGroup, now: datetime) -> None:
         failed = [item for item in batch.items if item.outcome == "failed"]
         if failed:
             raise WrongState(f"Trường mẫu: không ký được lớp {class_group.name}: {failed[0].reason}")
-    transcripts.publish_class(_actor(built, built.clerk, now), class_group.id, now)

@@ -83,11 +83,13 @@ def sign_class(
     now: datetime,
     students: Sequence[str] | None = None,
     *,
+    publish_on_seal: bool = True,
     background: bool = False,
     on_item: Callable[[], None] | None = None,
 ) -> m.SigningBatch:
     """Sign the records of a class (or of the named students) in one role; the batch with an item a student.
 
+    ``publish_on_seal``: the principal's order that the clerk's seal publishes what is signed now; no other role orders it.
     ``students``: student codes, register numbers or record UUIDs. Records signed already in this role are skipped. With
     ``background`` the batch goes on in a thread and the call returns at once. Before anything is signed: the actor's power over
     the class, certificate, PIN, and that sheets and results stand as they were approved. Raises NotFound, NotAllowed (wrong PIN,
@@ -117,7 +119,7 @@ def sign_class(
         return _prepare(enrollment_id, role, person, key, pin, trust, tick())
 
     def finish(enrollment_id: int, task: _Task, made: Any, at: datetime) -> None:
-        _store_signature(actor, role, key, task, made, at)
+        _store_signature(actor, role, key, task, made, at, publish_on_seal and role is SignatureRole.PRINCIPAL)
 
     def work() -> None:
         try:
@@ -167,6 +169,8 @@ def _prepare(
     require_turn(RecordState(record.state), role)
     content = transcripts.require_untouched(record)
     transcripts.require_newest(record)
+    if role is SignatureRole.SEAL:
+        transcripts.publish_order(record)  # a forged order is refused before anything is sealed
     _require_named(content, role, person)
     task = _Task(record.id, record.version, record.pdf_digest, record.xml_digest, content.student.full_name)
     request = SignRequest(
@@ -213,9 +217,18 @@ def _require_named(content: tc.TranscriptContent, role: SignatureRole, person: m
 
 
 def _store_signature(
-    actor: Actor, role: SignatureRole, key: certificates.OpenKey, task: _Task, made: Any, at: datetime
+    actor: Actor,
+    role: SignatureRole,
+    key: certificates.OpenKey,
+    task: _Task,
+    made: Any,
+    at: datetime,
+    publish_on_seal: bool,
 ) -> None:
-    """Files, then signature row, new state and audit entry in the transaction that settles the item."""
+    """Files, then signature row, new state and audit entry in the transaction that settles the item.
+
+    A seal on a record whose principal ordered it publishes in the same transaction, as a step and an entry of its own.
+    """
     step = step_for(role)
     level = next((item["level"] for item in made.pdf_report["signatures"] if item["role"] == role.value), "B-B")
     pdf_digest = transcripts.keep_file(made.pdf, f"signed_pdf_{role.value}", "application/pdf", at)
@@ -250,6 +263,7 @@ def _store_signature(
         pdf_digest=pdf_digest,
         xml_digest=xml_digest,
         level=level,
+        publish_on_seal=publish_on_seal,
     )
     db.session.add(signature)
     record = db.session.get(m.TranscriptRecord, task.record_id, populate_existing=True)
@@ -272,5 +286,8 @@ def _store_signature(
             "signer": key.owner_name,
             "certificate": key.fingerprint,
             "student": task.student,
+            **({"publish_on_seal": publish_on_seal} if role is SignatureRole.PRINCIPAL else {}),
         },
     )
+    if role is SignatureRole.SEAL and (order := transcripts.publish_order(record)) is not None:
+        transcripts.publish_by_order(actor, record, order, at)

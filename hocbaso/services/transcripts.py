@@ -23,7 +23,7 @@ from hocbaso.errors import DomainError, IntegrityFault, Invalid, NotAllowed, Not
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.permissions import Permission
-from hocbaso.regulations.transcript_flow import SIGNED_STATES, RecordState
+from hocbaso.regulations.transcript_flow import RECORD_MOVES, SIGNED_STATES, RecordState, RecordVerb, SignatureRole
 from hocbaso.services import audit, batches, document_pool, frozen_results, untouched
 from hocbaso.services.access import Actor, class_for
 from hocbaso.services.transcript_contents import Signers, content_from_frozen, signers_of
@@ -142,20 +142,6 @@ def select_students(class_group_id: int, students: Sequence[str] | None) -> list
 # --- proof that nothing was changed behind the application's back -----------------------------------------------------
 
 
-def last_audited(kind: str, row_id: int) -> dict[str, Any] | None:
-    """The values of a row as its last audit entry tells them (the entry must be aimed at the row)."""
-    payload = db.session.scalar(
-        select(m.AuditEntry.payload)
-        .where(m.AuditEntry.target_kind == kind, m.AuditEntry.target_id == str(row_id))
-        .order_by(m.AuditEntry.seq.desc())
-        .limit(1)
-    )
-    if payload is None:
-        return None
-    found: dict[str, Any] | None = json.loads(payload).get("state", {}).get(kind, {}).get(str(row_id))
-    return found
-
-
 def require_untouched(record: m.TranscriptRecord) -> tc.TranscriptContent:
     """The record's content, when the record is what the application wrote.
 
@@ -168,7 +154,7 @@ def require_untouched(record: m.TranscriptRecord) -> tc.TranscriptContent:
             f"Nội dung học bạ của {name} trong cơ sở dữ liệu không còn như khi lập: đã bị sửa ngoài phần mềm. "
             "Không ký và không phát hành bản này."
         )
-    written = last_audited("transcript_record", record.id)
+    written = audit.last_audited("transcript_record", record.id)
     if written is None or written != audit.state_of("transcript_record", record):
         raise IntegrityFault(
             f"Học bạ của {name} trong cơ sở dữ liệu khác với nhật ký: đã bị sửa ngoài phần mềm. "
@@ -348,7 +334,7 @@ class Outcome:
 def publish_class(
     actor: Actor, class_group_id: int, now: datetime, students: Sequence[str] | None = None
 ) -> list[Outcome]:
-    """Publish the sealed records of a class: from then on the holder of a code may look them up as published.
+    """Publish the sealed records of a class (the principal or a delegate): from then on the holder of a code may look them up as published.
 
     One transaction and one outcome a student; those already published are left out. NotFound outside the actor's reach,
     IntegrityFault when anything of the class was changed behind the application's back: then nothing is published.
@@ -369,20 +355,79 @@ def publish_class(
             require_newest(record)
             for digest in (record.pdf_digest, record.xml_digest):
                 read_stored(digest)
-            _move(
-                actor,
-                record,
-                (RecordState.ISSUED,),
-                RecordState.PUBLISHED,
-                AuditTag.TRANSCRIPT_PUBLISHED,
-                now,
-                "Học bạ chưa đóng dấu nên chưa công bố được.",
-                published_at=now,
-            )
+            _move(actor, record, RecordVerb.PUBLISH, now, published_at=now)
             outcomes.append(Outcome(name, True))
         except DomainError as error:
             outcomes.append(Outcome(name, False, error.message))
     return outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class Publishing:
+    """How the records of a class come to be published: by their seal (ordered), or by the principal's hand (waiting)."""
+
+    n_ordered: int
+    n_waiting: int
+    n_published: int
+
+
+def publishing_of(class_group_id: int) -> Publishing:
+    """Records signed by the principal and not sealed that carry the order, and sealed ones that nobody has published."""
+    records = records_in_force(row.id for row in students_of(class_group_id)).values()
+    return Publishing(
+        sum(
+            row.state == RecordState.PRINCIPAL_SIGNED.value and any(s.publish_on_seal for s in row.signatures)
+            for row in records
+        ),
+        sum(row.state == RecordState.ISSUED.value for row in records),
+        sum(row.state == RecordState.PUBLISHED.value for row in records),
+    )
+
+
+def publish_order(record: m.TranscriptRecord) -> m.TranscriptSignature | None:
+    """The principal's signature, when it orders that the record be published by its seal.
+
+    Raises IntegrityFault when the signature is not what the log tells of it: nobody orders by editing a table.
+    """
+    row = db.session.scalar(
+        select(m.TranscriptSignature)
+        .where(
+            m.TranscriptSignature.transcript_record_id == record.id,
+            m.TranscriptSignature.role == SignatureRole.PRINCIPAL.value,
+        )
+        .execution_options(populate_existing=True)
+    )
+    if row is None:
+        return None
+    told: dict[str, Any] = {}
+    for payload in db.session.scalars(
+        select(m.AuditEntry.payload)
+        .where(m.AuditEntry.target_kind == "transcript_record", m.AuditEntry.target_id == str(record.id))
+        .order_by(m.AuditEntry.seq)
+    ):
+        told |= json.loads(payload).get("state", {}).get("transcript_signature", {}).get(str(row.id), {})
+    # A signature older than orders is told of without one: then there is none.
+    if not told or {"publish_on_seal": False, **told} != audit.state_of("transcript_signature", row):
+        raise IntegrityFault(
+            f"Chữ ký của Hiệu trưởng trên học bạ của {record.enrollment.student.full_name} trong cơ sở dữ liệu khác với "
+            "nhật ký: đã bị sửa ngoài phần mềm. Không đóng dấu và không công bố bản này."
+        )
+    return row if row.publish_on_seal else None
+
+
+def publish_by_order(actor: Actor, record: m.TranscriptRecord, order: m.TranscriptSignature, now: datetime) -> None:
+    """Publish a record that has just been sealed, by the order in the principal's signature; in the caller's transaction."""
+    content = tc.from_canonical_json(record.content.encode("utf-8"))
+    who = "người được ủy quyền ký thay Hiệu trưởng" if content.principal.title == tc.TITLE_DEPUTY else "Hiệu trưởng"
+    _move(
+        actor,
+        record,
+        RecordVerb.PUBLISH,
+        now,
+        note=f"Theo lệnh của {who} {order.signer_name}, cho khi ký lúc {clock.local(order.signed_at):%H:%M %d/%m/%Y}.",
+        facts={"ordered_by": order.signer_name, "signature": order.id},
+        published_at=now,
+    )
 
 
 def recall(actor: Actor, record_uuid: str, reason: str, now: datetime) -> None:
@@ -397,34 +442,29 @@ def recall(actor: Actor, record_uuid: str, reason: str, now: datetime) -> None:
     reason = (tc.nfc(reason) or "")[:1000]
     if not reason:
         raise Invalid("Ghi lí do thu hồi.", field="reason")
-    states = [state for state in RecordState if state is not RecordState.RECALLED]
-    _move(
-        actor,
-        record,
-        states,
-        RecordState.RECALLED,
-        AuditTag.TRANSCRIPT_RECALLED,
-        now,
-        "Học bạ này đã được thu hồi.",
-        note=reason,
-        recalled_at=now,
-    )
+    _move(actor, record, RecordVerb.RECALL, now, note=reason, recalled_at=now)
+
+
+_TOLD = {
+    RecordVerb.PUBLISH: (AuditTag.TRANSCRIPT_PUBLISHED, "Học bạ chưa đóng dấu nên chưa công bố được."),
+    RecordVerb.RECALL: (AuditTag.TRANSCRIPT_RECALLED, "Học bạ này đã được thu hồi."),
+}
 
 
 def _move(
     actor: Actor,
     record: m.TranscriptRecord,
-    from_states: Iterable[RecordState],
-    to_state: RecordState,
-    tag: AuditTag,
+    verb: RecordVerb,
     now: datetime,
-    refusal: str,
     *,
     note: str | None = None,
+    facts: dict[str, Any] | None = None,
     **values: Any,
 ) -> None:
-    """Compare-and-set of a record's state with its audit entry, one transaction."""
-    allowed = [state.value for state in from_states]
+    """Compare-and-set of a record's state with its audit entry, one transaction. The caller has checked who."""
+    move = RECORD_MOVES[verb]
+    tag, refusal = _TOLD[verb]
+    allowed = [state.value for state in move.from_states]
     before = record.state
     with write_transaction() as session:
         moved = session.scalars(
@@ -434,7 +474,7 @@ def _move(
                 m.TranscriptRecord.state.in_(allowed),
                 m.TranscriptRecord.version == record.version,
             )
-            .values(state=to_state.value, version=m.TranscriptRecord.version + 1, **values)
+            .values(state=move.to_state.value, version=m.TranscriptRecord.version + 1, **values)
             .returning(m.TranscriptRecord.id)
             .execution_options(synchronize_session=False)
         ).all()
@@ -452,7 +492,7 @@ def _move(
             state=audit.states("transcript_record", [record]),
             before={"state": before},
             note=note,
-            facts={"uuid": record.uuid},
+            facts={"uuid": record.uuid, **(facts or {})},
         )
 
 

@@ -20,7 +20,7 @@ from hocbaso.errors import IntegrityFault
 from hocbaso.regulations.permissions import Role
 from hocbaso.services import audit
 from hocbaso.services.log_replay import ValueFault, audit_faults_of_class
-from hocbaso.services.students import FIELD_WORDS
+from hocbaso.services.student_fields import FIELD_WORDS
 
 _Row = Mapping[str, Any]
 _Rows = dict[str, _Row]

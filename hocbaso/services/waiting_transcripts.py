@@ -21,7 +21,7 @@ _TURN = (
 
 
 def transcript_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem]:
-    """One item a class and act: transcripts for this person to build, sign or seal."""
+    """One item a class and act: transcripts for this person to build, sign, seal or publish."""
     if actor.is_system or not actor.may(Permission.TRANSCRIPT_READ):
         return []
     items = []
@@ -45,4 +45,6 @@ def transcript_items(actor: Actor, year: m.SchoolYear, today: date) -> list[Dail
         for state, permission, words in _TURN:
             if by_state.get(state) and reaches_class(actor, class_id, permission):
                 items.append(item("sign", by_state[state], words))
+        if by_state.get(RecordState.ISSUED) and reaches_class(actor, class_id, Permission.TRANSCRIPT_PUBLISH):
+            items.append(item("publish", by_state[RecordState.ISSUED], "Công bố {n} học bạ lớp {name}"))
     return items

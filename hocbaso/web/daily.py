@@ -26,6 +26,7 @@ OPEN_WORDS = {
     "finalise": "Mở lớp",
     "sign": "Mở để ký",
     "build": "Lập học bạ",
+    "publish": "Mở để công bố",
     "decide": "Xem đề nghị",
 }
 

@@ -69,6 +69,7 @@ def _class_page(
         sign=sign,
         build=build,
         message=message,
+        publishing=transcripts.publishing_of(class_group_id),
         batch=progress[0] if progress and progress[0].state != "done" else None,
     )
 
@@ -114,6 +115,7 @@ def sign(class_group_id: int) -> Any:
             form.pin.data or "",
             clock.now(),
             chosen,
+            publish_on_seal=form.publish.data,
             background=True,
         )
     except NotFound:
@@ -142,15 +144,22 @@ def looked(class_group_id: int) -> BaseResponse:
 
 @transcripts_pages.post("/lop/<int:class_group_id>/cong-bo")
 @requires(P.TRANSCRIPT_PUBLISH)
-def publish(class_group_id: int) -> BaseResponse:
-    """Publish what is sealed."""
-    outcomes = transcripts.publish_class(current_actor(), class_group_id, clock.now())
+def publish(class_group_id: int) -> Any:
+    """Publish what is sealed and was not ordered beforehand; from the class page or from the day's."""
+    try:
+        outcomes = transcripts.publish_class(current_actor(), class_group_id, clock.now())
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _class_page(class_group_id, message=_words(refusal)), status_of(refusal)
     n_done = sum(outcome.ok for outcome in outcomes)
     if n_done:
         note(f"Đã công bố {n_done} học bạ.")
     failed = [outcome for outcome in outcomes if not outcome.ok]
     if failed:
         note(f"Chưa công bố {len(failed)} học bạ: {failed[0].name}: {failed[0].reason}", "late")
+    if request.form.get("ve") == "hom-nay":
+        return go(url_for("daily.show"))
     return go(url_for(".class_page", class_group_id=class_group_id))
 
 

@@ -95,11 +95,6 @@ def test_three_people_sign_by_clicking_and_a_stranger_checks_the_file(
         page.wait_for_selector("#batch:has-text('Xong 3 bản')", timeout=60_000)
         assert violations(page) == []
         page.context.close()
-    page = enter(browser, base, "clerk")
-    page.goto(class_page)
-    page.click("button:has-text('Công bố')")
-    page.wait_for_selector("text=Đã công bố 3 học bạ")
-    page.context.close()
     with app.app_context():
         row = records()[0]
         assert row.state == "PUBLISHED"

@@ -56,12 +56,20 @@ def test_a_class_from_frozen_results_to_exported_files(
         assert signed["count"] == 3 and float(signed["rate"]) > 0 and float(signed["seconds"]) > 0
     again = run("transcript", "sign", "--as", "seal", "--class", "9A")
     assert again.exit_code == 1 and "không ký lần thứ hai" in again.output
-    assert "Đã công bố: 3" in of(run("transcript", "publish", "--class", "9A"))
+    published = of(run("transcript", "publish", "--class", "9A"))
+    assert "Đã công bố: 0" in published and "từ trước: 3" in published, "the principal ordered it with the signature"
     out = tmp_path / "ra"
     assert len(of(run("transcript", "export", "--class", "9A", "--out", out, "--json"))["files"]) == 6
     trust = of(run("certificates", "trust", "--out", tmp_path / "goc", "--json"))
     assert trust[0]["is_test"] and Path(trust[0]["file"]).read_bytes().startswith(b"-----BEGIN CERTIFICATE")
     assert sorted(path.suffix for path in out.iterdir()) == [".pdf"] * 3 + [".xml"] * 3
+
+
+def test_what_the_principal_keeps_back_is_published_by_hand(run: Run) -> None:
+    of(run("transcript", "build", "--class", "9A"))
+    for role, more in (("homeroom", []), ("principal", ["--no-publish"]), ("seal", [])):
+        of(run("transcript", "sign", "--as", role, "--class", "9A", *more))
+    assert "Đã công bố: 3" in of(run("transcript", "publish", "--class", "9A"))
 
 
 def test_wrong_use_and_refusals_have_their_own_status(run: Run) -> None:

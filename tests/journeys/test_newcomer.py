@@ -70,10 +70,11 @@ def test_a_newcomer_signs_a_class_and_a_stranger_believes_only_the_true_file(
     clerk.open("/hom-nay")
     clerk.page.click(f"main a:has-text('Đóng dấu {N_STUDENTS} học bạ lớp 9A')")
     assert "chờ đóng dấu" in clerk.page.inner_text("main").lower()
+    assert f"cho phát hành {N_STUDENTS} bản ngay khi đóng dấu" in clerk.page.inner_text("main")
     sign(clerk)
     clerk.page.click("text=Về trang lớp 9A")
-    clerk.page.click("button:has-text('Công bố')")
-    clerk.page.wait_for_selector(f"text=Đã công bố {N_STUDENTS} học bạ")
+    assert clerk.page.locator("text=Đã công bố").count() == N_STUDENTS
+    assert clerk.page.locator("button:has-text('Công bố')").count() == 0
     assert clerk.trouble == []
 
     exported = site.flask("transcript", "export", "--class", "9A", "--out", str(tmp_path / "out"))

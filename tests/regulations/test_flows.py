@@ -9,6 +9,7 @@ import pytest
 from hocbaso.errors import WrongState
 from hocbaso.regulations import class_flow, score_sheet_flow, transcript_flow
 from hocbaso.regulations.class_flow import ClassParty, ClassState, ClassVerb
+from hocbaso.regulations.permissions import HOMEROOM_PERMISSIONS, ROLE_PERMISSIONS
 from hocbaso.regulations.score_sheet_flow import (
     EDITABLE,
     MOVES,
@@ -18,7 +19,14 @@ from hocbaso.regulations.score_sheet_flow import (
     find_move,
     verbs_for,
 )
-from hocbaso.regulations.transcript_flow import SIGNED_STATES, SIGNING_ORDER, RecordState, SignatureRole
+from hocbaso.regulations.transcript_flow import (
+    RECORD_MOVES,
+    SIGNED_STATES,
+    SIGNING_ORDER,
+    RecordState,
+    RecordVerb,
+    SignatureRole,
+)
 
 SHEET = {
     ("DRAFT", "submit"): ("SUBMITTED", "author", False),
@@ -107,6 +115,19 @@ def test_each_turn_to_sign(state: RecordState, role: SignatureRole) -> None:
     else:
         with pytest.raises(WrongState):
             transcript_flow.require_turn(state, role)
+
+
+@pytest.mark.parametrize(("state", "verb"), itertools.product(RecordState, RecordVerb))
+def test_a_record_is_published_only_sealed_and_recalled_once(state: RecordState, verb: RecordVerb) -> None:
+    allowed = {RecordVerb.PUBLISH: {"ISSUED"}, RecordVerb.RECALL: {one.value for one in RecordState} - {"RECALLED"}}
+    assert (state in RECORD_MOVES[verb].from_states) is (state.value in allowed[verb])
+    assert RECORD_MOVES[verb].to_state.value == {"publish": "PUBLISHED", "recall": "RECALLED"}[verb.value]
+
+
+def test_publishing_is_the_principal_s_and_the_delegate_s() -> None:
+    power = RECORD_MOVES[RecordVerb.PUBLISH].permission
+    assert {role.value for role, powers in ROLE_PERMISSIONS.items() if power in powers} == {"principal", "delegate"}
+    assert power not in HOMEROOM_PERMISSIONS
 
 
 def test_in_force_is_what_is_sealed_and_not_recalled() -> None:

@@ -196,7 +196,7 @@ def test_stopped_in_the_middle_the_next_start_goes_on(approved: Cast) -> None:
 
 
 def test_publishing_wants_the_seal_first(built: Cast) -> None:
-    outcomes = transcripts.publish_class(built.actor("clerk"), built.classes["9A"], NOW)
+    outcomes = transcripts.publish_class(built.actor("principal"), built.classes["9A"], NOW)
     assert [outcome.ok for outcome in outcomes] == [False] * 3 and "chưa đóng dấu" in outcomes[0].reason
 
 
@@ -278,6 +278,6 @@ def test_a_record_whose_file_was_changed_is_not_published_and_says_so(built: Cas
     place = next(document_pool.document_store().folder.rglob(f"{first.pdf_digest}*"))
     place.chmod(0o600)
     place.write_bytes(place.read_bytes()[:-1] + b"x")
-    outcomes = transcripts.publish_class(built.actor("clerk"), built.classes["9A"], NOW)
+    outcomes = transcripts.publish_class(built.actor("principal"), built.classes["9A"], NOW)
     assert [outcome.ok for outcome in outcomes] == [False] * 3
     assert "đã bị thay đổi" in outcomes[0].reason and "chưa đóng dấu" in outcomes[1].reason

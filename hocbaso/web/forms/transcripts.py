@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, PasswordField, SelectField, SelectMultipleField, StringField
+from wtforms import BooleanField, HiddenField, PasswordField, SelectField, SelectMultipleField, StringField
 from wtforms.validators import DataRequired, Length, Optional
 
 from hocbaso.web.forms.people import VnDateField
@@ -26,6 +26,8 @@ class SignForm(FlaskForm):
         [DataRequired("Xin nhập mã PIN."), Length(max=64)],
         render_kw={"inputmode": "numeric", "autocomplete": "off"},
     )
+    publish = BooleanField("Phát hành ngay khi văn thư đóng dấu", default=True)
+    """The principal's order; the other two signers' forms do not show it."""
 
 
 class RecallForm(FlaskForm):

@@ -1,0 +1,30 @@
+"""the principal's order to publish, in the signature
+
+Revision ID: 0003
+Revises: 0001
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade():
+    # A signature from before orders carries none: the column is filled once and keeps no default of the database's.
+    with op.batch_alter_table("transcript_signature", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("publish_on_seal", sa.Boolean(), nullable=False, server_default=sa.false()))
+    with op.batch_alter_table("transcript_signature", schema=None) as batch_op:
+        batch_op.alter_column(
+            "publish_on_seal", server_default=None, existing_type=sa.Boolean(), existing_nullable=False
+        )
+        batch_op.create_check_constraint("order_by_principal", "NOT publish_on_seal OR role = 'principal'")
+
+
+def downgrade():
+    with op.batch_alter_table("transcript_signature", schema=None) as batch_op:
+        batch_op.drop_constraint("order_by_principal", type_="check")
+        batch_op.drop_column("publish_on_seal")
