@@ -1,6 +1,6 @@
 """All tables. Import from here so that the metadata is complete."""
 
-from hocbaso.models.accounts import Account, AddressAttempts, UserSession
+from hocbaso.models.accounts import Account, AddressAttempts, ResetRequest, UserSession
 from hocbaso.models.audit import AuditEntry, AuditSnapshot, JobRun, MachineState
 from hocbaso.models.certificates import Certificate, TrustRoot
 from hocbaso.models.imports import ImportBatch
@@ -53,6 +53,7 @@ __all__ = [
     "Notice",
     "Person",
     "PrincipalDecision",
+    "ResetRequest",
     "RoleGrant",
     "School",
     "SchoolYear",

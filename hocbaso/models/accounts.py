@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from hocbaso.db import Base, UtcDateTime
@@ -51,6 +51,40 @@ class UserSession(Base):
     agent: Mapped[str | None] = mapped_column(String(200))
 
     account: Mapped[Account] = relationship()
+
+
+class ResetRequest(Base):
+    """A password or second factor that the IT officer asks to reset and a second person has to consent to."""
+
+    __tablename__ = "reset_request"
+    __table_args__ = (
+        CheckConstraint("kind IN ('password','second_factor')", name="known_kind"),
+        CheckConstraint("state IN ('OPEN','CONSENTED','REFUSED','WITHDRAWN')", name="known_state"),
+        CheckConstraint("(state = 'OPEN') = (decided_at IS NULL)", name="decided_once"),
+        CheckConstraint("decided_by IS NULL OR decided_by <> asked_by OR state = 'WITHDRAWN'", name="second_person"),
+        # One open request for each thing of an account.
+        Index(
+            "uq_reset_request_open",
+            "account_id",
+            "kind",
+            unique=True,
+            sqlite_where=text("state = 'OPEN'"),
+            postgresql_where=text("state = 'OPEN'"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    kind: Mapped[str] = mapped_column(String(20))
+    state: Mapped[str] = mapped_column(String(10), default="OPEN")
+    asked_by: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    asker_name: Mapped[str] = mapped_column(String(120))
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    account: Mapped[Account] = relationship(foreign_keys=[account_id])
 
 
 class AddressAttempts(Base):

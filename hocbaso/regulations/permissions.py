@@ -42,6 +42,7 @@ class Permission(StrEnum):
     STAFF_EDIT = "staff:edit"
     ASSIGNMENT_EDIT = "assignment:edit"
     ACCOUNT_MANAGE = "account:manage"
+    RESET_CONSENT = "account:consent"
     ROLE_GRANT = "role:grant"
     CERTIFICATE_MANAGE = "certificate:manage"
     CERTIFICATE_OWN = "certificate:own"
@@ -97,6 +98,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.STAFF_READ,
             _P.ASSIGNMENT_EDIT,
             _P.ROLE_GRANT,
+            _P.RESET_CONSENT,
             _P.CERTIFICATE_OWN,
             _P.AUDIT_READ,
             _P.YEAR_EDIT,
@@ -115,6 +117,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.STAFF_READ,
             _P.EXPORT_SCORES,
             _P.EXPORT_STUDENTS,
+            _P.RESET_CONSENT,
             _P.CERTIFICATE_OWN,
             _P.AUDIT_READ,
             _P.PROGRESS_READ,
@@ -144,6 +147,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.STAFF_READ,
             _P.STAFF_EDIT,
             _P.ASSIGNMENT_EDIT,
+            _P.RESET_CONSENT,
             _P.CERTIFICATE_OWN,
             _P.PROGRESS_READ,
         }
@@ -204,6 +208,9 @@ LEARNING_DATA = frozenset(
     }
 )
 """What the IT role must never hold, by any route: an account with the IT role is refused them even when granted."""
+
+KEY_HOLDERS = frozenset({Role.PRINCIPAL, Role.VICE_PRINCIPAL, Role.CLERK, Role.IT_OFFICER})
+"""Whose account opens more than their own work: the IT officer alone does not reset it (docs/decisions/0007)."""
 
 SECOND_FACTOR_ROLES = frozenset({Role.PRINCIPAL, Role.VICE_PRINCIPAL, Role.CLERK, Role.IT_OFFICER})
 """Who signs in with a second factor (workflow, Accounts)."""

@@ -68,6 +68,7 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
     "homeroom_assignment": (m.HomeroomAssignment, ("person_id", "class_group_id", "starts_on", "ends_on")),
     "role_grant": (m.RoleGrant, ("person_id", "role", "scope_kind", "scope_id", "starts_on", "ends_on")),
     "account": (m.Account, ("person_id", "username", "disabled_at", "password_digest", "second_factor_digest")),
+    "reset_request": (m.ResetRequest, ("account_id", "kind", "state", "asked_by", "expires_at", "decided_by")),
     "student": (m.Student, FIELDS),
     "enrollment": (m.Enrollment, ("student_id", "class_group_id", "status", "joined_on", "left_on")),
     "exemption": (m.Exemption, ("enrollment_id", "subject_id", "semester", "state")),

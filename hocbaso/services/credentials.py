@@ -4,33 +4,77 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import or_, select, update
 
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.permissions import KEY_HOLDERS, Role
 from hocbaso.services import audit, passwords, reminders, second_factor, sessions
 from hocbaso.services.access import Actor
 from hocbaso.services.accounts import FIRST_PASSWORD_LASTS, FirstPassword, account_for, personal_words
 
 
+def roles_held(account: m.Account, now: datetime) -> frozenset[Role]:
+    """Roles of an account's owner, today's and those that begin later."""
+    today = clock.local_date(now)
+    rows = db.session.scalars(
+        select(m.RoleGrant.role).where(
+            m.RoleGrant.person_id == account.person_id, or_(m.RoleGrant.ends_on.is_(None), m.RoleGrant.ends_on >= today)
+        )
+    )
+    return frozenset(Role(role) for role in rows)
+
+
+def needs_second_person(account: m.Account, now: datetime) -> bool:
+    """Whether a reset of this account takes a second person's consent (``services/reset_requests.py``)."""
+    return bool(roles_held(account, now) & KEY_HOLDERS)
+
+
+def require_resettable(actor: Actor, account: m.Account, *, factor: bool) -> None:
+    """Refuse what no reset is for: the own account (NotAllowed), a second factor that is not set (WrongState)."""
+    if account.id == actor.account_id:
+        raise NotAllowed(
+            "Điện thoại của chính mình đổi ở trang Tài khoản của tôi."
+            if factor
+            else "Mật khẩu của chính mình đổi ở trang Tài khoản của tôi."
+        )
+    if factor and account.totp_secret is None:
+        raise WrongState("Tài khoản này chưa đặt xác nhận hai lớp.")
+
+
+def _require_alone(actor: Actor, account: m.Account, now: datetime) -> None:
+    if not actor.is_system and needs_second_person(account, now):
+        raise NotAllowed(
+            f"Tài khoản của {account.person.full_name} mở được việc của nhà trường, nên đặt lại cần người thứ hai đồng ý: "
+            "xin gửi yêu cầu ở trang Tài khoản. Ở bàn phím máy chủ thì chạy lệnh không kèm --actor."
+        )
+
+
 def reset_password(actor: Actor, account_id: int, now: datetime) -> FirstPassword:
     """Begin a reset: a new one-time password, shown once; every session of the account ends. Needs ``account:manage``.
 
-    Nobody resets the own password this way: the own page changes it with the old one.
+    Nobody resets the own password this way: the own page changes it with the old one. NotAllowed for an account that
+    needs a second person's consent, unless the system acts.
     """
     account = account_for(actor, account_id)
-    if account.id == actor.account_id:
-        raise NotAllowed("Mật khẩu của chính mình đổi ở trang Tài khoản của tôi.")
+    require_resettable(actor, account, factor=False)
+    _require_alone(actor, account, now)
     password = passwords.generate()
-    hashed = passwords.hash_password(password)
+    return put_password(actor, account, password, passwords.hash_password(password), now)
+
+
+def put_password(
+    actor: Actor, account: m.Account, password: str, hashed: str, now: datetime, *, asked_by: str | None = None
+) -> FirstPassword:
+    """Write a drawn password; who may is checked by the caller. ``asked_by``: who asked, when another consented."""
     expires_at = now + FIRST_PASSWORD_LASTS
     with write_transaction() as session:
         session.execute(
             update(m.Account)
-            .where(m.Account.id == account_id)
+            .where(m.Account.id == account.id)
             .values(
                 password_hash=hashed,
                 must_change_password=True,
@@ -39,37 +83,45 @@ def reset_password(actor: Actor, account_id: int, now: datetime) -> FirstPasswor
                 failed_at=None,
             )
         )
-        sessions.end_all(account_id, now=now)
-        _tell_of_reset(actor, account, "mật khẩu", now)
+        sessions.end_all(account.id, now=now)
+        _tell_of_reset(actor, account, "mật khẩu", now, asked_by)
         session.refresh(account)
         audit.record(
             AuditTag.PASSWORD_RESET,
             actor,
             now,
             target_kind="account",
-            target_id=account_id,
+            target_id=account.id,
             state=audit.states("account", [account], secrets=("password_digest",)),
+            facts={"asked_by": asked_by} if asked_by else None,
         )
-    return FirstPassword(account_id, account.username, account.person.full_name, password, expires_at)
+    return FirstPassword(account.id, account.username, account.person.full_name, password, expires_at)
 
 
 def reset_second_factor(actor: Actor, account_id: int, now: datetime) -> None:
-    """Unbind a lost telephone; sessions end and the next sign-in sets up a new one. Needs ``account:manage``."""
+    """Unbind a lost telephone; sessions end and the next sign-in sets up a new one. Needs ``account:manage``.
+
+    NotAllowed for an account that needs a second person's consent, unless the system acts.
+    """
     account = account_for(actor, account_id)
-    if account.id == actor.account_id:
-        raise NotAllowed("Điện thoại của chính mình đổi ở trang Tài khoản của tôi.")
-    if account.totp_secret is None:
-        raise WrongState("Tài khoản này chưa đặt xác nhận hai lớp.")
+    require_resettable(actor, account, factor=True)
+    _require_alone(actor, account, now)
+    put_second_factor_aside(actor, account, now)
+
+
+def put_second_factor_aside(actor: Actor, account: m.Account, now: datetime, *, asked_by: str | None = None) -> None:
+    """Unbind; who may is checked by the caller."""
     with write_transaction():
         second_factor.forget(actor, account, now=now)
-        sessions.end_all(account_id, now=now)
-        _tell_of_reset(actor, account, "xác nhận hai lớp", now)
+        sessions.end_all(account.id, now=now)
+        _tell_of_reset(actor, account, "xác nhận hai lớp", now, asked_by)
 
 
-def _tell_of_reset(actor: Actor, account: m.Account, what: str, now: datetime) -> None:
+def _tell_of_reset(actor: Actor, account: m.Account, what: str, now: datetime, asked_by: str | None) -> None:
     """The owner and the principal hear of every reset: whoever can reset an account could sign in with it."""
+    who = f"{asked_by} xin, {actor.name} đồng ý: đã đặt lại" if asked_by else f"{actor.name} đặt lại"
     line = (
-        f"{clock.local(now):%H:%M}: {actor.name} đặt lại {what} của {account.person.full_name} ({account.username}). "
+        f"{clock.local(now):%H:%M}: {who} {what} của {account.person.full_name} ({account.username}). "
         "Nếu không ai nhờ việc này, hãy báo Hiệu trưởng ngay."
     )
     people = (account.person_id, *reminders.principals(now))

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
 from hocbaso.errors import Invalid
-from hocbaso.services import bulk_acts, class_approval, dashboard, reminders
+from hocbaso.services import bulk_acts, class_approval, dashboard, reminders, reset_requests
 from hocbaso.services.access import Actor
 from hocbaso.web.forms.daily import ActForm
 from hocbaso.web.htmx import answer, go, is_fragment
@@ -65,6 +65,7 @@ def _page(
         "daily/page.html",
         view=view,
         notices=reminders.waiting_notices(current_actor().person_id),
+        requests=reset_requests.to_decide(current_actor(), clock.now()),
         kinds=dashboard.KINDS,
         chosen=chosen,
         outcomes=outcomes,

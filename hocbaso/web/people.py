@@ -13,7 +13,7 @@ from wtforms import SelectChoice
 from hocbaso import clock
 from hocbaso.errors import DomainError, Invalid, Stale, WrongState
 from hocbaso.regulations.permissions import GrantScope, Permission, Role
-from hocbaso.services import accounts, credentials, role_grants, staff, teaching_plan
+from hocbaso.services import accounts, credentials, reset_requests, role_grants, staff, teaching_plan
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.people import GrantForm, HandOverForm, ProfileForm, UsernameForm, numbered
 from hocbaso.web.htmx import go
@@ -34,12 +34,14 @@ class Tab:
     is_here: bool
 
 
-def _tabs() -> list[Tab]:
+def people_tabs() -> list[Tab]:
+    """The pages about people that this person may open."""
     places = (
         ("Cán bộ, giáo viên", "/nguoi-dung/danh-sach"),
         ("Phân công", "/nguoi-dung/phan-cong"),
         ("Vai trò", "/nguoi-dung/vai-tro"),
         ("Tài khoản", "/nguoi-dung/tai-khoan"),
+        ("Yêu cầu đặt lại", "/nguoi-dung/yeu-cau-dat-lai"),
     )
     actor = current_actor()
     return [Tab(label, path, request.path.startswith(path)) for label, path in places if may_open(path, actor)]
@@ -59,7 +61,7 @@ def _show(form: FlaskForm, error: DomainError) -> int:
 @requires(P.STAFF_READ, P.ACCOUNT_MANAGE, P.ROLE_GRANT)
 def index() -> BaseResponse:
     """To the first of the pages this person works on."""
-    return redirect(_tabs()[0].path, 303)
+    return redirect(people_tabs()[0].path, 303)
 
 
 # --- profiles ---------------------------------------------------------------------------------------------------------
@@ -80,7 +82,7 @@ def staff_list() -> Answer:
         group_id=group_id,
         search=search,
         left=left,
-        tabs=_tabs(),
+        tabs=people_tabs(),
     )
 
 
@@ -159,7 +161,7 @@ def accounts_page() -> Answer:
         "people/accounts.html",
         rows=accounts.find(rows, search),
         search=search,
-        tabs=_tabs(),
+        tabs=people_tabs(),
         n_without=sum(row.account_id is None for row in rows),
         form=UsernameForm(formdata=None),
     )
@@ -192,9 +194,11 @@ def open_all_accounts() -> Answer:
 @people.post("/tai-khoan/<int:account_id>/cap-lai")
 @requires(P.ACCOUNT_MANAGE)
 def reset_account(account_id: int) -> Answer:
-    """Begin a reset: the machine draws a new one-time password, nobody chooses it."""
+    """Begin a reset: the machine draws a new one-time password, nobody chooses it. For a key holder it is asked for."""
     actor = current_actor()
     confirm_recent(actor)
+    if _asks_instead(account_id, reset_requests.ResetKind.PASSWORD):
+        return go(url_for("reset_requests.index"))
     return render_template(
         "people/once.html", slips=[credentials.reset_password(actor, account_id, clock.now())], again=True
     )
@@ -206,9 +210,21 @@ def reset_factor(account_id: int) -> Answer:
     """Unbind a lost telephone."""
     actor = current_actor()
     confirm_recent(actor)
+    if _asks_instead(account_id, reset_requests.ResetKind.SECOND_FACTOR):
+        return go(url_for("reset_requests.index"))
     credentials.reset_second_factor(actor, account_id, clock.now())
     note("Đã bỏ điện thoại cũ. Lần đăng nhập tới người ấy sẽ quét mã mới.")
     return go(url_for("people.account_list"))
+
+
+def _asks_instead(account_id: int, kind: reset_requests.ResetKind) -> bool:
+    """Ask a second person where the account takes one; whether it does."""
+    actor, now = current_actor(), clock.now()
+    if not reset_requests.is_needed(actor, account_id, now):
+        return False
+    reset_requests.ask(actor, account_id, kind, now)
+    note("Đã gửi yêu cầu. Có hiệu lực khi Hiệu trưởng, Phó Hiệu trưởng hoặc văn thư đồng ý.")
+    return True
 
 
 @people.post("/tai-khoan/<int:account_id>/khoa")
@@ -253,7 +269,7 @@ def _grant_form(*, empty: bool = False) -> GrantForm:
 def _roles(form: GrantForm, status: int) -> Answer:
     past = "da-qua" in request.args
     grants = role_grants.list_grants(current_actor(), clock.now(), include_past=past)
-    return render_template("people/roles.html", grants=grants, form=form, past=past, tabs=_tabs()), status
+    return render_template("people/roles.html", grants=grants, form=form, past=past, tabs=people_tabs()), status
 
 
 @people.get("/vai-tro")
@@ -326,7 +342,7 @@ def _plan(class_group_id: int | None, form: HandOverForm | None, wrong: int | No
         form=form,
         wrong=wrong,
         today=today,
-        tabs=_tabs(),
+        tabs=people_tabs(),
     )
     return page, status
 

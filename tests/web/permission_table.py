@@ -287,3 +287,9 @@ ROWS += [
         refused=_HIDDEN,
     ),
 ]
+
+ROWS += [
+    Row("reset_requests.index", "GET", "/nguoi-dung/yeu-cau-dat-lai", STAFF_READERS | only("it_officer")),
+    Row("reset_requests.consent", "POST", "/nguoi-dung/yeu-cau-dat-lai/1/dong-y", STAFF_READERS, passes=(303, 404)),
+    Row("reset_requests.refuse", "POST", "/nguoi-dung/yeu-cau-dat-lai/1/khong-dong-y", STAFF_READERS, passes=(404,)),
+]

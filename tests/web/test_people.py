@@ -221,3 +221,31 @@ def test_a_class_changes_its_homeroom_teacher(client_of, school: Cast):
     )
     assert answer.status_code == 303
     assert "Cao Xuân" in text_of(client_of("principal").get(f"/nguoi-dung/phan-cong?lop={school.classes['6A']}"))
+
+
+def test_a_key_holder_s_reset_goes_to_a_second_person_who_alone_sees_the_password(client_of, school_app, school: Cast):
+    it_officer, clerk = client_of("it_officer"), client_of("clerk")
+    asked = it_officer.post(f"/nguoi-dung/tai-khoan/{school.accounts['principal']}/cap-lai", follow_redirects=True)
+    assert "Đã gửi yêu cầu" in text_of(asked) and "once__word" not in text_of(asked)
+    assert "Đang chờ người thứ hai đồng ý" in text_of(asked) and "Đồng ý đặt lại" not in text_of(asked)
+    for key in ("clerk", "vice_principal"):
+        for page in ("/hom-nay", "/nguoi-dung/yeu-cau-dat-lai"):
+            assert "Đặt lại mật khẩu của Đoàn Thị Hải Yến" in text_of(client_of(key).get(page)), (key, page)
+    for key in ("principal", "math", "board"):
+        assert "Đồng ý đặt lại" not in text_of(client_of(key).get("/hom-nay"))
+    address = "/nguoi-dung/yeu-cau-dat-lai/1"
+    assert it_officer.post(f"{address}/dong-y").status_code == 403
+    assert client_of("principal").post(f"{address}/dong-y").status_code == 404
+    answer = clerk.post(f"{address}/dong-y")
+    password = re.search(r'once__word code">([^<]+)<', text_of(answer))[1]
+    owner = school_app.test_client()
+    opened = owner.post("/dang-nhap", data={"username": school.username("principal"), "password": password})
+    assert opened.location.endswith("/dang-nhap/mat-khau-moi")
+    assert clerk.post(f"{address}/dong-y").status_code == 409
+
+
+def test_who_refuses_leaves_everything_as_it_was(client_of, school: Cast):
+    client_of("it_officer").post(f"/nguoi-dung/tai-khoan/{school.accounts['clerk']}/cap-lai")
+    answer = client_of("principal").post("/nguoi-dung/yeu-cau-dat-lai/1/khong-dong-y", follow_redirects=True)
+    assert "Đã từ chối" in text_of(answer)
+    assert client_of("clerk").get("/hom-nay").status_code == 200

@@ -1,0 +1,162 @@
+"""Resetting the account of whoever holds the school's keys: asked by one person, consented to by another."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pysqlite3.dbapi2 as bundled
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from hocbaso import models as m
+from hocbaso.db import db, write_transaction
+from hocbaso.errors import IntegrityFault, NotAllowed, NotFound, WrongState
+from hocbaso.services import audit_verify, credentials, reset_requests, second_factor, sessions
+from hocbaso.services.access import SYSTEM
+from hocbaso.services.reset_requests import ResetKind
+from tests.cast import NOW, PASSWORD, Cast
+
+HOLDERS = ("principal", "vice_principal", "clerk")
+LATER = NOW + timedelta(hours=1)
+
+
+def ask(school: Cast, owner: str, kind: ResetKind = ResetKind.PASSWORD, now=NOW) -> int:
+    return reset_requests.ask(school.actor("it_officer"), school.accounts[owner], kind, now).id
+
+
+def bind_telephone(school: Cast, owner: str) -> None:
+    secret = second_factor.new_secret()
+    import pyotp
+
+    second_factor.enrol(school.actor(owner), secret, pyotp.TOTP(secret).at(NOW), "machine", now=NOW)
+
+
+def last_tags(n: int) -> list[str]:
+    rows = db.session.scalars(select(m.AuditEntry.tag).order_by(m.AuditEntry.seq.desc()).limit(n))
+    return list(rows)[::-1]
+
+
+@pytest.mark.parametrize("owner", HOLDERS)
+def test_the_it_officer_alone_resets_no_key_holder(school: Cast, owner: str):
+    for act in (credentials.reset_password, credentials.reset_second_factor):
+        if act is credentials.reset_second_factor:
+            bind_telephone(school, owner)
+        with pytest.raises(NotAllowed, match="người thứ hai"):
+            act(school.actor("it_officer"), school.accounts[owner], NOW)
+    assert sessions.sign_in(school.username(owner), PASSWORD, address="a", now=NOW)
+
+
+@pytest.mark.parametrize("owner", HOLDERS)
+@pytest.mark.parametrize(
+    "second", ["principal", "vice_principal", "clerk", "it_officer", "math", "board", "head_science"]
+)
+def test_who_may_consent(school: Cast, owner: str, second: str):
+    request = ask(school, owner)
+    may = second in HOLDERS and second != owner
+    assert bool(reset_requests.to_decide(school.actor(second), LATER)) is may
+    if may:
+        slip = reset_requests.consent(school.actor(second), request, LATER)
+        assert slip is not None and slip.username == school.username(owner)
+        with pytest.raises(sessions.SignInRefused):
+            sessions.sign_in(slip.username, PASSWORD, address="a", now=LATER)
+        assert sessions.sign_in(slip.username, slip.password, address="b", now=LATER + timedelta(minutes=5))
+        assert last_tags(5)[:2] == ["account:reset:requested", "account:reset:consented"]
+    else:
+        for act in (reset_requests.consent, reset_requests.refuse):
+            with pytest.raises(NotFound):
+                act(school.actor(second), request, LATER)
+        assert sessions.sign_in(school.username(owner), PASSWORD, address="a", now=LATER)
+    assert audit_verify.verify().ok
+
+
+def test_a_telephone_is_unbound_only_with_consent(school: Cast):
+    bind_telephone(school, "principal")
+    request = ask(school, "principal", ResetKind.SECOND_FACTOR)
+    account = db.session.get(m.Account, school.accounts["principal"])
+    assert account.totp_secret is not None
+    assert reset_requests.consent(school.actor("clerk"), request, LATER) is None
+    db.session.expire_all()
+    assert account.totp_secret is None and audit_verify.verify().ok
+
+
+def test_a_teacher_s_reset_stays_immediate_and_needs_no_request(school: Cast):
+    assert credentials.reset_password(school.actor("it_officer"), school.accounts["math"], NOW).password
+    with pytest.raises(WrongState, match="không cần"):
+        ask(school, "other")
+
+
+def test_a_request_ends_after_72_hours_and_may_be_asked_again(school: Cast):
+    request = ask(school, "clerk")
+    with pytest.raises(WrongState, match="Đã có yêu cầu"):
+        ask(school, "clerk", now=NOW + timedelta(hours=71))
+    late = NOW + timedelta(hours=72)
+    assert reset_requests.to_decide(school.actor("principal"), late) == []
+    with pytest.raises(WrongState, match="72 giờ"):
+        reset_requests.consent(school.actor("principal"), request, late)
+    again = ask(school, "clerk", now=late)
+    assert reset_requests.consent(school.actor("principal"), again, late) is not None
+    assert audit_verify.verify().ok
+
+
+def test_a_refusal_changes_nothing_and_is_final(school: Cast):
+    request = ask(school, "vice_principal")
+    reset_requests.refuse(school.actor("clerk"), request, LATER)
+    with pytest.raises(WrongState, match="đã được giải quyết"):
+        reset_requests.consent(school.actor("principal"), request, LATER)
+    assert sessions.sign_in(school.username("vice_principal"), PASSWORD, address="a", now=LATER)
+
+
+def test_owner_principal_and_those_who_may_consent_are_told_and_the_asker_never_sees_the_password(school: Cast):
+    request = ask(school, "vice_principal")
+    told = set(db.session.scalars(select(m.Notice.person_id).where(m.Notice.kind == "reset_asked")))
+    assert told == {school.people[key] for key in HOLDERS}
+    slip = reset_requests.consent(school.actor("clerk"), request, LATER)
+    done = dict(
+        db.session.execute(select(m.Notice.person_id, m.Notice.body).where(m.Notice.kind == "account_reset")).all()
+    )
+    assert set(done) == {school.people["vice_principal"], school.people["principal"]}
+    assert "Ngô Văn Quý xin, Lương Thị Thoa đồng ý" in done[school.people["principal"]]
+    everything = "".join(db.session.scalars(select(m.AuditEntry.payload))) + "".join(
+        db.session.scalars(select(m.Notice.body))
+    )
+    assert slip.password not in everything
+    entry = db.session.scalar(
+        select(m.AuditEntry).where(m.AuditEntry.tag == "account:password:reset").order_by(m.AuditEntry.seq.desc())
+    )
+    assert entry.actor_name == "Lương Thị Thoa" and json.loads(entry.payload)["facts"] == {"asked_by": "Ngô Văn Quý"}
+
+
+def test_the_database_refuses_an_asker_who_consents(school: Cast):
+    request = ask(school, "clerk")
+    with pytest.raises(IntegrityError), write_transaction() as session:
+        row = session.get(m.ResetRequest, request)
+        row.state, row.decided_by, row.decided_at = "CONSENTED", row.asked_by, LATER
+
+
+def test_a_request_written_into_the_database_is_not_consented_to(school: Cast):
+    request = ask(school, "clerk")
+    db.session.remove()
+    outside = bundled.connect(db.engine.url.database)
+    outside.execute("UPDATE reset_request SET account_id = ?", [school.accounts["vice_principal"]])
+    outside.commit()
+    outside.close()
+    with pytest.raises(IntegrityFault):
+        reset_requests.consent(school.actor("principal"), request, LATER)
+    assert [fault.table for fault in audit_verify.verify().faults] == ["reset_request"]
+
+
+def test_the_server_s_keyboard_needs_nobody(school: Cast):
+    slip = credentials.reset_password(SYSTEM, school.accounts["principal"], NOW)
+    assert slip.password and db.session.scalar(select(func.count()).select_from(m.ResetRequest)) == 0
+    entry = db.session.scalar(select(m.AuditEntry).order_by(m.AuditEntry.seq.desc()).limit(1))
+    assert (entry.tag, entry.actor_id) == ("account:password:reset", None)
+
+
+def test_without_anybody_to_consent_the_request_says_where_to_turn(school: Cast):
+    with write_transaction() as session:
+        for key in ("vice_principal", "clerk"):
+            session.get(m.Account, school.accounts[key]).disabled_at = NOW
+    with pytest.raises(WrongState, match="máy chủ"):
+        ask(school, "principal")
