@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from asn1crypto import cms as asn1_cms
@@ -102,6 +103,29 @@ def build(digest: bytes, chain: tuple[bytes, ...], signature: bytes, time_stamp_
         _tlv(0x31, _tlv(0x30, *info)),
     )
     return _tlv(0x30, _OID_SIGNED_DATA, _tlv(0xA0, body))
+
+
+def leaf_first(ders: Iterable[bytes]) -> tuple[bytes, ...]:
+    """Certificates with the signer's own before those of authorities; those that cannot be read are left out."""
+    leaves: list[bytes] = []
+    authorities: list[bytes] = []
+    for der in ders:
+        try:
+            constraints = load_certificate(der).extensions.get_extension_for_class(x509.BasicConstraints).value
+            (authorities if constraints.ca else leaves).append(der)
+        except x509.ExtensionNotFound:
+            leaves.append(der)
+        except ValueError:
+            continue
+    return (*leaves, *authorities)
+
+
+def carried_certificates(der: bytes) -> tuple[bytes, ...]:
+    """Certificates of any CMS, however written, the signer's first; empty when there are none. Proves nothing: for words only."""
+    try:
+        return leaf_first(choice.chosen.dump() for choice in asn1_cms.ContentInfo.load(der)["content"]["certificates"])
+    except Exception:  # whatever a damaged structure does to the parser, there is nothing to tell then
+        return ()
 
 
 @dataclass(frozen=True, slots=True)

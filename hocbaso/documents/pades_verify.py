@@ -27,7 +27,7 @@ from hocbaso.documents.pdf_render import embedded_data_zone
 from hocbaso.documents.proof import prove_equal
 from hocbaso.documents.transcript_content import TranscriptContent
 from hocbaso.documents.trust import KEY_USAGE, Trust, role_reasons, signer_facts
-from hocbaso.documents.verification_report import UNREADABLE, SignatureVerdict, VerificationReport
+from hocbaso.documents.verification_report import STRANGER, UNREADABLE, SignatureVerdict, VerificationReport
 from hocbaso.documents.xml_record import parse_data_zone
 from hocbaso.errors import DomainError, IntegrityFault
 
@@ -113,6 +113,16 @@ def _verify(
     )
 
 
+def carried_by(gap: bytes, trust: Trust) -> tuple[bytes, ...]:
+    """The certificates in a signature that is not written as ours, when they are of an issuer not trusted; else empty."""
+    try:
+        raw = bytes.fromhex(gap.strip(b"<>").decode("ascii"))
+    except ValueError:
+        return ()
+    chain = cms.carried_certificates(raw)
+    return chain if trust.roots and trust.is_strange(chain) else ()
+
+
 def record_facts(content: TranscriptContent) -> dict[str, Any]:
     """The fields of a report that the data zone gives."""
     from hocbaso.documents.transcript_content import content_digest
@@ -150,6 +160,10 @@ def _judge(
     try:
         parts = read_contents(pdf, start, end)
     except IntegrityFault as error:
+        # Another program writes a signature otherwise than ours: who made it is then the truer answer than how it is written.
+        strange = carried_by(pdf[start:end], trust)
+        if strange:
+            return SignatureVerdict(role=role, ok=False, reasons=(STRANGER, *reasons), **signer_facts(strange[0]))  # type: ignore[arg-type]
         return SignatureVerdict(role=role, ok=False, reasons=(*reasons, error.message))
     facts: dict[str, Any] = signer_facts(parts.chain[0])
     if not cms.check(parts, hashlib.sha256(pdf[:start] + pdf[end:stop]).digest()):
@@ -185,4 +199,6 @@ def _judge(
         if not status.bottom_line and not reasons:
             reasons.append("Bộ kiểm tra độc lập không chấp nhận chữ ký này.")
     reasons += role_reasons(role, parts.chain[0], content, expected)
+    if trust.roots and trust.is_strange(parts.chain):
+        reasons.insert(0, STRANGER)
     return SignatureVerdict(role=role, ok=not reasons, reasons=tuple(dict.fromkeys(reasons)), **facts)

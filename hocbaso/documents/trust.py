@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from asn1crypto import pem
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
 from pyhanko.sign.validation import KeyUsageConstraints
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
@@ -30,7 +31,7 @@ from pyhanko_certvalidator.errors import (
 
 from hocbaso.documents.cms import load_certificate
 from hocbaso.documents.transcript_content import SignerNote, TranscriptContent
-from hocbaso.documents.verification_report import UNKNOWN_ISSUER
+from hocbaso.documents.verification_report import STRANGER, UNKNOWN_ISSUER
 from hocbaso.errors import Invalid
 
 #: Persons' and organisations' certificates are issued for signing with either bit.
@@ -111,7 +112,7 @@ class Trust:
         except NotYetValidError:
             reasons.append("Chứng thư của người ký chưa có hiệu lực.")
         except PathBuildingError:
-            reasons.append("Không biết nơi cấp chứng thư của người ký.")
+            reasons.append(STRANGER)
         except (PathValidationError, InvalidCertificateError, ValueError):
             reasons.append("Chứng thư của người ký không hợp lệ.")
         try:
@@ -121,6 +122,29 @@ class Trust:
         except x509.ExtensionNotFound:
             pass
         return list(dict.fromkeys(reasons))
+
+    def is_strange(self, chain: tuple[bytes, ...]) -> bool:
+        """Whether a chain (DER, leaf first) visibly comes from an issuer that is not trusted, whatever names it carries.
+
+        It does when it ends at an authority of its own, names an issuer or an issuer's key that nobody here knows, or has an
+        authority of its own between. A leaf that only fails to verify under its trusted issuer is damaged, not strange.
+        """
+        if not chain:
+            return False
+        roots = [load_certificate(der) for der in self.roots]
+        carried = [load_certificate(der) for der in chain[1:]]
+        current, n_links = load_certificate(chain[0]), 0
+        while n_links <= len(chain):
+            if current in roots:
+                return False
+            if _signed_by(current, current):
+                return True
+            named = [one for one in (*roots, *carried) if one.subject == current.issuer]
+            issuer = next((one for one in named if _signed_by(current, one)), None)
+            if issuer is None:
+                return n_links > 0 or not any(_names_key_of(current, one) for one in named)
+            current, n_links = issuer, n_links + 1
+        return True
 
     def revocation_reasons(self, chain: tuple[bytes, ...]) -> list[str]:
         """A sentence when a certificate of the chain stands in a list of its issuer, dated at or before ``at``."""
@@ -137,6 +161,24 @@ class Trust:
                 if any(c.subject == crl.issuer and crl.is_signature_valid(c.public_key()) for c in issuers):  # type: ignore[arg-type]
                     return ["Chứng thư của người ký đã bị thu hồi."]
         return []
+
+
+def _signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True
+
+
+def _names_key_of(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether the issuer's key is the one that the certificate names, where both say."""
+    try:
+        named = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+        key = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    except (x509.ExtensionNotFound, ValueError):
+        return True
+    return named is None or named == key
 
 
 @functools.lru_cache(maxsize=64)

@@ -8,6 +8,10 @@ from datetime import datetime
 from typing import Any
 
 UNKNOWN_ISSUER = "Không biết nơi cấp chứng thư: chưa có chứng thư gốc tin cậy để đối chiếu."
+STRANGER = (
+    "Không rõ nơi cấp chữ ký: khoá này không nằm trong số khoá mà trường tin cậy. Ai cũng tự làm được một chữ ký mang "
+    "đúng tên như thế, nên chưa thể tin tệp này."
+)
 UNREADABLE = "Tệp bị hỏng hoặc không phải học bạ số."
 
 
@@ -50,6 +54,11 @@ class VerificationReport:
     demo: bool = False
     content_digest: str | None = None
     problems: tuple[str, ...] = ()
+
+    @property
+    def is_by_stranger(self) -> bool:
+        """Somebody signed with a key of an issuer that is not trusted here, whatever else is wrong."""
+        return not {STRANGER, UNKNOWN_ISSUER}.isdisjoint(self.reasons)
 
     @property
     def reasons(self) -> tuple[str, ...]:

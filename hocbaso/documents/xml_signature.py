@@ -23,7 +23,7 @@ from lxml import etree
 from hocbaso.documents import cms
 from hocbaso.documents.signers import Signer
 from hocbaso.documents.transcript_content import TranscriptContent
-from hocbaso.documents.xml_record import DATA_ZONE_ID, assemble, canonical, iso_instant, take_apart
+from hocbaso.documents.xml_record import DATA_ZONE_ID, assemble, canonical, iso_instant, parse_xml, take_apart
 from hocbaso.errors import DomainError, IntegrityFault, Invalid, WrongState
 
 DS = "http://www.w3.org/2000/09/xmldsig#"
@@ -148,6 +148,18 @@ def read_node(element: etree._Element, content: TranscriptContent, data_zone: by
     return node
 
 
+def _strange_in(element: etree._Element, trust: Any) -> tuple[bytes, ...]:
+    """Certificates under an element that is not written as ours, when they are of an issuer not trusted; else empty."""
+    ders = []
+    for item in element.iterfind(f".//{{{DS}}}X509Certificate"):
+        try:
+            ders.append(base64.b64decode("".join((item.text or "").split()), validate=True))
+        except ValueError:
+            continue
+    chain = cms.leaf_first(ders)
+    return chain if trust.roots and trust.is_strange(chain) else ()
+
+
 def _personal_id(role: str, content: TranscriptContent) -> str | None:
     return {"homeroom": content.homeroom.personal_id, "principal": content.principal.personal_id}.get(role)
 
@@ -190,7 +202,7 @@ def verify_xml(
     from hocbaso.documents.pades import ROLE_WORDS
     from hocbaso.documents.pades_verify import ALTERED, record_facts
     from hocbaso.documents.trust import role_reasons, signer_facts
-    from hocbaso.documents.verification_report import UNREADABLE, SignatureVerdict, VerificationReport
+    from hocbaso.documents.verification_report import STRANGER, UNREADABLE, SignatureVerdict, VerificationReport
 
     try:
         parts = take_apart(data)
@@ -208,9 +220,13 @@ def verify_xml(
             try:
                 node = read_node(element, parts.content, parts.data_zone)
             except IntegrityFault as error:
+                strange = _strange_in(element, trust)
                 verdicts.append(
                     SignatureVerdict(
-                        role=ROLE_OF_NODE.get(element.tag, element.tag), ok=False, reasons=(error.message,)
+                        role=ROLE_OF_NODE.get(element.tag, element.tag),
+                        ok=False,
+                        reasons=(STRANGER if strange else error.message,),
+                        **(signer_facts(strange[0]) if strange else {}),  # type: ignore[arg-type]
                     )
                 )
                 continue
@@ -218,6 +234,8 @@ def verify_xml(
             reasons += trust.time_reasons(node.signed_at)
             reasons += trust.path_reasons(node.chain)
             reasons += role_reasons(node.role, node.chain[0], parts.content, expected)
+            if trust.roots and trust.is_strange(node.chain):
+                reasons.insert(0, STRANGER)
             verdicts.append(
                 SignatureVerdict(
                     role=node.role,
@@ -235,6 +253,14 @@ def verify_xml(
             **record_facts(parts.content),
         )
     except DomainError as error:
-        return VerificationReport(ok=False, kind="xml", problems=(error.message,))
+        try:
+            strange = next(
+                (found for one in parse_xml(data).iter(f"{{{DS}}}Signature") if (found := _strange_in(one, trust))), ()
+            )
+        except DomainError:
+            strange = ()
+        return VerificationReport(
+            ok=False, kind="xml", problems=(STRANGER, error.message) if strange else (error.message,)
+        )
     except Exception:  # as for the PDF: a damaged file is an answer, not a crash
         return VerificationReport(ok=False, kind="xml", problems=(UNREADABLE,))

@@ -9,6 +9,8 @@ from datetime import timedelta
 
 import pikepdf
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from lxml import etree
 from signxml import XMLVerifier
 
@@ -19,7 +21,7 @@ from hocbaso.documents.signers import SoftwareKeySigner, certificate_fingerprint
 from hocbaso.documents.test_authority import TestAuthority
 from hocbaso.documents.trust import Trust
 from hocbaso.documents.verification import verify_file
-from hocbaso.documents.verification_report import UNKNOWN_ISSUER, report_from_plain
+from hocbaso.documents.verification_report import STRANGER, UNKNOWN_ISSUER, report_from_plain
 from hocbaso.errors import Invalid
 
 from .conftest import NOW, PEOPLE, World, make_signers
@@ -231,11 +233,100 @@ def test_a_revocation_list_of_a_stranger_changes_nothing(world: World) -> None:
     assert verify_file(world.pdf, world.roots, stranger.crls(NOW), NOW).ok
 
 
+def _signed_with_another_program(pdf: bytes, key, chain: tuple[bytes, ...], fields: tuple[str, ...]) -> bytes:
+    """Filled by pyHanko with a key somebody made at home: valid PAdES, but neither our bytes nor our issuer."""
+    from asn1crypto import keys
+    from asn1crypto import x509 as asn1_x509
+    from cryptography.hazmat.primitives import serialization
+    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+    from pyhanko.sign import PdfSignatureMetadata, PdfSigner, SimpleSigner
+    from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter
+    from pyhanko_certvalidator.registry import SimpleCertificateStore
+
+    store = SimpleCertificateStore()
+    store.register_multiple([asn1_x509.Certificate.load(der) for der in chain])
+    plain = key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    signer = SimpleSigner(
+        signing_cert=asn1_x509.Certificate.load(chain[0]),
+        signing_key=keys.PrivateKeyInfo.load(plain),
+        cert_registry=store,
+    )
+    for index, name in enumerate(fields):
+        meta = PdfSignatureMetadata(
+            field_name=name,
+            subfilter=SigSeedSubFilter.PADES,
+            certify=index == 0,
+            docmdp_permissions=MDPPerm.FILL_FORMS,
+        )
+        out = PdfSigner(meta, signer).sign_pdf(IncrementalPdfFileWriter(io.BytesIO(pdf)))
+        pdf = out.getvalue()
+    return pdf
+
+
 def test_unknown_authority_with_the_same_names(world: World) -> None:
     fakes = make_signers(TestAuthority.create(NOW))
-    forged = world.sign_all(world.unsigned, fakes)
+    forged_xml = xml_record.assemble(xml_record.build_data_zone(world.content))
+    for role, signer in fakes.items():
+        forged_xml = xml_signature.sign_xml(forged_xml, role, signer, at=NOW)
+    for forged in (world.sign_all(world.unsigned, fakes), forged_xml):
+        report = judge(world, forged)
+        assert not report.ok and report.is_by_stranger
+        assert [item.reasons for item in report.signatures] == [(STRANGER,)] * 3, "the true reason, and no other"
+        assert [item.signer_name for item in report.signatures] == [name for name, *_ in PEOPLE.values()]
+
+
+def test_a_pdf_signed_by_another_program_with_a_home_made_key_is_refused_as_a_stranger_s(world: World) -> None:
+    key, chain = TestAuthority.create(NOW).issue("Đoàn Thị Hải Yến", now=NOW)
+    forged = _signed_with_another_program(world.unsigned, key, chain, tuple(pades.FIELD_OF.values()))
     report = judge(world, forged)
-    assert not report.ok and not any(item.ok for item in report.signatures)
+    assert not report.ok and len(report.signatures) == 3
+    for item in report.signatures:
+        assert item.reasons[0] == STRANGER and item.signer_name == "Đoàn Thị Hải Yến"
+        assert not any("bị sửa" in reason or "thay đổi" in reason for reason in item.reasons)
+
+
+def test_a_key_of_a_trusted_issuer_in_another_program_is_no_stranger_s(world: World) -> None:
+    key, chain = world.authority.issue("Đoàn Thị Hải Yến", now=NOW)
+    report = judge(world, _signed_with_another_program(world.unsigned, key, chain, ("GVCN",)))
+    assert not report.ok and not report.is_by_stranger
+
+
+def test_an_xml_signed_by_another_program_with_a_home_made_key_is_refused_as_a_stranger_s(world: World) -> None:
+    from signxml import XMLSigner
+
+    key, chain = TestAuthority.create(NOW).issue("Đoàn Thị Hải Yến", now=NOW, kind="rsa")
+    leaf = x509.load_der_x509_certificate(chain[0]).public_bytes(serialization.Encoding.PEM).decode()
+    signed = XMLSigner().sign(etree.fromstring(world.xml), key=key, cert=leaf)
+    for forged in (
+        etree.tostring(signed),  # a signature of its own beside ours
+        re.sub(
+            rb"<Signature .*?</Signature>",
+            etree.tostring(signed[-1]).replace(b"\\", b""),
+            world.xml,
+            count=1,
+            flags=re.DOTALL,
+        ),  # in the place of the homeroom teacher's
+    ):
+        report = judge(world, forged)
+        assert not report.ok and report.is_by_stranger and STRANGER in report.reasons
+
+
+def test_a_damaged_certificate_of_a_trusted_issuer_is_altered_and_not_strange(world: World) -> None:
+    leaf = bytearray(world.signers["seal"].chain[0])
+    leaf[-5] ^= 1  # in the issuer's signature over it
+    trust = Trust.of(world.roots, (), NOW)
+    assert not trust.is_strange((bytes(leaf), *world.signers["seal"].chain[1:]))
+    assert not trust.is_strange(world.signers["seal"].chain) and not trust.is_strange(())
+
+
+def test_a_key_that_vouches_for_itself_is_strange(world: World) -> None:
+    stranger = TestAuthority.create(NOW)
+    root = stranger.root.public_bytes(serialization.Encoding.DER)
+    trust = Trust.of(world.roots, (), NOW)
+    _, chain = stranger.issue("Đoàn Thị Hải Yến", now=NOW)
+    assert all(trust.is_strange(one) for one in ((root,), chain[:1] + (root,), chain, (*chain, root)))
 
 
 def test_another_persons_certificate_in_the_principals_place(world: World) -> None:
@@ -250,7 +341,6 @@ def test_another_persons_certificate_in_the_principals_place(world: World) -> No
 
 
 def test_an_outside_validator_agrees_with_our_xml_signatures(world: World) -> None:
-    from cryptography import x509
     from signxml import SignatureConfiguration
 
     root = etree.fromstring(world.xml)

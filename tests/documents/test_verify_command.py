@@ -10,9 +10,11 @@ from click.testing import CliRunner
 
 from hocbaso import clock
 from hocbaso.cli.transcript_verify import make_verify_command, verify_command
+from hocbaso.documents import xml_record, xml_signature
 from hocbaso.documents.package import build_package
+from hocbaso.documents.test_authority import TestAuthority
 
-from .conftest import NOW, World
+from .conftest import NOW, World, make_signers
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +48,20 @@ def test_a_good_file_exits_0_with_a_verdict_a_signature(files: dict[str, str], n
 def test_a_bad_file_exits_1_and_says_why(files: dict[str, str], name: str) -> None:
     result = CliRunner().invoke(verify_command, [files[name], "--trust", files["ca.pem"]])
     assert result.exit_code == 1 and "KHÔNG HỢP LỆ." in result.output and "  - " in result.output
+
+
+def test_a_file_signed_with_a_home_made_key_is_told_as_a_stranger_s(
+    files: dict[str, str], world: World, tmp_path: Path
+) -> None:
+    fakes = make_signers(TestAuthority.create(NOW))
+    xml = xml_record.assemble(xml_record.build_data_zone(world.content))
+    for role, signer in fakes.items():
+        xml = xml_signature.sign_xml(xml, role, signer, at=NOW)
+    for name, data in (("f.pdf", world.sign_all(world.unsigned, fakes)), ("f.xml", xml)):
+        (tmp_path / name).write_bytes(data)
+        result = CliRunner().invoke(verify_command, [str(tmp_path / name), "--trust", files["ca.pem"]])
+        assert result.exit_code == 1 and result.output.count("không nằm trong số khoá mà trường tin cậy") == 3
+        assert "thay đổi sau khi ký" not in result.output and "bị sửa" not in result.output
 
 
 def test_json(files: dict[str, str]) -> None:

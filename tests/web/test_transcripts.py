@@ -226,6 +226,72 @@ def test_a_stranger_checks_files(issued_site: Site) -> None:
     assert "Chọn tệp học bạ" in upload(issued_site, b"").text
 
 
+def test_a_file_signed_with_a_home_made_key_is_told_so_and_not_called_altered(issued_site: Site) -> None:
+    from hocbaso.documents import pades
+    from hocbaso.documents.signers import SoftwareKeySigner
+    from hocbaso.documents.test_authority import TestAuthority, demo_image
+
+    with issued_site.app.app_context():
+        pdf = transcripts.read_stored(records()[1].unsigned_pdf_digest)
+    home_made = TestAuthority.create(NOW)
+    for role, name in (
+        ("homeroom", "Trịnh Thu Hà"),
+        ("principal", "Đoàn Thị Hải Yến"),
+        ("seal", "Trường THCS Đồng Sen"),
+    ):
+        signer = SoftwareKeySigner(*home_made.issue(name, now=NOW))
+        pdf = pades.sign_pdf(pdf, role, signer, at=NOW, mark=pades.Mark(name, "Đồng Sen", demo_image("seal")))
+    answer = upload(issued_site, pdf)
+    assert answer.status_code == 422 and "Không phải chữ ký của nhà trường" in answer.text
+    assert answer.text.count("không nằm trong số khoá mà trường tin cậy") == 3
+    assert "bị sửa" not in answer.text and "thay đổi sau khi ký" not in answer.text
+
+
+# --- publishing ---------------------------------------------------------------------------------------------------------
+
+
+def sign_on_the_page(site: Site, person: str, role: str, **more: str) -> None:
+    answer = site(person).post(
+        site.class_page + "/ky",
+        data={"role": role, "pin": test_school_keys.DEMO_PIN, "chosen": site.uuids(), **more},
+    )
+    assert answer.status_code == 303
+    with site.app.app_context():
+        document_pool.wait_for(int(answer.location.rsplit("/", 1)[1]))
+
+
+def test_the_principal_s_choice_decides_what_the_clerk_s_seal_does(built_site: Site) -> None:
+    sign_on_the_page(built_site, "math", "homeroom")
+    page = built_site("principal").get(built_site.class_page).text
+    assert re.search(r'name="publish" value="y" checked', page) and "Phát hành ngay khi văn thư đóng dấu" in page
+    assert 'name="publish"' not in built_site("math").get(built_site.class_page).text
+    sign_on_the_page(built_site, "principal", "principal")  # the box is not ticked
+    clerk = built_site("clerk").get(built_site.class_page).text
+    assert "3</span> bản đóng dấu xong sẽ chờ Hiệu trưởng công bố" in clerk and 'name="publish"' not in clerk
+    sign_on_the_page(built_site, "clerk", "seal", publish="y")  # only the principal's form counts
+    clerk = built_site("clerk").get(built_site.class_page).text
+    assert "chờ Hiệu trưởng hoặc người được ủy quyền công bố" in clerk and "/cong-bo" not in clerk
+    assert built_site("clerk").post(built_site.class_page + "/cong-bo").status_code == 403
+    day = built_site("principal").get("/hom-nay").text
+    assert "Công bố 3 học bạ lớp 9A" in day and f'formaction="{built_site.class_page}/cong-bo"' in day
+    done = built_site("principal").post(built_site.class_page + "/cong-bo", data={"ve": "hom-nay"})
+    assert done.status_code == 303 and done.location.endswith("/hom-nay")
+    with built_site.app.app_context():
+        assert {row.state for row in records()} == {"PUBLISHED"}
+
+
+def test_with_the_order_the_clerk_reads_that_the_seal_publishes(built_site: Site) -> None:
+    sign_on_the_page(built_site, "math", "homeroom")
+    sign_on_the_page(built_site, "principal", "principal", publish="y")
+    assert (
+        'cho phát hành <span class="num">3</span> bản ngay khi đóng dấu'
+        in built_site("clerk").get(built_site.class_page).text
+    )
+    sign_on_the_page(built_site, "clerk", "seal")
+    with built_site.app.app_context():
+        assert {row.state for row in records()} == {"PUBLISHED"}
+
+
 def test_an_address_that_asks_too_often_is_told_to_wait(issued_site: Site) -> None:
     statuses = [issued_site(None).get("/xac-thuc/7c1e4b0a-52d8-4f19-9e36-b8a07d2f61c4").status_code for _ in range(31)]
     assert statuses[29] == 404 and statuses[30] == 429
