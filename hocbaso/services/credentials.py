@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -15,15 +15,14 @@ from hocbaso.regulations.permissions import KEY_HOLDERS, Role
 from hocbaso.services import audit, passwords, reminders, second_factor, sessions
 from hocbaso.services.access import Actor
 from hocbaso.services.accounts import FIRST_PASSWORD_LASTS, FirstPassword, account_for, personal_words
+from hocbaso.services.in_force import not_over
 
 
 def roles_held(account: m.Account, now: datetime) -> frozenset[Role]:
     """Roles of an account's owner, today's and those that begin later."""
     today = clock.local_date(now)
     rows = db.session.scalars(
-        select(m.RoleGrant.role).where(
-            m.RoleGrant.person_id == account.person_id, or_(m.RoleGrant.ends_on.is_(None), m.RoleGrant.ends_on >= today)
-        )
+        select(m.RoleGrant.role).where(m.RoleGrant.person_id == account.person_id, not_over(m.RoleGrant, today))
     )
     return frozenset(Role(role) for role in rows)
 

@@ -20,8 +20,9 @@ from hocbaso.errors import IntegrityFault, NotFound, Stale, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import ROLE_PERMISSIONS, Permission, Role
 from hocbaso.services import audit, credentials, passwords, reminders
-from hocbaso.services.access import Actor, in_force
+from hocbaso.services.access import Actor
 from hocbaso.services.accounts import FirstPassword, account_for
+from hocbaso.services.in_force import in_force
 
 LASTS = timedelta(hours=72)
 
@@ -221,7 +222,7 @@ def _who_may_consent(account: m.Account, asker: int | None, now: datetime) -> tu
             m.RoleGrant.role.in_([role.value for role in _consenting_roles(account, now)]),
             m.RoleGrant.person_id.not_in([one for one in (account.person_id, asker) if one is not None]),
             m.Account.disabled_at.is_(None),
-            *in_force(m.RoleGrant, clock.local_date(now)),
+            in_force(m.RoleGrant, clock.local_date(now)),
         )
         .order_by(m.RoleGrant.id)
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -16,7 +16,7 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import GrantScope, Permission, Role
 from hocbaso.services import audit, roster, sessions
 from hocbaso.services.access import Actor
-from hocbaso.services.in_force import in_force
+from hocbaso.services.in_force import in_force, not_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def grant_role(
             session.scalars(
                 select(m.RoleGrant).where(
                     m.RoleGrant.person_id == person_id,
-                    or_(m.RoleGrant.ends_on.is_(None), m.RoleGrant.ends_on >= starts_on),
+                    not_over(m.RoleGrant, starts_on),
                 )
             )
         )
@@ -192,7 +192,7 @@ def list_grants(actor: Actor, now: datetime, *, include_past: bool = False) -> l
     today = clock.local_date(now)
     query = select(m.RoleGrant, m.Person).join(m.Person, m.Person.id == m.RoleGrant.person_id)
     if not include_past:
-        query = query.where(or_(m.RoleGrant.ends_on.is_(None), m.RoleGrant.ends_on >= today))
+        query = query.where(not_over(m.RoleGrant, today))
     order = list(Role)
     rows = sorted(db.session.execute(query).all(), key=lambda row: (order.index(Role(row[0].role)), row[1].sort_key))
     names = scope_names(tuple(row[0] for row in rows))
