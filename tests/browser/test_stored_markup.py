@@ -152,8 +152,8 @@ def test_nothing_runs_in_what_scripts_put_together(
     searcher = Window(browser, base, "principal")
     searcher.page.goto(f"{base}/tim?q=an")
     searcher.page.fill("input[name=q] >> nth=0", EVIL)
-    searcher.page.keyboard.press("Enter")
-    searcher.page.wait_for_load_state("load")
+    with searcher.page.expect_navigation():
+        searcher.page.keyboard.press("Enter")
     for window in (teacher, homeroom, searcher):
         assert window.foreign() == []
         assert window.seen == []
@@ -192,8 +192,8 @@ def test_nothing_runs_out_of_an_uploaded_file(browser: Any, site: tuple[str, Any
         stranger.page.set_input_files(
             "input[name=tep]", {"name": name, "mimeType": "application/octet-stream", "buffer": data}
         )
-        stranger.page.click("form[enctype] button")
-        stranger.page.wait_for_load_state("load")
+        with stranger.page.expect_navigation():
+            stranger.page.click("form[enctype] button")
     for window in (clerk, stranger):
         assert window.foreign() == []
         assert window.seen == []

@@ -65,7 +65,7 @@ def walk(
             new = db.session.execute(
                 select(m.AuditEntry.tag, func.count()).where(m.AuditEntry.seq > last).group_by(m.AuditEntry.tag)
             )
-            yield Walk(answers, changed, Counter({tag: n for tag, n in new}))
+            yield Walk(answers, changed, Counter(dict(new.all())))
             db.session.remove()
             db.engine.dispose()
 
