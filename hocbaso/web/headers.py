@@ -95,7 +95,17 @@ def gzipped(body: bytes, *, level: int) -> bytes:
     return packer.compress(body) + packer.flush()
 
 
+def _stay_here(response: Response) -> Response:
+    # The router's own redirects (a missing slash) hold the Host header as it was sent, which anybody may write.
+    location = response.headers.get("Location", "")
+    if location.startswith(request.host_url):
+        response.headers["Location"] = "/" + location.removeprefix(request.host_url).lstrip("/")
+        response.set_data(b"")
+    return response
+
+
 def init_app(app: Flask) -> None:
     """Set them on every answer. Hooks run in reverse order of registration: compression last."""
     app.after_request(_compress)
+    app.after_request(_stay_here)
     app.after_request(_set_headers)

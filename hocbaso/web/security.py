@@ -244,8 +244,11 @@ def _check_mark_and_origin() -> Any:
     if view is not None and access_of(view) is None:
         raise RuntimeError(f"route {request.endpoint} declares no access")
     if request.method not in ("GET", "HEAD", "OPTIONS"):
-        site = request.headers.get("Sec-Fetch-Site")  # absent over plain HTTP: a second layer behind the CSRF token
+        # A second layer behind the CSRF token. Sec-Fetch-Site is absent over plain HTTP, Origin is sent there too.
+        site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
         if site is not None and site not in ("same-origin", "none"):
+            abort(403)
+        if origin is not None and origin.partition("://")[2].lower() != request.host.lower():
             abort(403)
     return None
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
+from urllib.parse import quote
 
 from flask import Blueprint, Flask, Response, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -204,7 +206,11 @@ def download(record_uuid: object, face: str) -> Response:
 def _file(record_uuid: str, face: str, *, download: bool) -> Response:
     file = transcripts.open_file(current_actor(), record_uuid, face, clock.now(), download=download)
     response = Response(file.data, mimetype=file.media_type)
-    response.headers["Content-Disposition"] = f'{"attachment" if download else "inline"}; filename="{file.name}"'
+    # A register number may hold a Đ, which a header carries only in the second form (RFC 6266).
+    names = {"filename": unicodedata.normalize("NFKD", file.name).encode("ascii", "ignore").decode("ascii")}
+    if not file.name.isascii():
+        names["filename*"] = "UTF-8''" + quote(file.name, safe="")
+    response.headers.set("Content-Disposition", "attachment" if download else "inline", **names)
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response

@@ -34,7 +34,7 @@ def _page(status: int = 200, **values: Any) -> tuple[str, int, dict[str, str]]:
         **values,
     }
     body = render_template("verification/page.html", form=UploadForm(formdata=None), **shown)
-    return body, status, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+    return body, status, {"Cache-Control": "no-store"}
 
 
 @pages.get("")
