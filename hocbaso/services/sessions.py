@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import bindparam, select, update
+from sqlalchemy.orm import Session
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -31,9 +35,12 @@ RECENT = timedelta(minutes=10)
 """How long a password or code that was just given counts for grave acts."""
 
 FREE_TRIES = 5
-LONGEST_DELAY = 60
+LONGEST_DELAY = 90
 PER_ADDRESS = 30
 PER_KNOWN_ADDRESS = 10
+"""Wrong tries in an hour that an account meets no delay for at an address it is known at. With the delay above: at most 60
+guesses an hour at an account, also by a pupil at the computer where a teacher signed in last week."""
+
 KNOWN_FOR = timedelta(days=14)
 
 
@@ -104,7 +111,7 @@ def digest(token: str) -> str:
 
 
 def delay_after(n_failed: int) -> int:
-    """Seconds to wait after so many wrong tries in a row: none up to five, then 2, 4, 8 … at most 60."""
+    """Seconds to wait after so many wrong tries in a row: none up to five, then 2, 4, 8 … at most 90."""
     return 0 if n_failed < FREE_TRIES else min(LONGEST_DELAY, 2 ** (n_failed - FREE_TRIES + 1))
 
 
@@ -115,20 +122,20 @@ def sign_in(username: str, password: str, *, address: str, agent: str = "", now:
     """Check a password and open a session.
 
     SignInRefused for an unknown name, a wrong password, a disabled account (all three with the same words and in the
-    same time), an expired first password, or while a delay runs. The delay never falls on an address from which this
+    same time), an expired first password, or while a delay runs. The delay does not fall on an address from which this
     account signed in during the last fortnight, so a pupil at another machine cannot keep the principal out.
     """
     username = username.strip().casefold()
-    n_from_address = _failures(address, now)
-    account = db.session.scalar(select(m.Account).where(m.Account.username == username))
-    known_address = account is not None and _is_known(account.id, address, now)
-    if n_from_address >= (PER_KNOWN_ADDRESS if known_address else PER_ADDRESS):
+    if _failures(address, now) >= PER_ADDRESS:
         raise SignInRefused("Máy này vừa nhập sai quá nhiều lần. Xin đợi một phút rồi thử lại.", wait_seconds=60)
-    if account is not None and account.failed_at is not None and not known_address:
-        ready_at = account.failed_at + timedelta(seconds=delay_after(account.n_failed))
-        if now < ready_at:
-            seconds = int((ready_at - now).total_seconds()) + 1
-            raise SignInRefused(f"Đã nhập sai nhiều lần. Xin đợi {seconds} giây rồi thử lại.", wait_seconds=seconds)
+    account_id = db.session.scalar(select(m.Account.id).where(m.Account.username == username))
+    if account_id is None:
+        return _try_password(None, password, address, agent, now)
+    with one_try(account_id, address=address, now=now) as account:
+        return _try_password(account, password, address, agent, now)
+
+
+def _try_password(account: m.Account | None, password: str, address: str, agent: str, now: datetime) -> Opened:
     matches = passwords.verify(account.password_hash if account else None, password)
     if account is None or not matches or account.disabled_at is not None:
         note_wrong_try(account, address, now)
@@ -143,7 +150,17 @@ def sign_in(username: str, password: str, *, address: str, agent: str = "", now:
         raise SignInRefused("Mật khẩu lần đầu đã quá 72 giờ. Xin nhờ người phụ trách CNTT cấp lại.")
     better_hash = passwords.hash_password(password) if passwords.needs_rehash(account.password_hash) else None
     needs_factor = requires_second_factor(account.id, now)
-    return _open(account.id, address, agent, now, second_factor_done=not needs_factor, better_hash=better_hash)
+    return _open(
+        account.id,
+        address,
+        agent,
+        now,
+        second_factor_done=not needs_factor,
+        better_hash=better_hash,
+        # Not while a delay runs elsewhere, and not before the code: whoever knows the password could otherwise sign in again
+        # and again to get five more codes each time.
+        forgive=not needs_factor and _delay_left(account, now) == 0,
+    )
 
 
 def _open(
@@ -154,13 +171,15 @@ def _open(
     *,
     second_factor_done: bool,
     better_hash: str | None = None,
+    forgive: bool = True,
 ) -> Opened:
     token = secrets.token_urlsafe(32)
     with write_transaction() as session:
         account = session.get(m.Account, account_id, populate_existing=True)
         if account is None or account.disabled_at is not None:
             raise SignInRefused(WRONG)
-        account.n_failed, account.failed_at = 0, None
+        if forgive:
+            account.n_failed, account.failed_at = 0, None
         if better_hash:
             account.password_hash = better_hash
         row = m.UserSession(
@@ -265,18 +284,19 @@ def touch(signed_in: SignedIn, cache: SessionCache, now: datetime) -> None:
             )
 
 
-def confirm(signed_in: SignedIn, password: str, *, now: datetime) -> None:
+def confirm(signed_in: SignedIn, password: str, *, address: str, now: datetime) -> None:
     """Prove the password once more before a grave act. Invalid when it is wrong; wrong tries count as at sign-in."""
-    account = db.session.get(m.Account, signed_in.actor.account_id)
-    if account is None:
+    if signed_in.actor.account_id is None:
         raise NotFound("Tài khoản không còn hoạt động.")
-    check_delay(signed_in.actor, now=now)
-    if not passwords.verify(account.password_hash, password):
-        note_wrong_try(account, "", now)
-        raise SignInRefused("Mật khẩu chưa đúng.")
+    with one_try(signed_in.actor.account_id, address=address, now=now) as account:
+        if not passwords.verify(account.password_hash, password):
+            note_wrong_try(account, address, now)
+            raise SignInRefused("Mật khẩu chưa đúng.")
+        forgive = {"n_failed": 0, "failed_at": None} if _delay_left(account, now) == 0 else {}
     with write_transaction() as session:
         session.execute(update(m.UserSession).where(m.UserSession.id == signed_in.session_id).values(confirmed_at=now))
-        session.execute(update(m.Account).where(m.Account.id == account.id).values(n_failed=0, failed_at=None))
+        if forgive:
+            session.execute(update(m.Account).where(m.Account.id == account.id).values(forgive))
     db.session.expire_all()
 
 
@@ -376,17 +396,21 @@ def _is_known(account_id: int, address: str, now: datetime) -> bool:
     )
 
 
+def _count(session: Session, key: str, minute: int) -> None:
+    row = session.get(m.AddressAttempts, key, populate_existing=True)
+    if row is None:
+        row = m.AddressAttempts(address=key, minute=minute, n_failed=0)
+        session.add(row)
+    if row.minute != minute:
+        row.minute, row.n_failed = minute, 0
+    row.n_failed += 1
+
+
 def note_wrong_try(account: m.Account | None, address: str, now: datetime) -> None:
     """Count a wrong try against the account and, where given, the network address, and leave an audit entry."""
     with write_transaction() as session:
         if address:
-            row = session.get(m.AddressAttempts, address[:60], populate_existing=True)
-            if row is None:
-                row = m.AddressAttempts(address=address[:60], minute=_minute(now), n_failed=0)
-                session.add(row)
-            if row.minute != _minute(now):
-                row.minute, row.n_failed = _minute(now), 0
-            row.n_failed += 1
+            _count(session, address[:60], _minute(now))
         if account is not None:
             session.execute(
                 update(m.Account)
@@ -405,11 +429,54 @@ def note_wrong_try(account: m.Account | None, address: str, now: datetime) -> No
         )
 
 
-def check_delay(actor: Actor, *, now: datetime) -> None:
-    """Raise SignInRefused while the delay after wrong codes or passwords runs for the actor's account."""
-    account = db.session.get(m.Account, actor.account_id, populate_existing=True)
-    if account is not None and account.failed_at is not None:
-        ready_at = account.failed_at + timedelta(seconds=delay_after(account.n_failed))
-        if now < ready_at:
-            seconds = int((ready_at - now).total_seconds()) + 1
-            raise SignInRefused(f"Đã nhập sai nhiều lần. Xin đợi {seconds} giây.", wait_seconds=seconds)
+_TURNS = tuple(threading.Lock() for _ in range(64))
+
+
+@contextmanager
+def one_try(account_id: int, *, address: str, now: datetime) -> Iterator[m.Account]:
+    """Let one password or code of the account be tried; an ``Invalid`` raised inside is a wrong try.
+
+    SignInRefused while its delay runs. One at a time for an account: of eight requests sent together each would otherwise
+    see that no delay runs yet.
+    """
+    with _TURNS[account_id % len(_TURNS)]:
+        db.session.commit()  # ends a read snapshot: what the try before this one wrote counts
+        account = db.session.get(m.Account, account_id, populate_existing=True)
+        if account is None:
+            raise NotFound("Tài khoản không còn hoạt động.")
+        seconds = _delay_left(account, now)
+        if seconds and not (
+            _is_known(account_id, address, now) and _wrong_here(account_id, address, now) < PER_KNOWN_ADDRESS
+        ):
+            raise SignInRefused(f"Đã nhập sai nhiều lần. Xin đợi {seconds} giây rồi thử lại.", wait_seconds=seconds)
+        try:
+            yield account
+        except Invalid:
+            _count_here(account_id, address, now)
+            raise
+
+
+def _delay_left(account: m.Account, now: datetime) -> int:
+    """Whole seconds until the account takes another try, 0 when it does."""
+    if account.failed_at is None:
+        return 0
+    left = account.failed_at + timedelta(seconds=delay_after(account.n_failed)) - now
+    return int(left.total_seconds()) + 1 if left > timedelta(0) else 0
+
+
+def _here(account_id: int, address: str) -> str:
+    return f"{account_id}@{address}"[:60]
+
+
+def _hour(now: datetime) -> int:
+    return _minute(now) // 60 * 60
+
+
+def _wrong_here(account_id: int, address: str, now: datetime) -> int:
+    row = db.session.get(m.AddressAttempts, _here(account_id, address), populate_existing=True)
+    return row.n_failed if row is not None and row.minute == _hour(now) else 0
+
+
+def _count_here(account_id: int, address: str, now: datetime) -> None:
+    with write_transaction() as session:
+        _count(session, _here(account_id, address), _hour(now))

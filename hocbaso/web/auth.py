@@ -147,8 +147,8 @@ def second_factor_post() -> Answer:
     if signed is None or not form.validate_on_submit():
         return render_template("auth/code.html", form=form), 422
     try:
-        sessions.check_delay(signed.actor, now=clock.now())
-        second_factor.check(signed.actor.account_id or 0, form.code.data or "", _machine_secret(), now=clock.now())
+        with sessions.one_try(signed.actor.account_id or 0, address=request.remote_addr or "", now=clock.now()) as own:
+            second_factor.check(own.id, form.code.data or "", _machine_secret(), now=clock.now())
     except Invalid as wrong:
         form.code.errors = [wrong.message]
         return render_template("auth/code.html", form=form), 429 if getattr(wrong, "wait_seconds", 0) else 422
@@ -291,7 +291,11 @@ def change_password() -> Answer:
     try:
         if not form.validate_on_submit():
             raise Invalid("")
+        _prove(form.old.data)  # with the delay of a sign-in: an unlocked tablet is no place to guess the password at
         credentials.change_own_password(current_actor(), form.old.data or "", form.password.data or "", clock.now())
+    except sessions.SignInRefused as refused:
+        form.old.errors = [refused.message]
+        return _own(form, 429 if refused.wait_seconds else 422)
     except Invalid as wrong:
         if wrong.message:
             (form.old if wrong.field == "old" else form.password).errors = [wrong.message]
@@ -323,11 +327,15 @@ def confirm_post() -> Answer:
     return go(safe_next(form.next.data) or start_path(current_actor()))
 
 
+def _prove(password: str | None) -> None:
+    sessions.confirm(current_user.signed_in, password or "", address=request.remote_addr or "", now=clock.now())
+
+
 def _try_confirm(form: ConfirmForm) -> int | None:
     if not form.validate_on_submit():
         return 422
     try:
-        sessions.confirm(current_user.signed_in, form.password.data or "", now=clock.now())
+        _prove(form.password.data)
     except Invalid as wrong:
         form.password.errors = [wrong.message]
         return 429 if getattr(wrong, "wait_seconds", 0) else 422
