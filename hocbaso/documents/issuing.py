@@ -6,12 +6,14 @@ only in its encrypted envelope together with the PIN; it is opened, used and dro
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from hocbaso.documents.pades import FIELD_OF, Mark, sign_pdf
@@ -145,5 +147,32 @@ def verify_upload(
     at: datetime,
     expected: Mapping[str, tuple[str, ...]] | None = None,
 ) -> dict[str, Any]:
-    """``verify_file`` as a plain dictionary, for a page or a job."""
-    return verify_file(data, roots, crls, at, expected).to_plain()
+    """``verify_file`` as a plain dictionary, for a page or a job.
+
+    Anybody may send the file: 2 MB can unpack to 2 GB, so it gets :data:`VERIFY_MEMORY` and is unreadable when it wants more.
+    """
+    with _at_most(VERIFY_MEMORY):
+        return verify_file(data, roots, crls, at, expected).to_plain()
+
+
+VERIFY_MEMORY = 384 * 1024 * 1024
+"""Bytes that judging one file may take on top of what the worker holds; a real transcript takes a tenth."""
+
+
+@contextlib.contextmanager
+def _at_most(n_bytes: int) -> Iterator[None]:
+    """Let this process grow by so much and no more; a parser that wants more meets MemoryError. Linux only."""
+    try:
+        import resource
+
+        held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except (ImportError, OSError):
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = held + n_bytes if hard == resource.RLIM_INFINITY else min(held + n_bytes, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

@@ -40,7 +40,8 @@ ALTERED = "Nội dung tệp đã bị thay đổi sau khi ký."
 def read_content(pdf: bytes) -> tuple[TranscriptContent, bytes]:
     """Content and data zone of a PDF. Raises ``errors.IntegrityFault`` or ``errors.Invalid``."""
     try:
-        with pikepdf.open(io.BytesIO(pdf)) as opened:
+        # Searching a damaged file for its objects takes many seconds, and a transcript that needs it is none.
+        with pikepdf.open(io.BytesIO(pdf), attempt_recovery=False) as opened:
             zone = embedded_data_zone(opened)
     except (pikepdf.PdfError, ValueError, RuntimeError) as error:
         raise IntegrityFault(UNREADABLE) from error

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hocbaso.errors import DomainError, Invalid
+from hocbaso.exchange.workbook_guard import check_workbook
 
 MAX_SECONDS = 10
 MAX_MEMORY_BYTES = 256 * 1024 * 1024
@@ -37,6 +38,7 @@ def read_apart(
     """
     if kind not in READERS:
         raise ValueError(f"no reader for {kind!r}")
+    check_workbook(data)  # a file refused by its outside is not worth a process, which takes a second or more to start
     command = [sys.executable, "-m", __spec__.name, kind, profile, str(max_memory_bytes)]
     try:
         done = subprocess.run(command, input=data, capture_output=True, cwd=_ROOT, timeout=max_seconds)
