@@ -119,6 +119,18 @@ def _centred(lines: list[tuple[str, float, str]], width: float, top: float) -> l
     return out
 
 
+def _block(lines: list[tuple[str, float, str]], width: float, low: float, high: float) -> list[str]:
+    """Lines in the middle between ``low`` and ``high``: a little smaller to stay on one line, else wrapped, else all smaller."""
+    wrapped = [
+        (part, size, style)
+        for text, size, style in lines
+        for part in ([text] if _width(text, size * 0.8, style) <= width - 4 else _wrap(text, size, style, width))
+    ]
+    total = sum(size for _, size, _ in wrapped) * 1.18
+    scale = min(1.0, (high - low) / total)
+    return _centred([(t, size * scale, style) for t, size, style in wrapped], width, (high + low + total * scale) / 2)
+
+
 def _wrap(text: str, size: float, style: str, width: float) -> list[str]:
     lines: list[str] = []
     for word in text.split():
@@ -147,20 +159,15 @@ def draw(role: str, name: str, at: datetime, width: float, height: float, image:
         if image is not None:
             parts.append(_place(image, 0, 0, width, height))
         else:
-            # Only the part that does not lie over the principal's name.
-            width = width * 0.62
+            # Only the part that lies neither over the principal's name nor over the words above the signature.
+            width, low, high = width * 0.62, height * 0.17, height * 0.83
             parts += [
                 f"q {_RED}",
-                f"1.2 w 3 3 {width - 6:.2f} {height - 6:.2f} re S",
-                f"0.4 w 5.5 5.5 {width - 11:.2f} {height - 11:.2f} re S",
+                f"1.2 w 3 {low:.2f} {width - 6:.2f} {high - low:.2f} re S",
+                f"0.4 w 5.5 {low + 2.5:.2f} {width - 11:.2f} {high - low - 5:.2f} re S",
             ]
-            lines = [
-                ("ĐÃ ĐÓNG DẤU SỐ", 8.0, "Bold"),
-                *((line, 8.5, "Bold") for line in _wrap(name, 8.5, "Bold", width - 10)),
-            ]
-            lines.append((stamp_time(at), 6.0, "Regular"))
-            total = sum(size for _, size, _ in lines) * 1.18
-            parts += [*_centred(lines, width, (height + total) / 2), "Q"]
+            lines = [("ĐÃ ĐÓNG DẤU SỐ", 7.0, "Bold"), (name, 8.0, "Bold"), (stamp_time(at), 6.0, "Regular")]
+            parts += ["1 0 0 1 7 0 cm", *_block(lines, width - 14, low + 4, high - 4), "Q"]
     elif image is not None:
         caption = 8.0
         parts.append(_place(image, 0, caption, width, height - caption))
@@ -170,9 +177,10 @@ def draw(role: str, name: str, at: datetime, width: float, height: float, image:
             width *= 0.7
         parts += [*_centred([(f"Ký số: {stamp_time(at)}", 5.8, "Regular")], width, caption - 0.4), "Q"]
     else:
-        lines = [("Đã ký số bởi", 8.0, "Italic"), (name, 10.0, "Bold"), (f"ngày {stamp_time(at)}", 7.0, "Regular")]
+        lines = [("Đã ký số bởi", 8.0, "Italic"), (name, 10.0, "Bold"), (stamp_time(at), 7.0, "Regular")]
         parts.append(f"q {_BLUE}")
-        if role == "principal":
-            parts.append(f"1 0 0 1 {width * 0.18:.2f} 0 cm")
-        parts += [*_centred(lines, width, height * 0.86), "Q"]
+        if role == "principal":  # the left third is the seal's
+            parts.append(f"1 0 0 1 {width * 0.34:.2f} 0 cm")
+            width *= 0.66
+        parts += [*_block(lines, width, 1, height - 1), "Q"]
     return "\n".join(parts).encode("ascii")
