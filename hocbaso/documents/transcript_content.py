@@ -7,7 +7,8 @@ Units and shapes
     scores     strings with one decimal and a point, ``"8.5"``, ``"10.0"``; never a float, never a comma
     comments   ``"Đ"`` or ``"CĐ"``; an exempt subject says ``"Miễn"``
     levels     ``Level`` (T, K, Đ, CĐ)
-    text       NFC, no control characters except line feed, no blank at either end; empty text is ``None``
+    text       NFC, letters that the shipped type can draw, no control characters except line feed, no blank at either end;
+               empty text is ``None``
     dates      ``datetime.date``; instants aware UTC ``datetime`` without microseconds
 
 Sources: Circular 22/2021/TT-BGDĐT (form of the học bạ THCS), CV 2088/BGDĐT-GDTH annex 1 (field list), 1789/QĐ-SGDĐT art. 18.
@@ -29,6 +30,8 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
+from hocbaso.documents.printable_text import nfc as nfc
+from hocbaso.documents.printable_text import why_not_printed
 from hocbaso.errors import Invalid
 from hocbaso.regulations.terms import Level, PassFail, Promotion, Sex, SubjectKind
 
@@ -52,8 +55,77 @@ _MEASURE = re.compile(r"\d{1,3}(?:\.\d)?\Z")
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,40}\Z")
 _URL = re.compile(r"https?://[A-Za-z0-9.\-:\[\]]+(?:/[A-Za-z0-9._~/\-]*)?\Z")
 
+#: Characters at most, each at least what the field's page takes: what was accepted in October must print in May.
 _LONG = 2000
+_SUBJECT_REMARK = 1000
+_ENTRY = 500
+_ADDRESS = 300
 _SHORT = 200
+_NAME = 120
+#: What a refusal calls a field; the code stays in ``Invalid.field``.
+_FIELD_WORDS = {
+    "school.name": "tên trường",
+    "school.department_name": "tên Sở",
+    "school.commune": "xã, phường của trường",
+    "school.province": "tỉnh, thành phố của trường",
+    "school.place_name": "địa danh của trường",
+    "school.code": "mã trường",
+    "school.department_code": "mã Sở",
+    "family.name": "họ và tên cha, mẹ hoặc người giám hộ",
+    "family.occupation": "nghề nghiệp cha, mẹ hoặc người giám hộ",
+    "student.full_name": "họ và tên học sinh",
+    "student.sex": "giới tính",
+    "student.born_on": "ngày sinh",
+    "student.birth_place": "nơi sinh",
+    "student.ethnicity": "dân tộc",
+    "student.nationality": "quốc tịch",
+    "student.home_town": "quê quán",
+    "student.address": "chỗ ở hiện tại",
+    "student.policy_category": "đối tượng chính sách",
+    "student.register_no": "số đăng bộ",
+    "student.personal_id": "học sinh",
+    "student.moet_code": "học sinh",
+    "student.height_cm": "chiều cao",
+    "student.weight_kg": "cân nặng",
+    "study_history.school_year": "năm học trong quá trình học tập",
+    "study_history.class_name": "lớp trong quá trình học tập",
+    "study_history.school_name": "tên trường trong quá trình học tập",
+    "study_history.place": "địa chỉ trường trong quá trình học tập",
+    "study_history.moved_in_on": "ngày chuyển đến",
+    "subject.code": "môn học",
+    "subject.name": "tên môn học",
+    "subject.kind": "cách đánh giá môn học",
+    "subject.semester_1": "học kì I",
+    "subject.semester_2": "học kì II",
+    "subject.year": "cả năm",
+    "subject.after_reassessment": "sau đánh giá lại",
+    "subject.remark": "nhận xét môn học",
+    "subject.teacher_name": "tên giáo viên môn học",
+    "corrections.n_places": "chỗ sửa chữa",
+    "corrections.subject_names": "môn học có sửa chữa",
+    "absence.excused": "buổi nghỉ có phép",
+    "absence.unexcused": "buổi nghỉ không phép",
+    "promotion.promoted": "được lên lớp",
+    "promotion.promoted_after": "được lên lớp sau hè",
+    "promotion.retained": "không được lên lớp",
+    "certificates": "chứng chỉ",
+    "certificates.name": "chứng chỉ",
+    "certificates.grade": "loại chứng chỉ",
+    "signer.name": "họ và tên người ký",
+    "signer.title": "chức vụ người ký",
+    "signer.personal_id": "người ký",
+    "regulation_version": "văn bản quy định",
+    "class_name": "lớp",
+    "subjects": "bảng điểm",
+    "study_history": "quá trình học tập",
+    "issue_on": "phát hành",
+    "issue_place": "nơi phát hành",
+    "competitions": "kết quả các cuộc thi",
+    "awards": "khen thưởng",
+    "homeroom_remark": "nhận xét của giáo viên chủ nhiệm",
+    "principal_remark": "nhận xét của Hiệu trưởng",
+}
+_INDEXED = re.compile(r"subject\[(.+)\]\.")
 
 
 class Scope(StrEnum):
@@ -67,64 +139,70 @@ def _fail(name: str, sentence: str) -> typing.NoReturn:
     raise Invalid(sentence, field=name)
 
 
+def _words(name: str) -> str:
+    """A field as people call it: ``subject[toan].remark`` is "nhận xét môn học (toan)"."""
+    found = _INDEXED.match(name)
+    if found:
+        return f"{_words('subject.' + name[found.end() :])} ({found[1]})"
+    return _FIELD_WORDS.get(name, name)
+
+
 def _text(name: str, value: object, *, limit: int = _SHORT, lines: bool = False, required: bool = True) -> None:
     if value is None:
         if required:
-            _fail(name, f"Thiếu dữ liệu bắt buộc của học bạ: {name}.")
+            _fail(name, f"Thiếu dữ liệu bắt buộc của học bạ: {_words(name)}.")
         return
     if not isinstance(value, str):
-        _fail(name, f"Dữ liệu {name} phải là chữ.")
+        _fail(name, f"Dữ liệu {_words(name)} phải là chữ.")
     if not value or value != value.strip():
-        _fail(name, f"Dữ liệu {name} để trống hoặc thừa khoảng trắng ở đầu, cuối.")
+        _fail(name, f"Dữ liệu {_words(name)} để trống hoặc thừa khoảng trắng ở đầu, cuối.")
     if len(value) > limit:
-        _fail(name, f"Dữ liệu {name} dài quá {limit} kí tự.")
+        _fail(name, f"Dữ liệu {_words(name)} dài {len(value)} kí tự, học bạ nhận nhiều nhất {limit}.")
     if not unicodedata.is_normalized("NFC", value):
-        _fail(name, f"Dữ liệu {name} chưa ở dạng Unicode dựng sẵn (NFC).")
-    for char in value:
-        # Control, surrogate, private-use and unassigned characters, and the invisible format characters (bidi overrides,
-        # zero-width joiners) that would make two different records look alike on paper.
-        if char == "\n" and lines:
-            continue
-        if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
-            _fail(name, f"Dữ liệu {name} chứa kí tự điều khiển không được phép.")
+        _fail(name, f"Dữ liệu {_words(name)} chưa ở dạng Unicode dựng sẵn (NFC).")
+    if not lines and "\n" in value:
+        _fail(name, f"Dữ liệu {_words(name)} không được xuống dòng.")
+    reason = why_not_printed(value)
+    if reason:
+        _fail(name, f"Dữ liệu {_words(name)} {reason}")
 
 
 def _code(name: str, value: object, *, required: bool = True) -> None:
     if value is None and not required:
         return
     if not isinstance(value, str) or not _CODE.match(value):
-        _fail(name, f"Mã {name} chỉ được gồm chữ cái không dấu, chữ số và các dấu . _ -")
+        _fail(name, f"Mã của {_words(name)} chỉ được gồm chữ cái không dấu, chữ số và các dấu . _ -")
 
 
 def _personal_id(name: str, value: object, *, required: bool) -> None:
     if value is None and not required:
         return
     if not isinstance(value, str) or not _PERSONAL_ID.match(value):
-        _fail(name, f"Số định danh cá nhân ({name}) phải có đúng 12 chữ số.")
+        _fail(name, f"Số định danh cá nhân ({_words(name)}) phải có đúng 12 chữ số.")
 
 
 def _date(name: str, value: object, *, required: bool = True) -> None:
     if value is None and not required:
         return
     if not isinstance(value, date) or isinstance(value, datetime):
-        _fail(name, f"Ngày {name} không hợp lệ.")
+        _fail(name, f"Ngày ({_words(name)}) không hợp lệ.")
 
 
 def _member(name: str, value: object, kind: type, *, required: bool = True) -> None:
     if value is None and not required:
         return
     if not isinstance(value, kind):
-        _fail(name, f"Giá trị {name} không nằm trong danh mục cho phép.")
+        _fail(name, f"Giá trị {_words(name)} không nằm trong danh mục cho phép.")
 
 
 def _tuple(name: str, value: object, kind: type) -> None:
     if not isinstance(value, tuple) or not all(isinstance(item, kind) for item in value):
-        _fail(name, f"Danh sách {name} không hợp lệ.")
+        _fail(name, f"Danh sách {_words(name)} không hợp lệ.")
 
 
 def _count(name: str, value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 999:
-        _fail(name, f"Số lượng {name} phải là số nguyên từ 0 đến 999.")
+        _fail(name, f"Số {_words(name)} phải là số nguyên từ 0 đến 999.")
 
 
 def _result(name: str, value: object, kind: SubjectKind) -> None:
@@ -132,9 +210,9 @@ def _result(name: str, value: object, kind: SubjectKind) -> None:
         return
     if kind is SubjectKind.SCORED:
         if not isinstance(value, str) or not _SCORE.match(value):
-            _fail(name, f"Điểm {name} phải từ 0.0 đến 10.0 với đúng một chữ số thập phân.")
+            _fail(name, f"Điểm {_words(name)} phải từ 0.0 đến 10.0 với đúng một chữ số thập phân.")
     elif value not in (PassFail.PASS.value, PassFail.FAIL.value):
-        _fail(name, f"Mức đánh giá {name} phải là Đ hoặc CĐ.")
+        _fail(name, f"Mức đánh giá {_words(name)} phải là Đ hoặc CĐ.")
 
 
 def _school_year(name: str, value: object) -> None:
@@ -176,8 +254,8 @@ class FamilyMember:
     occupation: str | None = None
 
     def __post_init__(self) -> None:
-        _text("family.name", self.name)
-        _text("family.occupation", self.occupation, required=False)
+        _text("family.name", self.name, limit=_NAME)
+        _text("family.occupation", self.occupation, limit=_NAME, required=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,18 +285,21 @@ class Student:
     guardian: FamilyMember | None = None
 
     def __post_init__(self) -> None:
-        _text("student.full_name", self.full_name, limit=100)
+        _text("student.full_name", self.full_name, limit=_NAME)
         _member("student.sex", self.sex, Sex)
         _date("student.born_on", self.born_on)
         for name in ("birth_place", "ethnicity", "home_town", "address", "policy_category", "register_no"):
-            _text(f"student.{name}", getattr(self, name), required=False)
+            _text(f"student.{name}", getattr(self, name), limit=_ADDRESS, required=False)
         _text("student.nationality", self.nationality)
         _personal_id("student.personal_id", self.personal_id, required=False)
         _code("student.moet_code", self.moet_code, required=False)
         for name in ("height_cm", "weight_kg"):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, str) or not _MEASURE.match(value)):
-                _fail(f"student.{name}", f"Giá trị {name} phải là số với nhiều nhất một chữ số thập phân.")
+                _fail(
+                    f"student.{name}",
+                    f"Giá trị {_words(f'student.{name}')} phải là số với nhiều nhất một chữ số thập phân.",
+                )
         for name in ("father", "mother", "guardian"):
             _member(f"student.{name}", getattr(self, name), FamilyMember, required=False)
 
@@ -261,7 +342,7 @@ class SubjectRow:
         _member(f"subject[{self.code}].kind", self.kind, SubjectKind)
         for name in ("semester_1", "semester_2", "year", "after_reassessment"):
             _result(f"subject[{self.code}].{name}", getattr(self, name), self.kind)
-        _text(f"subject[{self.code}].remark", self.remark, limit=_LONG, lines=True, required=False)
+        _text(f"subject[{self.code}].remark", self.remark, limit=_SUBJECT_REMARK, lines=True, required=False)
         _text(f"subject[{self.code}].teacher_name", self.teacher_name, limit=300, required=False)
 
 
@@ -362,8 +443,8 @@ class CertificateNote:
     grade: str | None = None
 
     def __post_init__(self) -> None:
-        _text("certificates.name", self.name)
-        _text("certificates.grade", self.grade, required=False)
+        _text("certificates.name", self.name, limit=_ENTRY, lines=True)
+        _text("certificates.grade", self.grade, lines=True, required=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -375,7 +456,7 @@ class SignerNote:
     personal_id: str | None = None
 
     def __post_init__(self) -> None:
-        _text("signer.name", self.name, limit=100)
+        _text("signer.name", self.name, limit=_NAME)
         _text("signer.title", self.title)
         _personal_id("signer.personal_id", self.personal_id, required=False)
 
@@ -459,11 +540,16 @@ class TranscriptContent:
                 _fail("completion", "Chỉ lớp 9 mới ghi hoàn thành chương trình trung học cơ sở.")
             if self.completion not in (COMPLETED, NOT_COMPLETED):
                 _fail("completion", "Kết luận hoàn thành chương trình không hợp lệ.")
+        promotion = self.promotion
+        if self.scope is Scope.TRANSFER and (
+            self.completion or promotion.promoted or promotion.promoted_after or promotion.retained
+        ):
+            _fail("scope", "Học bạ lập khi học sinh chuyển trường giữa năm chưa ghi kết luận cả năm.")
         _tuple("certificates", self.certificates, CertificateNote)
         for name in ("competitions", "awards"):
             _tuple(name, getattr(self, name), str)
             for item in getattr(self, name):
-                _text(name, item, limit=500)
+                _text(name, item, limit=_ENTRY)
         _text("homeroom_remark", self.homeroom_remark, limit=_LONG, lines=True, required=False)
         _text("principal_remark", self.principal_remark, limit=_LONG, lines=True, required=False)
 
@@ -480,14 +566,6 @@ def _uuid4(name: str, value: object) -> None:
         parsed = None
     if parsed is None or parsed.version != 4 or str(parsed) != value:
         _fail(name, "Mã tra cứu phải là UUID phiên bản 4 viết thường.")
-
-
-def nfc(value: str | None) -> str | None:
-    """Prepare free text for a record: NFC, ``\\r`` dropped, outer blanks dropped, empty becomes ``None``."""
-    if value is None:
-        return None
-    text = unicodedata.normalize("NFC", value).replace("\r\n", "\n").replace("\r", "\n").strip()
-    return text or None
 
 
 # --- canonical form -------------------------------------------------------------------------------------------------
