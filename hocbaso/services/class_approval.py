@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from hocbaso import clock
 from hocbaso.db import write_transaction
+from hocbaso.documents.printable_text import nfc, why_not_printed
 from hocbaso.errors import DomainError, Incomplete, Invalid, Stale
 from hocbaso.regulations.class_flow import ClassVerb
 from hocbaso.regulations.permissions import Permission
@@ -42,9 +42,12 @@ def approve_class(
     WrongState, Stale, Incomplete (something was opened again), Invalid, and IntegrityFault when a value was changed
     behind the application's back: then nothing is frozen.
     """
-    words = unicodedata.normalize("NFC", remark or "").strip() or DEFAULT_REMARK
+    words = nfc(remark) or DEFAULT_REMARK
     if len(words) > _REMARK_MAX:
         raise Invalid(f"Nhận xét dài quá {_REMARK_MAX} chữ. Chưa có gì thay đổi.", field="remark")
+    reason = why_not_printed(words)
+    if reason:
+        raise Invalid(f"Nhận xét {reason} Chưa có gì thay đổi.", field="remark")
     class_for(actor, class_group_id, Permission.CLASS_READ)
     # Replaying the log takes longer than anything else here, so it is done before the write lock is taken; the
     # fingerprint shows inside the transaction that what was checked still stands.

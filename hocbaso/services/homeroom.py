@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +17,7 @@ from sqlalchemy import func, select
 
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
+from hocbaso.documents.printable_text import nfc, why_not_printed
 from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassState
@@ -126,7 +126,7 @@ def read_value(field: str, raw: str) -> str | int | None:
     """What a person typed or chose, as the stored value; "" clears. Invalid with what is accepted."""
     if field not in FIELDS:
         raise NotFound("Không có mục này.")
-    text = unicodedata.normalize("NFC", raw).replace("\r\n", "\n").replace("\r", "\n").strip()
+    text = nfc(raw) or ""
     if not text:
         return None
     if field in CONDUCT_FIELDS:
@@ -140,8 +140,9 @@ def read_value(field: str, raw: str) -> str | int | None:
         return int(text)
     if len(text) > TEXT_LIMITS[field]:
         raise Invalid(f"Dài {len(text)} chữ, nhiều nhất {TEXT_LIMITS[field]} chữ. Xin viết gọn lại.", field=field)
-    if any(unicodedata.category(letter) == "Cc" and letter != "\n" for letter in text):
-        raise Invalid("Trong chữ có ký tự lạ không in được. Xin gõ lại.", field=field)
+    reason = why_not_printed(text)
+    if reason:
+        raise Invalid(f"Lời ghi {reason} Xin sửa lại.", field=field)
     return text
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from hocbaso import models as m
 from hocbaso.db import db
+from hocbaso.documents.printable_text import why_not_printed
 from hocbaso.errors import DomainError, Stale
 from hocbaso.exchange.rows import ImportTable, ScoreCell, ScoreRow, ScoreSheetHead
 from hocbaso.exchange.subjects import SUBJECT_BY_CODE
@@ -329,6 +330,8 @@ def _wanted(row: ScoreRow, head: SheetHead, builder: PlanBuilder) -> dict[str, t
             builder.error(
                 row.at("remark"), "Nhận xét", row.remark[:60] + "…", f"dài {len(row.remark)} chữ, tối đa {_REMARK_MAX}."
             )
+        elif reason := why_not_printed(row.remark):
+            builder.error(row.at("remark"), "Nhận xét", row.remark[:60] + "…", reason)
         else:
             wanted[REMARK] = (row.remark, "remark")
     return wanted

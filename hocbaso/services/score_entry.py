@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import write_transaction
+from hocbaso.documents.printable_text import nfc, why_not_printed
 from hocbaso.errors import DomainError, Invalid, Stale, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission
@@ -415,12 +416,15 @@ def guard_typing(head: SheetHead, today: date) -> None:
 
 
 def _read_remark(raw: str) -> CellValue:
-    text = unicodedata.normalize("NFC", raw).strip()
+    text = nfc(raw) or ""
     text = "".join(letter for letter in text if letter == "\n" or unicodedata.category(letter)[0] != "C")
     if not text:
         return CellRecord()
     if len(text) > _REMARK_MAX:
         raise Invalid(f"Nhận xét dài {len(text)} chữ, tối đa {_REMARK_MAX}. Chưa ghi; xin rút ngắn.", field="value")
+    reason = why_not_printed(text)
+    if reason:
+        raise Invalid(f"Nhận xét {reason} Chưa ghi; xin sửa lại.", field="value")
     return CellRecord(remark=text, origin=ScoreOrigin.ENTERED.value)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -13,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
+from hocbaso.documents.printable_text import nfc, why_not_printed
 from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.identifiers import check_moet_code, check_personal_id, check_register_no
@@ -147,7 +147,7 @@ def profile(actor: Actor, student_id: int) -> Profile:
 
 def read_value(field: str, raw: str) -> Any:
     """What was typed as the stored value; None when empty. Raises Invalid naming the field."""
-    text = unicodedata.normalize("NFC", " ".join((raw or "").split()))
+    text = " ".join((nfc(raw) or "").split())
     words = FIELD_WORDS[field]
     if field == "inclusive_disability":
         return text.lower() in ("1", "on", "true", "y", "có")
@@ -178,6 +178,9 @@ def read_value(field: str, raw: str) -> Any:
     limit = m.Student.__table__.c[field].type.length  # type: ignore[attr-defined]
     if len(text) > limit:
         raise Invalid(f"{words}: nhiều nhất {limit} chữ.", field=field)
+    reason = why_not_printed(text)
+    if reason:
+        raise Invalid(f"{words} {reason}", field=field)
     return normalise_name(text) if field.endswith("_name") else text
 
 
