@@ -45,8 +45,10 @@ FIELDS = {
     "NHA_TRUONG": "Con dấu số của nhà trường",
 }
 DEMO_MARK = "MẪU – TRƯỜNG THỬ NGHIỆM"
-_DENSITIES = ("", "dense", "dense denser")
+_DENSITIES = ("", "dense", "dense closer", "dense denser")
+_READABLE = (0, 1)
 _MAX_PAGES = 40
+_LONGEST_WORD = 12
 _PX_TO_PT = 0.75
 
 
@@ -81,6 +83,7 @@ class _Layout:
         )
         environment.finalize = lambda value: "" if value is None else value
         environment.filters |= _FILTERS
+        environment.tests["unbroken"] = _is_unbroken
         self.template = environment.get_template("transcript.html")
         # WeasyPrint makes many short-lived cycles; the default threshold costs a tenth of the time.
         gc.collect()
@@ -110,6 +113,11 @@ def _kind(place: str) -> str:
 def _bare(place: str) -> str:
     kind = _kind(place)
     return place[len(kind) + 1 :] if kind != "Địa bàn" else place
+
+
+def _is_unbroken(value: str | None) -> bool:
+    """Does a word stand in the text that may be wider than the line that is left for it?"""
+    return any(len(word) > _LONGEST_WORD for word in (value or "").split())
 
 
 def _score(value: str | None) -> str:
@@ -155,31 +163,50 @@ def render_html(content: TranscriptContent, densities: tuple[int, int] = (0, 0))
 
 
 def _lay_out(content: TranscriptContent) -> weasyprint.Document:
-    """Lay out with the largest type that keeps each year page on one sheet, else with the smallest."""
-    layout = _layout()
-    densities = [0, 0]
+    """Lay out with the largest type that keeps each year page on one sheet.
+
+    What fits on no single sheet goes on to further ones, in the readable type that needs the fewest; the smallest is only for a page
+    that it saves.
+    """
+    chosen = [0, 0]
+    sheets: tuple[dict[int, int], dict[int, int]] = ({}, {})
     while True:
-        html = _Html(
-            string=render_html(content, (densities[0], densities[1])), base_url=None, url_fetcher=layout.fetcher
-        )
-        document = html.render(
-            font_config=layout.fonts,
-            stylesheets=[layout.sheet],
-            pdf_variant="pdf/a-3a",
-            pdf_tags=True,
-            uncompressed_pdf=False,
-        )
-        if len(document.pages) > _MAX_PAGES:
-            raise IntegrityFault("Nội dung học bạ quá dài để in.")
-        place = {name: number for number, page in enumerate(document.pages) for name in page.anchors}
-        again = False
+        document = _try(content, (chosen[0], chosen[1]))
         for index, name in enumerate(("year-1", "year-2")):
-            first = min(number for number, page in enumerate(document.pages) if name in page.anchors)
-            if place[f"{name}-end"] > first and densities[index] < len(_DENSITIES) - 1:
-                densities[index] += 1
-                again = True
-        if not again:
+            sheets[index][chosen[index]] = _n_sheets(document, name)
+        wanted = [_next_density(tried) for tried in sheets]
+        if wanted == chosen:
             return document
+        chosen = wanted
+
+
+def _try(content: TranscriptContent, densities: tuple[int, int]) -> weasyprint.Document:
+    layout = _layout()
+    html = _Html(string=render_html(content, densities), base_url=None, url_fetcher=layout.fetcher)
+    document = html.render(
+        font_config=layout.fonts,
+        stylesheets=[layout.sheet],
+        pdf_variant="pdf/a-3a",
+        pdf_tags=True,
+        uncompressed_pdf=False,
+    )
+    if len(document.pages) > _MAX_PAGES:
+        raise IntegrityFault("Nội dung học bạ quá dài để in.")
+    return document
+
+
+def _n_sheets(document: weasyprint.Document, name: str) -> int:
+    first = next(number for number, page in enumerate(document.pages) if name in page.anchors)
+    last = next(number for number, page in enumerate(document.pages) if f"{name}-end" in page.anchors)
+    return last - first + 1
+
+
+def _next_density(tried: dict[int, int]) -> int:
+    """The type size to take, or to try next, after these sizes needed so many sheets."""
+    for density in range(len(_DENSITIES)):
+        if tried.get(density, 1) == 1:
+            return density
+    return min(_READABLE, key=lambda density: (tried[density], density))
 
 
 def render_unsigned_pdf(content: TranscriptContent) -> bytes:

@@ -7,6 +7,7 @@ prints a value in the wrong cell, or a page that shows another number than the X
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import unicodedata
@@ -18,17 +19,44 @@ from typing import Any
 import pikepdf
 
 from hocbaso.documents.pdf_render import DEMO_MARK, embedded_data_zone
-from hocbaso.documents.transcript_content import TranscriptContent
+from hocbaso.documents.transcript_content import Scope, TranscriptContent
 from hocbaso.documents.xml_record import build_data_zone, parse_data_zone
 from hocbaso.errors import DomainError, IntegrityFault
 from hocbaso.regulations.terms import Level
 
 _BLOCKS = {"/P", "/H1", "/H2", "/H3", "/TD", "/TH", "/LBody", "/LI"}
 _LEVELS = {Level.TOT: "Tốt", Level.KHA: "Khá", Level.DAT: "Đạt", Level.CHUA_DAT: "Chưa đạt", None: ""}
-_DOTS = "………………"
+_DOTS = "………"
 _ELSEWHERE = "(đã ký số ở trang cuối)"
 #: Fields that stand in cells of a real table, where an empty cell is a statement.
 _CELLS = ("subjects[", "study_history", "conduct.", "learning.", "absences.", "promotion.")
+#: The headings of the three tables, rows from the top; a table that goes on to another page repeats them.
+HEADINGS = (
+    ("Năm học", "Lớp", "Tên trường, xã, tỉnh"),
+    (
+        "Môn học/Hoạt động giáo dục",
+        "Điểm trung bình môn học hoặc mức đánh giá",
+        "ĐTBmcn hoặc mức đánh giá sau đánh giá lại (nếu có)",
+        "Nhận xét sự tiến bộ, ưu điểm nổi bật, hạn chế chủ yếu (nếu có) và chữ kí của giáo viên môn học",
+        "Học kì I",
+        "Học kì II",
+        "Cả năm",
+    ),
+    (
+        "Học kì",
+        "Mức đánh giá",
+        "Tổng số buổi nghỉ học",
+        "Mức đánh giá sau đánh giá lại môn học hoặc rèn luyện trong kì nghỉ hè",
+        "Kết luận cuối năm học",
+        "Kết quả rèn luyện",
+        "Kết quả học tập",
+        "Rèn luyện",
+        "Học tập",
+    ),
+)
+_ROWS = {"semester_1": "Học kì I", "semester_2": "Học kì II", "year": "Cả năm"}
+#: SHA-256 of the text of the page of instructions, blanks left out.
+INSTRUCTIONS_DIGEST = "bb53896816d06458ecb2a87ac96c091e17ca4fb7439f857be9740ffc4c544864"
 _HEX_PAIR = re.compile(rb"<([0-9a-fA-F]+)>\s*<([0-9a-fA-F]+)>")
 _RANGE = re.compile(rb"<([0-9a-fA-F]+)>\s*<([0-9a-fA-F]+)>\s*<([0-9a-fA-F]+)>")
 _SECTION = re.compile(rb"begin(bfchar|bfrange)(.*?)end\1", re.S)
@@ -84,6 +112,8 @@ def _page_texts(page: pikepdf.Page, cache: dict[tuple[int, int], dict[int, str]]
         elif name == "Tf":
             font = fonts[str(operands[0])]
             if font.objgen not in cache:
+                if not str(font.BaseFont).partition("+")[2].startswith("HB-Serif"):
+                    raise IntegrityFault("Trang in có chữ lấy từ phông của máy, không phải phông của mẫu.")
                 cache[font.objgen] = _to_unicode(font)
             table = cache[font.objgen]
         elif name == "Do":
@@ -191,14 +221,25 @@ def _place_date(content: TranscriptContent) -> str:
     return f"{content.issue_place}, ngày {day.strftime('%d')} tháng {month} năm {day.year}"
 
 
+def _headings(table: int) -> Iterator[tuple[str, str]]:
+    for text in HEADINGS[table]:
+        yield "heading", text
+
+
 def _heads(c: TranscriptContent) -> Iterator[tuple[str, str]]:
     yield "student.full_name", f"Họ và tên: {c.student.full_name}"
     yield "class_name", f"Lớp: {c.class_name}"
     yield "school_year", f"Năm học: {_year(c.school_year)}"
+    if c.scope is Scope.TRANSFER:
+        yield "scope", "Kết quả tính đến khi học sinh chuyển trường, chưa phải kết quả cả năm học."
 
 
 def expected_blocks(c: TranscriptContent) -> Iterator[tuple[str, str]]:
-    """(field, text) of every block but table headings and the instruction page, in reading order."""
+    """(field, text) of every block, in reading order; the instructions under their title are known by their digest.
+
+    This is the form of ``FORMAT_VERSION``, and files issued under it are proven with it for ever: a changed form is another version
+    with a description of its own beside this one.
+    """
     s = c.student
     host = c.school.lookup_url.partition("//")[2].rstrip("/")
     if c.demo:
@@ -214,6 +255,8 @@ def expected_blocks(c: TranscriptContent) -> Iterator[tuple[str, str]]:
     yield "student.register_no", f"Số sổ đăng bộ PCGD: {s.register_no or '……'}/THCS"
     yield "school.lookup_url", f"Kiểm tra tại {host}"
     yield "record_uuid", f"Mã tra cứu: {c.record_uuid}"
+    if c.replaces_uuid:
+        yield "replaces_uuid", f"Thay thế bản có mã tra cứu: {c.replaces_uuid}"
     yield "instructions", "HƯỚNG DẪN SỬ DỤNG HỌC BẠ"
     yield "title", "HỌC BẠ TRUNG HỌC CƠ SỞ"
     born = f"{s.born_on.strftime('%d')} tháng {s.born_on.month} năm {s.born_on.year}"
@@ -253,6 +296,7 @@ def expected_blocks(c: TranscriptContent) -> Iterator[tuple[str, str]]:
     yield "elsewhere", _ELSEWHERE
     yield "principal.name", c.principal.name
     yield "title", "QUÁ TRÌNH HỌC TẬP"
+    yield from _headings(0)
     for index, row in enumerate(c.study_history):
         yield f"study_history[{index}].school_year", _year(row.school_year)
         yield f"study_history[{index}].class_name", row.class_name
@@ -261,6 +305,7 @@ def expected_blocks(c: TranscriptContent) -> Iterator[tuple[str, str]]:
     if not c.study_history:
         yield from (("study_history", ""),) * 3
     yield from _heads(c)
+    yield from _headings(1)
     for subject in c.subjects:
         at = f"subjects[{subject.code}]"
         yield f"{at}.name", subject.name
@@ -283,8 +328,10 @@ def expected_blocks(c: TranscriptContent) -> Iterator[tuple[str, str]]:
         yield "elsewhere", _ELSEWHERE
         yield field, person_name
     yield from _heads(c)
+    yield from _headings(2)
     p = c.promotion
-    for part in ("semester_1", "semester_2", "year"):
+    for part, row_head in _ROWS.items():
+        yield "heading", row_head
         yield f"conduct.{part}", _LEVELS[getattr(c.conduct, part)]
         yield f"learning.{part}", _LEVELS[getattr(c.learning, part)]
         absence = getattr(c.absences, part)
@@ -323,6 +370,8 @@ def expected_blocks(c: TranscriptContent) -> Iterator[tuple[str, str]]:
         yield "principal_remark", c.principal_remark
     yield "school.lookup_url", f"Kiểm tra tại {host}"
     yield "issue_on", f"Ngày hiệu lực: {_digits(c.issue_on)}"
+    if c.replaces_uuid:
+        yield "replaces_uuid", f"Thay thế bản có mã tra cứu: {c.replaces_uuid}"
     yield "issue_on", _place_date(c)
     yield from _titles(c)
     yield "how", "(Kí, ghi rõ họ tên và đóng dấu)"
@@ -345,10 +394,7 @@ def prove_equal(pdf_bytes: bytes, content: TranscriptContent, *, data_zone: byte
             n_pages = len(pdf.pages)
     except (pikepdf.PdfError, AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
         raise IntegrityFault("Không đọc lại được các trang in của học bạ.") from error
-    instructions = {block.page for block in body if _squeeze(block.text) == _squeeze("HƯỚNG DẪN SỬ DỤNG HỌC BẠ")}
-    printed = [
-        block for block in body if block.kind != "TH" and (block.page not in instructions or block.kind.startswith("H"))
-    ]
+    printed = _without_repeated_headings(_without_instructions(body))
     # An empty paragraph prints nothing; an empty cell says that there is no value.
     printed = [block for block in printed if block.kind == "TD" or _squeeze(block.text)]
     wanted = [(field, text) for field, text in expected_blocks(content) if text or field.startswith(_CELLS)]
@@ -358,10 +404,43 @@ def prove_equal(pdf_bytes: bytes, content: TranscriptContent, *, data_zone: byte
             raise IntegrityFault(f"Trang in khác dữ liệu học bạ ở {field}: in “{found}”, dữ liệu “{text}”.")
     if len(printed) != len(wanted):
         raise IntegrityFault(f"Trang in có nội dung thừa: “{printed[len(wanted)].text}”.")
-    allowed = {_squeeze(f"Mã tra cứu: {content.record_uuid}")} | ({_squeeze(DEMO_MARK)} if content.demo else set())
-    for block in margins:
-        if _squeeze(block.text) not in allowed | {_squeeze(f"Trang {block.page + 1}/{n_pages}")}:
-            raise IntegrityFault(f"Lề trang in có nội dung lạ: “{block.text}”.")
+    corner = DEMO_MARK if content.demo else ""
+    for page in range(n_pages):
+        found = "".join(block.text for block in margins if block.page == page)
+        text = f"{corner}{content.student.full_name}Mã tra cứu: {content.record_uuid}Trang {page + 1}/{n_pages}"
+        if _squeeze(found) != _squeeze(text if page else ""):
+            raise IntegrityFault(f"Lề trang in có nội dung lạ: “{found}”.")
+
+
+def _without_instructions(body: list[Block]) -> list[Block]:
+    """The blocks without those of the page of instructions but its title; IntegrityFault unless they are word for word ours."""
+    pages = {block.page for block in body if _squeeze(block.text) == _squeeze("HƯỚNG DẪN SỬ DỤNG HỌC BẠ")}
+    ours = [block for block in body if block.page in pages and not block.kind.startswith("H")]
+    told = hashlib.sha256("\n".join(_squeeze(block.text) for block in ours).encode()).hexdigest()
+    if told != INSTRUCTIONS_DIGEST:
+        raise IntegrityFault("Trang hướng dẫn sử dụng học bạ không còn như mẫu.")
+    return [block for block in body if block not in ours]
+
+
+def _without_repeated_headings(body: list[Block]) -> list[Block]:
+    heads = [[_squeeze(text) for text in texts] for texts in HEADINGS]
+    kept: list[Block] = []
+    at, last = 0, None
+    while at < len(body):
+        size = len(last or ())
+        is_head = body[at].kind == "TH"
+        if (
+            is_head
+            and kept
+            and body[at].page > kept[-1].page
+            and last == [_squeeze(b.text) for b in body[at : at + size]]
+        ):
+            at += size
+            continue
+        last = next((head for head in heads if head == [_squeeze(b.text) for b in body[at : at + len(head)]]), last)
+        kept.append(body[at])
+        at += 1
+    return kept
 
 
 def _first_difference(zone: bytes, content: TranscriptContent) -> str:

@@ -17,6 +17,7 @@ from weasyprint.urls import FatalURLFetchingError
 from hocbaso.documents import pdf_render, proof, xml_record
 from hocbaso.documents.issuing import build_faces
 from hocbaso.documents.transcript_content import (
+    FORMAT_VERSION,
     CertificateNote,
     CorrectionNote,
     PromotionNote,
@@ -28,6 +29,7 @@ from hocbaso.regulations.terms import Level, Promotion
 from .conftest import World
 from .samples import content, history, replace
 
+FORM_1_0 = "a0c92f56a3bd3ee7e51235a70ed718b92d0b1c2a9c2270d2714d8cee5d55d58b"
 LONG = "Em có nhiều tiến bộ trong học tập, biết giúp đỡ bạn bè, cần rèn thêm tính cẩn thận khi làm bài kiểm tra. "
 
 
@@ -225,3 +227,87 @@ def test_a_bare_record_prints_too() -> None:
         body, margins = proof.read_blocks(pdf)
     text = " ".join(block.text for block in body + margins)
     assert "MẪU" not in text and "PHÓ HIỆU TRƯỞNG" in text
+
+
+def test_the_form_of_a_version_never_changes_in_silence() -> None:
+    """Issued files are proven with this description for ever: a changed form needs a new FORMAT_VERSION and one of its own."""
+    form = "\n".join(f"{field}={text}" for field, text in proof.expected_blocks(content()))
+    seen = hashlib.sha256(f"{form}\n{proof.INSTRUCTIONS_DIGEST}".encode()).hexdigest()
+    assert (FORMAT_VERSION, seen) == ("hocbaso-thcs-1.0", FORM_1_0)
+
+
+@pytest.mark.parametrize(
+    "old,new",
+    [
+        # columns changed over: values under the wrong heading, headings over the wrong values
+        ("{{ row.semester_1|score }}", "{{ row.semester_2|score }}"),
+        ('<th scope="col">Học kì I</th><th scope="col">Học kì II</th>', '<th scope="col">Học kì II</th><th scope="col">Học kì I</th>'),
+        ('<th scope="col">Kết quả rèn luyện</th><th scope="col">Kết quả học tập</th>', '<th scope="col">Kết quả học tập</th><th scope="col">Kết quả rèn luyện</th>'),
+        ('<th scope="row">Học kì I</th>', '<th scope="row">Học kì II</th>'),
+        # a line of its own, seen only by a reader
+        ("</ol>", "</ol><p>Điểm thật: 9,9</p>"),
+        ("ghi Đ (Đạt) hoặc CĐ (Chưa đạt)", "ghi Đ (Chưa đạt) hoặc CĐ (Đạt)"),
+        ('<p class="fix">', '<p>Đã sửa.</p><p class="fix">'),
+        # the record that it replaces, and whose it is
+        ("<p>Ngày hiệu lực:", "<p>Bản thay thế</p><p>Ngày hiệu lực:"),
+        ('data-who="{{ c.student.full_name }}"', 'data-who="{{ c.homeroom.name }}"'),
+    ],
+)  # fmt: skip
+def test_an_altered_template_is_caught_before_anything_is_signed(
+    old: str, new: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = (pdf_render.TEMPLATES / "transcript.html").read_text("utf-8")
+    assert old in source
+    template = pdf_render._layout().template.environment.from_string(source.replace(old, new))
+    monkeypatch.setattr(pdf_render._layout(), "template", template)
+    with pytest.raises(IntegrityFault):
+        build_faces(to_canonical_json(content()))
+
+
+def test_a_letter_from_another_font_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        pdf_render, "_DENSITIES", ('" style="font-family: serif', "dense", "dense closer", "dense denser")
+    )
+    environment = pdf_render._layout().template.environment
+    source = (
+        (pdf_render.TEMPLATES / "transcript.html").read_text("utf-8").replace("{{ density_1 }}", "{{ density_1|safe }}")
+    )
+    monkeypatch.setattr(pdf_render._layout(), "template", environment.from_string(source))
+    with pytest.raises(IntegrityFault, match="phông"):
+        build_faces(to_canonical_json(content()))
+
+
+def test_a_replacement_names_what_it_replaces_on_both_faces() -> None:
+    old = "11111111-2222-4333-8444-555555555555"
+    data, zone = build_faces(to_canonical_json(content(replaces_uuid=old)))
+    assert f"<MA_TRA_CUU_UUID_THAY_THE>{old}<".encode() in zone
+    with pikepdf.open(io.BytesIO(data)) as pdf:
+        said = [
+            block.page
+            for block in proof.read_blocks(pdf)[0]
+            if "".join(f"Thay thế bản có mã tra cứu: {old}".split()) in "".join(block.text.split())
+        ]
+    assert said == [0, 4]
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "PYTHONHASHSEED": "1"},
+        {"TZ": "America/Lima", "LANG": "tr_TR.UTF-8", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "2"},
+    ],
+)
+def test_a_stored_record_is_rebuilt_byte_for_byte_on_another_day_and_machine(environment: dict[str, str]) -> None:
+    value = content(replaces_uuid="11111111-2222-4333-8444-555555555555")
+    stored = to_canonical_json(value)
+    first, zone = build_faces(stored)
+    code = (
+        "import sys, time, hashlib; late = time.time() + 9.5e7; time.time = lambda: late;"
+        "from hocbaso.documents.issuing import build_faces; faces = build_faces(sys.stdin.buffer.read());"
+        "print(*(hashlib.sha256(face).hexdigest() for face in faces))"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code], input=stored, capture_output=True, check=True, cwd="/",
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(pdf_render.ROOT), **environment},
+    )  # fmt: skip
+    assert out.stdout.decode().split() == [hashlib.sha256(face).hexdigest() for face in (first, zone)]
