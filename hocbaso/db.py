@@ -4,6 +4,9 @@ SQLite runs in WAL with synchronous=FULL, behind the bundled library of ``pysqli
 of 3.7.0 to 3.51.2). Reading needs nothing; writing happens only inside :func:`write_transaction`, which takes a fair
 process-wide lock and BEGIN IMMEDIATE, because a deferred transaction that upgrades to writing fails at once with
 SQLITE_BUSY_SNAPSHOT however long the busy timeout is.
+
+PostgreSQL is held to the same manners: what a page reads is one snapshot (REPEATABLE READ), and one transaction at a
+time writes, behind an advisory lock, so that what a use case has checked still stands when it writes.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, Engine, MetaData, SmallInteger, event, text
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
+
+from hocbaso.errors import Unavailable
 
 
 class Base(DeclarativeBase):
@@ -78,6 +83,28 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+BUSY = "Máy chủ đang bận ghi việc khác. Việc vừa làm chưa được ghi; xin thử lại sau ít phút."
+_FULL = "Ổ đĩa của máy chủ đã đầy. Việc vừa làm chưa được ghi; xin báo người phụ trách CNTT dọn chỗ trống rồi làm lại."
+_AWAY = "Không mở được cơ sở dữ liệu. Xin báo người phụ trách CNTT xem máy chủ cơ sở dữ liệu và thư mục dữ liệu."
+_REFUSALS = (
+    ("database is locked", BUSY),
+    ("55P03", BUSY),  # lock_not_available
+    ("disk is full", _FULL),
+    ("53100", _FULL),  # disk_full
+    (
+        "readonly database",
+        "Phần mềm không được phép ghi vào cơ sở dữ liệu. Việc vừa làm chưa được ghi; xin báo người phụ trách CNTT.",
+    ),
+    (
+        "disk i/o error",
+        "Ổ đĩa của máy chủ báo lỗi. Việc vừa làm chưa được ghi; xin báo người phụ trách CNTT.",
+    ),
+    ("unable to open database", _AWAY),
+    ("connection failed", _AWAY),
+    ("53300", BUSY),  # too_many_connections
+)
+"""What SQLite says or PostgreSQL's SQLSTATE, and what the person in front of the screen reads."""
+
 _WRITING: ContextVar[bool] = ContextVar("hocbaso_writing", default=False)
 
 
@@ -128,6 +155,8 @@ def write_transaction() -> Iterator[Session]:
 
     Inside an outer ``write_transaction`` it joins that one. Reads made before it are released first, so what the
     block reads is current. Keep slow work (rendering, hashing passwords, parsing workbooks) outside.
+
+    Raises Unavailable when others wrote for so long that the turn did not come, or when the disk refuses.
     """
     session: Session = db.session()
     if _WRITING.get():
@@ -136,10 +165,17 @@ def write_transaction() -> Iterator[Session]:
     session.commit()  # ends a read snapshot; expire_on_commit is off, loaded rows stay usable
     sqlite = is_sqlite()
     if sqlite and not _WRITE_LOCK.acquire():
-        raise TimeoutError("write lock")
+        raise Unavailable(BUSY)
     token = _WRITING.set(True)
     try:
-        session.connection()  # BEGIN now, so that the first read inside already sees the newest state
+        # BEGIN now, so that the first read inside already sees the newest state
+        if sqlite:
+            session.connection()
+        else:
+            # A snapshot would be taken before the wait for the lock; here each statement sees what is kept by then.
+            session.connection(execution_options={"isolation_level": "READ COMMITTED"})
+            session.execute(text("SET LOCAL lock_timeout = '30s'"))
+            session.execute(text("SELECT pg_advisory_xact_lock(7102022)"))
         yield session
         session.commit()
     except BaseException:
@@ -191,7 +227,18 @@ def install_sqlite(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if _WRITING.get() else "BEGIN")
 
 
-def advisory_chain_lock(session: Session) -> None:
-    """On PostgreSQL, let one transaction at a time append to the audit chain; SQLite has the write lock."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(7102022)"))
+def install_refusals(engine: Engine) -> None:
+    """Say in words what the machine refuses: a full disk, a file nobody may write, a database others hold or that is away.
+
+    Whatever was under way is taken back by who called; the next attempt finds a working program.
+    """
+
+    @event.listens_for(engine, "handle_error")
+    def _in_words(context: Any) -> None:
+        if context.is_pre_ping:  # an idle connection that died: the pool makes another
+            return
+        code = getattr(context.original_exception, "sqlstate", None)
+        said = str(context.original_exception).lower()
+        for sign, sentence in _REFUSALS:
+            if sign == code or (code is None and sign in said):
+                raise Unavailable(sentence) from context.original_exception

@@ -14,7 +14,7 @@ from werkzeug.routing import IntegerConverter, Map
 from hocbaso import cli as cli_package
 from hocbaso import web as web_package
 from hocbaso.config import PROJECT_ROOT, Config, load_config, prepare_instance
-from hocbaso.db import db, install_sqlite
+from hocbaso.db import db, install_refusals, install_sqlite
 from hocbaso.extensions import csrf, login_manager
 from hocbaso.services import schema
 
@@ -60,6 +60,7 @@ def create_app(
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
             install_sqlite(db.engine)
+        install_refusals(db.engine)
         event.listen(db.engine, "do_connect", lambda *_connection: prepare_instance(settings))
     login_manager.init_app(app)
     csrf.init_app(app)
@@ -80,7 +81,8 @@ def _modules(package: Any) -> list[Any]:
 
 def _engine_options(url: str) -> dict[str, Any]:
     if not url.startswith("sqlite"):
-        return {"pool_size": 10, "max_overflow": 5, "pool_pre_ping": True}
+        # One snapshot for what a page reads, as on SQLite; write_transaction() chooses its own level.
+        return {"isolation_level": "REPEATABLE READ", "pool_size": 10, "max_overflow": 5, "pool_pre_ping": True}
     import pysqlite3.dbapi2 as bundled  # the system's SQLite may carry the WAL-reset bug
 
     return {"module": bundled, "connect_args": {"check_same_thread": False, "timeout": 10}}

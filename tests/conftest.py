@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -15,7 +19,39 @@ from hocbaso.db import db
 from hocbaso.factory import create_app
 from hocbaso.services import passwords
 from tests import cast as cast_module
+from tests import databases
 from tests.web.pages import CheckedClient
+
+_SERVER = ExitStack()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the one PostgreSQL server of a run on PostgreSQL; test workers find it in the environment."""
+    if databases.ON_POSTGRESQL and not hasattr(config, "workerinput"):
+        # Without this a run that is told to end leaves its server behind.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        os.environ[databases.SERVER] = _SERVER.enter_context(databases.scratch_server())
+
+
+def pytest_unconfigure() -> None:
+    """End the server, whatever happened."""
+    _SERVER.close()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out, with its reason, what is about the SQLite file itself when the suite runs on PostgreSQL."""
+    mark = item.get_closest_marker("sqlite")
+    if mark is not None and databases.ON_POSTGRESQL:
+        pytest.skip(f"only on SQLite: {mark.args[0]}")
+
+
+@pytest.fixture(autouse=True)
+def drop_databases(request: pytest.FixtureRequest) -> Iterator[None]:
+    """On PostgreSQL, the databases of a test go with the test."""
+    folder = request.getfixturevalue("tmp_path") if databases.ON_POSTGRESQL else None
+    yield
+    if folder is not None:
+        databases.drop_below(folder)
 
 
 def make_app(instance: Path) -> Flask:
@@ -25,7 +61,7 @@ def make_app(instance: Path) -> Flask:
     app = create_app(
         config=Config(
             instance=instance,
-            database_url=f"sqlite+pysqlite:///{instance / 'hocbaso.sqlite'}",
+            database_url=databases.url_for(instance),
             secret_key="only-for-tests",
             workers=2,
             testing=True,
@@ -45,10 +81,7 @@ def school_template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, cas
     with app.app_context():
         db.create_all()
         cast = cast_module.build()
-        db.session.remove()
-        with db.engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        db.engine.dispose()
+        databases.settle()
     return instance, cast
 
 

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests import databases
+
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = "/usr/bin/chromium"
 CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -59,7 +61,11 @@ def environment(instance: Path, port: int = 0) -> dict[str, str]:
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("HOCBASO_", "DATABASE_URL", "SECRET"))
     }
-    return kept | {"HOCBASO_INSTANCE": str(instance), "HOCBASO_WORKERS": "2", "HOST": "127.0.0.1", "PORT": str(port)}
+    kept |= {"HOCBASO_INSTANCE": str(instance), "HOCBASO_WORKERS": "2", "HOST": "127.0.0.1", "PORT": str(port)}
+    if databases.ON_POSTGRESQL:
+        instance.mkdir(parents=True, exist_ok=True)
+        kept["DATABASE_URL"] = databases.url_for(instance)
+    return kept
 
 
 @contextmanager

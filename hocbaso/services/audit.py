@@ -19,7 +19,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from hocbaso import models as m
-from hocbaso.db import advisory_chain_lock, db, in_write_transaction
+from hocbaso.db import db, in_write_transaction
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.hash_chain import GENESIS, canonical_json, row_hash
 from hocbaso.services.access import Actor
@@ -225,7 +225,6 @@ def record(
         raise RuntimeError("an audit entry outside write_transaction()")
     session: Session = db.session()
     session.flush()
-    advisory_chain_lock(session)
     last = session.execute(
         select(m.AuditEntry.seq, m.AuditEntry.hash).order_by(m.AuditEntry.seq.desc()).limit(1)
     ).first()

@@ -21,6 +21,7 @@ from sqlalchemy import func, select
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.services import audit_verify
+from tests import databases
 from tests.conftest import make_app
 from tests.exchange import messy_workbooks as mw
 
@@ -56,6 +57,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if kind == "scores" and not (folder.parent / "staffed").exists():
             close(app)
             shutil.copytree(folder, folder.parent / "staffed")
+            close(make_app(folder.parent / "staffed"))  # its database is copied now, not when a test opens it
             app = make_app(folder)
         report = as_json(done(run(app, "import", kind, SAMPLES / name, "--apply", "--year", "2025-2026", "--json")))
         assert report["applied"] and report["n_errors"] == 0 and report["n_warnings"] == 0, report["problems"]
@@ -65,10 +67,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def close(app: Flask) -> None:
     with app.app_context():
-        db.session.remove()
-        with db.engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        db.engine.dispose()
+        databases.settle()
 
 
 @pytest.fixture

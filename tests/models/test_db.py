@@ -74,6 +74,22 @@ def test_an_audit_entry_outside_is_refused(app: Flask) -> None:
         audit.record(AuditTag.EXPORT_MADE, SYSTEM, NOW, target_kind="x", target_id=1)
 
 
+def test_what_a_page_reads_is_one_state_while_others_write(app: Flask) -> None:
+    """Two queries of one page never show the school before and after somebody's act."""
+    with app.app_context():
+        assert list(db.session.scalars(select(m.MachineState.key))) == []
+
+        def other() -> None:
+            with app.app_context(), write_transaction():
+                keep("other")
+
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+        assert list(db.session.scalars(select(m.MachineState.key))) == []
+        assert kept() == ["other"]
+
+
 def test_a_transaction_reads_what_others_kept_before_it(app: Flask) -> None:
     """Also when the session read an older state before: no write on a stale snapshot (SQLITE_BUSY_SNAPSHOT)."""
     with app.app_context():
@@ -146,6 +162,7 @@ def test_who_gave_up_waiting_does_not_stand_in_the_way() -> None:
     lock.release()
 
 
+@pytest.mark.sqlite("PRAGMAs")
 def test_connections_run_with_wal_full_and_foreign_keys(app: Flask) -> None:
     with app.app_context():
 
@@ -207,7 +224,7 @@ def test_an_instant_needs_its_zone_and_comes_back_in_utc(app: Flask) -> None:
         "INSERT INTO score_cell (score_sheet_id, enrollment_id, column_key, tenths, origin, version, updated_at) SELECT s.id, e.id,"
         " 'GK', 101, 'entered', 1, '2027-05-12' FROM score_sheet s, enrollment e LIMIT 1",
         "INSERT INTO score_cell (score_sheet_id, enrollment_id, column_key, mark, origin, version, updated_at) SELECT s.id, e.id,"
-        " 'GK', 'Tốt', 'entered', 1, '2027-05-12' FROM score_sheet s, enrollment e LIMIT 1",
+        " 'GK', 'T', 'entered', 1, '2027-05-12' FROM score_sheet s, enrollment e LIMIT 1",
         "INSERT INTO score_cell (score_sheet_id, enrollment_id, column_key, tenths, mark, origin, version, updated_at) SELECT s.id,"
         " e.id, 'GK', 80, 'Đ', 'entered', 1, '2027-05-12' FROM score_sheet s, enrollment e LIMIT 1",
         "INSERT INTO score_cell (score_sheet_id, enrollment_id, column_key, tenths, origin, version, updated_at) SELECT s.id, e.id,"
@@ -217,7 +234,7 @@ def test_an_instant_needs_its_zone_and_comes_back_in_utc(app: Flask) -> None:
         "INSERT INTO score_cell (score_sheet_id, enrollment_id, column_key, tenths, origin, version, updated_at) SELECT s.id, e.id,"
         " 'GK', 80, 'missed_unexcused', 1, '2027-05-12' FROM score_sheet s, enrollment e LIMIT 1",
         "INSERT INTO job_run (job, day, state, owner, attempt, lease_until, started_at, late) VALUES ('x', '2027-05-12', 'odd', 'x',"
-        " 1, '2027-05-12', '2027-05-12', 0)",
+        " 1, '2027-05-12', '2027-05-12', FALSE)",
     ],
 )
 def test_the_database_itself_refuses(school: Cast, statement: str) -> None:

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import glob
-import os
-import pwd
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +17,7 @@ from hocbaso.config import Config
 from hocbaso.db import db, write_transaction
 from hocbaso.factory import create_app
 from hocbaso.services import audit_verify, schema
-from tests import cast
+from tests import cast, databases
 from tests.conftest import make_app
 
 
@@ -50,6 +45,7 @@ def constraints(app: Flask) -> dict[str, str]:
         }
 
 
+@pytest.mark.sqlite("reads CREATE TABLE from sqlite_master; the PostgreSQL one stands below")
 def test_migrations_make_the_models_schema_on_sqlite(tmp_path: Path, app: Flask) -> None:
     migrated = make_app(tmp_path / "migrated")
     with migrated.app_context():
@@ -75,54 +71,11 @@ def test_there_is_one_newest_revision() -> None:
     assert schema.knows(schema.head_revision()) and schema.knows(None) and not schema.knows("9999")
 
 
-def binaries() -> Path | None:
-    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))
-    return Path(found[-1]).parent if found else None
-
-
 @pytest.fixture(scope="module")
 def postgresql() -> Iterator[str]:
-    """A cluster of its own on a socket in a scratch folder: no port, no password, gone afterwards."""
-    programs = binaries()
-    if programs is None:
-        pytest.skip("no PostgreSQL binaries here")
-    folder = Path(tempfile.mkdtemp(prefix="hocbaso-pg-", dir="/tmp"))  # short: a socket's path has 107 characters
-    person: dict[str, object] = {}
-    if os.getuid() == 0:  # PostgreSQL refuses to run as root
-        name = next(name for name in ("postgres", "nobody") if name in {entry.pw_name for entry in pwd.getpwall()})
-        account = pwd.getpwnam(name)
-        os.chown(folder, account.pw_uid, account.pw_gid)
-        person = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-
-    def run(program: str, *arguments: str) -> None:
-        done = subprocess.run(
-            [str(programs / program), *arguments],
-            capture_output=True,
-            text=True,
-            cwd=folder,
-            env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
-            **person,
-        )  # type: ignore[call-overload]
-        assert done.returncode == 0, done.stderr or done.stdout
-
-    data = str(folder / "data")
-    run("initdb", "-D", data, "-U", "hocbaso", "-A", "trust", "-E", "UTF8", "--no-sync")
-    run(
-        "pg_ctl",
-        "-D",
-        data,
-        "-w",
-        "-l",
-        str(folder / "log"),
-        "-o",
-        f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off",
-        "start",
-    )
-    try:
-        yield f"postgresql+psycopg://hocbaso@/postgres?host={folder}"
-    finally:
-        run("pg_ctl", "-D", data, "-m", "immediate", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
+    """The address of an empty database on a cluster of its own."""
+    with databases.scratch_server() as socket:
+        yield databases.url_in(socket, "postgres")
 
 
 @pytest.mark.postgresql

@@ -30,6 +30,7 @@ from hocbaso.services import (
     untouched,
 )
 from hocbaso.services.access import SYSTEM
+from tests import databases
 from tests.cast import NOW, Cast
 from tests.conftest import make_app
 
@@ -138,10 +139,7 @@ def _fill(session, cast: Cast, code: str, sheet_id: int) -> None:
 
 def checkpoint() -> None:
     """Bring everything into the one database file, so that the instance may be copied."""
-    db.session.remove()
-    with db.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    db.engine.dispose()
+    databases.settle()
 
 
 @pytest.fixture(scope="session", name="approved_template")

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask, current_app
-from pysqlite3 import dbapi2 as bundled
 from sqlalchemy import select, text
 
 from hocbaso import models as m
@@ -23,6 +22,7 @@ from hocbaso.regulations.hash_chain import GENESIS, canonical_json, merkle_root,
 from hocbaso.services import accounts, audit, audit_verify, credentials, reset_requests, roster, snapshots
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
+from tests.databases import Outside
 
 COLUMNS = ("seq", "at", "tag", "actor_id", "actor_name", "target_kind", "target_id", "payload", "prev_hash", "hash")
 Row = dict[str, object]
@@ -36,8 +36,7 @@ def read_log() -> list[Row]:
 def write_log(rows: list[Row]) -> None:
     """Replace the whole log behind the application's back, on a connection of its own."""
     db.session.remove()
-    connection = bundled.connect(str(db.engine.url.database), isolation_level=None)
-    connection.execute("PRAGMA busy_timeout=5000")
+    connection = Outside()
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("DELETE FROM audit_entry")
     connection.executemany(
@@ -50,9 +49,8 @@ def write_log(rows: list[Row]) -> None:
 
 def behind_the_back(statement: str, *values: object) -> int:
     db.session.remove()
-    connection = bundled.connect(str(db.engine.url.database), isolation_level=None)
-    n = connection.execute(statement, values).rowcount
-    connection.close()
+    with Outside() as connection:
+        n = connection.execute(statement, values).rowcount
     assert n >= 1, statement
     return n
 
@@ -387,19 +385,18 @@ def test_each_watched_kind_changed_in_the_file_is_named_in_words(school: Cast) -
             if table.c[column].foreign_keys or "INT" in sql_type:
                 new = 1 if old in (None, 2) else 2
             elif "BOOL" in sql_type:
-                new = 0 if old else 1
+                new = not old
             elif "DATETIME" in sql_type:
                 new = "2031-01-01 00:00:00.000000"
             elif "DATE" in sql_type:
                 new = "2031-01-01"
             else:
                 new = "Giá trị lạ"
-            connection = bundled.connect(str(db.engine.url.database), isolation_level=None)
+            connection = Outside(unchecked=True)
             db.session.remove()
-            connection.execute("PRAGMA ignore_check_constraints=ON")
             try:
                 connection.execute(f"UPDATE {table.name} SET {column} = ? WHERE id = ?", (new, row["id"]))
-            except bundled.IntegrityError:  # a unique value: any other will do
+            except connection.refusals:  # a unique value: any other will do
                 connection.execute(f"UPDATE {table.name} SET {column} = ? WHERE id = ?", (9999, row["id"]))
             faults = audit_verify.verify().faults
             assert [(fault.kind, fault.table, fault.row_id) for fault in faults] == [("value", kind, str(row["id"]))], (
@@ -431,16 +428,17 @@ def test_a_score_changed_in_the_file_is_told_with_both_values(school: Cast) -> N
     )
 
 
+@pytest.mark.sqlite("PostgreSQL keeps no value of another type than the column's")
 @pytest.mark.parametrize("value", ["tám rưỡi", 8.5, b"\x00"])
 def test_values_of_a_wrong_type_in_the_file_are_found(school: Cast, value: object) -> None:
     filled_school(school)
-    connection = bundled.connect(str(db.engine.url.database), isolation_level=None)
-    connection.execute("PRAGMA ignore_check_constraints=ON")
+    connection = Outside(unchecked=True)
     connection.execute("UPDATE score_cell SET tenths = ?", (value,))
     connection.close()
     assert [(fault.kind, fault.table) for fault in audit_verify.verify().faults] == [("value", "score_cell")]
 
 
+@pytest.mark.sqlite("PostgreSQL keeps no value of another type than the column's")
 def test_a_date_that_is_none_names_its_row_and_only_that(school: Cast) -> None:
     ids = [row[0] for row in db.session.execute(text("SELECT id FROM student ORDER BY id"))]
     behind_the_back("UPDATE student SET birth_on = 'hôm qua' WHERE id = ?", ids[4])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 
-import pysqlite3.dbapi2 as bundled
 import pytest
 from sqlalchemy import func, select
 
@@ -26,6 +25,7 @@ from hocbaso.services import (
 )
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
+from tests.databases import Outside
 from tests.services.full_class import class_row, fill_homeroom, fill_scores, finalised, last_entry
 
 BINH = "Hoàng Thanh Bình"
@@ -35,10 +35,8 @@ CHAU = "Nguyễn Bảo Châu"
 def tamper(statement: str, **values: object) -> None:
     """Change the database behind the application's back: another program, no foreign keys, no audit entry."""
     db.session.rollback()
-    outside = bundled.connect(db.engine.url.database)
-    outside.execute(statement, values)
-    outside.commit()
-    outside.close()
+    with Outside() as outside:
+        outside.execute(statement, values)
 
 
 def frozen_count() -> int:
