@@ -11,8 +11,8 @@ from flask.cli import AppGroup
 
 from hocbaso import clock
 from hocbaso.cli.output import any_schema, emit, json_option, refusals
-from hocbaso.db import db, is_sqlite, write_transaction
-from hocbaso.errors import NotFound, WrongState
+from hocbaso.db import write_transaction
+from hocbaso.errors import NotFound
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.services import audit, backups, schema
 from hocbaso.services.access import SYSTEM
@@ -105,12 +105,7 @@ def _newest() -> Path:
 def restore_command(archive: str, as_json: bool) -> None:
     """Phục hồi vào nơi này; chỉ khi nơi này còn trống (chưa có tài khoản nào)."""
     path = backups.find(archive)
-    instance = current_app.config["HOCBASO"].instance
-    db.session.remove()
-    db.engine.dispose()
-    if not is_sqlite():
-        raise WrongState("Phục hồi PostgreSQL bằng pg_restore; xem docs/operations.md.")
-    names = backups.restore_into(instance, path)
+    names = backups.restore_here(path)
     schema.upgrade()
     with write_transaction():
         audit.record(
@@ -122,9 +117,14 @@ def restore_command(archive: str, as_json: bool) -> None:
             facts={"file": path.name, "n_files": len(names)},
         )
     emit(
-        {"restored": len(names)},
+        {"restored": len(names), "files": names},
         as_json=as_json,
-        words=f"Đã phục hồi {len(names)} tệp từ {path.name}. Kiểm tra lại: flask audit verify",
+        words=f"Đã phục hồi {len(names)} tệp từ {path.name}. Kiểm tra lại: flask audit verify"
+        + (
+            f"\nCấu hình cũ nằm ở {backups.OLD_SETTINGS}, chưa dùng: xem lại rồi chép phần cần vào config.toml."
+            if backups.OLD_SETTINGS in names
+            else ""
+        ),
     )
 
 

@@ -1,5 +1,7 @@
 """Backups: one archive holding a consistent copy of the database, every stored document, and what restores need.
 
+The copy is a SQLite file whichever database the school runs on (:mod:`hocbaso.services.database_copy`).
+
 Layout of an archive (``.tar``): ``manifest.json`` first (format, time, schema revision, SHA-256 and size of every
 member), then ``hocbaso.sqlite``, ``documents/<sha256>``, ``checkpoints/*``, ``keys/*``, ``secret_key``. The machine's
 secret travels with the archive because sealed keys can't be opened without it; so an archive is as secret as the
@@ -37,11 +39,14 @@ from hocbaso.db import db, is_sqlite, write_transaction
 from hocbaso.errors import IntegrityFault, Invalid, NotFound, Unavailable, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission
-from hocbaso.services import audit, schema
+from hocbaso.services import audit, database_copy, schema
 from hocbaso.services.access import Actor
 
 FORMAT = "hocbaso-backup/1"
 KEEP_DAILY = 14
+DATABASE = "hocbaso.sqlite"
+OLD_SETTINGS = "config.toml.cu"
+"""Name of an archive's ``config.toml`` where it does not become the settings of the restored place."""
 MAX_MANIFEST = 64 * 1024 * 1024
 
 # What an archive may hold. Anything else (a stale write-ahead log above all) would come to life beside the database.
@@ -101,12 +106,10 @@ def daily_archive(actor: Actor, now: datetime) -> Path:
 def create(actor: Actor, now: datetime, *, out: Path | None = None, name: str | None = None) -> Path:
     """Make an archive while the school works on; returns its path.
 
-    WrongState on PostgreSQL, where ``pg_dump`` with a copy of the instance folder is the way, and when the file is
-    there already; Unavailable when the disk is full or can't be written (then nothing is left behind).
+    WrongState when the file is there already; Unavailable when the disk is full or can't be written (then nothing is
+    left behind).
     """
     actor.require(Permission.BACKUP_MANAGE)
-    if not is_sqlite():
-        raise WrongState("Cơ sở dữ liệu PostgreSQL được sao lưu bằng pg_dump; xem docs/operations.md.")
     folder = out or _settings().backups
     target = folder / (name or f"hocbaso-{clock.local(now):%Y-%m-%d-%H%M%S}.tar")
     if target.exists():
@@ -133,10 +136,8 @@ def create(actor: Actor, now: datetime, *, out: Path | None = None, name: str | 
 def _make(target: Path, now: datetime) -> int:
     settings = _settings()
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".tam-") as scratch:
-        copy = Path(scratch) / "hocbaso.sqlite"
-        with contextlib.closing(bundled.connect(str(db.engine.url.database))) as source:
-            source.execute("PRAGMA busy_timeout=10000")
-            source.execute("VACUUM INTO ?", (str(copy),))  # a consistent copy of a live WAL database
+        copy = Path(scratch) / DATABASE
+        database_copy.copy_out(copy)
         # The secret in use, from the environment or the file: sealed keys open with no other.
         secret = Path(scratch) / "secret_key"
         secret.write_text(settings.secret_key, encoding="utf-8")
@@ -158,7 +159,7 @@ def _drop_abandoned(folder: Path, now: datetime) -> None:
 
 
 def _members(copy: Path, secret: Path, settings: Config) -> Iterator[tuple[str, Path]]:
-    yield "hocbaso.sqlite", copy
+    yield DATABASE, copy
     yield "secret_key", secret
     # Documents are never deleted, and rows are written after files: what the copied database names is there.
     for folder in ("documents", "checkpoints", "keys"):
@@ -262,9 +263,7 @@ def extract(path: Path, into: Path) -> list[str]:
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as problem:
         problems.append(f"Bản sao bị cắt cụt hoặc hỏng: {problem}.")
     problems.extend(f"Thiếu tệp {name}." for name in expected)
-    problems.extend(
-        f"Bản sao không có {name}." for name in ("hocbaso.sqlite", "secret_key") if name not in manifest["members"]
-    )
+    problems.extend(f"Bản sao không có {name}." for name in (DATABASE, "secret_key") if name not in manifest["members"])
     return problems
 
 
@@ -301,7 +300,7 @@ def check_database(path: Path) -> list[str]:
 
 def _require_empty(instance: Path) -> None:
     """WrongState unless the place holds no account and no other process works in it."""
-    database = instance / "hocbaso.sqlite"
+    database = instance / DATABASE
     if not database.exists():
         return
     try:
@@ -324,30 +323,73 @@ def restore_into(instance: Path, archive: Path) -> list[str]:
     version of the program; IntegrityFault when the archive is damaged. The schema may still have to be brought up
     (:func:`hocbaso.services.schema.upgrade`).
     """
-    manifest = read_manifest(archive)
-    if not schema.knows(manifest.get("revision")):
-        raise WrongState("Bản sao được tạo bởi phiên bản mới hơn của phần mềm. Cập nhật phần mềm rồi phục hồi.")
+    manifest = _manifest_we_know(archive)
     _require_empty(instance)
-    instance.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=instance, prefix=".phuc-hoi-") as scratch:
-        unpacked = Path(scratch)
-        problems = extract(archive, unpacked) or check_database(unpacked / "hocbaso.sqlite")
-        if problems:
-            raise IntegrityFault("Bản sao lưu bị hỏng, chưa phục hồi gì.", details=tuple(problems[:20]))
+    with _unpacked(instance, archive) as unpacked:
         # A stale write-ahead log would be replayed onto the restored file.
         for stale in ("hocbaso.sqlite-wal", "hocbaso.sqlite-shm"):
             (instance / stale).unlink(missing_ok=True)
-        names = sorted(name for name in manifest["members"] if name != "hocbaso.sqlite")
-        for name in names:
-            (instance / name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            (unpacked / name).replace(instance / name)
-        for folder in {(instance / name).parent for name in names}:
-            _sync(folder)
-        (unpacked / "hocbaso.sqlite").replace(instance / "hocbaso.sqlite")  # last: its presence means "restored"
-        if (instance / "keys").is_dir():
-            (instance / "keys").chmod(0o700)
+        names = _place_files(unpacked, instance, manifest)
+        (unpacked / DATABASE).replace(instance / DATABASE)  # last: its presence means "restored"
         _sync(instance)
-    return ["hocbaso.sqlite", *names]
+    return [DATABASE, *names]
+
+
+def restore_here(archive: Path) -> list[str]:
+    """Restore into this application's own empty place, also when its database is PostgreSQL; the names restored.
+
+    Raises as :func:`restore_into`. On PostgreSQL the database comes last and in one transaction: whatever fails before,
+    the place is still empty and may be restored into again. The caller brings the schema up and takes over the secret.
+    """
+    instance = _settings().instance
+    db.session.remove()
+    db.engine.dispose()
+    if is_sqlite():
+        return restore_into(instance, archive)
+    manifest = _manifest_we_know(archive)
+    database_copy.require_empty()
+    with _unpacked(instance, archive) as unpacked:
+        names = _place_files(unpacked, instance, manifest)
+        _sync(instance)
+        database_copy.copy_in(unpacked / DATABASE)
+    return [DATABASE, *names]
+
+
+def _manifest_we_know(archive: Path) -> dict[str, Any]:
+    manifest = read_manifest(archive)
+    if not schema.knows(manifest.get("revision")):
+        raise WrongState("Bản sao được tạo bởi phiên bản mới hơn của phần mềm. Cập nhật phần mềm rồi phục hồi.")
+    return manifest
+
+
+@contextlib.contextmanager
+def _unpacked(instance: Path, archive: Path) -> Iterator[Path]:
+    """The archive in a scratch folder of the instance, every member checked (IntegrityFault)."""
+    instance.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=instance, prefix=".phuc-hoi-") as scratch:
+        unpacked = Path(scratch)
+        problems = extract(archive, unpacked) or check_database(unpacked / DATABASE)
+        if problems:
+            raise IntegrityFault("Bản sao lưu bị hỏng, chưa phục hồi gì.", details=tuple(problems[:20]))
+        yield unpacked
+
+
+def _place_files(unpacked: Path, instance: Path, manifest: dict[str, Any]) -> list[str]:
+    """Everything but the database from the scratch folder into the instance; the names."""
+    placed = {name: name for name in manifest["members"] if name != DATABASE}
+    # Settings that name a database would lead this place back to the old machine's; its own are never overwritten.
+    if "config.toml" in placed and (
+        (instance / "config.toml").exists() or b"database_url" in (unpacked / "config.toml").read_bytes().lower()
+    ):
+        placed["config.toml"] = OLD_SETTINGS
+    for name, target in placed.items():
+        (instance / target).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (unpacked / name).replace(instance / target)
+    for folder in {(instance / target).parent for target in placed.values()}:
+        _sync(folder)
+    if (instance / "keys").is_dir():
+        (instance / "keys").chmod(0o700)
+    return sorted(placed.values())
 
 
 def as_json(info: BackupInfo) -> dict[str, object]:

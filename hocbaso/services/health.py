@@ -123,11 +123,7 @@ def _permissions(settings: Config) -> Finding:
 
 
 def _last_backup(now: datetime) -> Finding:
-    found = backups.listing() if is_sqlite() else []
-    if not is_sqlite():
-        return Finding(
-            "Sao lưu", "warn", "PostgreSQL: tự đặt lịch pg_dump (docs/operations.md); phần mềm không thấy được."
-        )
+    found = backups.listing()
     if not found:
         return Finding("Sao lưu", "warn", "Chưa có bản sao lưu nào.")
     age = now - datetime.fromisoformat(found[0].taken_at)

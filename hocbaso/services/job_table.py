@@ -9,7 +9,6 @@ from datetime import date, datetime, time
 from typing import Any
 
 from hocbaso import clock
-from hocbaso.db import is_sqlite
 from hocbaso.services import backups, reminders, snapshots, tidy
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.job_ledger import Job
@@ -42,13 +41,11 @@ def _snapshot(_day: date, now: datetime, signed: snapshots.SignedBody) -> str:
 
 
 def _back_up(day: date, now: datetime) -> None:
-    if day == clock.local_date(now) and is_sqlite():
+    if day == clock.local_date(now):
         backups.daily_archive(SYSTEM, now)
 
 
 def _backed_up(day: date, now: datetime, _prepared: Any) -> str:
-    if not is_sqlite():
-        return "PostgreSQL: sao lưu bằng pg_dump (docs/operations.md)."
     if day < clock.local_date(now):
         return "Máy chủ tắt hôm đó; bản sao của ngày mới đã gồm cả ngày này."
     return f"Đã sao lưu vào {backups.daily_name(now)}."

@@ -48,14 +48,14 @@ def migrations_pending() -> bool:
     return head_revision() != current_revision()
 
 
-def upgrade() -> None:
-    """Apply pending migrations; a new database gets the whole schema."""
+def upgrade(revision: str = "head") -> None:
+    """Apply pending migrations up to ``revision``; a new database gets the whole schema."""
     import flask_migrate
 
     logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
     if "migrate" not in current_app.extensions:  # the web process, which migrates only after a restore
         offer_migrations(current_app._get_current_object())  # type: ignore[attr-defined]
-    flask_migrate.upgrade(directory=str(MIGRATIONS))
+    flask_migrate.upgrade(directory=str(MIGRATIONS), revision=revision)
 
 
 @cache

@@ -216,9 +216,7 @@ def restore(instance: Path, archive: Path) -> list[str]:
     _only_in_setup()
     from hocbaso.services import backups
 
-    db.session.remove()
-    db.engine.dispose()
-    names = backups.restore_into(instance, archive)
+    names = backups.restore_here(archive)
     close(instance)
     return names
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from click.testing import Result
 from flask import Flask
-from pysqlite3 import dbapi2 as bundled
 
 from hocbaso.db import db
 from hocbaso.services import document_pool, schema
 from tests import cast
 from tests.conftest import make_app
+from tests.databases import Outside
 
 
 class Machine:
@@ -31,6 +31,10 @@ class Machine:
     def run(self, *words: str) -> Result:
         return self.app.test_cli_runner().invoke(args=list(words))
 
+    @property
+    def on_sqlite(self) -> bool:
+        return bool(self.app.config["HOCBASO"].database_url.startswith("sqlite"))
+
     def json(self, *words: str, status: int = 0) -> Any:
         answer = self.run(*words, "--json")
         assert answer.exit_code == status, answer.output
@@ -40,9 +44,9 @@ class Machine:
         with self.app.app_context():
             db.session.remove()
             db.engine.dispose()
-        connection = bundled.connect(str(self.instance / "hocbaso.sqlite"), isolation_level=None)
-        connection.execute(statement)
-        connection.close()
+            with Outside() as connection:
+                connection.execute(statement)
+            db.engine.dispose()
 
 
 @pytest.fixture
@@ -101,7 +105,11 @@ def test_backup_may_be_made_before_the_schema_is_brought_up_and_other_commands_w
     machine.sql("UPDATE alembic_version SET version_num = 'alt'")
     refused = machine.run("audit", "verify")
     assert refused.exit_code == 1 and "flask db upgrade" in refused.stderr
-    assert machine.run("backup", "create").exit_code == 0
+    made = machine.run("backup", "create")
+    if machine.on_sqlite:
+        assert made.exit_code == 0
+    else:  # the copy is laid out by the migrations, which do not know this one
+        assert made.exit_code == 1 and "pg_dump" in made.stderr
     assert machine.run("backup", "list").exit_code == 0
 
 

@@ -29,11 +29,12 @@ from hocbaso.services import audit_verify, backups, schema, snapshots, transcrip
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
 from tests.conftest import make_app
+from tests.databases import Outside
 
 
 def migrated(school: Cast) -> None:
     """The cast's database is made from the models; say that it stands at the newest revision."""
-    connection = bundled.connect(str(db.engine.url.database), isolation_level=None)
+    connection = Outside()
     connection.execute("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
     connection.execute("DELETE FROM alembic_version")
     connection.execute("INSERT INTO alembic_version VALUES (?)", (schema.head_revision(),))
@@ -183,7 +184,7 @@ def test_verify_restores_into_a_scratch_place_and_checks_everything_there(archiv
 
 
 def test_verify_finds_a_score_that_was_changed_before_the_backup(archive: Path, school: Cast) -> None:
-    connection = bundled.connect(str(db.engine.url.database), isolation_level=None)
+    connection = Outside()
     connection.execute("UPDATE student SET full_name = 'Người Khác' WHERE id = 1")
     connection.close()
     changed = backups.create(SYSTEM, NOW, name="bi-sua.tar")
@@ -300,6 +301,7 @@ def test_other_files_are_no_archives(app: Flask, tmp_path: Path, content: bytes)
         backups.read_manifest(path)
 
 
+@pytest.mark.sqlite("the file in a folder; tests/cli/test_machine_commands.py asks the same of any database")
 def test_a_place_with_data_is_never_overwritten(archive: Path, school: Cast) -> None:
     instance = current_app.config["HOCBASO"].instance
     before = (instance / "hocbaso.sqlite").read_bytes()
@@ -329,6 +331,7 @@ def test_a_place_where_a_server_runs_is_refused(archive: Path, tmp_path: Path) -
     backups.restore_into(place, archive)
 
 
+@pytest.mark.sqlite("the write-ahead log")
 def test_a_stale_write_ahead_log_is_not_replayed_onto_the_restored_file(
     archive: Path, school: Cast, tmp_path: Path
 ) -> None:
