@@ -14,7 +14,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 NOT_SLOW := not slow and not faults and not fuzz
 
-.PHONY: help setup setup-test demo clean-demo run test test-fast test-faults test-fuzz lint format bench lock clean
+.PHONY: help setup setup-test demo clean-demo run test test-fast test-postgresql test-faults test-fuzz lint format bench lock clean
 
 help: ## Các lệnh có ở đây
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -36,8 +36,9 @@ demo: setup ## Trường mẫu tại http://127.0.0.1:5000 (PORT, HOST)
 	    : > "$$marker"
 	    $(BIN)/flask demo load
 	    rm -f "$$marker"
+	else
+	    $(BIN)/flask demo accounts
 	fi
-	$(BIN)/flask demo accounts
 	echo
 	echo "• Mở http://$(HOST):$(PORT) · dừng máy chủ: Ctrl+C · làm lại từ đầu: make clean-demo"
 	exec $(BIN)/flask serve
@@ -48,8 +49,15 @@ clean-demo: ## Xóa trường mẫu (không đụng dữ liệu thật)
 run: setup ## Máy chủ thật; lần đầu mở trang thiết lập
 	@exec $(BIN)/flask serve
 
+# What differs most between the two databases: schema, locks, backups, jobs. All of it: make test-postgresql.
+POSTGRESQL_PART := tests/models tests/services/test_backups.py tests/services/test_score_entry.py tests/cli/test_machine_commands.py
+
 test: setup-test ## Toàn bộ kiểm thử, kể cả trình duyệt
 	@$(PYTEST) -m "$(NOT_SLOW)"
+	HOCBASO_TEST_DATABASE=postgresql $(PYTEST) -m "$(NOT_SLOW)" $(POSTGRESQL_PART)
+
+test-postgresql: setup-test ## Toàn bộ kiểm thử trên PostgreSQL
+	@HOCBASO_TEST_DATABASE=postgresql $(PYTEST) -m "$(NOT_SLOW)"
 
 test-fast: setup-test ## Kiểm thử không có trình duyệt
 	@$(PYTEST) -m "$(NOT_SLOW) and not browser"
