@@ -10,23 +10,26 @@ import random
 import sys
 import threading
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
+from flask import Flask
 from sqlalchemy import select
 
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.errors import Stale
 from hocbaso.services import score_entry
+from hocbaso.services.access import load_actor
 from tests.cast import NOW, PEOPLE
 from tests.conftest import make_app
 
 
-def main() -> None:
-    app, seed = make_app(Path(sys.argv[1])), int(sys.argv[2])
+def typists(
+    app: Flask, seed: int, acknowledge: Callable[[str], None], stop: threading.Event, n: int = 6
+) -> list[threading.Thread]:
+    """Start ``n`` threads that save cells of one sheet until ``stop``; each acknowledged save is told as a line."""
     with app.app_context():
-        from hocbaso.services.access import load_actor
-
         account = db.session.scalar(select(m.Account.id).where(m.Account.username == PEOPLE["math"][0].lower()))
         actor = load_actor(int(account or 0), NOW.date())
         sheet_id = db.session.scalar(
@@ -44,7 +47,7 @@ def main() -> None:
     def type_scores(number: int) -> None:
         rng = random.Random(seed * 100 + number)
         with app.app_context():
-            while True:
+            while not stop.is_set():
                 enrollment, column = rng.choice(enrollments), rng.choice(("TX1", "TX2", "TX3", "GK", "CK"))
                 standing = (
                     db.session.scalar(
@@ -73,11 +76,20 @@ def main() -> None:
                     db.session.remove()
                     continue
                 if saved.written:  # False: another thread had just put the same value there
-                    os.write(1, f"{op_id} {enrollment}:{column} {saved.cell.version}\n".encode())
+                    acknowledge(f"{op_id} {enrollment}:{column} {saved.cell.version}")
                 db.session.remove()
 
-    for number in range(6):
-        threading.Thread(target=type_scores, args=(number,), daemon=True).start()
+    threads = [threading.Thread(target=type_scores, args=(number,), daemon=True) for number in range(n)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def main() -> None:
+    """Type until killed."""
+    typists(
+        make_app(Path(sys.argv[1])), int(sys.argv[2]), lambda line: os.write(1, f"{line}\n".encode()), threading.Event()
+    )
     threading.Event().wait()
 
 
