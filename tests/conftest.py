@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the one PostgreSQL server of a run on PostgreSQL; test workers find it in the environment."""
     if databases.ON_POSTGRESQL and not hasattr(config, "workerinput"):
         # Without this a run that is told to end leaves its server behind.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        signal.signal(signal.SIGTERM, lambda *_: pytest.exit("told to end", returncode=143))
         os.environ[databases.SERVER] = _SERVER.enter_context(databases.scratch_server())
 
 
