@@ -28,6 +28,12 @@ class Config:
     tsa_url: str | None = None
     smtp_url: str | None = None
     https: bool = False
+    tls_off: bool = False
+    """Plain HTTP although a certificate lies there, or on a network address: said aloud with ``HOCBASO_TLS=off``."""
+    port: int = 5000
+    """Where the server listens; pages print it in addresses."""
+    plain_port: int | None = None
+    """Where untaught tablets find the page that teaches them, over plain HTTP; None: nowhere."""
     testing: bool = False
     extra: dict[str, object] = field(default_factory=dict)
 
@@ -45,6 +51,11 @@ class Config:
     def backups(self) -> Path:
         """Default folder of backups."""
         return self.instance / "backups"
+
+    @property
+    def tls(self) -> Path:
+        """Folder of the server's certificate and its authority (0700)."""
+        return self.instance / "tls"
 
     @property
     def checkpoints(self) -> Path:
@@ -78,6 +89,9 @@ def load_config(*, instance: Path | None = None, testing: bool = False) -> Confi
         tsa_url=value("HOCBASO_TSA_URL"),
         smtp_url=value("SMTP_URL"),
         https=(value("HOCBASO_HTTPS") or "").lower() in {"1", "true", "yes"},
+        tls_off=(value("HOCBASO_TLS") or "").lower() in {"off", "0", "false", "no"},
+        port=_number(value("PORT")) or 5000,
+        plain_port=_number(value("HOCBASO_PLAIN_PORT")),
         testing=testing,
         extra=file_values,
     )
@@ -100,6 +114,10 @@ def prepare_instance(config: Config) -> None:
                 handle.write(config.secret_key)
     except OSError as problem:
         raise Unavailable(f"Không ghi được vào thư mục dữ liệu {root}: {problem.strerror}.") from problem
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and int(text) else None
 
 
 def _stored_secret(path: Path) -> str:

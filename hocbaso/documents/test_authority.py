@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+from hocbaso.documents.certificate_parts import PrivateKey, begin, usage
+
 NOTICE = "HOCBASO CA THỬ NGHIỆM – KHÔNG CÓ GIÁ TRỊ PHÁP LÝ"
 _IMAGES = Path(__file__).resolve().parent / "demo_images"
-
-PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
 def demo_image(name: str) -> bytes:
@@ -131,33 +131,8 @@ def _certificate(
     ca: int | None = None,
     issuer: x509.Certificate | None = None,
 ) -> x509.Certificate:
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer_name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(start.replace(microsecond=0))
-        .not_valid_after(end.replace(microsecond=0))
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
-        .add_extension(x509.BasicConstraints(ca=ca is not None, path_length=ca), critical=True)
-    )
-    is_ca = ca is not None
-    builder = builder.add_extension(
-        x509.KeyUsage(
-            digital_signature=not is_ca,
-            content_commitment=not is_ca,
-            key_encipherment=False,
-            data_encipherment=False,
-            key_agreement=False,
-            key_cert_sign=is_ca,
-            crl_sign=is_ca,
-            encipher_only=False,
-            decipher_only=False,
-        ),
-        critical=True,
-    )
+    builder = begin(subject, issuer_name, key, issuer_key, start, end, ca=ca)
+    builder = builder.add_extension(usage(is_ca=ca is not None, commits=True), critical=True)
     return builder.sign(issuer_key, hashes.SHA256())
 
 

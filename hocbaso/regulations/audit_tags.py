@@ -74,4 +74,7 @@ class AuditTag(StrEnum):
     JOB_FINISHED = "job:run:finished"
     CLOCK_ALARM = "machine:clock:alarmed"
     CLOCK_ACCEPTED = "machine:clock:accepted"
+    TLS_AUTHORITY_CREATED = "tls:authority:created"
+    TLS_CERTIFICATE_ISSUED = "tls:certificate:issued"
+    TLS_WAIVED = "tls:encryption:waived"
     REMINDER_SENT = "reminder:notice:sent"

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import ssl
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cryptography import x509
 from flask import current_app
 from sqlalchemy import func, select, text
 
@@ -18,7 +16,7 @@ from hocbaso.config import Config
 from hocbaso.db import db, is_sqlite
 from hocbaso.documents.store import DocumentStore
 from hocbaso.errors import DomainError
-from hocbaso.services import audit_verify, backups, document_pool, job_ledger, schema
+from hocbaso.services import audit_verify, backups, document_pool, job_ledger, schema, tls_check
 from hocbaso.services.job_table import JOBS
 
 
@@ -55,7 +53,7 @@ def examine(now: datetime, *, deep: bool = True) -> list[Finding]:
         _permissions(settings),
         _last_backup(now),
         *_jobs(now),
-        *_tls(settings, now),
+        *_tls(settings, now, deep),
         *_certificates(now),
         _store(settings),
     ]
@@ -110,7 +108,7 @@ def _clock(now: datetime) -> Finding:
 def _permissions(settings: Config) -> Finding:
     loose = [
         name
-        for name in ("", "keys", "secret_key")
+        for name in ("", "keys", "secret_key", "tls", "tls/ca-key.pem", "tls/key.pem")
         if (settings.instance / name).exists() and os.stat(settings.instance / name).st_mode & 0o077
     ]
     if loose:
@@ -145,16 +143,8 @@ def _jobs(now: datetime) -> list[Finding]:
     return findings
 
 
-def _tls(settings: Config, now: datetime) -> list[Finding]:
-    path = settings.instance / "tls" / "cert.pem"
-    if not path.is_file():
-        return [Finding("Kết nối", "warn", "Máy chủ chưa dùng HTTPS; mật khẩu đi trên mạng không được che.")]
-    try:
-        certificate = x509.load_pem_x509_certificate(path.read_bytes())
-    except (ValueError, ssl.SSLError):
-        return [Finding("Kết nối", "bad", "Không đọc được chứng thư HTTPS tls/cert.pem.")]
-    left = (certificate.not_valid_after_utc - now).days
-    return [Finding("Kết nối", "bad" if left < 0 else "warn" if left < 30 else "ok", f"HTTPS, còn hạn {left} ngày.")]
+def _tls(settings: Config, now: datetime, deep: bool) -> list[Finding]:
+    return [Finding("Kết nối", found.level, found.message) for found in tls_check.examine(settings, now, deep=deep)]
 
 
 def _certificates(now: datetime) -> list[Finding]:

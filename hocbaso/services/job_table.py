@@ -9,7 +9,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from hocbaso import clock
-from hocbaso.services import backups, reminders, snapshots, tidy
+from hocbaso.services import backups, reminders, snapshots, tidy, tls
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.job_ledger import Job
 
@@ -55,10 +55,20 @@ def _tidy(_day: date, now: datetime, _prepared: Any) -> str:
     return f"Đã dọn {tidy.forget_old(now)} dòng cũ."
 
 
+def _renew_certificate(day: date, now: datetime, _prepared: Any) -> str:
+    if day < clock.local_date(now):
+        return "Máy chủ tắt hôm đó; việc của ngày mới đã xem lại chứng thư."
+    renewed = tls.renew_if_due(SYSTEM, now)
+    if renewed is None:
+        return "Chứng thư HTTPS chưa cần gia hạn."
+    return f"Đã gia hạn chứng thư HTTPS đến {clock.local(renewed.leaf_ends_at):%d/%m/%Y}."
+
+
 JOBS: tuple[Job, ...] = (
     Job("reminders", "Nhắc việc theo hạn", time(6, 30), _remind),
     Job("mail", "Gửi thư nhắc việc", time(6, 35), _mailed, _send_mail),
     Job("backup", "Sao lưu hằng ngày", time(11, 30), _backed_up, _back_up),
     Job("audit_snapshot", "Ảnh chụp nhật ký có chữ ký", time(16, 45), _snapshot, _sign_log),
     Job("tidy", "Dọn phiên làm việc cũ", time(12, 0), _tidy),
+    Job("tls", "Gia hạn chứng thư HTTPS", time(11, 45), _renew_certificate),
 )

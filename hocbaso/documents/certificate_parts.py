@@ -1,0 +1,50 @@
+"""What every X.509 certificate made here begins with: names, number, dates, key identifiers, basic constraints."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+
+def begin(
+    subject: x509.Name,
+    issuer_name: x509.Name,
+    key: PrivateKey,
+    issuer_key: PrivateKey,
+    start: datetime,
+    end: datetime,
+    *,
+    ca: int | None = None,
+) -> x509.CertificateBuilder:
+    """An unsigned certificate valid in whole seconds. ``ca``: how many authorities may stand below it; None: none and no authority."""
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer_name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(start.replace(microsecond=0))
+        .not_valid_after(end.replace(microsecond=0))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
+        .add_extension(x509.BasicConstraints(ca=ca is not None, path_length=ca), critical=True)
+    )
+
+
+def usage(*, is_ca: bool, commits: bool = False) -> x509.KeyUsage:
+    """Of an authority: signing certificates and lists; of others: signatures, and ``commits`` to what is signed."""
+    return x509.KeyUsage(
+        digital_signature=not is_ca,
+        content_commitment=commits and not is_ca,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=is_ca,
+        crl_sign=is_ca,
+        encipher_only=False,
+        decipher_only=False,
+    )
