@@ -20,8 +20,13 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
+from hocbaso import clock
+from hocbaso.cli import plain_port
+from hocbaso.cli.output import any_schema, refusals
 from hocbaso.config import PROJECT_ROOT, Config
-from hocbaso.services import schema, setup
+from hocbaso.errors import DomainError, Unavailable, WrongState
+from hocbaso.services import accounts, lan_addresses, schema, setup, tls, tls_check
+from hocbaso.services.access import SYSTEM
 
 THREADS = 8
 TARGET = "hocbaso.cli.serve:application"
@@ -35,7 +40,12 @@ def application() -> Flask:
     # By name: the factory loads this module, and commands and jobs are edges that do not know each other; here the wiring
     # of a process is done.
     made: Flask = importlib.import_module("hocbaso.factory").create_app(serving=True)
-    importlib.import_module("hocbaso.jobs.scheduler").start(made)
+    scheduler = importlib.import_module("hocbaso.jobs.scheduler").start(made)
+    settings: Config = made.config["HOCBASO"]
+    if settings.https:
+        importlib.import_module("hocbaso.jobs.certificate_watch").start(made, scheduler)
+        if settings.plain_port is not None:
+            plain_port.start(made, os.environ.get("HOCBASO_LISTEN", "127.0.0.1"), settings.plain_port)
     gc.collect()
     gc.freeze()  # a full collection walked through 100,000 objects that live as long as the process
     return made
@@ -52,8 +62,22 @@ def _die_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def server_command(settings: Config, host: str, port: int) -> tuple[list[str], bool]:
-    """The server's command line, and whether it speaks TLS (``tls/cert.pem`` and ``tls/key.pem`` in the instance)."""
+def speaks_tls(settings: Config) -> bool:
+    """Whether this instance is served over HTTPS.
+
+    Raises Unavailable for a pair that is there and cannot be used: falling back to plain HTTP would be the one mistake
+    that nobody notices.
+    """
+    there = tls.held(settings)
+    if settings.tls_off or (there.leaf is None and there.pair_fault is None):
+        return False
+    if there.pair_fault is not None:
+        raise Unavailable(f"{there.pair_fault} Sửa lại, hoặc chạy không mã hoá bằng HOCBASO_TLS=off.")
+    return True
+
+
+def server_command(settings: Config, host: str, port: int, *, secure: bool) -> list[str]:
+    """The server's command line; ``secure``: with the pair under ``tls/`` in the instance."""
     command = [
         sys.executable,
         "-m",
@@ -77,11 +101,34 @@ def server_command(settings: Config, host: str, port: int) -> tuple[list[str], b
         str(PROJECT_ROOT),
         "--factory",
     ]
-    certificate, key = settings.instance / "tls" / "cert.pem", settings.instance / "tls" / "key.pem"
-    secure = certificate.is_file() and key.is_file()
     if secure:
+        certificate, key = settings.tls / "cert.pem", settings.tls / "key.pem"
         command += ["--ssl-certificate", str(certificate), "--ssl-keyfile", str(key), "--ssl-protocol-min", "tls1.2"]
-    return [*command, TARGET], secure
+    return [*command, TARGET]
+
+
+def default_plain_port(host: str, port: int) -> int | None:
+    """Where untaught tablets come first: 80 beside 443, else the next number; nowhere when only this machine is served."""
+    if lan_addresses.is_loopback(host):
+        return None
+    return 80 if port == 443 else port + 1
+
+
+def _guard_plain(host: str, settings: Config) -> None:
+    """Plain HTTP in the network of a real school only when somebody said so; then it is written down."""
+    if lan_addresses.is_loopback(host):
+        return
+    if not settings.tls_off and not accounts.is_demo():
+        raise WrongState(
+            f"Máy chủ sắp nghe ở {host} mà chưa có chứng thư: mật khẩu và điểm sẽ đi trong mạng không được che.",
+            details=(
+                "Tạo chứng thư: flask tls init [--host TÊN_HOẶC_IP], rồi chạy lại.",
+                "Chỉ dùng trên máy này: bỏ HOST.",
+                "Vẫn muốn chạy không mã hoá: HOCBASO_TLS=off (được ghi vào nhật ký, mọi trang mang dòng cảnh báo).",
+            ),
+        )
+    tls.note_plain_mode(SYSTEM, host, clock.now())
+    click.echo("Chú ý: đường truyền trong mạng KHÔNG mã hoá; mọi trang mang dòng cảnh báo.")
 
 
 @click.command("serve")
@@ -89,31 +136,59 @@ def server_command(settings: Config, host: str, port: int) -> tuple[list[str], b
 @click.option(
     "--port", envvar="PORT", default=5000, show_default=True, type=click.IntRange(1, 65535), help="Cổng (PORT)."
 )
+@click.option(
+    "--http-port",
+    envvar="HOCBASO_PLAIN_PORT",
+    type=click.IntRange(0, 65535),
+    help="Cổng HTTP chỉ để phát trang hướng dẫn tin cậy khi đã có HTTPS; 0: không mở. Mặc định 80 bên cạnh 443, nếu không thì PORT+1.",
+)
 @with_appcontext
-def serve_command(host: str, port: int) -> None:
+@refusals
+@any_schema
+def serve_command(host: str, port: int, http_port: int | None) -> None:
     """Chạy máy chủ của trường."""
     if current_app.debug or os.environ.get("FLASK_DEBUG", "0").lower() not in ("", "0", "false", "no"):
         raise click.UsageError("Không chạy máy chủ khi FLASK_DEBUG đang bật.")
     settings: Config = current_app.config["HOCBASO"]
     schema.upgrade()
-    command, secure = server_command(settings, host, port)
+    secure = speaks_tls(settings)
+    if secure:
+        _renew(settings)  # a server that was off all summer must not begin with an expired certificate
+    else:
+        _guard_plain(host, settings)
+    command = server_command(settings, host, port, secure=secure)
     address = f"{'https' if secure else 'http'}://{host}:{port}"
     code = setup.ensure_code(settings.instance)
     if code is not None:
         click.echo(f"\n  Máy chủ chưa có trường nào. Mở {address}/thiet-lap/\n  Mã thiết lập: {code}\n")
     click.echo(f"Máy chủ: {address}  (dừng: Ctrl+C)")
-    if not secure and host not in ("127.0.0.1", "localhost", "::1"):
-        click.echo("Chú ý: đường truyền trong mạng chưa mã hoá (chưa có tls/cert.pem và tls/key.pem).")
     environment = {
         **os.environ,
         "HOCBASO_INSTANCE": str(settings.instance.resolve()),
         # The C library keeps up to eight heaps a core, each with its own rest: 4 MB more for nothing.
         "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
     }
+    environment["PORT"], environment["HOCBASO_LISTEN"] = str(port), host
+    environment.pop("HOCBASO_PLAIN_PORT", None)
     if secure:
         environment["HOCBASO_HTTPS"] = "1"
+        plain = default_plain_port(host, port) if http_port is None else http_port
+        if plain:
+            environment["HOCBASO_PLAIN_PORT"] = str(plain)
+            click.echo(f"Máy tính bảng chưa tin máy chủ: mở http://{host}:{plain}/tin-cay")
     sys.stdout.flush()
     _become(command, environment)
+
+
+def _renew(settings: Config) -> None:
+    try:
+        if tls.renew_if_due(SYSTEM, clock.now()) is not None:
+            click.echo("Đã gia hạn chứng thư HTTPS.")
+    except DomainError as refusal:
+        click.echo(f"Chú ý: {refusal.message}")
+    for finding in tls_check.examine(settings, clock.now()):
+        if finding.level != "ok":
+            click.echo(f"Chú ý: {finding.message}")
 
 
 def _become(command: list[str], environment: dict[str, str]) -> Any:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
-import segno
 from flask import Blueprint, Flask, current_app, render_template, request, session, url_for
 from flask_login import current_user
-from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
 from hocbaso.errors import Invalid
 from hocbaso.services import accounts, credentials, passwords, role_grants, school_frame, second_factor, sessions
+from hocbaso.web import qr
 from hocbaso.web.forms.auth import ChangePasswordForm, CodeForm, ConfirmForm, NewPasswordForm, SignInForm
 from hocbaso.web.htmx import answer, go
 from hocbaso.web.navigation import start_path
@@ -183,31 +181,10 @@ def _enrol(form: CodeForm, status: int) -> Answer:
     page = render_template(
         "auth/enrol.html",
         form=form,
-        picture=_picture(address),
+        picture=qr.picture(address, "Mã QR để đặt xác nhận hai lớp"),
         secret=" ".join(secret[i : i + 4] for i in range(0, len(secret), 4)),
     )
     return page, status
-
-
-def _picture(text: str) -> Markup:
-    """A QR code as inline SVG without style attributes (the pages' policy refuses them)."""
-    out = io.BytesIO()
-    segno.make(text, error="m").save(
-        out,
-        kind="svg",
-        xmldecl=False,
-        svgns=True,
-        scale=5,
-        border=4,
-        dark="#000",
-        light="#fff",
-        title="Mã QR để đặt xác nhận hai lớp",
-        svgclass="qr",
-        lineclass=None,
-        nl=False,
-        omitsize=True,
-    )
-    return Markup(out.getvalue().decode())  # made here from our own text
 
 
 @auth.post("/dang-nhap/dat-xac-nhan")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 
 POLICY = {
     "default-src": "'none'",
@@ -58,7 +58,8 @@ def _set_headers(response: Response) -> Response:
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     headers.setdefault("Permissions-Policy", "camera=(self), microphone=(), geolocation=(), payment=(), usb=()")
-    if request.is_secure:
+    # Only while the certificate is in order and renewed in time: whoever has heard this cannot come back by HTTP.
+    if request.is_secure and current_app.extensions.get("hocbaso_tls_sound"):
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if request.endpoint != "static":
         headers.setdefault("Cache-Control", "no-store")

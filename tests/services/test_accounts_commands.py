@@ -10,16 +10,22 @@ import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask_migrate import stamp
-from sqlalchemy import inspect, select
+from sqlalchemy import func, inspect, select
 
+from hocbaso import clock
 from hocbaso import models as m
-from hocbaso.config import PROJECT_ROOT, load_config
+from hocbaso.config import PROJECT_ROOT
 from hocbaso.db import db, write_transaction
+from hocbaso.errors import Unavailable
+from hocbaso.services import schema, tls
+from hocbaso.services.access import SYSTEM
 from tests.cast import PASSWORD, Cast
 
 
@@ -93,18 +99,49 @@ def test_the_server_refuses_debug(app: Flask):
     assert run(app, "serve", FLASK_DEBUG="1").exit_code == 2
 
 
-def test_tls_is_spoken_when_the_instance_has_a_certificate(tmp_path: Path):
-    from hocbaso.cli.serve import server_command
+def test_tls_is_spoken_when_the_instance_has_a_pair_that_fits(app: Flask):
+    from hocbaso.cli.serve import server_command, speaks_tls
 
-    settings = load_config(instance=tmp_path)
-    command, secure = server_command(settings, "0.0.0.0", 5000)
-    assert not secure and "--ssl-certificate" not in command
+    settings = app.config["HOCBASO"]
+    assert not speaks_tls(settings)
+    command = server_command(settings, "0.0.0.0", 5000, secure=False)
+    assert "--ssl-certificate" not in command
     assert command[command.index("--workers") + 1] == "1" and command[command.index("--blocking-threads") + 1] == "8"
-    (tmp_path / "tls").mkdir()
-    for name in ("cert.pem", "key.pem"):
-        (tmp_path / "tls" / name).write_text("x")
-    command, secure = server_command(settings, "0.0.0.0", 5000)
-    assert secure and command[command.index("--ssl-protocol-min") + 1] == "tls1.2"
+    with app.app_context():
+        tls.init(SYSTEM, ("hocba.truong.lan",), clock.now())
+    assert speaks_tls(settings) and not speaks_tls(replace(settings, tls_off=True))
+    command = server_command(settings, "0.0.0.0", 5000, secure=True)
+    assert command[command.index("--ssl-protocol-min") + 1] == "tls1.2"
+    (settings.tls / "key.pem").write_text("x")
+    with pytest.raises(Unavailable):  # never plain HTTP by mistake
+        speaks_tls(settings)
+
+
+def test_plain_http_in_the_network_has_to_be_asked_for_and_is_written_down(
+    school_app: Flask, school: Cast, monkeypatch: pytest.MonkeyPatch
+):
+    from hocbaso.cli import serve
+
+    became: list[dict[str, str]] = []
+    monkeypatch.setattr(serve, "_become", lambda _command, environment: became.append(environment))
+    monkeypatch.setattr(schema, "upgrade", lambda: None)
+    with write_transaction() as session:
+        session.get(m.School, 1).is_demo = False
+    waived = select(func.count()).where(m.AuditEntry.tag == "tls:encryption:waived")
+    refused = run(school_app, "serve", HOST="192.168.1.20")
+    assert refused.exit_code == 1 and "HOCBASO_TLS=off" in refused.output and became == []
+    assert run(school_app, "serve", HOST="127.0.0.1").exit_code == 0 and db.session.scalar(waived) == 0
+    school_app.config["HOCBASO"] = replace(school_app.config["HOCBASO"], tls_off=True)
+    said = run(school_app, "serve", HOST="192.168.1.20")
+    assert said.exit_code == 0 and "KHÔNG mã hoá" in said.output
+    assert db.session.scalar(waived) == 1 and "HOCBASO_HTTPS" not in became[-1]
+    school_app.config["HOCBASO"] = replace(school_app.config["HOCBASO"], tls_off=False)
+    tls.init(SYSTEM, ("192.168.1.20",), clock.now() - timedelta(days=390))
+    said = run(school_app, "serve", HOST="192.168.1.20", PORT="8443")
+    assert "Đã gia hạn" in said.output, "a server that was off all summer"
+    assert became[-1]["HOCBASO_HTTPS"] == "1" and became[-1]["HOCBASO_PLAIN_PORT"] == "8444"
+    run(school_app, "serve", "--http-port", "0", HOST="192.168.1.20", PORT="8443")
+    assert "HOCBASO_PLAIN_PORT" not in became[-1]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel of Linux")

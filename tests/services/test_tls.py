@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from datetime import datetime, timedelta
 
 import pytest
@@ -11,11 +12,13 @@ from flask import Flask
 from flask_migrate import stamp
 from sqlalchemy import delete, inspect, select
 
+from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.config import Config
 from hocbaso.db import db, write_transaction
 from hocbaso.documents.lan_authority import fingerprint
 from hocbaso.errors import Invalid, Unavailable, WrongState
+from hocbaso.jobs import certificate_watch
 from hocbaso.services import audit_verify, health, job_ledger, lan_addresses, tls, tls_check, tls_reload
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.job_table import JOBS
@@ -200,6 +203,26 @@ def test_a_new_certificate_is_taken_up_when_nobody_works_or_when_it_waited_too_l
     assert tls_reload.is_time(settings, shown, later + timedelta(days=26))
     school_app.extensions["hocbaso_tls_shown"] = shown
     assert any("tự đổi" in finding.message for finding in tls_check.examine(settings, later))
+
+
+def test_the_watch_tells_the_server_when_it_is_time_and_keeps_hsts_true_to_the_certificate(
+    settings: Config, school_app: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    told: list[tuple[int, int]] = []
+    at = [NOW]
+    monkeypatch.setattr(certificate_watch.os, "kill", lambda pid, sent: told.append((pid, sent)))
+    monkeypatch.setattr(clock, "now", lambda: at[0])
+    tls.init(SYSTEM, HOSTS, NOW)
+    school_app.extensions["hocbaso_tls_shown"] = tls_reload.on_disk(settings)
+    certificate_watch.look(school_app)
+    assert told == [] and school_app.extensions["hocbaso_tls_sound"]
+    at[0] = NOW + timedelta(days=380)
+    certificate_watch.look(school_app)
+    assert told == [] and not school_app.extensions["hocbaso_tls_sound"], "nobody renewed it: no more promises"
+    tls.init(SYSTEM, (), at[0])
+    at[0] += timedelta(minutes=10)
+    certificate_watch.look(school_app)
+    assert told == [(os.getppid(), signal.SIGHUP)] and school_app.extensions["hocbaso_tls_sound"]
 
 
 def run(app: Flask, *words: str) -> Result:

@@ -293,3 +293,9 @@ ROWS += [
     Row("reset_requests.consent", "POST", "/nguoi-dung/yeu-cau-dat-lai/1/dong-y", STAFF_READERS, passes=(303, 404)),
     Row("reset_requests.refuse", "POST", "/nguoi-dung/yeu-cau-dat-lai/1/khong-dong-y", STAFF_READERS, passes=(404,)),
 ]
+
+# --- trusting this machine, the installed application ---
+ROWS += [
+    Row("trust.show", "GET", "/tin-cay", EVERYBODY),
+    Row("trust.root_file", "GET", "/ca.crt", EVERYBODY, passes=(404,)),
+]

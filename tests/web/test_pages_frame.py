@@ -54,7 +54,11 @@ def test_every_answer_carries_the_strict_headers(client_of, school_app: Flask, s
         assert "Strict-Transport-Security" not in answer.headers
     assert client_of("math").get("/tai-khoan").headers["Cache-Control"] == "no-store"
     secure = school_app.test_client().get("/dang-nhap", base_url="https://localhost")
+    assert "Strict-Transport-Security" not in secure.headers, "only while the certificate is known to be in order"
+    school_app.extensions["hocbaso_tls_sound"] = True
+    secure = school_app.test_client().get("/dang-nhap", base_url="https://localhost")
     assert "max-age=31536000" in secure.headers["Strict-Transport-Security"]
+    assert "Strict-Transport-Security" not in school_app.test_client().get("/dang-nhap").headers
 
 
 def test_cookies_are_out_of_reach_of_scripts_and_other_sites(client_of, school_app: Flask, school: Cast):
