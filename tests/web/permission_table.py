@@ -298,4 +298,7 @@ ROWS += [
 ROWS += [
     Row("trust.show", "GET", "/tin-cay", EVERYBODY),
     Row("trust.root_file", "GET", "/ca.crt", EVERYBODY, passes=(404,)),
+    Row("pwa.manifest", "GET", "/manifest.webmanifest", EVERYBODY),
+    Row("pwa.worker", "GET", "/sw.js", EVERYBODY),
+    Row("pwa.offline", "GET", "/chua-co-mang", EVERYBODY),
 ]
