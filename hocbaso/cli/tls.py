@@ -20,8 +20,8 @@ tls_group = AppGroup("tls", help="HTTPS trong mạng của trường: chứng th
 
 _TEACH = """
 Máy tính bảng tin máy chủ này bằng cách nào:
-  1. Khởi động lại máy chủ (flask serve), rồi mở {trust} trên từng máy,
-     hoặc in trang đó treo ở phòng giáo viên.
+  1. Khởi động lại máy chủ (flask serve); nó in ra địa chỉ http://{name}:…/tin-cay. Mở trang đó trên từng máy,
+     in ra và treo ở phòng giáo viên.
   2. Cài tệp thành “Chứng chỉ CA”, không phải “Chứng chỉ Wi-Fi”.
   3. So dấu vân tay máy hiện ra với dấu dưới đây; khác một chữ thì gỡ ngay. Chép dấu này vào sổ của trường.
 
@@ -65,7 +65,7 @@ def init_command(hosts: tuple[str, ...], new_ca: bool, yes: bool, as_json: bool)
     )
     if issued.new_authority:
         words += "\n" + _TEACH.format(
-            trust=f"https://{issued.names[0]}:{settings.port}/tin-cay",
+            name=issued.names[0],
             mark="\n".join("  " + " ".join(groups[start : start + 4]) for start in range(0, 16, 4)),
         )
     else:

@@ -36,6 +36,18 @@
     if (paths.length && "teaches" in document.body.dataset) window.setTimeout(() => tell({ type: "keep", paths }), 1500);
   }, () => undefined);
 
+  // What was typed since is on the server, and should stand in the copy too when the battery is empty.
+  if (account && !keptAt && "keep" in document.body.dataset) {
+    let typed = false;
+    const again = () => {
+      if (typed) tell({ type: "keep", paths: [window.location.pathname], again: true });
+      typed = false;
+    };
+    document.addEventListener("change", () => { typed = true; });
+    document.addEventListener("visibilitychange", () => { if (document.visibilityState === "hidden") again(); });
+    window.setInterval(again, 120000);
+  }
+
   // The session ended and began again on this page: what was wiped with it is kept anew.
   document.addEventListener("hocbaso:signed-in", () => {
     if ("keep" in document.body.dataset) tell({ type: "keep", paths: [window.location.pathname], again: true });

@@ -328,6 +328,35 @@ def test_a_sheet_opens_after_a_cold_start_without_the_server(
         context.close()
 
 
+def test_the_kept_copy_follows_what_was_typed(browser: Any, school: School) -> None:
+    visitor = Visitor(browser, school.site, "Giáo viên Toán 6A")
+    visitor.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    sheet = first_sheet(visitor)
+    assert sheet in wait_for_kept(visitor.page, lambda found: sheet in found)
+    cell = visitor.page.locator("td.cell input").first
+    cell.fill("3,1" if cell.input_value() != "3,1" else "3,2")
+    typed = cell.input_value()
+    with visitor.page.expect_response(lambda answer: "/o/" in answer.url and answer.status == 200):
+        cell.press("Enter")
+    visitor.page.evaluate(
+        """Object.defineProperty(document, 'visibilityState', {value: 'hidden'});
+        document.dispatchEvent(new Event('visibilitychange'))"""
+    )
+    for _ in range(50):
+        copy = visitor.page.evaluate(
+            """async path => {
+              for (const name of await caches.keys()) if (name.startsWith("hocbaso-pages-"))
+                return (await (await caches.open(name)).match(path)).text();
+            }""",
+            sheet,
+        )
+        if f'value="{typed}"' in copy:
+            break
+        visitor.page.wait_for_timeout(200)
+    assert f'value="{typed}"' in copy
+    visitor.context.close()
+
+
 def test_what_was_kept_goes_with_sign_out_and_with_the_end_of_the_session(browser: Any, school: School) -> None:
     visitor = Visitor(browser, school.site, "Giáo viên Toán 6A")
     visitor.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
