@@ -29,6 +29,9 @@ from hocbaso.services import accounts, lan_addresses, schema, setup, tls, tls_ch
 from hocbaso.services.access import SYSTEM
 
 THREADS = 8
+RESPAWN_SECONDS = "20"
+"""On a new certificate the old worker serves this long beside the fresh one; a slow machine needs ten to load the pages."""
+
 TARGET = "hocbaso.cli.serve:application"
 
 
@@ -96,6 +99,8 @@ def server_command(settings: Config, host: str, port: int, *, secure: bool) -> l
         str(THREADS),
         "--workers-kill-timeout",
         "15",
+        "--respawn-interval",
+        RESPAWN_SECONDS,
         "--no-ws",
         "--working-dir",
         str(PROJECT_ROOT),
