@@ -47,6 +47,8 @@ class AuditTag(StrEnum):
     SHEET_CREATED = "score:sheet:created"
     SHEET_MOVED = "score:sheet:moved"
     CELL_CHANGED = "score:cell:changed"
+    QUESTION_ASKED = "score:question:asked"
+    QUESTION_ANSWERED = "score:question:answered"
     CELLS_IMPORTED = "score:cells:imported"
     HOMEROOM_CHANGED = "homeroom:record:changed"
     SUMMER_RESULT_CHANGED = "summer:result:changed"
