@@ -1,6 +1,7 @@
 """All tables. Import from here so that the metadata is complete."""
 
 from hocbaso.models.accounts import Account, AddressAttempts, ResetRequest, UserSession
+from hocbaso.models.anomaly_questions import AnomalyQuestion
 from hocbaso.models.audit import AuditEntry, AuditSnapshot, JobRun, MachineState
 from hocbaso.models.certificates import Certificate, TrustRoot
 from hocbaso.models.imports import ImportBatch
@@ -36,6 +37,7 @@ from hocbaso.models.transcripts import (
 __all__ = [
     "Account",
     "AddressAttempts",
+    "AnomalyQuestion",
     "AuditEntry",
     "AuditSnapshot",
     "Certificate",

@@ -87,6 +87,7 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
             "version",
         ),
     ),
+    "anomaly_question": (m.AnomalyQuestion, ("score_sheet_id", "kind", "key", "words", "outcome", "reason")),
     "homeroom_record": (
         m.HomeroomRecord,
         (

@@ -15,8 +15,8 @@ from hocbaso.db import write_transaction
 from hocbaso.errors import DomainError, Incomplete, Invalid, NotAllowed, Stale
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission
-from hocbaso.regulations.score_sheet_flow import SheetParty, SheetState, SheetVerb, find_move
-from hocbaso.services import audit
+from hocbaso.regulations.score_sheet_flow import Move, SheetParty, SheetState, SheetVerb, find_move
+from hocbaso.services import anomaly_questions, audit
 from hocbaso.services.access import Actor
 from hocbaso.services.locking import guard_lock
 from hocbaso.services.score_grid import list_gaps
@@ -75,7 +75,8 @@ class BulkOutcome:
 
 
 def submit(actor: Actor, sheet_id: int, *, expected_version: int, now: datetime, note: str | None = None) -> Moved:
-    """Hand in. Raises Incomplete (``gaps``: tuple of :class:`Gap`) while a result is missing.
+    """Hand in. Raises Incomplete while a result is missing (``gaps``: tuple of :class:`Gap`) or a question waits for its
+    answer (``gaps``: tuple of :class:`~hocbaso.services.anomaly_questions.Question`).
 
     Where nobody teaches the subject any more, the principal attests instead, with a note.
     """
@@ -138,6 +139,7 @@ def _move(
     words = " ".join(unicodedata.normalize("NFC", note or "").split()) or None
     if words and len(words) > _NOTE_MAX:
         raise Invalid(f"Ghi chú dài quá {_NOTE_MAX} chữ. Chưa có gì thay đổi.", field="note")
+    questions: tuple[anomaly_questions.Question, ...] = ()
     with write_transaction():
         head = sheet_for(actor, sheet_id, Permission.SHEET_READ, today)
         row = find_move(head.state, verb)
@@ -160,63 +162,76 @@ def _move(
             )
         if verb is SheetVerb.SUBMIT:
             _guard_gaps(head)
+            questions = anomaly_questions.ask(actor, head, now)
         elif verb is SheetVerb.LOCK:
             guard_lock(head, today)
-        link = connection()
-        moved = link.execute(
-            _SET_STATE,
-            {
-                "sheet_id": head.id,
-                "seen": head.version,
-                "from_state": row.from_state.value,
-                "to_state": row.to_state.value,
-                "moved_at": now,
-            },
-        )
-        if moved.rowcount == 0:
-            raise Stale("Có người vừa chuyển bảng điểm này. Xin mở lại trang; chưa có gì thay đổi.", current=head)
-        link.execute(
-            insert(table_of(m.SheetStep)),
-            {
-                "score_sheet_id": head.id,
-                "verb": verb.value,
-                "from_state": row.from_state.value,
-                "to_state": row.to_state.value,
-                "note": words,
-                "content_version": head.content_version,
-                "at": now,
-                "by_account_id": actor.account_id,
-                "by_name": actor.name,
-            },
-        )
-        audit.record(
-            AuditTag.SHEET_MOVED,
-            actor,
-            now,
-            target_kind="score_sheet",
-            target_id=head.id,
-            state={
-                "score_sheet": {
-                    str(head.id): audit.state_of(
-                        "score_sheet",
-                        {"class_subject_id": head.class_subject_id, "semester": head.semester, "state": row.to_state},
-                    )
-                }
-            },
-            before={"state": row.from_state},
-            note=words,
-            facts={
-                "sheet": head.label,
-                "verb": verb.value,
-                "content_version": head.content_version,
-                **(
-                    {"attested_for": head.authors[0].name if head.authors else "không còn ai"}
-                    if attests and SheetParty.AUTHOR not in head.parties
-                    else {}
-                ),
-            },
-        )
-        return Moved(head.id, head.label, row.to_state, head.version + 1)
+        if not questions:
+            return _carry_out(actor, head, row, words, now, attests=attests)
+    # Raised after the block: what was asked is kept, only the move does not happen.
+    raise Incomplete(
+        f"Chưa nộp được: xin trả lời {len(questions)} câu hỏi, hoặc sửa các ô ấy. Điểm đã nhập vẫn còn nguyên.",
+        gaps=questions,
+        details=tuple(question.words for question in questions),
+    )
+
+
+def _carry_out(actor: Actor, head: SheetHead, row: Move, words: str | None, now: datetime, *, attests: bool) -> Moved:
+    """Move the sheet and write it down; every guard has passed, in this same transaction."""
+    link = connection()
+    moved = link.execute(
+        _SET_STATE,
+        {
+            "sheet_id": head.id,
+            "seen": head.version,
+            "from_state": row.from_state.value,
+            "to_state": row.to_state.value,
+            "moved_at": now,
+        },
+    )
+    if moved.rowcount == 0:
+        raise Stale("Có người vừa chuyển bảng điểm này. Xin mở lại trang; chưa có gì thay đổi.", current=head)
+    link.execute(
+        insert(table_of(m.SheetStep)),
+        {
+            "score_sheet_id": head.id,
+            "verb": row.verb.value,
+            "from_state": row.from_state.value,
+            "to_state": row.to_state.value,
+            "note": words,
+            "content_version": head.content_version,
+            "at": now,
+            "by_account_id": actor.account_id,
+            "by_name": actor.name,
+        },
+    )
+    audit.record(
+        AuditTag.SHEET_MOVED,
+        actor,
+        now,
+        target_kind="score_sheet",
+        target_id=head.id,
+        state={
+            "score_sheet": {
+                str(head.id): audit.state_of(
+                    "score_sheet",
+                    {"class_subject_id": head.class_subject_id, "semester": head.semester, "state": row.to_state},
+                )
+            }
+        },
+        before={"state": row.from_state},
+        note=words,
+        facts={
+            "sheet": head.label,
+            "verb": row.verb.value,
+            "content_version": head.content_version,
+            **(
+                {"attested_for": head.authors[0].name if head.authors else "không còn ai"}
+                if attests and SheetParty.AUTHOR not in head.parties
+                else {}
+            ),
+        },
+    )
+    return Moved(head.id, head.label, row.to_state, head.version + 1)
 
 
 def _guard_gaps(head: SheetHead) -> None:

@@ -13,9 +13,7 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.regulations.deadlines import Deadline
 from hocbaso.regulations.score_sheet_flow import SheetState, SheetVerb
-from hocbaso.services import (
-    progress,
-)
+from hocbaso.services import anomaly_questions, progress
 from hocbaso.services.access import Actor
 from hocbaso.services.daily_items import DailyItem, Oddity, day_words, some_names
 from hocbaso.services.score_grid import ACTIVE
@@ -27,6 +25,7 @@ def sheet_items(actor: Actor, now: datetime, today: date) -> list[DailyItem]:
     ids = [item.line.sheet_id for item in listed if item.task != "type"]
     steps = _steps_of([item.line.sheet_id for item in listed])
     exempt, missed = _exempt_names(ids), _missed_names(ids)
+    answered = anomaly_questions.answered_of(ids)
     group_names = {row.id: row.name for row in db.session.scalars(select(m.SubjectGroup))}
     n_students = dict(
         db.session.execute(
@@ -44,6 +43,10 @@ def sheet_items(actor: Actor, now: datetime, today: date) -> list[DailyItem]:
         who = ", ".join(line.teachers) or "chưa có người dạy"
         if found.task in ("review", "approve"):
             oddities = _sheet_oddities(line, history, exempt.get(line.sheet_id, []), missed.get(line.sheet_id, []), who)
+            oddities += [
+                Oddity("Đã hỏi trước khi nộp", "circle-help", by_name, f"{asked} Trả lời: {reason}")
+                for asked, reason, by_name in answered.get(line.sheet_id, [])
+            ]
         elif line.state is SheetState.RETURNED:
             note = next((step for step in reversed(history) if step.verb == SheetVerb.RETURN.value), None)
             if note is not None:

@@ -15,7 +15,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, current_app, render_template, request, url_for
 
 from hocbaso import clock
-from hocbaso.services import staff
+from hocbaso.services import school_frame
 from hocbaso.web.htmx import is_fragment
 from hocbaso.web.security import actor_or_none, public
 
@@ -35,7 +35,7 @@ _SHELL = ("css/*.css", "js/**/*.js", "fonts/*.woff2", "vendor/*/*.js", "img/*.sv
 @public
 def manifest() -> Response:
     """Name, icons and colours for installing."""
-    school = staff.frame(current_app.extensions["hocbaso_frame"], clock.now()).short_name
+    school = school_frame.frame(current_app.extensions["hocbaso_frame"], clock.now()).short_name
 
     def icon(name: str, size: int, purpose: str = "any") -> dict[str, str]:
         address = url_for("static", filename=f"img/{name}")

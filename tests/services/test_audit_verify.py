@@ -334,6 +334,7 @@ def filled_school(school: Cast) -> None:
                 origin="entered",
                 updated_at=NOW,
             ),
+            "anomaly_question": m.AnomalyQuestion(score_sheet_id=school.sheets["9A", "MATH", 1], kind="jump"),
             "homeroom_record": m.HomeroomRecord(enrollment_id=enrollment, conduct_1="T", remark="Chăm."),
             "exemption": m.Exemption(
                 enrollment_id=enrollment, subject_id=1, semester=1, state="PROPOSED", reason="ốm", proposed_at=NOW
