@@ -15,7 +15,7 @@ from hocbaso import clock
 from hocbaso.errors import DomainError, Incomplete, Invalid, Stale, WrongState
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.score_sheet_flow import SheetVerb
-from hocbaso.services import progress, reviews, score_entry, score_grid
+from hocbaso.services import anomaly_questions, progress, reviews, score_entry, score_grid
 from hocbaso.services.score_grid import RowView, SheetView
 from hocbaso.web import labels
 from hocbaso.web.errors import status_of
@@ -226,7 +226,8 @@ def move(sheet_id: int, slug: str) -> BaseResponse | tuple[Response, int]:
             for gap in incomplete.gaps
             if isinstance(gap, reviews.Gap)
         ]
-        return _page(view, problems=problems, message=incomplete.message), 409
+        # A gap is a link to its cell; questions have cards of their own on the page.
+        return _page(view, problems=problems, message=incomplete.message if problems else "", asked=not problems), 409
     except (Invalid, Stale, WrongState) as refusal:
         view = score_grid.open_sheet(actor, sheet_id, now)
         return _page(view, message=refusal.message, note=form.note.data or ""), status_of(refusal)
@@ -284,6 +285,8 @@ def _page(
     message: str = "",
     note: str = "",
     n_written: int = 0,
+    asked: bool = False,
+    trouble: dict[int, tuple[str, str]] | None = None,
 ) -> Response:
     seen = (
         " ".join(
@@ -313,10 +316,17 @@ def _page(
         step_names=labels.SHEET_VERBS,
         why_closed=_why_closed(view),
         regular=view.columns[:-2],
+        questions=anomaly_questions.of_sheet(view.head),
+        asked=asked,
+        trouble=trouble or {},
+        told=SheetVerb.REVIEW in view.verbs or SheetVerb.APPROVE in view.verbs,
     )
     # Joined as bytes: eight threads that each copy a large text with diacritics three times cost 25 MB of memory.
     before, _, after = html.partition(ROWS_HERE)
     return Response(b"".join((before.encode(), _rows().of(view), after.encode())), mimetype="text/html")
+
+
+sheet_page = _page  # the answers of web/score_questions.py come back on the same page
 
 
 def _why_closed(view: SheetView) -> str:

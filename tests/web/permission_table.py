@@ -286,6 +286,16 @@ ROWS += [
         BOSSES | only("clerk", "math"),
         refused=_HIDDEN,
     ),
+    Row("score_questions.show", "GET", _sheet("/cau-hoi"), _OF_9A_MATHS, refused=_HIDDEN),
+    Row(
+        "score_questions.answer_question",
+        "POST",
+        _sheet("/cau-hoi/999999"),
+        only("math"),
+        refused=_HIDDEN,
+        passes=(404,),
+        data={"version": "1", "reason": "Đã đối chiếu với bài kiểm tra"},
+    ),
 ]
 
 ROWS += [

@@ -1,4 +1,4 @@
-"""Forms of the score sheets: moving a sheet on, and filtering the list. Cells are read by the view itself."""
+"""Forms of the score sheets: moving a sheet on, answering a question. Cells are read by the view itself."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ class MoveForm(FlaskForm):
 
     version = IntegerField(widget=HiddenInput(), validators=[InputRequired(), NumberRange(min=1)])
     note = TextAreaField("Lời nhắn", validators=[Length(max=1000)])
+
+
+class AnswerForm(FlaskForm):
+    """An answer to a question: the version that was on the screen, and the own words unless a reason was tapped."""
+
+    version = IntegerField(widget=HiddenInput(), validators=[InputRequired(), NumberRange(min=1)])
+    reason = TextAreaField("Lí do", validators=[Length(max=500)])
 
 
 class CellForm:
