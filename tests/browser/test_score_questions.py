@@ -1,0 +1,137 @@
+"""A teacher hands in, is asked, answers and mends in Chromium; the group head reads it. Also without script."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.serving import make_server
+
+from hocbaso import clock
+from tests.cast import NOW, PASSWORD, PEOPLE, Cast
+from tests.demo_site import AXE, AXE_TAGS, CHROMIUM, CHROMIUM_ARGS
+from tests.services.test_anomaly_questions import BINH, CHI, fill, state_of
+
+playwright = pytest.importorskip("playwright.sync_api")
+pytestmark = pytest.mark.browser
+
+SHOTS = os.environ.get("HOCBASO_SHOTS")
+"""A folder for pictures of the states, when somebody wants to look."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        found = driver.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def address(school: Cast, school_app: Flask, browser: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    school_app.config["WTF_CSRF_ENABLED"] = True
+    server = make_server("127.0.0.1", 0, school_app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    for context in browser.contexts:
+        context.close()
+    server.shutdown()
+    thread.join(5)
+    server.server_close()
+
+
+def sheet_of(browser: Any, address: str, school: Cast, who: str, **options: Any) -> Any:
+    """The sheet Toán 9A of semester II in a tablet of this person."""
+    context = browser.new_context(
+        **{"viewport": {"width": 1280, "height": 800}, "locale": "vi-VN", "has_touch": True, **options}
+    )
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    page.goto(f"{address}/dang-nhap")
+    page.fill('input[name="username"]', PEOPLE[who][0].lower())
+    page.fill('input[name="password"]', PASSWORD)
+    page.press('input[name="password"]', "Enter")
+    page.wait_for_url(lambda url: "dang-nhap" not in url)
+    page.goto(f"{address}/bang-diem/{school.sheets['9A', 'MATH', 2]}")
+    return page
+
+
+def shot(page: Any, name: str) -> None:
+    if SHOTS:
+        page.screenshot(path=Path(SHOTS) / f"{name}.png")
+
+
+def faults(page: Any) -> list[str]:
+    """What axe-core finds wrong on the page as it stands."""
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("tags => axe.run(document, {runOnly: tags, iframes: false})", AXE_TAGS)
+    return [f"{item['id']}: {[node['html'][:160] for node in item['nodes']][:4]}" for item in found["violations"]]
+
+
+def test_a_teacher_answers_one_question_mends_another_and_the_group_head_reads_both(
+    browser: Any, address: str, school: Cast
+) -> None:
+    fill(school, {BINH: "Em Chi chăm học.", CHI: "Bạn Bình hăng hái phát biểu."})
+    page = sheet_of(browser, address, school, "math")
+    page.click("text=Nộp bảng điểm")
+    page.wait_for_selector("text=Trước khi nộp, xin trả lời 2 câu hỏi")
+    assert faults(page) == []
+    shot(page, "asked-1280")
+    cell = f"#c-{school.enrollments['9A', CHI]}-NX"
+    page.click(f'.question a[href="{cell}"]')
+    assert page.evaluate("id => document.querySelector(id).contains(document.activeElement)", cell)
+    page.fill(f"{cell} textarea", "Em Chi hăng hái phát biểu.")
+    with page.expect_response(lambda answer: answer.request.method == "POST" and "/o/" in answer.url):
+        page.press(f"{cell} textarea", "Enter")
+    page.click("text=kiểm tra lại")
+    page.wait_for_selector("text=Trước khi nộp, xin trả lời 1 câu hỏi")
+    page.click(".question .chip >> nth=0")
+    page.wait_for_selector("text=Đã trả lời hết các câu hỏi")
+    assert faults(page) == []
+    shot(page, "answered-1280")
+    page.click("#questions >> text=Nộp bảng điểm")
+    page.wait_for_selector("text=Đã nộp Toán 9A, học kì II")
+    assert state_of(school) == "SUBMITTED"
+
+    head = sheet_of(browser, address, school, "head_science", viewport={"width": 800, "height": 1280})
+    told = head.inner_text(".questions__answered")
+    assert "có tên “Chi”" in told and "Nhận xét đúng em này" in told and "Đã sửa các ô này" in told
+    assert head.is_visible(".question__answer >> nth=0")
+    assert faults(head) == []
+    shot(head, "head-800")
+
+
+def test_without_script_the_cards_are_plain_forms(browser: Any, address: str, school: Cast) -> None:
+    fill(school, {BINH: "Em Chi chăm học."})
+    page = sheet_of(
+        browser, address, school, "math", java_script_enabled=False, viewport={"width": 800, "height": 1280}
+    )
+    page.click("text=Nộp bảng điểm")
+    page.wait_for_selector("text=Trước khi nộp, xin trả lời 1 câu hỏi")
+    shot(page, "asked-800")
+    page.fill(".question textarea", "đúng")
+    page.click("text=Ghi lí do này")
+    page.wait_for_selector("text=Xin ghi rõ hơn một chút")
+    page.fill(".question textarea", "Hai em làm chung một sản phẩm")
+    page.click("text=Ghi lí do này")
+    page.wait_for_selector("text=1 câu hỏi trước khi nộp đã có trả lời")
+    page.click("text=Nộp bảng điểm")
+    page.wait_for_selector("text=Đã nộp Toán 9A, học kì II")
+    assert state_of(school) == "SUBMITTED"
+
+
+def test_dark_and_narrow_the_cards_stay_readable(browser: Any, address: str, school: Cast) -> None:
+    fill(school, {BINH: "Em Chi chăm học."})
+    page = sheet_of(browser, address, school, "math", viewport={"width": 390, "height": 844}, color_scheme="dark")
+    page.click("text=Nộp bảng điểm")
+    page.wait_for_selector("text=Trước khi nộp, xin trả lời 1 câu hỏi")
+    assert faults(page) == []
+    assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
+    shot(page, "dark-390")
