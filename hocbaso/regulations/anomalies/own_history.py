@@ -43,7 +43,7 @@ def strange_scores(
                     (
                         line,
                         key,
-                        f"{line.name}: {sheet.columns[key]} {format_score(mark.tenths)}, các điểm khác của em quanh {format_score(_usual(line, key))}; có phải {meant} không",
+                        f"{line.name}: {sheet.columns[key]} {format_score(mark.tenths)}, các điểm khác của em quanh {format_score(_usual(line, key))}; có lẽ định ghi {meant}",
                     )
                 )
             elif key in (MIDTERM, FINAL):
@@ -124,7 +124,7 @@ def _meant(tenths: int, stands: int, in_halves: bool, limits: Thresholds) -> str
         if 0 < tenths <= 10 and abs(tenths * 10 - stands) <= limits.slip_near * 3 // 2:
             return format_score(tenths * 10)
         if tenths == 0 and stands >= limits.zero_expected:
-            return "10, hay em vắng"
+            return "10 hoặc em vắng"
     turned = tenths % 10 * 10 + tenths // 10
     if (
         in_halves
