@@ -41,10 +41,12 @@ from hocbaso.services.demo_enrolment import (
     morning,
     open_classes,
 )
-from hocbaso.services.demo_stages import STAGE_WORDS, STAGES, bring_to
+from hocbaso.services.demo_stages import ASKED_SUBJECT, STAGE_WORDS, STAGES, bring_to
 
 MIXTURE = {"6A": "entry", "6B": "entry", "7A": "review", "8A": "approval", "9A": "signing"}
 MIXTURE_STUDENTS = 16
+ASKED_CLASSES = ("6A", "7A")
+"""Whose sheet of semester I is asked about at handing in: open where the class is being typed, answered further on."""
 
 
 @dataclass
@@ -118,7 +120,7 @@ def load(
     stages = {name: stage or MIXTURE[f"{name[0]}A"] for name in names}
     for name in names:
         say(f"Lớp {name}: {STAGE_WORDS[stages[name]]}")
-        bring_to(built, year, name, stages[name], now)
+        bring_to(built, year, name, stages[name], now, asked=name in ASKED_CLASSES)
     accounts = _example_accounts(built, year, names, password)
     _remember(accounts)
     return accounts
@@ -166,12 +168,15 @@ def _example_accounts(built: Built, year: m.SchoolYear, names: list[str], passwo
             m.HomeroomAssignment.class_group_id == roster.class_by_name(grade9, year).id
         )
     ).one()
-    literature = db.session.scalars(
-        select(m.TeachingAssignment.person_id)
-        .join(m.ClassSubject, m.TeachingAssignment.class_subject_id == m.ClassSubject.id)
-        .join(m.Subject, m.ClassSubject.subject_id == m.Subject.id)
-        .where(m.ClassSubject.class_group_id == roster.class_by_name(first, year).id, m.Subject.code == "MATH")
-    ).one()
+
+    def teacher(code: str) -> int:
+        return db.session.scalars(
+            select(m.TeachingAssignment.person_id)
+            .join(m.ClassSubject, m.TeachingAssignment.class_subject_id == m.ClassSubject.id)
+            .join(m.Subject, m.ClassSubject.subject_id == m.Subject.id)
+            .where(m.ClassSubject.class_group_id == roster.class_by_name(first, year).id, m.Subject.code == code)
+        ).one()
+
     it_officer = db.session.scalars(
         select(m.RoleGrant.person_id).where(m.RoleGrant.role == Role.IT_OFFICER.value)
     ).one()
@@ -180,7 +185,8 @@ def _example_accounts(built: Built, year: m.SchoolYear, names: list[str], passwo
         line(f"Giáo viên chủ nhiệm {grade9}", homeroom_person, True),
         line("Hiệu trưởng", built.principal, True),
         line("Văn thư", built.clerk, True),
-        line(f"Giáo viên Toán {first}", literature, False),
+        line(f"Giáo viên Toán {first}", teacher("MATH"), False),
+        line(f"Giáo viên Tin học {first}", teacher(ASKED_SUBJECT), False),
         line("Tổ trưởng", next(iter(built.heads.values())), False),
         line("Phó Hiệu trưởng", built.vice_principal, True),
         line("Giáo viên CNTT", it_officer, False),

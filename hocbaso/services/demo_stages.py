@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import random
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from sqlalchemy import select
 
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
-from hocbaso.errors import WrongState
+from hocbaso.errors import Incomplete, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.score_sheet_flow import SheetState, SheetVerb
 from hocbaso.regulations.terms import ScoreOrigin, SubjectKind
 from hocbaso.regulations.transcript_flow import SignatureRole
 from hocbaso.services import (
+    anomaly_questions,
     audit,
     class_approval,
     class_moves,
@@ -34,6 +36,9 @@ from hocbaso.services.score_grid import REMARK, CellRecord, columns_of
 
 STAGES = ("empty", "entry", "review", "approval", "signing", "issued")
 
+ASKED_SUBJECT = "ICT"
+"""Whose sheet of semester I is asked about at handing in: open where the class is being typed, answered further on."""
+
 STAGE_WORDS = {
     "empty": "chưa có điểm",
     "entry": "đang nhập điểm",
@@ -44,12 +49,14 @@ STAGE_WORDS = {
 }
 
 
-def bring_to(built: Built, year: m.SchoolYear, name: str, stage: str, now: datetime) -> None:
-    """Do everything that leads a class from empty to ``stage``."""
+def bring_to(built: Built, year: m.SchoolYear, name: str, stage: str, now: datetime, *, asked: bool = False) -> None:
+    """Do everything that leads a class from empty to ``stage``; ``asked``: with something to ask about at handing in."""
     class_group = roster.class_by_name(name, year)
     reached = STAGES.index(stage)
     if reached >= STAGES.index("entry"):
         _type_scores(built, class_group, now, half=stage == "entry")
+        if asked:
+            _make_slips(built, class_group, now, typing=stage == "entry")
     if reached >= STAGES.index("review"):
         _move_sheets(built, class_group, SheetVerb.SUBMIT, now)
     if reached >= STAGES.index("approval"):
@@ -143,6 +150,49 @@ def _type_scores(built: Built, class_group: m.ClassGroup, now: datetime, *, half
             score_entry.write_cells(session, SYSTEM, head, cells, source="demo", now=now)
 
 
+def _make_slips(built: Built, class_group: m.ClassGroup, now: datetime, *, typing: bool) -> None:
+    """Something to ask about in one complete sheet: a remark that names another pupil, and 0,9 for 9 while ``typing``."""
+    sheet = db.session.scalars(
+        select(m.ScoreSheet)
+        .join(m.ClassSubject, m.ScoreSheet.class_subject_id == m.ClassSubject.id)
+        .join(m.Subject, m.ClassSubject.subject_id == m.Subject.id)
+        .where(
+            m.ClassSubject.class_group_id == class_group.id, m.Subject.code == ASKED_SUBJECT, m.ScoreSheet.semester == 1
+        )
+    ).one()
+    pupils = db.session.execute(
+        select(m.Enrollment.id, m.Enrollment.student_id, m.Student.full_name)
+        .join(m.Student, m.Enrollment.student_id == m.Student.id)
+        .where(m.Enrollment.class_group_id == class_group.id)
+        .order_by(m.Student.sort_key)
+    ).all()
+    head = score_entry.sheet_head(_actor(built, _teacher_of(sheet), now), sheet.id, Permission.SHEET_ENTER, now)
+    chance = random.Random(class_group.name)  # a stream of its own: the other classes stay as they were
+    typed = set(
+        db.session.execute(
+            select(m.ScoreCell.enrollment_id, m.ScoreCell.column_key).where(m.ScoreCell.score_sheet_id == sheet.id)
+        ).tuples()
+    )
+    cells: list[tuple[int, str, CellRecord, int | None]] = [
+        (pupil.id, column.key, _cell(chance, built.talents[pupil.student_id], 0, column.key, head.kind), None)
+        for pupil in pupils
+        for column in columns_of(head)
+        if (pupil.id, column.key) not in typed
+    ]
+    if typing:
+        best = max(pupils, key=lambda pupil: built.talents[pupil.student_id].level)
+        cells = [cell for cell in cells if cell[:2] != (best.id, "CK")]
+        cells.append((best.id, "CK", CellRecord(tenths=9, origin=ScoreOrigin.ENTERED.value), None))
+    for above, below in pairwise(pupils):
+        given = above.full_name.split()[-1]
+        if given not in below.full_name.split():
+            words = f"{'Em' if typing else 'Cùng bạn'} {given} làm bài thực hành nhanh, trình bày gọn."
+            cells.append((below.id, REMARK, CellRecord(remark=words, origin=ScoreOrigin.ENTERED.value), None))
+            break
+    with write_transaction() as session:
+        score_entry.write_cells(session, SYSTEM, head, cells, source="demo", now=now)
+
+
 def _cell(rng: random.Random, of: demo_people.Talent, shift: int, key: str, kind: SubjectKind) -> CellRecord:
     if kind is SubjectKind.COMMENT:
         return CellRecord(mark="Đ", origin=ScoreOrigin.ENTERED.value)
@@ -158,7 +208,21 @@ def _move_sheets(built: Built, class_group: m.ClassGroup, verb: SheetVerb, now: 
         )
         if verb is SheetVerb.REVIEW and person == teacher:
             person = built.vice_principal
-        reviews.move(_actor(built, person, now), sheet.id, verb, expected_version=sheet.version, now=now)
+        actor = _actor(built, person, now)
+        try:
+            reviews.move(actor, sheet.id, verb, expected_version=sheet.version, now=now)
+        except Incomplete as asked:  # what a teacher who holds the papers would do
+            for question in asked.gaps:
+                assert isinstance(question, anomaly_questions.Question)
+                anomaly_questions.answer(
+                    actor,
+                    sheet.id,
+                    question.id,
+                    reason=question.offered[0],
+                    expected_version=question.version,
+                    now=now,
+                )
+            reviews.move(actor, sheet.id, verb, expected_version=sheet.version, now=now)
     assert all(SheetState(sheet.state) is not SheetState.DRAFT for sheet in _sheets_of(class_group))
 
 

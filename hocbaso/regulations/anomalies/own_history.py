@@ -26,6 +26,7 @@ def strange_scores(
     jumps: list[tuple[Line, tuple[str, ...], str]] = []
     centres = {key: middle(value for line in lines if (value := line.tenths(key)) is not None) for key in sheet.columns}
     spreads = {key: _spread(lines, key, centres[key], expected[key], limits) for key in sheet.columns}
+    halves = {key: _in_halves(lines, key, limits) for key in sheet.columns}
     rises = _rises(lines)
     usual, width = middle(rises.values()), max(spread(list(rises.values())), limits.spread_floor)
     for line in lines:
@@ -36,7 +37,7 @@ def strange_scores(
             if mark.tenths is None or mark.missed or known is None or (line.enrollment_id, key) in explained:
                 continue
             stands = max(0, min(100, centres[key] + known))
-            meant = _meant(mark.tenths, stands, _in_halves(lines, key, limits), limits)
+            meant = _meant(mark.tenths, stands, halves[key], limits)
             if meant:
                 strange = True
                 slips.append(

@@ -67,7 +67,8 @@ SOFTENED = (
 
 def foreign_names(sheet: SheetData, lines: Sequence[Line], limits: Thresholds) -> list[Anomaly]:
     """Remarks that name another pupil of the class."""
-    everybody = {*sheet.classmates, *(line.name for line in lines)}
+    names = {*sheet.classmates, *(line.name for line in lines)}
+    everybody = [parts for name in names if (parts := _syllables(name))]
     hits = []
     for line in lines:
         name = _named(line.remark, line.name, everybody) if line.remark else ""
@@ -117,12 +118,12 @@ def _resting_on(kind: AnomalyKind, line: Line) -> Sequence[str]:
     return tuple(line.marks) if kind is AnomalyKind.CONTRARY_REMARK else ()
 
 
-def _named(remark: str, own_name: str, everybody: set[str]) -> str:
-    """The name of another pupil in a remark, as it is written there."""
+def _named(remark: str, own_name: str, everybody: Sequence[tuple[str, ...]]) -> str:
+    """The name of another pupil in a remark, as it is written there. ``everybody``: the syllables of each name."""
     text = unicodedata.normalize("NFC", remark)
     own = _syllables(own_name)
-    given = {parts[-1] for name in everybody if (parts := _syllables(name))} - set(own)
-    pairs = {tuple(parts[-2:]) for name in everybody if len(parts := _syllables(name)) > 1}
+    given = {parts[-1] for parts in everybody} - set(own)
+    pairs = {parts[-2:] for parts in everybody if len(parts) > 1}
     pairs -= {own[i : i + 2] for i in range(len(own))}
     words = [(found[0], found.start()) for found in _WORD.finditer(text)]
     for place, (word, start) in enumerate(words):
