@@ -13,8 +13,6 @@ from bench import anomalies as measured
 from hocbaso.regulations.anomalies.checks import find_anomalies
 from hocbaso.regulations.anomalies.kinds import OFFERED_REASONS, AnomalyKind
 from hocbaso.regulations.anomalies.sheet_data import (
-    FINAL,
-    MIDTERM,
     Line,
     Mark,
     NeighbourClass,
@@ -295,11 +293,11 @@ NEIGHBOURS = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.sampled_from(SubjectKind),
     st.lists(LINES, max_size=14, unique_by=lambda line: line.enrollment_id),
-    st.lists(NEIGHBOURS, max_size=2),
+    st.lists(NEIGHBOURS, max_size=2, unique_by=lambda one: one.name),
     st.randoms(use_true_random=False),
 )
 def test_anything_is_answered_and_the_order_of_lines_does_not_matter(
@@ -316,7 +314,7 @@ def test_anything_is_answered_and_the_order_of_lines_does_not_matter(
         assert one.cells and one.words.endswith("?") and {cell[0] for cell in one.cells} <= known
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32))
 def test_a_spoilt_sheet_in_any_order_gives_the_same_questions(seed: int):
     chance = random.Random(seed)
@@ -330,13 +328,13 @@ def test_a_spoilt_sheet_in_any_order_gives_the_same_questions(seed: int):
 # --- precision and recall ---------------------------------------------------------------------------------------------
 
 LEAST_FOUND = {
-    AnomalyKind.SWAPPED_COLUMNS: 40,
-    AnomalyKind.SHIFTED_COLUMN: 75,
-    AnomalyKind.EQUAL_COLUMNS: 88,
-    AnomalyKind.UNIFORM_COLUMN: 88,
+    AnomalyKind.SWAPPED_COLUMNS: 45,
+    AnomalyKind.SHIFTED_COLUMN: 82,
+    AnomalyKind.EQUAL_COLUMNS: 90,
+    AnomalyKind.UNIFORM_COLUMN: 90,
     AnomalyKind.NEIGHBOUR_COPY: 85,
-    AnomalyKind.JUMP: 80,
-    AnomalyKind.DIGIT_SLIP: 70,
+    AnomalyKind.JUMP: 82,
+    AnomalyKind.DIGIT_SLIP: 75,
     AnomalyKind.MANY_ZEROS: 95,
     AnomalyKind.FOREIGN_NAME: 95,
     AnomalyKind.CONTRARY_REMARK: 95,
@@ -345,26 +343,24 @@ LEAST_FOUND = {
 alike cannot be told from the scores, so this one stays near half."""
 
 
-def check_figures(sheets: int, seed: int) -> None:
+def check_figures(sheets: int, seed: int, spare: int = 0) -> None:
+    """``spare``: hundredths that a small number of sheets may fall short by chance."""
     figures = measured.run(sheets, seed)
     assert figures["questions_a_sheet"] <= 1 and figures["questions_a_scored_sheet"] <= 1
-    assert figures["sheets_with_none"] >= 0.7
+    assert figures["sheets_with_none"] >= 0.75
     short = {
         kind.value: figures["recall"][kind.value]["share"]
         for kind, least in LEAST_FOUND.items()
-        if figures["recall"][kind.value]["share"] * 100 < least
+        if figures["recall"][kind.value]["share"] * 100 < least - spare
     }
     assert short == {}
 
 
 def test_a_clean_school_is_asked_little_and_slips_are_found():
-    check_figures(90, 22)
+    check_figures(75, 22, spare=15)
 
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", range(4))
 def test_the_figures_hold_over_many_schools(seed: int):
     check_figures(2000, seed)
-
-
-assert MIDTERM in KEYS and FINAL in KEYS

@@ -63,7 +63,8 @@ def strange_scores(
             off = abs(rise - usual)
             whole = tuple(key for key in sheet.columns if line.tenths(key) is not None)
             if (
-                off >= limits.jump_average_least
+                whole
+                and off >= limits.jump_average_least
                 and off * 10 >= limits.jump_spreads * width
                 and not explained & {(line.enrollment_id, key) for key in whole}
             ):
