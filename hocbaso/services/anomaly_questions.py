@@ -69,7 +69,7 @@ class Question:
     @property
     def answer(self) -> str:
         """What became of it, in words."""
-        return self.reason or ("Đã sửa các ô này" if self.outcome == FIXED else "")
+        return self.reason or ("Số liệu đã sửa, khi nộp không còn điều này" if self.outcome == FIXED else "")
 
     @property
     def offered(self) -> tuple[str, ...]:

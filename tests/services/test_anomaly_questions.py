@@ -114,7 +114,7 @@ def test_mending_the_cell_settles_the_question_by_itself(school: Cast) -> None:
     assert listed(school, "math").open == ()
     submit(school)
     [kept] = listed(school, "math").answered
-    assert (kept.outcome, kept.answer) == ("fixed", "Đã sửa các ô này")
+    assert (kept.outcome, kept.answer) == ("fixed", "Số liệu đã sửa, khi nộp không còn điều này")
     assert audit_verify.verify().ok
 
 
