@@ -102,7 +102,11 @@ def test_a_teacher_answers_one_question_mends_another_and_the_group_head_reads_b
 
     head = sheet_of(browser, address, school, "head_science", viewport={"width": 800, "height": 1280})
     told = head.inner_text(".questions__answered")
-    assert "có tên “Chi”" in told and "Nhận xét đúng em này" in told and "Số liệu đã sửa, khi nộp không còn điều này" in told
+    assert (
+        "có tên “Chi”" in told
+        and "Nhận xét đúng em này" in told
+        and "Số liệu đã sửa, khi nộp không còn điều này" in told
+    )
     assert head.is_visible(".question__answer >> nth=0")
     assert faults(head) == []
     shot(head, "head-800")
