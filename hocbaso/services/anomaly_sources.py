@@ -19,7 +19,8 @@ from hocbaso.regulations.anomalies.sheet_data import (
 )
 from hocbaso.regulations.registry import Regulation, regulation_named
 from hocbaso.regulations.terms import PassFail, ScoreOrigin, SubjectKind
-from hocbaso.services.score_grid import ACTIVE, columns_of, read_lines
+from hocbaso.services.score_grid import ACTIVE, columns_of
+from hocbaso.services.score_lines import read_lines
 from hocbaso.services.sheet_access import SheetHead, connection, table_of
 
 _sheet = table_of(m.ScoreSheet)

@@ -25,8 +25,9 @@ from hocbaso.services.import_plans import (
     PlannedItem,
     shown,
 )
+from hocbaso.services.score_cells import NOTHING, REMARK, CellRecord, column_words, columns_of
 from hocbaso.services.score_entry import CellValue, guard_typing, sheet_head, write_cells
-from hocbaso.services.score_grid import NOTHING, REMARK, CellRecord, column_words, columns_of, read_lines
+from hocbaso.services.score_lines import read_lines
 from hocbaso.services.sheet_access import SheetHead
 
 _REMARK_MAX = 1000

@@ -19,7 +19,7 @@ from hocbaso.regulations.score_sheet_flow import Move, SheetParty, SheetState, S
 from hocbaso.services import anomaly_questions, audit
 from hocbaso.services.access import Actor
 from hocbaso.services.locking import guard_lock
-from hocbaso.services.score_grid import list_gaps
+from hocbaso.services.score_lines import list_gaps
 from hocbaso.services.sheet_access import SheetHead, connection, is_own, sheet_for, table_of
 
 _sheet = table_of(m.ScoreSheet)

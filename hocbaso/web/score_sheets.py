@@ -15,7 +15,7 @@ from hocbaso import clock
 from hocbaso.errors import DomainError, Incomplete, Invalid, Stale, WrongState
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.score_sheet_flow import SheetVerb
-from hocbaso.services import anomaly_questions, progress, reviews, score_entry, score_grid
+from hocbaso.services import anomaly_questions, progress, reviews, score_entry, score_grid, score_history
 from hocbaso.services.score_grid import RowView, SheetView
 from hocbaso.web import labels
 from hocbaso.web.errors import status_of
@@ -262,7 +262,7 @@ def move_many() -> BaseResponse | tuple[str, int]:
 @requires(P.SHEET_READ)
 def history(sheet_id: int, enrollment_id: int, column_key: str) -> str:
     """Every value a cell has had, in plain words."""
-    name, words, lines = score_grid.cell_history(current_actor(), sheet_id, enrollment_id, column_key, clock.now())
+    name, words, lines = score_history.cell_history(current_actor(), sheet_id, enrollment_id, column_key, clock.now())
     template = "score_sheets/_history.html" if is_fragment() else "score_sheets/history.html"
     return render_template(
         template, student=name, words=words, lines=lines, sheet_id=sheet_id, marks=MARK_ICONS, sources=labels_of_source

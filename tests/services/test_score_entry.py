@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale, WrongState
-from hocbaso.services import audit, audit_verify, score_entry, score_grid
+from hocbaso.services import audit, audit_verify, score_entry, score_history
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
 
@@ -220,7 +220,7 @@ def test_nothing_typed_clears_the_cell_and_keeps_its_past(school: Cast) -> None:
     save(school, "7,5")
     saved = save(school, "", 1)
     assert (saved.cell.text, saved.cell.state, saved.cell.version) == ("", "gap", 2)
-    _, _, lines = score_grid.cell_history(
+    _, _, lines = score_history.cell_history(
         school.actor("math"), school.sheets["9A", "MATH", 2], school.enrollments[BINH], "TX1", NOW
     )
     assert [(line.version, line.text, line.by_name) for line in lines] == [

@@ -11,7 +11,7 @@ from sqlalchemy import event, update
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import NotFound
-from hocbaso.services import progress, score_entry, score_grid
+from hocbaso.services import progress, score_entry, score_grid, score_lines
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
 
@@ -202,7 +202,7 @@ def test_counts_of_page_list_and_save_agree(school: Cast) -> None:
     ]
     assert (view.progress.n_entered, view.progress.n_expected) == (2, 30)
     assert (line.n_entered, line.n_expected) == (2, 30)
-    assert score_grid.count_progress(view.head) == view.progress
+    assert score_lines.count_progress(view.head) == view.progress
 
 
 def test_after_the_window_the_author_reads_only(school: Cast) -> None:

@@ -1,0 +1,73 @@
+"""The past of a cell, for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, select
+
+from hocbaso import clock
+from hocbaso import models as m
+from hocbaso.regulations.permissions import Permission
+from hocbaso.services.access import Actor
+from hocbaso.services.score_cells import CellRecord, column_words, view_cell
+from hocbaso.services.score_lines import read_row
+from hocbaso.services.sheet_access import connection, sheet_for, table_of
+
+_cell = table_of(m.ScoreCell)
+_version = table_of(m.ScoreCellVersion)
+_account = table_of(m.Account)
+_person = table_of(m.Person)
+
+_HISTORY = (
+    select(
+        _version.c.version,
+        _version.c.tenths,
+        _version.c.mark,
+        _version.c.remark,
+        _version.c.origin,
+        _version.c.makeup_due_on,
+        _version.c.at,
+        _version.c.source,
+        _person.c.full_name,
+    )
+    .join(_cell, _cell.c.id == _version.c.score_cell_id)
+    .outerjoin(_account, _account.c.id == _version.c.by_account_id)
+    .outerjoin(_person, _person.c.id == _account.c.person_id)
+    .where(
+        _cell.c.score_sheet_id == bindparam("sheet_id"),
+        _cell.c.enrollment_id == bindparam("enrollment_id"),
+        _cell.c.column_key == bindparam("column_key"),
+    )
+    .order_by(_version.c.version.desc())
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """One version of a cell, for people."""
+
+    version: int
+    text: str
+    state: str
+    at: datetime
+    by_name: str
+    source: str
+
+
+def cell_history(
+    actor: Actor, sheet_id: int, enrollment_id: int, column_key: str, now: datetime
+) -> tuple[str, str, tuple[HistoryLine, ...]]:
+    """Student's name, the column in words, and every value the cell has had, newest first; NotFound out of scope."""
+    head = sheet_for(actor, sheet_id, Permission.SHEET_READ, clock.local_date(now))
+    words = column_words(head, column_key)
+    full_name, _, _ = read_row(head, enrollment_id)
+    lines = []
+    for row in connection().execute(
+        _HISTORY, {"sheet_id": head.id, "enrollment_id": enrollment_id, "column_key": column_key}
+    ):
+        record = CellRecord(row.tenths, row.mark, row.remark, row.origin, row.makeup_due_on, row.version)
+        state = view_cell(column_key, record, "", False).state
+        lines.append(HistoryLine(row.version, record.text, state, row.at, row.full_name or "Hệ thống", row.source))
+    return full_name, words, tuple(lines)
