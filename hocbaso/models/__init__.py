@@ -23,7 +23,7 @@ from hocbaso.models.school import (
     Subject,
     SubjectGroup,
 )
-from hocbaso.models.scores import ScoreCell, ScoreCellVersion, ScoreSheet, SheetStep
+from hocbaso.models.scores import ScoreCell, ScoreCellVersion, ScoreSheet, SheetReadBack, SheetStep
 from hocbaso.models.students import Enrollment, Exemption, Student, StudyHistory
 from hocbaso.models.transcripts import (
     SignerLook,
@@ -63,6 +63,7 @@ __all__ = [
     "ScoreCellVersion",
     "ScoreSheet",
     "SemesterWindow",
+    "SheetReadBack",
     "SheetStep",
     "SignerLook",
     "SigningBatch",

@@ -78,7 +78,8 @@ class ScoreCell(Base):
 
 
 class ScoreCellVersion(Base):
-    """One version of a cell. ``op_id`` is the tablet's idempotency key: the same key never writes twice.
+    """One version of a cell. ``op_id`` is the tablet's idempotency key: the same key never writes twice. A version that
+    was written as one of many carries a key derived from that of the whole act.
 
     ``request_digest`` tells a repeated request from a different one under a used key.
     """
@@ -86,7 +87,9 @@ class ScoreCellVersion(Base):
     __tablename__ = "score_cell_version"
     __table_args__ = (
         UniqueConstraint("score_cell_id", "version"),
-        CheckConstraint("source IN ('typed','pasted','imported','corrected','demo')", name="known_source"),
+        CheckConstraint(
+            "source IN ('typed','pasted','undone','redone','imported','corrected','demo')", name="known_source"
+        ),
         Index("ix_score_cell_version_cell", "score_cell_id"),
     )
 
@@ -121,3 +124,28 @@ class SheetStep(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     by_account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     by_name: Mapped[str] = mapped_column(String(120))
+
+
+class SheetReadBack(Base):
+    """Two people checked a sheet together: one read the marks from the screen, the other followed on paper.
+
+    ``column_keys``: keys separated by commas; ``n_cells``: how many marks were read out.
+    """
+
+    __tablename__ = "sheet_read_back"
+    __table_args__ = (
+        CheckConstraint("reader_id <> listener_id", name="two_people"),
+        CheckConstraint("n_cells > 0", name="something_was_read"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    score_sheet_id: Mapped[int] = mapped_column(ForeignKey("score_sheet.id"), index=True)
+    reader_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    listener_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    reader_name: Mapped[str] = mapped_column(String(120))
+    listener_name: Mapped[str] = mapped_column(String(120))
+    column_keys: Mapped[str] = mapped_column(String(40))
+    n_cells: Mapped[int]
+    content_version: Mapped[int]
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    by_account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))

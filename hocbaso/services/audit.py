@@ -88,6 +88,10 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
         ),
     ),
     "anomaly_question": (m.AnomalyQuestion, ("score_sheet_id", "kind", "key", "words", "outcome", "reason")),
+    "sheet_read_back": (
+        m.SheetReadBack,
+        ("score_sheet_id", "reader_id", "listener_id", "column_keys", "n_cells", "content_version"),
+    ),
     "homeroom_record": (
         m.HomeroomRecord,
         (

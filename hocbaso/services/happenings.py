@@ -26,7 +26,15 @@ class Happening:
 
 _MACHINE = frozenset({"backup:file:created", "backup:file:restored", "audit:snapshot:taken", "machine:clock:alarmed"})
 
-_SHEETS = frozenset({"score:sheet:moved", "score:cells:imported", "score:cell:changed"})
+_SHEETS = frozenset(
+    {
+        "score:sheet:moved",
+        "score:sheet:read_back",
+        "score:cells:imported",
+        "score:cells:changed",
+        "score:cell:changed",
+    }
+)
 
 _CLASSES = frozenset(
     {
@@ -69,6 +77,8 @@ _BY_VERB = {
 _WORDS = {
     "score:cell:changed": "ghi {n} ô ở {what}",
     "score:cells:imported": "nhập nhiều ô vào {what}",
+    "score:cells:changed": "ghi nhiều ô ở {what}",
+    "score:sheet:read_back": "đọc dò {what}",
     "homeroom:record:changed": "ghi {n} mục chủ nhiệm {what}",
     "exemption:record:proposed": "đề nghị miễn học {what}",
     "exemption:record:decided": "quyết định miễn học {what}",

@@ -1,7 +1,8 @@
-"""Writing many cells of a sheet at once, each with its own outcome: a form, a workbook, the sample school."""
+"""Writing many cells of a sheet at once, each with its own outcome: a form, a block, a workbook, the sample school."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -36,6 +37,8 @@ from hocbaso.services.sheet_access import SheetHead, connection, head_for_typing
 CellValue = CellRecord
 """What a caller wants a cell to hold; ``version`` and ``id`` are ignored there."""
 
+_FROM_FILES = ("imported", "demo")
+
 _cell = table_of(m.ScoreCell)
 _version = table_of(m.ScoreCellVersion)
 
@@ -49,6 +52,26 @@ class CellOutcome:
     outcome: str
     reason: str = ""
     version: int = 0
+    raw: str = ""
+    """For ``stale`` and ``refused`` cells of an operation: what should have stood there, as a person would type it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperationKey:
+    """The idempotency key of one act upon many cells. Each cell's version carries a key derived from it, so that one
+    unique column guards single cells and blocks alike."""
+
+    op_id: str
+    request_digest: str
+
+    def of_cell(self, enrollment_id: int, column_key: str) -> str:
+        """The key that this act's version of a cell carries."""
+        return derived_op_id(self.op_id, enrollment_id, column_key)
+
+
+def derived_op_id(op_id: str, enrollment_id: int, column_key: str) -> str:
+    """32 hex digits of SHA-256 over the act's key and the cell."""
+    return hashlib.sha256(f"{op_id}\n{enrollment_id}-{column_key}".encode()).hexdigest()[:32]
 
 
 def write_cells(
@@ -59,12 +82,13 @@ def write_cells(
     *,
     source: str,
     now: datetime,
+    operation: OperationKey | None = None,
 ) -> list[CellOutcome]:
     """Write many cells of one sheet inside the caller's transaction: one outcome each, one audit entry for all.
 
     A cell is (enrollment id, column key, value, version seen or None: whatever stands may be replaced). Used by
-    imports and the sample school; the caller has loaded ``sheet`` with the permission it needs. Raises WrongState
-    when the sheet takes no values now (the system actor is not bound by the window).
+    imports, the sample school and ``score_operations``; the caller has loaded ``sheet`` with the permission it needs.
+    Raises WrongState when the sheet takes no values now (the system actor is not bound by the window).
     """
     today = clock.local_date(now)
     if actor.is_system:
@@ -136,7 +160,7 @@ def write_cells(
             raise Stale("Có người vừa sửa một ô trong lúc ghi. Chưa ghi gì; xin làm lại.")
         written.append((enrollment_id, key, value))
     seq = audit.record(
-        AuditTag.CELLS_IMPORTED,
+        AuditTag.CELLS_IMPORTED if source in _FROM_FILES else AuditTag.CELLS_CHANGED,
         actor,
         now,
         target_kind="score_sheet",
@@ -149,7 +173,16 @@ def write_cells(
         before={f"{enrollment_id}-{key}": old.text for enrollment_id, key, _, old in changed},
         facts={"sheet": sheet.label, "source": source, "n_cells": len(written)},
     )
-    link.execute(NEW_VERSION, [version_values(value, actor, now, source, seq) for _, _, value in written])
+    digest = operation.request_digest if operation else None
+    link.execute(
+        NEW_VERSION,
+        [
+            version_values(
+                value, actor, now, source, seq, operation.of_cell(enrollment_id, key) if operation else None, digest
+            )
+            for enrollment_id, key, value in written
+        ],
+    )
     return outcomes
 
 

@@ -58,6 +58,13 @@ def read_value(head: SheetHead, column_key: str, raw: str, standing: CellRecord,
     return CellRecord(mark=_mark(parse_pass_fail(text)), origin=origin)
 
 
+def as_typed(record: CellRecord) -> str:
+    """The text that :func:`read_value` reads as this value (a make-up is typed as its score)."""
+    if record.origin == ScoreOrigin.MISSED_EXCUSED.value:
+        return f"vp {record.makeup_due_on:%d/%m/%Y}" if record.makeup_due_on else "vp"
+    return "vk" if record.origin == ScoreOrigin.MISSED_UNEXCUSED.value else record.text
+
+
 def _read_remark(raw: str) -> CellRecord:
     text = nfc(raw) or ""
     text = "".join(letter for letter in text if letter == "\n" or unicodedata.category(letter)[0] != "C")

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable
-from threading import Lock
-from typing import Any
 
-from flask import Blueprint, Flask, Response, abort, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, Response, abort, flash, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -15,15 +12,16 @@ from hocbaso import clock
 from hocbaso.errors import DomainError, Incomplete, Invalid, Stale, WrongState
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.score_sheet_flow import SheetVerb
-from hocbaso.services import anomaly_questions, progress, reviews, score_entry, score_grid, score_history
-from hocbaso.services.score_grid import RowView, SheetView
-from hocbaso.web import labels
+from hocbaso.services import anomaly_questions, progress, read_back, reviews, score_entry, score_grid, score_history
+from hocbaso.services.score_grid import SheetView
+from hocbaso.web import labels, rendered_rows, score_operations
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.scores import CellForm, MoveForm
 from hocbaso.web.htmx import go, is_fragment
 from hocbaso.web.security import current_actor, requires
 
 sheets = Blueprint("score_sheets", __name__, url_prefix="/bang-diem")
+score_operations.add_routes(sheets)
 
 SLUGS = {
     "nop": SheetVerb.SUBMIT,
@@ -49,53 +47,6 @@ DONE = {
 TASKS = {"type": "Nhập điểm", "review": "Soát", "approve": "Duyệt", "lock": "Khoá", "read": "Xem"}
 ROWS_HERE = Markup("<!--rows-->")
 """Where the lines are put into the drawn page. What people wrote is escaped, so it never holds this."""
-
-MARK_ICONS = {"makeup": ("calendar-clock", "chờ bù"), "missed": ("user-x", "vắng")}
-
-
-class RenderedRows:
-    """The last grids as HTML, line by line, bounded. After a save only the line that changed is drawn again.
-
-    A grid is found by base, sheet and whether it is typed into, and used only when its key is equal: the key says
-    everything the lines depend on, so no person sees another's. Bytes, because text with diacritics takes twice as much.
-    """
-
-    def __init__(self, limit: int = 64) -> None:
-        self._limit = limit
-        self._kept: OrderedDict[tuple[Any, ...], tuple[tuple[Any, ...], tuple[RowView, ...], list[bytes]]] = (
-            OrderedDict()
-        )
-        self._mutex = Lock()
-
-    def of(self, view: SheetView) -> bytes:
-        """The lines of a sheet, drawn now or before, in UTF-8."""
-        slot = (view.rows_key[0], view.head.id, view.can_edit)
-        with self._mutex:
-            found = self._kept.get(slot)
-            if found is not None:
-                self._kept.move_to_end(slot)
-        if found is None or found[0] != view.rows_key:
-            # The columns stand in the key before what changes with each save.
-            old = dict(zip(found[1], found[2], strict=True)) if found and found[0][3] == view.columns else {}
-            words = _grid_words(view)
-            template = current_app.jinja_env.get_template("score_sheets/_row.html")
-            parts = [old.get(row) or template.render(row=row, **words).encode() for row in view.rows]
-            found = (view.rows_key, view.rows, parts)
-            with self._mutex:
-                self._kept[slot] = found
-                self._kept.move_to_end(slot)
-                while len(self._kept) > self._limit:
-                    self._kept.popitem(last=False)
-        return b"\n".join(found[2])
-
-
-def _grid_words(view: SheetView) -> dict[str, Any]:
-    return {
-        "kind": view.head.kind.value,
-        "marks": MARK_ICONS,
-        "remark": score_grid.REMARK,
-        "edges": {column.key for column in view.columns[-3:]} - {"GK"},
-    }
 
 
 @sheets.get("/")
@@ -140,6 +91,8 @@ def show(sheet_id: int) -> Response:
 @requires(P.SHEET_ENTER)
 def save(sheet_id: int, enrollment_id: int, column_key: str) -> BaseResponse | tuple[str, int]:
     """Save one cell: the cell, its line's average and the sheet's progress come back, each with its own id."""
+    if score_operations.typed_by_another(request.form.get("account")):
+        return score_operations.sign_in_first()
     form = CellForm(request.form)
     if not form.ok or form.value is None:
         return _refused("Máy chưa gửi đủ phần của ô này. Số đã gõ vẫn còn; xin tải lại trang.", 422)
@@ -167,7 +120,7 @@ def save(sheet_id: int, enrollment_id: int, column_key: str) -> BaseResponse | t
         cell=saved.cell,
         enrollment_id=enrollment_id,
         kind=saved.head.kind.value,
-        marks=MARK_ICONS,
+        marks=rendered_rows.MARK_ICONS,
         remark=score_grid.REMARK,
         edges={column.key for column in columns[-3:]} - {"GK"},
         n_gaps=saved.progress.n_gaps,
@@ -265,13 +218,21 @@ def history(sheet_id: int, enrollment_id: int, column_key: str) -> str:
     name, words, lines = score_history.cell_history(current_actor(), sheet_id, enrollment_id, column_key, clock.now())
     template = "score_sheets/_history.html" if is_fragment() else "score_sheets/history.html"
     return render_template(
-        template, student=name, words=words, lines=lines, sheet_id=sheet_id, marks=MARK_ICONS, sources=labels_of_source
+        template,
+        student=name,
+        words=words,
+        lines=lines,
+        sheet_id=sheet_id,
+        marks=rendered_rows.MARK_ICONS,
+        sources=labels_of_source,
     )
 
 
 labels_of_source = {
     "typed": "gõ",
     "pasted": "dán",
+    "undone": "hoàn tác",
+    "redone": "làm lại",
     "imported": "nhập từ tệp",
     "corrected": "sửa theo đề nghị",
     "demo": "dữ liệu mẫu",
@@ -314,6 +275,7 @@ def _page(
         may_submit=SheetVerb.SUBMIT in view.verbs,
         verb_names=labels.SHEET_VERBS,
         step_names=labels.SHEET_VERBS,
+        read_backs=read_back.read_backs_of(view.head),
         why_closed=_why_closed(view),
         regular=view.columns[:-2],
         questions=anomaly_questions.of_sheet(view.head),
@@ -323,7 +285,9 @@ def _page(
     )
     # Joined as bytes: eight threads that each copy a large text with diacritics three times cost 25 MB of memory.
     before, _, after = html.partition(ROWS_HERE)
-    return Response(b"".join((before.encode(), _rows().of(view), after.encode())), mimetype="text/html")
+    return Response(
+        b"".join((before.encode(), rendered_rows.rendered_rows().of(view), after.encode())), mimetype="text/html"
+    )
 
 
 sheet_page = _page  # the answers of web/score_questions.py come back on the same page
@@ -343,11 +307,6 @@ def _why_closed(view: SheetView) -> str:
 
 def _refused(message: str, status: int) -> tuple[str, int]:
     return render_template("score_sheets/_refused.html", message=message), status
-
-
-def _rows() -> RenderedRows:
-    found: RenderedRows = current_app.extensions["hocbaso_rendered_rows"]
-    return found
 
 
 def _seen_versions(text: str) -> dict[str, int]:
@@ -378,5 +337,5 @@ def _bulk_verbs(listed: Iterable[progress.ListedSheet]) -> list[SheetVerb]:
 
 def init_app(app: Flask) -> None:
     """Register the pages."""
-    app.extensions["hocbaso_rendered_rows"] = RenderedRows()
+    rendered_rows.init_app(app)
     app.register_blueprint(sheets)

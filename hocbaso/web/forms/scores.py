@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from flask_wtf import FlaskForm
-from wtforms import IntegerField, TextAreaField
+from wtforms import IntegerField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, NumberRange
 from wtforms.widgets import HiddenInput
 
@@ -37,3 +40,53 @@ class CellForm:
         number = get("version") or ""
         self.version = int(number) if number.isascii() and number.isdigit() and len(number) < 9 else -1
         self.ok = self.value is not None and self.version >= 0 and len(self.value) <= 4000
+
+
+class BlockForm:
+    """Many cells as they arrive, as JSON in one field: ``kind`` pasted, undone or redone; ``of``: the act that is taken back.
+
+    ``cells``: (enrollment id, column key, text, version seen) each. ``ok`` is False when anything has the wrong shape.
+    """
+
+    __slots__ = ("account", "cells", "kind", "of", "ok", "op")
+
+    def __init__(self, block: str) -> None:
+        try:
+            body = json.loads(block)
+        except ValueError:
+            body = None
+        fields = body if isinstance(body, dict) else {}
+        self.account: str | None = _text(fields.get("account"))
+        self.kind = _text(fields.get("kind")) or ""
+        self.op = _text(fields.get("op")) or ""
+        self.of = _text(fields.get("of")) or ""
+        listed = fields.get("cells")
+        cells = [_typed_cell(cell) for cell in listed] if isinstance(listed, list) and len(listed) <= 5000 else []
+        self.cells = [cell for cell in cells if cell is not None]
+        self.ok = (
+            self.kind in ("pasted", "undone", "redone")
+            and bool(self.cells)
+            and len(self.cells) == len(cells)
+            and bool(self.of) == (self.kind != "pasted")
+            and len(self.of) <= 36
+        )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _typed_cell(cell: Any) -> tuple[int, str, str, int] | None:
+    match cell:
+        case [int() as enrollment_id, str() as key, str() as raw, int() as version]:
+            if 0 < enrollment_id < 10**9 and 0 <= version < 10**9 and len(key) <= 3 and len(raw) <= 4000:
+                return enrollment_id, key, raw, version
+    return None
+
+
+class ReadBackForm(FlaskForm):
+    """Who checked with whom. The columns are read by the view."""
+
+    partner_id = IntegerField("Người cùng dò", validators=[InputRequired(message="Xin chọn đồng nghiệp cùng dò.")])
+    actor_reads = StringField("Ai đọc", validators=[InputRequired()])
+    n_read = IntegerField("Số điểm đã đọc", validators=[InputRequired(), NumberRange(min=0, max=5000)])

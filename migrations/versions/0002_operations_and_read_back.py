@@ -1,0 +1,56 @@
+"""sources of undone and redone values, and the table of read-backs
+
+Revision ID: 0002_operations
+Revises: 0001
+Create Date: 2026-11-28 01:10:00
+
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002_operations"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+BEFORE = "source IN ('typed','pasted','imported','corrected','demo')"
+AFTER = "source IN ('typed','pasted','undone','redone','imported','corrected','demo')"
+
+
+def _sources(condition):
+    with op.batch_alter_table("score_cell_version", schema=None) as batch_op:
+        batch_op.drop_constraint(op.f("ck_score_cell_version_known_source"), type_="check")
+        batch_op.create_check_constraint(op.f("ck_score_cell_version_known_source"), condition)
+
+
+def upgrade():
+    _sources(AFTER)
+    op.create_table(
+        "sheet_read_back",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("score_sheet_id", sa.Integer(), nullable=False),
+        sa.Column("reader_id", sa.Integer(), nullable=False),
+        sa.Column("listener_id", sa.Integer(), nullable=False),
+        sa.Column("reader_name", sa.String(length=120), nullable=False),
+        sa.Column("listener_name", sa.String(length=120), nullable=False),
+        sa.Column("column_keys", sa.String(length=40), nullable=False),
+        sa.Column("n_cells", sa.Integer(), nullable=False),
+        sa.Column("content_version", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("by_account_id", sa.Integer(), nullable=True),
+        sa.CheckConstraint("reader_id <> listener_id", name=op.f("ck_sheet_read_back_two_people")),
+        sa.CheckConstraint("n_cells > 0", name=op.f("ck_sheet_read_back_something_was_read")),
+        sa.ForeignKeyConstraint(["by_account_id"], ["account.id"], name=op.f("fk_sheet_read_back_by_account_id")),
+        sa.ForeignKeyConstraint(["listener_id"], ["person.id"], name=op.f("fk_sheet_read_back_listener_id")),
+        sa.ForeignKeyConstraint(["reader_id"], ["person.id"], name=op.f("fk_sheet_read_back_reader_id")),
+        sa.ForeignKeyConstraint(["score_sheet_id"], ["score_sheet.id"], name=op.f("fk_sheet_read_back_score_sheet_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sheet_read_back")),
+    )
+    with op.batch_alter_table("sheet_read_back", schema=None) as batch_op:
+        batch_op.create_index(op.f("ix_sheet_read_back_score_sheet_id"), ["score_sheet_id"], unique=False)
+
+
+def downgrade():
+    op.drop_table("sheet_read_back")
+    _sources(BEFORE)
