@@ -272,6 +272,7 @@ def _page(
         slugs=SLUG_OF,
         n_gaps=view.progress.n_gaps,
         first_gap=view.first_gap,
+        is_author=any(party.value == "author" for party in view.head.parties),
         may_submit=SheetVerb.SUBMIT in view.verbs,
         verb_names=labels.SHEET_VERBS,
         step_names=labels.SHEET_VERBS,

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, abort, current_app, request
+from flask import Flask, Response, abort, current_app, g, request
 
 from hocbaso.web.headers import COMPRESSED, gzipped
 from hocbaso.web.security import public
@@ -18,6 +18,10 @@ from hocbaso.web.security import public
 FOR_EVER = "public, max-age=31536000, immutable"
 NAMED_BY_CONTENT = ("vendor/", "fonts/")
 """Folders whose file names carry a version or never change: their addresses inside stylesheets have no digest."""
+MODULE_FOLDERS = ("js/grid",)
+"""Folders of scripts that import each other by relative address. A query on the first file would not reach the others, so
+the digest of the whole folder stands in the folder's name: ``/static/js/grid@5f0c…/main.js`` imports ``./page.js`` beside it,
+and a page never mixes files of two versions."""
 
 
 @lru_cache(maxsize=256)
@@ -49,7 +53,38 @@ def _read(name: str) -> tuple[bytes, str, bytes | None] | None:
     return _file(path, found.st_mtime_ns, found.st_size)
 
 
+def module_files(folder: str) -> list[str]:
+    """The names under ``static/`` of all scripts of a module folder, for preloading."""
+    return sorted(path.relative_to(_static()).as_posix() for path in (_static() / folder).glob("*.js"))
+
+
+def _static() -> Path:
+    return Path(current_app.static_folder or "static")
+
+
+def _folder_digest(folder: str) -> str:
+    """Sixteen hex digits over names and contents of a module folder; worked out once a request."""
+    kept: dict[str, str] = g.setdefault("hocbaso_module_digests", {})
+    if folder not in kept:
+        mark = hashlib.sha256()
+        for name in module_files(folder):
+            found = _read(name)
+            mark.update(f"{name}\n{found[1] if found else ''}\n".encode())
+        kept[folder] = mark.hexdigest()[:16]
+    return kept[folder]
+
+
+def _module_name(filename: str) -> tuple[str, bool]:
+    """The file behind an address of a module folder, and whether the address names its present content."""
+    folder, at, rest = filename.partition("@")
+    digest, slash, name = rest.partition("/")
+    if not at or not slash or folder not in MODULE_FOLDERS:
+        return filename, False
+    return f"{folder}/{name}", digest == _folder_digest(folder)
+
+
 def _send(filename: str) -> Response:
+    filename, is_present = _module_name(filename)
     found = _read(filename)
     if found is None:
         abort(404)
@@ -57,7 +92,7 @@ def _send(filename: str) -> Response:
     kind = mimetypes.guess_type(filename)[0] or "application/octet-stream"
     response = Response(mimetype=kind)
     response.set_etag(version)
-    kept = request.args.get("v") == version or filename.startswith(NAMED_BY_CONTENT)
+    kept = is_present or request.args.get("v") == version or filename.startswith(NAMED_BY_CONTENT)
     response.headers["Cache-Control"] = FOR_EVER if kept else "public, max-age=0, must-revalidate"
     response.vary.add("Accept-Encoding")
     if packed is not None and request.accept_encodings.quality("gzip"):
@@ -71,6 +106,10 @@ def _send(filename: str) -> Response:
 
 def _add_version(endpoint: str, values: dict[str, Any]) -> None:
     if endpoint == "static" and "filename" in values and "v" not in values:
+        folder, _, name = values["filename"].rpartition("/")
+        if folder in MODULE_FOLDERS:
+            values["filename"] = f"{folder}@{_folder_digest(folder)}/{name}"
+            return
         found = _read(values["filename"])
         if found is not None:
             values["v"] = found[1]
@@ -82,3 +121,4 @@ def init_app(app: Flask) -> None:
     mimetypes.add_type("font/woff2", ".woff2")
     app.view_functions["static"] = public(_send)
     app.url_defaults(_add_version)
+    app.jinja_env.globals["module_files"] = module_files

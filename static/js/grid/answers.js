@@ -1,0 +1,141 @@
+// What the server answered, put into the cells: saved, refused, or a card with two values to choose from.
+import { account, isPending, on } from "./sender.js";
+import { announce, explain, mark, tellOpen, tellRefused, tellSaved } from "./words.js";
+import { at, choose, go } from "./moving.js";
+import { body, cellById, fieldOf, headOf, idOf, keyOf, nameOf, scored, sheet, sheetId } from "./page.js";
+import { follow, send } from "./typing.js";
+import { drop } from "./store.js";
+import { read } from "./reading.js";
+
+export function begin() {
+  on("change", follow);
+  on("answer", (item, status, found, kept) => {
+    if (item.sheet !== sheetId) return;
+    if (status === 200) written(item, found);
+    else if (item.kind !== "typed") for (const one of item.cells) refused(cellById(one.id), one.raw, wordsOf(found), item.kind === "pasted");
+    else if (kept) {
+      const cell = cellById(item.cells[0].id), clash = found.getElementById("clash");
+      if (cell && status === 409 && clash) conflict(cell, clash.cloneNode(true), item);
+      else if (cell) refused(cell, item.cells[0].raw, wordsOf(found), true);
+    }
+    tellOpen();
+    explain(at.cell);
+  });
+}
+
+const wordsOf = (found) => (found.querySelector("#refused") || { textContent: "Không ghi được vào bảng này nữa." }).textContent.trim();
+
+function written(item, found) {
+  const outcomes = new Map();
+  for (const line of found.querySelectorAll("#outcomes li")) outcomes.set(line.dataset.cell, line);
+  for (const id of ["sheet-waits", "sheet-primary"]) replace(id, found);
+  for (const row of found.querySelectorAll("#saved tr")) for (const average of row.querySelectorAll(".avg")) replace(average.id, found);
+  for (const one of item.cells) {
+    const cell = cellById(one.id), fresh = found.getElementById("c-" + one.id);
+    const outcome = outcomes.get(one.id), said = outcome ? outcome.dataset.outcome : "written";
+    if (!cell || !fresh) continue;
+    swap(cell, fresh, said);
+    if (said === "refused") refused(cell, outcome.dataset.raw || "", outcome.textContent.trim(), true);
+    else if (said === "written") tellSaved(cell);
+  }
+}
+
+function replace(id, found) {
+  const old = document.getElementById(id), fresh = found.getElementById(id);
+  if (!old || !fresh) return;
+  const copy = document.importNode(fresh, true);
+  copy.removeAttribute("hx-swap-oob");
+  old.replaceWith(copy);
+}
+
+// Take over the value, version and marks of a fresh cell; what is being typed there stays.
+function swap(cell, fresh, outcome) {
+  const field = fieldOf(cell), renewed = fieldOf(fresh);
+  if (!field || !renewed) return;
+  const again = isPending(sheetId, idOf(cell));
+  const typing = document.activeElement === field && at.editing;
+  cell.dataset.v = fresh.dataset.v;
+  cell.querySelectorAll(".cell__say:not(.cell__say--live)").forEach((old) => old.remove());
+  for (const name of ["cell--gap", "cell--makeup", "cell--missed"]) cell.classList.toggle(name, fresh.classList.contains(name));
+  cell.removeAttribute("title");
+  field.defaultValue = renewed.tagName === "TEXTAREA" ? renewed.textContent : renewed.getAttribute("value");
+  if (!typing && !again) field.value = field.defaultValue;
+  if (again) return;
+  delete cell.dataset.queued;
+  delete cell.dataset.refused;
+  const say = fresh.querySelector(".cell__say");
+  if (say) cell.append(document.importNode(say, true));
+  if (typing) return;
+  mark(cell, say || outcome === "same" ? "" : "saved"); // a word about the value is worth more than the word that it is kept
+  setTimeout(() => { if (cell.classList.contains("cell--saved")) mark(cell, ""); }, 1800);
+  if (document.activeElement === field) choose(cell);
+}
+
+function refused(cell, raw, words, keepText) {
+  if (!cell || !fieldOf(cell)) return;
+  const field = fieldOf(cell);
+  if (!isPending(sheetId, idOf(cell))) delete cell.dataset.queued;
+  if (!keepText) { // an act that could not be taken back: the value stands
+    field.value = field.defaultValue;
+    mark(cell, "");
+    announce(words);
+    return;
+  }
+  if (document.activeElement !== field || !at.editing) field.value = raw; // the text as it was typed, to be mended
+  cell.dataset.refused = cell.title = words;
+  mark(cell, "refused");
+  tellRefused(cell, words);
+}
+
+function conflict(cell, clash, item) {
+  const field = fieldOf(cell), raw = item.cells[0].raw;
+  delete cell.dataset.queued;
+  mark(cell, "conflict");
+  cell.querySelectorAll(".clash").forEach((old) => old.remove());
+  clash.id = "clash-" + idOf(cell);
+  clash.querySelector("h2").id = clash.id + "-h";
+  clash.setAttribute("aria-labelledby", clash.id + "-h");
+  cell.append(clash);
+  unfold(clash);
+  clash.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-keep]");
+    if (!button) return;
+    cell.dataset.v = clash.dataset.v;
+    field.defaultValue = clash.dataset.theirs;
+    clash.remove();
+    if (button.dataset.keep === "mine") {
+      const seen = field.tagName === "INPUT" ? read(raw, scored) : null;
+      send("typed", [{ cell, raw, text: seen ? seen.text : raw }]);
+    } else {
+      field.value = field.defaultValue;
+      mark(cell, "");
+      drop(account, sheetId, idOf(cell));
+      renew();
+    }
+    tellOpen();
+    go(cell);
+  });
+  announce("Hai người cùng sửa ô " + headOf(keyOf(cell)) + " của " + nameOf(cell.parentElement) + ". Xin chọn một số.");
+}
+
+// One card is open at a time; a cell with a folded card opens it when somebody stands there.
+function unfold(clash) {
+  for (const other of body.querySelectorAll(".clash")) other.hidden = other !== clash;
+  clash.classList.remove("clash--left", "clash--up");
+  const box = clash.getBoundingClientRect(), view = sheet.getBoundingClientRect();
+  clash.classList.toggle("clash--left", box.right > view.right);
+  clash.classList.toggle("clash--up", box.bottom > view.bottom);
+}
+body.addEventListener("focusin", (event) => {
+  const cell = event.target.closest(".cell--conflict"), clash = cell && cell.querySelector(".clash");
+  if (clash && clash.hidden) unfold(clash);
+});
+
+// After taking the other's value the averages and counts of this page are old: read them anew.
+async function renew() {
+  try {
+    const reply = await fetch(location.pathname, { credentials: "same-origin" });
+    const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+    for (const old of document.querySelectorAll(".avg, #sheet-waits, #sheet-primary")) replace(old.id, page);
+  } catch (_) { /* the next save brings them */ }
+}

@@ -1,0 +1,82 @@
+// The grade grid: every part of it is a file beside this one. Without them the sheet is a form that saves.
+import { begin as answers } from "./answers.js";
+import { begin as move, at, go, step } from "./moving.js";
+import { body, canEdit, cellOf, fieldOf, idOf, sheet, sheetId } from "./page.js";
+import { begin as typing, follow, leave, recall } from "./typing.js";
+import { account, nCells, pending, refresh, state, wake } from "./sender.js";
+import { begin as missed } from "./missed.js";
+import { begin as one } from "./one_by_one.js";
+import { begin as panels } from "./panel.js";
+import { begin as paste } from "./paste.js";
+import { begin as readBack } from "./read_back.js";
+import { begin as undo } from "./undo.js";
+import { announce } from "./words.js";
+import { askAgain } from "./store.js";
+import "./outbox.js";
+
+const open = () => body.querySelector(".cell--refused, .cell--conflict");
+const bar = document.getElementById("cellbar");
+
+typing();
+answers();
+panels();
+missed();
+undo();
+paste();
+one();
+readBack();
+
+document.addEventListener("click", (event) => {
+  const gap = event.target.closest("[data-next-gap]"), chip = event.target.closest("[data-to]");
+  if (gap) {
+    const gaps = Array.from(body.querySelectorAll("tr:not(.row--closed) .cell--gap, tr:not(.row--closed) .cell--makeup"))
+      .filter((cell) => fieldOf(cell) && !fieldOf(cell).value.trim().match(/^[^V]/));
+    if (!gaps.length) return;
+    event.preventDefault();
+    const after = (cell) => at.cell !== cell && at.cell.compareDocumentPosition(cell) & Node.DOCUMENT_POSITION_FOLLOWING;
+    go((at.visited && gaps.find(after)) || gaps[0]);
+  } else if (chip) {
+    event.preventDefault();
+    go(document.getElementById(chip.dataset.to));
+  } else if (event.target.closest("[data-close-history]")) {
+    document.getElementById("history-place").replaceChildren();
+    go(at.cell);
+  }
+});
+bar.addEventListener("mousedown", (event) => { if (event.target.closest("[data-step], [data-missed]")) event.preventDefault(); });
+bar.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-step]");
+  if (button && at.cell) go(step(at.cell, Number(button.dataset.step), 0));
+  if (event.target.closest("[data-history]") && at.cell && window.htmx) {
+    const address = sheet.dataset.save + idOf(at.cell).replace("-", "/") + "/lich-su";
+    window.htmx.ajax("GET", address, { target: "#history-place", swap: "innerHTML" })
+      .then(() => { const card = document.getElementById("history"); if (card) card.focus(); });
+  }
+});
+for (const link of document.querySelectorAll('#loi a[href^="#c-"]')) link.dataset.to = link.hash.slice(1);
+
+// A form that leaves the page waits until everything typed has been sent.
+for (const form of document.querySelectorAll('form[id^="move-"], .act__form')) {
+  form.addEventListener("submit", (event) => {
+    const mine = pending().filter((item) => item.sheet === sheetId);
+    if (!mine.length && !open()) return;
+    event.preventDefault();
+    announce("Còn ô chưa lưu. Xin đợi hoặc sửa các ô đang báo, rồi bấm lại.");
+    if (open()) go(open());
+  });
+}
+addEventListener("beforeunload", (event) => {
+  const cell = document.activeElement && cellOf(document.activeElement);
+  if (cell) leave(cell);
+  if (nCells(pending()) || open() || (cell && cell.dataset.queued !== undefined)) event.preventDefault();
+});
+
+move();
+document.documentElement.dataset.grid = "ready";
+if (canEdit) {
+  askAgain(account, sheetId).then(refresh).then(() => {
+    recall();
+    follow();
+    if (state.items.length) wake();
+  });
+}

@@ -1,0 +1,29 @@
+// The sheet as it stands on the page: its cells, their names and their fields. Knows nothing of typing or sending.
+export const sheet = document.getElementById("sheet");
+export const table = sheet.querySelector("table");
+export const body = table.tBodies[0];
+export const scored = sheet.dataset.kind === "scored";
+export const sheetId = sheet.dataset.sheet;
+export const canEdit = sheet.dataset.edit === "1";
+
+export const CELLS = "td.cell, td.remark";
+export const cellOf = (element) => (element instanceof Element ? element.closest(CELLS) : null);
+export const fieldOf = (cell) => cell.querySelector("input, textarea");
+export const targetOf = (cell) => fieldOf(cell) || cell;
+export const idOf = (cell) => cell.id.slice(2);
+export const keyOf = (cell) => idOf(cell).split("-")[1];
+export const cellById = (id) => document.getElementById("c-" + id);
+export const rowCells = (row) => Array.from(row.querySelectorAll(CELLS));
+export const nameOf = (row) => {
+  const name = row.querySelector(".name");
+  return (name.firstChild.textContent.trim() + " " + name.querySelector("b").textContent).trim();
+};
+export const headOf = (key) => {
+  const th = document.getElementById("h-" + key);
+  return !th ? "" : /^TX/.test(key) ? "thường xuyên " + key.slice(2) : th.textContent.trim().toLowerCase();
+};
+export const shown = (cell) => {
+  const field = fieldOf(cell);
+  return field ? field.value : (cell.querySelector(".cell__v, span") || { textContent: "" }).textContent;
+};
+export const whereOf = (cell) => nameOf(cell.parentElement) + ", " + headOf(keyOf(cell));

@@ -1,0 +1,213 @@
+// Sends the outbox, one item after another, from one page of this browser at a time. Knows no cells: whoever wants to
+// hear of an answer gives a function. Every page of a signed-in person carries it, so that work typed on a sheet
+// that was closed still arrives.
+import * as store from "./store.js";
+
+export const account = document.body.dataset.account || "";
+const PAGE = newKey();
+const LEASE = 25000, TIMEOUT = 15000, LONGEST = 30;
+const channel = "BroadcastChannel" in window ? new BroadcastChannel("hocbaso-outbox") : null;
+const listeners = { answer: [], change: [] };
+
+// What the pages show: the items of this account, how often sending failed in a row, and whether to sign in first.
+export const state = { items: [], failures: 0, signIn: false, sending: "" };
+export const on = (what, act) => listeners[what].push(act);
+export const pending = () => state.items.filter((item) => !item.held);
+export const nCells = (items) => new Set(items.flatMap((item) => item.cells.map((cell) => item.sheet + "/" + cell.id))).size;
+export const isPending = (sheet, id) => pending().some((item) => item.sheet === sheet && item.cells.some((cell) => cell.id === id));
+
+export function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16)); // randomUUID is absent over plain HTTP
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}
+
+export async function refresh() {
+  state.items = await store.list(account);
+  for (const act of listeners.change) act();
+}
+
+export async function add(kind, sheet, cells, op = newKey(), of = "") {
+  const item = await store.add({ account, sheet, op, kind, of, cells, tried: false, held: "" });
+  await refresh();
+  if (!state.failures || state.signIn) wake(); // while sending fails, the back-off decides when, not each typed cell
+  return item;
+}
+
+let running = false, again = false, timer = 0;
+
+export function wake() {
+  clearTimeout(timer);
+  if (running) { again = true; return; }
+  running = true;
+  again = false;
+  alone(run).catch(() => {}).then(() => {
+    running = false;
+    if (again && !state.failures) wake();
+  });
+}
+
+// Only one page sends. Where another one does, it is told, and looked after: it may be gone before it hears.
+async function alone(act) {
+  if (navigator.locks) {
+    return navigator.locks.request("hocbaso-sender", { ifAvailable: true }, (lock) => (lock ? act() : elsewhere()));
+  }
+  if (!(await store.lease(PAGE, LEASE))) return elsewhere();
+  try { return await act(); } finally { await store.letGo(PAGE); }
+}
+async function elsewhere() {
+  if (channel) channel.postMessage({ wake: true });
+  await refresh();
+  if (pending().length) timer = setTimeout(wake, 1500);
+}
+
+async function run() {
+  for (;;) {
+    if (!navigator.locks && !(await store.lease(PAGE, LEASE))) return;
+    const item = await store.take(account);
+    await refresh();
+    if (!item) { state.failures = 0; for (const act of listeners.change) act(); return; }
+    state.sending = item.op;
+    const answer = await post(item);
+    state.sending = "";
+    const verdict = await judge(answer);
+    if (verdict) return later(verdict);
+    state.failures = 0;
+    state.signIn = false;
+    await take(item, answer);
+  }
+}
+
+async function post(item) {
+  const stop = new AbortController();
+  const timeout = setTimeout(() => stop.abort(), TIMEOUT);
+  const fields = { account };
+  let address = "/bang-diem/" + item.sheet;
+  if (item.kind === "typed") {
+    const cell = item.cells[0];
+    address += "/o/" + cell.id.replace("-", "/");
+    Object.assign(fields, { value: cell.raw, version: cell.version || 0, op: item.op });
+  } else {
+    const cells = item.cells.map((cell) => [Number(cell.id.split("-")[0]), cell.id.split("-")[1], cell.raw, cell.version || 0]);
+    address += "/khoi";
+    fields.block = JSON.stringify({ account, kind: item.kind, op: item.op, of: item.of, cells });
+  }
+  try {
+    const reply = await fetch(address, {
+      method: "POST", credentials: "same-origin", signal: stop.signal,
+      headers: { "HX-Request": "true", "X-CSRFToken": token() }, body: new URLSearchParams(fields),
+    });
+    return { status: reply.status, text: await reply.text() };
+  } catch (_) {
+    return null;
+  } finally {
+    clearTimeout(timeout);
+  }
+}
+
+// "" when the item has been answered; otherwise what to wait for.
+async function judge(answer) {
+  if (!answer || answer.status >= 500 || answer.status === 429) return "network";
+  if (answer.status === 401) return "sign-in";
+  if (answer.status === 400 || answer.status === 419) return renew();
+  return "";
+}
+
+function later(verdict) {
+  state.failures += 1;
+  state.signIn = verdict === "sign-in";
+  for (const act of listeners.change) act();
+  if (state.signIn) {
+    document.dispatchEvent(new CustomEvent("signin"));
+    return;
+  }
+  const seconds = Math.min(LONGEST, 2 ** (state.failures - 1)) * (0.75 + Math.random() / 2);
+  timer = setTimeout(wake, verdict === "renewed" ? 50 : seconds * 1000);
+}
+
+async function take(item, answer) {
+  const part = document.createElement("template");
+  part.innerHTML = answer.text;
+  const found = part.content;
+  let kept = true;
+  if (answer.status === 200 && item.kind === "typed") {
+    const cell = item.cells[0], fresh = found.getElementById("c-" + cell.id);
+    await store.settle(item, { [cell.id]: fresh ? Number(fresh.dataset.v) : cell.version });
+  } else if (answer.status === 200) {
+    await settleBlock(item, found);
+  } else if (item.kind === "typed") {
+    const held = answer.status === 409 && found.getElementById("clash") ? "conflict" : "refused";
+    kept = await store.hold(item, held, wordsOf(found));
+  } else {
+    const words = wordsOf(found);
+    await store.settle(item, Object.fromEntries(item.cells.map((cell) => [cell.id, cell.version])),
+      item.kind === "pasted" ? item.cells.map((cell) => ({ ...single(item, cell), held: "refused", words })) : []);
+  }
+  await refresh();
+  tell(item, answer, kept);
+  if (channel) channel.postMessage({ item, answer, kept, account });
+}
+
+const wordsOf = (found) => {
+  const said = found.querySelector("#refused, #clash h2");
+  return (said ? said.textContent : "Không ghi được vào bảng này nữa.").trim();
+};
+const single = (item, cell) => ({
+  account, sheet: item.sheet, op: newKey(), kind: "typed", of: "", cells: [{ ...cell }], tried: false, held: "",
+});
+
+// What a block did not write goes on as single cells: a conflict is asked about on its card, a refusal is shown.
+async function settleBlock(item, found) {
+  const versions = {}, left = [];
+  for (const line of found.querySelectorAll("#outcomes li")) {
+    const cell = item.cells.find((one) => one.id === line.dataset.cell);
+    const fresh = found.getElementById("c-" + line.dataset.cell);
+    versions[cell.id] = fresh && fresh.dataset.v ? Number(fresh.dataset.v) : Number(line.dataset.v);
+    const raw = line.dataset.raw || "";
+    if (line.dataset.outcome === "stale") {
+      const seen = item.kind === "pasted" ? cell.version : Number(line.dataset.v);
+      left.push(single(item, { id: cell.id, raw, version: seen }));
+    } else if (line.dataset.outcome === "refused") {
+      left.push({ ...single(item, { id: cell.id, raw, version: versions[cell.id] }), held: "refused", words: line.textContent.trim() });
+    }
+  }
+  await store.settle(item, versions, left);
+}
+
+function tell(item, answer, kept) {
+  const part = document.createElement("template");
+  part.innerHTML = answer.text;
+  for (const act of listeners.answer) act(item, answer.status, part.content, kept);
+}
+
+const token = () => document.querySelector('meta[name="csrf-token"]').content;
+
+// A token that ran out is fetched anew, but never that of somebody else who has signed in here since.
+async function renew() {
+  try {
+    const reply = await fetch("/tai-khoan", { credentials: "same-origin", headers: { "X-Requested-With": "fetch" } });
+    if (reply.status === 401) return "sign-in";
+    const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+    const fresh = page.querySelector('meta[name="csrf-token"]');
+    if (!reply.ok || !fresh) return "network";
+    if (page.body.dataset.account !== account) return "sign-in";
+    document.querySelector('meta[name="csrf-token"]').content = fresh.content;
+    for (const field of document.querySelectorAll('input[name="csrf_token"]')) field.value = fresh.content;
+    return "renewed";
+  } catch (_) {
+    return "network";
+  }
+}
+
+if (channel) {
+  channel.onmessage = async ({ data }) => {
+    if (data.wake) { wake(); return; }
+    if (data.account !== account) return;
+    await refresh();
+    tell(data.item, data.answer, data.kept);
+  };
+}
+addEventListener("online", () => { state.failures = 0; wake(); });
+addEventListener("pageshow", (event) => { if (event.persisted) wake(); });
+document.addEventListener("visibilitychange", () => { if (!document.hidden) wake(); });
+document.addEventListener("hocbaso:signed-in", () => { state.failures = 0; state.signIn = false; wake(); });

@@ -1,0 +1,149 @@
+// The outbox of this browser: what was typed and has not been acknowledged. Kept in IndexedDB, so that it survives a
+// reload, a flat battery and a killed browser; in memory where the browser refuses that. Numbers and ids only, no names.
+//
+// An item: n (order), account, sheet, op, kind (typed, pasted, undone, redone), of, cells [{id, raw, version}], tried, held.
+// A cell's version is null while an earlier item of the same cell is on its way: it is filled in from that one's answer.
+// An item that was tried is never changed: it may have arrived, and is repeated under its own key. `held`: answered with
+// "conflict" or "refused"; it waits for its person and is not sent.
+const NAME = "hocbaso-outbox";
+let opening = null;
+const memory = { items: [], next: 1, leases: {} };
+
+function open() {
+  opening = opening || new Promise((done) => {
+    let request;
+    try { request = indexedDB.open(NAME, 1); } catch (_) { done(null); return; }
+    request.onupgradeneeded = () => {
+      request.result.createObjectStore("items", { keyPath: "n", autoIncrement: true });
+      request.result.createObjectStore("leases", { keyPath: "name" });
+    };
+    request.onsuccess = () => {
+      request.result.onversionchange = () => { request.result.close(); opening = null; };
+      request.result.onclose = () => { opening = null; };
+      done(request.result);
+    };
+    request.onerror = request.onblocked = () => done(null);
+  });
+  return opening;
+}
+
+// Run `act(items, put, remove)` in one transaction over all items in order; resolves when it is on the disk.
+async function transact(act) {
+  const base = await open();
+  if (!base) {
+    const put = (item) => {
+      if (!item.n) { item.n = memory.next++; memory.items.push(item); }
+    };
+    return act(memory.items.slice(), put, (n) => { memory.items = memory.items.filter((item) => item.n !== n); });
+  }
+  return new Promise((done, failed) => {
+    const work = base.transaction("items", "readwrite", { durability: "strict" });
+    const items = work.objectStore("items");
+    let result;
+    const read = items.getAll();
+    read.onsuccess = () => {
+      const put = (item) => { const kept = items.put(item); kept.onsuccess = () => { item.n = kept.result; }; };
+      result = act(read.result, put, (n) => items.delete(n));
+    };
+    work.oncomplete = () => done(result);
+    work.onabort = work.onerror = () => failed(work.error);
+  });
+}
+
+const touches = (item, id) => item.cells.some((cell) => cell.id === id);
+const same = (item, other) => item.account === other.account && item.sheet === other.sheet;
+
+export const list = (account) => transact((items) => items.filter((item) => item.account === account));
+
+// Put an item at the end. An untried text for the same cell is replaced under its key; returns the item that stands.
+export function add(fresh) {
+  return transact((items, put, remove) => {
+    const mine = items.filter((item) => same(item, fresh));
+    for (const item of mine) {
+      if (item.held && fresh.cells.some((cell) => touches(item, cell.id))) remove(item.n);
+    }
+    const open_ = mine.filter((item) => !item.held);
+    if (fresh.kind === "typed") {
+      const last = open_.filter((item) => touches(item, fresh.cells[0].id)).at(-1);
+      if (last && last.kind === "typed" && !last.tried) {
+        last.cells[0].raw = fresh.cells[0].raw;
+        put(last);
+        return last;
+      }
+    }
+    for (const cell of fresh.cells) if (open_.some((item) => touches(item, cell.id))) cell.version = null;
+    put(fresh);
+    return fresh;
+  });
+}
+
+// The next to send, marked as tried; null when nothing is left.
+export function take(account) {
+  return transact((items, put) => {
+    const item = items.find((one) => one.account === account && !one.held);
+    if (!item) return null;
+    if (!item.tried) { item.tried = true; put(item); }
+    return item;
+  });
+}
+
+// Hand a version on to the next item that waits for this cell.
+function handOn(items, put, item, id, version) {
+  const waiting = items.find((one) => one.n > item.n && same(one, item) && !one.held && touches(one, id));
+  const cell = waiting && waiting.cells.find((one) => one.id === id);
+  if (cell && cell.version === null) { cell.version = version; put(waiting); }
+}
+
+// Answered: gone from here. `versions`: cell id to the version that stands now; `left`: new items for what was not written.
+export function settle(item, versions, left = []) {
+  return transact((items, put, remove) => {
+    for (const [id, version] of Object.entries(versions)) handOn(items, put, item, id, version);
+    remove(item.n);
+    for (const one of left) put(one);
+  });
+}
+
+export function hold(item, held, words) {
+  return transact((items, put, remove) => {
+    for (const cell of item.cells) handOn(items, put, item, cell.id, cell.version);
+    const later = items.some((one) => one.n > item.n && same(one, item) && !one.held && item.cells.some((cell) => touches(one, cell.id)));
+    if (later) remove(item.n); // the person has already typed something else there
+    else put({ ...item, held, words });
+    return !later;
+  });
+}
+
+export const drop = (account, sheet, id) => transact((items, put, remove) => {
+  for (const item of items) if (item.held && item.account === account && item.sheet === sheet && touches(item, id)) remove(item.n);
+});
+
+// On opening a sheet its conflicts are asked about again: the card must show what stands now.
+export const askAgain = (account, sheet) => transact((items, put) => {
+  for (const item of items) {
+    if (item.held === "conflict" && item.account === account && item.sheet === sheet) put({ ...item, held: "" });
+  }
+});
+
+// A lease on being the one sender, where the browser has no locks (plain HTTP). True while it is ours.
+export async function lease(owner, milliseconds) {
+  const base = await open();
+  const now = Date.now();
+  const free = (held) => !held || held.owner === owner || held.until < now;
+  const mine = { name: "sender", owner, until: now + milliseconds };
+  if (!base) {
+    if (!free(memory.leases.sender)) return false;
+    memory.leases.sender = mine;
+    return true;
+  }
+  return new Promise((done) => {
+    const work = base.transaction("leases", "readwrite");
+    const leases = work.objectStore("leases");
+    const read = leases.get("sender");
+    let ours = false;
+    read.onsuccess = () => { if (free(read.result)) { ours = true; leases.put(mine); } };
+    work.oncomplete = () => done(ours);
+    work.onabort = work.onerror = () => done(false);
+  });
+}
+
+export const letGo = (owner) => lease(owner, -1);

@@ -1,0 +1,179 @@
+// Typing in a cell, leaving it, and taking back what was not left yet.
+import { body, cellById, cellOf, fieldOf, idOf, scored, sheetId, targetOf } from "./page.js";
+import { announce, explain, mark, tellOpen } from "./words.js";
+import { at, choose, edit, go, target } from "./moving.js";
+import { account, add, newKey, refresh, state } from "./sender.js";
+import { drop } from "./store.js";
+import { remember } from "./undo.js";
+import { hint } from "./missed.js";
+import { read } from "./reading.js";
+
+const waiting = () => (state.failures ? "wait" : "saving");
+
+// Put values into the outbox as one act. `cells`: [{cell, raw, text}]; `text` is shown until the answer comes.
+export function send(kind, cells, { version } = {}) {
+  const op = newKey();
+  const acts = cells.map(({ cell, text }) => ({ id: idOf(cell), before: standing(cell), after: text }));
+  const items = cells.map(({ cell, raw }) => ({
+    id: idOf(cell), raw, version: version !== undefined ? version : Number(cell.dataset.v),
+  }));
+  for (const { cell, raw, text } of cells) show(cell, text === undefined ? raw : text);
+  const added = add(kind, sheetId, items, op);
+  remember(kind, op, acts, added);
+  return added;
+}
+
+export const standing = (cell) => (cell.dataset.queued !== undefined ? cell.dataset.queued : fieldOf(cell).defaultValue);
+
+export function show(cell, text) {
+  const field = fieldOf(cell);
+  field.value = text;
+  cell.dataset.queued = text;
+  delete cell.dataset.refused;
+  mark(cell, waiting());
+}
+
+export function leave(cell) {
+  const field = fieldOf(cell);
+  if (!field || cell.dataset.refused !== undefined || cell.querySelector(".clash")) return;
+  const before = standing(cell);
+  const seen = field.tagName === "INPUT" ? read(field.value, scored) : null;
+  const says = cell.querySelector(".cell__say:not(.cell__say--live)");
+  if (field.value.trim() === before.trim() || (seen && !seen.missed && seen.text === before && !says)) {
+    field.value = before;
+    mark(cell, cell.dataset.queued !== undefined ? waiting() : "");
+    return;
+  }
+  send("typed", [{ cell, raw: field.value, text: seen ? seen.text : field.value }]);
+}
+
+export function restore(cell) {
+  const field = fieldOf(cell);
+  if (field) field.value = cell.dataset.refused !== undefined ? field.defaultValue : standing(cell);
+  if (cell.dataset.refused !== undefined) drop(account, sheetId, idOf(cell)).then(refresh);
+  delete cell.dataset.refused;
+  mark(cell, cell.dataset.queued !== undefined ? waiting() : "");
+  tellOpen();
+}
+
+// A value set by a button instead of a key.
+export function fill(cell, raw) {
+  const field = fieldOf(cell);
+  if (!field) return;
+  field.value = raw;
+  delete cell.dataset.refused;
+  preview(cell);
+  explain(cell);
+}
+
+function preview(cell) {
+  const field = fieldOf(cell);
+  if (field.tagName !== "INPUT") return;
+  const seen = read(field.value, scored);
+  mark(cell, "typing", seen && seen.text && seen.text !== field.value ? "ghi " + seen.text : "");
+}
+
+export function begin() {
+  body.addEventListener("focusin", (event) => {
+    const cell = cellOf(event.target);
+    if (!cell || event.target.closest(".clash")) return;
+    body.querySelectorAll(".cell--focus, .here").forEach((old) => old.classList.remove("cell--focus", "here"));
+    at.visited = true;
+    if (at.cell && at.cell !== cell) targetOf(at.cell).tabIndex = -1;
+    at.cell = cell;
+    targetOf(cell).tabIndex = 0;
+    at.editing = false;
+    cell.classList.add("cell--focus");
+    cell.parentElement.classList.add("here");
+    choose(cell);
+    explain(cell);
+    document.dispatchEvent(new CustomEvent("grid:stand"));
+  });
+  body.addEventListener("focusout", (event) => {
+    const cell = cellOf(event.target);
+    if (!cell || event.target.closest(".clash")) return;
+    cell.classList.remove("cell--focus", "cell--typing");
+    cell.parentElement.classList.remove("here");
+    at.editing = false;
+    leave(cell);
+  });
+  body.addEventListener("click", (event) => {
+    const cell = cellOf(event.target);
+    if (!cell || event.target.closest(".clash")) return;
+    if (document.activeElement !== targetOf(cell)) go(cell);
+  });
+  body.addEventListener("dblclick", (event) => {
+    const cell = cellOf(event.target);
+    if (cell && fieldOf(cell)) edit(cell, true);
+  });
+  body.addEventListener("input", (event) => {
+    const cell = cellOf(event.target);
+    if (!cell) return;
+    delete cell.dataset.refused;
+    edit(cell, true);
+    preview(cell);
+    hint(cell);
+    explain(cell);
+  });
+  body.addEventListener("keydown", keys);
+  document.getElementById("sheet-form").addEventListener("submit", (event) => event.preventDefault());
+}
+
+function keys(event) {
+  const cell = cellOf(event.target);
+  if (!cell || event.isComposing || event.defaultPrevented || event.target.closest(".clash")) return;
+  const field = fieldOf(cell);
+  if (event.key === "Escape") {
+    restore(cell);
+    edit(cell, false);
+    choose(cell);
+    explain(cell);
+  } else if (event.key === "F2") {
+    edit(cell, true);
+    if (field) field.setSelectionRange(field.value.length, field.value.length);
+  } else if (event.key === "Delete" && !at.editing && field) {
+    field.value = "";
+    edit(cell, true);
+  } else {
+    const to = target(cell, event);
+    if (!to) return;
+    if (to === cell) { leave(cell); edit(cell, false); choose(cell); } else go(to);
+  }
+  event.preventDefault();
+}
+
+// After a reload: what is still on its way stands in its cell again, what was refused says so again.
+export function recall() {
+  for (const item of state.items) {
+    if (item.sheet !== sheetId) continue;
+    for (const one of item.cells) {
+      const cell = cellById(one.id), field = cell && fieldOf(cell);
+      if (!field) continue;
+      if (item.kind === "undone" || item.kind === "redone") { mark(cell, waiting()); continue; }
+      if (item.held === "refused") {
+        field.value = one.raw;
+        cell.dataset.refused = cell.title = item.words;
+        mark(cell, "refused");
+        continue;
+      }
+      const seen = field.tagName === "INPUT" ? read(one.raw, scored) : null;
+      show(cell, seen ? seen.text : one.raw);
+    }
+  }
+  tellOpen();
+  const n = state.items.filter((item) => item.sheet === sheetId).length;
+  if (n) announce("Máy còn giữ " + n + " lần ghi chưa gửi, đang gửi.");
+}
+
+// The states of waiting cells follow the network.
+export function follow() {
+  const state_ = waiting(), words = state.signIn ? "chờ đăng nhập" : "";
+  for (const item of state.items) {
+    if (item.sheet !== sheetId || item.held) continue;
+    for (const one of item.cells) {
+      const cell = cellById(one.id);
+      if (!cell || !fieldOf(cell) || (document.activeElement === fieldOf(cell) && at.editing)) continue;
+      if (!cell.classList.contains("cell--" + state_) || words) mark(cell, state_, words);
+    }
+  }
+}
