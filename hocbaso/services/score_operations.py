@@ -135,7 +135,8 @@ def take_back(
             if where in done:
                 outcomes[order] = CellOutcome(*where, "written", version=done[where].version)
             elif act_row is None or act_row.by_account_id != actor.account_id:
-                outcomes[order] = CellOutcome(*where, "same", "Lần ghi ấy chưa vào ô này.", old.version)
+                # Version 0: whatever is typed on top of it is asked about, for nobody knows what was seen.
+                outcomes[order] = CellOutcome(*where, "same", "Lần ghi ấy chưa vào ô này.")
             else:
                 value = earlier.get((act_row.score_cell_id, act_row.version - 1), NOTHING)
                 if done or old.version != act_row.version:

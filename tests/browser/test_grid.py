@@ -2,122 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
-from sqlalchemy import select, update
-from werkzeug.serving import make_server
+from sqlalchemy import update
 
-from hocbaso import clock
 from hocbaso import models as m
-from hocbaso.db import db, write_transaction
-from hocbaso.services import score_entry, score_grid
-from hocbaso.services.access import SYSTEM
-from tests.cast import NOW, PASSWORD, PEOPLE, Cast
+from hocbaso.db import write_transaction
+from hocbaso.services import score_entry
+from tests.browser.grid_site import AXE, AXE_TAGS, NAMES, Site, fill, n_versions, settled, values
+from tests.cast import NOW, PASSWORD, PEOPLE
 
-playwright = pytest.importorskip("playwright.sync_api")
+pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
-
-AXE = Path(__file__).parent / "vendor" / "axe-core-4.14.1" / "axe.min.js"
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-NAMES = ("Hoàng Thanh Bình", "Nguyễn Bảo Châu", "Trần Khánh Chi", "Đỗ Mạnh Cường", "Đinh Công Thành")
-
-
-@dataclass
-class Site:
-    """A running server with the cast's school and a browser beside it."""
-
-    address: str
-    browser: Any
-    cast: Cast
-
-    def sheet(self, code: str = "MATH") -> str:
-        return f"{self.address}/bang-diem/{self.cast.sheets['9A', code, 2]}"
-
-    def cell(self, column: str, place: int = 0) -> str:
-        return f"#c-{self.cast.enrollments['9A', NAMES[place]]}-{column}"
-
-    def open(self, who: str = "math", code: str = "MATH", **options: Any) -> Any:
-        context = self.browser.new_context(**{"viewport": {"width": 1280, "height": 800}, "locale": "vi-VN", **options})
-        page = context.new_page()
-        page.goto(f"{self.address}/dang-nhap")
-        page.fill('input[name="username"]', PEOPLE[who][0].lower())
-        page.fill('input[name="password"]', PASSWORD)
-        page.press('input[name="password"]', "Enter")
-        page.wait_for_url(lambda url: "dang-nhap" not in url)
-        page.goto(self.sheet(code))
-        return page
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        found = driver.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield found
-        found.close()
-
-
-@pytest.fixture
-def site(school: Cast, school_app: Flask, browser: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    monkeypatch.setattr(clock, "now", lambda: NOW)
-    school_app.config["WTF_CSRF_ENABLED"] = True
-    server = make_server("127.0.0.1", 0, school_app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield Site(f"http://127.0.0.1:{server.server_port}", browser, school)
-    for context in browser.contexts:
-        context.close()
-    server.shutdown()
-    thread.join(5)
-    server.server_close()
-
-
-def values(column: str, cast: Cast) -> list[int | None]:
-    db.session.commit()
-    found = {
-        row.enrollment_id: row.tenths
-        for row in db.session.execute(
-            select(m.ScoreCell.enrollment_id, m.ScoreCell.tenths).where(
-                m.ScoreCell.column_key == column, m.ScoreCell.score_sheet_id == cast.sheets["9A", "MATH", 2]
-            )
-        )
-    }
-    return [found.get(cast.enrollments["9A", name]) for name in NAMES]
-
-
-def n_versions() -> int:
-    db.session.commit()
-    return len(db.session.scalars(select(m.ScoreCellVersion.id)).all())
-
-
-def settled(page: Any) -> None:
-    page.wait_for_function("() => !document.querySelector('.cell--saving, .cell--wait, .cell--typing')", timeout=15000)
-
-
-def fill(cast: Cast, *, but: tuple[str, ...] = ()) -> None:
-    head = score_entry.read_head(cast.sheets["9A", "MATH", 2])
-    with write_transaction() as session:
-        score_entry.write_cells(
-            session,
-            SYSTEM,
-            head,
-            [
-                (cast.enrollments["9A", name], column.key, score_entry.CellValue(tenths=75, origin="entered"), None)
-                for name in NAMES
-                for column in score_grid.columns_of(head)
-                if column.key not in but
-            ],
-            source="imported",
-            now=NOW,
-        )
 
 
 def test_a_column_is_typed_with_its_digits_and_enter_alone(site: Site) -> None:
@@ -414,7 +311,7 @@ def test_axe_finds_nothing_and_the_policy_refuses_nothing(site: Site, scheme: st
             page.on("dialog", lambda dialog: dialog.accept())
             page.goto(address)
             page.add_script_tag(path=str(AXE))
-        found = page.evaluate("tags => axe.run(document, {runOnly: tags})", TAGS)
+        found = page.evaluate("tags => axe.run(document, {runOnly: tags})", AXE_TAGS)
         assert [(item["id"], [node["html"][:200] for node in item["nodes"]]) for item in found["violations"]] == []
 
 

@@ -34,7 +34,7 @@ function written(item, found) {
     const cell = cellById(one.id), fresh = found.getElementById("c-" + one.id);
     const outcome = outcomes.get(one.id), said = outcome ? outcome.dataset.outcome : "written";
     if (!cell || !fresh) continue;
-    swap(cell, fresh, said);
+    swap(cell, fresh, said, outcome ? outcome.dataset.v : fresh.dataset.v);
     if (said === "refused") refused(cell, outcome.dataset.raw || "", outcome.textContent.trim(), true);
     else if (said === "written") tellSaved(cell);
   }
@@ -48,24 +48,31 @@ function replace(id, found) {
   old.replaceWith(copy);
 }
 
-// Take over the value, version and marks of a fresh cell; what is being typed there stays.
-function swap(cell, fresh, outcome) {
+// Take over the value, version and marks of a fresh cell; what is being typed there stays. `own`: the version this act
+// wrote. Where the fresh value is not shown, the version is not taken over either: it may be somebody else's, unseen.
+function swap(cell, fresh, outcome, own) {
   const field = fieldOf(cell), renewed = fieldOf(fresh);
   if (!field || !renewed) return;
   const again = isPending(sheetId, idOf(cell));
   const typing = document.activeElement === field && at.editing;
+  const value = renewed.tagName === "TEXTAREA" ? renewed.textContent : renewed.getAttribute("value");
+  if (typing || again) {
+    if (outcome === "written" || outcome === "same") cell.dataset.v = own;
+    if (again || cell.dataset.queued === undefined) return;
+    field.defaultValue = fresh.dataset.v === own ? value : cell.dataset.queued;
+    delete cell.dataset.queued;
+    return;
+  }
   cell.dataset.v = fresh.dataset.v;
   cell.querySelectorAll(".cell__say:not(.cell__say--live)").forEach((old) => old.remove());
   for (const name of ["cell--gap", "cell--makeup", "cell--missed"]) cell.classList.toggle(name, fresh.classList.contains(name));
   cell.removeAttribute("title");
-  field.defaultValue = renewed.tagName === "TEXTAREA" ? renewed.textContent : renewed.getAttribute("value");
-  if (!typing && !again) field.value = field.defaultValue;
-  if (again) return;
+  field.defaultValue = value;
+  field.value = value;
   delete cell.dataset.queued;
   delete cell.dataset.refused;
   const say = fresh.querySelector(".cell__say");
   if (say) cell.append(document.importNode(say, true));
-  if (typing) return;
   mark(cell, say || outcome === "same" ? "" : "saved"); // a word about the value is worth more than the word that it is kept
   setTimeout(() => { if (cell.classList.contains("cell--saved")) mark(cell, ""); }, 1800);
   if (document.activeElement === field) choose(cell);

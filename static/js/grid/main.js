@@ -3,7 +3,7 @@ import { begin as answers } from "./answers.js";
 import { begin as move, at, go, step } from "./moving.js";
 import { body, canEdit, cellOf, fieldOf, idOf, sheet, sheetId } from "./page.js";
 import { begin as typing, follow, leave, recall } from "./typing.js";
-import { account, nCells, pending, refresh, state, wake } from "./sender.js";
+import { PAGE, account, pending, refresh, state, wake } from "./sender.js";
 import { begin as missed } from "./missed.js";
 import { begin as one } from "./one_by_one.js";
 import { begin as panels } from "./panel.js";
@@ -59,7 +59,7 @@ for (const link of document.querySelectorAll('#loi a[href^="#c-"]')) link.datase
 for (const form of document.querySelectorAll('form[id^="move-"], .act__form')) {
   form.addEventListener("submit", (event) => {
     const mine = pending().filter((item) => item.sheet === sheetId);
-    if (!mine.length && !open()) return;
+    if (!state.adding && !mine.length && !open()) return;
     event.preventDefault();
     announce("Còn ô chưa lưu. Xin đợi hoặc sửa các ô đang báo, rồi bấm lại.");
     if (open()) go(open());
@@ -68,13 +68,13 @@ for (const form of document.querySelectorAll('form[id^="move-"], .act__form')) {
 addEventListener("beforeunload", (event) => {
   const cell = document.activeElement && cellOf(document.activeElement);
   if (cell) leave(cell);
-  if (nCells(pending()) || open() || (cell && cell.dataset.queued !== undefined)) event.preventDefault();
+  if (state.adding || pending().length || open()) event.preventDefault();
 });
 
 move();
 document.documentElement.dataset.grid = "ready";
 if (canEdit) {
-  askAgain(account, sheetId).then(refresh).then(() => {
+  askAgain(account, sheetId, PAGE).then(refresh).then(() => {
     recall();
     follow();
     if (state.items.length) wake();

@@ -4,7 +4,7 @@ import { at, go } from "./moving.js";
 import { fill, leave } from "./typing.js";
 
 const menu = document.getElementById("missed");
-const day = menu && menu.querySelector('input[type="date"]');
+const day = menu && menu.querySelector("input");
 let cell = null;
 
 export function open(of) {
@@ -43,15 +43,15 @@ export function begin() {
   if (!menu) return;
   menu.addEventListener("mousedown", (event) => { if (event.target.closest("button")) event.preventDefault(); });
   menu.querySelector("[data-excused]").addEventListener("click", () => {
-    const [year, month, date] = day.value.split("-");
-    choose(day.value ? "vp " + date + "/" + month + "/" + year : "vp");
+    choose(("vp " + day.value).trim());
   });
   menu.querySelector("[data-unexcused]").addEventListener("click", () => choose("vk"));
   menu.addEventListener("keydown", (event) => {
     if (event.key === "Escape") { close(); go(cell); event.preventDefault(); }
+    if (event.key === "Enter" && event.target === day) { menu.querySelector("[data-excused]").click(); event.preventDefault(); }
     const list = Array.from(menu.querySelectorAll("button, input"));
     const move = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (move && event.target !== day) {
+    if (move) {
       list[(list.indexOf(event.target) + move + list.length) % list.length].focus();
       event.preventDefault();
     }

@@ -1,7 +1,7 @@
 // A block from Excel: the paste event brings it (so that it works over plain HTTP too), a preview in the cells and beside
 // them says what goes where and what is refused, one press writes it as one act. What the preview says the server checks again.
 import { body, cellOf, fieldOf, idOf, keyOf, scored, whereOf } from "./page.js";
-import { at, edit, exactly, go } from "./moving.js";
+import { at, edit, exactly, go, reveal } from "./moving.js";
 import { announce, mark } from "./words.js";
 import { close, isOpen, onClose, open, panel } from "./panel.js";
 import { fill, send, standing } from "./typing.js";
@@ -71,10 +71,11 @@ function show(next) {
   plan = next;
   if (!isOpen("paste")) open("paste");
   const { rows, first, lines, outside } = plan;
+  reveal(first);
   const writing = lines.filter((line) => line.verdict === "write"), wrong = lines.filter((line) => line.verdict === "refused");
-  for (const { cell, verdict, text, reason } of lines) {
+  for (const { cell, raw, verdict, text, reason } of lines) {
     if (verdict === "write") { mark(cell, "typing", "ghi " + (keyOf(cell) === "NX" ? "lời mới" : text)); cell.classList.add("cell--will"); }
-    if (verdict === "refused") { mark(cell, "refused"); cell.classList.add("cell--will"); cell.title = reason; }
+    if (verdict === "refused") { mark(cell, "refused", raw.slice(0, 8)); cell.classList.add("cell--will"); cell.title = reason; }
   }
   const box = panel("paste").querySelector("[data-plan]");
   panel("paste").querySelector("[data-ask]").hidden = true;

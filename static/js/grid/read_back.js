@@ -1,7 +1,7 @@
 // Đọc dò: the machine reads a column aloud, or one colleague reads large cards to another who follows on paper. The check of two is
 // written down by the server with both names (services/read_back.py).
 import { body, cellById, headOf, idOf, keyOf, nameOf, scored, sheet, shown } from "./page.js";
-import { at, go, stand, step } from "./moving.js";
+import { at, stand, step } from "./moving.js";
 import { isOpen, onClose, panel } from "./panel.js";
 import { icon, make } from "./parts.js";
 import { read } from "./reading.js";
@@ -82,10 +82,10 @@ function list() {
   find("wrong-list").replaceChildren(...links);
 }
 
-function choose(key, from = 0) {
+function choose(key) {
   column = key;
   rows = Array.from(body.rows).filter((row) => !row.classList.contains("row--closed") && cellById(row.dataset.e + "-" + key));
-  place = Math.max(0, Math.min(from, rows.length - 1));
+  place = 0;
   find("column").value = key;
   silence();
   if (mode === "cards" && rows.length) card();
@@ -95,6 +95,7 @@ function show(next) {
   mode = next;
   find("start").hidden = mode === "cards" || mode === "log";
   find("cards").hidden = mode !== "cards";
+  find("column").closest(".field").hidden = mode === "log";
   find("log").hidden = mode !== "log";
 }
 
@@ -129,8 +130,7 @@ export function begin() {
   own.addEventListener("panel:open", () => {
     const cell = at.cell && at.cell.classList.contains("cell") ? at.cell : body.querySelector("td.cell");
     show("");
-    if (cell) choose(keyOf(cell), Array.from(body.rows).indexOf(cell.parentElement));
-    place = 0;
+    if (cell) choose(keyOf(cell));
     find("column").focus();
   });
   onClose("readback", () => { silence(); mode = ""; });
@@ -170,5 +170,4 @@ export function begin() {
   });
   addEventListener("pagehide", silence);
   body.addEventListener("focusin", () => { if (isOpen("readback") && mode === "speaking") silence(); });
-  own.addEventListener("readback:go", () => go(at.cell));
 }

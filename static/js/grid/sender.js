@@ -4,13 +4,14 @@
 import * as store from "./store.js";
 
 export const account = document.body.dataset.account || "";
-const PAGE = newKey();
+export const PAGE = newKey();
 const LEASE = 25000, TIMEOUT = 15000, LONGEST = 30;
 const channel = "BroadcastChannel" in window ? new BroadcastChannel("hocbaso-outbox") : null;
 const listeners = { answer: [], change: [] };
 
-// What the pages show: the items of this account, how often sending failed in a row, and whether to sign in first.
-export const state = { items: [], failures: 0, signIn: false, sending: "" };
+// What the pages show: the items of this account, how many are on their way to the disk, how often sending failed in a
+// row, whether to sign in first, and which act is on the wire.
+export const state = { items: [], adding: 0, failures: 0, signIn: false, sending: "" };
 export const on = (what, act) => listeners[what].push(act);
 export const pending = () => state.items.filter((item) => !item.held);
 export const nCells = (items) => new Set(items.flatMap((item) => item.cells.map((cell) => item.sheet + "/" + cell.id))).size;
@@ -28,8 +29,14 @@ export async function refresh() {
 }
 
 export async function add(kind, sheet, cells, op = newKey(), of = "") {
-  const item = await store.add({ account, sheet, op, kind, of, cells, tried: false, held: "" });
-  await refresh();
+  state.adding += 1;
+  let item;
+  try {
+    item = await store.add({ account, sheet, page: PAGE, op, kind, of, cells, tried: false, held: "" });
+    await refresh();
+  } finally {
+    state.adding -= 1;
+  }
   if (!state.failures || state.signIn) wake(); // while sending fails, the back-off decides when, not each typed cell
   return item;
 }
@@ -146,6 +153,8 @@ async function take(item, answer) {
   await refresh();
   tell(item, answer, kept);
   if (channel) channel.postMessage({ item, answer, kept, account });
+  if (item.page === PAGE) await store.forget(item.n);
+  else setTimeout(() => store.forget(item.n), 5000); // should the page that typed it be gone
 }
 
 const wordsOf = (found) => {
@@ -153,7 +162,7 @@ const wordsOf = (found) => {
   return (said ? said.textContent : "Không ghi được vào bảng này nữa.").trim();
 };
 const single = (item, cell) => ({
-  account, sheet: item.sheet, op: newKey(), kind: "typed", of: "", cells: [{ ...cell }], tried: false, held: "",
+  account, sheet: item.sheet, page: item.page, op: newKey(), kind: "typed", of: "", cells: [{ ...cell }], tried: false, held: "",
 });
 
 // What a block did not write goes on as single cells: a conflict is asked about on its card, a refusal is shown.
@@ -161,13 +170,11 @@ async function settleBlock(item, found) {
   const versions = {}, left = [];
   for (const line of found.querySelectorAll("#outcomes li")) {
     const cell = item.cells.find((one) => one.id === line.dataset.cell);
-    const fresh = found.getElementById("c-" + line.dataset.cell);
-    versions[cell.id] = fresh && fresh.dataset.v ? Number(fresh.dataset.v) : Number(line.dataset.v);
-    const raw = line.dataset.raw || "";
-    if (line.dataset.outcome === "stale") {
-      const seen = item.kind === "pasted" ? cell.version : Number(line.dataset.v);
-      left.push(single(item, { id: cell.id, raw, version: seen }));
-    } else if (line.dataset.outcome === "refused") {
+    const raw = line.dataset.raw || "", said = line.dataset.outcome;
+    // Where nothing was written, what was seen stays what was seen.
+    versions[cell.id] = item.kind === "pasted" && said !== "written" && said !== "same" ? cell.version : Number(line.dataset.v);
+    if (said === "stale") left.push(single(item, { id: cell.id, raw, version: versions[cell.id] }));
+    else if (said === "refused") {
       left.push({ ...single(item, { id: cell.id, raw, version: versions[cell.id] }), held: "refused", words: line.textContent.trim() });
     }
   }
@@ -205,6 +212,7 @@ if (channel) {
     if (data.account !== account) return;
     await refresh();
     tell(data.item, data.answer, data.kept);
+    if (data.item.page === PAGE) store.forget(data.item.n);
   };
 }
 addEventListener("online", () => { state.failures = 0; wake(); });

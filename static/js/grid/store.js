@@ -1,10 +1,12 @@
 // The outbox of this browser: what was typed and has not been acknowledged. Kept in IndexedDB, so that it survives a
 // reload, a flat battery and a killed browser; in memory where the browser refuses that. Numbers and ids only, no names.
 //
-// An item: n (order), account, sheet, op, kind (typed, pasted, undone, redone), of, cells [{id, raw, version}], tried, held.
-// A cell's version is null while an earlier item of the same cell is on its way: it is filled in from that one's answer.
-// An item that was tried is never changed: it may have arrived, and is repeated under its own key. `held`: answered with
-// "conflict" or "refused"; it waits for its person and is not sent.
+// An item: n (order), account, sheet, page, op, kind (typed, pasted, undone, redone), of, cells [{id, raw, version}], tried,
+// held. A cell's version is the one the person had seen. It is null while an earlier item of the same cell is on its way,
+// and is filled in from that one's answer: with what that item itself wrote, never with what somebody else wrote since.
+// An item that was tried is never changed: it may have arrived, and is repeated under its own key. `held`: "conflict" or
+// "refused" wait for their person; "done" is answered and without its values, kept for the moment until the page that typed
+// it has heard, because what is typed in that moment stands on it.
 const NAME = "hocbaso-outbox";
 let opening = null;
 const memory = { items: [], next: 1, leases: {} };
@@ -53,14 +55,19 @@ async function transact(act) {
 const touches = (item, id) => item.cells.some((cell) => cell.id === id);
 const same = (item, other) => item.account === other.account && item.sheet === other.sheet;
 
-export const list = (account) => transact((items) => items.filter((item) => item.account === account));
+export const list = (account) => transact((items) => items.filter((item) => item.account === account && item.held !== "done"));
 
 // Put an item at the end. An untried text for the same cell is replaced under its key; returns the item that stands.
 export function add(fresh) {
   return transact((items, put, remove) => {
     const mine = items.filter((item) => same(item, fresh));
     for (const item of mine) {
-      if (item.held && fresh.cells.some((cell) => touches(item, cell.id))) remove(item.n);
+      if (item.held === "done") {
+        for (const cell of fresh.cells) {
+          const own = item.page === fresh.page && item.cells.find((one) => one.id === cell.id);
+          if (own && own.version > cell.version) cell.version = own.version;
+        }
+      } else if (item.held && fresh.cells.some((cell) => touches(item, cell.id))) remove(item.n);
     }
     const open_ = mine.filter((item) => !item.held);
     if (fresh.kind === "typed") {
@@ -94,14 +101,19 @@ function handOn(items, put, item, id, version) {
   if (cell && cell.version === null) { cell.version = version; put(waiting); }
 }
 
-// Answered: gone from here. `versions`: cell id to the version that stands now; `left`: new items for what was not written.
+// Answered. `versions`: cell id to the version that this item wrote or stood on; `left`: new items for what was not written.
 export function settle(item, versions, left = []) {
-  return transact((items, put, remove) => {
+  return transact((items, put) => {
     for (const [id, version] of Object.entries(versions)) handOn(items, put, item, id, version);
-    remove(item.n);
+    const cells = Object.entries(versions).map(([id, version]) => ({ id, version }));
+    put({ ...item, held: "done", cells });
     for (const one of left) put(one);
   });
 }
+
+export const forget = (n) => transact((items, put, remove) => {
+  if (items.some((item) => item.n === n && item.held === "done")) remove(n);
+});
 
 export function hold(item, held, words) {
   return transact((items, put, remove) => {
@@ -118,8 +130,9 @@ export const drop = (account, sheet, id) => transact((items, put, remove) => {
 });
 
 // On opening a sheet its conflicts are asked about again: the card must show what stands now.
-export const askAgain = (account, sheet) => transact((items, put) => {
+export const askAgain = (account, sheet, page) => transact((items, put, remove) => {
   for (const item of items) {
+    if (item.held === "done" && item.page !== page) remove(item.n);
     if (item.held === "conflict" && item.account === account && item.sheet === sheet) put({ ...item, held: "" });
   }
 });

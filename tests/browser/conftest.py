@@ -1,0 +1,44 @@
+"""The bed of the grid's tests: one browser a module, one school a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from hocbaso import clock
+from tests.browser.grid_site import CHROMIUM, CHROMIUM_ARGS, Site, served
+from tests.cast import NOW, Cast
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser(driver: Any) -> Iterator[Any]:
+    found = driver.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def plain_browser(driver: Any) -> Iterator[Any]:
+    """A browser for which the server has a name of its own: no secure context, as over plain HTTP in a school."""
+    found = driver.chromium.launch(
+        executable_path=CHROMIUM, args=[*CHROMIUM_ARGS, "--host-resolver-rules=MAP truong.example 127.0.0.1"]
+    )
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def site(school: Cast, school_app: Flask, browser: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    with served(school, school_app, browser) as found:
+        yield found

@@ -1,0 +1,260 @@
+"""The outbox of a browser: whose it is, who sends it, what survives, and what is asked before signing out."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from hocbaso import models as m
+from hocbaso.db import db, write_transaction
+from hocbaso.services import score_entry
+from tests.browser.grid_site import NAMES, Site, n_versions, settled, teach_together, until_sent, values
+from tests.cast import NOW
+
+pytest.importorskip("playwright.sync_api")
+pytestmark = pytest.mark.browser
+
+
+def writers() -> list[int | None]:
+    db.session.commit()
+    return list(db.session.scalars(select(m.ScoreCellVersion.by_account_id).order_by(m.ScoreCellVersion.id)))
+
+
+def block_writes(page: Any) -> None:
+    """No write leaves this browser; pages still open."""
+    page.context.route("**/o/**", lambda route: route.abort())
+    page.context.route("**/khoi", lambda route: route.abort())
+
+
+def let_writes(page: Any) -> None:
+    page.context.unroute("**/o/**")
+    page.context.unroute("**/khoi")
+
+
+def type_down(page: Any, *raws: str) -> None:
+    for raw in raws:
+        page.keyboard.type(raw)
+        page.keyboard.press("Enter")
+
+
+def leave_anyway(page: Any) -> None:
+    page.on("dialog", lambda dialog: dialog.accept())
+
+
+def outbox(page: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = page.evaluate("""() => new Promise(done => {
+        const asked = indexedDB.open('hocbaso-outbox', 1);
+        asked.onsuccess = () => {
+            const read = asked.result.transaction('items').objectStore('items').getAll();
+            read.onsuccess = () => { asked.result.close(); done(read.result); };
+        };
+    })""")
+    return found
+
+
+def test_what_is_kept_holds_values_and_numbers_but_no_name(site: Site) -> None:
+    page = site.open()
+    block_writes(page)
+    type_down(page, "8,5")
+    page.wait_for_selector(".cell--wait")
+    (item,) = outbox(page)
+    line = site.cast.enrollments["9A", NAMES[0]]
+    assert item["cells"] == [{"id": f"{line}-TX1", "raw": "8,5", "version": 0}]
+    assert set(item) == {"n", "account", "sheet", "page", "op", "kind", "of", "cells", "tried", "held"}
+    assert (item["account"], len(item["op"])) == (str(site.cast.accounts["math"]), 36)
+    assert not any(word in str(item) for name in NAMES for word in name.split())
+
+
+def test_an_acknowledged_write_is_kept_no_longer(site: Site) -> None:
+    page = site.open()
+    type_down(page, "8,5", "7")
+    until_sent(page)
+    assert outbox(page) == []
+
+
+def test_a_reload_shows_what_is_on_its_way_and_sends_it(site: Site) -> None:
+    page = site.open()
+    leave_anyway(page)
+    block_writes(page)
+    type_down(page, "8,5", "7")
+    page.wait_for_selector(".cell--wait")
+    page.reload()
+    page.wait_for_selector(site.cell("TX1", 1) + ".cell--wait")
+    assert [page.input_value(site.cell("TX1", place) + " input") for place in range(2)] == ["8,5", "7,0"]
+    let_writes(page)
+    until_sent(page, nudge=True)
+    assert (values("TX1", site.cast)[:2], n_versions()) == ([85, 70], 2)
+
+
+def test_a_refused_text_is_still_there_after_a_reload(site: Site) -> None:
+    page = site.open()
+    leave_anyway(page)
+    type_down(page, "8,75")
+    page.wait_for_selector(".cell--refused")
+    page.reload()
+    page.wait_for_selector(site.cell("TX1") + ".cell--refused")
+    assert page.input_value(site.cell("TX1") + " input") == "8,75"
+
+
+def test_an_open_conflict_is_asked_about_again_after_a_reload(site: Site) -> None:
+    page = site.open()
+    leave_anyway(page)
+    score_entry.save_cell(
+        site.cast.actor("math"),
+        site.cast.sheets["9A", "MATH", 2],
+        site.cast.enrollments["9A", NAMES[0]],
+        "TX1",
+        "6",
+        expected_version=0,
+        op_id=None,
+        now=NOW,
+    )
+    type_down(page, "9")
+    page.wait_for_selector(".clash")
+    page.reload()
+    assert "Giữ 9" in page.wait_for_selector(".clash").inner_text()
+    page.click('.clash [data-keep="theirs"]')
+    until_sent(page)
+    assert outbox(page) == []
+
+
+def test_the_list_of_sheets_sends_what_a_closed_sheet_left(site: Site) -> None:
+    page = site.open()
+    leave_anyway(page)
+    block_writes(page)
+    type_down(page, "8")
+    page.wait_for_selector(".cell--wait")
+    page.goto(f"{site.address}/bang-diem/")
+    assert "1 ô chưa gửi" in page.wait_for_selector(".sheets__unsent").inner_text()
+    let_writes(page)
+    until_sent(page, nudge=True)
+    assert values("TX1", site.cast)[0] == 80
+    assert page.locator(".sheets__unsent").count() == 0
+
+
+def test_another_teacher_on_the_same_tablet_neither_sees_nor_sends_it(site: Site) -> None:
+    # Both teach the sheet, so only the outbox itself keeps them apart.
+    teach_together(site.cast)
+    page = site.open()
+    leave_anyway(page)
+    block_writes(page)
+    type_down(page, "8")
+    page.wait_for_selector(".cell--wait")
+    page.click("[data-sign-out] button")
+    page.click("text=Thoát, máy giữ lại")
+    page.wait_for_url("**/dang-nhap**")
+    let_writes(page)
+    site.sign_in(page, "other")
+    page.goto(site.sheet())
+    until_sent(page, nudge=True)
+    assert page.input_value(site.cell("TX1") + " input") == ""
+    page.goto(f"{site.address}/bang-diem/")
+    until_sent(page, nudge=True)
+    assert page.locator(".sheets__unsent").count() == 0 and n_versions() == 0
+    page.click("[data-sign-out] button")
+    page.wait_for_url("**/dang-nhap**")
+    site.sign_in(page, "math")
+    page.wait_for_load_state()
+    until_sent(page, nudge=True)
+    assert (values("TX1", site.cast)[0], writers()) == (80, [site.cast.accounts["math"]])
+
+
+def test_a_page_left_open_sends_nothing_in_the_name_of_who_signed_in_since(site: Site) -> None:
+    teach_together(site.cast)
+    page = site.open()
+    second = page.context.new_page()
+    second.goto(f"{site.address}/bang-diem/")
+    second.click("[data-sign-out] button")
+    second.wait_for_url("**/dang-nhap**")
+    site.sign_in(second, "other")
+    type_down(page, "8")
+    page.wait_for_selector('dialog[open] input[name="password"]')
+    assert n_versions() == 0
+    assert page.locator(".cell--wait").count() == 1
+
+
+def test_signing_out_asks_when_something_is_unsent(site: Site) -> None:
+    page = site.open()
+    leave_anyway(page)
+    block_writes(page)
+    type_down(page, "8", "7")
+    page.wait_for_selector(".cell--wait")
+    page.goto(f"{site.address}/tai-khoan")
+    page.click("[data-sign-out] button")
+    assert "Còn 2 ô chưa gửi" in page.inner_text("dialog[open]")
+    page.click("text=Ở lại")
+    assert page.url.endswith("/tai-khoan")
+
+
+def test_two_windows_of_one_person_write_everything_once(site: Site) -> None:
+    page = site.open()
+    second = page.context.new_page()
+    second.goto(site.sheet("SCI"))
+    block_writes(page)
+    type_down(page, "8", "7", "6")
+    type_down(second, "5", "4")
+    second.wait_for_selector(".cell--wait, .cell--saving")
+    let_writes(page)
+    for window in (page, second):
+        until_sent(window, nudge=True)
+        settled(window)
+    assert n_versions() == 5
+    assert values("TX1", site.cast)[:3] == [80, 70, 60]
+
+
+def test_the_pause_between_tries_grows_to_half_a_minute_and_is_never_quite_the_same(site: Site) -> None:
+    page = site.open()
+    page.clock.install()
+    page.evaluate(
+        "() => { window.tries = []; window.fetch = async () => { tries.push(Date.now()); throw new TypeError(); }; }"
+    )
+    type_down(page, "8")
+    for _ in range(300):
+        page.clock.run_for(1000)
+        if len(page.evaluate("tries")) >= 9:
+            break
+    tries = page.evaluate("tries")
+    pauses = [(later - earlier) / 1000 for earlier, later in itertools.pairwise(tries)]
+    for number, pause in enumerate(pauses[:8]):
+        middle = min(30, 2**number)
+        assert 0.75 * middle - 0.1 <= pause <= 1.25 * middle + 1.1, pauses
+    assert len(set(pauses)) == len(pauses)
+
+
+def test_a_token_that_ran_out_is_renewed_without_a_word(site: Site) -> None:
+    page = site.open()
+    page.evaluate("document.querySelector('meta[name=csrf-token]').content = 'old'")
+    type_down(page, "8")
+    until_sent(page)
+    assert values("TX1", site.cast)[0] == 80
+    assert page.locator("dialog[open]").count() == 0
+
+
+def test_a_sheet_that_was_handed_in_meanwhile_refuses_in_the_cells(site: Site) -> None:
+    page = site.open()
+    with write_transaction() as session:
+        session.execute(
+            update(m.ScoreSheet).where(m.ScoreSheet.id == site.cast.sheets["9A", "MATH", 2]).values(state="SUBMITTED")
+        )
+    type_down(page, "8")
+    page.wait_for_selector(".cell--refused")
+    page.click("#sheet-chips a")
+    assert "đã nộp" in page.inner_text(".cellbar__sum")
+
+
+def test_over_plain_http_on_the_lan_two_windows_still_write_everything_once(site: Site, plain_browser: Any) -> None:
+    lan = Site(site.address.replace("127.0.0.1", "truong.example"), plain_browser, site.cast)
+    page = lan.open()
+    second = page.context.new_page()
+    second.goto(lan.sheet())
+    assert page.evaluate("[isSecureContext, Boolean(navigator.locks), Boolean(crypto.subtle)]") == [False] * 3
+    type_down(page, "8", "7")
+    second.click(lan.cell("TX2") + " input")
+    type_down(second, "6", "5")
+    for window in (page, second):
+        until_sent(window, nudge=True)
+    assert (values("TX1", site.cast)[:2], values("TX2", site.cast)[:2]) == ([80, 70], [60, 50])
+    assert (n_versions(), outbox(page)) == (4, [])
