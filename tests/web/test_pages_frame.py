@@ -81,8 +81,25 @@ def test_static_addresses_change_with_their_content(client_of, school_app: Flask
     assert client.get(address, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
     assert "immutable" not in client.get("/static/css/app.css?v=stale").headers["Cache-Control"]
     assert "immutable" in client.get("/static/vendor/htmx-2.0.11/htmx.min.js").headers["Cache-Control"]
-    for wrong in ("../app.py", "..%2fapp.py", "css/../../app.py", "css"):
+    for wrong in ("../app.py", "..%2fapp.py", "css/../../app.py", "css", "js/grid@0/../../../app.py", "css@0/app.css"):
         assert client.get(f"/static/{wrong}").status_code == 404
+
+
+def test_modules_lie_in_a_folder_named_by_the_content_of_all_of_them(client_of, school_app: Flask, school: Cast):
+    page = client_of("math").get(f"/bang-diem/{school.sheets['9A', 'MATH', 2]}").get_data(as_text=True)
+    entry = re.search(r'src="(/static/js/grid@[0-9a-f]{16}/)main.js" type="module"', page)[1]
+    client = school_app.test_client()
+    seen, waiting = set(), ["main.js"]
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            answer = client.get(entry + name)
+            assert (answer.status_code, "immutable" in answer.headers["Cache-Control"]) == (200, True), name
+            waiting += re.findall(r'(?:from|import) "\./([^"]+)"', answer.get_data(as_text=True))
+    preloaded = set(re.findall(rf'rel="modulepreload" href="{re.escape(entry)}([^"]+)"', page))
+    assert seen == preloaded
+    assert "immutable" not in client.get("/static/js/grid@0000000000000000/main.js").headers["Cache-Control"]
 
 
 def test_pages_travel_compressed(client_of, school: Cast):
