@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select, tuple_
+from sqlalchemy import bindparam, func, or_, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -40,6 +40,7 @@ Place = tuple[int, str]
 
 _cell = table_of(m.ScoreCell)
 _version = table_of(m.ScoreCellVersion)
+_VALUE = (_version.c.tenths, _version.c.mark, _version.c.remark, _version.c.origin, _version.c.makeup_due_on)
 _BY_KEYS = (
     select(
         _cell.c.enrollment_id,
@@ -48,6 +49,7 @@ _BY_KEYS = (
         _version.c.version,
         _version.c.request_digest,
         _version.c.by_account_id,
+        *_VALUE,
     )
     .join(_cell, _cell.c.id == _version.c.score_cell_id)
     .where(_cell.c.score_sheet_id == bindparam("sheet_id"), _version.c.op_id.in_(bindparam("keys", expanding=True)))
@@ -116,15 +118,15 @@ def take_back(
     """Put back what stood in each cell before the act ``of``: a new version with source ``undone`` (``redone`` with
     ``again``: an act of taking back is itself taken back).
 
-    Only one's own act, and only where nothing newer stands on it; otherwise the cell is ``stale`` and keeps its value.
-    Raises like :func:`paste`.
+    Only one's own act, and only where what it wrote still stands and nobody else has written since; otherwise the cell is
+    ``stale`` and keeps its value. Raises like :func:`paste`.
     """
     request = f"{of}\n" + " ".join(f"{enrollment_id}-{key}" for enrollment_id, key in places)
     source = "redone" if again else "undone"
 
     def act(session: Session, head: SheetHead, key: OperationKey, done: dict[Place, Any]) -> list[CellOutcome]:
         acts = _versions_of(head, [of, *(derived_op_id(of, *where) for where in places)])
-        earlier = _values_before(acts.values())
+        earlier, others = _values_before(acts.values()), _last_of_others(acts.values(), actor)
         standing = read_standing(head)
         outcomes: dict[int, CellOutcome] = {}
         wanted: list[tuple[int, str, CellRecord, int | None]] = []
@@ -139,12 +141,16 @@ def take_back(
                 outcomes[order] = CellOutcome(*where, "same", "Lần ghi ấy chưa vào ô này.")
             else:
                 value = earlier.get((act_row.score_cell_id, act_row.version - 1), NOTHING)
-                if done or old.version != act_row.version:
+                # By value, not by version: what was taken back on top of this act stands in newer versions of one's own.
+                untouched = (
+                    old.same_value(_value_of(act_row)) and others.get(act_row.score_cell_id, 0) < act_row.version
+                )
+                if done or not untouched:
                     outcomes[order] = CellOutcome(
                         *where, "stale", _standing_words(old), act_row.version, as_typed(value)
                     )
                 else:
-                    wanted.append((*where, value, act_row.version))
+                    wanted.append((*where, value, old.version))
                     orders.append(order)
         if wanted:
             written = write_cells(session, actor, head, wanted, source=source, now=now, operation=key)
@@ -201,20 +207,29 @@ def _values_before(acts: Any) -> dict[tuple[int, int], CellRecord]:
     if not wanted:
         return {}
     rows = connection().execute(
-        select(
-            _version.c.score_cell_id,
-            _version.c.version,
-            _version.c.tenths,
-            _version.c.mark,
-            _version.c.remark,
-            _version.c.origin,
-            _version.c.makeup_due_on,
-        ).where(tuple_(_version.c.score_cell_id, _version.c.version).in_(wanted))
+        select(_version.c.score_cell_id, _version.c.version, *_VALUE).where(
+            tuple_(_version.c.score_cell_id, _version.c.version).in_(wanted)
+        )
     )
-    return {
-        (row.score_cell_id, row.version): CellRecord(row.tenths, row.mark, row.remark, row.origin, row.makeup_due_on)
-        for row in rows
-    }
+    return {(row.score_cell_id, row.version): _value_of(row) for row in rows}
+
+
+def _value_of(row: Any) -> CellRecord:
+    return CellRecord(row.tenths, row.mark, row.remark, row.origin, row.makeup_due_on)
+
+
+def _last_of_others(acts: Any, actor: Actor) -> dict[int, int]:
+    """The newest version that somebody else wrote, by cell id."""
+    cell_ids = [row.score_cell_id for row in acts]
+    rows = connection().execute(
+        select(_version.c.score_cell_id, func.max(_version.c.version).label("newest"))
+        .where(
+            _version.c.score_cell_id.in_(cell_ids),
+            or_(_version.c.by_account_id.is_(None), _version.c.by_account_id != actor.account_id),
+        )
+        .group_by(_version.c.score_cell_id)
+    )
+    return {row.score_cell_id: row.newest for row in rows}
 
 
 def _says_the_same(value: CellRecord, old: CellRecord) -> bool:

@@ -172,6 +172,29 @@ def test_nothing_is_taken_back_under_a_newer_value(school: Cast) -> None:
     assert values(school)[:2] == [(60, "entered", 2), (None, "empty", 2)]
 
 
+def test_acts_on_one_cell_are_taken_back_one_after_another(school: Cast) -> None:
+    for version, raw in enumerate(("5", "6", "7")):
+        type_in(school, raw, version, op=f"typed-000{version}")
+    for number in (2, 1, 0):
+        assert back(school, (0, "TX1"), of=f"typed-000{number}", op=f"undo-0000{number}")[0].outcome == "written"
+    assert values(school)[0] == (None, "empty", 6)
+    assert audit_verify.verify().ok
+
+
+def test_the_same_value_by_another_hand_is_not_ones_own(school: Cast) -> None:
+    paste(school, (0, "TX1", "8", 0))
+    type_in(school, "6", 1)
+    type_in(school, "8", 2)
+    with write_transaction() as session:
+        session.execute(
+            m.ScoreCellVersion.__table__.update()  # type: ignore[attr-defined]
+            .where(m.ScoreCellVersion.version > 1)
+            .values(by_account_id=school.accounts["other"])
+        )
+    assert back(school, (0, "TX1"))[0].outcome == "stale"
+    assert values(school)[0] == (80, "entered", 3)
+
+
 def test_nobody_takes_back_what_another_wrote(school: Cast) -> None:
     paste(school, (0, "TX1", "8", 0))
     with write_transaction() as session:
