@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from hocbaso.services import read_back, score_entry
+from hocbaso.services import read_back, score_entry, score_grid
 from tests.browser.grid_site import AXE, AXE_TAGS, Site, fill, grow, settled, until_sent, values
 from tests.cast import NOW
 
@@ -28,19 +26,12 @@ def test_forty_five_grades_need_no_key_beyond_digits_comma_and_enter(site: Site)
             page.keyboard.press(letter)
         page.keyboard.press("Enter")
     until_sent(page)
-    stored = {row.enrollment_id: row.cells[0].text for row in score_entry_rows(site)}
+    view = score_grid.open_sheet(site.cast.actor("math"), site.cast.sheets["9A", "MATH", 2], NOW)
+    stored = {row.enrollment_id: row.cells[0].text for row in view.rows}
     assert [stored[line] for line in lines] == [raw if "," in raw else "10" for raw in typed]
     extra = len(page.evaluate("pressed")) - sum(len(raw) + 1 for raw in typed)
     print(f"keystrokes beyond digits, comma and Enter: {extra} in 45 cells")
     assert extra / 45 <= MOST_EXTRA
-
-
-def score_entry_rows(site: Site) -> Any:
-    from hocbaso.db import db
-    from hocbaso.services import score_grid
-
-    db.session.commit()
-    return score_grid.open_sheet(site.cast.actor("math"), site.cast.sheets["9A", "MATH", 2], NOW).rows
 
 
 def test_the_grid_is_one_stop_of_the_tab_key(site: Site) -> None:
