@@ -210,7 +210,7 @@ LEARNING_DATA = frozenset(
 """What the IT role must never hold, by any route: an account with the IT role is refused them even when granted."""
 
 KEY_HOLDERS = frozenset({Role.PRINCIPAL, Role.VICE_PRINCIPAL, Role.CLERK, Role.IT_OFFICER})
-"""Whose account opens more than their own work: the IT officer alone does not reset it (docs/decisions/0007)."""
+"""Whose account opens more than their own work: the IT officer alone does not reset it (docs/decisions/0010)."""
 
 SECOND_FACTOR_ROLES = frozenset({Role.PRINCIPAL, Role.VICE_PRINCIPAL, Role.CLERK, Role.IT_OFFICER})
 """Who signs in with a second factor (workflow, Accounts)."""

@@ -73,7 +73,7 @@ RECORD_MOVES: dict[RecordVerb, RecordMove] = {
     move.verb: move
     for move in (
         # The principal or a delegate: by hand, or beforehand by the order given with the signature, which the clerk's
-        # seal then carries out (docs/decisions/0006). The clerk never decides it.
+        # seal then carries out (docs/decisions/0009). The clerk never decides it.
         RecordMove(
             RecordVerb.PUBLISH, frozenset({RecordState.ISSUED}), RecordState.PUBLISHED, Permission.TRANSCRIPT_PUBLISH
         ),

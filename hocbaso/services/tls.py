@@ -2,7 +2,7 @@
 
 ``ca.pem`` with ``ca-key.pem`` is the authority that tablets trust, ``cert.pem`` with ``key.pem`` what the server shows.
 A school with a certificate from elsewhere puts ``cert.pem`` and ``key.pem`` there itself; then there is no ``ca.pem``, and
-nothing here touches its files. Why the authority's key lies unsealed: docs/decisions/0006.
+nothing here touches its files. Why the authority's key lies unsealed: docs/decisions/0008.
 """
 
 from __future__ import annotations

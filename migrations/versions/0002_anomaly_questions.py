@@ -1,6 +1,6 @@
 """questions that a score sheet is asked before it is handed in
 
-Revision ID: 0002a
+Revision ID: 0002
 Revises: 0001
 
 """
@@ -8,7 +8,7 @@ Revises: 0001
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002a"
+revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None

@@ -15,7 +15,8 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.regulations.permissions import Role
-from hocbaso.services import accounts, passwords, sessions
+from hocbaso.services import accounts, credentials, passwords, role_grants, sessions
+from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, PASSWORD, Cast
 
 Clients = Callable[[str], FlaskClient]
@@ -62,16 +63,16 @@ def wear_out(act: str, cast: Cast, app: Flask, client: FlaskClient) -> None:
             accounts.disable(cast.actor("it_officer"), account, NOW)
             accounts.enable(cast.actor("it_officer"), account, NOW)
         case "gets a role":
-            accounts.grant_role(cast.actor("principal"), person, Role.BOARD_MEMBER, NOW)
+            role_grants.grant_role(cast.actor("principal"), person, Role.BOARD_MEMBER, NOW)
         case "loses a role":
             grant = db.session.scalar(select(m.RoleGrant.id).where(m.RoleGrant.person_id == person))
-            accounts.end_role(cast.actor("principal"), grant, NOW)
+            role_grants.end_role(cast.actor("principal"), grant, NOW)
         case "changes the password":
             new = passwords.generate()
             answer = client.post("/tai-khoan", data={"old": PASSWORD, "password": new, "again": new})
             assert answer.status_code == 303
         case "gets a new first password":
-            accounts.reset_password(cast.actor("it_officer"), account, NOW)
+            credentials.reset_password(SYSTEM, account, NOW)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +162,7 @@ def test_the_cookie_tells_nothing_of_its_owner(client_of: Clients, school_app: F
 
 def test_the_second_step_cannot_be_left_out(school_app: Flask, school: Cast) -> None:
     """A right password alone opens no page, no fragment and no act of an account that owes a code or a new password."""
-    slip = accounts.reset_password(school.actor("it_officer"), school.accounts["principal"], NOW)
+    slip = credentials.reset_password(SYSTEM, school.accounts["principal"], NOW)
     client = school_app.test_client()
     client.post("/dang-nhap", data={"username": slip.username, "password": slip.password})
     for path in ("/", "/tai-khoan", "/hom-nay", f"/lop/{school.classes['9A']}", "/nguoi-dung/vai-tro", "/tim?q=an"):

@@ -1,7 +1,7 @@
 """sources of undone and redone values, and the table of read-backs
 
-Revision ID: 0002_operations
-Revises: 0001
+Revision ID: 0003
+Revises: 0002
 Create Date: 2026-11-28 01:10:00
 
 """
@@ -9,8 +9,8 @@ Create Date: 2026-11-28 01:10:00
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002_operations"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
