@@ -59,7 +59,7 @@ def is_needed(actor: Actor, account_id: int, now: datetime) -> bool:
 
 
 def ask(actor: Actor, account_id: int, kind: ResetKind, now: datetime) -> m.ResetRequest:
-    """Ask for a reset of a key holder's account. Needs ``account:manage``; the owner and all who may consent are told.
+    """Ask for a reset of a key holder's account. Needs ``account:manage``; the owner and the principal are told, and all who may consent see it.
 
     Raises NotFound, NotAllowed (the own account), WrongState (the account needs no consent, a request is open, no second
     factor to reset, or nobody is there to consent).
@@ -102,9 +102,10 @@ def ask(actor: Actor, account_id: int, kind: ResetKind, now: datetime) -> m.Rese
             f"({account.username}); chờ người thứ hai đồng ý, hết hạn {clock.local(row.expires_at):%H:%M %d/%m/%Y}. "
             "Hãy hỏi chính người ấy trước khi đồng ý; không ai nhờ thì báo Hiệu trưởng."
         )
-        reminders.tell(
-            (owner.id, *reminders.principals(now), *to_ask), "reset_asked", "Có yêu cầu đặt lại tài khoản", line, now
-        )
+        told = [
+            one for one in (owner.id, *reminders.principals(now)) if one not in to_ask
+        ]  # they see the request itself
+        reminders.tell(told, "reset_asked", "Có yêu cầu đặt lại tài khoản", line, now)
         audit.record(
             AuditTag.RESET_REQUESTED,
             actor,
