@@ -11,14 +11,14 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pysqlite3 import dbapi2 as bundled
-from sqlalchemy import Column, MetaData, Table, inspect, text
-from sqlalchemy.engine import Connection
+from sqlalchemy import Connection, Engine, MetaData, NullPool, Table, create_engine, func, insert, inspect, select, text
+from sqlalchemy.exc import StatementError
+from sqlalchemy.schema import AddConstraint, DropConstraint
 
 from hocbaso.config import PROJECT_ROOT
 from hocbaso.db import db, is_sqlite
@@ -44,23 +44,17 @@ def copy_out(target: Path) -> None:
                 "ra nó, hoặc bằng pg_dump; xem docs/operations.md."
             )
         _empty_sqlite(target, str(revision))
-        tables = _tables(source)
-        with contextlib.closing(bundled.connect(str(target), isolation_level=None)) as copy:
-            copy.execute("PRAGMA foreign_keys=OFF")
-            copy.execute("BEGIN")
-            for table in tables:
-                if table.name == "alembic_version":
-                    continue
-                columns = ", ".join(f'"{column.name}"' for column in table.columns)
-                marks = ", ".join("?" * len(table.columns))
-                rows = source.execution_options(yield_per=ROWS_AT_ONCE).execute(table.select())
-                for part in rows.partitions():
-                    copy.executemany(
-                        f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})',  # noqa: S608  # names of the schema
-                        [tuple(_for_sqlite(value) for value in row) for row in part],
-                    )
-            copy.execute("COMMIT")
-            copy.execute("PRAGMA journal_mode=DELETE")  # one file, with no log beside it
+        with _file(target).begin() as copy:
+            tables = _tables(source)
+            for name, table in _tables(copy).items():
+                _copy_rows(source, tables[name], copy, table)
+    with contextlib.closing(bundled.connect(str(target))) as copy:
+        copy.execute("PRAGMA journal_mode=DELETE")  # one file, with no log beside it
+
+
+def _file(path: Path) -> Engine:
+    """An engine on a SQLite file of its own, without foreign keys: rows may come in any order."""
+    return create_engine(f"sqlite+pysqlite:///{path}", module=bundled, poolclass=NullPool)
 
 
 def _empty_sqlite(target: Path, revision: str) -> None:
@@ -82,19 +76,24 @@ def _empty_sqlite(target: Path, revision: str) -> None:
         raise Unavailable(f"Không tạo được bản chép cơ sở dữ liệu: {run.stderr.strip()[-300:]}")
 
 
-def _for_sqlite(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-    if isinstance(value, date):
-        return value.isoformat()
-    return int(value) if isinstance(value, bool) else value
-
-
-def _tables(connection: Connection) -> list[Table]:
-    """The tables as they stand in the database, which may be behind the program's models."""
+def _tables(connection: Connection) -> dict[str, Table]:
+    """The tables as they stand in the database, which may be behind the program's models; not Alembic's own."""
     found = MetaData()
-    found.reflect(connection, resolve_fks=False)
-    return sorted(found.tables.values(), key=lambda table: table.name)
+    found.reflect(connection)
+    return {name: table for name, table in found.tables.items() if name != "alembic_version"}
+
+
+def _copy_rows(source: Connection, of: Table, target: Connection, into: Table) -> None:
+    zoned = {column.name for column in into.columns if getattr(column.type, "timezone", False)}
+
+    def fitting(name: str, value: Any) -> Any:
+        if isinstance(value, datetime):  # SQLite keeps instants in UTC without saying so
+            return value.replace(tzinfo=UTC) if name in zoned else value.astimezone(UTC).replace(tzinfo=None)
+        return value
+
+    rows = source.execution_options(yield_per=ROWS_AT_ONCE).execute(select(of)).mappings()
+    for part in rows.partitions():
+        target.execute(insert(into), [{name: fitting(name, value) for name, value in row.items()} for row in part])
 
 
 def require_empty() -> None:
@@ -121,66 +120,29 @@ def copy_in(source: Path) -> None:
     them anew. IntegrityFault when a value does not fit: then the database is empty as before.
     """
     with db.engine.begin() as connection:
-        for table in _tables(connection):
-            connection.execute(text(f'DROP TABLE "{table.name}" CASCADE'))
+        standing = MetaData()
+        standing.reflect(connection)
+        standing.drop_all(connection)
     db.engine.dispose()
     schema.upgrade(str(schema.revision_of(source)))
-    with (
-        contextlib.closing(bundled.connect(f"file:{source}?mode=ro", uri=True)) as archive,
-        db.engine.begin() as target,
-    ):
-        keys = _take_off_foreign_keys(target)  # rows then come in any order, also where two tables name each other
-        for table in _tables(target):
-            if table.name != "alembic_version":
-                _copy_table(archive, target, table)
-        for table_name, name, definition in keys:
-            target.exec_driver_sql(f'ALTER TABLE {table_name} ADD CONSTRAINT "{name}" {definition}')
-
-
-def _take_off_foreign_keys(target: Connection) -> list[tuple[str, str, str]]:
-    keys = [
-        (str(row[0]), str(row[1]), str(row[2]))
-        for row in target.exec_driver_sql(
-            "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
-            " WHERE contype = 'f' AND connamespace = current_schema()::regnamespace"
-        )
-    ]
-    for table_name, name, _definition in keys:
-        target.exec_driver_sql(f'ALTER TABLE {table_name} DROP CONSTRAINT "{name}"')
-    return keys
-
-
-def _copy_table(archive: Any, target: Connection, table: Table) -> None:
-    import psycopg
-
-    columns = list(table.columns)
-    names = ", ".join(f'"{column.name}"' for column in columns)
-    cursor = target.connection.cursor()
     try:
-        with cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN') as lines:
-            for row in _rows(archive, table.name, names, columns):
-                lines.write_row(row)
-        for column in columns:
-            if column.primary_key and column.autoincrement and column.server_default is not None:
-                cursor.execute(
-                    f"SELECT setval(pg_get_serial_sequence('{table.name}', '{column.name}'),"  # noqa: S608
-                    f' (SELECT coalesce(max("{column.name}"), 0) + 1 FROM "{table.name}"), false)'
-                )
-    except psycopg.DataError as problem:
-        raise IntegrityFault(f"Bản sao lưu có giá trị không hợp lệ ở bảng {table.name}; chưa phục hồi gì.") from problem
+        with _file(source).connect() as archive, db.engine.begin() as target:
+            _fill(archive, target)
+    except (StatementError, ValueError) as problem:
+        raise IntegrityFault("Bản sao lưu có giá trị không hợp lệ; cơ sở dữ liệu vẫn trống như trước.") from problem
 
 
-def _rows(archive: Any, table_name: str, names: str, columns: list[Column[Any]]) -> Iterator[list[Any]]:
-    kinds = [column.type.python_type for column in columns]
-    for row in archive.execute(f'SELECT {names} FROM "{table_name}"'):  # noqa: S608  # names of the schema
-        yield [_for_postgresql(value, kind) for value, kind in zip(row, kinds, strict=True)]
-
-
-def _for_postgresql(value: Any, kind: type) -> Any:
-    if value is None:
-        return None
-    if kind is bool:
-        return bool(value)
-    if kind is datetime:
-        return f"{value}+00:00"  # SQLite keeps instants in UTC without saying so
-    return value
+def _fill(archive: Connection, target: Connection) -> None:
+    tables, kept = _tables(target), _tables(archive)
+    # Taken off and put on again: rows then come in any order, also where two tables name each other.
+    keys = [key for table in tables.values() for key in table.foreign_key_constraints]
+    for key in keys:
+        target.execute(DropConstraint(key))
+    for name, table in tables.items():
+        _copy_rows(archive, kept[name], target, table)
+        for column in table.primary_key:
+            if column.server_default is not None:
+                sequence = func.pg_get_serial_sequence(name, column.name)
+                target.execute(select(func.setval(sequence, func.coalesce(func.max(column), 0) + 1, False)))
+    for key in keys:
+        target.execute(AddConstraint(key))

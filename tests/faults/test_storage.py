@@ -26,9 +26,7 @@ from tests import cast as cast_module
 from tests.cast import NOW, Cast
 from tests.conftest import make_app
 
-pytestmark = pytest.mark.sqlite(
-    "PostgreSQL's own disk and locks; tests/models/test_postgresql.py asks what is left of it"
-)
+pytestmark = pytest.mark.sqlite("faults are made by PRAGMAs and a small disk under the file")
 
 
 def write(size: int) -> None:

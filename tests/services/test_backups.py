@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from flask import Flask, current_app
 from pysqlite3 import dbapi2 as bundled
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
@@ -102,6 +102,36 @@ def test_a_restored_place_has_every_byte_and_its_log_verifies(archive: Path, sch
         report = audit_verify.verify()
         # The entry of the backup itself is written after the copy.
         assert report.ok and report.n_entries == before.n_entries - 1 and report.n_values == before.n_values
+        db.session.remove()
+        db.engine.dispose()
+
+
+def test_a_place_restored_through_its_own_database_goes_on_numbering(
+    archive: Path, school: Cast, tmp_path: Path
+) -> None:
+    """Also on PostgreSQL: the same values, the same schema, and the next row takes the next number."""
+    before = audit_verify.verify()
+    place = make_app(tmp_path / "nơi mới")
+    with place.app_context():
+        assert "hocbaso.sqlite" in backups.restore_here(archive)
+        report = audit_verify.verify()
+        assert report.ok and report.n_values == before.n_values
+        newest = db.session.scalar(select(func.max(m.Student.id)))
+        with write_transaction() as session:
+            student = m.Student(
+                moet_code="3699999999",
+                full_name="Lò Văn Mới",
+                sort_key="x",
+                search_key="x",
+                touched_at=NOW,
+                birth_on=NOW.date(),
+                sex="Nam",
+            )
+            session.add(student)
+            session.flush()
+            assert student.id == newest + 1
+        with pytest.raises(WrongState):
+            backups.restore_here(archive)
         db.session.remove()
         db.engine.dispose()
 
