@@ -11,6 +11,7 @@ const FRESH_MS = 20 * 60 * 1000; // a sheet kept this recently is not fetched ag
 const PATIENCE_MS = 6000; // Wi-Fi that is there but carries nothing
 const OFFLINE = "/chua-co-mang";
 const DOOR = /^\/dang-nhap(\/tai-cho)?$/;
+let wiped = 0; // how often: an answer asked for before the last time is not kept after it
 const COPIED = ["Content-Type", "Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy",
   "Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy", "Permissions-Policy"];
 
@@ -74,11 +75,12 @@ async function shell(request, url) {
 // --- pages -----------------------------------------------------------------------------------------------------------
 async function page(event, url) {
   const path = url.pathname;
+  const before = wiped;
   const kept = find(path === "/" ? "/bang-diem/" : path);
   const answer = fetch(event.request).then((fresh) => {
     // The sign-in page: the session is over or somebody else is coming.
     if (fresh.ok && DOOR.test(path)) event.waitUntil(wipe());
-    else event.waitUntil(keep(path, url.search, fresh.clone()).catch(() => undefined));
+    else event.waitUntil(keep(path, url.search, fresh.clone(), before).catch(() => undefined));
     return fresh;
   });
   answer.catch(() => undefined);
@@ -101,7 +103,7 @@ async function door(request) {
   return answer;
 }
 
-async function keep(path, search, answer) {
+async function keep(path, search, answer, before) {
   const account = answer.headers.get("Hocbaso-Keep");
   if (!account || !/^\d+$/.test(account) || answer.status !== 200 || answer.redirected || search) return;
   const mine = PAGES + account;
@@ -109,6 +111,7 @@ async function keep(path, search, answer) {
   const headers = new Headers({ "Hocbaso-Kept-At": String(Date.now()) });
   for (const name of COPIED) if (answer.headers.has(name)) headers.set(name, answer.headers.get(name));
   const body = await answer.text();
+  if (before !== wiped) return;
   const cache = await caches.open(mine);
   await cache.put(path, new Response(body, { status: 200, headers }));
   await tidy();
@@ -155,10 +158,11 @@ async function fetchAhead(paths, again) {
       const held = await heldAt(path);
       if (Date.now() - held < FRESH_MS) continue;
     }
+    const before = wiped;
     try {
       const answer = await fetch(path, { headers: { "X-Poll": "1" }, credentials: "same-origin" });
       if (answer.redirected || answer.status === 401) return;
-      await keep(path, "", answer);
+      await keep(path, "", answer, before);
     } catch (gone) {
       return;
     }
@@ -175,5 +179,6 @@ async function heldAt(path) {
 }
 
 async function wipe() {
+  wiped += 1;
   for (const name of await caches.keys()) if (name.startsWith(PAGES)) await caches.delete(name);
 }
