@@ -25,9 +25,9 @@ from hocbaso.services.import_plans import (
     PlannedItem,
     shown,
 )
-from hocbaso.services.score_cells import NOTHING, REMARK, CellRecord, column_words, columns_of
+from hocbaso.services.score_cells import NOTHING, REMARK, CellRecord, column_words, columns_of, says_nothing_new
 from hocbaso.services.score_entry import CellValue, guard_typing, sheet_head, write_cells
-from hocbaso.services.score_lines import read_lines
+from hocbaso.services.score_lines import read_lines, read_standing
 from hocbaso.services.sheet_access import SheetHead
 
 _REMARK_MAX = 1000
@@ -189,7 +189,7 @@ def _plan_sheet(
     builder: PlanBuilder,
 ) -> None:
     lines = read_lines(head)
-    standing = _standing(head)
+    standing = read_standing(head)
     cells: list[Cell] = []
     taken: dict[int, ScoreRow] = {}
     for row in rows:
@@ -235,28 +235,6 @@ def _refusal(head: SheetHead, context: PlanContext) -> str:
     return ""
 
 
-def _standing(head: SheetHead) -> dict[tuple[int, str], CellRecord]:
-    rows = db.session.execute(
-        select(
-            m.ScoreCell.id,
-            m.ScoreCell.enrollment_id,
-            m.ScoreCell.column_key,
-            m.ScoreCell.tenths,
-            m.ScoreCell.mark,
-            m.ScoreCell.remark,
-            m.ScoreCell.origin,
-            m.ScoreCell.makeup_due_on,
-            m.ScoreCell.version,
-        ).where(m.ScoreCell.score_sheet_id == head.id)
-    )
-    return {
-        (row.enrollment_id, row.column_key): CellRecord(
-            row.tenths, row.mark, row.remark, row.origin, row.makeup_due_on, row.version, row.id
-        )
-        for row in rows
-    }
-
-
 def _plan_row(
     row: ScoreRow,
     pupil: _Pupil,
@@ -283,7 +261,7 @@ def _plan_row(
     for key, (cell, name) in wanted.items():
         old = standing.get((pupil.enrollment_id, key), NOTHING)
         new = _value(cell, key, old, head)
-        if _says_the_same(new, old):
+        if says_nothing_new(new, old):
             builder.count("Ô", "same")
             continue
         if closed:
@@ -354,20 +332,6 @@ def _value(cell: ScoreCell | str, key: str, old: CellRecord, head: SheetHead) ->
     if isinstance(cell.value, PassFail):
         return CellRecord(mark=cell.value.value, origin=origin)
     return CellRecord(tenths=cell.value, origin=origin)
-
-
-def _says_the_same(new: CellRecord, old: CellRecord) -> bool:
-    """Whether the file tells nothing new. A plain 0 says no more than the missed 0 that stands, and is not a change."""
-    if new.same_value(old):
-        return True
-    if new.remark is not None:
-        return " ".join((old.remark or "").split()) == new.remark
-    is_value = new.tenths is not None or new.mark is not None
-    return (
-        is_value
-        and new.origin != ScoreOrigin.MISSED_UNEXCUSED.value
-        and (new.tenths, new.mark) == (old.tenths, old.mark)
-    )
 
 
 def _text(record: CellRecord) -> str:

@@ -135,3 +135,17 @@ def average_text(head: SheetHead, columns: tuple[Column, ...], cells: Mapping[st
     tenths = [record.tenths for record in found if record.tenths is not None]
     average = rules.semester_average(tenths[:-2], tenths[-2], tenths[-1])
     return format_score(average) if average is not None else ""
+
+
+def says_nothing_new(new: CellRecord, old: CellRecord) -> bool:
+    """Whether a value from a workbook or a paste is no change: a plain 0 says no more than the missed 0 that stands."""
+    if new.same_value(old):
+        return True
+    if new.remark is not None:
+        return " ".join((old.remark or "").split()) == new.remark
+    is_value = new.tenths is not None or new.mark is not None
+    return (
+        is_value
+        and new.origin != ScoreOrigin.MISSED_UNEXCUSED.value
+        and (new.tenths, new.mark) == (old.tenths, old.mark)
+    )

@@ -22,10 +22,9 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import write_transaction
 from hocbaso.errors import DomainError, Invalid, Stale
-from hocbaso.regulations.terms import ScoreOrigin
 from hocbaso.services.access import Actor
 from hocbaso.services.score_blocks import CellOutcome, OperationKey, derived_op_id, write_cells
-from hocbaso.services.score_cells import NOTHING, CellRecord
+from hocbaso.services.score_cells import NOTHING, CellRecord, says_nothing_new
 from hocbaso.services.score_lines import read_standing
 from hocbaso.services.score_reading import as_typed, read_value
 from hocbaso.services.score_refusals import guard_typing
@@ -91,7 +90,7 @@ def paste(actor: Actor, sheet_id: int, cells: Sequence[TypedCell], *, op_id: str
             except DomainError as refusal:
                 outcomes[place] = CellOutcome(*where, "refused", refusal.message, old.version, cell.raw)
                 continue
-            if not cell.raw.strip() or _says_the_same(value, old):
+            if not cell.raw.strip() or says_nothing_new(value, old):
                 outcomes[place] = CellOutcome(*where, "same", version=old.version)
             elif done:  # the act is through: what it did not write then, it does not write now
                 outcomes[place] = CellOutcome(*where, "stale", _standing_words(old), old.version, cell.raw)
@@ -230,14 +229,6 @@ def _last_of_others(acts: Any, actor: Actor) -> dict[int, int]:
         .group_by(_version.c.score_cell_id)
     )
     return {row.score_cell_id: row.newest for row in rows}
-
-
-def _says_the_same(value: CellRecord, old: CellRecord) -> bool:
-    if value.same_value(old):
-        return True
-    is_result = value.tenths is not None or value.mark is not None
-    missed = value.origin == ScoreOrigin.MISSED_UNEXCUSED.value
-    return is_result and not missed and (value.tenths, value.mark) == (old.tenths, old.mark)
 
 
 def _standing_words(old: CellRecord) -> str:
