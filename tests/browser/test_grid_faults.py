@@ -203,7 +203,7 @@ def test_an_outage_with_reload_and_a_killed_browser_loses_and_doubles_nothing(
         kept(page, n_edits)
         assert history(site) == {}
         network.down = False
-        until_sent(page, nudge=True, seconds=120)
+        until_sent(page, nudge=True, seconds=60 + 2 * n_edits)
         context.close()
     found = history(site)
     assert {cell: [version[1] for version in versions] for cell, versions in found.items()} == {

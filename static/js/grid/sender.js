@@ -153,7 +153,7 @@ async function take(item, answer) {
   await refresh();
   tell(item, answer, kept);
   if (channel) channel.postMessage({ item, answer, kept, account });
-  if (item.page === PAGE) await store.forget(item.n);
+  if (item.page === PAGE) store.forget(item.n);
   else setTimeout(() => store.forget(item.n), 5000); // should the page that typed it be gone
 }
 

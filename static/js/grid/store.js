@@ -29,8 +29,10 @@ function open() {
   return opening;
 }
 
-// Run `act(items, put, remove)` in one transaction over all items in order; resolves when it is on the disk.
-async function transact(act) {
+// Run `act(items, put, remove)` in one transaction over all items in order; resolves when it is on the disk, or for
+// what may be lost or is only read, when it is done.
+const READ = ["readonly", { durability: "relaxed" }], LOSE = ["readwrite", { durability: "relaxed" }];
+async function transact(act, [mode, options] = ["readwrite", { durability: "strict" }]) {
   const base = await open();
   if (!base) {
     const put = (item) => {
@@ -39,7 +41,7 @@ async function transact(act) {
     return act(memory.items.slice(), put, (n) => { memory.items = memory.items.filter((item) => item.n !== n); });
   }
   return new Promise((done, failed) => {
-    const work = base.transaction("items", "readwrite", { durability: "strict" });
+    const work = base.transaction("items", mode, options);
     const items = work.objectStore("items");
     let result;
     const read = items.getAll();
@@ -55,7 +57,7 @@ async function transact(act) {
 const touches = (item, id) => item.cells.some((cell) => cell.id === id);
 const same = (item, other) => item.account === other.account && item.sheet === other.sheet;
 
-export const list = (account) => transact((items) => items.filter((item) => item.account === account && item.held !== "done"));
+export const list = (account) => transact((items) => items.filter((item) => item.account === account && item.held !== "done"), READ);
 
 // Put an item at the end. An untried text for the same cell is replaced under its key; returns the item that stands.
 export function add(fresh) {
@@ -113,7 +115,7 @@ export function settle(item, versions, left = []) {
 
 export const forget = (n) => transact((items, put, remove) => {
   if (items.some((item) => item.n === n && item.held === "done")) remove(n);
-});
+}, LOSE);
 
 export function hold(item, held, words) {
   return transact((items, put, remove) => {
