@@ -65,8 +65,9 @@ class DocumentWorkers:
         with self._lock:
             if self._closed:
                 raise Unavailable("Bộ phận lập tài liệu đã dừng.")
-            if self._pool is not None and self._pool is broken:
-                self._pool.shutdown(wait=False, cancel_futures=True)
+            if self._pool is broken:
+                # Only let go: a broken pool has ended itself, and from Python 3.12 on it calls the futures back while it
+                # holds its own lock, so that shutdown() from there waits for itself for ever.
                 self._pool = None
             if self._pool is None:
                 self._pool = ProcessPoolExecutor(
