@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hocbaso.db import db
 from hocbaso.services import read_back, score_entry, score_grid
 from tests.browser.grid_site import AXE, AXE_TAGS, Site, fill, grow, settled, until_sent, values
 from tests.cast import NOW
@@ -26,6 +27,7 @@ def test_forty_five_grades_need_no_key_beyond_digits_comma_and_enter(site: Site)
             page.keyboard.press(letter)
         page.keyboard.press("Enter")
     until_sent(page)
+    db.session.commit()
     view = score_grid.open_sheet(site.cast.actor("math"), site.cast.sheets["9A", "MATH", 2], NOW)
     stored = {row.enrollment_id: row.cells[0].text for row in view.rows}
     assert [stored[line] for line in lines] == [raw if "," in raw else "10" for raw in typed]

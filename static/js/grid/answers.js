@@ -1,6 +1,6 @@
 // What the server answered, put into the cells: saved, refused, or a card with two values to choose from.
 import { account, isPending, on } from "./sender.js";
-import { announce, explain, mark, tellOpen, tellRefused, tellSaved } from "./words.js";
+import { announce, explain, mark, markMany, tellOpen, tellRefused, tellSaved } from "./words.js";
 import { at, choose, go } from "./moving.js";
 import { body, cellById, fieldOf, headOf, idOf, keyOf, nameOf, scored, sheet, sheetId } from "./page.js";
 import { follow, send } from "./typing.js";
@@ -26,22 +26,24 @@ export function begin() {
 const wordsOf = (found) => (found.querySelector("#refused") || { textContent: "Không ghi được vào bảng này nữa." }).textContent.trim();
 
 function written(item, found) {
-  const outcomes = new Map();
-  for (const line of found.querySelectorAll("#outcomes li")) outcomes.set(line.dataset.cell, line);
-  for (const id of ["sheet-waits", "sheet-primary"]) replace(id, found);
-  for (const row of found.querySelectorAll("#saved tr")) for (const average of row.querySelectorAll(".avg")) replace(average.id, found);
+  const fresh = new Map(Array.from(found.querySelectorAll("[id]"), (element) => [element.id, element]));
+  const outcomes = new Map(Array.from(found.querySelectorAll("#outcomes li"), (line) => [line.dataset.cell, line]));
+  const saved = [];
   for (const one of item.cells) {
-    const cell = cellById(one.id), fresh = found.getElementById("c-" + one.id);
+    const cell = cellById(one.id), renewed = fresh.get("c-" + one.id);
     const outcome = outcomes.get(one.id), said = outcome ? outcome.dataset.outcome : "written";
-    if (!cell || !fresh) continue;
-    swap(cell, fresh, said, outcome ? outcome.dataset.v : fresh.dataset.v);
+    if (!cell || !renewed) continue;
+    if (swap(cell, renewed, said, outcome ? outcome.dataset.v : renewed.dataset.v) && said === "written") saved.push(cell);
     if (said === "refused") refused(cell, outcome.dataset.raw || "", outcome.textContent.trim(), true);
     else if (said === "written") tellSaved(cell);
   }
+  for (const [id, element] of fresh) if (/^(a-|sheet-waits$|sheet-primary$)/.test(id)) replace(document.getElementById(id), element);
+  if (saved.length === 1) mark(saved[0], "saved");
+  else markMany(saved, "saved");
+  setTimeout(() => markMany(saved.filter((cell) => cell.classList.contains("cell--saved")), ""), 1800);
 }
 
-function replace(id, found) {
-  const old = document.getElementById(id), fresh = found.getElementById(id);
+function replace(old, fresh) {
   if (!old || !fresh) return;
   const copy = document.importNode(fresh, true);
   copy.removeAttribute("hx-swap-oob");
@@ -50,18 +52,19 @@ function replace(id, found) {
 
 // Take over the value, version and marks of a fresh cell; what is being typed there stays. `own`: the version this act
 // wrote. Where the fresh value is not shown, the version is not taken over either: it may be somebody else's, unseen.
+// True when there is room for the word that it is saved: a word about the value is worth more.
 function swap(cell, fresh, outcome, own) {
   const field = fieldOf(cell), renewed = fieldOf(fresh);
-  if (!field || !renewed) return;
+  if (!field || !renewed) return false;
   const again = isPending(sheetId, idOf(cell));
   const typing = document.activeElement === field && at.editing;
   const value = renewed.tagName === "TEXTAREA" ? renewed.textContent : renewed.getAttribute("value");
   if (typing || again) {
     if (outcome === "written" || outcome === "same") cell.dataset.v = own;
-    if (again || cell.dataset.queued === undefined) return;
+    if (again || cell.dataset.queued === undefined) return false;
     field.defaultValue = fresh.dataset.v === own ? value : cell.dataset.queued;
     delete cell.dataset.queued;
-    return;
+    return false;
   }
   cell.dataset.v = fresh.dataset.v;
   cell.querySelectorAll(".cell__say:not(.cell__say--live)").forEach((old) => old.remove());
@@ -73,9 +76,9 @@ function swap(cell, fresh, outcome, own) {
   delete cell.dataset.refused;
   const say = fresh.querySelector(".cell__say");
   if (say) cell.append(document.importNode(say, true));
-  mark(cell, say || outcome === "same" ? "" : "saved"); // a word about the value is worth more than the word that it is kept
-  setTimeout(() => { if (cell.classList.contains("cell--saved")) mark(cell, ""); }, 1800);
+  mark(cell, "");
   if (document.activeElement === field) choose(cell);
+  return !say;
 }
 
 function refused(cell, raw, words, keepText) {
@@ -143,6 +146,6 @@ async function renew() {
   try {
     const reply = await fetch(location.pathname, { credentials: "same-origin" });
     const page = new DOMParser().parseFromString(await reply.text(), "text/html");
-    for (const old of document.querySelectorAll(".avg, #sheet-waits, #sheet-primary")) replace(old.id, page);
+    for (const old of document.querySelectorAll(".avg, #sheet-waits, #sheet-primary")) replace(old, page.getElementById(old.id));
   } catch (_) { /* the next save brings them */ }
 }

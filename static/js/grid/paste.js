@@ -2,7 +2,7 @@
 // them says what goes where and what is refused, one press writes it as one act. What the preview says the server checks again.
 import { body, cellOf, fieldOf, idOf, keyOf, scored, whereOf } from "./page.js";
 import { at, edit, exactly, go, reveal } from "./moving.js";
-import { announce, mark } from "./words.js";
+import { announce, mark, markMany } from "./words.js";
 import { close, isOpen, onClose, open, panel } from "./panel.js";
 import { fill, send, standing } from "./typing.js";
 import { icon, make } from "./parts.js";
@@ -73,10 +73,11 @@ function show(next) {
   const { rows, first, lines, outside } = plan;
   reveal(first);
   const writing = lines.filter((line) => line.verdict === "write"), wrong = lines.filter((line) => line.verdict === "refused");
-  for (const { cell, raw, verdict, text, reason } of lines) {
-    if (verdict === "write") { mark(cell, "typing", "ghi " + (keyOf(cell) === "NX" ? "lời mới" : text)); cell.classList.add("cell--will"); }
-    if (verdict === "refused") { mark(cell, "refused", raw.slice(0, 8)); cell.classList.add("cell--will"); cell.title = reason; }
-  }
+  const byCell = new Map(lines.map((line) => [line.cell, line]));
+  markMany(writing.map((line) => line.cell), "typing", (cell) => "ghi " + (keyOf(cell) === "NX" ? "lời mới" : byCell.get(cell).text));
+  markMany(wrong.map((line) => line.cell), "refused", (cell) => byCell.get(cell).raw.slice(0, 8));
+  for (const { cell } of [...writing, ...wrong]) cell.classList.add("cell--will");
+  for (const { cell, reason } of wrong) cell.title = reason;
   const box = panel("paste").querySelector("[data-plan]");
   panel("paste").querySelector("[data-ask]").hidden = true;
   box.hidden = false;

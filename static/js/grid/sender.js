@@ -167,9 +167,9 @@ const single = (item, cell) => ({
 
 // What a block did not write goes on as single cells: a conflict is asked about on its card, a refusal is shown.
 async function settleBlock(item, found) {
-  const versions = {}, left = [];
+  const versions = {}, left = [], cells = new Map(item.cells.map((cell) => [cell.id, cell]));
   for (const line of found.querySelectorAll("#outcomes li")) {
-    const cell = item.cells.find((one) => one.id === line.dataset.cell);
+    const cell = cells.get(line.dataset.cell);
     const raw = line.dataset.raw || "", said = line.dataset.outcome;
     // Where nothing was written, what was seen stays what was seen.
     versions[cell.id] = item.kind === "pasted" && said !== "written" && said !== "same" ? cell.version : Number(line.dataset.v);

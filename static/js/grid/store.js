@@ -106,7 +106,8 @@ function handOn(items, put, item, id, version) {
 // Answered. `versions`: cell id to the version that this item wrote or stood on; `left`: new items for what was not written.
 export function settle(item, versions, left = []) {
   return transact((items, put) => {
-    for (const [id, version] of Object.entries(versions)) handOn(items, put, item, id, version);
+    const later = items.filter((one) => one.n > item.n && same(one, item) && !one.held);
+    if (later.length) for (const [id, version] of Object.entries(versions)) handOn(later, put, item, id, version);
     const cells = Object.entries(versions).map(([id, version]) => ({ id, version }));
     put({ ...item, held: "done", cells });
     for (const one of left) put(one);

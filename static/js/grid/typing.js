@@ -1,6 +1,6 @@
 // Typing in a cell, leaving it, and taking back what was not left yet.
 import { body, cellById, cellOf, fieldOf, idOf, scored, sheetId, targetOf } from "./page.js";
-import { announce, explain, mark, tellOpen } from "./words.js";
+import { announce, explain, mark, markMany, tellOpen } from "./words.js";
 import { at, choose, edit, go, target } from "./moving.js";
 import { account, add, newKey, refresh, state } from "./sender.js";
 import { drop } from "./store.js";
@@ -17,7 +17,9 @@ export function send(kind, cells, { version } = {}) {
   const items = cells.map(({ cell, raw }) => ({
     id: idOf(cell), raw, version: version !== undefined ? version : Number(cell.dataset.v),
   }));
-  for (const { cell, raw, text } of cells) show(cell, text === undefined ? raw : text);
+  for (const { cell, raw, text } of cells) set(cell, text === undefined ? raw : text);
+  if (cells.length === 1) mark(cells[0].cell, waiting());
+  else markMany(cells.map(({ cell }) => cell), waiting());
   const added = add(kind, sheetId, items, op);
   remember(kind, op, acts, added);
   return added;
@@ -25,12 +27,16 @@ export function send(kind, cells, { version } = {}) {
 
 export const standing = (cell) => (cell.dataset.queued !== undefined ? cell.dataset.queued : fieldOf(cell).defaultValue);
 
-export function show(cell, text) {
-  const field = fieldOf(cell);
-  field.value = text;
+function set(cell, text) {
+  fieldOf(cell).value = text;
   cell.dataset.queued = text;
   delete cell.dataset.refused;
-  mark(cell, waiting());
+}
+
+// Show values that are on their way: [{cell, text}].
+export function showAll(list) {
+  for (const { cell, text } of list) set(cell, text);
+  markMany(list.map(({ cell }) => cell), waiting());
 }
 
 export function leave(cell) {
@@ -157,7 +163,7 @@ export function recall() {
         continue;
       }
       const seen = field.tagName === "INPUT" ? read(one.raw, scored) : null;
-      show(cell, seen ? seen.text : one.raw);
+      showAll([{ cell, text: seen ? seen.text : one.raw }]);
     }
   }
   tellOpen();
@@ -167,13 +173,12 @@ export function recall() {
 
 // The states of waiting cells follow the network.
 export function follow() {
-  const state_ = waiting(), words = state.signIn ? "chờ đăng nhập" : "";
+  const state_ = waiting(), words = state.signIn ? "chờ đăng nhập" : undefined;
   for (const item of state.items) {
     if (item.sheet !== sheetId || item.held) continue;
-    for (const one of item.cells) {
-      const cell = cellById(one.id);
-      if (!cell || !fieldOf(cell) || (document.activeElement === fieldOf(cell) && at.editing)) continue;
-      if (!cell.classList.contains("cell--" + state_) || words) mark(cell, state_, words);
-    }
+    const cells = item.cells.map((one) => cellById(one.id)).filter((cell) => cell && fieldOf(cell)
+      && !(document.activeElement === fieldOf(cell) && at.editing) && (!cell.classList.contains("cell--" + state_) || words));
+    if (item.cells.length > 1) markMany(cells, state_, words && (() => words));
+    else for (const cell of cells) mark(cell, state_, words);
   }
 }

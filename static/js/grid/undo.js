@@ -4,7 +4,7 @@ import { body, cellById, fieldOf, sheetId } from "./page.js";
 import { announce } from "./words.js";
 import { at, go } from "./moving.js";
 import { account, add, newKey, on } from "./sender.js";
-import { show } from "./typing.js";
+import { showAll } from "./typing.js";
 
 const MOST = 50;
 const NAME = "hocbaso-acts:" + account + ":" + sheetId;
@@ -45,7 +45,7 @@ function turn(from, to, kind, text, words) {
   if (!act) return;
   const cells = act.cells.filter((one) => cellById(one.id) && fieldOf(cellById(one.id)));
   const op = newKey();
-  for (const one of cells) show(cellById(one.id), one[text]);
+  showAll(cells.map((one) => ({ cell: cellById(one.id), text: one[text] })));
   add(kind, sheetId, cells.map((one) => ({ id: one.id, raw: "", version: 0 })), op, act.op);
   to.push({ op, cells: act.cells });
   keep();
