@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+NAME_MAX = 64
+"""Characters of a name in a certificate (RFC 5280 appendix A.1, ub-common-name and its like)."""
+
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+
+def named(oid: x509.ObjectIdentifier, text: str) -> x509.NameAttribute[str]:
+    """A part of a name, cut to 64 characters.
+
+    The standard counts characters, the library bytes: 40 letters with diacritics would be refused. Its check is
+    therefore turned off after the cut, and the warning that it gives instead is not shown.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return x509.NameAttribute(oid, text[:NAME_MAX], _validate=False)
 
 
 def begin(

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from hocbaso.documents.certificate_parts import begin, usage
+from hocbaso.documents.certificate_parts import begin, named, usage
 from hocbaso.errors import Invalid
 
 AUTHORITY_DAYS = 5 * 365 + 1
@@ -104,7 +104,7 @@ def create_authority(key: ec.EllipticCurvePrivateKey, names: LanNames, school: s
     subject = x509.Name(
         [
             x509.NameAttribute(NameOID.COUNTRY_NAME, "VN"),
-            *([x509.NameAttribute(NameOID.ORGANIZATION_NAME, school[:64])] if school else []),
+            *([named(NameOID.ORGANIZATION_NAME, school)] if school else []),
             x509.NameAttribute(NameOID.COMMON_NAME, f"Học bạ số, mạng nội bộ {now:%d/%m/%Y}"),
         ]
     )
@@ -139,7 +139,7 @@ def issue_leaf(
     end = min(start + timedelta(days=LEAF_DAYS, seconds=-1), authority.not_valid_after_utc)
     return (
         begin(
-            x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names.first[:64])]),
+            x509.Name([named(NameOID.COMMON_NAME, names.first)]),
             authority.subject,
             key,
             authority_key,

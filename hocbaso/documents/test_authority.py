@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from hocbaso.documents.certificate_parts import PrivateKey, begin, usage
+from hocbaso.documents.certificate_parts import PrivateKey, begin, named, usage
 
 NOTICE = "HOCBASO CA THỬ NGHIỆM – KHÔNG CÓ GIÁ TRỊ PHÁP LÝ"
 _IMAGES = Path(__file__).resolve().parent / "demo_images"
@@ -30,9 +30,9 @@ def demo_image(name: str) -> bytes:
 def _name(common_name: str, organisation: str | None = None, personal_id: str | None = None) -> x509.Name:
     parts = [x509.NameAttribute(NameOID.COUNTRY_NAME, "VN")]
     if organisation:
-        parts.append(x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation[:64]))
-    parts.append(x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, NOTICE[:64]))
-    parts.append(x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64]))
+        parts.append(named(NameOID.ORGANIZATION_NAME, organisation))
+    parts.append(named(NameOID.ORGANIZATIONAL_UNIT_NAME, NOTICE))
+    parts.append(named(NameOID.COMMON_NAME, common_name))
     if personal_id:
         parts.append(x509.NameAttribute(NameOID.USER_ID, f"CCCD:{personal_id}"))
     return x509.Name(parts)

@@ -141,7 +141,10 @@ def waiting_for(actor: Actor) -> int:
     rows = db.session.execute(
         select(m.Enrollment.class_group_id, m.TranscriptRecord.state, func.count())
         .join(m.TranscriptRecord)
-        .where(m.TranscriptRecord.state.in_([state for state, _ in conditions]))
+        .where(
+            m.TranscriptRecord.state.in_([state for state, _ in conditions]),
+            m.Enrollment.status.in_(ACTIVE),  # nobody signs for a student who left
+        )
         .group_by(m.Enrollment.class_group_id, m.TranscriptRecord.state)
     )
     for class_group_id, state, count in rows:
