@@ -335,6 +335,12 @@ def filled_school(school: Cast) -> None:
                 updated_at=NOW,
             ),
             "anomaly_question": m.AnomalyQuestion(score_sheet_id=school.sheets["9A", "MATH", 1], kind="jump"),
+            "sheet_read_back": m.SheetReadBack(
+                score_sheet_id=school.sheets["9A", "MATH", 1],
+                reader_id=school.people["math"],
+                listener_id=school.people["head_society"],
+                column_keys="TX1",
+            ),
             "homeroom_record": m.HomeroomRecord(enrollment_id=enrollment, conduct_1="T", remark="Chăm."),
             "exemption": m.Exemption(
                 enrollment_id=enrollment, subject_id=1, semester=1, state="PROPOSED", reason="ốm", proposed_at=NOW
