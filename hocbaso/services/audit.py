@@ -9,17 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from enum import Enum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, insert, select
 from sqlalchemy.orm import Session
 
 from hocbaso import models as m
 from hocbaso.db import db, in_write_transaction
+from hocbaso.errors import IntegrityFault
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.hash_chain import GENESIS, canonical_json, row_hash
 from hocbaso.services.access import Actor
@@ -261,18 +262,37 @@ def record(
     return seq
 
 
+_ENTRY = m.AuditEntry.__table__
+_HASHED = ("seq", "at", "tag", "actor_id", "actor_name", "target_kind", "target_id", "payload", "prev_hash")
+
+
+def told_states(aimed: ColumnElement[bool], *, newest_first: bool = False) -> Iterator[dict[str, Any]]:
+    """The ``state`` of the entries that ``aimed`` picks, in the order of the log; entries without one are left out.
+
+    What is compared with the log trusts it, so each entry must fit its own hash: a value and its entry changed together
+    would otherwise agree. IntegrityFault names the first entry that does not. That the chain as a whole holds is for
+    :mod:`hocbaso.services.audit_verify` to say.
+    """
+    order = _ENTRY.c.seq.desc() if newest_first else _ENTRY.c.seq
+    columns = [_ENTRY.c[name] for name in (*_HASHED, "hash")]
+    for entry in db.session.connection().execute(select(*columns).where(aimed).order_by(order)).mappings():
+        if row_hash(**{name: entry[name] for name in _HASHED}) != entry["hash"]:
+            raise IntegrityFault(
+                f"Nhật ký dòng {entry['seq']} đã bị sửa ngoài phần mềm nên không dùng để đối chiếu được. Chưa có gì thay đổi; "
+                "xin báo giáo viên CNTT chạy lệnh kiểm tra nhật ký (flask audit verify)."
+            )
+        state = json.loads(entry["payload"]).get("state")
+        if state:
+            yield state
+
+
 def last_audited(kind: str, row_id: int) -> dict[str, Any] | None:
-    """The values of a row as its last audit entry tells them (the entry must be aimed at the row)."""
-    payload = db.session.scalar(
-        select(m.AuditEntry.payload)
-        .where(m.AuditEntry.target_kind == kind, m.AuditEntry.target_id == str(row_id))
-        .order_by(m.AuditEntry.seq.desc())
-        .limit(1)
-    )
-    if payload is None:
-        return None
-    found: dict[str, Any] | None = json.loads(payload).get("state", {}).get(kind, {}).get(str(row_id))
-    return found
+    """The values of a row as the last entry aimed at it tells them. IntegrityFault when that entry was altered."""
+    aimed = (_ENTRY.c.target_kind == kind) & (_ENTRY.c.target_id == str(row_id))
+    for state in told_states(aimed, newest_first=True):
+        found: dict[str, Any] | None = state.get(kind, {}).get(str(row_id))
+        return found
+    return None
 
 
 def payload_of(entry: m.AuditEntry) -> dict[str, Any]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, or_, select, true
 
 from hocbaso import models as m
 from hocbaso.db import db
@@ -139,8 +138,9 @@ def audit_faults_of_class(class_group_id: int) -> list[ValueFault]:
     ):
         columns = audit.WATCHED[kind][1]
         rows = list(link.execute(of_class(table), asked).mappings())
-        # Whole classes are written with one entry aimed at the class, single fields with one aimed at the row.
-        recorded = _replay({kind: [row["id"] for row in rows], "class_group": [class_group_id]}, (kind,))
+        # Whole classes are written with one entry aimed at the class, single fields with one aimed at the row. Every entry
+        # of the kind is read: a row that was deleted, or given to another class, has no id here to ask for.
+        recorded = _replay({kind: None, "class_group": [class_group_id]}, (kind,))
         for row in rows:
             expected = recorded.pop((kind, str(row["id"])), None)
             where = f"{names.get(row['enrollment_id'], 'Học sinh')}, {words[kind]}"
@@ -150,26 +150,28 @@ def audit_faults_of_class(class_group_id: int) -> list[ValueFault]:
             for name in columns:
                 if name in expected and not audit.same(audit.plain(row[name]), expected[name]):
                     faults.append(ValueFault(f"{where}, {name}", str(expected[name]), str(audit.plain(row[name]))))
+        for expected in recorded.values():
+            if expected["enrollment_id"] in names:  # nothing in the application deletes one
+                faults.append(
+                    ValueFault(f"{names[expected['enrollment_id']]}, {words[kind]}", "một dòng", "không có gì")
+                )
     return faults
 
 
-def _replay(targets: Mapping[str, Sequence[int]], kinds: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
-    """The last values of rows of ``kinds`` as entries aimed at these targets (kind -> ids) tell them, oldest first."""
+def _replay(targets: Mapping[str, Sequence[int] | None], kinds: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
+    """The last values of rows of ``kinds`` as entries aimed at these targets (kind -> ids, None: all) tell them, oldest first."""
     last: dict[tuple[str, str], dict[str, Any]] = {}
     aimed = [
-        and_(_entry.c.target_kind == target_kind, _entry.c.target_id.in_([str(row_id) for row_id in ids]))
+        and_(
+            _entry.c.target_kind == target_kind,
+            true() if ids is None else _entry.c.target_id.in_([str(row_id) for row_id in ids]),
+        )
         for target_kind, ids in targets.items()
-        if ids
+        if ids is None or ids
     ]
     if not aimed:
         return last
-    payloads = (
-        db.session.connection().execute(select(_entry.c.payload).where(or_(*aimed)).order_by(_entry.c.seq)).scalars()
-    )
-    for payload in payloads:
-        state = json.loads(payload).get("state")
-        if not state:
-            continue
+    for state in audit.told_states(or_(*aimed)):
         for kind in kinds:
             for row_id, values in state.get(kind, {}).items():
                 last[kind, row_id] = values

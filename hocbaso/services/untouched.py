@@ -7,7 +7,6 @@ entry says, must be told of in the log, and must not have vanished.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -219,8 +218,7 @@ def _replay(kinds: Iterable[str], only: Mapping[str, Iterable[str]]) -> _State:
         for kind in {*kinds, "school", "school_year", "person", *(("class_group",) if "class_group" in only else ())}
     ]
     last: _State = {kind: {} for kind in kinds}
-    for payload in db.session.scalars(select(entry.payload).where(or_(*aimed)).order_by(entry.seq)):
-        state = json.loads(payload).get("state") or {}
+    for state in audit.told_states(or_(*aimed)):
         for kind in kinds:
             for row_id, values in state.get(kind, {}).items():
                 last[kind][row_id] = {**last[kind].get(row_id, {}), **values}

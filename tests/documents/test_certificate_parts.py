@@ -14,7 +14,7 @@ LONG = "Trường Trung học cơ sở Phổ thông dân tộc bán trú Nguyễ
 
 
 def test_forty_letters_with_marks_stand_whole_in_a_certificate():
-    name = "Nguyễn Phước Quý Thị Phượng Hồng Ánh Nguyệt"
+    name = "Công Tằng Tôn Nữ Thị Phượng Hồng Ánh Nguyệt Quỳnh Nguyễn"
     assert len(name.encode()) > 64 > len(name)
     assert named(NameOID.COMMON_NAME, name).value == name
 

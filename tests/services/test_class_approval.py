@@ -6,7 +6,7 @@ import json
 import threading
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from hocbaso import models as m
 from hocbaso.db import db
@@ -204,9 +204,28 @@ def test_a_score_changed_behind_the_application_stops_the_freeze_and_is_named(sc
     assert class_row(school, "9A").state == "FINALISED" and frozen_count() == 0
 
 
+def test_a_score_changed_together_with_its_entry_stops_the_freeze(school: Cast):
+    row = finalised(school)
+    where = "enrollment_id = :who AND score_sheet_id = :sheet AND column_key = 'CK'"
+    values = {"who": school.enrollments["9A", CHAU], "sheet": school.sheets["9A", "MATH", 2]}
+    cell = db.session.scalar(text(f"SELECT id FROM score_cell WHERE {where}").bindparams(**values))
+    tamper(f"UPDATE score_cell SET tenths = 95 WHERE {where}", **values)
+    tamper(
+        "UPDATE audit_entry SET payload = json_set(payload, :path, 95) "
+        "WHERE json_extract(payload, :path) = 85 AND target_kind = 'score_sheet'",
+        path=f'$.state.score_cell."{cell}".tenths',
+    )
+    with pytest.raises(IntegrityFault, match=r"Nhật ký dòng \d+ đã bị sửa"):
+        class_approval.approve_class(school.actor("principal"), row.id, expected_version=row.version, now=NOW)
+    assert class_row(school, "9A").state == "FINALISED" and frozen_count() == 0
+
+
 @pytest.mark.parametrize(
     "statement",
     [
+        "DELETE FROM homeroom_record WHERE enrollment_id = :who AND :sheet > 0",
+        "UPDATE homeroom_record SET enrollment_id = (SELECT min(id) FROM enrollment WHERE class_group_id <> "
+        "(SELECT class_group_id FROM enrollment WHERE id = :who)) WHERE enrollment_id = :who AND :sheet > 0",
         "DELETE FROM score_cell WHERE enrollment_id = :who AND score_sheet_id = :sheet AND column_key = 'TX1'",
         "UPDATE score_cell SET origin = 'makeup' WHERE enrollment_id = :who AND score_sheet_id = :sheet AND column_key = 'TX1'",
         "UPDATE homeroom_record SET conduct_2 = 'K' WHERE enrollment_id = :who AND :sheet > 0",
