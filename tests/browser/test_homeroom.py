@@ -11,7 +11,7 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.regulations.score_sheet_flow import SheetVerb
 from hocbaso.services import homeroom
-from tests.browser.test_grid import AXE, TAGS, Site, browser, site  # noqa: F401 (fixtures)
+from tests.browser.grid_site import AXE, AXE_TAGS, Site
 from tests.cast import NOW, PASSWORD
 from tests.services.full_class import class_row, fill_homeroom, fill_scores, finalised, lock_class, move_sheets
 
@@ -50,11 +50,11 @@ def field(place: Site, name: str, key: str) -> str:
 
 def violations(page: Any) -> list[tuple[str, list[str]]]:
     page.add_script_tag(path=str(AXE)) if not page.evaluate("typeof axe !== 'undefined'") else None
-    found = page.evaluate("tags => axe.run({runOnly: tags})", TAGS)
+    found = page.evaluate("tags => axe.run({runOnly: tags})", AXE_TAGS)
     return [(one["id"], [node["html"][:120] for node in one["nodes"]][:3]) for one in found["violations"]]
 
 
-def test_each_field_is_saved_as_it_is_left(site: Site):  # noqa: F811
+def test_each_field_is_saved_as_it_is_left(site: Site):
     page = open_page(site, "math", f"/lop/{site.cast.classes['9A']}")
     page.select_option(f"{field(site, BINH, 'conduct_1')} select", "T")
     page.wait_for_function("() => document.getElementById('con-thieu').textContent === '34'")
@@ -72,7 +72,7 @@ def test_each_field_is_saved_as_it_is_left(site: Site):  # noqa: F811
     assert page.inner_text(f"#nam-{site.cast.enrollments['9A', BINH]}") == "Khá"
 
 
-def test_a_slip_is_marked_and_kept_until_it_is_mended(site: Site):  # noqa: F811
+def test_a_slip_is_marked_and_kept_until_it_is_mended(site: Site):
     page = open_page(site, "math", f"/lop/{site.cast.classes['9A']}")
     box = f"{field(site, BINH, 'absences_excused_1')} input"
     page.fill(box, "abc")
@@ -84,7 +84,7 @@ def test_a_slip_is_marked_and_kept_until_it_is_mended(site: Site):  # noqa: F811
     page.wait_for_selector(f"{field(site, BINH, 'absences_excused_1')}:not(.cell--refused) input[data-version='1']")
 
 
-def test_two_values_meet_and_the_person_chooses(site: Site):  # noqa: F811
+def test_two_values_meet_and_the_person_chooses(site: Site):
     page = open_page(site, "math", f"/lop/{site.cast.classes['9A']}")
     homeroom.save_field(
         site.cast.actor("math"),
@@ -109,7 +109,7 @@ def test_two_values_meet_and_the_person_chooses(site: Site):  # noqa: F811
     assert stored(site, BINH).remark == "Ghi ở máy này." and page.locator(".clash-card").count() == 0
 
 
-def test_without_script_the_class_is_kept_and_finalised(site: Site):  # noqa: F811
+def test_without_script_the_class_is_kept_and_finalised(site: Site):
     fill_scores(site.cast, "9A")
     lock_class(site.cast, "9A")
     fill_homeroom(site.cast, "9A", {CHAU: {"remark": ""}})
@@ -124,7 +124,7 @@ def test_without_script_the_class_is_kept_and_finalised(site: Site):  # noqa: F8
     assert class_row(site.cast, "9A").state == "FINALISED"
 
 
-def test_the_principal_approves_what_is_ticked_and_returns_with_a_reason(site: Site):  # noqa: F811
+def test_the_principal_approves_what_is_ticked_and_returns_with_a_reason(site: Site):
     fill_scores(site.cast, "6A")
     move_sheets(site.cast, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, codes=("MATH", "LIT"))
     finalised(site.cast, levels={(CHAU, "LIT"): 49})
@@ -146,7 +146,7 @@ def test_the_principal_approves_what_is_ticked_and_returns_with_a_reason(site: S
 
 
 @pytest.mark.parametrize("size", [(1280, 800), (800, 1280), (390, 844)])
-def test_the_pages_are_accessible_and_fit_the_screen(site: Site, size: tuple[int, int]):  # noqa: F811
+def test_the_pages_are_accessible_and_fit_the_screen(site: Site, size: tuple[int, int]):
     fill_scores(site.cast, "6A")
     move_sheets(site.cast, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, codes=("MATH", "LIT"))
     finalised(site.cast, levels={(CHAU, "LIT"): 49})
