@@ -99,7 +99,8 @@ def open_batch(
 ) -> tuple[int, bool]:
     """The id of the batch for these students, and whether it is to be run now (False: it already runs).
 
-    An interrupted batch of the same step is taken up again: its waiting and failed items, and any student new to it.
+    An interrupted batch of the same step is taken up again for the students who are asked for now: waiting and failed items
+    and any student new to it. What waited and is not asked for is settled as skipped: nobody signs what was not chosen.
     Raises WrongState when another run of the same step of the class is going on in another process.
     """
     if not enrollment_ids:
@@ -129,6 +130,8 @@ def open_batch(
             for item in known.values():
                 if item.outcome == "failed" and item.enrollment_id in enrollment_ids:
                     item.outcome, item.reason, item.done_at = "waiting", None, None
+                elif item.outcome == "waiting" and item.enrollment_id not in enrollment_ids:
+                    item.outcome, item.reason, item.done_at = "skipped", "Không chọn trong lần làm tiếp này.", now
             _add_items(old.id, [each for each in enrollment_ids if each not in known], start=len(known))
             old.account_id, old.actor_name = actor.account_id, actor.name
             return old.id, True

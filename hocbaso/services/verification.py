@@ -20,9 +20,9 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.documents import transcript_content as tc
 from hocbaso.documents.verification_report import VerificationReport
-from hocbaso.errors import Invalid, Unavailable
+from hocbaso.errors import IntegrityFault, Invalid, Unavailable
 from hocbaso.regulations.transcript_flow import SIGNED_STATES, RecordState
-from hocbaso.services import document_pool, trust_roots
+from hocbaso.services import document_pool, transcripts, trust_roots
 
 MAX_UPLOAD = 8 * 1024 * 1024
 VERIFY_SECONDS = 20.0
@@ -88,12 +88,23 @@ def read_code(raw: str) -> str:
 
 
 def by_code(code: str) -> CodeAnswer:
-    """What may be told of a code (a UUID as :func:`read_code` gives it)."""
+    """What may be told of a code (a UUID as :func:`read_code` gives it).
+
+    A sealed record that the principal has not published yet is told of like one that was never issued. IntegrityFault when
+    the record is not what the log tells: a stranger believes this page as much as the paper.
+    """
     record = _record(code)
     if record is None:
         return CodeAnswer(code, UNKNOWN)
+    try:
+        transcripts.require_untouched(record)
+    except IntegrityFault:
+        raise IntegrityFault(
+            "Nhà trường chưa xác nhận được học bạ mang mã này: dữ liệu lưu trên máy không khớp với nhật ký. "
+            "Xin liên hệ văn phòng trường."
+        ) from None
     standing, successor = _standing(record)
-    if standing == NOT_ISSUED:
+    if standing == NOT_ISSUED or record.published_at is None:
         return CodeAnswer(code, NOT_ISSUED)
     content = tc.from_canonical_json(record.content.encode("utf-8"))
     return CodeAnswer(

@@ -245,6 +245,23 @@ def test_cut_off_in_the_middle_the_rest_is_signed_by_the_next_start(built: Cast)
     assert n_signatures() == 3 and audit_verify.verify().ok
 
 
+def test_what_is_not_chosen_when_a_batch_goes_on_is_not_signed(built: Cast) -> None:
+    class PowerCut(BaseException):
+        pass
+
+    def cut() -> None:
+        raise PowerCut
+
+    with pytest.raises(PowerCut):
+        sign(built, "math", "homeroom", on_item=cut)
+    done = n_signatures()
+    chosen = next(row for row in records() if row.state == "CREATED")
+    batch = sign(built, "math", "homeroom", students=[chosen.uuid])
+    assert n_signatures() == done + 1 and batch.state == "DONE"
+    left = [item for item in batch.items if item.outcome == "skipped"]
+    assert len(left) == 3 - done - 1 and all("Không chọn" in item.reason for item in left)
+
+
 def test_one_spoilt_record_fails_alone_and_says_why(built: Cast) -> None:
     spoilt = records()[1]
     tamper("UPDATE transcript_record SET content = replace(content, '\"4.8\"', '\"9.8\"') WHERE id = :id", id=spoilt.id)

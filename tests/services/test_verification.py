@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from hocbaso.errors import Invalid, Unavailable
-from hocbaso.services import transcripts, verification
+from hocbaso.errors import IntegrityFault, Invalid, Unavailable
+from hocbaso.services import signing, test_school_keys, transcripts, verification
 from tests.cast import NOW, Cast
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
     approved_template_fixture,
@@ -17,7 +17,7 @@ from tests.services.approved_class import (  # noqa: F401 (fixtures)
     issued_template_fixture,
     workers_end,
 )
-from tests.services.test_transcripts import records
+from tests.services.test_transcripts import records, tamper
 
 LATER = NOW + timedelta(days=1)
 
@@ -36,6 +36,34 @@ def test_a_code_tells_little_and_truly(issued: Cast) -> None:
 def test_an_unsealed_record_tells_nothing(built: Cast) -> None:
     answer = verification.by_code(records()[0].uuid)
     assert answer.standing == "not_issued" and answer.initials is None and answer.school_name is None
+
+
+def test_a_sealed_record_that_is_kept_back_tells_nothing(built: Cast) -> None:
+    for index, (role, key) in enumerate((("homeroom", "math"), ("principal", "principal"), ("seal", "clerk"))):
+        signing.sign_class(
+            built.actor(key),
+            built.classes["9A"],
+            role,
+            test_school_keys.DEMO_PIN,
+            NOW + timedelta(hours=index),
+            publish_on_seal=False,
+        )
+    record = records()[0]
+    assert record.state == "ISSUED"
+    assert verification.by_code(record.uuid).standing == "not_issued"
+    transcripts.publish_class(built.actor("principal"), built.classes["9A"], NOW + timedelta(hours=5))
+    assert verification.by_code(record.uuid).standing == "in_force"
+
+
+@pytest.mark.parametrize(
+    "change", ["state = 'RECALLED'", "issue_on = '2026-01-01'", "content = replace(content, '9A', '9Z')"]
+)
+def test_a_record_altered_behind_the_application_is_not_confirmed(issued: Cast, change: str) -> None:
+    record = records()[0]
+    tamper(f"UPDATE transcript_record SET {change} WHERE id = :id", id=record.id)
+    with pytest.raises(IntegrityFault, match="chưa xác nhận được") as told:
+        verification.by_code(record.uuid)
+    assert "9Z" not in told.value.message
 
 
 def test_an_unknown_code_is_unknown(issued: Cast) -> None:
