@@ -34,6 +34,8 @@ OP_ID = re.compile(r"[0-9A-Za-z-]{8,36}")
 MOST_CELLS = 2000
 """Of one act: twice a sheet of the largest class."""
 
+_USED = "Mã lần ghi này đã dùng cho việc khác. Hãy tải lại trang rồi làm lại."
+
 Place = tuple[int, str]
 """Enrolment id and column key."""
 
@@ -184,12 +186,14 @@ def _once(
                     row.request_digest != key.request_digest or row.by_account_id != actor.account_id
                     for row in done.values()
                 ):
-                    raise Invalid("Mã lần ghi này đã dùng cho việc khác. Hãy tải lại trang rồi làm lại.", field="op")
+                    raise Invalid(_USED, field="op")
                 if not done:
                     guard_typing(head, today)
                 return act(session, head, key, done)
-        except (IntegrityError, Stale):
+        except (IntegrityError, Stale) as failure:
             # Two first values, or one act sent twice, at the same instant (PostgreSQL): the second look sees the winner.
+            if attempt == 2 and isinstance(failure, IntegrityError):
+                raise Invalid(_USED, field="op") from failure  # by an act on another sheet, which is not looked at here
             if attempt == 2:
                 raise
     raise AssertionError("unreachable")

@@ -112,6 +112,15 @@ def test_a_key_serves_one_block_only(school: Cast) -> None:
     assert values(school)[0] == (80, "entered", 1)
 
 
+def test_a_key_of_another_sheet_of_the_class_is_refused_in_words(school: Cast) -> None:
+    paste(school, (0, "TX1", "8,5", 0))
+    block = [TypedCell(line(school), "TX1", "7", 0)]
+    with pytest.raises(Invalid, match="đã dùng cho việc khác"):
+        score_operations.paste(
+            school.actor("math"), school.sheets["9A", "MATH", 1], block, op_id=OP, now=NOW - timedelta(days=160)
+        )
+
+
 def test_an_empty_block_and_an_endless_one_are_refused(school: Cast) -> None:
     for cells in ([], [(0, "TX1", "8", 0)] * 2001):
         with pytest.raises(Invalid):
