@@ -2,7 +2,7 @@
 import { body, cellById, cellOf, fieldOf, idOf, scored, sheetId, targetOf } from "./page.js";
 import { announce, explain, mark, markMany, tellOpen } from "./words.js";
 import { at, choose, edit, go, target } from "./moving.js";
-import { account, add, newKey, refresh, state } from "./sender.js";
+import { account, add, newKey, PAGE, refresh, state } from "./sender.js";
 import { drop } from "./store.js";
 import { remember } from "./undo.js";
 import { hint } from "./missed.js";
@@ -148,10 +148,11 @@ function keys(event) {
   event.preventDefault();
 }
 
-// After a reload: what is still on its way stands in its cell again, what was refused says so again.
+// After a reload: what is still on its way stands in its cell again, what was refused says so again. What was typed on this
+// very page while the outbox was being opened is no news.
 export function recall() {
-  for (const item of state.items) {
-    if (item.sheet !== sheetId) continue;
+  const earlier = state.items.filter((item) => item.sheet === sheetId && item.page !== PAGE);
+  for (const item of earlier) {
     for (const one of item.cells) {
       const cell = cellById(one.id), field = cell && fieldOf(cell);
       if (!field) continue;
@@ -167,8 +168,7 @@ export function recall() {
     }
   }
   tellOpen();
-  const n = state.items.filter((item) => item.sheet === sheetId).length;
-  if (n) announce("Máy còn giữ " + n + " lần ghi chưa gửi, đang gửi.");
+  if (earlier.length) announce("Máy còn giữ " + earlier.length + " lần ghi chưa gửi, đang gửi.");
 }
 
 // The states of waiting cells follow the network.
