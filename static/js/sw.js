@@ -60,16 +60,28 @@ self.addEventListener("message", (event) => {
 // --- the shell -------------------------------------------------------------------------------------------------------
 async function shell(request, url) {
   const cache = await caches.open(SHELL_CACHE);
-  const lasting = url.searchParams.has("v") || /^\/static\/(vendor|fonts)\//.test(url.pathname);
+  const lasting = url.searchParams.has("v") || /^\/static\/(vendor|fonts)\//.test(url.pathname) || DIGEST.test(url.pathname);
   const hit = await cache.match(request.url, { ignoreVary: true });
   if (hit && lasting) return hit;
   try {
     return await fetch(request);
   } catch (gone) {
-    const near = hit || (await cache.match(request.url, { ignoreSearch: true, ignoreVary: true }));
+    const near = hit || (await cache.match(request.url, { ignoreSearch: true, ignoreVary: true })) || (await renamed(cache, url.pathname));
     if (near) return near;
     throw gone;
   }
+}
+
+// A folder of modules is named by its content: a page kept before an update asks for the old name, and the present files
+// serve it as well.
+const DIGEST = /@[0-9a-f]{16}(?=\/)/;
+async function renamed(cache, path) {
+  if (!DIGEST.test(path)) return undefined;
+  const plain = (text) => text.replace(DIGEST, "");
+  for (const kept of await cache.keys()) {
+    if (plain(new URL(kept.url).pathname) === plain(path)) return cache.match(kept, { ignoreVary: true });
+  }
+  return undefined;
 }
 
 // --- pages -----------------------------------------------------------------------------------------------------------
