@@ -12,6 +12,7 @@ import logging
 import time
 from datetime import datetime, timedelta
 
+from apscheduler.executors.debug import DebugExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
@@ -43,6 +44,9 @@ class Stopwatch:
 def start(app: Flask, *, interval: float = INTERVAL_SECONDS) -> BackgroundScheduler:
     """Start ticking: once now (catch-up after a night switched off), then every minute. Ends with the process."""
     scheduler = BackgroundScheduler(timezone=str(clock.SCHOOL_ZONE), daemon=True)
+    # One job needs no pool, and a pool's threads are closed before our exit handler is called: a tick due just then
+    # would end in a traceback. The "debug" executor runs it on the scheduler's own thread.
+    scheduler.add_executor(DebugExecutor())
     scheduler.add_job(
         tick,
         "interval",
@@ -60,7 +64,7 @@ def start(app: Flask, *, interval: float = INTERVAL_SECONDS) -> BackgroundSchedu
 
 
 def stop(scheduler: BackgroundScheduler) -> None:
-    """Take no new tick; one that runs is finished by its thread. Twice is once."""
+    """Take no new tick; one that runs is finished first. Twice is once."""
     if scheduler.running:
         scheduler.shutdown(wait=False)
     atexit.unregister(stop)

@@ -469,10 +469,12 @@ def test_a_renewed_certificate_is_taken_up_without_losing_a_request(school: Scho
     for _ in range(300):
         with urllib.request.urlopen(f"https://127.0.0.1:{school.port}/healthz", timeout=10, context=trusting) as answer:
             assert answer.status == 200
-        if {shown() for _ in range(8)} == {renewed}:  # both serve for a while, then the old one is gone
+        # Both serve for a while, then the old one is gone; a short run of answers may be the new one's by luck alone.
+        if all(shown() == renewed for _ in range(30)):
             break
         time.sleep(0.2)
-    assert {shown() for _ in range(20)} == {renewed}
+    else:
+        pytest.fail("the old certificate is still shown")
     for _ in range(60):
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{school.plain_port}/ca.crt", timeout=5):
