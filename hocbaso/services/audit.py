@@ -1,7 +1,7 @@
 """Writing the audit log: one entry per act, in the same transaction as the change it tells of.
 
-The payload's ``state`` holds, for each watched row the act touched, its values after the act. The verifier replays
-them and so finds a value that was changed behind the application's back (``services/audit_verify.py``).
+The payload's ``state`` holds, for each watched row the act touched, the values it wrote. Replayed, the later over the earlier
+(``services/log_reading.py``), they give what each row must be, and so show a value that was changed behind the application's back.
 """
 
 from __future__ import annotations
@@ -9,18 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from enum import Enum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, select
+from sqlalchemy import event, insert, inspect, select
 from sqlalchemy.orm import Session
 
 from hocbaso import models as m
 from hocbaso.db import db, in_write_transaction
-from hocbaso.errors import IntegrityFault
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.hash_chain import GENESIS, canonical_json, row_hash
 from hocbaso.services.access import Actor
@@ -185,19 +184,53 @@ def same(present: Any, written: Any) -> bool:
     return bool(present == written)
 
 
-def states(kind: str, rows: Iterable[Any], *, secrets: Iterable[str] = ()) -> dict[str, dict[str, dict[str, Any]]]:
-    """``{kind: {id: values}}`` of ORM rows that have been flushed, for :func:`record`'s ``state``.
+_NOTED = "hocbaso_changed_columns"
 
-    Digests stand only in the entry of the act that set the secret (``secrets`` names them): any other entry would vouch for
-    whatever another program had put there.
+
+@event.listens_for(Session, "before_flush")
+def _note_changes(session: Session, _context: object, _instances: object) -> None:
+    noted: dict[Any, set[str] | None] = session.info.setdefault(_NOTED, {})
+    for row in session.new:
+        noted[row] = None
+    for row in session.dirty:
+        columns = noted.setdefault(row, set())
+        if columns is not None:
+            seen = inspect(row)
+            columns |= {one.key for one in seen.mapper.column_attrs if seen.attrs[one.key].history.has_changes()}
+
+
+@event.listens_for(Session, "after_transaction_end")
+def _forget_changes(session: Session, transaction: Any) -> None:
+    if transaction.parent is None:
+        session.info.pop(_NOTED, None)
+
+
+def states(
+    kind: str, rows: Iterable[Any], *, secrets: Iterable[str] = (), columns: Iterable[str] = ()
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """``{kind: {id: values}}`` for :func:`record`'s ``state``: of each ORM row what this transaction wrote into it.
+
+    A new row is told whole. Of another only the columns that changed since they were read are told: an entry that told the whole
+    row would vouch for whatever another program had put beside them. ``columns`` names those written by an UPDATE
+    statement, which the session does not see.
+
+    Digests stand only in the entry of the act that set the secret (``secrets`` names them), for the same reason.
     """
-    left_out = {name for of, name in _DIGESTED if of == kind} - set(secrets)
-    return {
-        kind: {
-            str(row.id): {name: value for name, value in state_of(kind, row).items() if name not in left_out}
-            for row in rows
+    session: Session = db.session()
+    session.flush()
+    noted: dict[Any, set[str] | None] = session.info.get(_NOTED, {})
+    stated, secret = set(columns), set(secrets)
+    told: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        written = noted.get(row, set())
+        values = {
+            name: value
+            for name, value in state_of(kind, row).items()
+            if (name in secret if (kind, name) in _DIGESTED else written is None or name in written or name in stated)
         }
-    }
+        if values:
+            told[str(row.id)] = values
+    return {kind: told} if told else {}
 
 
 def merge_states(*parts: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -260,39 +293,6 @@ def record(
     values["hash"] = row_hash(**values)  # type: ignore[arg-type]
     session.execute(insert(m.AuditEntry), [values])
     return seq
-
-
-_ENTRY = m.AuditEntry.__table__
-_HASHED = ("seq", "at", "tag", "actor_id", "actor_name", "target_kind", "target_id", "payload", "prev_hash")
-
-
-def told_states(aimed: ColumnElement[bool], *, newest_first: bool = False) -> Iterator[dict[str, Any]]:
-    """The ``state`` of the entries that ``aimed`` picks, in the order of the log; entries without one are left out.
-
-    What is compared with the log trusts it, so each entry must fit its own hash: a value and its entry changed together
-    would otherwise agree. IntegrityFault names the first entry that does not. That the chain as a whole holds is for
-    :mod:`hocbaso.services.audit_verify` to say.
-    """
-    order = _ENTRY.c.seq.desc() if newest_first else _ENTRY.c.seq
-    columns = [_ENTRY.c[name] for name in (*_HASHED, "hash")]
-    for entry in db.session.connection().execute(select(*columns).where(aimed).order_by(order)).mappings():
-        if row_hash(**{name: entry[name] for name in _HASHED}) != entry["hash"]:
-            raise IntegrityFault(
-                f"Nhật ký dòng {entry['seq']} đã bị sửa ngoài phần mềm nên không dùng để đối chiếu được. Chưa có gì thay đổi; "
-                "xin báo giáo viên CNTT chạy lệnh kiểm tra nhật ký (flask audit verify)."
-            )
-        state = json.loads(entry["payload"]).get("state")
-        if state:
-            yield state
-
-
-def last_audited(kind: str, row_id: int) -> dict[str, Any] | None:
-    """The values of a row as the last entry aimed at it tells them. IntegrityFault when that entry was altered."""
-    aimed = (_ENTRY.c.target_kind == kind) & (_ENTRY.c.target_id == str(row_id))
-    for state in told_states(aimed, newest_first=True):
-        found: dict[str, Any] | None = state.get(kind, {}).get(str(row_id))
-        return found
-    return None
 
 
 def payload_of(entry: m.AuditEntry) -> dict[str, Any]:

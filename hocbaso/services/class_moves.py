@@ -18,6 +18,7 @@ from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.services import audit, results
 from hocbaso.services.access import Actor, class_for, keeps_class, roles_reaching
 from hocbaso.services.class_gaps import list_gaps
+from hocbaso.services.log_reading import require_told
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ def move(actor: Actor, class_group: m.ClassGroup, verb: ClassVerb, note: str | N
     )
     if done.rowcount != 1:  # type: ignore[attr-defined]
         raise Stale("Có người vừa chuyển lớp này. Xin mở lại trang; chưa có gì thay đổi.")
+    require_told("class_group", class_group.id, {"state": row.from_state}, f"Lớp {class_group.name}")
     session.refresh(class_group)
     session.add(
         m.ClassStep(
@@ -138,7 +140,7 @@ def move(actor: Actor, class_group: m.ClassGroup, verb: ClassVerb, note: str | N
         now,
         target_kind="class_group",
         target_id=class_group.id,
-        state=audit.states("class_group", [class_group]),
+        state=audit.states("class_group", [class_group], columns=("state",)),
         before={"state": row.from_state},
         note=note,
         facts={"class": class_group.name, "verb": verb.value},

@@ -21,6 +21,7 @@ from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.services import audit
 from hocbaso.services.access import Actor, class_for, keeps_class, roles_reaching
+from hocbaso.services.log_reading import require_told
 from hocbaso.services.score_grid import ACTIVE
 
 STATE_WORDS = {"PROPOSED": "chờ Hiệu trưởng quyết định", "GRANTED": "được miễn", "REFUSED": "không được miễn"}
@@ -157,6 +158,7 @@ def decide(actor: Actor, exemption_id: int, granted: bool, *, document: str | No
             )
             if offered is not None:
                 _guard_unlocked(offered, row.semester)
+        require_told("exemption", row.id, {"state": row.state}, "Đề nghị miễn học này")
         row.state = "GRANTED" if granted else "REFUSED"
         row.document = paper
         row.decided_by, row.decided_at = actor.account_id, now

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, or_, select, true
+from sqlalchemy import select
 
 from hocbaso import models as m
 from hocbaso.db import db
@@ -14,6 +14,7 @@ from hocbaso.regulations.score_values import format_score
 from hocbaso.regulations.terms import ScoreOrigin
 from hocbaso.services import audit
 from hocbaso.services.class_reading import SHEETS, STUDENTS, of_class
+from hocbaso.services.log_reading import aimed_at, replay
 
 COLUMN_WORDS = {
     "TX1": "thường xuyên 1",
@@ -76,14 +77,14 @@ def audit_faults_of_sheets(sheet_ids: Iterable[int]) -> list[ValueFault]:
             .where(_sheet.c.id.in_(ids))
         )
     }
-    recorded = _replay({"score_sheet": ids}, ("score_cell", "score_sheet"))
+    recorded = replay(aimed_at({"score_sheet": ids}), ("score_cell", "score_sheet"))
     columns = audit.WATCHED["score_cell"][1]
     faults: list[ValueFault] = []
     for row in link.execute(select(_sheet.c.id, _sheet.c.state).where(_sheet.c.id.in_(ids))):
-        written = recorded.get(("score_sheet", str(row.id)), {}).get("state", "DRAFT")
+        written = recorded["score_sheet"].get(str(row.id), {}).get("state", "DRAFT")
         if written != row.state:
             faults.append(ValueFault(f"Trạng thái bảng điểm {labels[row.id]}", written, row.state))
-    cells = {key[1]: values for key, values in recorded.items() if key[0] == "score_cell"}
+    cells = recorded["score_cell"]
     # A cell moved away from its sheet is looked for by its id as well.
     named = _names_of_class(ids)
     seen: set[str] = set()
@@ -140,9 +141,9 @@ def audit_faults_of_class(class_group_id: int) -> list[ValueFault]:
         rows = list(link.execute(of_class(table), asked).mappings())
         # Whole classes are written with one entry aimed at the class, single fields with one aimed at the row. Every entry
         # of the kind is read: a row that was deleted, or given to another class, has no id here to ask for.
-        recorded = _replay({kind: None, "class_group": [class_group_id]}, (kind,))
+        recorded = replay(aimed_at({kind: None, "class_group": [class_group_id]}), (kind,))[kind]
         for row in rows:
-            expected = recorded.pop((kind, str(row["id"])), None)
+            expected = recorded.pop(str(row["id"]), None)
             where = f"{names.get(row['enrollment_id'], 'Học sinh')}, {words[kind]}"
             if expected is None:
                 faults.append(ValueFault(where, "không có gì", "một dòng"))
@@ -156,26 +157,6 @@ def audit_faults_of_class(class_group_id: int) -> list[ValueFault]:
                     ValueFault(f"{names[expected['enrollment_id']]}, {words[kind]}", "một dòng", "không có gì")
                 )
     return faults
-
-
-def _replay(targets: Mapping[str, Sequence[int] | None], kinds: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
-    """The last values of rows of ``kinds`` as entries aimed at these targets (kind -> ids, None: all) tell them, oldest first."""
-    last: dict[tuple[str, str], dict[str, Any]] = {}
-    aimed = [
-        and_(
-            _entry.c.target_kind == target_kind,
-            true() if ids is None else _entry.c.target_id.in_([str(row_id) for row_id in ids]),
-        )
-        for target_kind, ids in targets.items()
-        if ids is None or ids
-    ]
-    if not aimed:
-        return last
-    for state in audit.told_states(or_(*aimed)):
-        for kind in kinds:
-            for row_id, values in state.get(kind, {}).items():
-                last[kind, row_id] = values
-    return last
 
 
 def _names_of_class(sheet_ids: Sequence[int]) -> dict[int, str]:

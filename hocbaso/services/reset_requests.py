@@ -23,6 +23,7 @@ from hocbaso.services import audit, credentials, passwords, reminders
 from hocbaso.services.access import Actor
 from hocbaso.services.accounts import FirstPassword, account_for
 from hocbaso.services.in_force import in_force
+from hocbaso.services.log_reading import told_of
 
 LASTS = timedelta(hours=72)
 
@@ -194,7 +195,7 @@ def _for(actor: Actor, request_id: int, now: datetime) -> m.ResetRequest:
         raise WrongState("Yêu cầu này đã được giải quyết rồi.")
     if row.expires_at <= now:
         raise WrongState("Yêu cầu này đã quá 72 giờ. Người phụ trách CNTT cần xin lại.")
-    if audit.last_audited("reset_request", row.id) != audit.state_of("reset_request", row):
+    if told_of("reset_request", row.id) != audit.state_of("reset_request", row):
         raise IntegrityFault("Yêu cầu này trong cơ sở dữ liệu khác với nhật ký: đã bị sửa ngoài phần mềm. Chưa làm gì.")
     return row
 
@@ -249,7 +250,7 @@ def _settle(
         now,
         target_kind="reset_request",
         target_id=row.id,
-        state=audit.states("reset_request", [row]),
+        state=audit.states("reset_request", [row], columns=("state", "decided_by")),
         before={"state": "OPEN"},
         facts={"account": row.account.username, "kind": row.kind, **facts},
     )

@@ -19,6 +19,7 @@ from hocbaso.regulations.score_sheet_flow import Move, SheetParty, SheetState, S
 from hocbaso.services import anomaly_questions, audit
 from hocbaso.services.access import Actor
 from hocbaso.services.locking import guard_lock
+from hocbaso.services.log_reading import require_told
 from hocbaso.services.score_lines import list_gaps
 from hocbaso.services.sheet_access import SheetHead, connection, is_own, sheet_for, table_of
 
@@ -190,6 +191,13 @@ def _carry_out(actor: Actor, head: SheetHead, row: Move, words: str | None, now:
     )
     if moved.rowcount == 0:
         raise Stale("Có người vừa chuyển bảng điểm này. Xin mở lại trang; chưa có gì thay đổi.", current=head)
+    require_told(
+        "score_sheet",
+        head.id,
+        {"state": row.from_state},
+        f"Trạng thái bảng điểm {head.label}",
+        under={"class_subject": (head.class_subject_id,), "school_year": None},
+    )
     link.execute(
         insert(table_of(m.SheetStep)),
         {

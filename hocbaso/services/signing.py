@@ -277,7 +277,8 @@ def _store_signature(
         target_kind="transcript_record",
         target_id=record.id,
         state=audit.merge_states(
-            audit.states("transcript_record", [record]), audit.states("transcript_signature", [signature])
+            audit.states("transcript_record", [record], columns=("state", "pdf_digest", "xml_digest")),
+            audit.states("transcript_signature", [signature]),
         ),
         before={"state": step.from_state},
         facts={

@@ -262,7 +262,7 @@ def update_profile(
             now,
             target_kind="student",
             target_id=student_id,
-            state=audit.states("student", [student]),
+            state=audit.states("student", [student], columns=changed),
             before=before,
             facts={"student": student.full_name, "fields": [FIELD_WORDS[name] for name in before]},
         )

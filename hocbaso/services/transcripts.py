@@ -6,7 +6,6 @@ another, which names the one it replaces (CV 2088/BGDĐT-GDTH annex 1; workflow.
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.transcript_flow import RECORD_MOVES, SIGNED_STATES, RecordState, RecordVerb, SignatureRole
 from hocbaso.services import audit, batches, document_pool, frozen_results, untouched
 from hocbaso.services.access import Actor, class_for
+from hocbaso.services.log_reading import require_told, told_of
 from hocbaso.services.transcript_contents import Signers, content_from_frozen, signers_of
 
 LATEST_ISSUE = timedelta(days=366)
@@ -154,8 +154,7 @@ def require_untouched(record: m.TranscriptRecord) -> tc.TranscriptContent:
             f"Nội dung học bạ của {name} trong cơ sở dữ liệu không còn như khi lập: đã bị sửa ngoài phần mềm. "
             "Không ký và không phát hành bản này."
         )
-    written = audit.last_audited("transcript_record", record.id)
-    if written is None or written != audit.state_of("transcript_record", record):
+    if told_of("transcript_record", record.id, under={}) != audit.state_of("transcript_record", record):
         raise IntegrityFault(
             f"Học bạ của {name} trong cơ sở dữ liệu khác với nhật ký: đã bị sửa ngoài phần mềm. "
             "Không ký và không phát hành bản này."
@@ -399,13 +398,7 @@ def publish_order(record: m.TranscriptRecord) -> m.TranscriptSignature | None:
     )
     if row is None:
         return None
-    told: dict[str, Any] = {}
-    for payload in db.session.scalars(
-        select(m.AuditEntry.payload)
-        .where(m.AuditEntry.target_kind == "transcript_record", m.AuditEntry.target_id == str(record.id))
-        .order_by(m.AuditEntry.seq)
-    ):
-        told |= json.loads(payload).get("state", {}).get("transcript_signature", {}).get(str(row.id), {})
+    told = told_of("transcript_signature", row.id, under={"transcript_record": (record.id,)})
     # A signature older than orders is told of without one: then there is none.
     if not told or {"publish_on_seal": False, **told} != audit.state_of("transcript_signature", row):
         raise IntegrityFault(
@@ -482,6 +475,7 @@ def _move(
             raise WrongState(
                 refusal if before not in allowed else "Học bạ này vừa được người khác thay đổi. Xin mở lại trang."
             )
+        require_told("transcript_record", record.id, {"state": before}, f"Học bạ số {record.id}", under={})
         session.refresh(record)
         audit.record(
             tag,
@@ -489,7 +483,7 @@ def _move(
             now,
             target_kind="transcript_record",
             target_id=record.id,
-            state=audit.states("transcript_record", [record]),
+            state=audit.states("transcript_record", [record], columns=("state", *values)),
             before={"state": before},
             note=note,
             facts={"uuid": record.uuid, **(facts or {})},

@@ -11,20 +11,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import select
 
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.errors import IntegrityFault
 from hocbaso.regulations.permissions import Role
 from hocbaso.services import audit
+from hocbaso.services.log_reading import Told, aimed_at, replay
 from hocbaso.services.log_replay import ValueFault, audit_faults_of_class
 from hocbaso.services.student_fields import FIELD_WORDS
 
 _Row = Mapping[str, Any]
 _Rows = dict[str, _Row]
-_State = dict[str, dict[str, dict[str, Any]]]
-"""kind -> row id -> values"""
 
 _SIGNING_ROLES = (Role.PRINCIPAL.value, Role.DELEGATE.value, Role.CLERK.value)
 """Whose grants decide what is printed under a record or who may put it in force."""
@@ -202,7 +201,7 @@ def _read(statements: Mapping[str, Any]) -> dict[str, _Rows]:
     }
 
 
-def _replay(kinds: Iterable[str], only: Mapping[str, Iterable[str]]) -> _State:
+def _replay(kinds: Iterable[str], only: Mapping[str, Iterable[str]]) -> Told:
     """The last values of rows of these kinds as the log tells them, the later over the earlier.
 
     Rosters are entered with one entry aimed at the school, the year or the class, single rows with one aimed at the row, and
@@ -210,16 +209,5 @@ def _replay(kinds: Iterable[str], only: Mapping[str, Iterable[str]]) -> _State:
     entries are many to those aimed at these ids.
     """
     kinds = list(kinds)
-    entry = m.AuditEntry
-    aimed = [
-        and_(entry.target_kind == kind, entry.target_id.in_(list(only[kind])))
-        if kind in only
-        else entry.target_kind == kind
-        for kind in {*kinds, "school", "school_year", "person", *(("class_group",) if "class_group" in only else ())}
-    ]
-    last: _State = {kind: {} for kind in kinds}
-    for state in audit.told_states(or_(*aimed)):
-        for kind in kinds:
-            for row_id, values in state.get(kind, {}).items():
-                last[kind][row_id] = {**last[kind].get(row_id, {}), **values}
-    return last
+    picked = {kind: list(only[kind]) if kind in only else None for kind in kinds}
+    return replay(aimed_at({"school": None, "school_year": None, "person": None, **picked}), kinds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
@@ -144,12 +144,9 @@ def disabled(cast: Cast) -> None:
     """The student learns by an individual plan."""
     with write_transaction() as session:
         enrollment = session.get(m.Enrollment, cast.enrollments["9A", BINH])
-        session.execute(
-            update(m.Student)
-            .where(m.Student.id == enrollment.student_id)
-            .values(inclusive_disability=True, version=m.Student.version + 1)
-        )
         student = session.get(m.Student, enrollment.student_id, populate_existing=True)
+        student.inclusive_disability = True
+        student.version += 1
         audit.record(
             AuditTag.STUDENT_CHANGED,
             SYSTEM,

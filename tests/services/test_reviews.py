@@ -14,7 +14,7 @@ from hocbaso.regulations.permissions import GrantScope, Role
 from hocbaso.regulations.score_sheet_flow import SheetState, SheetVerb
 from hocbaso.services import audit, audit_verify, reviews, roster, score_entry, score_grid
 from hocbaso.services.access import SYSTEM
-from tests.cast import NOW, Cast
+from tests.cast import NOW, Cast, put_sheets
 
 S, V = SheetState, SheetVerb
 AFTER_WINDOW = NOW + timedelta(days=1)
@@ -49,9 +49,8 @@ def sheet_id(school: Cast) -> int:
     return school.sheets["9A", "MATH", 2]
 
 
-def put(school: Cast, state: SheetState, **keys: object) -> None:
-    with write_transaction() as session:
-        session.execute(update(m.ScoreSheet).where(m.ScoreSheet.id == sheet_id(school)).values(state=state.value))
+def put(school: Cast, state: SheetState) -> None:
+    put_sheets([sheet_id(school)], state.value)
 
 
 def fill(school: Cast, code: str = "MATH", class_name: str = "9A") -> None:
@@ -226,8 +225,7 @@ def test_a_return_without_words_is_refused(school: Cast) -> None:
 
 def test_the_head_who_teaches_the_sheet_does_not_review_it_but_the_deputy_does(school: Cast) -> None:
     own = school.sheets["6A", "MATH", 2]  # taught by head_science
-    with write_transaction() as session:
-        session.execute(update(m.ScoreSheet).where(m.ScoreSheet.id == own).values(state="SUBMITTED"))
+    put_sheets([own], "SUBMITTED")
     with pytest.raises(NotAllowed):
         reviews.review(school.actor("head_science"), own, expected_version=1, now=NOW)
     assert reviews.review(school.actor("vice_principal"), own, expected_version=1, now=NOW).state is S.REVIEWED
@@ -235,8 +233,8 @@ def test_the_head_who_teaches_the_sheet_does_not_review_it_but_the_deputy_does(s
 
 def test_without_a_deputy_the_principal_reviews(school: Cast) -> None:
     own = school.sheets["6A", "MATH", 2]
+    put_sheets([own], "SUBMITTED")
     with write_transaction() as session:
-        session.execute(update(m.ScoreSheet).where(m.ScoreSheet.id == own).values(state="SUBMITTED"))
         session.execute(
             update(m.RoleGrant).where(m.RoleGrant.role == "vice_principal").values(ends_on=date(2027, 1, 1))
         )
@@ -341,17 +339,7 @@ def test_a_sheet_is_locked_only_after_its_window_or_when_the_class_is_approved(s
     put(school, S.APPROVED)
     with pytest.raises(WrongState, match="11 bảng điểm chưa duyệt"):
         act(school, "principal", V.LOCK, now=NOW)
-    with write_transaction() as session:
-        session.execute(
-            update(m.ScoreSheet)
-            .where(
-                m.ScoreSheet.semester == 2,
-                m.ScoreSheet.class_subject_id.in_(
-                    [offered for (name, _), offered in school.class_subjects.items() if name == "9A"]
-                ),
-            )
-            .values(state="APPROVED")
-        )
+    put_sheets([own for (name, _, semester), own in school.sheets.items() if (name, semester) == ("9A", 2)], "APPROVED")
     assert act(school, "principal", V.LOCK, now=NOW).state is S.LOCKED
 
 
@@ -367,8 +355,7 @@ def test_approving_never_locks(school: Cast) -> None:
 
 def test_bulk_gives_each_sheet_its_own_outcome(school: Cast) -> None:
     ids = [school.sheets["9A", code, 2] for code in ("MATH", "SCI", "LIT", "FL1")]
-    with write_transaction() as session:
-        session.execute(update(m.ScoreSheet).where(m.ScoreSheet.id.in_(ids[:3])).values(state="REVIEWED"))
+    put_sheets(ids[:3], "REVIEWED")
     outcomes = reviews.move_many(
         school.actor("principal"), V.APPROVE, [(ids[0], 1), (ids[1], 9), (ids[2], 1), (ids[3], 1), (9999, 1)], now=NOW
     )

@@ -16,7 +16,7 @@ from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.services import reviews, score_entry, score_grid
 from hocbaso.services.access import SYSTEM
-from tests.cast import NOW, Cast
+from tests.cast import NOW, Cast, put_sheets
 
 ClientOf = Callable[[str], FlaskClient]
 HTMX = {"HX-Request": "true"}
@@ -342,8 +342,7 @@ def test_an_act_of_somebody_else_is_403(school: Cast, client_of: ClientOf, who: 
 
 def test_bulk_approves_what_was_shown_and_lists_the_rest(school: Cast, client_of: ClientOf) -> None:
     ids = [school.sheets["9A", code, 2] for code in ("MATH", "SCI")]
-    with write_transaction() as session:
-        session.execute(update(m.ScoreSheet).where(m.ScoreSheet.id.in_(ids)).values(state="REVIEWED"))
+    put_sheets(ids, "REVIEWED")
     page = client_of("principal").get("/bang-diem/").get_data(as_text=True)
     assert f'value="{ids[0]}:1"' in page
     answer = client_of("principal").post(
