@@ -78,6 +78,8 @@ class StudyHistory(Base):
     class_name: Mapped[str] = mapped_column(String(20))
     school_name: Mapped[str] = mapped_column(String(200))
     arrived_on: Mapped[date | None]
+    struck_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the office struck it out as entered wrongly; nothing of a profile is deleted."""
 
 
 class Exemption(Base):

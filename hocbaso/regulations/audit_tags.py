@@ -23,6 +23,8 @@ class AuditTag(StrEnum):
     ASSIGNMENT_ENDED = "assignment:record:ended"
     STUDENT_CREATED = "student:record:created"
     STUDENT_CHANGED = "student:record:changed"
+    PAST_YEAR_ENTERED = "student:past_year:entered"
+    PAST_YEAR_STRUCK = "student:past_year:struck"
     ENROLLMENT_CREATED = "enrollment:record:created"
     ENROLLMENT_CHANGED = "enrollment:record:changed"
     EXEMPTION_PROPOSED = "exemption:record:proposed"

@@ -48,6 +48,8 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
         m.SchoolYear,
         (
             "label",
+            "starts_on",
+            "ends_on",
             "regulation_version",
             "state",
             "data_complete_before",
@@ -59,6 +61,7 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
         ),
     ),
     "class_group": (m.ClassGroup, ("school_year_id", "name", "grade_level", "state")),
+    "class_step": (m.ClassStep, ("class_group_id", "verb", "from_state", "to_state", "at", "by_account_id", "by_name")),
     "class_subject": (m.ClassSubject, ("class_group_id", "subject_id", "lessons_per_year")),
     "person": (
         m.Person,
@@ -71,8 +74,16 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
     "reset_request": (m.ResetRequest, ("account_id", "kind", "state", "asked_by", "expires_at", "decided_by")),
     "student": (m.Student, FIELDS),
     "enrollment": (m.Enrollment, ("student_id", "class_group_id", "status", "joined_on", "left_on")),
+    "study_history": (
+        m.StudyHistory,
+        ("student_id", "year_label", "class_name", "school_name", "arrived_on", "struck_at"),
+    ),
     "exemption": (m.Exemption, ("enrollment_id", "subject_id", "semester", "state")),
     "score_sheet": (m.ScoreSheet, ("class_subject_id", "semester", "state")),
+    "sheet_step": (
+        m.SheetStep,
+        ("score_sheet_id", "verb", "from_state", "to_state", "content_version", "at", "by_account_id", "by_name"),
+    ),
     "score_cell": (
         m.ScoreCell,
         (
@@ -132,7 +143,18 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
     ),
     "transcript_signature": (
         m.TranscriptSignature,
-        ("transcript_record_id", "role", "certificate_id", "pdf_digest", "xml_digest", "publish_on_seal"),
+        (
+            "transcript_record_id",
+            "role",
+            "certificate_id",
+            "account_id",
+            "signer_name",
+            "signed_at",
+            "level",
+            "pdf_digest",
+            "xml_digest",
+            "publish_on_seal",
+        ),
     ),
     "certificate": (m.Certificate, ("purpose", "person_id", "fingerprint", "retired_at")),
     "trust_root": (m.TrustRoot, ("fingerprint", "removed_at")),

@@ -121,18 +121,17 @@ def move(actor: Actor, class_group: m.ClassGroup, verb: ClassVerb, note: str | N
         raise Stale("Có người vừa chuyển lớp này. Xin mở lại trang; chưa có gì thay đổi.")
     require_told("class_group", class_group.id, {"state": row.from_state}, f"Lớp {class_group.name}")
     session.refresh(class_group)
-    session.add(
-        m.ClassStep(
-            class_group_id=class_group.id,
-            verb=verb.value,
-            from_state=row.from_state.value,
-            to_state=row.to_state.value,
-            note=note,
-            at=now,
-            by_account_id=actor.account_id,
-            by_name=actor.name,
-        )
+    step = m.ClassStep(
+        class_group_id=class_group.id,
+        verb=verb.value,
+        from_state=row.from_state.value,
+        to_state=row.to_state.value,
+        note=note,
+        at=now,
+        by_account_id=actor.account_id,
+        by_name=actor.name,
     )
+    session.add(step)
     session.flush()
     audit.record(
         AuditTag.CLASS_MOVED,
@@ -140,7 +139,9 @@ def move(actor: Actor, class_group: m.ClassGroup, verb: ClassVerb, note: str | N
         now,
         target_kind="class_group",
         target_id=class_group.id,
-        state=audit.states("class_group", [class_group], columns=("state",)),
+        state=audit.merge_states(
+            audit.states("class_group", [class_group], columns=("state",)), audit.states("class_step", [step])
+        ),
         before={"state": row.from_state},
         note=note,
         facts={"class": class_group.name, "verb": verb.value},

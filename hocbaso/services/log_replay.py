@@ -28,6 +28,7 @@ COLUMN_WORDS = {
 
 _sheet = m.ScoreSheet.__table__
 _cell = m.ScoreCell.__table__
+_step = m.SheetStep.__table__
 _class_subject = m.ClassSubject.__table__
 _class_group = m.ClassGroup.__table__
 _subject = m.Subject.__table__
@@ -77,13 +78,14 @@ def audit_faults_of_sheets(sheet_ids: Iterable[int]) -> list[ValueFault]:
             .where(_sheet.c.id.in_(ids))
         )
     }
-    recorded = replay(aimed_at({"score_sheet": ids}), ("score_cell", "score_sheet"))
+    recorded = replay(aimed_at({"score_sheet": ids}), ("score_cell", "score_sheet", "sheet_step"))
     columns = audit.WATCHED["score_cell"][1]
     faults: list[ValueFault] = []
     for row in link.execute(select(_sheet.c.id, _sheet.c.state).where(_sheet.c.id.in_(ids))):
         written = recorded["score_sheet"].get(str(row.id), {}).get("state", "DRAFT")
         if written != row.state:
             faults.append(ValueFault(f"Trạng thái bảng điểm {labels[row.id]}", written, row.state))
+    faults += _steps_faults(ids, labels, recorded["sheet_step"])
     cells = recorded["score_cell"]
     # A cell moved away from its sheet is looked for by its id as well.
     named = _names_of_class(ids)
@@ -117,6 +119,28 @@ def audit_faults_of_sheets(sheet_ids: Iterable[int]) -> list[ValueFault]:
                 )
             )
     return faults
+
+
+def _steps_faults(
+    sheet_ids: Sequence[int], labels: Mapping[int, str], told: Mapping[str, Mapping[str, Any]]
+) -> list[ValueFault]:
+    """Who moved a sheet decides who may move it on: the steps must be those that the log tells of."""
+    faults: list[ValueFault] = []
+    present = {
+        str(row.id): (row.score_sheet_id, audit.state_of("sheet_step", row._mapping))
+        for row in db.session.connection().execute(select(_step).where(_step.c.score_sheet_id.in_(sheet_ids)))
+    }
+    for row_id in sorted({*present, *told}, key=int):
+        sheet_id, values = present.get(row_id, (None, None))
+        expected = told.get(row_id)
+        if values != expected:
+            where = f"{labels[sheet_id or (expected or {})['score_sheet_id']]}, bước chuyển số {row_id}"
+            faults.append(ValueFault(where, _step_words(expected), _step_words(values)))
+    return faults
+
+
+def _step_words(step: Mapping[str, Any] | None) -> str:
+    return "không có gì" if step is None else f"{step['from_state']} → {step['to_state']}, {step['by_name']}"
 
 
 def audit_faults_of_class(class_group_id: int) -> list[ValueFault]:

@@ -198,20 +198,18 @@ def _carry_out(actor: Actor, head: SheetHead, row: Move, words: str | None, now:
         f"Trạng thái bảng điểm {head.label}",
         under={"class_subject": (head.class_subject_id,), "school_year": None},
     )
-    link.execute(
-        insert(table_of(m.SheetStep)),
-        {
-            "score_sheet_id": head.id,
-            "verb": row.verb.value,
-            "from_state": row.from_state.value,
-            "to_state": row.to_state.value,
-            "note": words,
-            "content_version": head.content_version,
-            "at": now,
-            "by_account_id": actor.account_id,
-            "by_name": actor.name,
-        },
-    )
+    step = {
+        "score_sheet_id": head.id,
+        "verb": row.verb.value,
+        "from_state": row.from_state.value,
+        "to_state": row.to_state.value,
+        "note": words,
+        "content_version": head.content_version,
+        "at": now,
+        "by_account_id": actor.account_id,
+        "by_name": actor.name,
+    }
+    step_id = link.execute(insert(table_of(m.SheetStep)).returning(table_of(m.SheetStep).c.id), step).scalar_one()
     audit.record(
         AuditTag.SHEET_MOVED,
         actor,
@@ -219,12 +217,8 @@ def _carry_out(actor: Actor, head: SheetHead, row: Move, words: str | None, now:
         target_kind="score_sheet",
         target_id=head.id,
         state={
-            "score_sheet": {
-                str(head.id): audit.state_of(
-                    "score_sheet",
-                    {"class_subject_id": head.class_subject_id, "semester": head.semester, "state": row.to_state},
-                )
-            }
+            "score_sheet": {str(head.id): {"state": row.to_state.value}},
+            "sheet_step": {str(step_id): audit.state_of("sheet_step", step)},
         },
         before={"state": row.from_state},
         note=words,

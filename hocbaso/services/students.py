@@ -156,7 +156,7 @@ def read_value(field: str, raw: str) -> Any:
             raise Invalid(f"{words}: không được để trống.", field=field)
         return None
     if field == "birth_on":
-        return _read_date(text)
+        return read_date(text)
     if field == "sex":
         try:
             return Sex(text.capitalize()).value
@@ -184,14 +184,15 @@ def read_value(field: str, raw: str) -> Any:
     return normalise_name(text) if field.endswith("_name") else text
 
 
-def _read_date(text: str) -> date:
+def read_date(text: str, field: str = "birth_on", words: str = "Ngày sinh") -> date:
+    """A day as people write it (19/05/2012, also with - or .) or as a date field sends it. Raises Invalid naming the field."""
     try:
         if text[:4].isdigit() and text[4:5] == "-":
             return date.fromisoformat(text)
         day, month, year = (int(part) for part in text.replace("-", "/").replace(".", "/").split("/"))
         return date(year, month, day)
     except ValueError:
-        raise Invalid("Ngày sinh ghi như 19/05/2012.", field="birth_on") from None
+        raise Invalid(f"{words} ghi như 19/05/2012.", field=field) from None
 
 
 def update_profile(

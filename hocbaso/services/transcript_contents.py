@@ -163,7 +163,10 @@ def student_block(student: m.Student) -> tc.Student:
 def study_history(student_id: int, until: m.SchoolYear, school: tc.School) -> tuple[tc.StudyHistoryRow, ...]:
     """QUÁ TRÌNH HỌC TẬP up to and with a year: years elsewhere from StudyHistory, years here from Enrollment."""
     rows: dict[tuple[str, str, str], tc.StudyHistoryRow] = {}
-    for past in db.session.scalars(select(m.StudyHistory).where(m.StudyHistory.student_id == student_id)):
+    elsewhere = select(m.StudyHistory).where(
+        m.StudyHistory.student_id == student_id, m.StudyHistory.struck_at.is_(None)
+    )
+    for past in db.session.scalars(elsewhere):
         if past.year_label <= until.label:
             row = tc.StudyHistoryRow(
                 school_year=past.year_label,

@@ -48,6 +48,11 @@ _COLUMN_WORDS = {
     "scope_id": "nơi của phạm vi",
     "regulation_version": "phiên bản quy định",
     "lookup_url": "địa chỉ tra cứu",
+    "year_label": "năm học",
+    "class_name": "lớp",
+    "school_name": "trường",
+    "arrived_on": "ngày chuyển đến",
+    "struck_at": "lúc gạch bỏ",
     "password_digest": "mật khẩu",
     "second_factor_digest": "xác nhận hai lớp",
     "fingerprint": "vân tay chứng thư",
@@ -97,14 +102,16 @@ def _refuse(faults: list[ValueFault], lead: str) -> None:
 
 def frame_faults(class_group_id: int) -> list[ValueFault]:
     """What differs between the log and the rows of the frame that concern a class; an empty list when nothing does."""
-    class_group = db.session.get(m.ClassGroup, class_group_id, populate_existing=True)
-    year_id = class_group.school_year_id if class_group else None
+    members = select(m.Enrollment.student_id).where(m.Enrollment.class_group_id == class_group_id)
+    # The page of schooling so far is printed too: the classes and years that these pupils were in before.
+    places = select(m.Enrollment.class_group_id).where(m.Enrollment.student_id.in_(members))
+    years = select(m.ClassGroup.school_year_id).where(m.ClassGroup.id.in_(places))
     present = _read(
         {
             "school": select(m.School),
             "subject": select(m.Subject),
-            "school_year": select(m.SchoolYear).where(m.SchoolYear.id == year_id),
-            "class_group": select(m.ClassGroup).where(m.ClassGroup.id == class_group_id),
+            "school_year": select(m.SchoolYear).where(m.SchoolYear.id.in_(years)),
+            "class_group": select(m.ClassGroup).where(m.ClassGroup.id.in_(places)),
             "class_subject": select(m.ClassSubject).where(m.ClassSubject.class_group_id == class_group_id),
             "teaching_assignment": select(m.TeachingAssignment)
             .join(m.ClassSubject, m.ClassSubject.id == m.TeachingAssignment.class_subject_id)
@@ -113,17 +120,16 @@ def frame_faults(class_group_id: int) -> list[ValueFault]:
                 m.HomeroomAssignment.class_group_id == class_group_id
             ),
             "role_grant": select(m.RoleGrant).where(m.RoleGrant.role.in_(_SIGNING_ROLES)),
-            "enrollment": select(m.Enrollment).where(m.Enrollment.class_group_id == class_group_id),
-            "student": select(m.Student)
-            .join(m.Enrollment, m.Enrollment.student_id == m.Student.id)
-            .where(m.Enrollment.class_group_id == class_group_id),
+            "enrollment": select(m.Enrollment).where(m.Enrollment.student_id.in_(members)),
+            "study_history": select(m.StudyHistory).where(m.StudyHistory.student_id.in_(members)),
+            "student": select(m.Student).where(m.Student.id.in_(members)),
         }
     )
     offered = set(present["class_subject"])
     pupils = {str(row["student_id"]) for row in present["enrollment"].values()}
     written = _replay(
         present,
-        {"student": pupils, "class_group": {str(class_group_id)}, "enrollment": set(present["enrollment"])},
+        {"student": pupils, "class_group": set(present["class_group"]), "enrollment": set(present["enrollment"])},
     )
     offered |= {
         row_id for row_id, row in written["class_subject"].items() if row.get("class_group_id") == class_group_id
@@ -145,7 +151,11 @@ def frame_faults(class_group_id: int) -> list[ValueFault]:
         "teaching_assignment": _Kind("Phân công giảng dạy", lambda row: str(row.get("class_subject_id")) in offered),
         "homeroom_assignment": _Kind("Phân công chủ nhiệm", lambda row: row.get("class_group_id") == class_group_id),
         "role_grant": _Kind("Vai trò được giao", lambda row: row.get("role") in _SIGNING_ROLES),
-        "enrollment": _Kind("Việc học trong lớp", lambda row: row.get("class_group_id") == class_group_id),
+        "enrollment": _Kind(
+            "Việc học trong lớp",
+            lambda row: row.get("class_group_id") == class_group_id or str(row.get("student_id")) in pupils,
+        ),
+        "study_history": _Kind("Quá trình học tập", lambda row: str(row.get("student_id")) in pupils),
         "student": _Kind("Hồ sơ học sinh", lambda row: False),
         "person": _Kind("Hồ sơ cán bộ", lambda row: False),
     }

@@ -8,10 +8,10 @@ from werkzeug.wrappers import Response as BaseResponse
 from hocbaso import clock
 from hocbaso.errors import Invalid, Stale
 from hocbaso.regulations.permissions import Permission as P
-from hocbaso.services import student_fields
+from hocbaso.services import student_fields, study_history
 from hocbaso.services import students as profiles
 from hocbaso.web.filters import vn_date
-from hocbaso.web.forms.students import ProfileForm
+from hocbaso.web.forms.students import PastYearForm, ProfileForm
 from hocbaso.web.htmx import go
 from hocbaso.web.security import current_actor, requires, signed_in
 
@@ -37,6 +37,7 @@ def _page(
     *,
     odd: tuple[str, ...] = (),
     message: str | None = None,
+    past_form: PastYearForm | None = None,
     status: int = 200,
 ) -> tuple[str, int]:
     if form is None:
@@ -52,6 +53,9 @@ def _page(
         odd=odd,
         message=message,
         checks=CHECKS,
+        past_years=study_history.past_years(current_actor(), found.student_id),
+        past_form=past_form or PastYearForm(formdata=None),
+        keeps_papers=found.editable >= student_fields.IDENTITY_FIELDS,
     ), status
 
 
@@ -88,6 +92,33 @@ def save(student_id: int) -> BaseResponse | tuple[str, int]:
         return _page(profiles.profile(actor, student_id), message=stale.message, status=409)
     flash("Đã lưu hồ sơ.", "done")
     return go(url_for(".show", student_id=student_id))
+
+
+@students.post("/hoc-sinh/<int:student_id>/qua-trinh")
+@requires(P.STUDENT_EDIT)
+def enter_past_year(student_id: int) -> BaseResponse | tuple[str, int]:
+    """A year at another school, from the papers."""
+    actor = current_actor()
+    form = PastYearForm()
+    try:
+        study_history.enter(
+            actor, student_id, {name: form[name].data or "" for name in study_history.FIELDS}, clock.now()
+        )
+    except Invalid as refusal:
+        field = refusal.field if refusal.field in study_history.FIELDS else "year_label"
+        form[field].errors = [refusal.message]
+        return _page(profiles.profile(actor, student_id), past_form=form, status=422)
+    flash("Đã thêm vào quá trình học tập.", "done")
+    return go(url_for(".show", student_id=student_id, _anchor="qua-trinh"))
+
+
+@students.post("/hoc-sinh/<int:student_id>/qua-trinh/<int:row_id>/gach")
+@requires(P.STUDENT_EDIT)
+def strike_past_year(student_id: int, row_id: int) -> BaseResponse:
+    """Strike out a year that was entered wrongly."""
+    study_history.strike(current_actor(), student_id, row_id, clock.now())
+    flash("Đã gạch dòng này khỏi quá trình học tập; nhật ký vẫn giữ.", "done")
+    return go(url_for(".show", student_id=student_id, _anchor="qua-trinh"))
 
 
 @students.get("/hoc-sinh/lop/<int:class_group_id>")

@@ -127,7 +127,7 @@ def _fill(session, cast: Cast, code: str, sheet_id: int) -> None:
             cells.append(cell)
     sheet.state = "LOCKED"
     session.flush()
-    audit.record(
+    seq = audit.record(
         AuditTag.CELLS_IMPORTED,
         SYSTEM,
         NOW,
@@ -135,6 +135,9 @@ def _fill(session, cast: Cast, code: str, sheet_id: int) -> None:
         target_id=sheet_id,
         state=audit.merge_states(audit.states("score_cell", cells), audit.states("score_sheet", [sheet])),
     )
+    for cell in cells:
+        value = {name: getattr(cell, name) for name in ("tenths", "mark", "origin", "version")}
+        session.add(m.ScoreCellVersion(score_cell_id=cell.id, **value, source="typed", at=NOW, audit_seq=seq))
 
 
 def checkpoint() -> None:

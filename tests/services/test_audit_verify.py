@@ -19,7 +19,7 @@ from hocbaso.documents import checkpoints
 from hocbaso.errors import IntegrityFault, Invalid
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.hash_chain import GENESIS, canonical_json, merkle_root, row_hash
-from hocbaso.services import accounts, audit, audit_verify, credentials, reset_requests, roster, snapshots
+from hocbaso.services import accounts, audit, audit_verify, credentials, reset_requests, roster, score_entry, snapshots
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
 from tests.databases import Outside
@@ -324,16 +324,15 @@ def filled_school(school: Cast) -> None:
     """One row of every watched kind that the cast does not have."""
     enrollment = school.enrollments["9A", "Nguyễn Bảo Châu"]
     reset_requests.ask(school.actor("it_officer"), school.accounts["clerk"], reset_requests.ResetKind.PASSWORD, NOW)
+    score_entry.save_cell(
+        school.actor("math"), school.sheets["9A", "MATH", 2], enrollment, "TX1", "8,5",
+        expected_version=0, op_id=None, now=NOW,
+    )  # fmt: skip
     with write_transaction() as session:
         rows: dict[str, object] = {
-            "score_cell": m.ScoreCell(
-                score_sheet_id=school.sheets["9A", "MATH", 1],
-                enrollment_id=enrollment,
-                column_key="TX1",
-                tenths=85,
-                origin="entered",
-                updated_at=NOW,
-            ),
+            "sheet_step": m.SheetStep(score_sheet_id=school.sheets["9A", "MATH", 1], verb="submit"),
+            "class_step": m.ClassStep(class_group_id=school.classes["9A"], verb="finalise"),
+            "study_history": m.StudyHistory(student_id=7, year_label="2023-2024"),
             "anomaly_question": m.AnomalyQuestion(score_sheet_id=school.sheets["9A", "MATH", 1], kind="jump"),
             "sheet_read_back": m.SheetReadBack(
                 score_sheet_id=school.sheets["9A", "MATH", 1],
@@ -405,7 +404,7 @@ def test_each_watched_kind_changed_in_the_file_is_named_in_words(school: Cast) -
                 connection.execute(f"UPDATE {table.name} SET {column} = ? WHERE id = ?", (new, row["id"]))
             except connection.refusals:  # a unique value: any other will do
                 connection.execute(f"UPDATE {table.name} SET {column} = ? WHERE id = ?", (9999, row["id"]))
-            faults = audit_verify.verify().faults
+            faults = [one for one in audit_verify.verify().faults if one.table != "score_cell_version"]
             assert [(fault.kind, fault.table, fault.row_id) for fault in faults] == [("value", kind, str(row["id"]))], (
                 column
             )
@@ -435,6 +434,27 @@ def test_a_score_changed_in_the_file_is_told_with_both_values(school: Cast) -> N
     )
 
 
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE score_cell_version SET tenths = 90 WHERE version = 1", "khác lần ghi"),
+        ("UPDATE score_cell_version SET audit_seq = audit_seq - 1 WHERE version = 2", "khác lần ghi"),
+        ("UPDATE score_cell_version SET audit_seq = NULL WHERE version = 1", "không ghi"),
+        ("DELETE FROM score_cell_version WHERE version = 1", "không giữ đủ"),
+    ],
+)
+def test_an_earlier_value_changed_in_the_file_is_found(school: Cast, statement: str, said: str) -> None:
+    for version, raw in enumerate(("5", "6,5")):
+        score_entry.save_cell(
+            school.actor("math"), school.sheets["9A", "MATH", 2], school.enrollments["9A", "Nguyễn Bảo Châu"], "TX1", raw,
+            expected_version=version, op_id=f"0123456789abcde{version}", now=NOW,
+        )  # fmt: skip
+    assert audit_verify.verify().ok
+    behind_the_back(statement)
+    (fault,) = audit_verify.verify().faults
+    assert fault.table == "score_cell_version" and said in fault.message
+
+
 @pytest.mark.sqlite("PostgreSQL keeps no value of another type than the column's")
 @pytest.mark.parametrize("value", ["tám rưỡi", 8.5, b"\x00"])
 def test_values_of_a_wrong_type_in_the_file_are_found(school: Cast, value: object) -> None:
@@ -460,8 +480,9 @@ def test_a_row_put_into_the_file_without_an_entry_is_found(school: Cast) -> None
         school.sheets["9A", "MATH", 1],
         school.enrollments["9A", "Đinh Công Thành"],
     )
-    (fault,) = audit_verify.verify().faults
+    fault, no_versions = audit_verify.verify().faults
     assert (fault.kind, fault.table) == ("unrecorded", "score_cell")
+    assert no_versions.table == "score_cell_version"
     assert "nhật ký không ghi" in fault.message
 
 

@@ -296,6 +296,15 @@ ROWS += [
     ),
     Row("students.show", "GET", "/hoc-sinh/7", BOSSES | only("clerk", "math"), refused=_HIDDEN),
     Row("students.save", "POST", "/hoc-sinh/7", only("clerk", "math"), refused=_HIDDEN),
+    Row("students.enter_past_year", "POST", "/hoc-sinh/7/qua-trinh", only("clerk"), refused=_HIDDEN),
+    Row(
+        "students.strike_past_year",
+        "POST",
+        "/hoc-sinh/7/qua-trinh/999999/gach",
+        only("clerk"),
+        refused=_HIDDEN,
+        passes=(404,),
+    ),
     Row(
         "students.roster",
         "GET",

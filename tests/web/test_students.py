@@ -100,3 +100,17 @@ def test_search_and_roster_stay_inside_ones_reach(school: Cast, client_of: Clien
         assert CHAU not in client_of(who).get("/tim?q=bao+chau").get_data(as_text=True)
     assert client_of("clerk").get(f"/hoc-sinh/lop/{school.classes['9A']}").status_code == 200
     assert client_of("head_society").get(f"/hoc-sinh/lop/{school.classes['9A']}").status_code == 404
+
+
+def test_the_office_adds_and_strikes_a_year_elsewhere(client_of, school: Cast) -> None:
+    row = student()
+    papers = {"year_label": "2024-2025", "class_name": "7A2", "school_name": "THCS Sông Bồ", "arrived_on": ""}
+    wrong = client_of("clerk").post(f"/hoc-sinh/{row.id}/qua-trinh", data={**papers, "year_label": "năm ngoái"})
+    assert wrong.status_code == 422 and "2025–2026" in wrong.get_data(as_text=True)
+    assert client_of("clerk").post(f"/hoc-sinh/{row.id}/qua-trinh", data=papers).status_code == 303
+    page = client_of("clerk").get(f"/hoc-sinh/{row.id}").get_data(as_text=True)
+    assert "THCS Sông Bồ" in page and "Gạch bỏ" in page
+    assert "Gạch bỏ" not in client_of("math").get(f"/hoc-sinh/{row.id}").get_data(as_text=True)
+    past = db.session.scalars(select(m.StudyHistory)).one()
+    assert client_of("clerk").post(f"/hoc-sinh/{row.id}/qua-trinh/{past.id}/gach").status_code == 303
+    assert "THCS Sông Bồ" not in client_of("clerk").get(f"/hoc-sinh/{row.id}").get_data(as_text=True)

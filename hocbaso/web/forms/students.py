@@ -8,6 +8,7 @@ from wtforms.validators import InputRequired, NumberRange
 from wtforms.widgets import HiddenInput
 
 from hocbaso.services.student_fields import FIELD_WORDS, REQUIRED
+from hocbaso.services.study_history import FIELDS as PAST_YEAR_FIELDS
 
 
 class ProfileForm(FlaskForm):
@@ -22,6 +23,13 @@ class ProfileForm(FlaskForm):
             if name not in editable:
                 delattr(self, name)
 
+
+class PastYearForm(FlaskForm):
+    """A year at another school, texts as typed."""
+
+
+for _name, _words in PAST_YEAR_FIELDS.items():
+    setattr(PastYearForm, _name, StringField(_words))
 
 for _name, _words in FIELD_WORDS.items():
     if _name == "inclusive_disability":
