@@ -71,7 +71,10 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
     "homeroom_assignment": (m.HomeroomAssignment, ("person_id", "class_group_id", "starts_on", "ends_on")),
     "role_grant": (m.RoleGrant, ("person_id", "role", "scope_kind", "scope_id", "starts_on", "ends_on")),
     "account": (m.Account, ("person_id", "username", "disabled_at", "password_digest", "second_factor_digest")),
-    "reset_request": (m.ResetRequest, ("account_id", "kind", "state", "asked_by", "expires_at", "decided_by")),
+    "reset_request": (
+        m.ResetRequest,
+        ("account_id", "kind", "state", "asked_by", "asker_name", "expires_at", "decided_by"),
+    ),
     "student": (m.Student, FIELDS),
     "enrollment": (m.Enrollment, ("student_id", "class_group_id", "status", "joined_on", "left_on")),
     "study_history": (
@@ -101,7 +104,17 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
     "anomaly_question": (m.AnomalyQuestion, ("score_sheet_id", "kind", "key", "words", "outcome", "reason")),
     "sheet_read_back": (
         m.SheetReadBack,
-        ("score_sheet_id", "reader_id", "listener_id", "column_keys", "n_cells", "content_version"),
+        (
+            "score_sheet_id",
+            "reader_id",
+            "listener_id",
+            "reader_name",
+            "listener_name",
+            "column_keys",
+            "n_cells",
+            "content_version",
+            "at",
+        ),
     ),
     "homeroom_record": (
         m.HomeroomRecord,
