@@ -338,3 +338,9 @@ ROWS += [
     Row("pwa.worker", "GET", "/sw.js", EVERYBODY),
     Row("pwa.offline", "GET", "/chua-co-mang", EVERYBODY),
 ]
+
+# --- the school year's dates ---
+ROWS += [
+    Row("year_calendar.show", "GET", "/nam-hoc", BOSSES | _HEADS | only("clerk", "board")),
+    Row("year_calendar.save", "POST", "/nam-hoc", only("principal")),
+]
