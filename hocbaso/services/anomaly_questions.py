@@ -11,12 +11,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, select, update
 
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
-from hocbaso.errors import Invalid, NotFound, Stale, WrongState
+from hocbaso.errors import IntegrityFault, Invalid, NotFound, Stale, WrongState
 from hocbaso.regulations.anomalies.checks import find_anomalies
 from hocbaso.regulations.anomalies.kinds import OFFERED_REASONS, Anomaly, AnomalyKind
 from hocbaso.regulations.audit_tags import AuditTag
@@ -89,8 +89,10 @@ class QuestionList:
 def ask(actor: Actor, head: SheetHead, now: datetime) -> tuple[Question, ...]:
     """Look through the sheet, keep what is new, settle what was mended, and return the questions still open.
 
-    Part of handing in: runs in the caller's write transaction, whose refusal keeps the questions.
+    Part of handing in: runs in the caller's write transaction, whose refusal keeps the questions. IntegrityFault when a
+    question or its answer is not what the log says.
     """
+    require_untouched(head.id)
     present = {one.key: one for one in find_anomalies(sheet_data(head))}
     stored = {row.key: row for row in _stored(head.id)}
     asked = [_put(head, one, now) for key, one in present.items() if key not in stored]
@@ -206,6 +208,34 @@ def answered_of(sheet_ids: Sequence[int]) -> dict[int, list[tuple[str, str, str]
         ):
             found.setdefault(row.score_sheet_id, []).append((row.words, row.reason or "", row.by_name or ""))
     return found
+
+
+def require_untouched(sheet_id: int) -> None:
+    """Refuse a sheet whose questions or answers are not what the log last wrote: added, removed or changed without an entry.
+
+    Raises IntegrityFault. An answer written into the table would otherwise open the way that only a reason opens.
+    """
+    entry = m.AuditEntry
+    aimed = and_(
+        entry.target_kind == "score_sheet",
+        entry.target_id == str(sheet_id),
+        entry.tag.in_([AuditTag.QUESTION_ASKED.value, AuditTag.QUESTION_ANSWERED.value]),
+    )
+    told: dict[str, dict[str, object]] = {}
+    for state in audit.told_states(aimed):
+        told.update(state.get("anomaly_question", {}))
+    present = {str(row.id): audit.state_of("anomaly_question", row) for row in _stored(sheet_id)}
+    for row_id in sorted({*told, *present}, key=int):
+        written, standing = told.get(row_id), present.get(row_id)
+        if (
+            written is None
+            or standing is None
+            or not all(audit.same(standing[name], written[name]) for name in written)
+        ):
+            raise IntegrityFault(
+                "Một câu hỏi hoặc câu trả lời của bảng điểm này đã bị sửa ngoài phần mềm, khác với nhật ký. Chưa có gì thay "
+                "đổi; xin báo Hiệu trưởng và giáo viên CNTT."
+            )
 
 
 def _may_answer(head: SheetHead) -> bool:

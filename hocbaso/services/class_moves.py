@@ -6,7 +6,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -15,6 +15,7 @@ from hocbaso.errors import Incomplete, Invalid, NotAllowed, Stale, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassParty, ClassState, ClassVerb, find_move
 from hocbaso.regulations.permissions import Permission, Role
+from hocbaso.regulations.two_hands import BOTH_HANDS, may_stand_for_principal
 from hocbaso.services import audit, results
 from hocbaso.services.access import Actor, class_for, keeps_class, roles_reaching
 from hocbaso.services.class_gaps import list_gaps
@@ -64,16 +65,31 @@ def reopen(
 
 
 def parties_of(actor: Actor, class_group: m.ClassGroup) -> frozenset[ClassParty]:
-    """The actor's relations to a class. Nobody approves the class they keep by delegation."""
+    """The actor's relations to a class. Nobody approves by delegation the class they keep, or have themselves finalised."""
     if actor.is_system:
         return frozenset(ClassParty)
     parties: set[ClassParty] = set()
     if keeps_class(actor, class_group):
         parties.add(ClassParty.HOMEROOM)
     reaching = roles_reaching(actor, class_group)
-    if Role.PRINCIPAL in reaching or (Role.DELEGATE in reaching and ClassParty.HOMEROOM not in parties):
+    if (Role.PRINCIPAL in reaching or Role.DELEGATE in reaching) and may_stand_for_principal(
+        is_principal=Role.PRINCIPAL in reaching,
+        is_delegate=Role.DELEGATE in reaching,
+        did_the_work=ClassParty.HOMEROOM in parties or _finalised_by(actor, class_group),
+    ):
         parties.add(ClassParty.APPROVER)
     return frozenset(parties)
+
+
+def _finalised_by(actor: Actor, class_group: m.ClassGroup) -> bool:
+    """Whether this account was the last to finalise the class, whoever keeps it today."""
+    last = db.session.scalar(
+        select(m.ClassStep.by_account_id)
+        .where(m.ClassStep.class_group_id == class_group.id, m.ClassStep.verb == ClassVerb.FINALISE.value)
+        .order_by(m.ClassStep.id.desc())
+        .limit(1)
+    )
+    return last is not None and last == actor.account_id
 
 
 _WHOSE = {
@@ -87,6 +103,8 @@ def guard_move(actor: Actor, class_group: m.ClassGroup, verb: ClassVerb, expecte
     db.session.refresh(class_group)
     row = find_move(ClassState(class_group.state), verb)
     if row.party not in parties_of(actor, class_group):
+        if row.party is ClassParty.APPROVER and Role.DELEGATE in roles_reaching(actor, class_group):
+            raise NotAllowed(BOTH_HANDS)
         raise NotAllowed(f"Việc này của {_WHOSE[row.party]}. Chưa có gì thay đổi.")
     if expected_version != class_group.version:
         raise Stale(

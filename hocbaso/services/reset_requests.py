@@ -20,7 +20,7 @@ from hocbaso.errors import IntegrityFault, NotFound, Stale, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import ROLE_PERMISSIONS, Permission, Role
 from hocbaso.services import audit, credentials, passwords, reminders
-from hocbaso.services.access import Actor
+from hocbaso.services.access import Actor, load_actor
 from hocbaso.services.accounts import FirstPassword, account_for
 from hocbaso.services.in_force import in_force
 from hocbaso.services.log_reading import told_of
@@ -122,14 +122,15 @@ def ask(actor: Actor, account_id: int, kind: ResetKind, now: datetime) -> m.Rese
 def consent(actor: Actor, request_id: int, now: datetime) -> FirstPassword | None:
     """Consent, which resets at once: the new one-time password (shown to this person alone), or None for a second factor.
 
-    Raises NotFound for a request that this person may not decide, WrongState when it is decided or over,
-    IntegrityFault when the request was changed behind the application's back.
+    Raises NotFound for a request that this person may not decide, WrongState when it is decided or over, or when who asked
+    no longer manages accounts, IntegrityFault when the request was changed behind the application's back.
     """
     row = _for(actor, request_id, now)
     password = passwords.generate()
     hashed = passwords.hash_password(password)
     with write_transaction():
         row = _for(actor, request_id, now)
+        _require_asker(row, now)
         account = row.account
         credentials.require_resettable(actor, account, factor=row.kind == ResetKind.SECOND_FACTOR)
         _settle(actor, row, "CONSENTED", AuditTag.RESET_CONSENTED, now, {"asked_by": row.asker_name})
@@ -198,6 +199,19 @@ def _for(actor: Actor, request_id: int, now: datetime) -> m.ResetRequest:
     if told_of("reset_request", row.id) != audit.state_of("reset_request", row):
         raise IntegrityFault("Yêu cầu này trong cơ sở dữ liệu khác với nhật ký: đã bị sửa ngoài phần mềm. Chưa làm gì.")
     return row
+
+
+def _require_asker(row: m.ResetRequest, now: datetime) -> None:
+    """Who asked must still manage accounts: a request outlives neither the role nor the account it was made with."""
+    try:
+        stands = load_actor(row.asked_by, clock.local_date(now)).may(Permission.ACCOUNT_MANAGE)
+    except NotFound:
+        stands = False
+    if not stands:
+        raise WrongState(
+            f"{row.asker_name} không còn phụ trách tài khoản nên yêu cầu này không dùng được nữa. Xin từ chối nó; nếu vẫn "
+            "cần, người phụ trách CNTT hiện nay xin lại."
+        )
 
 
 def _may_decide(actor: Actor, row: m.ResetRequest, now: datetime) -> bool:

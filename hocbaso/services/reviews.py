@@ -164,6 +164,8 @@ def _move(
         if verb is SheetVerb.SUBMIT:
             _guard_gaps(head)
             questions = anomaly_questions.ask(actor, head, now)
+        elif verb in (SheetVerb.REVIEW, SheetVerb.APPROVE):
+            anomaly_questions.require_untouched(head.id)  # what was answered is what the reviewer relies on
         elif verb is SheetVerb.LOCK:
             guard_lock(head, today)
         if not questions:

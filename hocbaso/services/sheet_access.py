@@ -18,6 +18,7 @@ from hocbaso.errors import NotAllowed, NotFound
 from hocbaso.regulations.permissions import GrantScope, Permission, Role
 from hocbaso.regulations.score_sheet_flow import EDITABLE, MOVES, SheetParty, SheetState, SheetVerb
 from hocbaso.regulations.terms import SubjectKind
+from hocbaso.regulations.two_hands import may_stand_for_principal
 from hocbaso.services.access import Actor, Grant
 
 
@@ -263,7 +264,8 @@ def relations(
             parties |= {SheetParty.PRINCIPAL, SheetParty.APPROVER}
         elif grant.role is Role.DELEGATE:
             may_read = True
-            if not is_author:  # KT. never stands under one's own sheet
+            # KT. never stands under one's own sheet, nor under one that this person handed in before it was given away
+            if may_stand_for_principal(is_principal=False, is_delegate=True, did_the_work=is_own(actor, head)):
                 parties.add(SheetParty.APPROVER)
         elif grant.role in (Role.VICE_PRINCIPAL, Role.GROUP_HEAD):
             may_read = True

@@ -23,6 +23,7 @@ from hocbaso.errors import IntegrityFault, NotAllowed, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.transcript_flow import RecordState, SignatureRole, require_turn, step_for
+from hocbaso.regulations.two_hands import require_other_hand
 from hocbaso.services import audit, batches, certificates, document_pool, transcripts, untouched
 from hocbaso.services.access import Actor, class_for, roles_reaching
 from hocbaso.services.transcript_contents import homeroom_person
@@ -116,7 +117,7 @@ def sign_class(
     trust = (tuple(certificates.trusted_roots()), tuple(certificates.trusted_crls()))
 
     def prepare(enrollment_id: int) -> batches.Job | None:
-        return _prepare(enrollment_id, role, person, key, pin, trust, tick())
+        return _prepare(actor, enrollment_id, role, person, key, pin, trust, tick())
 
     def finish(enrollment_id: int, task: _Task, made: Any, at: datetime) -> None:
         _store_signature(actor, role, key, task, made, at, publish_on_seal and role is SignatureRole.PRINCIPAL)
@@ -148,6 +149,7 @@ def _nothing_due(class_group: m.ClassGroup, role: SignatureRole, records: list[m
 
 
 def _prepare(
+    actor: Actor,
     enrollment_id: int,
     role: SignatureRole,
     person: m.Person | None,
@@ -171,7 +173,7 @@ def _prepare(
     transcripts.require_newest(record)
     if role is SignatureRole.SEAL:
         transcripts.publish_order(record)  # a forged order is refused before anything is sealed
-    _require_named(content, role, person)
+    _require_signer(actor, record.id, content, role, person)
     task = _Task(record.id, record.version, record.pdf_digest, record.xml_digest, content.student.full_name)
     request = SignRequest(
         pdf=transcripts.read_stored(record.pdf_digest),
@@ -204,8 +206,10 @@ def _earlier(record_id: int) -> list[tuple[str, str]]:
     return [(role, fingerprint) for role, fingerprint in rows]
 
 
-def _require_named(content: tc.TranscriptContent, role: SignatureRole, person: m.Person | None) -> None:
-    """The paper prints who signs: nobody else may."""
+def _require_signer(
+    actor: Actor, record_id: int, content: tc.TranscriptContent, role: SignatureRole, person: m.Person | None
+) -> None:
+    """The paper prints who signs: nobody else may, and not the same hand twice."""
     if person is None:
         return
     note = content.homeroom if role is SignatureRole.HOMEROOM else content.principal
@@ -214,6 +218,24 @@ def _require_named(content: tc.TranscriptContent, role: SignatureRole, person: m
             f"Học bạ này được lập để {note.name} ký, không phải {person.full_name}. "
             "Nếu người ký đã đổi, hãy thu hồi và lập lại."
         )
+    if role is SignatureRole.PRINCIPAL:
+        _require_other_hand(actor, record_id, content)
+
+
+def _require_other_hand(actor: Actor, record_id: int, content: tc.TranscriptContent) -> None:
+    """Who signed as homeroom teacher, or is named as such, does not sign the same record for the principal."""
+    first_hand = db.session.scalar(
+        select(m.TranscriptSignature.account_id).where(
+            m.TranscriptSignature.transcript_record_id == record_id,
+            m.TranscriptSignature.role == SignatureRole.HOMEROOM.value,
+        )
+    )
+    one, other = content.homeroom, content.principal
+    named_twice = one.name == other.name and one.personal_id == other.personal_id
+    require_other_hand(
+        by_delegation=other.title == tc.TITLE_DEPUTY,
+        did_the_work=named_twice or (actor.account_id is not None and first_hand == actor.account_id),
+    )
 
 
 def _store_signature(

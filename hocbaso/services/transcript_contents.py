@@ -55,7 +55,15 @@ def principal_person(today: date) -> m.Person | None:
 
 
 def deputies(class_group: m.ClassGroup, today: date) -> list[m.Person]:
-    """Who may sign for the principal (KT.) in this class on a day, by a delegation with scope and dates."""
+    """Who may sign for the principal (KT.) in this class on a day, by a delegation with scope and dates.
+
+    Never its homeroom teacher, who signs first (``regulations/two_hands``).
+    """
+    keeps = db.session.scalar(
+        select(m.HomeroomAssignment.person_id)
+        .where(m.HomeroomAssignment.class_group_id == class_group.id, in_force(m.HomeroomAssignment, today))
+        .limit(1)
+    )
     rows = db.session.scalars(
         select(m.RoleGrant)
         .where(m.RoleGrant.role == Role.DELEGATE.value, in_force(m.RoleGrant, today))
@@ -64,7 +72,11 @@ def deputies(class_group: m.ClassGroup, today: date) -> list[m.Person]:
     reach = {"school": None, "grade_level": class_group.grade_level, "class_group": class_group.id}
     found: dict[int, m.Person] = {}
     for row in rows:
-        if row.scope_kind in reach and (row.scope_kind == "school" or row.scope_id == reach[row.scope_kind]):
+        if (
+            row.person_id != keeps
+            and row.scope_kind in reach
+            and (row.scope_kind == "school" or row.scope_id == reach[row.scope_kind])
+        ):
             found[row.person_id] = row.person
     return list(found.values())
 
@@ -79,6 +91,11 @@ def signers_of(class_group: m.ClassGroup, today: date, deputy_person_id: int | N
     principal = principal_person(today)
     if deputy_person_id is not None:
         chosen = next((person for person in standing_in if person.id == deputy_person_id), None)
+        if chosen is None and deputy_person_id == homeroom.id:
+            raise Invalid(
+                f"{homeroom.full_name} là giáo viên chủ nhiệm của lớp, đã ký phần chủ nhiệm thì không ký thay Hiệu trưởng.",
+                field="deputy",
+            )
         if chosen is None:
             raise Invalid("Người này không có ủy quyền ký thay Hiệu trưởng cho lớp này hôm nay.", field="deputy")
         person, title = chosen, tc.TITLE_DEPUTY

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
-from hocbaso.errors import Incomplete, Invalid, NotAllowed, NotFound, Stale, WrongState
+from hocbaso.errors import Incomplete, IntegrityFault, Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.regulations.anomalies.kinds import AnomalyKind
 from hocbaso.regulations.score_sheet_flow import SheetState, SheetVerb
 from hocbaso.services import anomaly_questions, audit_verify, dashboard, reviews, score_entry, score_grid
@@ -266,3 +266,45 @@ def test_bulk_and_other_acts_ask_nothing(school: Cast) -> None:
     submit(school)
     [outcome] = reviews.move_many(school.actor("head_science"), SheetVerb.REVIEW, [(sheet_id(school), 2)], now=NOW)
     assert outcome.done
+
+
+FORGED = (
+    "UPDATE anomaly_question SET outcome = 'explained', reason = 'Đã xem kĩ rồi', answered_at = asked_at",
+    "UPDATE anomaly_question SET words = 'Không có gì lạ'",
+    "DELETE FROM anomaly_question",
+    "INSERT INTO anomaly_question (score_sheet_id, kind, key, words, cells, asked_at, outcome, reason, answered_at, version)"
+    " SELECT score_sheet_id, kind, 'x', words, cells, asked_at, 'explained', 'Đã xem kĩ rồi', asked_at, 1"
+    " FROM anomaly_question LIMIT 1",
+)
+
+
+@pytest.mark.parametrize("forged", FORGED)
+def test_what_was_changed_behind_the_application_is_refused_at_handing_in(school: Cast, forged: str) -> None:
+    fill(school, {BINH: "Em Chi chăm học."})
+    refused(school)
+    with write_transaction() as session:
+        session.execute(text(forged))
+    with pytest.raises(IntegrityFault, match="sửa ngoài phần mềm"):
+        submit(school)
+    assert state_of(school) == "DRAFT"
+
+
+@pytest.mark.parametrize(
+    ("verb", "who", "before"),
+    [(SheetVerb.REVIEW, "head_science", "SUBMITTED"), (SheetVerb.APPROVE, "principal", "REVIEWED")],
+)
+def test_a_forged_answer_is_refused_at_review_and_approval(
+    school: Cast, verb: SheetVerb, who: str, before: str
+) -> None:
+    fill(school, {BINH: "Em Chi chăm học."})
+    for question in refused(school):
+        answer(school, question)
+    submit(school)
+    if verb is SheetVerb.APPROVE:
+        reviews.review(school.actor("head_science"), sheet_id(school), expected_version=2, now=NOW)
+    version = db.session.scalar(select(m.ScoreSheet.version).where(m.ScoreSheet.id == sheet_id(school)))
+    with write_transaction() as session:
+        session.execute(text("UPDATE anomaly_question SET reason = 'Đã sửa theo ý khác'"))
+    with pytest.raises(IntegrityFault):
+        reviews.move(school.actor(who), sheet_id(school), verb, expected_version=version, now=NOW)
+    assert state_of(school) == before

@@ -130,6 +130,16 @@ def test_nobody_approves_the_own_homeroom_class_by_delegation(school: Cast):
         class_approval.approve_class(school.actor("math"), row.id, expected_version=row.version, now=NOW)
 
 
+def test_who_finalised_the_class_does_not_approve_it_by_delegation_after_giving_it_away(school: Cast):
+    row = finalised(school)
+    roster.assign_homeroom(SYSTEM, row.id, school.people["outsider"], NOW, starts_on=NOW.date())
+    roster.grant_role(SYSTEM, school.people["math"], Role.DELEGATE, NOW, starts_on=NOW.date())
+    assert school.actor("math").homeroom == frozenset()
+    with pytest.raises(NotAllowed, match=r"không thay Hiệu trưởng \(KT"):
+        class_approval.approve_class(school.actor("math"), row.id, expected_version=row.version, now=NOW)
+    assert class_row(school, "9A").state == "FINALISED"
+
+
 def test_an_open_class_is_not_approved(school: Cast):
     with pytest.raises(WrongState):
         class_approval.approve_class(school.actor("principal"), school.classes["9A"], expected_version=1, now=NOW)

@@ -161,3 +161,22 @@ def test_without_anybody_to_consent_the_request_says_where_to_turn(school: Cast)
             session.get(m.Account, school.accounts[key]).disabled_at = NOW
     with pytest.raises(WrongState, match="máy chủ"):
         ask(school, "principal")
+
+
+@pytest.mark.parametrize("lost", ["role", "account"])
+def test_a_request_is_worth_nothing_once_its_asker_no_longer_manages_accounts(school: Cast, lost: str):
+    request = ask(school, "vice_principal")
+    if lost == "role":
+        grant = db.session.scalars(
+            select(m.RoleGrant).where(m.RoleGrant.person_id == school.people["it_officer"])
+        ).one()
+        with write_transaction():
+            grant.ends_on = NOW.date() - timedelta(days=1)
+    else:
+        with write_transaction():
+            db.session.get(m.Account, school.accounts["it_officer"]).disabled_at = NOW
+    with pytest.raises(WrongState, match="không còn phụ trách tài khoản"):
+        reset_requests.consent(school.actor("clerk"), request, LATER)
+    assert sessions.sign_in(school.username("vice_principal"), PASSWORD, address="a", now=LATER)
+    reset_requests.refuse(school.actor("clerk"), request, LATER)
+    assert db.session.get(m.ResetRequest, request).state == "REFUSED"

@@ -301,6 +301,18 @@ def test_a_delegate_approves_inside_scope_and_dates_only(school: Cast) -> None:
     assert act(school, "vice_principal", V.APPROVE).state is S.APPROVED
 
 
+def test_who_handed_a_sheet_in_does_not_approve_it_by_delegation_after_giving_it_away(school: Cast) -> None:
+    fill(school)
+    act(school, "math", V.SUBMIT)
+    act(school, "head_science", V.REVIEW, version=2)
+    roster.assign_teacher(
+        SYSTEM, school.class_subjects["9A", "MATH"], school.people["other"], NOW, starts_on=date(2027, 5, 12)
+    )
+    roster.grant_role(SYSTEM, school.people["math"], Role.DELEGATE, NOW, starts_on=date(2027, 5, 12))
+    with pytest.raises(NotAllowed):
+        act(school, "math", V.APPROVE, version=3)
+
+
 def test_where_nobody_teaches_any_more_the_principal_attests_with_a_note(school: Cast) -> None:
     fill(school)
     with write_transaction() as session:

@@ -6,12 +6,12 @@ import threading
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.documents.signers import KeyEnvelope, SoftwareKeySigner
-from hocbaso.errors import IntegrityFault, NotAllowed, NotFound, WrongState
+from hocbaso.errors import IntegrityFault, Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.permissions import Role
 from hocbaso.services import (
     audit_verify,
@@ -187,6 +187,30 @@ def test_a_deputy_signs_only_what_was_built_for_a_deputy(built: Cast) -> None:
     sign(built, "math", "homeroom", students=[new.uuid])
     assert outcomes(sign(built, "vice_principal", "principal", students=[new.uuid])) == ["done"]
     assert '"title":"KT. HIỆU TRƯỞNG / PHÓ HIỆU TRƯỞNG"' in max(records(), key=lambda row: row.id).content
+
+
+def test_who_signed_as_homeroom_teacher_does_not_sign_the_same_record_for_the_principal(built: Cast) -> None:
+    """The homeroom teacher signs, gives the class away, becomes the principal's delegate: the second hand is missing."""
+    roster.grant_role(SYSTEM, built.people["math"], Role.DELEGATE, NOW, starts_on=NOW.date())
+    uuid = records()[0].uuid
+    transcripts.recall(built.actor("principal"), uuid, "Hiệu trưởng đi công tác", LATER)
+    with pytest.raises(Invalid, match="không ký thay Hiệu trưởng"):
+        transcripts.build_class(built.actor("clerk"), built.classes["9A"], LATER, deputy_person_id=built.people["math"])
+    roster.assign_homeroom(SYSTEM, built.classes["9A"], built.people["outsider"], NOW, starts_on=NOW.date())
+    test_school_keys.make_demo_keys(SYSTEM, NOW)
+    transcripts.build_class(built.actor("clerk"), built.classes["9A"], LATER, deputy_person_id=built.people["math"])
+    new = max(records(), key=lambda row: row.id)
+    assert outcomes(sign(built, "outsider", "homeroom", students=[new.uuid])) == ["done"]
+    with (
+        write_transaction() as session
+    ):  # the same account under the first signature: as if the class had been kept by both
+        session.execute(
+            update(m.TranscriptSignature)
+            .where(m.TranscriptSignature.transcript_record_id == new.id)
+            .values(account_id=built.accounts["math"])
+        )
+    batch = sign(built, "math", "principal", students=[new.uuid])
+    assert outcomes(batch) == ["failed"] and "không thay Hiệu trưởng (KT.)" in batch.items[0].reason
 
 
 def test_the_second_click_signs_nothing_twice(built: Cast) -> None:
