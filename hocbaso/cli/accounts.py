@@ -19,7 +19,7 @@ from hocbaso import clock
 from hocbaso.cli.output import emit, json_option, refusals
 from hocbaso.errors import NotFound
 from hocbaso.regulations.permissions import GrantScope, Role
-from hocbaso.services import accounts, credentials, role_grants, staff
+from hocbaso.services import accounts, credentials, first_passwords, role_grants, staff
 from hocbaso.services.access import SYSTEM, Actor
 
 user_group = AppGroup("user", help="Tài khoản: thêm, cấp lại mật khẩu, danh sách, khoá.")
@@ -66,19 +66,37 @@ def _slips(slips: list[accounts.FirstPassword]) -> str:
 def add_command(
     codes: tuple[str, ...], name: str | None, username: str | None, actor_name: str | None, as_json: bool
 ) -> None:
-    """Mở tài khoản cho cán bộ, giáo viên theo mã; in mật khẩu dùng một lần."""
+    """Mở tài khoản cho cán bộ, giáo viên theo mã.
+
+    Ở bàn phím máy chủ (không kèm --actor) in mật khẩu dùng một lần; với --actor thì phiếu do văn thư hoặc Ban Giám hiệu in.
+    """
     if (name or username) and len(codes) > 1:
         raise click.UsageError("--name và --username chỉ dùng với một mã.")
     actor, now = _keeper(actor_name), clock.now()
-    slips = []
+    slips, opened = [], []
     for code in codes:
         person_id = staff.person_by_code(code)
         if person_id is None:
             if not name:
                 raise NotFound(f'Không có người mang mã {code}. Người mới thì thêm --name "Họ và tên".')
             person_id = staff.add_person(actor, {"staff_code": code, "full_name": name}, now).id
-        slips.append(accounts.create_account(actor, person_id, now, username=username))
-    emit([asdict(slip) for slip in slips], as_json=as_json, words=_slips(slips))
+        if actor.is_system:
+            slips.append(accounts.create_account(actor, person_id, now, username=username))
+        else:
+            opened += first_passwords.open_accounts(actor, [person_id], now, username=username)
+    emit(
+        [asdict(slip) for slip in slips]
+        + [
+            {"account_id": row.id, "username": row.username, "name": row.person.full_name, "password": None}
+            for row in opened
+        ],
+        as_json=as_json,
+        words=_slips(slips)
+        or "\n".join(
+            f"{row.person.full_name}: tên đăng nhập {row.username}; văn thư hoặc Ban Giám hiệu in phiếu mật khẩu."
+            for row in opened
+        ),
+    )
 
 
 @user_group.command("passwd")

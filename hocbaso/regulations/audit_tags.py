@@ -35,6 +35,7 @@ class AuditTag(StrEnum):
     ACCOUNT_ENABLED = "account:record:enabled"
     PASSWORD_CHANGED = "account:password:changed"
     PASSWORD_RESET = "account:password:reset"
+    FIRST_PASSWORD_ISSUED = "account:password:issued"
     RESET_REQUESTED = "account:reset:requested"
     RESET_CONSENTED = "account:reset:consented"
     RESET_REFUSED = "account:reset:refused"

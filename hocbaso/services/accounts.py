@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -200,13 +200,31 @@ def check_username(name: str) -> str:
 
 
 def create_account(actor: Actor, person_id: int, now: datetime, *, username: str | None = None) -> FirstPassword:
-    """Open an account with a one-time first password (72 hours, changed at the first sign-in).
+    """Open an account with a one-time first password (72 hours, changed at the first sign-in), for set-up and the keyboard.
+
+    Only the system does: a person who opened it so would see what opens it (docs/decisions/0010). Raises NotAllowed, and as
+    :func:`open_account`.
+    """
+    if not actor.is_system:
+        raise NotAllowed("Tài khoản được mở không kèm mật khẩu; văn thư hoặc Ban Giám hiệu in phiếu mật khẩu lần đầu.")
+    password = passwords.generate()
+    expires_at = now + FIRST_PASSWORD_LASTS
+    account = _open(actor, person_id, username, passwords.hash_password(password), expires_at, now)
+    return FirstPassword(account.id, account.username, account.person.full_name, password, expires_at)
+
+
+def open_account(actor: Actor, person_id: int, now: datetime, *, username: str | None = None) -> m.Account:
+    """Open an account that nothing opens yet: its slip is printed by somebody else (``services/first_passwords.py``).
 
     Needs ``account:manage``. Invalid for a bad or taken name; WrongState when the person has an account or has left.
     """
     actor.require(Permission.ACCOUNT_MANAGE)
-    password = passwords.generate()
-    hashed = passwords.hash_password(password)
+    return _open(actor, person_id, username, passwords.unknown_hash(), now, now)
+
+
+def _open(
+    actor: Actor, person_id: int, username: str | None, hashed: str, expires_at: datetime, now: datetime
+) -> m.Account:
     with write_transaction() as session:
         person = session.get(m.Person, person_id, populate_existing=True)
         if person is None:
@@ -218,7 +236,6 @@ def create_account(actor: Actor, person_id: int, now: datetime, *, username: str
         name = check_username(username or suggest_username(person))
         if session.scalar(select(m.Account.id).where(m.Account.username == name)) is not None:
             raise Invalid(f"Tên đăng nhập “{name}” đã có người dùng.", field="username")
-        expires_at = now + FIRST_PASSWORD_LASTS
         account = m.Account(
             person_id=person_id,
             username=name,
@@ -228,7 +245,7 @@ def create_account(actor: Actor, person_id: int, now: datetime, *, username: str
             created_at=now,
         )
         enter(actor, account, now)
-    return FirstPassword(account.id, name, person.full_name, password, expires_at)
+    return account
 
 
 def enter(actor: Actor, account: m.Account, now: datetime) -> None:
@@ -246,36 +263,9 @@ def enter(actor: Actor, account: m.Account, now: datetime) -> None:
         )
 
 
-def create_account_with_password(
-    actor: Actor, person_id: int, username: str, password: str, now: datetime
-) -> m.Account:
-    """Open an account whose holder has just typed the password (set-up of the first person at this machine)."""
-    actor.require(Permission.ACCOUNT_MANAGE)
-    person = db.session.get(m.Person, person_id)
-    if person is None:
-        raise NotFound("Không có người này trong danh sách cán bộ, giáo viên.")
-    passwords.check(password, personal=personal_words(person, username))
-    hashed = passwords.hash_password(password)
-    name = check_username(username)
-    with write_transaction() as session:
-        if (
-            session.scalar(
-                select(m.Account.id).where(or_(m.Account.username == name, m.Account.person_id == person_id))
-            )
-            is not None
-        ):
-            raise Invalid(f"Tên đăng nhập “{name}” đã có người dùng.", field="username")
-        account = m.Account(
-            person_id=person_id, username=name, password_hash=hashed, must_change_password=False, created_at=now
-        )
-        enter(actor, account, now)
-    return account
-
-
-def create_missing_accounts(actor: Actor, now: datetime) -> list[FirstPassword]:
-    """Open an account for each person who works here and has none; the slips, by given name."""
-    waiting = [row.person_id for row in list_accounts(actor, now) if row.account_id is None]
-    return [create_account(actor, person_id, now) for person_id in waiting]
+def people_without(actor: Actor, now: datetime) -> list[int]:
+    """Person ids of those who work here and have no account, by given name. Needs ``account:manage``."""
+    return [row.person_id for row in list_accounts(actor, now) if row.account_id is None]
 
 
 def personal_words(person: m.Person, username: str) -> tuple[str, ...]:

@@ -27,9 +27,13 @@ def roles_held(account: m.Account, now: datetime) -> frozenset[Role]:
     return frozenset(Role(role) for role in rows)
 
 
-def needs_second_person(account: m.Account, now: datetime) -> bool:
-    """Whether a reset of this account takes a second person's consent (``services/reset_requests.py``)."""
-    return bool(roles_held(account, now) & KEY_HOLDERS)
+def needs_second_person(account: m.Account, now: datetime, *, factor: bool) -> bool:
+    """Whether a reset of this account takes a second person's consent (``services/reset_requests.py``).
+
+    A password always: whoever sees it could sign in as a person with scores. A second factor opens nothing without the
+    password, so only that of a key holder does.
+    """
+    return not factor or bool(roles_held(account, now) & KEY_HOLDERS)
 
 
 def require_resettable(actor: Actor, account: m.Account, *, factor: bool) -> None:
@@ -44,23 +48,18 @@ def require_resettable(actor: Actor, account: m.Account, *, factor: bool) -> Non
         raise WrongState("Tài khoản này chưa đặt xác nhận hai lớp.")
 
 
-def _require_alone(actor: Actor, account: m.Account, now: datetime) -> None:
-    if not actor.is_system and needs_second_person(account, now):
-        raise NotAllowed(
-            f"Tài khoản của {account.person.full_name} mở được việc của nhà trường, nên đặt lại cần người thứ hai đồng ý: "
-            "xin gửi yêu cầu ở trang Tài khoản. Ở bàn phím máy chủ thì chạy lệnh không kèm --actor."
-        )
-
-
 def reset_password(actor: Actor, account_id: int, now: datetime) -> FirstPassword:
-    """Begin a reset: a new one-time password, shown once; every session of the account ends. Needs ``account:manage``.
+    """A new one-time password at the server's keyboard, shown once; every session of the account ends.
 
-    Nobody resets the own password this way: the own page changes it with the old one. NotAllowed for an account that
-    needs a second person's consent, unless the system acts.
+    Only the system resets alone: for everybody else NotAllowed says to ask a second person on the page.
     """
     account = account_for(actor, account_id)
     require_resettable(actor, account, factor=False)
-    _require_alone(actor, account, now)
+    if not actor.is_system:
+        raise NotAllowed(
+            f"Đặt lại mật khẩu của {account.person.full_name} cần người thứ hai đồng ý: xin gửi yêu cầu ở trang Tài khoản. "
+            "Ở bàn phím máy chủ thì chạy lệnh không kèm --actor."
+        )
     password = passwords.generate()
     return put_password(actor, account, password, passwords.hash_password(password), now)
 
@@ -104,7 +103,11 @@ def reset_second_factor(actor: Actor, account_id: int, now: datetime) -> None:
     """
     account = account_for(actor, account_id)
     require_resettable(actor, account, factor=True)
-    _require_alone(actor, account, now)
+    if not actor.is_system and needs_second_person(account, now, factor=True):
+        raise NotAllowed(
+            f"Tài khoản của {account.person.full_name} mở được việc của nhà trường, nên đặt lại cần người thứ hai đồng ý: "
+            "xin gửi yêu cầu ở trang Tài khoản. Ở bàn phím máy chủ thì chạy lệnh không kèm --actor."
+        )
     put_second_factor_aside(actor, account, now)
 
 

@@ -67,6 +67,11 @@ def _dummy_hash() -> str:
     return _HASHER.hash(secrets.token_urlsafe(16))
 
 
+def unknown_hash() -> str:
+    """The hash of a password that was drawn and forgotten: nobody signs in with it. Quick: one for all such accounts."""
+    return _dummy_hash()
+
+
 # --- too easy ---------------------------------------------------------------------------------------------------------
 
 _LEET = str.maketrans({"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", "$": "s", "!": "i"})

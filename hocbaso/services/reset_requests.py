@@ -1,7 +1,7 @@
-"""Resets that need a second person: of whoever holds the school's keys, when the IT officer asks for one.
+"""Resets that need a second person: of every password, and of the second factor of whoever holds the school's keys.
 
-Whoever can reset an account could sign in with it. So for principal, vice-principal, clerk and IT officer a reset takes effect
-only when another of principal, vice-principal and clerk consents; the new password is shown to that person, never to the asker.
+Whoever can reset an account could sign in with it, and the IT officer must never come to scores. So a reset takes effect only
+when another of principal, vice-principal and clerk consents; the new password is shown to that person, never to the asker.
 At the server's own keyboard it stays possible without (``flask user passwd``), and the log says that the system did.
 """
 
@@ -54,20 +54,22 @@ class RequestLine:
     mine: bool
 
 
-def is_needed(actor: Actor, account_id: int, now: datetime) -> bool:
+def is_needed(actor: Actor, account_id: int, kind: ResetKind, now: datetime) -> bool:
     """Whether this person's reset of the account takes a second person. NotFound for those who manage no accounts."""
-    return not actor.is_system and credentials.needs_second_person(account_for(actor, account_id), now)
+    return not actor.is_system and credentials.needs_second_person(
+        account_for(actor, account_id), now, factor=kind is ResetKind.SECOND_FACTOR
+    )
 
 
 def ask(actor: Actor, account_id: int, kind: ResetKind, now: datetime) -> m.ResetRequest:
-    """Ask for a reset of a key holder's account. Needs ``account:manage``; the owner and the principal are told, and all who may consent see it.
+    """Ask for a reset. Needs ``account:manage``; the owner and the principal are told, and all who may consent see it.
 
     Raises NotFound, NotAllowed (the own account), WrongState (the account needs no consent, a request is open, no second
     factor to reset, or nobody is there to consent).
     """
     account = account_for(actor, account_id)
     credentials.require_resettable(actor, account, factor=kind is ResetKind.SECOND_FACTOR)
-    if not credentials.needs_second_person(account, now):
+    if not credentials.needs_second_person(account, now, factor=kind is ResetKind.SECOND_FACTOR):
         raise WrongState("Tài khoản này không cần người thứ hai đồng ý.")
     to_ask = _who_may_consent(account, actor.person_id, now)
     if not to_ask:

@@ -147,7 +147,9 @@ def _try_password(account: m.Account | None, password: str, address: str, agent:
         and account.first_password_expires_at is not None
         and account.first_password_expires_at <= now
     ):
-        raise SignInRefused("Mật khẩu lần đầu đã quá 72 giờ. Xin nhờ người phụ trách CNTT cấp lại.")
+        raise SignInRefused(
+            "Mật khẩu lần đầu đã quá 72 giờ. Xin nhờ văn thư in phiếu khác, hoặc người phụ trách CNTT xin cấp lại."
+        )
     better_hash = passwords.hash_password(password) if passwords.needs_rehash(account.password_hash) else None
     needs_factor = requires_second_factor(account.id, now)
     return _open(

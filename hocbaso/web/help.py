@@ -33,7 +33,7 @@ TOPICS = (
             "Mật khẩu nên là bốn từ không liên quan nhau, nối bằng dấu gạch; dài thì an toàn, không cần kí tự lạ.",
             "Nhập sai năm lần thì máy bắt đợi vài giây, lâu nhất một phút; tài khoản không bao giờ bị khoá hẳn vì nhập sai.",
             "Không dùng 30 phút thì máy hỏi lại mật khẩu ngay trên trang đang mở; những gì đang gõ vẫn còn.",
-            "Quên mật khẩu: người phụ trách CNTT cấp mật khẩu một lần, dùng được trong 72 giờ.",
+            "Quên mật khẩu: người phụ trách CNTT xin đặt lại, văn thư hoặc Ban Giám hiệu đồng ý và đưa phiếu, dùng được trong 72 giờ.",
             "Mất điện thoại giữ mã xác nhận: người phụ trách CNTT bỏ điện thoại cũ, lần sau đăng nhập sẽ quét mã mới.",
         ),
         10,
@@ -99,7 +99,7 @@ TOPICS = (
         "Quản lí tài khoản",
         "/nguoi-dung/tai-khoan",
         (
-            "Mở tài khoản: máy sinh mật khẩu bốn từ, chỉ hiện một lần; in phiếu và đưa tận tay.",
+            "Mở tài khoản ở đây; phiếu mật khẩu lần đầu do văn thư hoặc Ban Giám hiệu in và đưa tận tay.",
             "Khoá tài khoản thì mọi máy đang dùng nó bị thoát ngay; lịch sử vẫn giữ nguyên.",
             "Tài khoản phụ trách CNTT không xem, không sửa được điểm, nhận xét hay học bạ.",
         ),

@@ -13,7 +13,15 @@ from wtforms import SelectChoice
 from hocbaso import clock
 from hocbaso.errors import DomainError, Invalid, Stale, WrongState
 from hocbaso.regulations.permissions import GrantScope, Permission, Role
-from hocbaso.services import accounts, credentials, reset_requests, role_grants, staff, teaching_plan
+from hocbaso.services import (
+    accounts,
+    credentials,
+    first_passwords,
+    reset_requests,
+    role_grants,
+    staff,
+    teaching_plan,
+)
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.people import GrantForm, HandOverForm, ProfileForm, UsernameForm, numbered
 from hocbaso.web.htmx import go
@@ -41,6 +49,7 @@ def people_tabs() -> list[Tab]:
         ("Phân công", "/nguoi-dung/phan-cong"),
         ("Vai trò", "/nguoi-dung/vai-tro"),
         ("Tài khoản", "/nguoi-dung/tai-khoan"),
+        ("Phiếu vào lần đầu", "/nguoi-dung/phieu-vao-lan-dau"),
         ("Yêu cầu đặt lại", "/nguoi-dung/yeu-cau-dat-lai"),
     )
     actor = current_actor()
@@ -170,38 +179,38 @@ def accounts_page() -> Answer:
 @people.post("/tai-khoan/<int:person_id>/mo")
 @requires(P.ACCOUNT_MANAGE)
 def open_account(person_id: int) -> Answer:
-    """Open an account; its one-time password is on the answer and nowhere else."""
+    """Open an account; its slip is printed by somebody else."""
     form = UsernameForm()
     if not form.validate_on_submit():
         raise Invalid("Tên đăng nhập dài quá 40 kí tự.")
-    made = accounts.create_account(current_actor(), person_id, clock.now(), username=form.username.data or None)
-    return render_template("people/once.html", slips=[made], again=False)
+    [opened] = first_passwords.open_accounts(
+        current_actor(), [person_id], clock.now(), username=form.username.data or None
+    )
+    note(f"Đã mở tài khoản {opened.username}. Văn thư hoặc Ban Giám hiệu in phiếu mật khẩu lần đầu.")
+    return go(url_for("people.account_list"))
 
 
 @people.post("/tai-khoan/mo-het")
 @requires(P.ACCOUNT_MANAGE)
 def open_all_accounts() -> Answer:
-    """Open an account for each person without one, and show the slips to print and cut."""
-    actor = current_actor()
+    """Open an account for each person without one; their slips are printed by somebody else."""
+    actor, now = current_actor(), clock.now()
     confirm_recent(actor)
-    slips = accounts.create_missing_accounts(actor, clock.now())
-    if not slips:
+    opened = first_passwords.open_accounts(actor, accounts.people_without(actor, now), now)
+    if opened:
+        note(f"Đã mở {len(opened)} tài khoản. Văn thư hoặc Ban Giám hiệu in phiếu mật khẩu lần đầu.")
+    else:
         note("Ai cũng đã có tài khoản.", "late")
-        return go(url_for("people.account_list"))
-    return render_template("people/once.html", slips=slips, again=False)
+    return go(url_for("people.account_list"))
 
 
 @people.post("/tai-khoan/<int:account_id>/cap-lai")
 @requires(P.ACCOUNT_MANAGE)
 def reset_account(account_id: int) -> Answer:
-    """Begin a reset: the machine draws a new one-time password, nobody chooses it. For a key holder it is asked for."""
-    actor = current_actor()
-    confirm_recent(actor)
-    if _asks_instead(account_id, reset_requests.ResetKind.PASSWORD):
-        return go(url_for("reset_requests.index"))
-    return render_template(
-        "people/once.html", slips=[credentials.reset_password(actor, account_id, clock.now())], again=True
-    )
+    """Ask for a new one-time password: the machine draws it when a second person consents, and shows it to that person."""
+    confirm_recent(current_actor())
+    _ask(account_id, reset_requests.ResetKind.PASSWORD)
+    return go(url_for("reset_requests.index"))
 
 
 @people.post("/tai-khoan/<int:account_id>/dat-lai-ma")
@@ -210,21 +219,17 @@ def reset_factor(account_id: int) -> Answer:
     """Unbind a lost telephone."""
     actor = current_actor()
     confirm_recent(actor)
-    if _asks_instead(account_id, reset_requests.ResetKind.SECOND_FACTOR):
+    if reset_requests.is_needed(actor, account_id, reset_requests.ResetKind.SECOND_FACTOR, clock.now()):
+        _ask(account_id, reset_requests.ResetKind.SECOND_FACTOR)
         return go(url_for("reset_requests.index"))
     credentials.reset_second_factor(actor, account_id, clock.now())
     note("Đã bỏ điện thoại cũ. Lần đăng nhập tới người ấy sẽ quét mã mới.")
     return go(url_for("people.account_list"))
 
 
-def _asks_instead(account_id: int, kind: reset_requests.ResetKind) -> bool:
-    """Ask a second person where the account takes one; whether it does."""
-    actor, now = current_actor(), clock.now()
-    if not reset_requests.is_needed(actor, account_id, now):
-        return False
-    reset_requests.ask(actor, account_id, kind, now)
+def _ask(account_id: int, kind: reset_requests.ResetKind) -> None:
+    reset_requests.ask(current_actor(), account_id, kind, clock.now())
     note("Đã gửi yêu cầu. Có hiệu lực khi Hiệu trưởng, Phó Hiệu trưởng hoặc văn thư đồng ý.")
-    return True
 
 
 @people.post("/tai-khoan/<int:account_id>/khoa")

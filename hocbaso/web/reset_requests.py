@@ -1,4 +1,4 @@
-"""Requests to reset a key holder's account: shown to those who may consent, and to the IT officer who asked."""
+"""Requests to reset an account: shown to those who may consent, and to the IT officer who asked."""
 
 from __future__ import annotations
 

@@ -81,10 +81,26 @@ def test_a_telephone_is_unbound_only_with_consent(school: Cast):
     assert account.totp_secret is None and audit_verify.verify().ok
 
 
-def test_a_teacher_s_reset_stays_immediate_and_needs_no_request(school: Cast):
-    assert credentials.reset_password(school.actor("it_officer"), school.accounts["math"], NOW).password
+@pytest.mark.parametrize("owner", ["math", "outsider", "board", "head_science"])
+def test_the_it_officer_alone_comes_to_no_password_of_anybody(school: Cast, owner: str):
+    with pytest.raises(NotAllowed, match="người thứ hai"):
+        credentials.reset_password(school.actor("it_officer"), school.accounts[owner], NOW)
+    request = ask(school, owner)
+    assert sessions.sign_in(school.username(owner), PASSWORD, address="a", now=NOW)
+    for who in ("it_officer", "math", "board"):
+        with pytest.raises(NotFound):
+            reset_requests.consent(school.actor(who), request, LATER)
+    slip = reset_requests.consent(school.actor("clerk"), request, LATER)
+    assert slip is not None and sessions.sign_in(slip.username, slip.password, address="b", now=LATER)
+
+
+def test_a_teacher_s_lost_telephone_needs_no_request(school: Cast):
+    bind_telephone(school, "math")
     with pytest.raises(WrongState, match="không cần"):
-        ask(school, "other")
+        ask(school, "math", ResetKind.SECOND_FACTOR)
+    credentials.reset_second_factor(school.actor("it_officer"), school.accounts["math"], NOW)
+    db.session.expire_all()
+    assert db.session.get(m.Account, school.accounts["math"]).totp_secret is None
 
 
 def test_a_request_ends_after_72_hours_and_may_be_asked_again(school: Cast):

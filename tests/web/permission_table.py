@@ -330,6 +330,11 @@ ROWS += [
     Row("reset_requests.refuse", "POST", "/nguoi-dung/yeu-cau-dat-lai/1/khong-dong-y", STAFF_READERS, passes=(404,)),
 ]
 
+ROWS += [
+    Row("first_passwords.index", "GET", "/nguoi-dung/phieu-vao-lan-dau", STAFF_READERS),
+    Row("first_passwords.issue", "POST", "/nguoi-dung/phieu-vao-lan-dau", STAFF_READERS),
+]
+
 # --- trusting this machine, the installed application ---
 ROWS += [
     Row("trust.show", "GET", "/tin-cay", EVERYBODY),

@@ -136,16 +136,24 @@ def test_the_last_principal_cannot_be_let_go(client_of, school: Cast):
     assert "người kế nhiệm" in text_of(answer)
 
 
-def test_a_new_person_gets_an_account_whose_password_is_shown_once(client_of, school_app, school: Cast):
+def test_who_opens_an_account_does_not_see_what_opens_it_and_who_prints_the_slip_does_once(
+    client_of, school_app, school: Cast
+):
     answer = client_of("clerk").post(
         "/nguoi-dung/moi",
         data={"staff_code": "GV077", "full_name": "Lò Thị Mai", "sex": "Nữ", "subject_group_id": "", "version": "0"},
     )
     person_id = int(answer.location.rsplit("/", 1)[1])
-    made = client_of("it_officer").post(f"/nguoi-dung/tai-khoan/{person_id}/mo")
+    opened = client_of("it_officer").post(f"/nguoi-dung/tai-khoan/{person_id}/mo", follow_redirects=True)
+    assert "gv077" in text_of(opened) and "once__word" not in text_of(opened)
+    page = text_of(client_of("clerk").get("/nguoi-dung/phieu-vao-lan-dau"))
+    assert "Lò Thị Mai" in page and "Chưa có phiếu" in page and "Trịnh Thu Hà" not in page
+    assert "chờ phiếu mật khẩu" in text_of(client_of("clerk").get("/hom-nay"))
+    [account_id] = re.findall(r'name="chon" value="(\d+)"', page)
+    made = client_of("clerk").post("/nguoi-dung/phieu-vao-lan-dau", data={"chon": account_id})
     password = re.search(r'once__word code">([^<]+)<', text_of(made))[1]
     assert made.headers["Cache-Control"] == "no-store"
-    assert password not in text_of(client_of("it_officer").get("/nguoi-dung/tai-khoan"))
+    assert password not in text_of(client_of("clerk").get("/nguoi-dung/phieu-vao-lan-dau"))
     newcomer = school_app.test_client()
     assert (
         newcomer.post("/dang-nhap", data={"username": "gv077", "password": password}).location
