@@ -8,6 +8,7 @@ while the instance is in set-up or is a demo.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -31,6 +32,23 @@ actor_option = click.option(
     metavar="TÊN",
     help="Làm với tư cách tài khoản này (mật khẩu: hỏi trên màn hình, hoặc HOCBASO_PASSWORD).",
 )
+
+
+def force_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--force --reason``: at the server's keyboard, also for the last principal or IT officer."""
+    command = click.option("--reason", metavar="LÍ DO", help="Lí do của --force, ghi vào nhật ký.")(command)
+    return click.option(
+        "--force", is_flag=True, help="Làm cả khi đó là Hiệu trưởng hay người phụ trách CNTT duy nhất (cần --reason)."
+    )(command)
+
+
+def _forced(force: bool, reason: str | None) -> str | None:
+    """The reason of a forced act, None for an ordinary one; wrong use when only one of the two is given."""
+    if force != (reason is not None):
+        raise click.UsageError("--force và --reason đi cùng nhau.")
+    return reason
+
+
 DAY = click.DateTime(["%Y-%m-%d", "%d/%m/%Y"])
 
 
@@ -132,13 +150,24 @@ def list_command(as_json: bool) -> None:
 @user_group.command("disable")
 @click.argument("username", metavar="TÊN")
 @click.option("--enable", is_flag=True, help="Mở lại thay vì khoá.")
+@force_options
 @actor_option
+@json_option
 @refusals
-def disable_command(username: str, enable: bool, actor_name: str | None) -> None:
+def disable_command(
+    username: str, enable: bool, force: bool, reason: str | None, actor_name: str | None, as_json: bool
+) -> None:
     """Khoá (hoặc mở lại) một tài khoản; phiên đang mở kết thúc ngay."""
-    account_id = accounts.account_id_of(username)
-    (accounts.enable if enable else accounts.disable)(_keeper(actor_name), account_id, clock.now())
-    click.echo("Đã mở lại." if enable else "Đã khoá.")
+    account_id, forced = accounts.account_id_of(username), _forced(force, reason)
+    if enable:
+        accounts.enable(_keeper(actor_name), account_id, clock.now())
+    else:
+        accounts.disable(_keeper(actor_name), account_id, clock.now(), forced=forced)
+    emit(
+        {"account_id": account_id, "username": username.strip().casefold(), "disabled": not enable},
+        as_json=as_json,
+        words="Đã mở lại." if enable else "Đã khoá.",
+    )
 
 
 def _scope(text: str | None) -> tuple[GrantScope | None, int | None]:
@@ -160,6 +189,7 @@ def _scope(text: str | None) -> tuple[GrantScope | None, int | None]:
 @click.option("--from", "starts_on", type=DAY, help="Từ ngày (mặc định hôm nay).")
 @click.option("--to", "ends_on", type=DAY, help="Đến hết ngày.")
 @click.option("--document", help="Số văn bản giao việc, uỷ quyền.")
+@click.option("--hand-over", is_flag=True, help="Hiệu trưởng mới: vai trò của Hiệu trưởng cũ kết thúc ngày hôm trước.")
 @actor_option
 @json_option
 @refusals
@@ -171,6 +201,7 @@ def grant_command(
     starts_on: datetime | None,
     ends_on: datetime | None,
     document: str | None,
+    hand_over: bool,
     actor_name: str | None,
     as_json: bool,
 ) -> None:
@@ -192,6 +223,7 @@ def grant_command(
         starts_on=starts_on.date() if starts_on else None,
         ends_on=ends_on.date() if ends_on else None,
         document=document,
+        hand_over=hand_over,
     )
     emit(
         {"id": grant.id, "role": role, "person": code},
@@ -202,12 +234,19 @@ def grant_command(
 
 @role_group.command("end")
 @click.argument("grant_id", type=int, metavar="SỐ")
+@force_options
 @actor_option
+@json_option
 @refusals
-def end_command(grant_id: int, actor_name: str | None) -> None:
-    """Kết thúc một vai trò (số lấy từ `flask role list`)."""
-    role_grants.end_role(acting(actor_name), grant_id, clock.now())
-    click.echo("Đã kết thúc.")
+def end_command(grant_id: int, force: bool, reason: str | None, actor_name: str | None, as_json: bool) -> None:
+    """Kết thúc một vai trò (số lấy từ `flask role list`).
+
+    Với --force, ở bàn phím máy chủ, hệ thống làm và lí do nằm trong nhật ký.
+    """
+    forced = _forced(force, reason)
+    actor = SYSTEM if forced is not None and actor_name is None else acting(actor_name)
+    role_grants.end_role(actor, grant_id, clock.now(), forced=forced)
+    emit({"id": grant_id, "ended": True}, as_json=as_json, words="Đã kết thúc.")
 
 
 @role_group.command("list")

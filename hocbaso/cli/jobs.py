@@ -78,12 +78,17 @@ def catch_up_command(as_json: bool) -> None:
 
 
 @jobs_group.command("accept-clock")
+@json_option
 @refusals
-def accept_clock_command() -> None:
+def accept_clock_command(as_json: bool) -> None:
     """Xác nhận giờ máy chủ bây giờ là đúng, sau một cảnh báo về đồng hồ."""
     now = clock.now()
     job_ledger.accept_clock(SYSTEM, now)
-    click.echo(f"Giờ máy chủ: {clock.local(now):%H:%M ngày %d/%m/%Y}. Việc theo ngày chạy tiếp.")
+    emit(
+        {"accepted_at": now.isoformat()},
+        as_json=as_json,
+        words=f"Giờ máy chủ: {clock.local(now):%H:%M ngày %d/%m/%Y}. Việc theo ngày chạy tiếp.",
+    )
 
 
 COMMANDS = [jobs_group]

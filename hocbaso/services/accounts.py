@@ -16,7 +16,7 @@ from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.vietnamese_names import search_key
-from hocbaso.services import account_log, audit, passwords, sessions
+from hocbaso.services import account_log, audit, lockout, passwords, sessions
 from hocbaso.services.access import SYSTEM, Actor, load_actor
 from hocbaso.services.in_force import in_force
 
@@ -280,12 +280,19 @@ def personal_words(person: m.Person, username: str) -> tuple[str, ...]:
     )
 
 
-def disable(actor: Actor, account_id: int, now: datetime) -> None:
-    """Shut an account: its sessions end at once, its history stays. Nobody shuts the own one. Needs ``account:manage``."""
+def disable(actor: Actor, account_id: int, now: datetime, *, forced: str | None = None) -> None:
+    """Shut an account: its sessions end at once, its history stays. Nobody shuts the own one. Needs ``account:manage``.
+
+    WrongState for the only principal or IT officer who can sign in, unless ``forced`` (a reason, at the server's keyboard).
+    """
     account = account_for(actor, account_id)
     if account.id == actor.account_id:
         raise NotAllowed("Không thể tự khoá tài khoản của mình.")
-    _set_disabled(actor, account, now, now, AuditTag.ACCOUNT_DISABLED)
+    forced = lockout.clean_force(actor, forced)
+    with write_transaction():
+        if forced is None and account.disabled_at is None:
+            lockout.require_another(account.person_id, lockout.roles_today(account.person_id, now), now)
+        _set_disabled(actor, account, now, now, AuditTag.ACCOUNT_DISABLED, forced)
 
 
 def enable(actor: Actor, account_id: int, now: datetime) -> None:
@@ -293,7 +300,14 @@ def enable(actor: Actor, account_id: int, now: datetime) -> None:
     _set_disabled(actor, account_for(actor, account_id), None, now, AuditTag.ACCOUNT_ENABLED)
 
 
-def _set_disabled(actor: Actor, account: m.Account, disabled_at: datetime | None, now: datetime, tag: AuditTag) -> None:
+def _set_disabled(
+    actor: Actor,
+    account: m.Account,
+    disabled_at: datetime | None,
+    now: datetime,
+    tag: AuditTag,
+    forced: str | None = None,
+) -> None:
     with write_transaction() as session:
         session.refresh(account)
         if (account.disabled_at is None) == (disabled_at is None):
@@ -302,5 +316,11 @@ def _set_disabled(actor: Actor, account: m.Account, disabled_at: datetime | None
         session.flush()
         sessions.end_all(account.id, now=now)
         audit.record(
-            tag, actor, now, target_kind="account", target_id=account.id, state=audit.states("account", [account])
+            tag,
+            actor,
+            now,
+            target_kind="account",
+            target_id=account.id,
+            state=audit.states("account", [account]),
+            note=forced,
         )

@@ -14,7 +14,7 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import GrantScope, Permission, Role
-from hocbaso.services import audit, roster, sessions
+from hocbaso.services import audit, lockout, roster, sessions
 from hocbaso.services.access import Actor
 from hocbaso.services.in_force import in_force, not_over
 
@@ -60,12 +60,14 @@ def grant_role(
     starts_on: date | None = None,
     ends_on: date | None = None,
     document: str | None = None,
+    hand_over: bool = False,
 ) -> m.RoleGrant:
     """Give a role. Needs ``role:grant`` (the principal) or the system actor of set-up; ends the person's sessions.
 
     Nobody grants to themselves. A delegation is for the vice-principal, has a last day, and names its paper (KT.).
     Invalid for a scope that does not fit the role, unknown places, or dates in the wrong order; WrongState when the
-    same role stands already, or when the last IT officer's independence would be lost (IT and any other role exclude
+    same role stands already, when there is a principal in those days (``hand_over``: that role ends the day before, in
+    the same act), or when the last IT officer's independence would be lost (IT and any other role exclude
     each other, QĐ 1789 Đ.5.3.c).
     """
     actor.require(Permission.ROLE_GRANT)
@@ -110,6 +112,8 @@ def grant_role(
                 raise Invalid("Uỷ quyền cần ghi số văn bản.", field="document")
             if not any(row.role == Role.VICE_PRINCIPAL for row in standing):
                 raise WrongState("Chỉ uỷ quyền cho Phó Hiệu trưởng.")
+        if role is Role.PRINCIPAL:
+            _make_room(actor, starts_on, ends_on, now, hand_over=hand_over)
         grant = roster.grant_role(
             actor,
             person_id,
@@ -123,6 +127,40 @@ def grant_role(
         )
         end_sessions(person_id, now)
     return grant
+
+
+def _make_room(actor: Actor, starts_on: date, ends_on: date | None, now: datetime, *, hand_over: bool) -> None:
+    """Two people are never principal on one day: end the standing role the day before, or refuse saying what to do."""
+    standing = db.session.scalars(
+        select(m.RoleGrant).where(
+            m.RoleGrant.role == Role.PRINCIPAL.value,
+            not_over(m.RoleGrant, starts_on),
+            *(() if ends_on is None else (m.RoleGrant.starts_on <= ends_on,)),
+        )
+    ).all()
+    for grant in standing:
+        until = f"đến hết {grant.ends_on:%d/%m/%Y}" if grant.ends_on else "chưa có ngày cuối"
+        if not hand_over or grant.starts_on >= starts_on:
+            raise WrongState(
+                f"{grant.person.full_name} là Hiệu trưởng từ {grant.starts_on:%d/%m/%Y}, {until}: hai người không cùng là Hiệu "
+                "trưởng trong một ngày. Xin kết thúc vai trò ấy trước, hoặc chọn bàn giao để vai trò ấy kết thúc ngày hôm trước."
+            )
+        before = {"ends_on": grant.ends_on}
+        grant.ends_on = starts_on - timedelta(days=1)
+        db.session.flush()
+        roster.renew_powers(grant.person_id)
+        if grant.ends_on < clock.local_date(now):
+            end_sessions(grant.person_id, now)
+        audit.record(
+            AuditTag.ROLE_ENDED,
+            actor,
+            now,
+            target_kind="role_grant",
+            target_id=grant.id,
+            state=audit.states("role_grant", [grant]),
+            before=before,
+            note="Bàn giao cho Hiệu trưởng kế nhiệm.",
+        )
 
 
 def _check_scope(scope_kind: GrantScope, scope_id: int | None) -> None:
@@ -141,12 +179,16 @@ def _check_scope(scope_kind: GrantScope, scope_id: int | None) -> None:
         raise Invalid("Phạm vi này không có trong trường.", field="scope")
 
 
-def end_role(actor: Actor, grant_id: int, now: datetime, *, ends_on: date | None = None) -> None:
+def end_role(
+    actor: Actor, grant_id: int, now: datetime, *, ends_on: date | None = None, forced: str | None = None
+) -> None:
     """End a grant on a day (default: now at once, its last day was yesterday); ends the person's sessions.
 
-    Needs ``role:grant``. The last principal cannot be ended: first the next one is granted.
+    Needs ``role:grant``. The last principal cannot be ended: the next one takes over (``grant_role`` with ``hand_over``);
+    nor the only IT officer who can sign in. ``forced``: all the same, with this reason, at the server's keyboard.
     """
     actor.require(Permission.ROLE_GRANT)
+    forced = lockout.clean_force(actor, forced)
     today = clock.local_date(now)
     last_day = ends_on or today - timedelta(days=1)
     with write_transaction() as session:
@@ -157,8 +199,11 @@ def end_role(actor: Actor, grant_id: int, now: datetime, *, ends_on: date | None
             raise WrongState("Vai trò này đã kết thúc.")
         if not actor.is_system and grant.person_id == actor.person_id:
             raise NotAllowed("Không thể tự kết thúc vai trò của mình.")
+        if forced is None and grant.role == Role.IT_OFFICER and grant.starts_on <= today:
+            lockout.require_another(grant.person_id, frozenset({Role.IT_OFFICER}), now)
         if (
-            grant.role == Role.PRINCIPAL
+            forced is None
+            and grant.role == Role.PRINCIPAL
             and session.scalar(
                 select(m.RoleGrant.id)
                 .where(
@@ -170,7 +215,10 @@ def end_role(actor: Actor, grant_id: int, now: datetime, *, ends_on: date | None
             )
             is None
         ):
-            raise WrongState("Trường luôn cần một Hiệu trưởng: xin giao vai trò cho người kế nhiệm trước.")
+            raise WrongState(
+                "Trường luôn cần một Hiệu trưởng: xin giao vai trò cho người kế nhiệm và chọn bàn giao, vai trò này khi ấy tự "
+                "kết thúc."
+            )
         before = {"ends_on": grant.ends_on}
         grant.ends_on = last_day
         session.flush()
@@ -183,6 +231,7 @@ def end_role(actor: Actor, grant_id: int, now: datetime, *, ends_on: date | None
             target_id=grant_id,
             state=audit.states("role_grant", [grant]),
             before=before,
+            note=forced,
         )
 
 

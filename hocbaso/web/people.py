@@ -305,6 +305,7 @@ def grant_role() -> Answer:
             starts_on=form.starts_on.data,
             ends_on=form.ends_on.data,
             document=form.document.data,
+            hand_over=bool(form.hand_over.data),
         )
     except (Invalid, WrongState) as error:
         return _roles(form, _show(form, error))

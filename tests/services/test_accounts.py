@@ -265,8 +265,49 @@ def test_a_school_always_has_a_principal(school: Cast):
     grant = db.session.scalar(select(m.RoleGrant.id).where(m.RoleGrant.role == "principal"))
     with pytest.raises(WrongState):
         role_grants.end_role(SYSTEM, grant, NOW)
-    role_grants.grant_role(SYSTEM, school.people["outsider"], Role.PRINCIPAL, NOW)
-    role_grants.end_role(SYSTEM, grant, NOW)
+    with pytest.raises(WrongState, match="Đoàn Thị Hải Yến là Hiệu trưởng từ 05/09/2026"):
+        role_grants.grant_role(SYSTEM, school.people["outsider"], Role.PRINCIPAL, NOW)
+    first = date(2027, 6, 1)
+    role_grants.grant_role(
+        school.actor("principal"), school.people["outsider"], Role.PRINCIPAL, NOW, starts_on=first, hand_over=True
+    )
+    old, new = school.accounts["principal"], school.accounts["outsider"]
+    assert load_actor(old, date(2027, 5, 31)).has_role(Role.PRINCIPAL) and not load_actor(old, first).grants
+    assert load_actor(new, first).has_role(Role.PRINCIPAL) and not load_actor(new, date(2027, 5, 31)).grants
+    tags = db.session.scalars(select(m.AuditEntry.tag).order_by(m.AuditEntry.seq.desc()).limit(2)).all()
+    assert tags == ["role:grant:given", "role:grant:ended"] and audit_verify.verify().ok
+    with pytest.raises(WrongState):  # nor a third one before the second begins
+        role_grants.grant_role(
+            SYSTEM, school.people["other"], Role.PRINCIPAL, NOW, starts_on=date(2027, 5, 20), hand_over=True
+        )
+
+
+@pytest.mark.parametrize("person", ["principal", "it_officer"])
+def test_the_only_principal_or_it_officer_is_not_shut_out(school: Cast, person: str):
+    actor = school.actor("it_officer") if person == "principal" else SYSTEM
+    with pytest.raises(WrongState, match="duy nhất"):
+        accounts.disable(actor, school.accounts[person], NOW)
+    grant = db.session.scalar(select(m.RoleGrant.id).where(m.RoleGrant.person_id == school.people[person]))
+    with pytest.raises(WrongState):
+        role_grants.end_role(SYSTEM, grant, NOW)
+    with pytest.raises(NotAllowed, match="bàn phím"):
+        accounts.disable(school.actor("it_officer"), school.accounts["principal"], NOW, forced="Mất máy, mất liên lạc")
+    with pytest.raises(Invalid):
+        accounts.disable(SYSTEM, school.accounts[person], NOW, forced="mất")
+    accounts.disable(SYSTEM, school.accounts[person], NOW, forced="Mất máy, mất liên lạc")
+    role_grants.end_role(SYSTEM, grant, NOW, forced="Đã chuyển công tác, chưa có người thay")
+    notes = db.session.scalars(select(m.AuditEntry.payload).order_by(m.AuditEntry.seq.desc()).limit(2)).all()
+    assert "chưa có người thay" in notes[0] and "mất liên lạc" in notes[1]
+
+
+def test_with_a_second_it_officer_the_first_may_go(school: Cast):
+    role_grants.grant_role(SYSTEM, school.people["outsider"], Role.IT_OFFICER, NOW)
+    grant = db.session.scalar(select(m.RoleGrant.id).where(m.RoleGrant.person_id == school.people["it_officer"]))
+    accounts.disable(SYSTEM, school.accounts["outsider"], NOW)
+    with pytest.raises(WrongState):  # the second one cannot sign in
+        role_grants.end_role(SYSTEM, grant, NOW)
+    accounts.enable(SYSTEM, school.accounts["outsider"], NOW)
+    role_grants.end_role(school.actor("principal"), grant, NOW)
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------

@@ -83,16 +83,16 @@ def test_roles_of_a_living_school_are_given_by_who_may(school_app: Flask, school
 
 
 def test_a_forgotten_password_is_replaced_at_the_server(school_app: Flask, school: Cast):
-    slip = json.loads(run(school_app, "user", "passwd", "gv004", "--json").output)
+    slip = json.loads(run(school_app, "user", "passwd", "gv009", "--json").output)
     client = school_app.test_client()
-    answer = client.post("/dang-nhap", data={"username": "gv004", "password": slip["password"]})
+    answer = client.post("/dang-nhap", data={"username": "gv009", "password": slip["password"]})
     assert answer.location == "/dang-nhap/mat-khau-moi"
     entry = db.session.scalars(select(m.AuditEntry).where(m.AuditEntry.tag == "account:password:reset")).one()
     assert entry.actor_name == "Hệ thống"
-    assert run(school_app, "user", "disable", "gv004").exit_code == 0
+    assert run(school_app, "user", "disable", "gv009").exit_code == 0
     assert client.get("/").location == "/dang-nhap"
-    assert run(school_app, "user", "disable", "gv004").exit_code == 1
-    assert run(school_app, "user", "disable", "gv004", "--enable").exit_code == 0
+    assert run(school_app, "user", "disable", "gv009").exit_code == 1
+    assert run(school_app, "user", "disable", "gv009", "--enable").exit_code == 0
 
 
 def test_the_server_refuses_debug(app: Flask):

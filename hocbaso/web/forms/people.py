@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask_wtf import FlaskForm
-from wtforms import DateField, IntegerField, SelectChoice, SelectField, StringField
+from wtforms import BooleanField, DateField, IntegerField, SelectChoice, SelectField, StringField
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
 from wtforms.widgets import HiddenInput, TextInput
 
@@ -95,6 +95,10 @@ class GrantForm(FlaskForm):
     starts_on = VnDateField("Từ ngày", [Optional()], description="Để trống là từ hôm nay")
     ends_on = VnDateField("Đến hết ngày", [Optional()], description="Uỷ quyền phải có ngày cuối")
     document = StringField("Văn bản", [Optional(), Length(max=200)], description="Ví dụ: Giấy uỷ quyền số 12/GUQ-THCS")
+    hand_over = BooleanField(
+        "Bàn giao chức Hiệu trưởng",
+        description="Khi giao vai trò Hiệu trưởng: vai trò của Hiệu trưởng hiện nay kết thúc ngày hôm trước",
+    )
 
 
 class HandOverForm(FlaskForm):
