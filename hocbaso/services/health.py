@@ -87,7 +87,7 @@ def _disk(settings: Config) -> Finding:
 
 def _schema() -> Finding:
     if schema.migrations_pending():
-        return Finding("Cấu trúc dữ liệu", "bad", "Chưa cập nhật theo bản phần mềm này. Chạy: flask db upgrade")
+        return Finding("Cấu trúc dữ liệu", "bad", schema.other_shape() or schema.OLDER)
     return Finding("Cấu trúc dữ liệu", "ok", f"Đúng bản {schema.current_revision()}.")
 
 

@@ -34,13 +34,28 @@ def offer_migrations(app: Flask) -> None:
 def make_new(*, allow_behind: bool = False) -> None:
     """Give a database without any table its schema; one that is merely behind is left for ``flask db upgrade``.
 
-    Raises WrongState for a database that is behind the program, unless ``allow_behind``: nothing is read or written in
-    an old shape.
+    Raises WrongState for a database that is behind or ahead of the program, unless ``allow_behind``: nothing is read or
+    written in another shape.
     """
     if not inspect(db.engine).get_table_names():
         upgrade()
     elif not allow_behind and migrations_pending():
-        raise WrongState("Cơ sở dữ liệu chưa theo bản phần mềm này. Sao lưu rồi chạy: flask db upgrade")
+        raise WrongState(other_shape() or OLDER)
+
+
+OLDER = "Cơ sở dữ liệu chưa theo bản phần mềm này. Sao lưu rồi chạy: flask db upgrade"
+NEWER = (
+    "Cơ sở dữ liệu đã theo một bản phần mềm mới hơn bản đang chạy nên không mở ở đây. Xin chạy bản phần mềm mới, hoặc phục hồi bản "
+    "sao lưu làm bằng bản này."
+)
+
+
+def other_shape() -> str | None:
+    """Why the program does not work on this database, in words; None when the shapes are the same or nothing is there yet."""
+    revision = current_revision()
+    if revision is None or revision == head_revision():
+        return None
+    return OLDER if knows(revision) else NEWER
 
 
 def migrations_pending() -> bool:
@@ -49,7 +64,9 @@ def migrations_pending() -> bool:
 
 
 def upgrade(revision: str = "head") -> None:
-    """Apply pending migrations up to ``revision``; a new database gets the whole schema."""
+    """Apply pending migrations up to ``revision``; a new database gets the whole schema. WrongState for one that is ahead."""
+    if not knows(current_revision()):
+        raise WrongState(NEWER)
     import flask_migrate
 
     logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)

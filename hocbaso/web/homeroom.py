@@ -24,7 +24,7 @@ from hocbaso.web.forms.homeroom import (
     FieldForm,
 )
 from hocbaso.web.htmx import answer, go, is_fragment
-from hocbaso.web.security import current_actor, requires
+from hocbaso.web.security import current_actor, require_own_page, requires
 
 classes = Blueprint("homeroom", __name__, url_prefix="/lop")
 
@@ -163,6 +163,7 @@ def save(class_group_id: int, enrollment_id: int) -> BaseResponse | tuple[str, i
 @requires(P.CLASS_KEEP)
 def save_form(class_group_id: int) -> BaseResponse:
     """Save the matrix, or one student's page, as a plain form: browsers without script. One outcome a field."""
+    require_own_page(request.form.get("account"))
     actor, now = current_actor(), clock.now()
     class_for(actor, class_group_id, P.CLASS_KEEP)
     n_written, refusals = 0, []

@@ -18,7 +18,7 @@ from hocbaso.web import labels, rendered_rows, score_operations
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.scores import CellForm, MoveForm
 from hocbaso.web.htmx import go, is_fragment
-from hocbaso.web.security import current_actor, requires
+from hocbaso.web.security import current_actor, require_own_page, requires
 
 sheets = Blueprint("score_sheets", __name__, url_prefix="/bang-diem")
 score_operations.add_routes(sheets)
@@ -132,6 +132,7 @@ def save(sheet_id: int, enrollment_id: int, column_key: str) -> BaseResponse | t
 @requires(P.SHEET_ENTER)
 def save_form(sheet_id: int) -> BaseResponse | tuple[Response, int]:
     """Save the whole sheet as one form: browsers without script. Only what was changed is written."""
+    require_own_page(request.form.get("account"))
     seen = _seen_versions(request.form.get("seen", ""))
     cells = []
     for name, raw in request.form.items():

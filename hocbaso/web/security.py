@@ -18,7 +18,7 @@ from flask_login import UserMixin, current_user, login_user, logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
-from hocbaso.errors import NotAllowed
+from hocbaso.errors import NotAllowed, WrongState
 from hocbaso.extensions import login_manager
 from hocbaso.regulations.permissions import Permission
 from hocbaso.services import sessions
@@ -202,6 +202,18 @@ def confirm_recent(actor: Actor) -> None:
     signed = current_session()
     if signed is None or signed.actor.account_id != actor.account_id or not sessions.is_recent(signed, clock.now()):
         raise ConfirmationNeeded
+
+
+def require_own_page(account: str | None) -> None:
+    """Refuse a whole form whose page was drawn for another account than the one signed in now (WrongState).
+
+    On a shared tablet the page of a colleague may still stand behind a fresh sign-in: its numbers are not this person's.
+    """
+    if account is not None and account != str(current_actor().account_id):
+        raise WrongState(
+            f"Trang này do người khác mở, còn máy đang đăng nhập là {current_actor().name}. Chưa ghi gì. Người đã gõ xin đăng "
+            "nhập lại rồi bấm lưu; hoặc mở lại trang để làm việc của mình."
+        )
 
 
 # --- beginning and ending ---------------------------------------------------------------------------------------------

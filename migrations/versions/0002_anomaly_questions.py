@@ -53,6 +53,13 @@ def upgrade():
 
 
 def downgrade():
+    # The log keeps what these rows say: without them each would be told as lost. Nothing is dropped that somebody wrote.
+    if not op.get_context().as_sql:
+        n_rows = op.get_bind().execute(sa.text("SELECT count(*) FROM anomaly_question")).scalar()
+        if n_rows:
+            raise RuntimeError(
+                f"Không lùi được: {n_rows} dòng câu hỏi và câu trả lời trước khi nộp sẽ mất mà nhật ký vẫn ghi. Xin phục hồi một bản sao lưu của bản cũ."
+            )
     with op.batch_alter_table("anomaly_question", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_anomaly_question_score_sheet_id"))
 

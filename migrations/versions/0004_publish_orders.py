@@ -25,6 +25,15 @@ def upgrade():
 
 
 def downgrade():
+    # The log keeps what these rows say: without them each would be told as lost. Nothing is dropped that somebody wrote.
+    if not op.get_context().as_sql:
+        n_rows = (
+            op.get_bind().execute(sa.text("SELECT count(*) FROM transcript_signature WHERE publish_on_seal")).scalar()
+        )
+        if n_rows:
+            raise RuntimeError(
+                f"Không lùi được: {n_rows} dòng lệnh công bố khi đóng dấu sẽ mất mà nhật ký vẫn ghi. Xin phục hồi một bản sao lưu của bản cũ."
+            )
     with op.batch_alter_table("transcript_signature", schema=None) as batch_op:
         batch_op.drop_constraint("order_by_principal", type_="check")
         batch_op.drop_column("publish_on_seal")

@@ -148,3 +148,60 @@ def test_a_backup_made_before_a_migration_is_brought_up_after_the_restore(
         monkeypatch.undo()
         schema._revisions.cache_clear()
     assert schema.head_revision() == head
+
+
+@pytest.mark.sqlite("moves a file up and down")
+def test_an_empty_database_goes_down_and_up_again(tmp_path: Path, app: Flask) -> None:
+    import flask_migrate
+
+    migrated = make_app(tmp_path / "down")
+    with migrated.app_context():
+        schema.upgrade()
+        flask_migrate.downgrade(directory=str(schema.MIGRATIONS), revision="0001")
+        schema.upgrade()
+    assert differences(migrated) == []
+
+
+@pytest.mark.sqlite("moves a file up and down")
+@pytest.mark.parametrize(
+    ("statement", "table", "below"),
+    [
+        (
+            "INSERT INTO anomaly_question (score_sheet_id, kind, key, words, cells, asked_at, version)"
+            " SELECT min(id), 'x', 'k', 'w', 'c', '2027-05-12 00:00:00', 1 FROM score_sheet",
+            "anomaly_question",
+            "0001",
+        ),
+        (
+            "INSERT INTO sheet_read_back (score_sheet_id, reader_id, listener_id, reader_name, listener_name, column_keys,"
+            " n_cells, content_version, at) SELECT min(id), 1, 2, 'a', 'b', 'TX1', 1, 1, '2027-05-12 00:00:00' FROM score_sheet",
+            "sheet_read_back",
+            "0002",
+        ),
+        (
+            "INSERT INTO reset_request (account_id, kind, state, asked_by, asker_name, asked_at, expires_at)"
+            " VALUES (1, 'password', 'OPEN', 2, 'a', '2027-05-12 00:00:00', '2027-05-15 00:00:00')",
+            "reset_request",
+            "0004",
+        ),
+        ("UPDATE school SET version = version", "audit_entry", "base"),
+    ],
+)
+def test_no_migration_goes_down_over_what_somebody_wrote(
+    tmp_path: Path, statement: str, table: str, below: str
+) -> None:
+    import flask_migrate
+
+    app = make_app(tmp_path / "kept")
+    with app.app_context():
+        schema.upgrade()
+        cast.build()
+        with write_transaction() as session:
+            session.execute(text(statement))
+        n_rows = db.session.execute(text(f"SELECT count(*) FROM {table}")).scalar()
+        db.session.rollback()
+        with pytest.raises(SystemExit):
+            flask_migrate.downgrade(directory=str(schema.MIGRATIONS), revision=below)
+        assert db.session.execute(text(f"SELECT count(*) FROM {table}")).scalar() == n_rows > 0
+        db.session.remove()
+        db.engine.dispose()

@@ -122,6 +122,22 @@ def test_a_stranger_is_sent_to_sign_in(school: Cast, school_app):
     assert answer.status_code in (302, 303) and "/dang-nhap" in answer.headers["Location"]
 
 
+def test_a_matrix_drawn_for_somebody_else_writes_nothing(school: Cast, client_of: Clients):
+    client, enrollment = client_of("math"), school.enrollments["9A", BINH]
+    address = f"/lop/{school.classes['9A']}"
+    assert f'name="account" value="{school.accounts["math"]}"' in client.get(address).get_data(as_text=True)
+    answer = client.post(
+        f"{address}/luu",
+        data={
+            f"{enrollment}-remark": "Ngoan.",
+            f"cu-{enrollment}-remark": "",
+            "account": str(school.accounts["other"]),
+        },
+    )
+    assert answer.status_code == 409 and "người khác mở" in answer.get_data(as_text=True)
+    assert db.session.scalars(select(m.HomeroomRecord.id).where(m.HomeroomRecord.remark.is_not(None))).all() == []
+
+
 def test_without_script_the_matrix_is_a_form_that_saves_what_changed(school: Cast, client_of: Clients):
     client, enrollment = client_of("math"), school.enrollments["9A", BINH]
     answer = client.post(

@@ -249,6 +249,19 @@ def test_without_script_the_sheet_is_a_form_that_saves(school: Cast, client_of: 
     assert len(db.session.scalars(select(m.ScoreCellVersion)).all()) == 4
 
 
+def test_a_form_drawn_for_somebody_else_writes_nothing_and_says_so(school: Cast, client_of: ClientOf) -> None:
+    """A shared tablet: the page of the colleague still stands when another teacher of the sheet signs in."""
+    client = client_of("math")
+    page = Page(client.get(url(school)))
+    assert page.hidden["account"] == str(school.accounts["math"])
+    typed = {f"{school.enrollments[BINH]}-TX1": "8", "seen": ""}
+    answer = client.post(f"{url(school)}/luu", data={**typed, "account": str(school.accounts["other"])})
+    assert answer.status_code == 409 and "Trang này do người khác mở" in answer.get_data(as_text=True)
+    assert db.session.scalars(select(m.ScoreCell.id)).all() == []
+    assert client.post(f"{url(school)}/luu", data={**typed, "account": page.hidden["account"]}).status_code == 303
+    assert stored(school) == 80
+
+
 def test_the_form_keeps_a_missed_mark_that_was_not_touched(school: Cast, client_of: ClientOf) -> None:
     client = client_of("math")
     save(client, school, "vk")
