@@ -25,6 +25,7 @@ from hocbaso.regulations.score_sheet_flow import EDITABLE, SheetParty
 from hocbaso.services import audit
 from hocbaso.services.access import Actor
 from hocbaso.services.anomaly_sources import sheet_data
+from hocbaso.services.log_reading import aimed_at, replay
 from hocbaso.services.score_grid import REMARK, columns_of
 from hocbaso.services.sheet_access import SheetHead, connection, sheet_for, table_of
 
@@ -215,15 +216,8 @@ def require_untouched(sheet_id: int) -> None:
 
     Raises IntegrityFault. An answer written into the table would otherwise open the way that only a reason opens.
     """
-    entry = m.AuditEntry
-    aimed = and_(
-        entry.target_kind == "score_sheet",
-        entry.target_id == str(sheet_id),
-        entry.tag.in_([AuditTag.QUESTION_ASKED.value, AuditTag.QUESTION_ANSWERED.value]),
-    )
-    told: dict[str, dict[str, object]] = {}
-    for state in audit.told_states(aimed):
-        told.update(state.get("anomaly_question", {}))
+    told_of_it = m.AuditEntry.tag.in_([AuditTag.QUESTION_ASKED.value, AuditTag.QUESTION_ANSWERED.value])
+    told = replay(and_(aimed_at({"score_sheet": (sheet_id,)}), told_of_it), ("anomaly_question",))["anomaly_question"]
     present = {str(row.id): audit.state_of("anomaly_question", row) for row in _stored(sheet_id)}
     for row_id in sorted({*told, *present}, key=int):
         written, standing = told.get(row_id), present.get(row_id)

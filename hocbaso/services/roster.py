@@ -164,15 +164,15 @@ def create_year(actor: Actor, label: str, now: datetime, **changes: Any) -> m.Sc
         year = m.SchoolYear(**values)
         session.add(year)
         session.flush()
-        for window in windows:
-            session.add(m.SemesterWindow(school_year_id=year.id, **window))
+        rows = [m.SemesterWindow(school_year_id=year.id, **window) for window in windows]
+        session.add_all(rows)
         audit.record(
             AuditTag.YEAR_CREATED,
             actor,
             now,
             target_kind="school_year",
             target_id=year.id,
-            state=audit.states("school_year", [year]),
+            state=audit.merge_states(audit.states("school_year", [year]), audit.states("semester_window", rows)),
             facts={"windows": [{k: audit.plain(v) for k, v in window.items()} for window in windows]},
         )
     return year

@@ -145,7 +145,7 @@ def save(
         }
         for name in changed:
             setattr(year, name, getattr(wanted, name))
-        _write_windows(year_id, windows)
+        rows = _write_windows(year_id, windows)
         year.version += 1
         session.flush()
         old = {window.key: window for window in before}
@@ -155,7 +155,7 @@ def save(
             now,
             target_kind="school_year",
             target_id=year_id,
-            state=audit.states("school_year", [year]),
+            state=audit.merge_states(audit.states("school_year", [year]), audit.states("semester_window", rows)),
             before={
                 **changed,
                 **{
@@ -194,7 +194,7 @@ def _wanted_windows(
     return tuple(sorted(found.values(), key=_order))
 
 
-def _write_windows(year_id: int, windows: tuple[EntryWindow, ...]) -> None:
+def _write_windows(year_id: int, windows: tuple[EntryWindow, ...]) -> list[m.SemesterWindow]:
     rows = {
         (row.semester, row.grade_level): row
         for row in db.session.scalars(
@@ -208,7 +208,9 @@ def _write_windows(year_id: int, windows: tuple[EntryWindow, ...]) -> None:
         if row is None:
             row = m.SemesterWindow(school_year_id=year_id, semester=window.semester, grade_level=window.grade_level)
             db.session.add(row)
+            rows[window.semester, window.grade_level] = row
         row.opens_on, row.closes_on = window.opens_on, window.closes_on
+    return list(rows.values())
 
 
 def _windows_of(year_id: int) -> tuple[EntryWindow, ...]:
