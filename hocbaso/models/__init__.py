@@ -3,6 +3,7 @@
 from hocbaso.models.accounts import Account, AddressAttempts, ResetRequest, UserSession
 from hocbaso.models.anomaly_questions import AnomalyQuestion
 from hocbaso.models.audit import AuditEntry, AuditSnapshot, JobRun, MachineState
+from hocbaso.models.blind_checks import BlindCheck, BlindChecker, BlindDraw
 from hocbaso.models.certificates import Certificate, TrustRoot
 from hocbaso.models.imports import ImportBatch
 from hocbaso.models.notices import Notice
@@ -40,6 +41,9 @@ __all__ = [
     "AnomalyQuestion",
     "AuditEntry",
     "AuditSnapshot",
+    "BlindCheck",
+    "BlindChecker",
+    "BlindDraw",
     "Certificate",
     "ClassGroup",
     "ClassStep",

@@ -103,6 +103,24 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
         ),
     ),
     "anomaly_question": (m.AnomalyQuestion, ("score_sheet_id", "kind", "key", "words", "outcome", "reason")),
+    "blind_draw": (m.BlindDraw, ("score_sheet_id", "seed", "percent", "cells")),
+    "blind_check": (
+        m.BlindCheck,
+        (
+            "blind_draw_id",
+            "score_sheet_id",
+            "enrollment_id",
+            "column_key",
+            "cell_version",
+            "state",
+            "second_tenths",
+            "second_mark",
+            "no_paper",
+            "reason",
+            "typed_by",
+        ),
+    ),
+    "blind_checker": (m.BlindChecker, ("score_sheet_id", "person_id")),
     "sheet_read_back": (
         m.SheetReadBack,
         (
