@@ -1,7 +1,7 @@
 """What waits for a person today: one list, the odd things first and open, the plain ones after them.
 
 Everything here is read through the powers of the person who asks. What waits is found by kind in ``waiting_sheets``,
-``waiting_classes`` and ``waiting_transcripts``.
+``waiting_checks``, ``waiting_classes`` and ``waiting_transcripts``.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from hocbaso.services.access import Actor
 from hocbaso.services.bulk_acts import recent_reasons
 from hocbaso.services.daily_items import DailyItem
 from hocbaso.services.happenings import Happening, since_yesterday
+from hocbaso.services.waiting_checks import check_items, named_checks
 from hocbaso.services.waiting_classes import class_items, exemption_items, open_classes
 from hocbaso.services.waiting_sheets import sheet_items
 from hocbaso.services.waiting_transcripts import transcript_items
@@ -91,6 +92,7 @@ def daily(
     items: list[DailyItem] = []
     if year is not None:
         items = sheet_items(actor, now, today) + class_items(actor, year, today)
+        items += check_items(actor, today, frozenset(item.link for item in items))
         items += transcript_items(actor, year, today) + exemption_items(actor, year, today)
     items.sort(key=lambda item: (item.days_left, item.kind != "class", item.grade_level != 9, item.title))
     locks = tuple(item for item in items if item.verb == "lock")
@@ -148,6 +150,7 @@ _MARKS = select(
     select(func.count()).where(m.TranscriptRecord.state == RecordState.RECALLED.value).scalar_subquery(),
     select(func.count()).where(m.TranscriptRecord.state == RecordState.ISSUED.value).scalar_subquery(),
     select(func.sum(m.ClassGroup.version)).scalar_subquery(),
+    select(func.sum(m.BlindChecker.version)).scalar_subquery(),
 )
 """One small statement whose answer changes with every move that changes what waits for anybody."""
 
@@ -170,7 +173,9 @@ def count_waiting(actor: Actor, now: datetime) -> int:
 
 def _count_waiting(actor: Actor, now: datetime, today: date) -> int:
     sheets = [item for item in progress.my_sheets(actor, now) if item.waits]
-    n = sum(item.task != "lock" for item in sheets) + any(item.task == "lock" for item in sheets)
+    own = {item.line.sheet_id for item in sheets if item.task == "review"}
+    n = len(named_checks(actor).keys() - own)
+    n += sum(item.task != "lock" for item in sheets) + any(item.task == "lock" for item in sheets)
     if actor.may(Permission.CLASS_READ):
         for row in open_classes():
             parties = class_moves.parties_of(actor, row)

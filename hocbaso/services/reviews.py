@@ -12,11 +12,11 @@ from sqlalchemy import bindparam, insert, update
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import write_transaction
-from hocbaso.errors import DomainError, Incomplete, Invalid, NotAllowed, Stale
+from hocbaso.errors import DomainError, Incomplete, Invalid, NotAllowed, Stale, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.score_sheet_flow import Move, SheetParty, SheetState, SheetVerb, find_move
-from hocbaso.services import anomaly_questions, audit
+from hocbaso.services import anomaly_questions, audit, blind_draws
 from hocbaso.services.access import Actor
 from hocbaso.services.locking import guard_lock
 from hocbaso.services.log_reading import require_told
@@ -95,7 +95,7 @@ def return_(actor: Actor, sheet_id: int, *, expected_version: int, now: datetime
 
 
 def review(actor: Actor, sheet_id: int, *, expected_version: int, now: datetime, note: str | None = None) -> Moved:
-    """Confirm as the author's group head, never one's own sheet."""
+    """Confirm as the author's group head, never one's own sheet. Raises WrongState while its check from the papers waits."""
     return _move(actor, sheet_id, SheetVerb.REVIEW, note, expected_version, now)
 
 
@@ -141,6 +141,7 @@ def _move(
     if words and len(words) > _NOTE_MAX:
         raise Invalid(f"Ghi chú dài quá {_NOTE_MAX} chữ. Chưa có gì thay đổi.", field="note")
     questions: tuple[anomaly_questions.Question, ...] = ()
+    unchecked = ""
     with write_transaction():
         head = sheet_for(actor, sheet_id, Permission.SHEET_READ, today)
         row = find_move(head.state, verb)
@@ -166,11 +167,17 @@ def _move(
             questions = anomaly_questions.ask(actor, head, now)
         elif verb in (SheetVerb.REVIEW, SheetVerb.APPROVE):
             anomaly_questions.require_untouched(head.id)  # what was answered is what the reviewer relies on
+            if verb is SheetVerb.REVIEW:
+                unchecked = blind_draws.what_waits(actor, head, now)
         elif verb is SheetVerb.LOCK:
             guard_lock(head, today)
-        if not questions:
+        if not questions and not unchecked:
+            if verb is SheetVerb.SUBMIT:
+                blind_draws.renew(actor, head, now)
             return _carry_out(actor, head, row, words, now, attests=attests)
-    # Raised after the block: what was asked is kept, only the move does not happen.
+    # Raised after the block: what was asked or drawn is kept, only the move does not happen.
+    if unchecked:
+        raise WrongState(unchecked)
     raise Incomplete(
         f"Chưa nộp được: xin trả lời {len(questions)} câu hỏi, hoặc sửa các ô ấy. Điểm đã nhập vẫn còn nguyên.",
         gaps=questions,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from threading import Lock
 from typing import Any
@@ -14,9 +14,11 @@ from sqlalchemy import bindparam, select
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, in_write_transaction
+from hocbaso.regulations.blind_check import COLUMNS
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.score_sheet_flow import SheetParty, SheetState, SheetVerb
 from hocbaso.services.access import Actor
+from hocbaso.services.blind_access import hides_from
 from hocbaso.services.score_cells import (
     NOTHING,
     REMARK,
@@ -106,6 +108,8 @@ class SheetView:
     steps: tuple[StepLine, ...]
     today: date
     n_students: int
+    is_blind: bool = False
+    """The midterm, the final and the average are kept from this reader, who checks them from the papers."""
 
     @property
     def days_left(self) -> int:
@@ -140,6 +144,8 @@ def open_sheet(actor: Actor, sheet_id: int, now: datetime) -> SheetView:
         body = _build(head, columns, roster, can_edit)
         if not in_write_transaction():  # what is not committed may still be taken back
             _BODIES.put(key, body)
+    is_blind = hides_from(actor, head)
+    rows = tuple(_blind(row) for row in body.rows) if is_blind else body.rows
     steps = tuple(
         StepLine(SheetVerb(row.verb), SheetState(row.to_state), row.note, row.at, row.by_name)
         for row in connection().execute(_STEPS, {"sheet_id": head.id})
@@ -148,8 +154,8 @@ def open_sheet(actor: Actor, sheet_id: int, now: datetime) -> SheetView:
     return SheetView(
         head=head,
         columns=columns,
-        rows=body.rows,
-        rows_key=key,
+        rows=rows,
+        rows_key=(*key, "blind") if is_blind else key,
         progress=body.progress,
         first_gap=body.first_gap,
         can_edit=can_edit,
@@ -158,7 +164,14 @@ def open_sheet(actor: Actor, sheet_id: int, now: datetime) -> SheetView:
         steps=steps,
         today=today,
         n_students=body.n_students,
+        is_blind=is_blind,
     )
+
+
+def _blind(row: RowView) -> RowView:
+    """A line without what the reader is to type from the papers, nor what gives it away (the average, a missed 0)."""
+    cells = tuple(CellView(cell.key, "", 0, "closed", False) if cell.key in COLUMNS else cell for cell in row.cells)
+    return replace(row, cells=cells, average="")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,11 @@ from sqlalchemy import bindparam, select
 
 from hocbaso import clock
 from hocbaso import models as m
+from hocbaso.errors import WrongState
+from hocbaso.regulations.blind_check import COLUMNS
 from hocbaso.regulations.permissions import Permission
 from hocbaso.services.access import Actor
+from hocbaso.services.blind_access import hides_from
 from hocbaso.services.score_cells import CellRecord, column_words, view_cell
 from hocbaso.services.score_lines import read_row
 from hocbaso.services.sheet_access import connection, sheet_for, table_of
@@ -59,9 +62,14 @@ class HistoryLine:
 def cell_history(
     actor: Actor, sheet_id: int, enrollment_id: int, column_key: str, now: datetime
 ) -> tuple[str, str, tuple[HistoryLine, ...]]:
-    """Student's name, the column in words, and every value the cell has had, newest first; NotFound out of scope."""
+    """Student's name, the column in words, and every value the cell has had, newest first.
+
+    Raises NotFound out of scope, WrongState while this person is to be kept from the value (đối chiếu bài gốc).
+    """
     head = sheet_for(actor, sheet_id, Permission.SHEET_READ, clock.local_date(now))
     words = column_words(head, column_key)
+    if column_key in COLUMNS and hides_from(actor, head):
+        raise WrongState("Lịch sử của ô này xem được sau khi đối chiếu bài gốc xong.")
     full_name, _, _ = read_row(head, enrollment_id)
     lines = []
     for row in connection().execute(

@@ -13,10 +13,11 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.regulations.deadlines import Deadline
 from hocbaso.regulations.score_sheet_flow import SheetState, SheetVerb
-from hocbaso.services import anomaly_questions, progress
+from hocbaso.services import anomaly_questions, blind_view, progress
 from hocbaso.services.access import Actor
 from hocbaso.services.daily_items import DailyItem, Oddity, day_words, some_names
 from hocbaso.services.score_grid import ACTIVE
+from hocbaso.services.waiting_checks import check_item
 
 
 def sheet_items(actor: Actor, now: datetime, today: date) -> list[DailyItem]:
@@ -26,6 +27,7 @@ def sheet_items(actor: Actor, now: datetime, today: date) -> list[DailyItem]:
     steps = _steps_of([item.line.sheet_id for item in listed])
     exempt, missed = _exempt_names(ids), _missed_names(ids)
     answered = anomaly_questions.answered_of(ids)
+    checks = blind_view.standing_of(ids)
     group_names = {row.id: row.name for row in db.session.scalars(select(m.SubjectGroup))}
     n_students = dict(
         db.session.execute(
@@ -37,22 +39,34 @@ def sheet_items(actor: Actor, now: datetime, today: date) -> list[DailyItem]:
     items = []
     for found in listed:
         line = found.line
+        check = checks.get(line.sheet_id) if found.task in ("review", "approve") else None
+        group = group_names.get(line.subject_group_id or 0, "")
+        if (
+            found.task == "review"
+            and check is not None
+            and check.holds_back
+            and (check.named_id in (None, actor.person_id) or not check.n_typing)
+        ):
+            items.append(check_item(line, check, today, group))
+            continue
         before = line.closes_on + timedelta(days=1)
         history = steps.get(line.sheet_id, [])
         oddities: list[Oddity] = []
         who = ", ".join(line.teachers) or "chưa có người dạy"
         if found.task in ("review", "approve"):
             oddities = _sheet_oddities(line, history, exempt.get(line.sheet_id, []), missed.get(line.sheet_id, []), who)
+            # Their words carry scores: not for a reviewer who is kept from them.
+            told = () if check is not None and check.n_typing else answered.get(line.sheet_id, ())
             oddities += [
                 Oddity("Đã hỏi trước khi nộp", "circle-help", by_name, f"{asked} Trả lời: {reason}")
-                for asked, reason, by_name in answered.get(line.sheet_id, [])
+                for asked, reason, by_name in told
             ]
+            oddities += _check_oddities(check)
         elif line.state is SheetState.RETURNED:
             note = next((step for step in reversed(history) if step.verb == SheetVerb.RETURN.value), None)
             if note is not None:
                 oddities = [Oddity("Bị trả lại", "undo-2", f"{note.by_name}, {day_words(note.at)}", note.note or "")]
         last = history[-1] if history else None
-        group = group_names.get(line.subject_group_id or 0, "")
         did = {
             SheetVerb.SUBMIT.value: "nộp",
             SheetVerb.REVIEW.value: "soát",
@@ -82,6 +96,20 @@ def sheet_items(actor: Actor, now: datetime, today: date) -> list[DailyItem]:
             )
         )
     return items
+
+
+def _check_oddities(check: blind_view.Standing | None) -> list[Oddity]:
+    """Of đối chiếu bài gốc: that somebody else still types, and what was misread."""
+    if check is None:
+        return []
+    if check.holds_back:
+        return [
+            Oddity("Chờ đối chiếu bài gốc", "list-checks", check.named, f"Soát được khi đối chiếu xong, {check.say}.")
+        ]
+    return [
+        Oddity("Đối chiếu bài gốc", "list-checks", by_name, f"Lệch một ô, người đối chiếu đọc nhầm: {reason}")
+        for reason, by_name in check.misread
+    ]
 
 
 def _steps_of(sheet_ids: Sequence[int]) -> dict[int, list[Any]]:

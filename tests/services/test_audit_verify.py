@@ -334,6 +334,18 @@ def filled_school(school: Cast) -> None:
             "class_step": m.ClassStep(class_group_id=school.classes["9A"], verb="finalise"),
             "study_history": m.StudyHistory(student_id=7, year_label="2023-2024"),
             "anomaly_question": m.AnomalyQuestion(score_sheet_id=school.sheets["9A", "MATH", 1], kind="jump"),
+            "blind_draw": m.BlindDraw(score_sheet_id=school.sheets["9A", "MATH", 1], percent=10),
+            "blind_check": m.BlindCheck(
+                blind_draw_id=1,
+                score_sheet_id=school.sheets["9A", "MATH", 1],
+                enrollment_id=enrollment,
+                column_key="GK",
+                second_tenths=70,
+                typed_by=1,
+            ),
+            "blind_checker": m.BlindChecker(
+                score_sheet_id=school.sheets["9A", "MATH", 1], person_id=school.people["head_society"]
+            ),
             "sheet_read_back": m.SheetReadBack(
                 score_sheet_id=school.sheets["9A", "MATH", 1],
                 reader_id=school.people["math"],
