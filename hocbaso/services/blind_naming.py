@@ -16,7 +16,7 @@ from hocbaso.regulations.permissions import Role
 from hocbaso.regulations.score_sheet_flow import SheetParty, SheetState
 from hocbaso.services import audit
 from hocbaso.services.access import Actor
-from hocbaso.services.blind_access import CheckHead, check_for, counting, drawn_of, is_open, writers_of
+from hocbaso.services.blind_access import CheckHead, check_for, counting, drawn_of, is_unseen, writers_of
 from hocbaso.services.in_force import in_force
 
 
@@ -87,9 +87,9 @@ def name_checker(actor: Actor, sheet_id: int, person_id: int, *, now: datetime) 
         if found.named is not None and found.named.person_id == person_id:  # the second click
             return found.named.name
         if found.head.state is not SheetState.SUBMITTED or not any(
-            is_open(row) for row in counting(found.head, drawn_of(sheet_id))
+            is_unseen(row) for row in counting(found.head, drawn_of(sheet_id))
         ):
-            raise WrongState("Bảng điểm này không còn gì chờ đối chiếu. Chưa có gì thay đổi.")
+            raise WrongState("Bảng điểm này không còn ô nào chờ gõ từ bài gốc. Chưa có gì thay đổi.")
         chosen = next((one for one in candidates(actor, found, today) if one.person_id == person_id), None)
         if chosen is None:
             raise Invalid("Xin chọn một người trong tổ không dạy và không nhập bảng điểm này.", field="person_id")

@@ -150,7 +150,7 @@ def open_check(actor: Actor, sheet_id: int, now: datetime) -> CheckPage:
         may_return=SheetParty.REVIEWER in found.head.parties and found.head.state is SheetState.SUBMITTED,
         named=found.named.name if found.named is not None else "",
         candidates=candidates(actor, found, today)
-        if record.holds_back and found.head.state is SheetState.SUBMITTED
+        if record.phase == "typing" and found.head.state is SheetState.SUBMITTED
         else (),
     )
 

@@ -23,6 +23,7 @@ VERB_WORDS = {"approve": "Duyệt", "review": "Soát xong", "return": "Trả l�
 DONE_WORDS = {"approve": "Đã duyệt", "review": "Đã soát xong", "return": "Đã trả lại", "lock": "Đã khoá"}
 OPEN_WORDS = {
     "type": "Nhập điểm",
+    "check": "Đối chiếu",
     "finalise": "Mở lớp",
     "sign": "Mở để ký",
     "build": "Lập học bạ",

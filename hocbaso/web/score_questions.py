@@ -13,7 +13,7 @@ from hocbaso.services.score_grid import SheetView
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.scores import AnswerForm
 from hocbaso.web.htmx import go, is_fragment
-from hocbaso.web.score_sheets import sheet_page
+from hocbaso.web.score_sheets import sheet_page, shown_questions
 from hocbaso.web.security import current_actor, requires
 
 questions = Blueprint("score_questions", __name__, url_prefix="/bang-diem")
@@ -59,7 +59,7 @@ def _cards(view: SheetView, trouble: dict[int, tuple[str, str]] | None = None, m
     return render_template(
         "score_sheets/_questions.html",
         head=view.head,
-        questions=anomaly_questions.of_sheet(view.head),
+        questions=shown_questions(view),
         trouble=trouble or {},
         message=message,
         fragment=True,

@@ -12,7 +12,16 @@ from hocbaso import clock
 from hocbaso.errors import DomainError, Incomplete, Invalid, Stale, WrongState
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.score_sheet_flow import SheetVerb
-from hocbaso.services import anomaly_questions, progress, read_back, reviews, score_entry, score_grid, score_history
+from hocbaso.services import (
+    anomaly_questions,
+    blind_view,
+    progress,
+    read_back,
+    reviews,
+    score_entry,
+    score_grid,
+    score_history,
+)
 from hocbaso.services.score_grid import SheetView
 from hocbaso.web import labels, rendered_rows, score_operations
 from hocbaso.web.errors import status_of
@@ -280,7 +289,8 @@ def _page(
         read_backs=read_back.read_backs_of(view.head),
         why_closed=_why_closed(view),
         regular=view.columns[:-2],
-        questions=anomaly_questions.of_sheet(view.head),
+        questions=shown_questions(view),
+        check=blind_view.record_of(view.head),
         asked=asked,
         trouble=trouble or {},
         told=SheetVerb.REVIEW in view.verbs or SheetVerb.APPROVE in view.verbs,
@@ -293,6 +303,11 @@ def _page(
 
 
 sheet_page = _page  # the answers of web/score_questions.py come back on the same page
+
+
+def shown_questions(view: SheetView) -> anomaly_questions.QuestionList:
+    """The questions of the sheet; none for who is kept from its scores, which stand in their words."""
+    return anomaly_questions.QuestionList((), (), False) if view.is_blind else anomaly_questions.of_sheet(view.head)
 
 
 def _why_closed(view: SheetView) -> str:

@@ -73,7 +73,7 @@ def fill(
     for place, name in enumerate(STUDENTS["9A"]):
         for column in score_grid.columns_of(head):
             midterm, final = first_values()[place]
-            tenths = {"GK": midterm, "CK": final}.get(column.key, 70)
+            tenths = {"GK": midterm, "CK": final}.get(column.key, 55)
             value = score_entry.CellValue(tenths=tenths, origin="entered")
             if head.kind.value == "comment":
                 value = score_entry.CellValue(mark="Đ", origin="entered")
@@ -590,7 +590,7 @@ def test_the_sheet_hides_its_papers_from_the_reviewer_until_they_are_compared(sc
         texts = {cell.text for row in view.rows for cell in row.cells if cell.key in ("GK", "CK")}
         assert (texts == {""}) is blind
         assert all(row.average == "" for row in view.rows) is blind
-        assert {cell.text for row in view.rows for cell in row.cells if cell.key == "TX1"} == {"7,0"}
+        assert {cell.text for row in view.rows for cell in row.cells if cell.key == "TX1"} == {"5,5"}
     pupil = school.enrollments["9A", CHAU]
     with pytest.raises(WrongState, match="đối chiếu bài gốc"):
         score_history.cell_history(school.actor("head_science"), sheet_id(school), pupil, "GK", NOW)

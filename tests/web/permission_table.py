@@ -348,4 +348,24 @@ ROWS += [
 ROWS += [
     Row("year_calendar.show", "GET", "/nam-hoc", BOSSES | _HEADS | only("clerk", "board")),
     Row("year_calendar.save", "POST", "/nam-hoc", only("principal")),
+# --- đối chiếu bài gốc: the reviewer types, the reviewer or the principal names ---
+ROWS += [
+    Row("blind_checks.show", "GET", _sheet("/doi-chieu"), only("head_science", "principal"), refused=_HIDDEN),
+    Row("blind_checks.type_results", "POST", _sheet("/doi-chieu"), only("head_science"), refused=_HIDDEN),
+    Row(
+        "blind_checks.settle",
+        "POST",
+        _sheet("/doi-chieu/999999"),
+        only("head_science"),
+        refused=_HIDDEN,
+        data={"version": "1", "reason": "Đọc nhầm số 7 thành số 1"},
+    ),
+    Row(
+        "blind_checks.name_checker",
+        "POST",
+        _sheet("/doi-chieu/nguoi"),
+        only("head_science", "principal"),
+        refused=_HIDDEN,
+        data={"person_id": "1"},
+    ),
 ]
