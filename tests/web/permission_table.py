@@ -348,6 +348,8 @@ ROWS += [
 ROWS += [
     Row("year_calendar.show", "GET", "/nam-hoc", BOSSES | _HEADS | only("clerk", "board")),
     Row("year_calendar.save", "POST", "/nam-hoc", only("principal")),
+]
+
 # --- đối chiếu bài gốc: the reviewer types, the reviewer or the principal names ---
 ROWS += [
     Row("blind_checks.show", "GET", _sheet("/doi-chieu"), only("head_science", "principal"), refused=_HIDDEN),
