@@ -87,6 +87,11 @@ class CheckRecord:
         return self.phase in ("typing", "settling")
 
     @property
+    def last_typed_at(self) -> datetime | None:
+        """When the last of these results was typed."""
+        return max((line.typed_at for line in self.lines if line.typed_at is not None), default=None)
+
+    @property
     def telling(self) -> tuple[CheckLine, ...]:
         """The results that did not simply agree."""
         return tuple(line for line in self.lines if line.state is not CheckState.SAME)

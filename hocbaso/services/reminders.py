@@ -26,7 +26,7 @@ from hocbaso.regulations.deadlines import Deadline, days_left_text, is_quiet
 from hocbaso.regulations.permissions import Role
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.transcript_flow import RecordState
-from hocbaso.services import audit, roster
+from hocbaso.services import audit, blind_view, roster
 from hocbaso.services.access import Actor
 from hocbaso.services.in_force import in_force
 from hocbaso.services.transcript_counts import records_by_state
@@ -106,6 +106,7 @@ def _sheet_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
     principals = _people_with(Role.PRINCIPAL, today)
     vice = _people_with(Role.VICE_PRINCIPAL, today)
     heads: dict[int, tuple[int, ...]] = {}
+    checks = blind_view.standing_of([row.id for row in rows if row.state == SheetState.SUBMITTED.value])
     work = []
     for row in rows:
         opens = next((w.opens_on for w in windows if w.semester == row.semester), year.starts_on)
@@ -124,12 +125,16 @@ def _sheet_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
             SheetState.REVIEWED: (principals, "duyệt"),
             SheetState.APPROVED: (principals, "khoá"),
         }[state]
+        link, check = f"/bang-diem/{row.id}", checks.get(row.id)
+        if check is not None and check.n_typing and state is SheetState.SUBMITTED:
+            holders, verb = (check.named_id,) if check.named_id else holders, "đối chiếu bài gốc"
+            link += "/doi-chieu"
         before = _window_end(year, windows, row.semester, row.grade_level) + timedelta(days=1)
         semester = "I" * row.semester
         work.append(
             HeldWork(
                 f"{verb.capitalize()} bảng điểm {row.subject} {row.name}, học kì {semester}",
-                f"/bang-diem/{row.id}",
+                link,
                 holders,
                 Deadline(before),
                 group_heads,

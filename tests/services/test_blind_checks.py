@@ -25,6 +25,7 @@ from hocbaso.services import (
     blind_view,
     bulk_acts,
     dashboard,
+    reminders,
     reviews,
     roster,
     score_entry,
@@ -660,3 +661,22 @@ def test_the_day_of_a_named_person_shows_the_check_and_the_number_counts_it(scho
     type_all(school, "outsider", "LOCAL")
     compare(school, "outsider", "LOCAL")
     assert dashboard.count_waiting(outsider, NOW) == n
+
+
+def test_the_reminder_goes_to_who_types_now(school: Cast) -> None:
+    ready(school, code="LOCAL", who="other")
+    teach(school, "outsider")
+
+    def held() -> tuple[str, tuple[int, ...]]:
+        [work] = [one for one in reminders.held_work(NOW) if f"/bang-diem/{sheet_id(school, 'LOCAL')}" in one.link]
+        return work.what, work.holders
+
+    title = "Đối chiếu bài gốc bảng điểm Nội dung giáo dục của địa phương 9A, học kì II"
+    assert held() == (title, (school.people["head_society"],))
+    blind_naming.name_checker(
+        school.actor("head_society"), sheet_id(school, "LOCAL"), school.people["outsider"], now=NOW
+    )
+    assert held() == (title, (school.people["outsider"],))
+    type_all(school, "outsider", "LOCAL")
+    compare(school, "outsider", "LOCAL")
+    assert held()[1] == (school.people["head_society"],) and held()[0].startswith("Soát")
