@@ -258,3 +258,64 @@ def test_over_plain_http_on_the_lan_two_windows_still_write_everything_once(site
         until_sent(window, nudge=True)
     assert (values("TX1", site.cast)[:2], values("TX2", site.cast)[:2]) == ([80, 70], [60, 50])
     assert (n_versions(), outbox(page)) == (4, [])
+
+
+def break_on(page: Any, cell: str, status: int = 500) -> list[str]:
+    """The server breaks each time on this cell alone; the addresses it broke on."""
+    tries: list[str] = []
+
+    def broken(route: Any) -> None:
+        tries.append(route.request.url)
+        route.fulfill(status=status, body="")
+
+    page.context.route(f"**/o/{cell.replace('-', '/')}", broken)
+    return tries
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_value_on_which_the_server_breaks_steps_aside_and_the_others_are_saved(site: Site, status: int) -> None:
+    page = site.open()
+    leave_anyway(page)
+    line = site.cast.enrollments["9A", NAMES[0]]
+    tries = break_on(page, f"{line}-TX1", status)
+    type_down(page, "8,5", "7", "6")
+    page.wait_for_selector(site.cell("TX1") + ".cell--stuck", timeout=30_000)
+    page.wait_for_selector(site.cell("TX1", 1) + ":not(.cell--wait):not(.cell--saving)", timeout=10_000)
+    page.wait_for_selector(site.cell("TX1", 2) + ":not(.cell--wait):not(.cell--saving)")
+    assert len(tries) == 3 and values("TX1", site.cast)[:3] == [None, 70, 60]
+    assert "chưa lưu được" in page.inner_text(site.cell("TX1"))
+    assert "1 ô chưa lưu được, máy thử lại" in page.inner_text("#net")
+    assert page.inner_text('[data-grid-chip="stuck"]').strip() == "1 chưa lưu được, thử lại"
+
+    page.context.unroute(f"**/o/{line}/TX1")
+    page.click('[data-grid-chip="stuck"] a')
+    until_sent(page)
+    assert values("TX1", site.cast)[:3] == [85, 70, 60]
+    assert page.query_selector(".cell--stuck, [data-grid-chip]") is None and outbox(page) == []
+
+
+def test_what_is_typed_over_a_value_that_stepped_aside_comes_after_it(site: Site) -> None:
+    page = site.open()
+    leave_anyway(page)
+    line = site.cast.enrollments["9A", NAMES[0]]
+    break_on(page, f"{line}-TX1")
+    type_down(page, "8,5", "7")
+    page.wait_for_selector(site.cell("TX1") + ".cell--stuck", timeout=30_000)
+    page.click(site.cell("TX1") + " input")
+    type_down(page, "9")
+    page.wait_for_selector(site.cell("TX1") + ".cell--stuck", timeout=30_000)
+    assert [item["cells"][0]["raw"] for item in outbox(page)] == ["8,5", "9"]
+    page.context.unroute(f"**/o/{line}/TX1")
+    until_sent(page, nudge=True)
+    assert values("TX1", site.cast)[:2] == [90, 70] and n_versions() == 3
+
+
+def test_a_server_that_was_down_for_all_leaves_nobody_aside(site: Site) -> None:
+    page = site.open()
+    leave_anyway(page)
+    page.context.route("**/o/**", lambda route: route.fulfill(status=503, body=""))
+    type_down(page, "8,5", "7", "6")
+    page.wait_for_selector(site.cell("TX1") + ".cell--stuck", timeout=30_000)
+    page.context.unroute("**/o/**")
+    until_sent(page, seconds=14)  # sooner than the first pause of one that stands aside
+    assert values("TX1", site.cast)[:3] == [85, 70, 60]

@@ -3,7 +3,7 @@ import { begin as answers } from "./answers.js";
 import { begin as move, at, go, step } from "./moving.js";
 import { body, canEdit, cellOf, fieldOf, idOf, sheet, sheetId } from "./page.js";
 import { begin as typing, follow, leave, recall } from "./typing.js";
-import { PAGE, account, pending, refresh, state, wake } from "./sender.js";
+import { PAGE, account, pending, refresh, state, tryAgain, wake } from "./sender.js";
 import { begin as missed } from "./missed.js";
 import { begin as one } from "./one_by_one.js";
 import { begin as panels } from "./panel.js";
@@ -38,6 +38,7 @@ document.addEventListener("click", (event) => {
   } else if (chip) {
     event.preventDefault();
     go(document.getElementById(chip.dataset.to));
+    if (chip.dataset.retry !== undefined) tryAgain();
   } else if (event.target.closest("[data-close-history]")) {
     document.getElementById("history-place").replaceChildren();
     go(at.cell);

@@ -1,14 +1,15 @@
 // On every page of a signed-in person: send what is still here, say how much waits, and ask before signing out.
-import { nCells, on, pending, refresh, state, wake } from "./sender.js";
+import { isStuck, nCells, on, pending, refresh, state, wake } from "./sender.js";
 import { icon, make } from "./parts.js";
 
 const net = document.getElementById("net");
 
 on("change", () => {
-  const waits = state.failures ? nCells(pending()) : 0;
+  const stuck = nCells(pending().filter(isStuck));
+  const waits = state.failures ? nCells(pending()) : stuck;
   if (net) {
     net.classList.toggle("topbar__net--wait", waits > 0);
-    const words = state.signIn ? " ô chờ đăng nhập lại" : " ô chờ mạng, máy đang giữ";
+    const words = state.signIn ? " ô chờ đăng nhập lại" : state.failures ? " ô chờ mạng, máy đang giữ" : " ô chưa lưu được, máy thử lại";
     const shown = waits ? waits + words : "";
     if (net.textContent !== shown) net.replaceChildren(...(waits ? [icon("cloud-off"), shown] : []));
   }

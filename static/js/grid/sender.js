@@ -6,6 +6,7 @@ import * as store from "./store.js";
 export const account = document.body.dataset.account || "";
 export const PAGE = newKey();
 const LEASE = 25000, TIMEOUT = 15000, LONGEST = 30;
+const TRIES = 3, ASIDE = 15, LONGEST_ASIDE = 300; // tries before an item steps aside, then seconds until it is tried again
 const channel = "BroadcastChannel" in window ? new BroadcastChannel("hocbaso-outbox") : null;
 const listeners = { answer: [], change: [] };
 
@@ -15,6 +16,7 @@ export const state = { items: [], adding: 0, failures: 0, signIn: false, sending
 export const on = (what, act) => listeners[what].push(act);
 export const pending = () => state.items.filter((item) => !item.held);
 export const nCells = (items) => new Set(items.flatMap((item) => item.cells.map((cell) => item.sheet + "/" + cell.id))).size;
+export const isStuck = (item) => !item.held && item.after > 0;
 export const isPending = (sheet, id) => pending().some((item) => item.sheet === sheet && item.cells.some((cell) => cell.id === id));
 
 export function newKey() {
@@ -68,21 +70,52 @@ async function elsewhere() {
   if (pending().length) timer = setTimeout(wake, 1500);
 }
 
+// Those on whom the server broke since it last answered one: where it broke on several, it was down, and they are not to blame.
+const broken = new Set();
+
 async function run() {
   for (;;) {
     if (!navigator.locks && !(await store.lease(PAGE, LEASE))) return;
     const item = await store.take(account);
     await refresh();
-    if (!item) { state.failures = 0; for (const act of listeners.change) act(); return; }
+    if (!item) {
+      state.failures = 0;
+      for (const act of listeners.change) act();
+      const next = Math.min(...pending().filter(isStuck).map((one) => one.after));
+      if (next < Infinity) timer = setTimeout(wake, Math.max(500, next - Date.now()));
+      return;
+    }
     state.sending = item.op;
     const answer = await post(item);
     state.sending = "";
     const verdict = await judge(answer);
-    if (verdict) return later(verdict);
+    if (verdict) {
+      if (answer && answer.status >= 500 && (await stepsAside(item))) continue;
+      return later(verdict);
+    }
+    if (broken.size > 1) await store.stir(account, TRIES);
+    broken.clear();
     state.failures = 0;
     state.signIn = false;
     await take(item, answer);
   }
+}
+
+// One value on which the server breaks each time must not keep back all that was typed after it.
+async function stepsAside(item) {
+  const fails = (item.fails || 0) + 1, aside = fails >= TRIES;
+  broken.add(item.n);
+  await store.rest(item, fails, aside ? Date.now() + 1000 * Math.min(LONGEST_ASIDE, ASIDE * 2 ** (fails - TRIES)) : 0);
+  await refresh();
+  return aside;
+}
+
+// A person asks to try again what stepped aside.
+export async function tryAgain() {
+  await store.stir(account);
+  state.failures = 0;
+  await refresh();
+  wake();
 }
 
 async function post(item) {
@@ -215,7 +248,7 @@ if (channel) {
     if (data.item.page === PAGE) store.forget(data.item.n);
   };
 }
-addEventListener("online", () => { state.failures = 0; wake(); });
+addEventListener("online", () => { tryAgain(); });
 addEventListener("pageshow", (event) => { if (event.persisted) wake(); });
 document.addEventListener("visibilitychange", () => { if (!document.hidden) wake(); });
 document.addEventListener("hocbaso:signed-in", () => { state.failures = 0; state.signIn = false; wake(); });

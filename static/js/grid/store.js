@@ -6,7 +6,8 @@
 // and is filled in from that one's answer: with what that item itself wrote, never with what somebody else wrote since.
 // An item that was tried is never changed: it may have arrived, and is repeated under its own key. `held`: "conflict" or
 // "refused" wait for their person; "done" is answered and without its values, kept for the moment until the page that typed
-// it has heard, because what is typed in that moment stands on it.
+// it has heard, because what is typed in that moment stands on it. `fails`, `after`: how often the server broke on this item
+// alone, and until when it steps aside for the others; only what comes later for the same cells waits behind it.
 const NAME = "hocbaso-outbox";
 let opening = null;
 const memory = { items: [], next: 1, leases: {} };
@@ -72,6 +73,7 @@ export function add(fresh) {
       } else if (item.held && fresh.cells.some((cell) => touches(item, cell.id))) remove(item.n);
     }
     const open_ = mine.filter((item) => !item.held);
+    for (const item of open_) if (item.after && fresh.cells.some((cell) => touches(item, cell.id))) put({ ...item, after: 0 });
     if (fresh.kind === "typed") {
       const last = open_.filter((item) => touches(item, fresh.cells[0].id)).at(-1);
       if (last && last.kind === "typed" && !last.tried) {
@@ -86,15 +88,31 @@ export function add(fresh) {
   });
 }
 
-// The next to send, marked as tried; null when nothing is left.
+// The next to send, marked as tried; null when nothing is left that may go now. An item never overtakes an earlier one of
+// its own cells.
 export function take(account) {
   return transact((items, put) => {
-    const item = items.find((one) => one.account === account && !one.held);
+    const mine = items.filter((one) => one.account === account && !one.held), now = Date.now();
+    const item = mine.find((one, place) => !(one.after > now)
+      && !mine.slice(0, place).some((earlier) => same(earlier, one) && one.cells.some((cell) => touches(earlier, cell.id))));
     if (!item) return null;
     if (!item.tried) { item.tried = true; put(item); }
     return item;
   });
 }
+
+// The server broke on this item: count it, and with `after` let the others pass until then.
+export const rest = (item, fails, after) => transact((items, put) => {
+  const standing = items.find((one) => one.n === item.n && !one.held);
+  if (standing) put({ ...standing, fails, after });
+});
+
+// Those who stepped aside are tried again at once: all of them, or those who did so for the first time (`fails`).
+export const stir = (account, fails) => transact((items, put) => {
+  for (const item of items) {
+    if (item.account === account && !item.held && item.after && (!fails || item.fails === fails)) put({ ...item, after: 0 });
+  }
+});
 
 // Hand a version on to the next item that waits for this cell.
 function handOn(items, put, item, id, version) {

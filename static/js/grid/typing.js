@@ -2,7 +2,7 @@
 import { body, cellById, cellOf, fieldOf, idOf, scored, sheetId, targetOf } from "./page.js";
 import { announce, explain, mark, markMany, tellOpen } from "./words.js";
 import { at, choose, edit, go, target } from "./moving.js";
-import { account, add, newKey, PAGE, refresh, state } from "./sender.js";
+import { account, add, isStuck, newKey, PAGE, refresh, state } from "./sender.js";
 import { drop } from "./store.js";
 import { remember } from "./undo.js";
 import { hint } from "./missed.js";
@@ -171,14 +171,19 @@ export function recall() {
   if (earlier.length) announce("Máy còn giữ " + earlier.length + " lần ghi chưa gửi, đang gửi.");
 }
 
-// The states of waiting cells follow the network.
+// The states of waiting cells follow the network, and tell where the server broke on one of them.
 export function follow() {
-  const state_ = waiting(), words = state.signIn ? "chờ đăng nhập" : undefined;
+  const words = state.signIn ? "chờ đăng nhập" : undefined;
+  const stuck = new Set(state.items.filter((item) => item.sheet === sheetId && isStuck(item)).flatMap((item) => item.cells.map((one) => one.id)));
   for (const item of state.items) {
     if (item.sheet !== sheetId || item.held) continue;
+    const state_ = item.cells.some((one) => stuck.has(one.id)) ? "stuck" : waiting();
     const cells = item.cells.map((one) => cellById(one.id)).filter((cell) => cell && fieldOf(cell)
       && !(document.activeElement === fieldOf(cell) && at.editing) && (!cell.classList.contains("cell--" + state_) || words));
+    if (state_ === "stuck" && cells.length) announce(STUCK);
     if (item.cells.length > 1) markMany(cells, state_, words && (() => words));
     else for (const cell of cells) mark(cell, state_, words);
   }
+  tellOpen();
 }
+const STUCK = "Có ô chưa lưu được vì máy chủ gặp lỗi ở đúng ô ấy. Máy giữ lại và tự thử tiếp; các ô khác vẫn được lưu.";

@@ -5,7 +5,7 @@ import { body, fieldOf, headOf, keyOf, nameOf, rowCells, scored, sheet, shown, w
 
 const STATES = {
   typing: ["arrow-right", ""], saving: ["loader-circle", "đang lưu"], saved: ["check", "đã lưu"],
-  wait: ["cloud-off", "chờ mạng"], conflict: ["users", "hai số"], refused: ["circle-x", "không ghi"],
+  wait: ["cloud-off", "chờ mạng"], stuck: ["triangle-alert", "chưa lưu được"], conflict: ["users", "hai số"], refused: ["circle-x", "không ghi"],
 };
 
 export function mark(cell, state, words) {
@@ -46,7 +46,8 @@ export function tellSaved(cell) {
 
 const chips = document.getElementById("sheet-chips");
 export function tellOpen() {
-  const kinds = [["conflict", "late", "users", "hai số"], ["refused", "wrong", "circle-x", "không ghi"]];
+  const kinds = [["conflict", "late", "users", "hai số"], ["refused", "wrong", "circle-x", "không ghi"],
+    ["stuck", "late", "triangle-alert", "chưa lưu được, thử lại"]];
   chips.querySelectorAll("[data-grid-chip]").forEach((old) => old.remove());
   for (const [state, tone, name, words] of kinds) {
     const found = body.querySelectorAll(".cell--" + state);
@@ -54,6 +55,7 @@ export function tellOpen() {
     const link = make("a", "chip chip--" + tone, icon(name), found.length + " " + words);
     link.href = "#" + found[0].id;
     link.dataset.to = found[0].id;
+    if (state === "stuck") link.dataset.retry = "";
     const line = make("li", "", link);
     line.dataset.gridChip = state;
     chips.append(line);
