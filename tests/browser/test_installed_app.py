@@ -433,6 +433,25 @@ def test_a_page_in_use_survives_a_new_worker(browser: Any, school: School) -> No
     visitor.context.close()
 
 
+def test_the_printed_sheet_has_all_its_borders(browser: Any, school: School, tmp_path: Path) -> None:
+    """Two pages of A4; at one dot a point, where a border outside the sheet by a fraction is lost, both sides are drawn."""
+    from PIL import Image
+
+    visitor = Visitor(browser, school.site)
+    visitor.open("/tin-cay")
+    visitor.page.pdf(path=str(tmp_path / "trust.pdf"), prefer_css_page_size=True)
+    visitor.context.close()
+    subprocess.run(["pdftoppm", "-r", "72", "-gray", tmp_path / "trust.pdf", tmp_path / "sheet"], check=True)
+    pages = sorted(tmp_path.glob("sheet-*.pgm"))
+    assert len(pages) == 2
+    for page in pages:
+        image = Image.open(page)
+        band = image.crop((0, image.height // 7, image.width, image.height // 5))
+        columns = [sum(255 - band.getpixel((x, y)) for y in range(band.height)) for x in range(band.width)]
+        lines = [x for x, ink in enumerate(columns) if ink > 60 * band.height]
+        assert lines and lines[0] < image.width // 10 and lines[-1] > image.width * 9 // 10, page.name
+
+
 def test_nothing_is_asked_of_another_host(browser: Any, school: School) -> None:
     visitor = Visitor(browser, school.site, "Giáo viên Toán 6A")
     asked: set[str] = set()
