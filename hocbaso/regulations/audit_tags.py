@@ -60,6 +60,7 @@ class AuditTag(StrEnum):
     BLIND_SETTLED = "score:blind_check:settled"
     CELLS_CHANGED = "score:cells:changed"
     CELLS_IMPORTED = "score:cells:imported"
+    PHRASES_CHANGED = "remark:phrases:changed"
     HOMEROOM_CHANGED = "homeroom:record:changed"
     SUMMER_RESULT_CHANGED = "summer:result:changed"
     DECISION_RECORDED = "decision:record:made"

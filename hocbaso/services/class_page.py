@@ -43,6 +43,8 @@ class ClassRow:
     cells: tuple[SubjectCell, ...]
     fields: Mapping[str, FieldView]
     learning: str
+    learning_level: str
+    """The stored value of ``learning``, "" without one: which phrases stand first."""
     adjusted: bool
     needs_review: bool
     decided: bool
@@ -212,6 +214,7 @@ def _row(number: int, found: StudentResult, term: int) -> ClassRow:
         cells=tuple(cells),
         fields=fields,
         learning=level_words(result.learning[at]),
+        learning_level=result.learning[at] or "",
         adjusted=result.adjusted[at],
         needs_review=any(result.needs_review),
         decided=bool(given.decisions),

@@ -57,7 +57,7 @@ def _set_headers(response: Response) -> Response:
     headers.setdefault("Referrer-Policy", "same-origin")
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-    headers.setdefault("Permissions-Policy", "camera=(self), microphone=(), geolocation=(), payment=(), usb=()")
+    headers.setdefault("Permissions-Policy", "camera=(self), microphone=(self), geolocation=(), payment=(), usb=()")
     # Only while the certificate is in order and renewed in time: whoever has heard this cannot come back by HTTP.
     if request.is_secure and current_app.extensions.get("hocbaso_tls_sound"):
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")

@@ -24,6 +24,7 @@ from hocbaso.web.forms.homeroom import (
     FieldForm,
 )
 from hocbaso.web.htmx import answer, go, is_fragment
+from hocbaso.web.remark_phrases import picker
 from hocbaso.web.security import current_actor, require_own_page, requires
 
 classes = Blueprint("homeroom", __name__, url_prefix="/lop")
@@ -63,6 +64,7 @@ def show(class_group_id: int) -> str:
         levels=LEVEL_CHOICES,
         first_gap=next((gap for gap in page.gaps if gap.kind == "field"), None),
         form=ClassMoveForm(version=page.results.version),
+        **picker(current_actor(), None, None, shown=page.can_edit),
         **words(),
     )
 

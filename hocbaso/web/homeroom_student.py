@@ -18,6 +18,7 @@ from hocbaso.web.forms.homeroom import (
 )
 from hocbaso.web.homeroom import LEVEL_CHOICES, classes, words
 from hocbaso.web.htmx import go
+from hocbaso.web.remark_phrases import picker
 from hocbaso.web.security import confirm_recent, current_actor, requires
 
 
@@ -77,6 +78,7 @@ def _student(
         message=message,
         may_rule=current_actor().may(P.EXEMPTION_DECIDE),
         ruling_form=ExemptionDecisionForm(formdata=None),
+        **picker(actor, None, None, shown=page.can_edit),
         **words(),
     ), status
 

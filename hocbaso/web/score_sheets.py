@@ -27,6 +27,7 @@ from hocbaso.web import labels, rendered_rows, score_operations
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.scores import CellForm, MoveForm
 from hocbaso.web.htmx import go, is_fragment
+from hocbaso.web.remark_phrases import picker
 from hocbaso.web.security import current_actor, require_own_page, requires
 
 sheets = Blueprint("score_sheets", __name__, url_prefix="/bang-diem")
@@ -291,6 +292,7 @@ def _page(
         regular=view.columns[:-2],
         questions=shown_questions(view),
         check=blind_view.record_of(view.head),
+        **picker(current_actor(), view.head.subject_id, view.head.kind, shown=view.can_edit),
         asked=asked,
         trouble=trouble or {},
         told=SheetVerb.REVIEW in view.verbs or SheetVerb.APPROVE in view.verbs,

@@ -371,3 +371,14 @@ ROWS += [
         data={"person_id": "1"},
     ),
 ]
+
+# --- phrases for remarks ---
+_TEACHERS = only("head_science", "head_society", "math", "other")
+ROWS += [
+    Row("remark_phrases.index", "GET", "/nhan-xet/", _TEACHERS),
+    Row("remark_phrases.add", "POST", "/nhan-xet/them", _TEACHERS, passes=(404,)),
+    Row("remark_phrases.copy_in", "POST", "/nhan-xet/bo-mau", _TEACHERS, passes=(404,)),
+    Row("remark_phrases.change", "POST", "/nhan-xet/999999/sua", _TEACHERS, passes=(404,)),
+    Row("remark_hints.of_sheet", "POST", _sheet("/nhan-xet/{pupil}"), only("math"), refused=_HIDDEN),
+    Row("remark_hints.of_class", "POST", _pupil("/lop/{class_id}/nhan-xet/{pupil}"), only("math"), refused=_HIDDEN),
+]

@@ -50,7 +50,7 @@ def test_every_answer_carries_the_strict_headers(client_of, school_app: Flask, s
         assert answer.headers["Referrer-Policy"] == "same-origin"
         assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
         assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
-        assert "microphone=()" in answer.headers["Permissions-Policy"]
+        assert "microphone=(self)" in answer.headers["Permissions-Policy"]
         assert "Strict-Transport-Security" not in answer.headers
     assert client_of("math").get("/tai-khoan").headers["Cache-Control"] == "no-store"
     secure = school_app.test_client().get("/dang-nhap", base_url="https://localhost")

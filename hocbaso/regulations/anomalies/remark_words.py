@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from hocbaso.regulations.anomalies.kinds import Anomaly, AnomalyKind, make_anomaly
 from hocbaso.regulations.anomalies.sheet_data import REMARK, Line, SheetData
@@ -75,6 +75,12 @@ def foreign_names(sheet: SheetData, lines: Sequence[Line], limits: Thresholds) -
         if name:
             hits.append((line, f"Nhận xét của {line.name} có tên “{name}”"))
     return _ask(AnomalyKind.FOREIGN_NAME, hits, "Có ghi nhầm dòng không?", limits)
+
+
+def name_within(text: str, own_name: str, names: Iterable[str]) -> str:
+    """The name of somebody else of ``names`` (full names) in a text about ``own_name`` ("": about nobody), as it stands
+    there; "" when there is none. The rule behind :func:`foreign_names`, for texts that are still being written."""
+    return _named(text, own_name, [parts for name in names if (parts := _syllables(name))])
 
 
 def contrary_remarks(sheet: SheetData, lines: Sequence[Line], limits: Thresholds) -> list[Anomaly]:

@@ -9,6 +9,7 @@ import { begin as one } from "./one_by_one.js";
 import { begin as panels } from "./panel.js";
 import { begin as paste } from "./paste.js";
 import { begin as readBack } from "./read_back.js";
+import { begin as remarks } from "./remarks.js";
 import { begin as undo } from "./undo.js";
 import { announce } from "./words.js";
 import { askAgain } from "./store.js";
@@ -25,6 +26,7 @@ undo();
 paste();
 one();
 readBack();
+remarks();
 
 document.addEventListener("click", (event) => {
   const gap = event.target.closest("[data-next-gap]"), chip = event.target.closest("[data-to]");
