@@ -52,7 +52,7 @@ _LONGEST_WORD = 12
 _PX_TO_PT = 0.75
 
 
-class _ShippedFontsOnly(URLFetcher):
+class ShippedFontsOnly(URLFetcher):
     """Answers ``font:<file>`` for the four shipped fonts; every other address stops the rendering."""
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class _Layout:
     """What does not depend on the record, made once a process: sheets, fonts, template."""
 
     def __init__(self) -> None:
-        self.fetcher = _ShippedFontsOnly()
+        self.fetcher = ShippedFontsOnly()
         self.fonts = FontConfiguration()
         self.ua = weasyprint.CSS(string=(TEMPLATES / "ua.css").read_text("utf-8"), url_fetcher=self.fetcher)
         self.sheet = weasyprint.CSS(

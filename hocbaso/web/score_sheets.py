@@ -10,11 +10,13 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
 from hocbaso.errors import DomainError, Incomplete, Invalid, Stale, WrongState
+from hocbaso.regulations.paper_codes import sheet_code
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.score_sheet_flow import SheetVerb
 from hocbaso.services import (
     anomaly_questions,
     blind_view,
+    paper_kit,
     progress,
     read_back,
     reviews,
@@ -293,6 +295,8 @@ def _page(
         questions=shown_questions(view),
         check=blind_view.record_of(view.head),
         **picker(current_actor(), view.head.subject_id, view.head.kind, shown=view.can_edit),
+        paper_codes=paper_kit.codes_of(view.head, [row.enrollment_id for row in view.rows]) if view.can_edit else {},
+        paper_code=sheet_code(view.head.id),
         asked=asked,
         trouble=trouble or {},
         told=SheetVerb.REVIEW in view.verbs or SheetVerb.APPROVE in view.verbs,

@@ -84,7 +84,7 @@ def test_every_vietnamese_letter_is_in_the_shipped_fonts() -> None:
 
 
 def test_nothing_but_the_shipped_fonts_is_ever_opened() -> None:
-    fetcher = pdf_render._ShippedFontsOnly()
+    fetcher = pdf_render.ShippedFontsOnly()
     for url in (
         "http://127.0.0.1/x",
         "file:///etc/passwd",

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from hocbaso.regulations.paper_codes import sheet_code
 from tests.cast import PEOPLE, Cast
 
 EVERYBODY = frozenset({*PEOPLE, "stranger"})
@@ -381,4 +382,18 @@ ROWS += [
     Row("remark_phrases.change", "POST", "/nhan-xet/999999/sua", _TEACHERS, passes=(404,)),
     Row("remark_hints.of_sheet", "POST", _sheet("/nhan-xet/{pupil}"), only("math"), refused=_HIDDEN),
     Row("remark_hints.of_class", "POST", _pupil("/lop/{class_id}/nhan-xet/{pupil}"), only("math"), refused=_HIDDEN),
+]
+
+# --- sheets on paper ---
+_PRINTERS = BOSSES | _TEACHERS | only("clerk")
+ROWS += [
+    Row("paper_kit.index", "GET", "/phieu-giay/", _PRINTERS),
+    Row("paper_kit.make", "POST", "/phieu-giay/", _PRINTERS),
+    Row(
+        "paper_kit.open_by_code",
+        "GET",
+        lambda cast: f"/bang-diem/giay/{sheet_code(cast.sheets['9A', 'MATH', 2])}",
+        _OF_9A_MATHS,
+        refused=_HIDDEN,
+    ),
 ]

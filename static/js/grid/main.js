@@ -3,6 +3,7 @@ import { begin as answers } from "./answers.js";
 import { begin as move, at, go, step } from "./moving.js";
 import { body, canEdit, cellOf, fieldOf, idOf, sheet, sheetId } from "./page.js";
 import { begin as typing, follow, leave, recall } from "./typing.js";
+import { begin as fromPaper } from "./from_paper.js";
 import { PAGE, account, pending, refresh, state, tryAgain, wake } from "./sender.js";
 import { begin as missed } from "./missed.js";
 import { begin as one } from "./one_by_one.js";
@@ -75,6 +76,7 @@ addEventListener("beforeunload", (event) => {
 });
 
 move();
+fromPaper();
 document.documentElement.dataset.grid = "ready";
 if (canEdit) {
   askAgain(account, sheetId, PAGE).then(refresh).then(() => {
