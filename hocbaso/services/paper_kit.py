@@ -22,12 +22,13 @@ from hocbaso.errors import Invalid, NotAllowed, NotFound, Unavailable
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.paper_codes import FIELD, read_sheet_code, row_codes, sheet_code
 from hocbaso.regulations.permissions import GrantScope, Permission, Role
-from hocbaso.regulations.terms import ScoreOrigin, SubjectKind
+from hocbaso.regulations.terms import SubjectKind
 from hocbaso.services import audit, document_pool
 from hocbaso.services.access import Actor
 from hocbaso.services.progress import SheetLine, sheet_lines
-from hocbaso.services.score_cells import NOTHING, CellRecord, columns_of, record_of
-from hocbaso.services.score_lines import CELLS, ROSTER, closed_word
+from hocbaso.services.score_cells import CellView, columns_of
+from hocbaso.services.score_grid import open_sheet
+from hocbaso.services.score_lines import ROSTER, closed_word
 from hocbaso.services.sheet_access import SheetHead, connection, read_head, sheet_for
 
 MINE, SCHOOL = "mine", "school"
@@ -95,7 +96,7 @@ def make(
     if with_values and not actor.may(Permission.EXPORT_SCORES):
         raise NotAllowed("Thầy, cô in được phiếu trống; phiếu kèm điểm do giáo viên bộ môn hoặc Ban Giám hiệu in.")
     school = db.session.scalar(select(m.School.name).limit(1)) or ""
-    sheets = [_sheet(line, school, with_values, base_address, now) for line in lines]
+    sheets = [_sheet(actor, line, school, with_values, base_address, now) for line in lines]
     db.session.commit()  # no read transaction while the pages are laid out
     data = _render(sheets)
     with write_transaction():
@@ -151,23 +152,30 @@ def _lines(actor: Actor, what: str | int, semester: int, class_group_id: int | N
     return sorted(found, key=lambda line: (line.grade_level, line.class_name, line.sheet_id))
 
 
-def _sheet(line: SheetLine, school: str, with_values: bool, base_address: str, now: datetime) -> PaperSheet:
+def _sheet(
+    actor: Actor, line: SheetLine, school: str, with_values: bool, base_address: str, now: datetime
+) -> PaperSheet:
     head = read_head(line.sheet_id)  # the scope was checked in _lines
     columns = columns_of(head)
-    link = connection()
-    roster = link.execute(
-        ROSTER, {"class_group_id": head.class_group_id, "subject_id": head.subject_id, "semester": head.semester}
-    ).all()
-    cells: dict[tuple[int, str], CellRecord] = {}
-    if with_values:
+    roster = (
+        connection()
+        .execute(
+            ROSTER, {"class_group_id": head.class_group_id, "subject_id": head.subject_id, "semester": head.semester}
+        )
+        .all()
+    )
+    cells: dict[tuple[int, str], str] = {}
+    if with_values:  # through the reader's own eyes: what the sheet keeps from this person, the paper keeps too
         cells = {
-            (row.enrollment_id, row.column_key): record_of(row) for row in link.execute(CELLS, {"sheet_id": head.id})
+            (row.enrollment_id, cell.key): _shown(cell)
+            for row in open_sheet(actor, head.id, now).rows
+            for cell in row.cells
         }
     codes = row_codes(head.id, [row.id for row in roster])
     rows = []
     for number, row in enumerate(roster, start=1):
         family, _, given = row.full_name.rpartition(" ")
-        values = tuple(_shown(cells.get((row.id, column.key), NOTHING)) for column in columns)
+        values = tuple(cells.get((row.id, column.key), "") for column in columns)
         rows.append(PaperRow(number, family, given, codes[row.id], closed_word(row.status, bool(row.exempt)), values))
     return PaperSheet(
         school=school,
@@ -186,11 +194,9 @@ def _sheet(line: SheetLine, school: str, with_values: bool, base_address: str, n
     )
 
 
-def _shown(record: CellRecord) -> str:
+def _shown(cell: CellView) -> str:
     """As a pen would write it."""
-    if record.origin == ScoreOrigin.MISSED_EXCUSED.value:
-        return "vp"
-    return "vk" if record.origin == ScoreOrigin.MISSED_UNEXCUSED.value else record.text
+    return {"makeup": "vp", "missed": "vk"}.get(cell.state, cell.text)
 
 
 def _render(sheets: list[PaperSheet]) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import bindparam, select
 
@@ -49,7 +49,10 @@ _HISTORY = (
 
 @dataclass(frozen=True, slots=True)
 class HistoryLine:
-    """One version of a cell, for people."""
+    """One version of a cell, for people. ``before``: what it took the place of, None for the first version.
+
+    ``origin``: how the value came about (a name of ``ScoreOrigin``); ``makeup_due_on`` with a make-up that is due.
+    """
 
     version: int
     text: str
@@ -57,6 +60,9 @@ class HistoryLine:
     at: datetime
     by_name: str
     source: str
+    origin: str
+    makeup_due_on: date | None
+    before: str | None
 
 
 def cell_history(
@@ -71,11 +77,20 @@ def cell_history(
     if column_key in COLUMNS and hides_from(actor, head):
         raise WrongState("Lịch sử của ô này xem được sau khi đối chiếu bài gốc xong.")
     full_name, _, _ = read_row(head, enrollment_id)
+    rows = (
+        connection()
+        .execute(_HISTORY, {"sheet_id": head.id, "enrollment_id": enrollment_id, "column_key": column_key})
+        .all()
+    )
+    records = [CellRecord(row.tenths, row.mark, row.remark, row.origin, row.makeup_due_on, row.version) for row in rows]
     lines = []
-    for row in connection().execute(
-        _HISTORY, {"sheet_id": head.id, "enrollment_id": enrollment_id, "column_key": column_key}
-    ):
-        record = CellRecord(row.tenths, row.mark, row.remark, row.origin, row.makeup_due_on, row.version)
+    for row, record, earlier in zip(rows, records, [*records[1:], None], strict=True):  # newest first
         state = view_cell(column_key, record, "", False).state
-        lines.append(HistoryLine(row.version, record.text, state, row.at, row.full_name or "Hệ thống", row.source))
+        by_name = row.full_name or "Hệ thống"
+        before = earlier.text if earlier is not None else None
+        lines.append(
+            HistoryLine(
+                row.version, record.text, state, row.at, by_name, row.source, row.origin, row.makeup_due_on, before
+            )
+        )
     return full_name, words, tuple(lines)

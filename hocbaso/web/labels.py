@@ -83,6 +83,17 @@ ORIGINS = {
     ScoreOrigin.MISSED_EXCUSED: "vắng có phép, chờ bù",
     ScoreOrigin.MISSED_UNEXCUSED: "vắng không phép, tính 0",
 }
+SOURCES = {
+    "typed": "gõ vào ô",
+    "pasted": "dán từ bảng tính",
+    "undone": "hoàn tác một lần ghi",
+    "redone": "làm lại lần ghi đã hoàn tác",
+    "imported": "nhập từ tệp",
+    "corrected": "sửa theo đề nghị đã được duyệt",
+    "settled": "chốt sau khi đối chiếu bài gốc",
+    "demo": "dữ liệu mẫu",
+}
+"""How a version of a cell came in, in words of the staff room."""
 PROMOTIONS = {
     Promotion.PROMOTED: "Được lên lớp",
     Promotion.COMPLETED: "Hoàn thành chương trình THCS",
@@ -119,6 +130,7 @@ TABLES: dict[str, dict[str, str]] = {
         ("role_name", ROLES),
         ("scope_name", SCOPES),
         ("origin_name", ORIGINS),
+        ("source_name", SOURCES),
         ("promotion_name", PROMOTIONS),
         ("award_name", AWARDS),
         ("column_name", COLUMNS),

@@ -23,6 +23,7 @@ from hocbaso.services import (
     score_entry,
     score_grid,
     score_history,
+    score_why,
 )
 from hocbaso.services.score_grid import SheetView
 from hocbaso.web import labels, rendered_rows, score_operations
@@ -236,20 +237,19 @@ def history(sheet_id: int, enrollment_id: int, column_key: str) -> str:
         words=words,
         lines=lines,
         sheet_id=sheet_id,
-        marks=rendered_rows.MARK_ICONS,
-        sources=labels_of_source,
+        why=score_why.why(current_actor(), sheet_id, enrollment_id, clock.now())
+        if column_key != score_grid.REMARK
+        else None,
     )
 
 
-labels_of_source = {
-    "typed": "gõ",
-    "pasted": "dán",
-    "undone": "hoàn tác",
-    "redone": "làm lại",
-    "imported": "nhập từ tệp",
-    "corrected": "sửa theo đề nghị",
-    "demo": "dữ liệu mẫu",
-}
+@sheets.get("/<int:sheet_id>/o/<int:enrollment_id>/vi-sao")
+@requires(P.SHEET_READ)
+def explain(sheet_id: int, enrollment_id: int) -> str:
+    """How a pupil's average comes about."""
+    found = score_why.why(current_actor(), sheet_id, enrollment_id, clock.now())
+    template = "score_sheets/_why.html" if is_fragment() else "score_sheets/why.html"
+    return render_template(template, why=found, sheet_id=sheet_id)
 
 
 def _page(

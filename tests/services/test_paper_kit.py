@@ -44,7 +44,7 @@ def sheet_of(school: Cast, with_values: bool) -> paper_kit.PaperSheet:
         for line in paper_kit.sheet_lines(today, class_subject_ids={school.class_subjects["9A", "MATH"]})
         if line.sheet_id == school.sheets["9A", "MATH", 2]
     )
-    return paper_kit._sheet(line, "Trường THCS Đồng Sen", with_values, BASE, NOW)
+    return paper_kit._sheet(school.actor("math"), line, "Trường THCS Đồng Sen", with_values, BASE, NOW)
 
 
 def test_a_sheet_is_printed_with_an_entry(school: Cast):

@@ -397,3 +397,5 @@ ROWS += [
         refused=_HIDDEN,
     ),
 ]
+
+ROWS += [Row("score_sheets.explain", "GET", _sheet("/o/{pupil}/vi-sao"), _OF_9A_MATHS, refused=_HIDDEN)]

@@ -1,4 +1,5 @@
 // The grade grid: every part of it is a file beside this one. Without them the sheet is a form that saves.
+import { begin as asked } from "./asked.js";
 import { begin as answers } from "./answers.js";
 import { begin as move, at, go, step } from "./moving.js";
 import { body, canEdit, cellOf, fieldOf, idOf, sheet, sheetId } from "./page.js";
@@ -51,12 +52,18 @@ bar.addEventListener("mousedown", (event) => { if (event.target.closest("[data-s
 bar.addEventListener("click", (event) => {
   const button = event.target.closest("[data-step]");
   if (button && at.cell) go(step(at.cell, Number(button.dataset.step), 0));
-  if (event.target.closest("[data-history]") && at.cell && window.htmx) {
-    const address = sheet.dataset.save + idOf(at.cell).replace("-", "/") + "/lich-su";
-    window.htmx.ajax("GET", address, { target: "#history-place", swap: "innerHTML" })
-      .then(() => { const card = document.getElementById("history"); if (card) card.focus(); });
-  }
+  if (event.target.closest("[data-history]") && at.cell) tell(idOf(at.cell).replace("-", "/") + "/lich-su");
 });
+body.addEventListener("click", (event) => {
+  const average = event.target.closest(".avg");
+  if (average) tell(average.parentElement.dataset.e + "/vi-sao");
+});
+
+function tell(of) {
+  if (!window.htmx) return;
+  window.htmx.ajax("GET", sheet.dataset.save + of, { target: "#history-place", swap: "innerHTML" })
+    .then(() => { const card = document.getElementById("history"); if (card) card.focus(); });
+}
 for (const link of document.querySelectorAll('#loi a[href^="#c-"]')) link.dataset.to = link.hash.slice(1);
 
 // A form that leaves the page waits until everything typed has been sent.
@@ -76,6 +83,7 @@ addEventListener("beforeunload", (event) => {
 });
 
 move();
+asked();
 fromPaper();
 document.documentElement.dataset.grid = "ready";
 if (canEdit) {

@@ -20,7 +20,7 @@ function show(field) {
 function tell(field, words) {
   const cell = cellOf(field);
   if (words === (cell.dataset.hint || "")) return;
-  cell.classList.toggle("cell--ask", Boolean(words));
+  cell.classList.toggle("cell--ask", Boolean(words || cell.dataset.ask));
   if (words) cell.dataset.hint = cell.title = words;
   else {
     delete cell.dataset.hint;
