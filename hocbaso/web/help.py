@@ -46,6 +46,8 @@ TOPICS = (
             "Gõ 8,5 hoặc 85 đều được 8,5; gõ 10 được 10. Môn nhận xét gõ d là Đạt, c là Chưa đạt.",
             "Rời ô là máy lưu; dấu tích hiện rồi tắt nghĩa là đã ghi vào máy chủ.",
             "Mất mạng thì cứ gõ tiếp: ô mang chữ “chờ mạng” được máy giữ và gửi sau.",
+            "Trong ô nhận xét gõ / rồi một phím là chèn câu mẫu; câu hợp với kết quả của em đứng trước.",
+            "Mất điện: in sẵn phiếu giấy, có điện thì quét mã QR trên phiếu rồi gõ mã dòng và điểm của từng em.",
             "Hai người sửa một ô thì máy hỏi lấy số nào, không ai đè lên ai.",
             "Nộp xong vẫn rút lại được khi tổ trưởng chưa soát.",
         ),

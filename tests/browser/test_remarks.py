@@ -25,6 +25,7 @@ window.heard = [];
 window.SpeechRecognition = class {
     start() { window.heard.push(this.lang); window.engine = this; }
     stop() { this.onend(); }
+    abort() { this.onend(); }
     say(words) { this.onresult({resultIndex: 0, results: [Object.assign([{transcript: words}], {isFinal: true})]}); }
 };
 """
@@ -73,6 +74,10 @@ def test_two_keystrokes_put_in_the_phrase_of_the_pupils_level(site: Site, bank: 
     assert page.is_hidden("#phrases")
     assert page.input_value(f"{site.cell('NX')} textarea") == FAIR
     page.keyboard.type(" /2")
+    assert page.input_value(f"{site.cell('NX')} textarea") == f"{FAIR} {ALL}"
+    page.keyboard.press("Control+z")  # the field's own undo knows what was put in
+    assert ALL not in page.input_value(f"{site.cell('NX')} textarea")
+    page.keyboard.press("Control+y")
     assert page.input_value(f"{site.cell('NX')} textarea") == f"{FAIR} {ALL}"
     page.keyboard.press("Enter")
     settled(page)

@@ -78,7 +78,12 @@ export function begin({ field, say }) {
     if (field()) field().focus();
   });
   document.addEventListener("focusin", (event) => {
-    if (into && event.target !== into && event.target.matches("input, textarea")) stop(); // words must not land in another pupil's remark
+    // Who goes on to another field is done: a word that comes late must land neither there nor pull the hand back.
+    if (into && event.target !== into && event.target.matches("input, textarea")) {
+      const engine = listening;
+      engine.onresult = null;
+      engine.abort();
+    }
   });
 }
 

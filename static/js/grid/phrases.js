@@ -71,8 +71,11 @@ export function close() {
 
 // Put words where the hand is; a blank before them when they follow others.
 export function insert(into, words, from, to) {
-  const before = into.value.slice(0, from);
-  into.setRangeText((before && !/\s$/.test(before) ? " " : "") + words, from, to, "end");
+  const before = into.value.slice(0, from), text = (before && !/\s$/.test(before) ? " " : "") + words;
+  into.setSelectionRange(from, to);
+  // Old, and the only way that the field's own Ctrl+Z knows of.
+  if (document.activeElement === into && document.execCommand("insertText", false, text)) return;
+  into.setRangeText(text, from, to, "end");
   into.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
