@@ -79,6 +79,7 @@ def test_another_teachers_phrase_is_neither_shown_nor_touched(school: Cast, clie
 def test_markup_in_a_phrase_and_in_a_hint_is_text(school: Cast, client_of: Any, maths: int):
     client = client_of("math")
     add(client, maths, "<script>\"&'</script>")
+    assert len(phrases()) == 1
     sheet, pupil = school.sheets["9A", "MATH", 2], school.enrollments["9A", "Hoàng Thanh Bình"]
     for page in (client.get(f"/nhan-xet/?mon={maths}"), client.get(f"/bang-diem/{sheet}")):
         assert "<script>&#34;" not in page.get_data(as_text=True) and '<script>"' not in page.get_data(as_text=True)
