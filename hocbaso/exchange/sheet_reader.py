@@ -27,6 +27,7 @@ _FORMULA_CELL = re.compile(
     rb"<" + _P + rb"c\s([^>]*)>\s*<" + _P + rb"f\b[^>]*?(?:/>|>[^<]*</" + _P + rb"f>)\s*"
     rb"(<" + _P + rb"v\s*/>|<" + _P + rb"v>\s*</" + _P + rb"v>)?\s*</" + _P + rb"c>"
 )
+_ANY_FORMULA = re.compile(rb"<" + _P + rb'c\s[^>]*?\br="([A-Z]{1,3})(\d+)"[^>]*>\s*<' + _P + rb"f\b")
 _REFERENCE = re.compile(rb'\br="([A-Z]+)(\d+)"')
 _VALUE_CELL = re.compile(rb"<" + _P + rb'c\s[^>]*?\br="[A-Z]+(\d+)"[^>]*>\s*<' + _P + rb"(?:v|is|f)\b")
 
@@ -50,6 +51,8 @@ class Sheet:
     rows: tuple[tuple[object, ...], ...]
     merges: tuple[tuple[int, int, int, int], ...] = ()
     hidden_columns: frozenset[int] = field(default=frozenset())
+    formulas: frozenset[tuple[int, int]] = field(default=frozenset())
+    """Where (row, column) a formula stands; its value is the result that the file keeps."""
 
     def value(self, row: int, column: int) -> object:
         """The value at 1-based ``row`` and ``column``; None outside the sheet."""
@@ -119,7 +122,14 @@ def _read_sheet(workbook: openpyxl.Workbook, worksheet: object, limits: Workbook
     while rows and not rows[-1]:
         rows.pop()
     merges = tuple(range_boundaries(found.group(1).decode()) for found in _MERGE.finditer(raw))
-    return Sheet(title, worksheet.sheet_state != "visible", tuple(rows), merges, _hidden_columns(raw))  # type: ignore[attr-defined]
+    return Sheet(
+        title,
+        worksheet.sheet_state != "visible",  # type: ignore[attr-defined]
+        tuple(rows),
+        merges,
+        _hidden_columns(raw),
+        _formula_places(raw),
+    )
 
 
 def _value(cell: object) -> object:
@@ -130,7 +140,19 @@ def _value(cell: object) -> object:
         if cell.data_type == "e":  # type: ignore[attr-defined]
             return CellFault(f"ô báo lỗi Excel {value}")
         return clean_text(value) or None
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and "%" in (cell.number_format or ""):  # type: ignore[attr-defined]
+        # 100% is kept as 1: read as it is kept, a full mark would become a 1.
+        return CellFault("ô có định dạng phần trăm; hãy định dạng ô là Số và gõ lại")
     return value
+
+
+def _formula_places(raw: bytes) -> frozenset[tuple[int, int]]:
+    if b"<f" not in raw and b":f" not in raw:
+        return frozenset()
+    return frozenset(
+        (int(found.group(2)), range_boundaries(found.group(1).decode() + "1")[0])
+        for found in _ANY_FORMULA.finditer(raw)
+    )
 
 
 def _uncalculated_formulas(raw: bytes) -> dict[int, list[int]]:

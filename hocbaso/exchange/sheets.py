@@ -30,11 +30,11 @@ from hocbaso.regulations.score_values import to_point
 from hocbaso.regulations.terms import PassFail, ScoreOrigin
 
 _LIVE = ("=", "+", "-", "@", "\t", "\r")
-_HEADER_FONT = Font(bold=True)
+HEADER_FONT = Font(bold=True)
 _TITLE_FONT = Font(bold=True, size=13)
-_HEADER_FILL = PatternFill("solid", fgColor="FFE8EEF4")
+HEADER_FILL = PatternFill("solid", fgColor="FFE8EEF4")
 _LINE = Side(style="thin", color="FF9AA5B1")
-_BOX = Border(left=_LINE, right=_LINE, top=_LINE, bottom=_LINE)
+BOX = Border(left=_LINE, right=_LINE, top=_LINE, bottom=_LINE)
 _TAB_FORBIDDEN = re.compile(r"[\[\]:*?/\\]")
 _EXEMPT_MARK = "Miễn"
 _ABSENCE_MARKS = {ScoreOrigin.MISSED_EXCUSED: "VP", ScoreOrigin.MISSED_UNEXCUSED: "VK"}
@@ -68,7 +68,7 @@ def write_scores(rows: Iterable[ScoreRow]) -> bytes:
         subject = SUBJECT_BY_CODE[code]
         n_regular = max((len(row.regular) for row in pupils), default=0)
         tab = f"{class_name + ' ' if several_classes else ''}{subject.short_name} HK{semester}"
-        sheet = book.create_sheet(_tab_name(tab, taken))
+        sheet = book.create_sheet(tab_name(tab, taken))
         _put_row(sheet, 1, ["Lớp:", class_name, None, "Môn học:", subject.name, None, "Học kì:", semester], bold=True)
         names = [
             "order",
@@ -113,9 +113,9 @@ def write_statistics(title: str, tables: Sequence[StatisticsTable]) -> bytes:
     book = _new_book()
     taken: set[str] = set()
     for table in tables:
-        sheet = book.create_sheet(_tab_name(table.title, taken))
-        _put(sheet.cell(1, 1), title).font = _TITLE_FONT
-        _put(sheet.cell(2, 1), table.title).font = _HEADER_FONT
+        sheet = book.create_sheet(tab_name(table.title, taken))
+        put_value(sheet.cell(1, 1), title).font = _TITLE_FONT
+        put_value(sheet.cell(2, 1), table.title).font = HEADER_FONT
         _put_table(sheet, 4, table.headers, table.rows)
     return _saved(book)
 
@@ -204,7 +204,7 @@ def _new_book() -> Workbook:
 
 def _saved(book: Workbook) -> bytes:
     if not book.worksheets:
-        _put(book.create_sheet("Trống").cell(1, 1), "Không có dữ liệu.")
+        put_value(book.create_sheet("Trống").cell(1, 1), "Không có dữ liệu.")
     buffer = io.BytesIO()
     book.save(buffer)
     return buffer.getvalue()
@@ -213,25 +213,25 @@ def _saved(book: Workbook) -> bytes:
 def _put_row(sheet: Worksheet, row: int, values: Sequence[Value], *, bold: bool = False) -> None:
     for column, value in enumerate(values, 1):
         if value is not None:
-            cell = _put(sheet.cell(row, column), value)
+            cell = put_value(sheet.cell(row, column), value)
             if bold:
-                cell.font = _HEADER_FONT
+                cell.font = HEADER_FONT
 
 
 def _put_table(sheet: Worksheet, first: int, headers: Sequence[str], rows: Iterable[Sequence[Value]]) -> None:
     """Header at row ``first``, frozen with all above it; columns as wide as their content, 6 to 60 letters."""
     widths = [len(header) for header in headers]
     for column, header in enumerate(headers, 1):
-        cell = _put(sheet.cell(first, column), header)
-        cell.font, cell.fill, cell.border = _HEADER_FONT, _HEADER_FILL, _BOX
+        cell = put_value(sheet.cell(first, column), header)
+        cell.font, cell.fill, cell.border = HEADER_FONT, HEADER_FILL, BOX
         cell.alignment = Alignment(horizontal="center", vertical="center", wrap_text=True)
     for number, values in enumerate(rows, first + 1):
         for column, value in enumerate(values, 1):
             cell = sheet.cell(number, column)
-            cell.border = _BOX
+            cell.border = BOX
             if value is None:
                 continue
-            _put(cell, value)
+            put_value(cell, value)
             if column <= len(widths):
                 widths[column - 1] = max(widths[column - 1], 10 if isinstance(value, date) else len(str(value)))
     for column, width in enumerate(widths, 1):
@@ -242,7 +242,8 @@ def _put_table(sheet: Worksheet, first: int, headers: Sequence[str], rows: Itera
     sheet.sheet_properties.pageSetUpPr.fitToPage = True
 
 
-def _put(cell: Cell, value: Value) -> Cell:
+def put_value(cell: Cell, value: Value) -> Cell:
+    """Put a value into a cell: texts never become formulas, dates are days, a score keeps its one decimal."""
     if isinstance(value, str):
         text = ILLEGAL_CHARACTERS_RE.sub("", value)
         cell.value = text
@@ -261,7 +262,7 @@ def _put(cell: Cell, value: Value) -> Cell:
     return cell
 
 
-def _tab_name(wanted: str, taken: set[str]) -> str:
+def tab_name(wanted: str, taken: set[str]) -> str:
     """A legal sheet name: at most 31 letters, none of ``[]:*?/\\``, unique in the book whatever the case."""
     base = clean_text(_TAB_FORBIDDEN.sub("-", wanted)).strip("'")[:31] or "Trang"
     name, number = base, 2

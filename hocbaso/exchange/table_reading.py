@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
@@ -13,7 +12,9 @@ from hocbaso.exchange.profiles import ColumnMap
 from hocbaso.exchange.rows import CellProblem, SourceRow
 from hocbaso.exchange.sheet_reader import CellFault, Sheet
 from hocbaso.exchange.values import Reading, UnclearValue, read_name, shown
-from hocbaso.exchange.vietnamese_text import fold, fold_key
+from hocbaso.exchange.vietnamese_text import fold, name_key
+
+__all__ = ["RowReader", "data_rows", "drop_repeats", "name_key", "tables_of"]
 
 T = TypeVar("T")
 RowT = TypeVar("RowT", bound=SourceRow)
@@ -196,12 +197,3 @@ def drop_repeats(
             )
         )
     return [row for row in kept if key(row) is None or key(row) not in refused]
-
-
-def name_key(name: str) -> str:
-    """A name for comparing people: case and the place of tone marks aside (Hòa = Hoà), marks kept apart from each other."""
-    return " ".join(f"{fold_key(word)}:{''.join(sorted(_marks(word)))}" for word in name.lower().split())
-
-
-def _marks(word: str) -> list[str]:
-    return [letter for letter in unicodedata.normalize("NFD", word) if not letter.isascii()]

@@ -40,3 +40,12 @@ def fold(text: str) -> str:
 def fold_key(text: str) -> str:
     """Letters and digits of ``fold`` only: what headers and names of subjects are compared by."""
     return "".join(letter for letter in fold(text.replace("&", " ")) if letter.isalnum())
+
+
+def name_key(name: str) -> str:
+    """A name for comparing people: case and the place of tone marks aside (Hòa = Hoà), marks kept apart from each other."""
+    return " ".join(f"{fold_key(word)}:{''.join(sorted(_marks(word)))}" for word in name.lower().split())
+
+
+def _marks(word: str) -> list[str]:
+    return [letter for letter in unicodedata.normalize("NFD", word) if not letter.isascii()]

@@ -12,7 +12,7 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.exchange.rows import AssignmentRow, ImportTable
 from hocbaso.exchange.subjects import SUBJECT_BY_CODE
-from hocbaso.exchange.table_reading import name_key
+from hocbaso.exchange.vietnamese_text import name_key
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.averages import regular_count
 from hocbaso.regulations.class_flow import ClassState

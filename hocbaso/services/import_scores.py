@@ -13,7 +13,7 @@ from hocbaso.documents.printable_text import why_not_printed
 from hocbaso.errors import DomainError, Stale
 from hocbaso.exchange.rows import ImportTable, ScoreCell, ScoreRow, ScoreSheetHead
 from hocbaso.exchange.subjects import SUBJECT_BY_CODE
-from hocbaso.exchange.table_reading import name_key
+from hocbaso.exchange.vietnamese_text import name_key
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.score_sheet_flow import EDITABLE
 from hocbaso.regulations.terms import PassFail, ScoreOrigin, SubjectKind

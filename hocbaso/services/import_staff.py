@@ -12,8 +12,7 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.exchange.profiles import column_map
 from hocbaso.exchange.rows import ImportTable, TeacherRow
-from hocbaso.exchange.table_reading import name_key
-from hocbaso.exchange.vietnamese_text import fold_key
+from hocbaso.exchange.vietnamese_text import fold_key, name_key
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import GrantScope, Permission, Role
 from hocbaso.regulations.vietnamese_names import normalise_name, sort_key

@@ -13,7 +13,7 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.exchange.profiles import column_map
 from hocbaso.exchange.rows import ImportTable, StudentRow
-from hocbaso.exchange.table_reading import name_key
+from hocbaso.exchange.vietnamese_text import name_key
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.vietnamese_names import normalise_name, search_key, sort_key

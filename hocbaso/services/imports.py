@@ -248,7 +248,11 @@ def recent_imports(actor: Actor, limit: int = 10) -> list[PastImport]:
     """The last files this person applied."""
     rows = db.session.scalars(
         select(m.ImportBatch)
-        .where(m.ImportBatch.created_by == actor.account_id, m.ImportBatch.state == "APPLIED")
+        .where(
+            m.ImportBatch.created_by == actor.account_id,
+            m.ImportBatch.state == "APPLIED",
+            m.ImportBatch.kind.in_(KINDS),  # files of one score sheet are listed with their sheet
+        )
         .order_by(m.ImportBatch.id.desc())
         .limit(limit)
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
@@ -83,11 +84,13 @@ def write_cells(
     source: str,
     now: datetime,
     operation: OperationKey | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> list[CellOutcome]:
     """Write many cells of one sheet inside the caller's transaction: one outcome each, one audit entry for all.
 
     A cell is (enrollment id, column key, value, version seen or None: whatever stands may be replaced). Used by
     imports, the sample school and ``score_operations``; the caller has loaded ``sheet`` with the permission it needs.
+    ``facts``: what the entry says besides (the file that the cells came from).
     Raises WrongState when the sheet takes no values now (the system actor is not bound by the window).
     """
     today = clock.local_date(now)
@@ -171,7 +174,7 @@ def write_cells(
             }
         },
         before={f"{enrollment_id}-{key}": old.text for enrollment_id, key, _, old in changed},
-        facts={"sheet": sheet.label, "source": source, "n_cells": len(written)},
+        facts={"sheet": sheet.label, "source": source, "n_cells": len(written), **(facts or {})},
     )
     digest = operation.request_digest if operation else None
     link.execute(

@@ -1,4 +1,4 @@
-"""One act of a person upon many cells: a pasted block, taking an act back, doing it again.
+"""One act of a person upon many cells: a pasted block, a file, taking an act back, doing it again.
 
 Each is one request with one key. Every version that the act writes carries a key derived from it (``score_blocks``), so
 a repeated request finds what it wrote and writes nothing twice, and taking back finds what to take back: the server's own
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -73,6 +73,41 @@ def paste(actor: Actor, sheet_id: int, cells: Sequence[TypedCell], *, op_id: str
     An empty text keeps what stands (an empty cell of a workbook says nothing). A plain 0 over a missed 0 changes nothing.
     Raises like ``score_entry.save_cell`` for the sheet as a whole, Invalid for a key used for something else.
     """
+    return _write_typed(actor, sheet_id, cells, op_id=op_id, source="pasted", now=now)
+
+
+def write_from_file(
+    actor: Actor,
+    sheet_id: int,
+    cells: Sequence[TypedCell],
+    *,
+    op_id: str,
+    facts: Mapping[str, Any],
+    now: datetime,
+    after: Callable[[Session, list[CellOutcome]], None],
+) -> list[CellOutcome]:
+    """Write what a person has chosen out of a file: like :func:`paste`, with source ``imported``.
+
+    Here an empty text does clear its cell: it was asked about, cell by cell. ``facts`` (the file and its digest) stand in
+    the audit entry; ``after`` is called with the outcomes inside the same transaction. Raises like :func:`paste`.
+    """
+    return _write_typed(
+        actor, sheet_id, cells, op_id=op_id, source="imported", now=now, clears=True, facts=facts, after=after
+    )
+
+
+def _write_typed(
+    actor: Actor,
+    sheet_id: int,
+    cells: Sequence[TypedCell],
+    *,
+    op_id: str,
+    source: str,
+    now: datetime,
+    clears: bool = False,
+    facts: Mapping[str, Any] | None = None,
+    after: Callable[[Session, list[CellOutcome]], None] | None = None,
+) -> list[CellOutcome]:
     request = "\n".join(f"{cell.enrollment_id}-{cell.column_key}:{cell.version}:{cell.raw}" for cell in cells)
 
     def act(session: Session, head: SheetHead, key: OperationKey, done: dict[Place, Any]) -> list[CellOutcome]:
@@ -92,7 +127,7 @@ def paste(actor: Actor, sheet_id: int, cells: Sequence[TypedCell], *, op_id: str
             except DomainError as refusal:
                 outcomes[place] = CellOutcome(*where, "refused", refusal.message, old.version, cell.raw)
                 continue
-            if not cell.raw.strip() or says_nothing_new(value, old):
+            if (not cell.raw.strip() and not clears) or says_nothing_new(value, old):
                 outcomes[place] = CellOutcome(*where, "same", version=old.version)
             elif done:  # the act is through: what it did not write then, it does not write now
                 outcomes[place] = CellOutcome(*where, "stale", _standing_words(old), old.version, cell.raw)
@@ -100,17 +135,20 @@ def paste(actor: Actor, sheet_id: int, cells: Sequence[TypedCell], *, op_id: str
                 wanted.append((*where, value, cell.version))
                 places.append(place)
         if wanted:
-            written = write_cells(session, actor, head, wanted, source="pasted", now=now, operation=key)
+            written = write_cells(session, actor, head, wanted, source=source, now=now, operation=key, facts=facts)
             outcomes.update(zip(places, written, strict=True))
-        return [
+        found = [
             replace(outcomes[place], raw=cell.raw)
             if outcomes[place].outcome in ("stale", "refused")
             else outcomes[place]
             for place, cell in enumerate(cells)
         ]
+        if after is not None:
+            after(session, found)
+        return found
 
     places = [(cell.enrollment_id, cell.column_key) for cell in cells]
-    return _once(actor, sheet_id, places, op_id, f"pasted\n{request}", now, act)
+    return _once(actor, sheet_id, places, op_id, f"{source}\n{request}", now, act)
 
 
 def take_back(
