@@ -11,7 +11,7 @@ import json
 import secrets
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select, update
@@ -23,6 +23,7 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import DomainError, Invalid, NotFound, WrongState
 from hocbaso.exchange.workbook_process import read_apart
 from hocbaso.regulations.permissions import Permission
+from hocbaso.regulations.score_sheet_flow import SheetParty
 from hocbaso.services import score_operations
 from hocbaso.services.access import Actor
 from hocbaso.services.imports import PREVIEW_LIVES
@@ -93,6 +94,24 @@ class PastFile:
     is_undone: bool
 
 
+@dataclass(frozen=True, slots=True)
+class FilePage:
+    """The page of a sheet's files: ``refusal`` says why nothing can be handed in now, "" when it can."""
+
+    head: SheetHead
+    is_author: bool
+    refusal: str
+    past: list[PastFile]
+
+
+def page_of(actor: Actor, sheet_id: int, now: datetime) -> FilePage:
+    """What the page of a sheet's files shows to somebody who may take it home. Raises NotFound and NotAllowed by scope."""
+    today = clock.local_date(now)
+    head = sheet_for(actor, sheet_id, Permission.EXPORT_SCORES, today)
+    is_author = SheetParty.AUTHOR in head.parties
+    return FilePage(head, is_author, _refusal(head, today), past_files(actor, sheet_id) if is_author else [])
+
+
 def preview(actor: Actor, sheet_id: int, data: bytes, file_name: str, now: datetime) -> int:
     """Read a file and keep what it would change; the id of the batch. Nothing of the sheet changes.
 
@@ -146,11 +165,6 @@ def open_file(actor: Actor, sheet_id: int, batch_id: int, now: datetime) -> Show
         raise NotFound(_DROPPED)
     if said.get("sheet_id") != sheet_id:
         raise _not_there()
-    refusal = ""
-    try:
-        guard_typing(head, today)
-    except DomainError as reason:
-        refusal = reason.message.removesuffix(" Chưa ghi gì.")
     return ShownFile(
         batch_id=batch.id,
         head=head,
@@ -162,7 +176,7 @@ def open_file(actor: Actor, sheet_id: int, batch_id: int, now: datetime) -> Show
         left=tuple(LeftCell(**cell) for cell in said.get("left", ())),
         n_back=said.get("n_back", 0),
         undone_at=said.get("undone_at", ""),
-        refusal=refusal,
+        refusal=_refusal(head, today),
     )
 
 
@@ -261,6 +275,14 @@ def past_files(actor: Actor, sheet_id: int, limit: int = 5) -> list[PastFile]:
                 )
             )
     return found[:limit]
+
+
+def _refusal(head: SheetHead, today: date) -> str:
+    try:
+        guard_typing(head, today)
+    except DomainError as reason:
+        return reason.message.removesuffix(" Chưa ghi gì.")
+    return ""
 
 
 def _left(cells: list[PlannedCell], outcomes: list[CellOutcome]) -> list[dict[str, str]]:

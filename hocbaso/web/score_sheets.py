@@ -299,6 +299,7 @@ def _page(
         paper_code=sheet_code(view.head.id),
         asked=asked,
         trouble=trouble or {},
+        may_export=bool(view.head.parties) and current_actor().may(P.EXPORT_SCORES),
         told=SheetVerb.REVIEW in view.verbs or SheetVerb.APPROVE in view.verbs,
     )
     # Joined as bytes: eight threads that each copy a large text with diacritics three times cost 25 MB of memory.

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from flask_wtf import FlaskForm
+from flask_wtf.file import FileField, FileRequired
 from wtforms import IntegerField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, NumberRange
 from wtforms.widgets import HiddenInput
@@ -90,3 +91,13 @@ class ReadBackForm(FlaskForm):
     partner_id = IntegerField("Người cùng dò", validators=[InputRequired(message="Xin chọn đồng nghiệp cùng dò.")])
     actor_reads = StringField("Ai đọc", validators=[InputRequired()])
     n_read = IntegerField("Số điểm đã đọc", validators=[InputRequired(), NumberRange(min=0, max=5000)])
+
+
+class FileForm(FlaskForm):
+    """A filled-in file of the sheet."""
+
+    file = FileField(
+        "Tệp đã điền (.xlsx)",
+        validators=[FileRequired("Xin chọn tệp đã điền.")],
+        description="Tối đa 2 MB. Chưa ghi gì cho đến khi thầy, cô xem các ô đổi và đồng ý.",
+    )
