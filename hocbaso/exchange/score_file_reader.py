@@ -28,9 +28,9 @@ from hocbaso.exchange.score_files import (
 )
 from hocbaso.exchange.score_templates import (
     FIELD_OF_KEY,
-    KEY_OF_FIELD,
     LINE_CODE,
     READ_COLUMNS,
+    key_of,
     template_like,
 )
 from hocbaso.exchange.sheet_heads import sheet_claims
@@ -122,7 +122,7 @@ def _sheet(sheet: Sheet, header: Header, kind: str) -> FoundSheet:
     problems = list(header.problems)
     claims = sheet_claims(sheet, header.first_row, problems)
     _check_keys(sheet, header, problems)
-    keys = tuple(KEY_OF_FIELD[name] for name in header.columns if name in KEY_OF_FIELD)
+    keys = tuple(key for name in header.columns if (key := key_of(name)))
     merged = {
         (row, column): (left, top, right, bottom)
         for left, top, right, bottom in sheet.merges
@@ -175,10 +175,8 @@ def _check_keys(sheet: Sheet, header: Header, problems: list[CellProblem]) -> No
         by_heading = {place: name for name, places in header.columns.items() for place in places}
         for column, key in said.items():
             meant, name = FIELD_OF_KEY.get(key, key), by_heading.get(column)
-            if meant == name or (name is None and meant not in KEY_OF_FIELD):
-                continue
-            if meant not in KEY_OF_FIELD and name not in KEY_OF_FIELD:
-                continue  # neither holds marks
+            if meant == name or not (key_of(meant) or (name and key_of(name))):
+                continue  # the same, or neither holds marks
             problems.append(
                 CellProblem(
                     sheet.address(header.last_row, column),
@@ -228,9 +226,9 @@ def _line(
         refusals.extend(problem.message_vi for problem in problems[before:])
         del problems[before:]
     cells = {
-        KEY_OF_FIELD[name]: _cell(sheet, reader.row, places[0], name, kind, merged)
+        key: _cell(sheet, reader.row, places[0], name, kind, merged)
         for name, places in header.columns.items()
-        if name in KEY_OF_FIELD
+        if (key := key_of(name))
     }
     who = next((name for name in ("full_name", "family_name", "student_code") if name in header.columns), "")
     return FoundLine(

@@ -23,6 +23,14 @@ FIELD_OF_KEY = {**{f"TX{n}": f"regular_{n}" for n in range(1, 5)}, "GK": "midter
 KEY_OF_FIELD = {name: key for key, name in FIELD_OF_KEY.items()}
 
 
+def key_of(name: str) -> str | None:
+    """The stored column of a field; None for a field that holds no marks. A fifth regular mark has one too: what holds
+    more than a sheet can is refused there, not passed over here."""
+    if name.startswith("regular_"):
+        return "TX" + name.removeprefix("regular_")
+    return KEY_OF_FIELD.get(name)
+
+
 @dataclass(frozen=True, slots=True)
 class TemplateColumn:
     """One column (for ``REGULAR`` one for each). ``heading`` has ``{n}`` for the ordinal; ``below``: a second line of it,

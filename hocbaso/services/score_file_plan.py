@@ -347,6 +347,9 @@ def _plan_cell(work: _Work, pupil: _Pupil, key: str, cell: FoundCell) -> None:
     old = work.standing.get((pupil.id, key), NOTHING)
     shown = EXEMPT_TEXT if pupil.closed == EXEMPT_TEXT and key != REMARK else file_text(head, old)
     seen = work.versions.get(pupil.id, {}).get(key) if work.versions is not None else None
+    if cell.refusal and not cell.text:  # the lower part of a merged block: somebody may have meant it filled
+        _refuse(work, pupil, key, cell, cell.refusal)
+        return
     if cell.text == shown or (pupil.closed and not cell.text):
         work.n_same += 1
         return

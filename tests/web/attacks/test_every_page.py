@@ -20,8 +20,8 @@ from tests.services.approved_class import copy_of
 from tests.web.attacks.surface import EVERYBODY, addresses, dump, foreign_markup
 from tests.web.test_transcripts import Site
 
-READING_IS_LOGGED = {"transcript:file:read", "access:request:denied"}
-"""Entries of the log that looking may leave: who opened a transcript's file, and who was refused."""
+READING_IS_LOGGED = {"transcript:file:read", "export:file:made", "access:request:denied"}
+"""Entries of the log that looking may leave: who opened a transcript's file, took a sheet home, and was refused."""
 WIDE = ("principal", "math")
 """Who goes to several of a kind, and asks for each page as htmx does too."""
 
