@@ -112,6 +112,11 @@ def page_of(actor: Actor, sheet_id: int, now: datetime) -> FilePage:
     return FilePage(head, is_author, _refusal(head, today), past_files(actor, sheet_id) if is_author else [])
 
 
+def require_author(actor: Actor, sheet_id: int, now: datetime) -> None:
+    """Raise NotFound or NotAllowed when this person does not hand files in for this sheet."""
+    sheet_for(actor, sheet_id, Permission.IMPORT_SCORES, clock.local_date(now))
+
+
 def preview(actor: Actor, sheet_id: int, data: bytes, file_name: str, now: datetime) -> int:
     """Read a file and keep what it would change; the id of the batch. Nothing of the sheet changes.
 

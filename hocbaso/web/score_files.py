@@ -56,6 +56,7 @@ def download(sheet_id: int) -> Response:
 @requires(P.IMPORT_SCORES)
 def upload(sheet_id: int) -> BaseResponse | tuple[str, int]:
     """Read the file and go to what it would change; nothing of it is written yet."""
+    score_file_import.require_author(current_actor(), sheet_id, clock.now())
     form = FileForm()
     if not form.validate_on_submit():
         return _page(sheet_id, form), 422

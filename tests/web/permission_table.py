@@ -399,3 +399,15 @@ ROWS += [
 ]
 
 ROWS += [Row("score_sheets.explain", "GET", _sheet("/o/{pupil}/vi-sao"), _OF_9A_MATHS, refused=_HIDDEN)]
+]
+
+# --- a sheet as a file ---
+_TAKES_HOME = only("math", "head_science", "principal")
+ROWS += [
+    Row("score_files.page", "GET", _sheet("/excel"), _TAKES_HOME, refused=_HIDDEN),
+    Row("score_files.download", "GET", _sheet("/excel/tai"), _TAKES_HOME, refused=_HIDDEN),
+    Row("score_files.upload", "POST", _sheet("/excel"), only("math"), refused=_HIDDEN),
+    Row("score_files.show", "GET", _sheet("/excel/999999"), only("math"), refused=_HIDDEN, passes=(404,)),
+    Row("score_files.apply", "POST", _sheet("/excel/999999/ghi"), only("math"), refused=_HIDDEN, passes=(404,)),
+    Row("score_files.undo", "POST", _sheet("/excel/999999/hoan-tac"), only("math"), refused=_HIDDEN, passes=(404,)),
+]
