@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from string import ascii_uppercase
 from urllib.parse import quote
 
 from flask import Blueprint, Flask, Response, render_template, request, url_for
@@ -13,6 +15,8 @@ from hocbaso import clock
 from hocbaso.errors import Invalid, Stale, WrongState
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.services import score_file_download, score_file_import
+from hocbaso.services.score_file_plan import PlannedCell
+from hocbaso.web import labels
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.scores import FileForm
 from hocbaso.web.htmx import go, is_fragment
@@ -126,7 +130,27 @@ def _shown(sheet_id: int, batch_id: int, message: str = "", chosen: list[str] | 
         message=message,
         chosen=chosen or [],
         written=set(found.written),
+        lines=_by_pupil(found.plan.writes),
+        keys=[key for key in labels.COLUMNS if any(cell.column_key == key for cell in found.plan.writes)],
     )
+
+
+@dataclass(frozen=True)
+class ChangedLine:
+    """The changed cells of one pupil by column; ``row``: where the line stands in the file."""
+
+    student: str
+    row: str
+    cells: dict[str, PlannedCell] = field(default_factory=dict)
+
+
+def _by_pupil(cells: tuple[PlannedCell, ...]) -> list[ChangedLine]:
+    lines: dict[int, ChangedLine] = {}
+    for cell in cells:
+        row = cell.address.rpartition("!")[2].lstrip(ascii_uppercase)
+        line = lines.setdefault(cell.enrollment_id, ChangedLine(cell.student, row))
+        line.cells[cell.column_key] = cell
+    return list(lines.values())
 
 
 def init_app(app: Flask) -> None:

@@ -399,8 +399,6 @@ ROWS += [
 ]
 
 ROWS += [Row("score_sheets.explain", "GET", _sheet("/o/{pupil}/vi-sao"), _OF_9A_MATHS, refused=_HIDDEN)]
-]
-
 # --- a sheet as a file ---
 _TAKES_HOME = only("math", "head_science", "principal")
 ROWS += [
