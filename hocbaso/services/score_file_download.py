@@ -11,7 +11,7 @@ from sqlalchemy import Row, select
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
-from hocbaso.errors import DomainError
+from hocbaso.errors import DomainError, NotAllowed
 from hocbaso.exchange.score_files import EXEMPT_TEXT, FileCell, FileLine, ScoreFile
 from hocbaso.exchange.score_templates import DEFAULT_TEMPLATE, TEMPLATES, template_named
 from hocbaso.exchange.subjects import SUBJECT_BY_CODE
@@ -22,6 +22,7 @@ from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.terms import ScoreOrigin
 from hocbaso.services import audit
 from hocbaso.services.access import Actor
+from hocbaso.services.blind_access import hides_from
 from hocbaso.services.score_cells import NOTHING, REMARK, CellRecord, average_text, columns_of
 from hocbaso.services.score_lines import ROSTER, closed_word, read_standing
 from hocbaso.services.score_refusals import guard_typing
@@ -52,6 +53,8 @@ def download(actor: Actor, sheet_id: int, now: datetime, template: str = DEFAULT
     """
     template_named(template)
     head = sheet_for(actor, sheet_id, Permission.EXPORT_SCORES, clock.local_date(now))
+    if hides_from(actor, head):
+        raise NotAllowed("Bảng điểm này đang chờ đối chiếu bài gốc: thầy, cô nhập lại từ bài xong mới tải tệp được.")
     content = content_of(head, now, template)
     db.session.commit()  # a second passes while the workbook is made; no snapshot is held meanwhile
     data = write_apart("score_file", content)

@@ -53,6 +53,7 @@ class CalendarPage:
     regulation: str
     class_sheet_signature: str
     dates: YearDates
+    spot_check_percent: int
     windows: tuple[EntryWindow, ...]
     latest: Mapping[str, date]
     version: int
@@ -83,6 +84,7 @@ def read(actor: Actor, now: datetime) -> CalendarPage:
         regulation=regulation_named(year.regulation_version).title,
         class_sheet_signature=year.class_sheet_signature,
         dates=_dates_of(year),
+        spot_check_percent=year.spot_check_percent,
         windows=windows,
         latest={field: rules.latest(field, _ends_in(year)) for field in rules.DEADLINES},
         version=year.version,
@@ -100,11 +102,14 @@ def save(
     reason: str | None,
     expected_version: int,
     now: datetime,
+    *,
+    spot_check_percent: int | None = None,
 ) -> int:
     """Set the year's dates; the new version. The same dates write nothing.
 
     ``dates``: columns of :class:`YearDates` that change; ``own``: (semester, grade level or None for all) -> (first day,
-    last day), or None for a grade level that goes with all. Needs ``year:edit``. Raises Invalid (``field`` names the date)
+    last day), or None for a grade level that goes with all. ``spot_check_percent``: the share of midterm and final results that a
+    second person types again from the papers, for sheets handed in from now on; None leaves it. Needs ``year:edit``. Raises Invalid (``field`` names the date)
     outside the law's bounds or where time that was over is given back without a reason, Stale when somebody changed the
     year since, WrongState for a closed year.
     """
@@ -120,7 +125,10 @@ def save(
         standing, before = _dates_of(year), _windows_of(year_id)
         wanted = YearDates(**{**_as_mapping(standing), **dates})
         windows = _wanted_windows(before, own)
-        if wanted == standing and windows == before:
+        percent = year.spot_check_percent if spot_check_percent is None else spot_check_percent
+        if not 0 <= percent <= 100:
+            raise Invalid("Tỉ lệ đối chiếu bài gốc là số từ 0 đến 100.", field="spot_check_percent")
+        if wanted == standing and windows == before and percent == year.spot_check_percent:
             return year.version
         if year.version != expected_version:
             raise Stale("Các hạn vừa được người khác sửa. Xin xem lại rồi ghi tiếp.", current=year.version)
@@ -140,11 +148,14 @@ def save(
             raise Invalid(
                 "Có hạn đã qua được mở lại hoặc lùi lại: xin ghi lí do, lí do nằm trong nhật ký.", field="reason"
             )
-        changed = {
+        changed: dict[str, Any] = {
             name: getattr(standing, name) for name in DATE_WORDS if getattr(standing, name) != getattr(wanted, name)
         }
         for name in changed:
             setattr(year, name, getattr(wanted, name))
+        if percent != year.spot_check_percent:
+            changed["spot_check_percent"] = year.spot_check_percent
+            year.spot_check_percent = percent
         rows = _write_windows(year_id, windows)
         year.version += 1
         session.flush()
@@ -301,7 +312,9 @@ def _lines(payload: Mapping[str, Any], year_id: int, windows: list[Mapping[str, 
     }
     lines = []
     for key, was in payload.get("before", {}).items():
-        if key in DATE_WORDS:
+        if key == "spot_check_percent":
+            lines.append(f"Đối chiếu bài gốc: {was} % thành {after.get(key)} %")
+        elif key in DATE_WORDS:
             lines.append(f"{DATE_WORDS[key]}: {_shown(was)} thành {_shown(after.get(key))}")
         elif key in now_days:
             lines.append(f"{window_words(key)}: {_shown(was)} thành {_shown(now_days[key])}")

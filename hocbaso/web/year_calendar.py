@@ -40,7 +40,9 @@ def _filled(page: year_calendar.CalendarPage) -> YearCalendarForm:
             if window is not None:
                 data[f"{window_key(semester, grade)}_opens_on"] = window.opens_on
                 data[f"{window_key(semester, grade)}_closes_on"] = window.closes_on
-    return YearCalendarForm(formdata=None, data={**data, "version": page.version})
+    return YearCalendarForm(
+        formdata=None, data={**data, "spot_check_percent": page.spot_check_percent, "version": page.version}
+    )
 
 
 def _page(page: year_calendar.CalendarPage, form: YearCalendarForm, status: int) -> Answer:
@@ -78,6 +80,7 @@ def save() -> Answer:
             form.reason.data,
             form.version.data or 0,
             now,
+            spot_check_percent=form.spot_check_percent.data,
         )
     except (Invalid, Stale) as error:
         status = _show(form, error)

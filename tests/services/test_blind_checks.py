@@ -29,6 +29,7 @@ from hocbaso.services import (
     reviews,
     roster,
     score_entry,
+    score_file_download,
     score_grid,
     score_history,
 )
@@ -680,3 +681,10 @@ def test_the_reminder_goes_to_who_types_now(school: Cast) -> None:
     type_all(school, "outsider", "LOCAL")
     compare(school, "outsider", "LOCAL")
     assert held()[1] == (school.people["head_society"],) and held()[0].startswith("Soát")
+
+
+def test_the_sheet_goes_out_as_no_file_while_its_reviewer_must_not_see_it(school: Cast) -> None:
+    ready(school)
+    with pytest.raises(NotAllowed, match="đối chiếu bài gốc"):
+        score_file_download.download(school.actor("head_science"), sheet_id(school), NOW)
+    assert score_file_download.download(school.actor("math"), sheet_id(school), NOW).data

@@ -132,3 +132,21 @@ def test_a_closed_year_keeps_its_dates(school: Cast) -> None:
         session.execute(update(m.SchoolYear).values(state="CLOSED"))
     with pytest.raises(year_calendar.WrongState):
         year_calendar.save(school.actor("principal"), school.year_id, {}, {}, None, 1, LATER)
+
+
+@pytest.mark.parametrize("typed", ["-1", "101", "", "mười"])
+def test_the_share_of_the_check_from_the_papers_has_its_bounds(school: Cast, client_of: Clients, typed: str) -> None:
+    client = client_of("principal")
+    answer = client.post("/nam-hoc", data={**filled(client), "spot_check_percent": typed})
+    assert (answer.status_code == 422 and "từ 0 đến 100" in answer.get_data(as_text=True)) or typed in ("", "mười")
+    assert answer.status_code == 422 and entries() == []
+
+
+def test_the_principal_sets_how_much_is_checked_from_the_papers(school: Cast, client_of: Clients) -> None:
+    client = client_of("principal")
+    answer = client.post("/nam-hoc", data={**filled(client), "spot_check_percent": "10"}, follow_redirects=True)
+    assert "Đối chiếu bài gốc: 0 % thành 10 %" in answer.get_data(as_text=True)
+    year = db.session.get(m.SchoolYear, school.year_id, populate_existing=True)
+    assert year is not None and year.spot_check_percent == 10
+    assert "10 %" in client_of("clerk").get("/nam-hoc").get_data(as_text=True)
+    assert audit_verify.verify().ok

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_wtf import FlaskForm
 from wtforms import IntegerField, StringField
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
 from wtforms.widgets import HiddenInput
 
 from hocbaso.regulations.year_calendar import GRADE_LEVELS, window_key
@@ -18,6 +18,12 @@ class YearCalendarForm(FlaskForm):
     sign_grade9_before = VnDateField("Ký xong khối 9 trước ngày", [InputRequired("Xin ghi ngày.")])
     sign_others_before = VnDateField("Ký xong các khối khác trước ngày", [InputRequired("Xin ghi ngày.")])
     summer_freeze_on = VnDateField("Chốt kết quả trong hè", [InputRequired("Xin ghi ngày.")])
+    spot_check_percent = IntegerField(
+        "Tỉ lệ ô giữa kì, cuối kì (%)",
+        [InputRequired("Xin ghi số, 0 là không đối chiếu."), NumberRange(0, 100, "Xin ghi số từ 0 đến 100.")],
+        description="Ghi 0 thì không đối chiếu. Tính cho bảng điểm nộp từ lúc ghi",
+        render_kw={"inputmode": "numeric", "autocomplete": "off"},
+    )
     reason = StringField(
         "Lí do",
         [Optional(), Length(max=500)],
