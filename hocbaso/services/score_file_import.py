@@ -21,6 +21,7 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import DomainError, Invalid, NotFound, WrongState
+from hocbaso.exchange.vietnamese_text import clean_text
 from hocbaso.exchange.workbook_process import read_apart
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.score_sheet_flow import SheetParty
@@ -142,14 +143,13 @@ def preview(actor: Actor, sheet_id: int, data: bytes, file_name: str, now: datet
         )
         batch = m.ImportBatch(
             kind=KIND,
+            score_sheet_id=sheet_id,
             profile=plan.template[:40],
-            file_name=file_name[-200:] or "(không tên)",
+            file_name=clean_text(file_name)[-200:] or "(không tên)",
             file_digest=hashlib.sha256(data).hexdigest(),
             file_bytes=None,  # the plan is kept as it was shown; the file need not lie here with its names
             state="PREVIEW",
-            summary=json.dumps(
-                {"sheet_id": sheet_id, "op": f"tep-{secrets.token_hex(12)}", "plan": asdict(plan)}, ensure_ascii=False
-            ),
+            summary=json.dumps({"op": f"tep-{secrets.token_hex(12)}", "plan": asdict(plan)}, ensure_ascii=False),
             created_at=now,
             created_by=actor.account_id,
         )
@@ -163,13 +163,11 @@ def open_file(actor: Actor, sheet_id: int, batch_id: int, now: datetime) -> Show
     today = clock.local_date(now)
     head = sheet_for(actor, sheet_id, Permission.IMPORT_SCORES, today)
     batch = db.session.get(m.ImportBatch, batch_id)
-    if batch is None or batch.kind != KIND or batch.created_by != actor.account_id:
+    if batch is None or batch.score_sheet_id != sheet_id or batch.created_by != actor.account_id:
         raise _not_there()
-    said = json.loads(batch.summary)
     if batch.state == "DROPPED":
         raise NotFound(_DROPPED)
-    if said.get("sheet_id") != sheet_id:
-        raise _not_there()
+    said = json.loads(batch.summary)
     return ShownFile(
         batch_id=batch.id,
         head=head,
@@ -259,27 +257,19 @@ def past_files(actor: Actor, sheet_id: int, limit: int = 5) -> list[PastFile]:
     rows = db.session.scalars(
         select(m.ImportBatch)
         .where(
-            m.ImportBatch.kind == KIND,
+            m.ImportBatch.score_sheet_id == sheet_id,
             m.ImportBatch.created_by == actor.account_id,
             m.ImportBatch.state == "APPLIED",
         )
         .order_by(m.ImportBatch.id.desc())
-        .limit(200)
+        .limit(limit)
     )
     found = []
     for row in rows:
         said = json.loads(row.summary)
-        if said.get("sheet_id") == sheet_id:
-            found.append(
-                PastFile(
-                    row.id,
-                    row.file_name,
-                    row.applied_at or row.created_at,
-                    len(said.get("written", ())),
-                    bool(said.get("undone_at")),
-                )
-            )
-    return found[:limit]
+        at, n_written = row.applied_at or row.created_at, len(said.get("written", ()))
+        found.append(PastFile(row.id, row.file_name, at, n_written, bool(said.get("undone_at"))))
+    return found
 
 
 def _refusal(head: SheetHead, today: date) -> str:
