@@ -84,7 +84,7 @@ def cell_history(
     )
     records = [CellRecord(row.tenths, row.mark, row.remark, row.origin, row.makeup_due_on, row.version) for row in rows]
     lines = []
-    for row, record, earlier in zip(rows, records, [*records[1:], None], strict=True):  # newest first
+    for row, record, earlier in zip(rows, records, [*records, None][1:], strict=True):  # newest first
         state = view_cell(column_key, record, "", False).state
         by_name = row.full_name or "Hệ thống"
         before = earlier.text if earlier is not None else None

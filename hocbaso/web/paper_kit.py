@@ -75,12 +75,12 @@ def make() -> BaseResponse | tuple[str, int]:
     return response
 
 
-@paper.get("/bang-diem/giay/<code>")
+@paper.get("/bang-diem/giay/<sheet_code>")
 @requires(P.SHEET_READ)
-def open_by_code(code: str) -> BaseResponse:
+def open_by_code(sheet_code: str) -> BaseResponse:
     """Where the QR code leads: the sheet with typing from paper open."""
     try:
-        head = paper_kit.find_by_code(current_actor(), code, clock.now())
+        head = paper_kit.find_by_code(current_actor(), sheet_code, clock.now())
     except Invalid as wrong:
         raise NotFound(wrong.message) from wrong
     return go(url_for("score_sheets.show", sheet_id=head.id, giay=1))

@@ -112,3 +112,8 @@ def test_the_past_tells_what_each_value_took_the_place_of(school: Cast):
         ("V", None, "typed", "missed_excused"),
     ]
     assert lines[-1].makeup_due_on is not None
+
+
+def test_a_cell_without_a_past_says_so(school: Cast):
+    sheet, pupil = school.sheets["9A", "MATH", 2], school.enrollments[BINH]
+    assert score_history.cell_history(school.actor("math"), sheet, pupil, "CK", NOW)[2] == ()

@@ -18,6 +18,7 @@ from sqlalchemy import String, Text, select, update
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.paper_codes import sheet_code
 from hocbaso.services import audit
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, PEOPLE, Cast
@@ -47,6 +48,7 @@ _WORDS = {
     "column_key": ("GK",),
     "name": ("evening_snapshot",),
     "filename": ("css/app.css",),
+    "sheet_code": (sheet_code(1),),
 }
 
 
