@@ -11,7 +11,7 @@ import click
 from flask.cli import AppGroup, with_appcontext
 
 from hocbaso import clock
-from hocbaso.cli.output import any_schema, emit, json_option, refusals
+from hocbaso.cli.output import any_schema, emit, json_option, refusals, working
 from hocbaso.errors import NotFound
 from hocbaso.services import audit_verify, document_pool, instance_check, schema, snapshots
 from hocbaso.services.access import SYSTEM
@@ -32,7 +32,8 @@ audit_group = AppGroup("audit", help="Nhật ký: kiểm tra, ảnh chụp có c
 @refusals
 def verify_command(files: tuple[Path, ...], key: str | None, as_json: bool) -> None:
     """Kiểm tra chuỗi nhật ký, ảnh chụp, và từng giá trị hiện có; nêu dòng hỏng đầu tiên."""
-    report = audit_verify.verify(against=[snapshots.read_file(path, key) for path in files])
+    with working("Đang kiểm tra nhật ký"):
+        report = audit_verify.verify(against=[snapshots.read_file(path, key) for path in files])
     if report.ok:
         words = (
             f"Nhật ký nguyên vẹn: {report.n_entries} dòng, {report.n_snapshots} ảnh chụp, "
@@ -130,7 +131,8 @@ def check_instance_command(upgrade: bool, as_json: bool) -> None:
     """Kiểm tra cả nơi này: nhật ký, giá trị, tài liệu, chữ ký."""
     schema.upgrade() if upgrade else schema.make_new()
     try:
-        found = instance_check.check(clock.now())
+        with working("Đang kiểm tra cả nơi này"):
+            found = instance_check.check(clock.now())
     finally:
         document_pool.close()
     words = (

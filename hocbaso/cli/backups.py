@@ -10,7 +10,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from hocbaso import clock
-from hocbaso.cli.output import any_schema, emit, json_option, refusals
+from hocbaso.cli.output import any_schema, emit, json_option, refusals, working
 from hocbaso.db import write_transaction
 from hocbaso.errors import NotFound
 from hocbaso.regulations.audit_tags import AuditTag
@@ -28,7 +28,8 @@ backup_group = AppGroup("backup", help="Sao lưu và phục hồi.")
 def create_command(out: Path | None, as_json: bool) -> None:
     """Sao lưu ngay, trong lúc trường vẫn làm việc."""
     schema.make_new(allow_behind=True)
-    path = backups.create(SYSTEM, clock.now(), out=out)
+    with working("Đang sao lưu"):
+        path = backups.create(SYSTEM, clock.now(), out=out)
     emit({"path": str(path), "n_bytes": path.stat().st_size}, as_json=as_json, words=f"Đã sao lưu: {path}")
 
 
@@ -57,7 +58,8 @@ def list_command(as_json: bool) -> None:
 def verify_command(archive: str | None, as_json: bool) -> None:
     """Phục hồi thử một bản sao (mặc định: bản mới nhất) và kiểm tra mọi thứ trong đó."""
     path = backups.find(archive) if archive else _newest()
-    check = backups.verify(path)
+    with working("Đang phục hồi thử và kiểm tra"):
+        check = backups.verify(path)
     if check.ok and path.parent.resolve() == current_app.config["HOCBASO"].backups.resolve():
         with write_transaction():
             audit.record(
@@ -105,8 +107,9 @@ def _newest() -> Path:
 def restore_command(archive: str, as_json: bool) -> None:
     """Phục hồi vào nơi này; chỉ khi nơi này còn trống (chưa có tài khoản nào)."""
     path = backups.find(archive)
-    names = backups.restore_here(path)
-    schema.upgrade()
+    with working("Đang phục hồi"):
+        names = backups.restore_here(path)
+        schema.upgrade()
     with write_transaction():
         audit.record(
             AuditTag.BACKUP_RESTORED,

@@ -9,7 +9,7 @@ import click
 from flask.cli import with_appcontext
 
 from hocbaso import clock
-from hocbaso.cli.output import any_schema, emit, json_option, refusals
+from hocbaso.cli.output import any_schema, emit, json_option, refusals, working
 from hocbaso.services import health, schema
 
 _SIGN = {"ok": "✓", "warn": "!", "bad": "✗"}
@@ -23,7 +23,8 @@ _SIGN = {"ok": "✓", "warn": "!", "bad": "✗"}
 def doctor_command(as_json: bool) -> None:
     """Kiểm tra máy chủ này: cơ sở dữ liệu, đĩa, giờ, phông chữ, ký thử, chứng thư, sao lưu, nhật ký."""
     schema.make_new(allow_behind=True)
-    findings = health.examine(clock.now())
+    with working("Đang kiểm tra máy"):
+        findings = health.examine(clock.now())
     emit(
         [asdict(finding) for finding in findings],
         as_json=as_json,

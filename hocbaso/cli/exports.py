@@ -11,7 +11,7 @@ from flask.cli import with_appcontext
 
 from hocbaso import clock
 from hocbaso.cli.imports import acting
-from hocbaso.cli.output import emit, json_option, refusals
+from hocbaso.cli.output import emit, json_option, refusals, working
 from hocbaso.services import exports
 
 
@@ -40,7 +40,9 @@ def export_command(
     form = form or (suffix if suffix in exports.FORMATS[what] else None)
     if form is not None and form not in exports.FORMATS[what]:
         raise click.UsageError(f"{what} xuất được ra: {', '.join(exports.FORMATS[what])}.")
-    made = exports.export(acting(actor), what, clock.now(), form=form, class_name=class_name, year_label=year)
+    who = acting(actor)
+    with working("Đang xuất"):
+        made = exports.export(who, what, clock.now(), form=form, class_name=class_name, year_label=year)
     if str(out) == "-":
         sys.stdout.buffer.write(made.data)
         sys.stdout.buffer.flush()

@@ -11,7 +11,7 @@ import click
 from flask.cli import AppGroup
 
 from hocbaso import clock
-from hocbaso.cli.output import emit, json_option, refusals
+from hocbaso.cli.output import emit, json_option, refusals, working
 from hocbaso.services import imports
 from hocbaso.services.access import Actor
 from hocbaso.services.accounts import resolve_cli_actor
@@ -49,17 +49,19 @@ def _command(kind: str) -> click.Command:
     def run(
         file: Path, profile: str, apply_it: bool, year: str | None, school: str | None, actor: str | None, as_json: bool
     ) -> None:
-        report = imports.run_import(
-            acting(actor),
-            kind,
-            file.read_bytes(),
-            clock.now(),
-            profile=profile,
-            file_name=file.name,
-            apply=apply_it,
-            year_label=year,
-            school_name=school,
-        )
+        who = acting(actor)
+        with working(f"Đang {'nhập' if apply_it else 'đọc'} {file.name}"):
+            report = imports.run_import(
+                who,
+                kind,
+                file.read_bytes(),
+                clock.now(),
+                profile=profile,
+                file_name=file.name,
+                apply=apply_it,
+                year_label=year,
+                school_name=school,
+            )
         emit({**asdict(report), "ok": not report.n_errors}, as_json=as_json, words=_words(report))
         sys.exit(1 if report.n_errors else 0)
 

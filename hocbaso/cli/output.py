@@ -5,7 +5,10 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import Any, TypeVar
 
@@ -45,6 +48,35 @@ def refusals(command: F) -> F:
             sys.exit(1)
 
     return wrapped  # type: ignore[return-value]
+
+
+SILENT_SECONDS = 2.0
+"""What is done sooner says nothing while it runs."""
+
+
+@contextmanager
+def working(words: str) -> Iterator[None]:
+    """A line on stderr that counts the seconds of a job whose length nobody knows. Silent where stderr is no screen."""
+    done = threading.Event()
+
+    def tell() -> None:
+        began, wait, drawn = time.monotonic(), SILENT_SECONDS, False
+        while not done.wait(wait):
+            wait, drawn = 1.0, True
+            click.echo(f"\r  {words}, {time.monotonic() - began:.0f} giây ", nl=False, err=True)
+        if drawn:
+            click.echo("", err=True)
+
+    if not sys.stderr.isatty():
+        yield
+        return
+    teller = threading.Thread(target=tell, name="working", daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        done.set()
+        teller.join()
 
 
 def emit(value: Any, *, as_json: bool, words: str) -> None:

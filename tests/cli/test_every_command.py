@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
 from collections.abc import Iterator
 
 import click
@@ -10,6 +12,7 @@ import pytest
 from flask import Flask
 from flask_migrate import stamp
 
+from hocbaso.cli import output
 from hocbaso.services import job_ledger
 from tests.cast import Cast
 
@@ -136,3 +139,33 @@ def test_a_lock_out_is_refused_and_forced_only_with_a_reason(school_app: Flask, 
     again = runner.invoke(args=["role", "grant", "GV009", "principal"])
     assert again.exit_code == 1 and "bàn giao" in again.output
     assert runner.invoke(args=["role", "grant", "GV009", "principal", "--hand-over"]).exit_code == 0
+
+
+class Screen:
+    """A stderr that says whether it is one."""
+
+    def __init__(self, is_screen: bool) -> None:
+        self.is_screen, self.text = is_screen, ""
+
+    def isatty(self) -> bool:
+        return self.is_screen
+
+    def write(self, text: str) -> int:
+        self.text += text
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+
+@pytest.mark.parametrize(("is_screen", "seconds", "says"), [(True, 0.3, True), (True, 0.0, False), (False, 0.3, False)])
+def test_what_takes_long_says_so_on_a_screen_only(
+    monkeypatch: pytest.MonkeyPatch, is_screen: bool, seconds: float, says: bool
+) -> None:
+    screen = Screen(is_screen)
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(output, "SILENT_SECONDS", 0.1)
+    with output.working("Đang nhập diem-6A.xlsx"):
+        time.sleep(seconds)
+    assert ("Đang nhập diem-6A.xlsx, 0 giây" in screen.text) is says
+    assert screen.text.endswith("\n") is says
