@@ -34,4 +34,11 @@ def upgrade():
 
 
 def downgrade():
+    # The log keeps what these rows say: without them each would be told as lost. Nothing is dropped that somebody wrote.
+    if not op.get_context().as_sql:
+        n_rows = op.get_bind().execute(sa.text("SELECT count(*) FROM remark_phrase")).scalar()
+        if n_rows:
+            raise RuntimeError(
+                f"Không lùi được: {n_rows} dòng câu nhận xét mẫu sẽ mất mà nhật ký vẫn ghi. Xin phục hồi một bản sao lưu của bản cũ."
+            )
     op.drop_table("remark_phrase")
