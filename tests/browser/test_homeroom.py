@@ -158,6 +158,8 @@ def test_the_pages_are_accessible_and_fit_the_screen(site: Site, size: tuple[int
     for path in (
         "/hom-nay",
         "/tien-do",
+        "/nam-hoc",
+        "/nguoi-dung/phieu-vao-lan-dau",
         f"/lop/{class_id}",
         f"/lop/{class_id}/danh-sach",
         f"/lop/{class_id}/hoc-sinh/{enrollment}",
