@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from hocbaso.errors import DomainError, Invalid, Unavailable
-from hocbaso.exchange.workbook_guard import check_workbook
+from hocbaso.exchange.workbook_guard import DEFAULT_LIMITS, WorkbookLimits, check_workbook
 
 MAX_CPU_SECONDS = 15
 """What a file may cost. Counted in seconds of the processor, not of the clock: a good file on a busy machine waits long
@@ -38,6 +38,10 @@ READERS = {
     "scores": ("hocbaso.exchange.score_tables", "read_scores"),
     "score_file": ("hocbaso.exchange.score_file_reader", "read_score_file"),
 }
+LIMITS = {"score_file": WorkbookLimits(max_tags=200_000)}
+"""Where a kind of file has less in it than others. A class sheet has some 4,000 tags and a workbook of a whole school's
+sheets some 80,000; at 200,000 the dearest file that passes costs about a second."""
+
 WRITERS = {"score_file": ("hocbaso.exchange.score_file_writer", "write_score_file")}
 _ROOT = Path(__file__).resolve().parents[2]
 _TOO_MUCH = "Tệp cần quá nhiều {} để đọc. Hãy bỏ các trang và ô không dùng, hoặc chia tệp thành nhiều tệp nhỏ."
@@ -61,7 +65,9 @@ def read_apart(
     """
     if kind not in READERS:
         raise ValueError(f"no reader for {kind!r}")
-    check_workbook(data)  # a file refused by its outside is not worth a process, which takes a second or more to start
+    check_workbook(
+        data, LIMITS.get(kind, DEFAULT_LIMITS)
+    )  # a file refused by its outside is not worth a process, which takes a second or more to start
     return _apart(["read", kind, profile], data, max_cpu_seconds, max_wait_seconds, max_memory_bytes)
 
 

@@ -18,6 +18,9 @@ from sqlalchemy import func, select
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
+from hocbaso.errors import Invalid
+from hocbaso.exchange.workbook_guard import check_workbook
+from hocbaso.exchange.workbook_process import LIMITS, read_apart
 from tests.cast import Cast
 from tests.exchange.test_workbook_guard import bomb, many_tiny_cells, repacked
 from tests.services.test_score_files import NAMES, edited, put, stripped
@@ -176,7 +179,15 @@ def ten_thousand_rows() -> bytes:
     return out.getvalue()
 
 
+def many_cells_in_35_kb() -> bytes:
+    """Under every limit of the guard: 3.5 MB unpacked, 98 times its size. A parser would work on it for two seconds."""
+    filled = '<c t="inlineStr"><is><t>x</t></is></c>' * 60
+    rows = "".join(f"<row>{filled}<c><v>{number * 7919 % 100003 / 100003}</v></c></row>" for number in range(1500))
+    return repacked({SHEET: sheet_part(f"|<sheetData>{rows}</sheetData>")})
+
+
 HOSTILE = {
+    "many cells in 35 kB": many_cells_in_35_kb,
     "bomb": bomb,
     "many tiny cells": many_tiny_cells,
     "billion laughs": lambda: repacked({SHEET: sheet_part(LAUGHS + "|<sheetData/>")}),
@@ -243,6 +254,30 @@ def test_a_bomb_of_41_kb_costs_neither_time_nor_memory() -> None:
     seconds, kib, children = (float(one) for one in run.stdout.split())
     print(f"bomb of {len(data)} bytes: {seconds:.3f} s of work, {kib / 1024:.1f} MB more")
     assert seconds < 1 and kib < 100 * 1024 and children == 0
+
+
+def test_a_file_that_only_just_passes_the_guard_is_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = many_cells_in_35_kb()
+    assert len(data) < 60_000
+    check_workbook(data)  # the guard by itself lets it in
+
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr(subprocess, "run", never)
+    with pytest.raises(Invalid, match="quá nhiều ô"):
+        read_apart("score_file", data, "scored")
+
+
+def test_the_sheets_of_a_whole_school_in_one_workbook_pass() -> None:
+    book = openpyxl.Workbook(write_only=True)
+    for number in range(24):
+        sheet = book.create_sheet(f"Lớp {number}")
+        for _ in range(50):
+            sheet.append(["Nguyễn Thị Hà"] + [8.5] * 15)
+    out = io.BytesIO()
+    book.save(out)
+    check_workbook(out.getvalue(), LIMITS["score_file"])
 
 
 def test_a_class_of_45_is_quick(school: Cast, client_of: Any, here: str) -> None:
