@@ -26,7 +26,7 @@ MOST_IN_LEVEL = 20
 
 _LEVEL_ORDER = (*(level.value for level in levels_of(None)), ANY)
 
-HOMEROOM_NAME = "Nhận xét của chủ nhiệm"
+HOMEROOM_NAME = "Chủ nhiệm"
 
 
 @dataclass(frozen=True, slots=True)

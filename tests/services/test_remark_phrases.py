@@ -69,7 +69,7 @@ def test_who_teaches_nothing_has_no_bank(school: Cast, maths: int, who: str):
 def test_areas_are_the_subjects_taught_and_the_homeroom(school: Cast, maths: int):
     found = remark_phrases.areas(school.actor("math"))
     assert [area.code for area in found] == ["MATH", "SCI", None]
-    assert found[-1].name == "Nhận xét của chủ nhiệm" and found[0].levels == ("T", "K", "Đ", "CĐ", "ANY")
+    assert found[-1].name == "Chủ nhiệm" and found[0].levels == ("T", "K", "Đ", "CĐ", "ANY")
     art = db.session.scalar(select(m.Subject.id).where(m.Subject.code == "ART"))
     assert remark_phrases.area_of(school.actor("other"), art).levels == ("Đ", "CĐ", "ANY")
 

@@ -40,11 +40,13 @@ function order(level) {
   });
 }
 
+// Under the field or above it, wherever there is more room; never over the words that are being written.
 function place() {
-  const at = (field.closest("td") || field).getBoundingClientRect(), own = box.getBoundingClientRect();
-  const high = window.visualViewport ? window.visualViewport.height : innerHeight;
-  const under = field.getBoundingClientRect().bottom + 6;
-  const top = under + own.height + 8 < high ? under : at.top - own.height - 6;
+  const at = field.getBoundingClientRect(), high = window.visualViewport ? window.visualViewport.height : innerHeight;
+  const under = high - at.bottom - 14, above = at.top - 14;
+  box.style.setProperty("max-height", Math.max(160, Math.min(400, Math.max(under, above))) + "px");
+  const own = box.getBoundingClientRect();
+  const top = under >= Math.min(own.height, above) ? at.bottom + 6 : at.top - own.height - 6;
   box.style.setProperty("left", Math.max(8, Math.min(at.left, innerWidth - own.width - 8)) + "px");
   box.style.setProperty("top", Math.max(8, Math.min(top, high - own.height - 8)) + "px");
 }
