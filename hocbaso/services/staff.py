@@ -18,7 +18,7 @@ from hocbaso.regulations.identifiers import check_personal_id
 from hocbaso.regulations.permissions import GrantScope, Permission, Role
 from hocbaso.regulations.terms import Sex
 from hocbaso.regulations.vietnamese_names import normalise_name, search_key, sort_key
-from hocbaso.services import audit, roster, sessions
+from hocbaso.services import audit, lockout, roster, sessions
 from hocbaso.services.access import Actor
 from hocbaso.services.in_force import in_force
 
@@ -247,6 +247,7 @@ def save_profile(
 
 def _let_go(person: m.Person, last_day: date, now: datetime) -> dict[str, dict[str, Any]]:
     """End duties and roles on the last working day; shut the account once that day is over."""
+    lockout.require_another(person.id, lockout.roles_today(person.id, now) & {Role.IT_OFFICER}, now)
     parts = []
     watched: tuple[tuple[str, Any], ...] = (
         ("teaching_assignment", m.TeachingAssignment),

@@ -129,11 +129,14 @@ def test_whoever_leaves_loses_duties_and_account_that_day(client_of, school_app,
     assert db.session.scalar(select(m.Account.disabled_at).where(m.Account.person_id == person.id)) is not None
 
 
-def test_the_last_principal_cannot_be_let_go(client_of, school: Cast):
-    person = db.session.get(m.Person, school.people["principal"])
+@pytest.mark.parametrize(("who", "words"), [("principal", "người kế nhiệm"), ("it_officer", "duy nhất có tài khoản")])
+def test_the_last_principal_or_it_officer_cannot_be_let_go(client_of, school: Cast, who: str, words: str):
+    person = db.session.get(m.Person, school.people[who])
     answer = client_of("clerk").post(f"/nguoi-dung/{person.id}/sua", data=form_of(person, left_on="20/10/2026"))
     assert answer.status_code == 409
-    assert "người kế nhiệm" in text_of(answer)
+    assert words in text_of(answer)
+    db.session.expire_all()
+    assert person.left_on is None
 
 
 def test_who_opens_an_account_does_not_see_what_opens_it_and_who_prints_the_slip_does_once(
