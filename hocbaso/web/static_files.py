@@ -6,11 +6,14 @@ import hashlib
 import mimetypes
 import os
 import stat
+import time
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, abort, current_app, g, request
+from flask import Flask, Response, abort, current_app, request, url_for
+from markupsafe import Markup
 
 from hocbaso.web.headers import COMPRESSED, gzipped
 from hocbaso.web.security import public
@@ -53,25 +56,48 @@ def _read(name: str) -> tuple[bytes, str, bytes | None] | None:
     return _file(path, found.st_mtime_ns, found.st_size)
 
 
-def module_files(folder: str) -> list[str]:
-    """The names under ``static/`` of all scripts of a module folder, for preloading."""
-    return sorted(path.relative_to(_static()).as_posix() for path in (_static() / folder).glob("*.js"))
+@dataclass(frozen=True, slots=True)
+class _Modules:
+    """A module folder as it was last looked at: the digest over names and contents, and the scripts' names under ``static/``."""
+
+    digest: str
+    names: tuple[str, ...]
+    looked_at: float
+    preloads: dict[str, Markup] = field(default_factory=dict)
+
+
+LOOK_AGAIN_SECONDS = 2.0
+"""A sheet's page asks for twenty modules; the folder is read once for all pages of two seconds."""
+
+
+def preload_modules(folder: str, without: str = "") -> Markup:
+    """Links that fetch all scripts of a module folder at once, but for one that the page has no use for."""
+    modules = _modules(folder)
+    if without not in modules.preloads:
+        modules.preloads[without] = Markup("").join(
+            Markup('<link rel="modulepreload" href="{}">').format(url_for("static", filename=name))
+            for name in modules.names
+            if not without or not name.endswith(f"/{without}")
+        )
+    return modules.preloads[without]
+
+
+def _modules(folder: str) -> _Modules:
+    kept: dict[str, _Modules] = current_app.extensions["hocbaso_modules"]
+    now = time.monotonic()
+    found = kept.get(folder)
+    if found is None or now - found.looked_at > LOOK_AGAIN_SECONDS or current_app.testing:
+        names = tuple(sorted(path.relative_to(_static()).as_posix() for path in (_static() / folder).glob("*.js")))
+        mark = hashlib.sha256()
+        for name in names:
+            read = _read(name)
+            mark.update(f"{name}\n{read[1] if read else ''}\n".encode())
+        found = kept[folder] = _Modules(mark.hexdigest()[:16], names, now)
+    return found
 
 
 def _static() -> Path:
     return Path(current_app.static_folder or "static")
-
-
-def _folder_digest(folder: str) -> str:
-    """Sixteen hex digits over names and contents of a module folder; worked out once a request."""
-    kept: dict[str, str] = g.setdefault("hocbaso_module_digests", {})
-    if folder not in kept:
-        mark = hashlib.sha256()
-        for name in module_files(folder):
-            found = _read(name)
-            mark.update(f"{name}\n{found[1] if found else ''}\n".encode())
-        kept[folder] = mark.hexdigest()[:16]
-    return kept[folder]
 
 
 def _module_name(filename: str) -> tuple[str, bool]:
@@ -80,7 +106,7 @@ def _module_name(filename: str) -> tuple[str, bool]:
     digest, slash, name = rest.partition("/")
     if not at or not slash or folder not in MODULE_FOLDERS:
         return filename, False
-    return f"{folder}/{name}", digest == _folder_digest(folder)
+    return f"{folder}/{name}", digest == _modules(folder).digest
 
 
 def _send(filename: str) -> Response:
@@ -108,7 +134,7 @@ def _add_version(endpoint: str, values: dict[str, Any]) -> None:
     if endpoint == "static" and "filename" in values and "v" not in values:
         folder, _, name = values["filename"].rpartition("/")
         if folder in MODULE_FOLDERS:
-            values["filename"] = f"{folder}@{_folder_digest(folder)}/{name}"
+            values["filename"] = f"{folder}@{_modules(folder).digest}/{name}"
             return
         found = _read(values["filename"])
         if found is not None:
@@ -121,4 +147,5 @@ def init_app(app: Flask) -> None:
     mimetypes.add_type("font/woff2", ".woff2")
     app.view_functions["static"] = public(_send)
     app.url_defaults(_add_version)
-    app.jinja_env.globals["module_files"] = module_files
+    app.extensions["hocbaso_modules"] = {}
+    app.jinja_env.globals["preload_modules"] = preload_modules
