@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from tests import databases
+from tests.axe import findings
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = "/usr/bin/chromium"
 CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-AXE = ROOT / "tests" / "browser" / "vendor" / "axe-core-4.14.1" / "axe.min.js"
-AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,5 @@ class Visitor:
         assert answer.status == 200, f"{path}: {answer.status}"
 
     def axe(self) -> list[str]:
-        """What axe-core finds wrong on the page as it now stands. The script comes by the debugger, not through the policy."""
-        self.page.evaluate(AXE.read_text())
-        found = self.page.evaluate("tags => axe.run(document, {runOnly: tags, iframes: false})", AXE_TAGS)
-        return [f"{item['id']}: {[node['html'][:160] for node in item['nodes']][:4]}" for item in found["violations"]]
+        """What axe-core finds wrong on the page as it now stands."""
+        return findings(self.page)

@@ -19,9 +19,9 @@ from hocbaso.db import db, write_transaction
 from hocbaso.services import roster, score_entry, score_grid
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, PASSWORD, PEOPLE, Cast
-from tests.demo_site import AXE, AXE_TAGS, CHROMIUM, CHROMIUM_ARGS
+from tests.demo_site import CHROMIUM, CHROMIUM_ARGS
 
-__all__ = ["AXE", "AXE_TAGS", "CHROMIUM", "CHROMIUM_ARGS", "NAMES", "Site"]
+__all__ = ["CHROMIUM", "CHROMIUM_ARGS", "NAMES", "Site"]
 
 NAMES = ("Hoàng Thanh Bình", "Nguyễn Bảo Châu", "Trần Khánh Chi", "Đỗ Mạnh Cường", "Đinh Công Thành")
 

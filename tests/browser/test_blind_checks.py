@@ -15,8 +15,9 @@ from werkzeug.serving import make_server
 
 from hocbaso import clock
 from hocbaso.db import db
+from tests.axe import findings
 from tests.cast import NOW, PASSWORD, PEOPLE, Cast
-from tests.demo_site import AXE, AXE_TAGS, CHROMIUM, CHROMIUM_ARGS
+from tests.demo_site import CHROMIUM, CHROMIUM_ARGS
 from tests.services.test_blind_checks import REASON, ready, rows, sheet_id, text_of
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -71,12 +72,7 @@ def shot(page: Any, name: str) -> None:
 
 
 def has_no_violation(page: Any) -> None:
-    page.add_script_tag(path=AXE) if not page.evaluate("typeof axe !== 'undefined'") else None
-    found = page.evaluate(
-        "tags => axe.run(document, {runOnly: tags}).then(r => r.violations.map(v => v.id + ': ' + v.nodes[0].html))",
-        AXE_TAGS,
-    )
-    assert found == []
+    assert findings(page) == []
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.browser.grid_site import AXE, AXE_TAGS, Site, settled
+from tests.axe import findings
+from tests.browser.grid_site import Site, settled
 from tests.cast import Cast
 from tests.services.test_anomaly_questions import BINH
 from tests.services.test_anomaly_questions import fill as fill_all
@@ -17,12 +18,6 @@ pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
 SHOTS = os.environ.get("HOCBASO_SHOTS")
-
-
-def faults(page: Any) -> list[str]:
-    page.evaluate(AXE.read_text())
-    found = page.evaluate("tags => axe.run(document, {runOnly: tags, iframes: false})", AXE_TAGS)
-    return [f"{item['id']}: {[node['html'][:160] for node in item['nodes']][:4]}" for item in found["violations"]]
 
 
 def shot(page: Any, name: str) -> None:
@@ -45,7 +40,7 @@ def test_the_past_and_the_why_stand_in_one_card(site: Site, school: Cast) -> Non
     assert "vắng không phép, tính 0,0" in words and "thay cho 6,0" in words
     assert "Trịnh Thu Hà gõ vào ô" in words
     assert "Vì sao kết quả học kì là" in words and "Điều 9 khoản 1 điểm b" in words
-    assert faults(page) == []
+    assert findings(page) == []
     shot(page, "past-card")
     page.click("[data-close-history]")
     assert page.evaluate("document.activeElement.name").endswith("-GK")
@@ -57,7 +52,7 @@ def test_the_average_explains_itself_on_tap(site: Site, school: Cast) -> None:
     page.tap(f"#a-{school.enrollments['9A', 'Hoàng Thanh Bình']}")
     page.wait_for_selector("#history")
     assert "÷ 9 =" in page.inner_text("#history") and page.evaluate("document.activeElement.id") == "history"
-    assert faults(page) == []
+    assert findings(page) == []
     shot(page, "why-card")
 
 
@@ -74,7 +69,7 @@ def test_asked_cells_are_marked_until_they_are_answered(site: Site, school: Cast
     assert "có tên “Chi”" in page.inner_text(f"#{about}")
     page.click(f'.question a[href="{cell}"]')
     assert "Câu hỏi: Nhận xét của" in page.inner_text("#cellbar")
-    assert faults(page) == []
+    assert findings(page) == []
     shot(page, "asked-cells")
     page.click(".question .chip >> nth=0")
     page.wait_for_selector("text=Đã trả lời hết các câu hỏi")

@@ -10,7 +10,8 @@ from sqlalchemy import update
 from hocbaso import models as m
 from hocbaso.db import write_transaction
 from hocbaso.services import score_entry
-from tests.browser.grid_site import AXE, AXE_TAGS, NAMES, Site, fill, n_versions, settled, values
+from tests.axe import findings
+from tests.browser.grid_site import NAMES, Site, fill, n_versions, settled, values
 from tests.cast import NOW, PASSWORD, PEOPLE
 
 pytest.importorskip("playwright.sync_api")
@@ -305,14 +306,11 @@ def test_axe_finds_nothing_and_the_policy_refuses_nothing(site: Site, scheme: st
     page.keyboard.type("9")
     page.keyboard.press("Enter")
     page.wait_for_selector(".clash")
-    page.add_script_tag(path=str(AXE))
     for address in (site.sheet(), f"{site.address}/bang-diem/"):
         if not page.url.startswith(address):
             page.on("dialog", lambda dialog: dialog.accept())
             page.goto(address)
-            page.add_script_tag(path=str(AXE))
-        found = page.evaluate("tags => axe.run(document, {runOnly: tags})", AXE_TAGS)
-        assert [(item["id"], [node["html"][:200] for node in item["nodes"]]) for item in found["violations"]] == []
+        assert findings(page) == []
 
 
 def test_nothing_on_the_page_breaks_the_content_policy(site: Site) -> None:

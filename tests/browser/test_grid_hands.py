@@ -6,7 +6,8 @@ import pytest
 
 from hocbaso.db import db
 from hocbaso.services import read_back, score_entry, score_grid
-from tests.browser.grid_site import AXE, AXE_TAGS, Site, fill, grow, settled, until_sent, values
+from tests.axe import findings
+from tests.browser.grid_site import Site, fill, grow, settled, until_sent, values
 from tests.cast import NOW
 
 pytest.importorskip("playwright.sync_api")
@@ -198,13 +199,9 @@ def test_two_people_check_a_column_and_both_names_are_kept(site: Site) -> None:
 def test_axe_finds_nothing_in_the_panels(site: Site, scheme: str) -> None:
     fill(site.cast)
     page = site.open(color_scheme=scheme, bypass_csp=True)
-    page.add_script_tag(path=str(AXE))
 
     def check(what: str) -> None:
-        found = page.evaluate("tags => axe.run(document, {runOnly: tags})", AXE_TAGS)
-        assert [
-            (what, item["id"], [node["html"][:200] for node in item["nodes"]]) for item in found["violations"]
-        ] == []
+        assert (what, findings(page)) == (what, [])
 
     page.click("[data-missed]")
     check("missed")

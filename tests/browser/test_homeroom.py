@@ -11,7 +11,8 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.regulations.score_sheet_flow import SheetVerb
 from hocbaso.services import homeroom
-from tests.browser.grid_site import AXE, AXE_TAGS, Site
+from tests.axe import findings
+from tests.browser.grid_site import Site
 from tests.cast import NOW, PASSWORD
 from tests.services.full_class import class_row, fill_homeroom, fill_scores, finalised, lock_class, move_sheets
 
@@ -46,12 +47,6 @@ def open_page(place: Site, who: str, path: str, **options: Any) -> Any:
 
 def field(place: Site, name: str, key: str) -> str:
     return f"#o-{place.cast.enrollments['9A', name]}-{key}"
-
-
-def violations(page: Any) -> list[tuple[str, list[str]]]:
-    page.add_script_tag(path=str(AXE)) if not page.evaluate("typeof axe !== 'undefined'") else None
-    found = page.evaluate("tags => axe.run({runOnly: tags})", AXE_TAGS)
-    return [(one["id"], [node["html"][:120] for node in one["nodes"]][:3]) for one in found["violations"]]
 
 
 def test_each_field_is_saved_as_it_is_left(site: Site):
@@ -167,6 +162,6 @@ def test_the_pages_are_accessible_and_fit_the_screen(site: Site, size: tuple[int
         "/hoc-sinh/7",
     ):
         page.goto(site.address + path)
-        assert violations(page) == [], path
+        assert findings(page) == [], path
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1"), path
     assert errors == []

@@ -28,7 +28,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hocbaso import clock
 from hocbaso.documents import lan_authority
 from hocbaso.documents.certificate_parts import begin, usage
-from tests.demo_site import AXE, AXE_TAGS, CHROMIUM, CHROMIUM_ARGS, ROOT, Site, Visitor, environment, run_flask
+from tests.axe import findings
+from tests.demo_site import CHROMIUM, CHROMIUM_ARGS, ROOT, Site, Visitor, environment, run_flask
 
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
@@ -310,9 +311,7 @@ def test_a_sheet_opens_after_a_cold_start_without_the_server(
         cell = page.locator("td.cell input").first
         assert cell.evaluate("box => getComputedStyle(box).fontFamily").startswith(('"Hocbaso Figures"', "Hocbaso"))
         assert page.locator("th.name b, td.name b").first.inner_text() in names
-        page.evaluate(AXE.read_text())
-        found = page.evaluate("tags => axe.run(document, {runOnly: tags})", AXE_TAGS)
-        assert [item["id"] for item in found["violations"]] == []
+        assert findings(page) == []
         page.goto(school.site.base + "/")
         assert page.locator(".sheets__name").count() > 0, "the start page is the list of sheets"
         page.goto(school.site.base + "/hoc-ba/")

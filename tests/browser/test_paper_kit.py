@@ -9,19 +9,14 @@ from typing import Any
 import pytest
 
 from hocbaso.regulations.paper_codes import row_codes, sheet_code
-from tests.browser.grid_site import AXE, AXE_TAGS, NAMES, Site, settled, values
+from tests.axe import findings
+from tests.browser.grid_site import NAMES, Site, settled, values
 from tests.cast import Cast
 
 pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
 SHOTS = os.environ.get("HOCBASO_SHOTS")
-
-
-def faults(page: Any) -> list[str]:
-    page.evaluate(AXE.read_text())
-    found = page.evaluate("tags => axe.run(document, {runOnly: tags, iframes: false})", AXE_TAGS)
-    return [f"{item['id']}: {[node['html'][:160] for node in item['nodes']][:4]}" for item in found["violations"]]
 
 
 def shot(page: Any, name: str) -> None:
@@ -69,7 +64,7 @@ def test_a_shifted_row_is_told_at_its_first_row_and_nothing_is_typed(site: Site,
     assert f"Mã {third} là của dòng 3, Trần Khánh Chi" in words and "lệch xuống một dòng" in words
     assert second not in words  # the machine never gives away what should stand on the paper
     assert page.is_disabled("[data-paper-column=GK] input")
-    assert faults(page) == []
+    assert findings(page) == []
     shot(page, "paper-wrong")
     page.keyboard.type(second)
     assert page.is_hidden("#paper-wrong")
@@ -104,7 +99,7 @@ def test_every_column_of_a_row_and_what_is_refused_stays(site: Site, school: Cas
     settled(page)
     found = [values(key, school)[0] for key in ("TX1", "TX2", "TX3", "TX4", "GK", "CK")]
     assert found == [80, None, 90, 75, 80, 85]
-    assert faults(page) == []
+    assert findings(page) == []
     shot(page, "paper-typing")
 
 
@@ -128,7 +123,7 @@ def test_the_printing_page(site: Site, school: Cast, width: int, scheme: str) ->
     page.goto(f"{site.address}/phieu-giay/?bang={school.sheets['9A', 'MATH', 2]}")
     assert page.inner_text("#mot-h") == "Toán 9A, học kì II"
     shot(page, f"paper-page-{width}-{scheme}")
-    assert faults(page) == []
+    assert findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     page.goto(f"{site.address}/bang-diem/giay/1-00")
     assert "Mã phiếu không đúng" in page.inner_text("main")

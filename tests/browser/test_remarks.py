@@ -12,7 +12,8 @@ from sqlalchemy import select
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.services import remark_phrases
-from tests.browser.grid_site import AXE, AXE_TAGS, Site, fill, settled
+from tests.axe import findings
+from tests.browser.grid_site import Site, fill, settled
 from tests.cast import NOW, Cast
 
 pytest.importorskip("playwright.sync_api")
@@ -43,12 +44,6 @@ def bank(site: Site) -> Cast:
     return site.cast
 
 
-def faults(page: Any) -> list[str]:
-    page.evaluate(AXE.read_text())
-    found = page.evaluate("tags => axe.run(document, {runOnly: tags, iframes: false})", AXE_TAGS)
-    return [f"{item['id']}: {[node['html'][:160] for node in item['nodes']][:4]}" for item in found["violations"]]
-
-
 def shot(page: Any, name: str) -> None:
     if SHOTS:
         page.screenshot(path=Path(SHOTS) / f"{name}.png")
@@ -69,7 +64,7 @@ def test_two_keystrokes_put_in_the_phrase_of_the_pupils_level(site: Site, bank: 
     page.keyboard.type("/")
     assert page.is_visible("#phrases")
     assert page.inner_text(".phrases__list li >> nth=0").split("\n")[:2] == ["1", FAIR]
-    assert faults(page) == []
+    assert findings(page) == []
     page.keyboard.type("1")
     assert page.is_hidden("#phrases")
     assert page.input_value(f"{site.cell('NX')} textarea") == FAIR
@@ -128,7 +123,7 @@ def test_another_pupils_name_and_the_room_that_is_left_are_told_at_once(site: Si
     page.keyboard.type("Em Chi chăm học.")
     page.wait_for_selector("#remark-note:has-text('có tên “Chi”')")
     assert "cell--ask" in page.get_attribute(site.cell("NX"), "class")
-    assert faults(page) == []
+    assert findings(page) == []
     shot(page, "remarks-hint")
     page.fill(box, "Em Bình chăm học.")
     page.wait_for_function("() => !document.querySelector('.cell--ask')")
@@ -147,7 +142,7 @@ def test_dictation_says_where_the_voice_goes_before_it_begins(site: Site, bank: 
     assert page.evaluate("heard") == []
     page.click("[data-dictate]")
     assert "qua mạng" in page.inner_text("#dictation") and page.evaluate("heard") == []
-    assert faults(page) == []
+    assert findings(page) == []
     page.click("text=Không dùng")
     assert page.is_hidden("#dictation") and page.evaluate("heard") == []
     page.click("[data-dictate]")
@@ -196,7 +191,7 @@ def test_the_homeroom_teacher_has_the_same_bank(site: Site, bank: Cast) -> None:
     page.keyboard.press("Control+End")
     page.keyboard.type(" Em Chi chăm học. /")
     page.wait_for_selector("#remark-note:has-text('có tên “Chi”')")
-    assert faults(page) == []
+    assert findings(page) == []
     shot(page, "remarks-homeroom")
 
 
@@ -206,7 +201,7 @@ def test_the_banks_page(site: Site, bank: Cast, width: int, scheme: str) -> None
     page = site.open(viewport={"width": width, "height": 1800}, color_scheme=scheme)
     page.goto(f"{site.address}/nhan-xet/")
     shot(page, f"remarks-bank-{width}-{scheme}")
-    assert faults(page) == []
+    assert findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.browser.grid_site import AXE, AXE_TAGS, NAMES, Site, settled, values
+from tests.axe import findings
+from tests.browser.grid_site import NAMES, Site, settled, values
 from tests.services.test_score_files import edited, put
 
 pytest.importorskip("playwright.sync_api")
@@ -17,9 +18,7 @@ TABLET = {"viewport": {"width": 1180, "height": 820}, "has_touch": True, "accept
 
 
 def no_violation(page: Any) -> None:
-    page.evaluate(AXE.read_text())  # through the debugger: the page's own policy refuses a script beside it
-    found = page.evaluate("tags => axe.run(document, {runOnly: tags})", AXE_TAGS)
-    assert [one["id"] for one in found["violations"]] == []
+    assert findings(page) == []
 
 
 def take_home(page: Any) -> bytes:

@@ -13,8 +13,9 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from hocbaso import clock
+from tests.axe import findings
 from tests.cast import NOW, PASSWORD, PEOPLE, Cast
-from tests.demo_site import AXE, AXE_TAGS, CHROMIUM, CHROMIUM_ARGS
+from tests.demo_site import CHROMIUM, CHROMIUM_ARGS
 from tests.services.test_anomaly_questions import BINH, CHI, fill, state_of
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -68,13 +69,6 @@ def shot(page: Any, name: str) -> None:
         page.screenshot(path=Path(SHOTS) / f"{name}.png")
 
 
-def faults(page: Any) -> list[str]:
-    """What axe-core finds wrong on the page as it stands."""
-    page.evaluate(AXE.read_text())
-    found = page.evaluate("tags => axe.run(document, {runOnly: tags, iframes: false})", AXE_TAGS)
-    return [f"{item['id']}: {[node['html'][:160] for node in item['nodes']][:4]}" for item in found["violations"]]
-
-
 def test_a_teacher_answers_one_question_mends_another_and_the_group_head_reads_both(
     browser: Any, address: str, school: Cast
 ) -> None:
@@ -82,7 +76,7 @@ def test_a_teacher_answers_one_question_mends_another_and_the_group_head_reads_b
     page = sheet_of(browser, address, school, "math")
     page.click("text=Nộp bảng điểm")
     page.wait_for_selector("text=Trước khi nộp, xin trả lời 2 câu hỏi")
-    assert faults(page) == []
+    assert findings(page) == []
     shot(page, "asked-1280")
     cell = f"#c-{school.enrollments['9A', CHI]}-NX"
     page.click(f'.question a[href="{cell}"]')
@@ -94,7 +88,7 @@ def test_a_teacher_answers_one_question_mends_another_and_the_group_head_reads_b
     page.wait_for_selector("text=Trước khi nộp, xin trả lời 1 câu hỏi")
     page.click(".question .chip >> nth=0")
     page.wait_for_selector("text=Đã trả lời hết các câu hỏi")
-    assert faults(page) == []
+    assert findings(page) == []
     shot(page, "answered-1280")
     page.click("#questions >> text=Nộp bảng điểm")
     page.wait_for_selector("text=Đã nộp Toán 9A, học kì II")
@@ -108,7 +102,7 @@ def test_a_teacher_answers_one_question_mends_another_and_the_group_head_reads_b
         and "Số liệu đã sửa, khi nộp không còn điều này" in told
     )
     assert head.is_visible(".question__answer >> nth=0")
-    assert faults(head) == []
+    assert findings(head) == []
     shot(head, "head-800")
 
 
@@ -136,6 +130,6 @@ def test_dark_and_narrow_the_cards_stay_readable(browser: Any, address: str, sch
     page = sheet_of(browser, address, school, "math", viewport={"width": 390, "height": 844}, color_scheme="dark")
     page.click("text=Nộp bảng điểm")
     page.wait_for_selector("text=Trước khi nộp, xin trả lời 1 câu hỏi")
-    assert faults(page) == []
+    assert findings(page) == []
     assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
     shot(page, "dark-390")

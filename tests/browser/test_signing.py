@@ -15,6 +15,7 @@ from werkzeug.serving import make_server
 from hocbaso import clock
 from hocbaso.db import db
 from hocbaso.services import test_school_keys, transcripts
+from tests.axe import findings
 from tests.cast import NOW, PASSWORD, PEOPLE, Cast
 from tests.conftest import make_app
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
@@ -27,7 +28,6 @@ from tests.services.test_transcripts import records
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
-AXE = Path(__file__).parent / "vendor" / "axe-core-4.14.1" / "axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
@@ -67,12 +67,6 @@ def enter(browser: Any, address: str, who: str, **options: Any) -> Any:
     return page
 
 
-def violations(page: Any) -> list[str]:
-    page.evaluate(AXE.read_text())  # not a script tag: the policy refuses inline scripts
-    found = page.evaluate("tags => axe.run(document, {runOnly: tags, iframes: false})", TAGS)
-    return [f"{item['id']}: {[node['html'][:120] for node in item['nodes']]}" for item in found["violations"]]
-
-
 def test_three_people_sign_by_clicking_and_a_stranger_checks_the_file(
     browser: Any, address: tuple[str, Any], school_template: tuple[Path, Cast]
 ) -> None:
@@ -83,7 +77,7 @@ def test_three_people_sign_by_clicking_and_a_stranger_checks_the_file(
         page.goto(class_page)
         assert page.inner_text("[data-chosen]") == "3"
         if who == "math":
-            assert violations(page) == []
+            assert findings(page) == []
             page.click(".tr-row__who a >> nth=0")
             page.wait_for_selector("#paper iframe")
             page.uncheck("input[name=chosen] >> nth=0")
@@ -93,7 +87,7 @@ def test_three_people_sign_by_clicking_and_a_stranger_checks_the_file(
         page.click("#ky button[type=submit]")
         page.wait_for_url("**/viec/*")
         page.wait_for_selector("#batch:has-text('Xong 3 bản')", timeout=60_000)
-        assert violations(page) == []
+        assert findings(page) == []
         page.context.close()
     with app.app_context():
         row = records()[0]
@@ -103,14 +97,14 @@ def test_three_people_sign_by_clicking_and_a_stranger_checks_the_file(
     for options in ({}, {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True}):
         stranger = browser.new_context(**options).new_page()
         stranger.goto(f"{base}/xac-thuc")
-        assert violations(stranger) == []
+        assert findings(stranger) == []
         stranger.set_input_files("#tep", {"name": "hoc-ba.pdf", "mimeType": "application/pdf", "buffer": pdf})
         stranger.click("button:has-text('Kiểm tra tệp')")
         stranger.wait_for_selector("text=Học bạ thật, còn hiệu lực")
-        assert violations(stranger) == []
+        assert findings(stranger) == []
         stranger.goto(f"{base}/xac-thuc/{uuid}")
         stranger.wait_for_selector("text=Mã thật, học bạ còn hiệu lực")
-        assert violations(stranger) == []
+        assert findings(stranger) == []
         stranger.context.close()
 
 
@@ -144,5 +138,5 @@ def test_the_other_pages_are_accessible(browser: Any, address: tuple[str, Any], 
         page = enter(browser, base, who, color_scheme=scheme, viewport={"width": 800, "height": 1280})
         for path in paths:
             page.goto(base + path)
-            assert violations(page) == [], path
+            assert findings(page) == [], path
         page.context.close()

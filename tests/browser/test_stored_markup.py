@@ -25,7 +25,14 @@ from tests.web.attacks.surface import addresses, payload
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
-NO_PAGE = {"static", "health.healthz", "health.metrics", "transcripts.download", "transcripts.pdf"}
+NO_PAGE = {
+    "static",
+    "health.healthz",
+    "health.metrics",
+    "transcripts.download",
+    "transcripts.pdf",
+    "score_files.download",
+}
 EVIL = payload(None, 900)
 WATCH = """
 window.pwn = number => window.reportAttack('ran ' + number);

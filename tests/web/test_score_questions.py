@@ -50,7 +50,7 @@ def test_the_refused_hand_in_shows_the_questions_as_cards_with_links_to_their_ce
     assert "Trước khi nộp, xin trả lời 1 câu hỏi" in page and "Hoàng Thanh Bình có tên “Chi”" in page
     anchor = f"c-{school.enrollments['9A', BINH]}-NX"
     assert f'<a href="#{anchor}" data-to="{anchor}">' in page and f'id="{anchor}"' in page
-    assert 'name="offered"' in page and 'role="alert"' not in page
+    assert 'name="offered"' in page and 'class="errors"' not in page
 
 
 def test_a_plain_form_answers_and_comes_back_to_the_sheet(school: Cast, client_of: ClientOf) -> None:
