@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
+from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
 from hocbaso import clock
@@ -34,6 +35,10 @@ def verify_command(files: tuple[Path, ...], key: str | None, as_json: bool) -> N
     """Kiểm tra chuỗi nhật ký, ảnh chụp, và từng giá trị hiện có; nêu dòng hỏng đầu tiên."""
     with working("Đang kiểm tra nhật ký"):
         report = audit_verify.verify(against=[snapshots.read_file(path, key) for path in files])
+    if not report.n_entries:
+        raise NotFound(
+            f"Không có nhật ký nào ở {current_app.config['HOCBASO'].instance}: sai thư mục, hoặc chưa lập trường."
+        )
     if report.ok:
         words = (
             f"Nhật ký nguyên vẹn: {report.n_entries} dòng, {report.n_snapshots} ảnh chụp, "

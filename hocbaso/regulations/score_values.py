@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from decimal import Decimal
 
 from hocbaso.errors import Invalid
 from hocbaso.regulations.terms import PassFail
@@ -114,11 +113,6 @@ def to_point(tenths: int) -> str:
 
 def _outside(tenths: int) -> Invalid:
     return Invalid(f"Điểm phải từ 0 đến 10; ở đây là {tenths} phần mười. {HOW}")
-
-
-def to_decimal(tenths: int) -> Decimal:
-    """The exact decimal value."""
-    return Decimal(tenths).scaleb(-1)
 
 
 def from_point(text: str) -> int:

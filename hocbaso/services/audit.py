@@ -191,9 +191,8 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
     "certificate": (m.Certificate, ("purpose", "person_id", "fingerprint", "retired_at")),
     "trust_root": (m.TrustRoot, ("fingerprint", "removed_at")),
 }
-"""Rows whose present values must equal what their last entry says: kind -> (model, columns).
-
-A column may be added: an older entry that does not name it says nothing about it, and nothing is compared until an entry does.
+"""Rows whose present values must equal what their last entry says: kind -> (model, columns). A column that is added to a kind
+of which rows stand in schools already belongs into ``ADDED_LATER`` as well.
 """
 
 _DIGESTED = {("account", "password_digest"): "password_hash", ("account", "second_factor_digest"): "totp_secret"}
@@ -257,6 +256,24 @@ def _note_changes(session: Session, _context: object, _instances: object) -> Non
 def _forget_changes(session: Session, transaction: Any) -> None:
     if transaction.parent is None:
         session.info.pop(_NOTED, None)
+
+
+ADDED_LATER: dict[str, frozenset[str]] = {
+    "account": frozenset({"password_digest", "second_factor_digest"}),
+    "transcript_signature": frozenset({"publish_on_seal"}),
+}
+"""Columns that came to be watched after rows had been written: an entry that does not name one says nothing about it."""
+
+
+def differing(kind: str, present: Mapping[str, Any], told: Mapping[str, Any]) -> list[str]:
+    """The watched columns in which a row (as :func:`state_of` has it) is not what the log says.
+
+    A column that no entry tells is one of them: whatever tells of a row's birth tells all of it.
+    """
+    later = ADDED_LATER.get(kind, frozenset())
+    return [
+        name for name, value in present.items() if (not same(value, told[name]) if name in told else name not in later)
+    ]
 
 
 def states(

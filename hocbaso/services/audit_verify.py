@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import column, func, or_, select, table
+from sqlalchemy import column, select, table
 
 from hocbaso import models as m
 from hocbaso.db import db
@@ -23,7 +23,8 @@ from hocbaso.documents.checkpoints import Checkpoint
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.hash_chain import GENESIS, ChainReader, MerkleFrontier, is_hash
 from hocbaso.services import snapshots
-from hocbaso.services.audit import WATCHED, plain, same, watched_columns
+from hocbaso.services.audit import WATCHED, differing, watched_columns
+from hocbaso.services.version_log import version_faults
 
 _Standing = dict[str, dict[str, tuple[int, dict[str, Any]]]]
 
@@ -199,14 +200,11 @@ def _check_values(standing: _Standing, report: AuditReport, max_faults: int) -> 
                 )
                 continue
             seq, values = entry
-            wrong = {
-                name: present
-                for name, stored, written in watched
-                if name in values and not same(present := written(row[stored]), values[name])
-            }
+            present = {name: written(row[stored]) for name, stored, written in watched}
+            wrong = differing(kind, present, values)
             if wrong:
                 changes = "; ".join(
-                    f"{name}: nhật ký {values[name]!r}, hiện có {present!r}" for name, present in wrong.items()
+                    f"{name}: nhật ký {values.get(name)!r}, hiện có {present[name]!r}" for name in wrong
                 )
                 found.append(
                     AuditFault(
@@ -281,56 +279,19 @@ def _check_contents(report: AuditReport, max_faults: int) -> None:
     report.faults.extend(found)
 
 
-_VERSION_COLUMNS = ("tenths", "mark", "remark", "origin", "makeup_due_on", "version")
-
-
 def _check_versions(report: AuditReport, max_faults: int) -> None:
-    """Every earlier value of a cell is the one that its entry told, and none is missing: undo and the history read them."""
-    version, entry, cell = m.ScoreCellVersion.__table__, m.AuditEntry.__table__, m.ScoreCell.__table__
-    found: list[AuditFault] = []
-
-    def fault(row_id: Any, cell_id: Any, words: str, seq: int | None = None) -> None:
-        if len(found) < max_faults:
-            message = f"Bảng score_cell_version, dòng {row_id} (ô {cell_id}): {words}."
-            found.append(AuditFault("value", message, seq=seq, table="score_cell_version", row_id=str(row_id)))
-
-    rows = (
-        select(version.c.id, version.c.score_cell_id, *(version.c[name] for name in _VERSION_COLUMNS), entry.c.seq, entry.c.payload)
-        .select_from(version.outerjoin(entry, entry.c.seq == version.c.audit_seq))
-        .order_by(version.c.audit_seq, version.c.id)
-    )  # fmt: skip
-    last: tuple[int | None, dict[str, Any]] = (None, {})
-    try:
-        for row in db.session.execute(rows.execution_options(yield_per=500)).mappings():
-            report.n_values += 1
-            if row["seq"] is None:
-                fault(row["id"], row["score_cell_id"], "có giá trị mà nhật ký không ghi")
-                continue
-            if row["seq"] != last[0]:
-                last = (row["seq"], _told_cells(row["payload"]))
-            told = last[1].get(str(row["score_cell_id"]))
-            if told is None or any(not same(plain(row[name]), told.get(name)) for name in _VERSION_COLUMNS):
-                fault(row["id"], row["score_cell_id"], f"khác lần ghi ở nhật ký dòng {row['seq']}", row["seq"])
-    except (ValueError, TypeError):
-        fault("?", "?", "có giá trị không đọc được")
-    counts = select(version.c.score_cell_id, func.count().label("n"), func.max(version.c.version).label("newest"))
-    kept = counts.group_by(version.c.score_cell_id).subquery()
-    lost = (
-        select(cell.c.id, cell.c.version)
-        .outerjoin(kept, kept.c.score_cell_id == cell.c.id)
-        .where(or_(kept.c.n.is_(None), kept.c.n != cell.c.version, kept.c.newest != cell.c.version))
-    )
-    for cell_id, newest in db.session.execute(lost.limit(max_faults)):
-        fault("?", cell_id, f"ô đang ở lần ghi {newest} mà không giữ đủ từng ấy lần")
-    report.faults.extend(found)
-
-
-def _told_cells(payload: Any) -> dict[str, Any]:
-    try:
-        told = json.loads(payload)["state"]["score_cell"]
-    except (ValueError, TypeError, KeyError):
-        return {}
-    return told if isinstance(told, dict) else {}
+    for n_faults, fault in enumerate(version_faults()):
+        if n_faults == max_faults:
+            return
+        report.faults.append(
+            AuditFault(
+                "value",
+                f"Bảng score_cell_version, dòng {fault.version_id or '?'} (ô {fault.cell_id or '?'}): {fault.words}.",
+                seq=fault.seq,
+                table="score_cell_version",
+                row_id=str(fault.version_id or "?"),
+            )
+        )
 
 
 def _fingerprint(pem: Any) -> str | None:

@@ -27,6 +27,8 @@ _version = table_of(m.ScoreCellVersion)
 _step = table_of(m.SheetStep)
 _year = table_of(m.SchoolYear)
 _check = table_of(m.BlindCheck)
+_sheet = table_of(m.ScoreSheet)
+_class_subject = table_of(m.ClassSubject)
 _checker = table_of(m.BlindChecker)
 _person = table_of(m.Person)
 
@@ -46,6 +48,19 @@ _WRITERS = union(
 )
 _UNSEEN_OF = select(_check.c.enrollment_id).where(
     _check.c.score_sheet_id == bindparam("sheet_id"), _check.c.state.in_([state.value for state in UNSEEN])
+)
+
+
+_SEEN = frozenset({SheetState.REVIEWED, SheetState.APPROVED, SheetState.LOCKED})
+_OF_CLASS = (
+    select(_sheet.c.id)
+    .distinct()
+    .join(_check, _check.c.score_sheet_id == _sheet.c.id)
+    .join(_class_subject, _class_subject.c.id == _sheet.c.class_subject_id)
+    .where(
+        _class_subject.c.class_group_id == bindparam("class_group_id"),
+        _check.c.state.in_([state.value for state in UNSEEN]),
+    )
 )
 
 
@@ -143,10 +158,10 @@ def is_unseen(row: m.BlindCheck) -> bool:
 def hides_from(actor: Actor, head: SheetHead) -> bool:
     """Whether the midterm, the final and what follows from them are kept from this reader of the sheet.
 
-    So for its reviewers and for the named person, from handing in until every drawn result was typed and compared.
-    ``head`` was loaded through the actor. Costs nothing but for sheets that wait for their review.
+    So for its reviewers and for the named person, from handing in until every drawn result was typed and compared, and while
+    the sheet is back with its teacher in between. ``head`` was loaded through the actor. Costs nothing for reviewed sheets.
     """
-    if head.state is not SheetState.SUBMITTED or actor.is_system or SheetParty.AUTHOR in head.parties:
+    if head.state in _SEEN or actor.is_system or SheetParty.AUTHOR in head.parties:
         return False
     if SheetParty.REVIEWER not in head.parties:
         named = named_for(head.id)
@@ -157,3 +172,16 @@ def hides_from(actor: Actor, head: SheetHead) -> bool:
         return False
     lines = read_lines(head)
     return any(lines.get(enrollment_id) == "" for enrollment_id in waiting)
+
+
+def hidden_in_class(actor: Actor, class_group_id: int, today: date) -> frozenset[tuple[int, int]]:
+    """(class subject id, semester) of the sheets of a class from which :func:`hides_from` keeps this reader."""
+    found = set()
+    for row in connection().execute(_OF_CLASS, {"class_group_id": class_group_id}).all():
+        try:
+            head = sheet_for(actor, row.id, Permission.SHEET_READ, today)
+        except NotFound:
+            continue
+        if hides_from(actor, head):
+            found.add((head.class_subject_id, head.semester))
+    return frozenset(found)

@@ -227,7 +227,6 @@ def open_key(actor: Actor, person_id: int | None, pin: str, now: datetime) -> Op
                 now,
                 target_kind="certificate",
                 target_id=row.id,
-                state=audit.states("certificate", [row]),
                 facts={"n_wrong": n_wrong},
             )
         left = MAX_WRONG_PINS - n_wrong

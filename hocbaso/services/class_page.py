@@ -17,6 +17,7 @@ from hocbaso.regulations.registry import regulation_named
 from hocbaso.regulations.terms import Award, Promotion
 from hocbaso.services import results
 from hocbaso.services.access import Actor, class_for, keeps_class, reaches_class, roles_reaching
+from hocbaso.services.blind_access import hidden_in_class
 from hocbaso.services.class_gaps import ClassGap, list_gaps
 from hocbaso.services.homeroom import ABSENCE_FIELDS, FIELDS, FieldView, field_view
 from hocbaso.services.results import ClassResults, StudentResult, comma, level_words
@@ -107,6 +108,8 @@ class ClassPage:
     can_decide: bool
     due_before: date
     today: date
+    hidden: frozenset[tuple[str, int]] = frozenset()
+    """(subject code, semester, 0 for the year) kept from this reader until the check from the papers is compared."""
 
     @property
     def subjects(self) -> tuple[SubjectFacts, ...]:
@@ -155,7 +158,8 @@ def class_page(actor: Actor, class_group_id: int, now: datetime, *, term: int = 
     today = clock.local_date(now)
     computed = results.compute_class(class_group_id, today)
     year = class_group.school_year
-    rows = tuple(_row(number, row, term) for number, row in enumerate(computed.students, start=1))
+    hidden = _hidden(actor, computed, today)
+    rows = tuple(_row(number, row, term, hidden) for number, row in enumerate(computed.students, start=1))
     gaps = list_gaps(computed)
     keeps = keeps_class(actor, class_group)
     is_open = computed.state == ClassState.OPEN.value
@@ -192,15 +196,27 @@ def class_page(actor: Actor, class_group_id: int, now: datetime, *, term: int = 
         and Role.PRINCIPAL in roles_reaching(actor, class_group),
         due_before=year.data_complete_before,
         today=today,
+        hidden=hidden,
     )
 
 
-def _row(number: int, found: StudentResult, term: int) -> ClassRow:
+def _hidden(actor: Actor, computed: ClassResults, today: date) -> frozenset[tuple[str, int]]:
+    sheets = hidden_in_class(actor, computed.class_group_id, today)
+    codes = {subject.class_subject_id: subject.code for subject in computed.subjects}
+    found = {(codes[class_subject_id], semester) for class_subject_id, semester in sheets if class_subject_id in codes}
+    return frozenset(found | {(code, 0) for code, _ in found})
+
+
+def _row(number: int, found: StudentResult, term: int, hidden: frozenset[tuple[str, int]]) -> ClassRow:
     given, result = found.given, found.result
     cells = []
+    untold = tuple(f"{line.subject.name}, " for line in given.subjects if (line.subject.code, 0) in hidden)
     for line in given.subjects:
         subject = result.subjects[line.subject.code]
         text = (subject.year, subject.semester_1, subject.semester_2)[term]
+        if (line.subject.code, term) in hidden:
+            cells.append(SubjectCell(line.subject.code, "–", "value"))
+            continue
         exempt = all(line.exempt) if term == 0 else line.exempt[term - 1]
         state = "exempt" if exempt else "value" if text is not None else "gap"
         cells.append(SubjectCell(line.subject.code, "Miễn" if exempt else comma(text), state))
@@ -221,7 +237,7 @@ def _row(number: int, found: StudentResult, term: int) -> ClassRow:
         conduct_year=level_words(result.conduct_year),
         promotion=result.promotion,
         award=Award(result.award) if result.award else None,
-        steps=result.steps,
+        steps=tuple(step for step in result.steps if not (untold and step.startswith(untold))),
         after_reassessment=level_words(result.learning_after),
     )
 

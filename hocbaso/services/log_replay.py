@@ -15,6 +15,7 @@ from hocbaso.regulations.terms import ScoreOrigin
 from hocbaso.services import audit
 from hocbaso.services.class_reading import SHEETS, STUDENTS, of_class
 from hocbaso.services.log_reading import aimed_at, replay
+from hocbaso.services.version_log import version_faults
 
 COLUMN_WORDS = {
     "TX1": "thường xuyên 1",
@@ -29,6 +30,7 @@ COLUMN_WORDS = {
 _sheet = m.ScoreSheet.__table__
 _cell = m.ScoreCell.__table__
 _step = m.SheetStep.__table__
+_class_step = m.ClassStep.__table__
 _class_subject = m.ClassSubject.__table__
 _class_group = m.ClassGroup.__table__
 _subject = m.Subject.__table__
@@ -87,6 +89,9 @@ def audit_faults_of_sheets(sheet_ids: Iterable[int]) -> list[ValueFault]:
             faults.append(ValueFault(f"Trạng thái bảng điểm {labels[row.id]}", written, row.state))
     faults += _steps_faults(ids, labels, recorded["sheet_step"])
     cells = recorded["score_cell"]
+    in_sheets = select(_cell.c.id).where(_cell.c.score_sheet_id.in_(ids))
+    for fault in version_faults(link.execute(in_sheets).scalars().all()):
+        faults.append(ValueFault(f"Lần ghi trước của ô số {fault.cell_id}", "giá trị khác", fault.words))
     # A cell moved away from its sheet is looked for by its id as well.
     named = _names_of_class(ids)
     seen: set[str] = set()
@@ -105,7 +110,7 @@ def audit_faults_of_sheets(sheet_ids: Iterable[int]) -> list[ValueFault]:
         )
         if recorded_cell is None:
             faults.append(ValueFault(where, "không có gì", _cell_words(cell)))
-        elif any(audit.plain(cell[name]) != recorded_cell[name] for name in columns):
+        elif audit.differing("score_cell", audit.state_of("score_cell", cell), recorded_cell):
             faults.append(ValueFault(where, _difference(recorded_cell, cell, columns), _cell_words(cell)))
     for row_id, expected in cells.items():
         if row_id not in seen:
@@ -161,26 +166,43 @@ def audit_faults_of_class(class_group_id: int) -> list[ValueFault]:
         ("principal_decision", _decision),
         ("exemption", _exemption),
     ):
-        columns = audit.WATCHED[kind][1]
         rows = list(link.execute(of_class(table), asked).mappings())
         # Whole classes are written with one entry aimed at the class, single fields with one aimed at the row. Every entry
-        # of the kind is read: a row that was deleted, or given to another class, has no id here to ask for.
-        recorded = replay(aimed_at({kind: None, "class_group": [class_group_id]}), (kind,))[kind]
+        # is read: a row that was deleted, or given to another class, has no id here to ask for.
+        recorded = replay(aimed_at({kind: None, "class_group": None}), (kind,))[kind]
         for row in rows:
             expected = recorded.pop(str(row["id"]), None)
             where = f"{names.get(row['enrollment_id'], 'Học sinh')}, {words[kind]}"
             if expected is None:
                 faults.append(ValueFault(where, "không có gì", "một dòng"))
                 continue
-            for name in columns:
-                if name in expected and not audit.same(audit.plain(row[name]), expected[name]):
-                    faults.append(ValueFault(f"{where}, {name}", str(expected[name]), str(audit.plain(row[name]))))
+            present = audit.state_of(kind, row)
+            for name in audit.differing(kind, present, expected):
+                faults.append(
+                    ValueFault(f"{where}, {name}", str(expected.get(name, "không có gì")), str(present[name]))
+                )
         for expected in recorded.values():
-            if expected["enrollment_id"] in names:  # nothing in the application deletes one
+            if expected.get("enrollment_id") in names:  # nothing in the application deletes one
                 faults.append(
                     ValueFault(f"{names[expected['enrollment_id']]}, {words[kind]}", "một dòng", "không có gì")
                 )
-    return faults
+    return [*faults, *_class_steps_faults(class_group_id)]
+
+
+def _class_steps_faults(class_group_id: int) -> list[ValueFault]:
+    """Who finalised a class may not approve it: its steps must be those that the log tells of."""
+    told = replay(aimed_at({"class_group": [class_group_id]}), ("class_step",))["class_step"]
+    present = {
+        str(row["id"]): audit.state_of("class_step", row)
+        for row in db.session.connection()
+        .execute(select(_class_step).where(_class_step.c.class_group_id == class_group_id))
+        .mappings()
+    }
+    return [
+        ValueFault(f"Lớp, bước chuyển số {row_id}", _step_words(told.get(row_id)), _step_words(present.get(row_id)))
+        for row_id in sorted({*present, *told}, key=int)
+        if present.get(row_id) != told.get(row_id)
+    ]
 
 
 def _names_of_class(sheet_ids: Sequence[int]) -> dict[int, str]:

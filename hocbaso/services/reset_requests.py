@@ -198,7 +198,8 @@ def _for(actor: Actor, request_id: int, now: datetime) -> m.ResetRequest:
         raise WrongState("Yêu cầu này đã được giải quyết rồi.")
     if row.expires_at <= now:
         raise WrongState("Yêu cầu này đã quá 72 giờ. Người phụ trách CNTT cần xin lại.")
-    if told_of("reset_request", row.id) != audit.state_of("reset_request", row):
+    told = told_of("reset_request", row.id)
+    if told is None or audit.differing("reset_request", audit.state_of("reset_request", row), told):
         raise IntegrityFault("Yêu cầu này trong cơ sở dữ liệu khác với nhật ký: đã bị sửa ngoài phần mềm. Chưa làm gì.")
     return row
 

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, insert, update
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import write_transaction
-from hocbaso.errors import DomainError, Incomplete, Invalid, NotAllowed, Stale, WrongState
+from hocbaso.errors import DomainError, Incomplete, IntegrityFault, Invalid, NotAllowed, Stale, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.score_sheet_flow import Move, SheetParty, SheetState, SheetVerb, find_move
@@ -20,6 +20,7 @@ from hocbaso.services import anomaly_questions, audit, blind_draws
 from hocbaso.services.access import Actor
 from hocbaso.services.locking import guard_lock
 from hocbaso.services.log_reading import require_told
+from hocbaso.services.log_replay import audit_faults_of_sheets
 from hocbaso.services.score_lines import list_gaps
 from hocbaso.services.sheet_access import SheetHead, connection, is_own, sheet_for, table_of
 
@@ -166,7 +167,14 @@ def _move(
             _guard_gaps(head)
             questions = anomaly_questions.ask(actor, head, now)
         elif verb in (SheetVerb.REVIEW, SheetVerb.APPROVE):
-            anomaly_questions.require_untouched(head.id)  # what was answered is what the reviewer relies on
+            # What the teacher wrote and answered is what whoever reviews or approves relies on.
+            anomaly_questions.require_untouched(head.id)
+            if faults := audit_faults_of_sheets([head.id]):
+                raise IntegrityFault(
+                    f"{head.label} đã bị sửa ngoài phần mềm nên chưa chuyển. Xin báo Hiệu trưởng và giáo viên CNTT.",
+                    # Whoever reviews may have to be kept from the values.
+                    details=tuple(str(fault) for fault in faults) if verb is SheetVerb.APPROVE else (),
+                )
             if verb is SheetVerb.REVIEW:
                 unchecked = blind_draws.what_waits(actor, head, now)
         elif verb is SheetVerb.LOCK:

@@ -29,6 +29,7 @@ from hocbaso.services.score_lines import read_standing
 from hocbaso.services.score_reading import as_typed, read_value
 from hocbaso.services.score_refusals import guard_typing
 from hocbaso.services.sheet_access import SheetHead, connection, head_for_typing, table_of
+from hocbaso.services.version_log import require_versions_told
 
 OP_ID = re.compile(r"[0-9A-Za-z-]{8,36}")
 MOST_CELLS = 2000
@@ -165,6 +166,7 @@ def take_back(
 
     def act(session: Session, head: SheetHead, key: OperationKey, done: dict[Place, Any]) -> list[CellOutcome]:
         acts = _versions_of(head, [of, *(derived_op_id(of, *where) for where in places)])
+        require_versions_told({row.score_cell_id for row in acts.values()})
         earlier, others = _values_before(acts.values()), _last_of_others(acts.values(), actor)
         standing = read_standing(head)
         outcomes: dict[int, CellOutcome] = {}

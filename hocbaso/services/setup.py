@@ -21,6 +21,7 @@ from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.identifiers import check_school_code
 from hocbaso.regulations.permissions import Role
 from hocbaso.regulations.vietnamese_names import normalise_name
 from hocbaso.services import accounts, audit, role_grants, roster
@@ -114,6 +115,11 @@ def save_school(values: dict[str, Any], now: datetime) -> None:
     }
     if not cleaned.get("name"):
         raise Invalid("Xin ghi tên trường.", field="name")
+    if code := cleaned.get("code"):
+        try:
+            cleaned["code"] = check_school_code(code)
+        except Invalid as wrong:
+            raise Invalid(wrong.message, field="code") from None
     for name in ("commune_kind", "province_kind"):
         if cleaned.get(name) is None:
             cleaned.pop(name, None)

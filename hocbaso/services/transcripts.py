@@ -154,7 +154,8 @@ def require_untouched(record: m.TranscriptRecord) -> tc.TranscriptContent:
             f"Nội dung học bạ của {name} trong cơ sở dữ liệu không còn như khi lập: đã bị sửa ngoài phần mềm. "
             "Không ký và không phát hành bản này."
         )
-    if told_of("transcript_record", record.id, under={}) != audit.state_of("transcript_record", record):
+    told = told_of("transcript_record", record.id, under={})
+    if told is None or audit.differing("transcript_record", audit.state_of("transcript_record", record), told):
         raise IntegrityFault(
             f"Học bạ của {name} trong cơ sở dữ liệu khác với nhật ký: đã bị sửa ngoài phần mềm. "
             "Không ký và không phát hành bản này."
@@ -400,7 +401,8 @@ def publish_order(record: m.TranscriptRecord) -> m.TranscriptSignature | None:
         return None
     told = told_of("transcript_signature", row.id, under={"transcript_record": (record.id,)})
     # A signature older than orders is told of without one: then there is none.
-    if not told or {"publish_on_seal": False, **told} != audit.state_of("transcript_signature", row):
+    present = audit.state_of("transcript_signature", row)
+    if told is None or audit.differing("transcript_signature", present, {"publish_on_seal": False, **told}):
         raise IntegrityFault(
             f"Chữ ký của Hiệu trưởng trên học bạ của {record.enrollment.student.full_name} trong cơ sở dữ liệu khác với "
             "nhật ký: đã bị sửa ngoài phần mềm. Không đóng dấu và không công bố bản này."

@@ -24,6 +24,7 @@ from hocbaso.regulations.registry import regulation_named
 from hocbaso.regulations.year_calendar import EntryWindow, YearDates
 from hocbaso.services import audit, roster
 from hocbaso.services.access import Actor
+from hocbaso.services.log_reading import aimed_at, replay
 
 DATE_WORDS = {
     "data_complete_before": "Xong dữ liệu trước ngày",
@@ -77,7 +78,7 @@ def read(actor: Actor, now: datetime) -> CalendarPage:
         raise NotFound("Không có trang này trong phần việc của thầy, cô.")
     year = roster.open_year()
     windows = _windows_of(year.id)
-    changes, told = _log_of(year.id)
+    changes = _log_of(year.id)
     return CalendarPage(
         year_id=year.id,
         label=year.label,
@@ -90,7 +91,7 @@ def read(actor: Actor, now: datetime) -> CalendarPage:
         version=year.version,
         can_edit=actor.may(Permission.YEAR_EDIT) and year.state == "OPEN",
         changes=changes,
-        is_altered=told is not None and told != {_fact_key(_fact(window)) for window in windows},
+        is_altered=_windows_told(year.id) != {window.key: _days(window) for window in windows},
     )
 
 
@@ -271,16 +272,21 @@ def _fact(window: EntryWindow) -> dict[str, Any]:
     }
 
 
-def _fact_key(fact: Mapping[str, Any]) -> tuple[Any, ...]:
-    return fact["semester"], fact["grade_level"], fact["opens_on"], fact["closes_on"]
-
-
 def _days(window: EntryWindow) -> str:
     return f"{window.opens_on.isoformat()}/{window.closes_on.isoformat()}"
 
 
-def _log_of(year_id: int) -> tuple[tuple[CalendarChange, ...], set[tuple[Any, ...]] | None]:
-    """The changes of the year's dates, newest first, and the windows as the newest entry tells them."""
+def _windows_told(year_id: int) -> dict[str, str]:
+    """The windows as the log tells them, in the shape of :func:`_days`."""
+    told = replay(aimed_at({"school_year": (year_id,)}), ("semester_window",))["semester_window"]
+    return {
+        rules.window_key(row["semester"], row["grade_level"]): f"{row['opens_on']}/{row['closes_on']}"
+        for row in told.values()
+    }
+
+
+def _log_of(year_id: int) -> tuple[CalendarChange, ...]:
+    """The changes of the year's dates, newest first."""
     entries = db.session.execute(
         select(m.AuditEntry.at, m.AuditEntry.actor_name, m.AuditEntry.tag, m.AuditEntry.payload)
         .where(
@@ -290,17 +296,14 @@ def _log_of(year_id: int) -> tuple[tuple[CalendarChange, ...], set[tuple[Any, ..
         )
         .order_by(m.AuditEntry.seq.desc())
     ).all()
-    told: set[tuple[Any, ...]] | None = None
     changes: list[CalendarChange] = []
     for at, name, tag, payload in entries:
         told_here = json.loads(payload)
         windows = told_here.get("facts", {}).get("windows")
-        if told is None and windows is not None:
-            told = {_fact_key(fact) for fact in windows}
         lines = _lines(told_here, year_id, windows or []) if tag == AuditTag.YEAR_CHANGED else ()
         if lines and len(changes) < _SHOWN_CHANGES:
             changes.append(CalendarChange(datetime.fromisoformat(at), name, lines, told_here.get("note")))
-    return tuple(changes), told
+    return tuple(changes)
 
 
 def _lines(payload: Mapping[str, Any], year_id: int, windows: list[Mapping[str, Any]]) -> tuple[str, ...]:

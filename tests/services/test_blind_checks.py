@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
-from hocbaso.errors import DomainError, Invalid, NotAllowed, NotFound, Stale, WrongState
+from hocbaso.errors import DomainError, IntegrityFault, Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.regulations import blind_check
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import GrantScope, Role
@@ -24,6 +24,7 @@ from hocbaso.services import (
     blind_typing,
     blind_view,
     bulk_acts,
+    class_page,
     dashboard,
     reminders,
     reviews,
@@ -36,6 +37,7 @@ from hocbaso.services import (
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.blind_typing import TypedResult
 from tests.cast import NOW, STUDENTS, Cast
+from tests.databases import Outside
 
 BINH, CHAU = STUDENTS["9A"][:2]
 REASON = "Đọc nhầm số 7 thành số 1 trên bài"
@@ -688,3 +690,53 @@ def test_the_sheet_goes_out_as_no_file_while_its_reviewer_must_not_see_it(school
     with pytest.raises(NotAllowed, match="đối chiếu bài gốc"):
         score_file_download.download(school.actor("head_science"), sheet_id(school), NOW)
     assert score_file_download.download(school.actor("math"), sheet_id(school), NOW).data
+
+
+@pytest.mark.parametrize("back", ["return", "recall"])
+def test_a_sheet_that_went_back_unchecked_stays_hidden_from_its_reviewer(school: Cast, back: str) -> None:
+    ready(school)
+    head = school.actor("head_science")
+    if back == "return":
+        reviews.return_(head, sheet_id(school), expected_version=2, note="Xem lại", now=NOW)
+    else:
+        reviews.recall(school.actor("math"), sheet_id(school), expected_version=2, now=NOW)
+    view = score_grid.open_sheet(head, sheet_id(school), NOW)
+    assert view.is_blind and not any(cell.text for row in view.rows for cell in row.cells if cell.key in ("GK", "CK"))
+    assert not score_grid.open_sheet(school.actor("math"), sheet_id(school), NOW).is_blind
+
+
+def test_the_class_page_keeps_what_the_sheet_keeps(school: Cast) -> None:
+    code = "MATH"
+    with write_transaction() as session:  # nobody else may review: the group's head is its teacher
+        session.execute(
+            update(m.Person).where(m.Person.id == school.people["math"]).values(subject_group_id=None)
+        )  # fmt: skip
+    ready(school, code=code)
+    for who, sees in (("principal", None), ("vice_principal", None), ("math", True)):
+        actor = school.actor(who)
+        hidden = score_grid.open_sheet(actor, sheet_id(school), NOW).is_blind
+        page_ = class_page.class_page(actor, school.classes["9A"], NOW)
+        told = [step for row in page_.rows for step in row.steps if step.startswith("Toán, ")]
+        assert bool(told) != hidden
+        assert ((code, 2) in page_.hidden) == hidden and ((code, 0) in page_.hidden) == hidden
+        if sees:
+            assert not hidden
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE blind_check SET state = 'SAME'",
+        "DELETE FROM blind_check",
+        "UPDATE school_year SET spot_check_percent = 0",
+        "UPDATE blind_draw SET cells = ''",
+    ],
+)
+def test_a_check_that_another_program_settled_holds_the_sheet_back(school: Cast, statement: str) -> None:
+    ready(school)
+    db.session.remove()
+    with Outside(unchecked=True) as outside:
+        outside.execute(statement)
+    with pytest.raises(IntegrityFault):
+        review(school)
+    assert not audit_verify.verify().ok
