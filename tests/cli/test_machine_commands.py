@@ -160,10 +160,10 @@ def test_doctor_tries_the_whole_machine_and_its_status_is_the_verdict(machine: M
             document_pool.close()
 
 
-def test_an_empty_place_is_given_its_schema(tmp_path: Path) -> None:
+def test_a_log_with_nothing_in_it_is_not_called_whole(tmp_path: Path) -> None:
     app: Flask = make_app(tmp_path / "trống")
     answer = app.test_cli_runner().invoke(args=["audit", "verify"])
-    assert answer.exit_code == 0 and "0 dòng" in answer.output
+    assert answer.exit_code == 1 and "sai thư mục" in answer.output and "trống" in answer.output
 
 
 @pytest.mark.parametrize("command", [("doctor",), ("backup", "create"), ("backup", "list")])
