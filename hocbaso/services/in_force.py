@@ -19,3 +19,8 @@ def in_force(dated: Any, day: date) -> ColumnElement[bool]:
 def not_over(dated: Any, day: date) -> ColumnElement[bool]:
     """The condition that a row holds on ``day`` or begins later."""
     return or_(dated.ends_on.is_(None), dated.ends_on >= day)
+
+
+def ever_began(dated: Any) -> ColumnElement[bool]:
+    """The condition that a row held on some day: one that was given for later and ended before it began never did."""
+    return or_(dated.ends_on.is_(None), dated.ends_on >= dated.starts_on)

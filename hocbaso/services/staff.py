@@ -20,7 +20,7 @@ from hocbaso.regulations.terms import Sex
 from hocbaso.regulations.vietnamese_names import normalise_name, search_key, sort_key
 from hocbaso.services import audit, lockout, roster, sessions
 from hocbaso.services.access import Actor
-from hocbaso.services.in_force import in_force
+from hocbaso.services.in_force import ever_began, in_force
 
 PROFILE_COLUMNS = (
     "staff_code",
@@ -164,7 +164,7 @@ def profile(actor: Actor, person_id: int) -> Profile:
         for name, starts, ends in db.session.execute(
             select(m.ClassGroup.name, m.HomeroomAssignment.starts_on, m.HomeroomAssignment.ends_on)
             .join(m.ClassGroup, m.ClassGroup.id == m.HomeroomAssignment.class_group_id)
-            .where(m.HomeroomAssignment.person_id == person_id)
+            .where(m.HomeroomAssignment.person_id == person_id, ever_began(m.HomeroomAssignment))
             .order_by(m.HomeroomAssignment.starts_on.desc())
         )
     ] + [
@@ -176,7 +176,7 @@ def profile(actor: Actor, person_id: int) -> Profile:
             .join(m.ClassSubject, m.ClassSubject.id == m.TeachingAssignment.class_subject_id)
             .join(m.ClassGroup, m.ClassGroup.id == m.ClassSubject.class_group_id)
             .join(m.Subject, m.Subject.id == m.ClassSubject.subject_id)
-            .where(m.TeachingAssignment.person_id == person_id)
+            .where(m.TeachingAssignment.person_id == person_id, ever_began(m.TeachingAssignment))
             .order_by(m.TeachingAssignment.starts_on.desc(), m.ClassGroup.name, m.Subject.sheet_order)
         )
     ]

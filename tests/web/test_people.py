@@ -260,3 +260,12 @@ def test_who_refuses_leaves_everything_as_it_was(client_of, school: Cast):
     answer = client_of("principal").post("/nguoi-dung/yeu-cau-dat-lai/1/khong-dong-y", follow_redirects=True)
     assert "Đã từ chối" in text_of(answer)
     assert client_of("clerk").get("/hom-nay").status_code == 200
+
+
+def test_a_duty_that_ended_before_it_began_is_not_shown(client_of, school: Cast):
+    with write_transaction() as session:
+        row = session.scalars(
+            select(m.TeachingAssignment).where(m.TeachingAssignment.person_id == school.people["math"])
+        ).first()
+        row.starts_on, row.ends_on = date(2026, 12, 28), date(2026, 12, 3)
+    assert "28/12/2026" not in text_of(client_of("clerk").get(f"/nguoi-dung/{school.people['math']}"))
