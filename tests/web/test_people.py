@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from hocbaso import clock
 from hocbaso import models as m
-from hocbaso.db import db
+from hocbaso.db import db, write_transaction
 from hocbaso.services import teaching_plan
 from tests.cast import Cast
 
