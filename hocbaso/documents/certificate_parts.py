@@ -12,6 +12,7 @@ NAME_MAX = 64
 """Characters of a name in a certificate (RFC 5280 appendix A.1, ub-common-name and its like)."""
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
 
 def named(oid: x509.ObjectIdentifier, text: str) -> x509.NameAttribute[str]:
@@ -28,7 +29,7 @@ def named(oid: x509.ObjectIdentifier, text: str) -> x509.NameAttribute[str]:
 def begin(
     subject: x509.Name,
     issuer_name: x509.Name,
-    key: PrivateKey,
+    key: PrivateKey | PublicKey,
     issuer_key: PrivateKey,
     start: datetime,
     end: datetime,
@@ -36,15 +37,16 @@ def begin(
     ca: int | None = None,
 ) -> x509.CertificateBuilder:
     """An unsigned certificate valid in whole seconds. ``ca``: how many authorities may stand below it; None: none and no authority."""
+    public = key.public_key() if isinstance(key, PrivateKey) else key
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer_name)
-        .public_key(key.public_key())
+        .public_key(public)
         .serial_number(x509.random_serial_number())
         .not_valid_before(start.replace(microsecond=0))
         .not_valid_after(end.replace(microsecond=0))
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
         .add_extension(x509.BasicConstraints(ca=ca is not None, path_length=ca), critical=True)
     )

@@ -16,7 +16,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hocbaso.documents.pades import FIELD_OF, Mark, sign_pdf
+from hocbaso.documents import cms
+from hocbaso.documents.pades import FIELD_OF, Mark, PreparedPdf, embed_pdf, prepare_pdf
 from hocbaso.documents.pades_verify import read_content, verify_pdf
 from hocbaso.documents.pdf_render import render_unsigned_pdf
 from hocbaso.documents.proof import prove_equal
@@ -26,7 +27,7 @@ from hocbaso.documents.trust import Trust
 from hocbaso.documents.verification import verify_file
 from hocbaso.documents.verification_report import VerificationReport
 from hocbaso.documents.xml_record import assemble, build_data_zone, take_apart
-from hocbaso.documents.xml_signature import sign_xml, verify_xml
+from hocbaso.documents.xml_signature import embed_xml, prepare_xml, verify_xml
 from hocbaso.errors import IntegrityFault
 
 
@@ -41,6 +42,14 @@ class SealedKey:
 
     def __repr__(self) -> str:  # a PIN must not appear in a log or a traceback
         return f"SealedKey(owner={self.envelope.owner!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedStep:
+    """One role's step on both files, ready but for the signatures: ``messages`` is what a key signs, PDF first, XML second."""
+
+    pdf: PreparedPdf
+    messages: tuple[bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +119,60 @@ def sign_step(
     out of order, ``errors.Unavailable`` when a wanted time stamp cannot be had, ``errors.IntegrityFault`` when a result does not
     verify: nothing may be stored then.
     """
-    at = at.replace(microsecond=0)
     secret = hashlib.sha256(key.envelope.data + key.pin.encode("utf-8") + key.server_secret).digest()
     signer = _open(secret, key)
     _forget_later()
-    new_pdf = sign_pdf(pdf, role, signer, at=at, mark=mark, tsa_url=tsa_url)
-    new_xml = sign_xml(xml, role, signer, at=at)
+    prepared = prepare_step(pdf, xml, role, signer.chain, at=at, mark=mark, stamped=tsa_url is not None)
+    signatures = tuple(signer.sign_digest(hashlib.sha256(message).digest()) for message in prepared.messages)
+    return embed_step(
+        pdf,
+        xml,
+        role,
+        signer.chain,
+        prepared,
+        signatures,
+        at=at,
+        roots=roots,
+        crls=crls,
+        expected=expected,
+        tsa_url=tsa_url,
+    )
+
+
+def prepare_step(
+    pdf: bytes, xml: bytes, role: str, chain: tuple[bytes, ...], *, at: datetime, mark: Mark, stamped: bool = False
+) -> PreparedStep:
+    """First half of ``sign_step`` for a key that lives elsewhere: what it has to sign. Raises WrongState, IntegrityFault."""
+    at = at.replace(microsecond=0)
+    ready = prepare_pdf(pdf, role, at=at, mark=mark, stamped=stamped)
+    return PreparedStep(ready, (ready.message(chain), prepare_xml(xml, role, chain, at=at)))
+
+
+def embed_step(
+    pdf: bytes,
+    xml: bytes,
+    role: str,
+    chain: tuple[bytes, ...],
+    prepared: PreparedStep,
+    signatures: tuple[bytes, ...],
+    *,
+    at: datetime,
+    roots: tuple[bytes, ...],
+    crls: tuple[bytes, ...] = (),
+    expected: Mapping[str, tuple[str, ...]] | None = None,
+    tsa_url: str | None = None,
+) -> SignedStep:
+    """Second half: raw ``signatures`` over ``prepared.messages`` put in, and both files judged on their new bytes.
+
+    ``at`` and ``chain`` as for ``prepare_step``. Raises Unavailable (time stamp), IntegrityFault: nothing may be stored then.
+    """
+    at = at.replace(microsecond=0)
+    key = cms.load_certificate(chain[0]).public_key()
+    for message, signature in zip(prepared.messages, signatures, strict=True):
+        if not cms.verify_digest(key, hashlib.sha256(message).digest(), signature):
+            raise IntegrityFault("Nơi giữ khoá trả về một chữ ký không phải của chứng thư đã đăng ký; không ghi gì.")
+    new_pdf = embed_pdf(pdf, prepared.pdf, chain, signatures[0], tsa_url=tsa_url)
+    new_xml = embed_xml(xml, role, chain, signatures[1], at=at)
     if not new_pdf.startswith(pdf):
         raise IntegrityFault("Bản ký mới không giữ nguyên các byte đã có.")
     if read_content(new_pdf)[1] != take_apart(new_xml).data_zone:

@@ -181,11 +181,27 @@ def check_earlier(pdf: bytes) -> None:
             raise IntegrityFault("Một chữ ký trước đó trong tệp không còn đúng, không ký tiếp được.")
 
 
-def sign_pdf(pdf: bytes, role: str, signer: Signer, *, at: datetime, mark: Mark, tsa_url: str | None = None) -> bytes:
-    """Fill the field of ``role`` and return the longer file; ``pdf`` is its unchanged beginning.
+@dataclass(frozen=True, slots=True)
+class PreparedPdf:
+    """An increment that waits for its signature: ``tail`` follows the file, ``start`` and ``end`` are where the gap lies in it.
 
-    Raises ``errors.WrongState`` out of order or twice, ``errors.IntegrityFault`` when an earlier signature does not hold,
-    ``errors.Unavailable`` when the time-stamping authority does not answer.
+    ``digest`` is the SHA-256 of the file's byte range. Plain values: it travels between processes while a key elsewhere signs.
+    """
+
+    tail: bytes
+    start: int
+    end: int
+    digest: bytes
+
+    def message(self, chain: tuple[bytes, ...]) -> bytes:
+        """What the key signs: the signed attributes (DER), of which it takes the SHA-256."""
+        return cms.signed_attributes(self.digest, chain)
+
+
+def prepare_pdf(pdf: bytes, role: str, *, at: datetime, mark: Mark, stamped: bool = False) -> PreparedPdf:
+    """The increment for ``role`` without its signature; ``stamped`` leaves room for a time stamp.
+
+    Raises ``errors.WrongState`` out of order or twice, ``errors.IntegrityFault`` when an earlier signature does not hold.
     """
     if role not in FIELD_OF:
         raise Invalid("Vai trò ký không hợp lệ.")
@@ -212,18 +228,34 @@ def sign_pdf(pdf: bytes, role: str, signer: Signer, *, at: datetime, mark: Mark,
         "location": mark.place or None,
         "application": "hocbaso",
     }
-    tail, start, end = increment.extend(pdf, details, _ROOM[tsa_url is not None])
+    tail, start, end = increment.extend(pdf, details, _ROOM[stamped])
     digest = hashlib.sha256(pdf)
     digest.update(tail[:start])
     digest.update(tail[end:])
-    attributes = cms.signed_attributes(digest.digest(), signer.chain)
-    signature = signer.sign_digest(hashlib.sha256(attributes).digest())
+    return PreparedPdf(tail, start, end, digest.digest())
+
+
+def embed_pdf(
+    pdf: bytes, prepared: PreparedPdf, chain: tuple[bytes, ...], signature: bytes, *, tsa_url: str | None = None
+) -> bytes:
+    """The longer file with ``signature`` (raw, as ``Signer.sign_digest`` gives it) in its gap; ``pdf`` is its unchanged beginning.
+
+    Raises ``errors.Unavailable`` when the time-stamping authority does not answer.
+    """
     token = _time_stamp(signature, tsa_url) if tsa_url else None
-    der = cms.build(digest.digest(), signer.chain, signature, token)
-    room = end - start - 2
+    der = cms.build(prepared.digest, chain, signature, token)
+    room = prepared.end - prepared.start - 2
     if len(der) * 2 > room:
         raise IntegrityFault("Chữ ký số dài hơn chỗ dành sẵn trong tệp.")
-    return pdf + tail[: start + 1] + der.hex().encode("ascii").ljust(room, b"0") + tail[end - 1 :]
+    gap = der.hex().encode("ascii").ljust(room, b"0")
+    return pdf + prepared.tail[: prepared.start + 1] + gap + prepared.tail[prepared.end - 1 :]
+
+
+def sign_pdf(pdf: bytes, role: str, signer: Signer, *, at: datetime, mark: Mark, tsa_url: str | None = None) -> bytes:
+    """``prepare_pdf``, one signature of ``signer``, ``embed_pdf``; raises what they raise."""
+    prepared = prepare_pdf(pdf, role, at=at, mark=mark, stamped=tsa_url is not None)
+    signature = signer.sign_digest(hashlib.sha256(prepared.message(signer.chain)).digest())
+    return embed_pdf(pdf, prepared, signer.chain, signature, tsa_url=tsa_url)
 
 
 def _time_stamp(signature: bytes, url: str) -> bytes:

@@ -12,24 +12,23 @@ from typing import TYPE_CHECKING
 from hocbaso.documents.signers import KeyEnvelope
 
 if TYPE_CHECKING:
-    from hocbaso.documents.issuing import SignedStep
+    from hocbaso.documents.issuing import PreparedStep, SignedStep
+    from hocbaso.documents.pades import Mark
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignRequest:
-    """Both files, the role and everything ``issuing.sign_step`` needs. ``chain``, ``roots``, ``crls`` are DER (leaf first).
+    """Both files, the role and everything ``issuing`` needs. ``chain``, ``roots``, ``crls`` are DER (leaf first).
 
     ``expected``: (role, certificate fingerprint) of this and all earlier signatures. ``demo_mark`` draws the sample hand or seal
-    of a demonstration school.
+    of a demonstration school. ``envelope``, ``pin`` and ``server_secret`` open a key in software; for a key that lives
+    elsewhere they stay empty, and the step is done in two halves, :func:`prepare` and :func:`embed`.
     """
 
     pdf: bytes
     xml: bytes
     role: str
-    envelope: KeyEnvelope
     chain: tuple[bytes, ...]
-    pin: str
-    server_secret: bytes
     at: datetime
     signer_name: str
     place: str
@@ -38,30 +37,78 @@ class SignRequest:
     expected: tuple[tuple[str, str], ...]
     tsa_url: str | None = None
     demo_mark: bool = False
+    envelope: KeyEnvelope | None = None
+    pin: str = ""
+    server_secret: bytes = b""
 
     def __repr__(self) -> str:  # a PIN must not appear in a log or a traceback
-        return f"SignRequest(role={self.role!r}, owner={self.envelope.owner!r})"
+        return f"SignRequest(role={self.role!r}, signer_name={self.signer_name!r})"
 
 
 _IMAGES = {"homeroom": "sign-homeroom", "principal": "sign-principal", "seal": "seal"}
 
 
-def sign(request: SignRequest) -> SignedStep:
-    """``issuing.sign_step`` of a request; raises what it raises."""
-    from hocbaso.documents import issuing
+def _mark(request: SignRequest) -> Mark:
     from hocbaso.documents.pades import Mark
     from hocbaso.documents.test_authority import demo_image
 
     image = demo_image(_IMAGES[request.role]) if request.demo_mark else None
+    return Mark(request.signer_name, request.place, image)
+
+
+def sign(request: SignRequest) -> SignedStep:
+    """``issuing.sign_step`` of a request with an envelope; raises what it raises."""
+    from hocbaso.documents import issuing
+
+    if request.envelope is None:
+        raise ValueError("a request without a key in software is signed by prepare and embed")
     return issuing.sign_step(
         request.pdf,
         request.xml,
         request.role,
         issuing.SealedKey(request.envelope, request.chain, request.pin, request.server_secret),
         at=request.at,
-        mark=Mark(request.signer_name, request.place, image),
+        mark=_mark(request),
         roots=request.roots,
         crls=request.crls,
-        expected={role: (fingerprint,) for role, fingerprint in request.expected},
+        expected=_expected(request),
+        tsa_url=request.tsa_url,
+    )
+
+
+def _expected(request: SignRequest) -> dict[str, tuple[str, ...]]:
+    return {role: (fingerprint,) for role, fingerprint in request.expected}
+
+
+def prepare(request: SignRequest) -> PreparedStep:
+    """``issuing.prepare_step`` of a request; raises what it raises."""
+    from hocbaso.documents import issuing
+
+    return issuing.prepare_step(
+        request.pdf,
+        request.xml,
+        request.role,
+        request.chain,
+        at=request.at,
+        mark=_mark(request),
+        stamped=request.tsa_url is not None,
+    )
+
+
+def embed(request: SignRequest, prepared: PreparedStep, signatures: tuple[bytes, ...]) -> SignedStep:
+    """``issuing.embed_step`` of a request that was prepared; raises what it raises."""
+    from hocbaso.documents import issuing
+
+    return issuing.embed_step(
+        request.pdf,
+        request.xml,
+        request.role,
+        request.chain,
+        prepared,
+        signatures,
+        at=request.at,
+        roots=request.roots,
+        crls=request.crls,
+        expected=_expected(request),
         tsa_url=request.tsa_url,
     )

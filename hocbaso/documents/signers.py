@@ -175,6 +175,11 @@ def check_certificate(cert: x509.Certificate, now: datetime) -> None:
             f"Chứng thư số có hiệu lực từ {cert.not_valid_before_utc:%d/%m/%Y} đến {cert.not_valid_after_utc:%d/%m/%Y}, "
             "không dùng được hôm nay."
         )
+    check_key(cert)
+
+
+def check_key(cert: x509.Certificate) -> None:
+    """Raise ``errors.Invalid`` unless key and usage of the certificate are fit for signing (RSA from 2048 bits, P-256)."""
     key = cert.public_key()
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size < 2048:
@@ -212,7 +217,7 @@ def import_pkcs12(
     spki = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     if key.public_key().public_bytes(*spki) != cert.public_key().public_bytes(*spki):
         raise Invalid("Khoá ký trong tệp không phải của chứng thư đi kèm.")
-    chain = _order_chain(cert, list(others))
+    chain = order_chain(cert, list(others))
     return imported(key, chain, owner=owner, pin=pin, server_secret=server_secret)  # type: ignore[arg-type]
 
 
@@ -236,8 +241,8 @@ def imported(
     )
 
 
-def _order_chain(leaf: x509.Certificate, others: list[x509.Certificate]) -> tuple[bytes, ...]:
-    """Leaf, then its issuers as far as the file has them; the root is not part of what is embedded."""
+def order_chain(leaf: x509.Certificate, others: list[x509.Certificate]) -> tuple[bytes, ...]:
+    """Leaf, then its issuers as far as ``others`` have them (DER); the root is not part of what is embedded."""
     chain = [leaf]
     while chain[-1].issuer != chain[-1].subject:
         issuer = next((cert for cert in others if cert.subject == chain[-1].issuer), None)

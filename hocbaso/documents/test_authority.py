@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from hocbaso.documents.certificate_parts import PrivateKey, begin, named, usage
+from hocbaso.documents.certificate_parts import PrivateKey, PublicKey, begin, named, usage
 
 NOTICE = "HOCBASO CA THỬ NGHIỆM – KHÔNG CÓ GIÁ TRỊ PHÁP LÝ"
 _IMAGES = Path(__file__).resolve().parent / "demo_images"
@@ -80,13 +80,33 @@ class TestAuthority:
         """A signing key with its chain (DER, leaf first, no root). ``kind`` is ``"ec"`` (P-256) or ``"rsa"`` (2048)."""
         key: PrivateKey
         key = ec.generate_private_key(ec.SECP256R1()) if kind == "ec" else rsa.generate_private_key(65537, 2048)
+        return key, self.certify(
+            key.public_key(),
+            common_name,
+            now=now,
+            organisation=organisation,
+            personal_id=personal_id,
+            days=days,
+            starts_at=starts_at,
+        )
+
+    def certify(
+        self,
+        key: PublicKey,
+        common_name: str,
+        *,
+        now: datetime,
+        organisation: str | None = None,
+        personal_id: str | None = None,
+        days: int = 1825,
+        starts_at: datetime | None = None,
+    ) -> tuple[bytes, ...]:
+        """The chain (DER, leaf first, no root) of a key made elsewhere, on a token say."""
         start = starts_at or now - timedelta(hours=1)
         name = _name(common_name, organisation, personal_id)
-        leaf = _certificate(
-            name, self.issuing.subject, key, self.issuing_key, start, start + timedelta(days=days), issuer=self.issuing
-        )
+        leaf = _certificate(name, self.issuing.subject, key, self.issuing_key, start, start + timedelta(days=days))
         der = serialization.Encoding.DER
-        return key, (leaf.public_bytes(der), self.issuing.public_bytes(der))
+        return leaf.public_bytes(der), self.issuing.public_bytes(der)
 
     def revoke(self, leaf: bytes, at: datetime) -> None:
         """Put a certificate on the next list."""
@@ -123,13 +143,12 @@ class TestAuthority:
 def _certificate(
     subject: x509.Name,
     issuer_name: x509.Name,
-    key: PrivateKey,
+    key: PrivateKey | PublicKey,
     issuer_key: PrivateKey,
     start: datetime,
     end: datetime,
     *,
     ca: int | None = None,
-    issuer: x509.Certificate | None = None,
 ) -> x509.Certificate:
     builder = begin(subject, issuer_name, key, issuer_key, start, end, ca=ca)
     builder = builder.add_extension(usage(is_ca=ca is not None, commits=True), critical=True)

@@ -87,9 +87,14 @@ def _signed_info(node: str, at: datetime, chain: tuple[bytes, ...], data_zone: b
     )
 
 
+def signed_info(role: str, at: datetime, chain: tuple[bytes, ...], data_zone: bytes) -> bytes:
+    """The canonical SignedInfo: what the key signs, of which it takes the SHA-256."""
+    return _signed_info(NODE_OF[role], at, chain, data_zone, f' xmlns="{DS}"').encode()
+
+
 def signed_info_digest(role: str, at: datetime, chain: tuple[bytes, ...], data_zone: bytes) -> bytes:
-    """SHA-256 of the canonical SignedInfo: what the key signs."""
-    return hashlib.sha256(_signed_info(NODE_OF[role], at, chain, data_zone, f' xmlns="{DS}"').encode()).digest()
+    """SHA-256 of ``signed_info``."""
+    return hashlib.sha256(signed_info(role, at, chain, data_zone)).digest()
 
 
 def _value_out(chain: tuple[bytes, ...], raw: bytes) -> bytes:
@@ -164,8 +169,8 @@ def _personal_id(role: str, content: TranscriptContent) -> str | None:
     return {"homeroom": content.homeroom.personal_id, "principal": content.principal.personal_id}.get(role)
 
 
-def sign_xml(data: bytes, role: str, signer: Signer, *, at: datetime) -> bytes:
-    """Add the node of ``role`` to a record file. Raises ``errors.WrongState`` out of order or twice, and
+def prepare_xml(data: bytes, role: str, chain: tuple[bytes, ...], *, at: datetime) -> bytes:
+    """What the key of ``role`` signs upon a record file. Raises ``errors.WrongState`` out of order or twice, and
     ``errors.IntegrityFault`` when an earlier signature does not hold."""
     if role not in NODE_OF:
         raise Invalid("Vai trò ký không hợp lệ.")
@@ -177,12 +182,22 @@ def sign_xml(data: bytes, role: str, signer: Signer, *, at: datetime) -> bytes:
     for element in parts.signatures:
         if not holds(read_node(element, parts.content, parts.data_zone), parts.data_zone):
             raise IntegrityFault("Một chữ ký trước đó trong tệp XML không còn đúng, không ký tiếp được.")
-    at = at.replace(microsecond=0)
-    value = signer.sign_digest(signed_info_digest(role, at, signer.chain, parts.data_zone))
-    node = SignerNode(role, at, _personal_id(role, parts.content), signer.chain, value)
+    return signed_info(role, at.replace(microsecond=0), chain, parts.data_zone)
+
+
+def embed_xml(data: bytes, role: str, chain: tuple[bytes, ...], value: bytes, *, at: datetime) -> bytes:
+    """The record file with the node of ``role``; ``value`` is the raw signature over ``prepare_xml`` of the same arguments."""
+    parts = take_apart(data)
+    node = SignerNode(role, at.replace(microsecond=0), _personal_id(role, parts.content), chain, value)
     return assemble(
         parts.data_zone, [*(canonical(item) for item in parts.signatures), write_node(node, parts.data_zone)]
     )
+
+
+def sign_xml(data: bytes, role: str, signer: Signer, *, at: datetime) -> bytes:
+    """``prepare_xml``, one signature of ``signer``, ``embed_xml``; raises what they raise."""
+    message = prepare_xml(data, role, signer.chain, at=at)
+    return embed_xml(data, role, signer.chain, signer.sign_digest(hashlib.sha256(message).digest()), at=at)
 
 
 def holds(node: SignerNode, data_zone: bytes) -> bool:
