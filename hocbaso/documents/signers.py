@@ -14,6 +14,7 @@ import base64
 import hashlib
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -55,6 +56,26 @@ class Signer(Protocol):
 
     def sign_digest(self, digest: bytes) -> bytes:
         """Raw signature over a SHA-256 digest: PKCS#1 v1.5 block, or DER ``Ecdsa-Sig-Value``."""
+        ...
+
+
+class BatchSigner(Protocol):
+    """A key outside this machine's memory, opened for one batch: on a token, or at a provider.
+
+    It takes what is to be signed, not digests: some tokens insist on hashing themselves.
+    """
+
+    @property
+    def n_at_once(self) -> int:
+        """How many documents (two signatures each) are made ready before it is asked; at least 1."""
+        ...
+
+    def sign_messages(self, messages: Sequence[bytes]) -> list[bytes]:
+        """Raw SHA-256 signatures in the form of ``Signer.sign_digest``, in order: all of them, or an error of ``errors``."""
+        ...
+
+    def close(self) -> None:
+        """Log out. Twice is once."""
         ...
 
 

@@ -14,8 +14,9 @@ from hocbaso.models.people import Person
 class Certificate(Base):
     """A registered certificate. ``purpose`` binds it to a role; ``person_id`` is NULL for the school's seal.
 
-    ``key_envelope`` is the sealed private key (PIN and machine secret are both needed to open it); NULL where the key
-    lives on a token.
+    ``key_kind`` says where its private key lives. ``software``: sealed in ``key_envelope`` (PIN and machine secret are both needed
+    to open it). ``pkcs11`` and ``remote``: on a token or at a provider, ``key_place`` (JSON) says which; nothing of the key is here.
+    ``bound_roles``: the signatures it may give, words of ``SignatureRole``. ``approval``: what the authority said of it.
     """
 
     __tablename__ = "certificate"
@@ -23,6 +24,18 @@ class Certificate(Base):
         CheckConstraint("purpose IN ('personal','seal')", name="known_purpose"),
         CheckConstraint("key_kind IN ('software','pkcs11','remote','none')", name="known_key_kind"),
         CheckConstraint("(purpose = 'seal') = (person_id IS NULL)", name="seal_belongs_to_the_school"),
+        CheckConstraint(
+            "bound_roles IN ('homeroom','principal','homeroom principal','seal')", name="known_bound_roles"
+        ),
+        CheckConstraint("(purpose = 'seal') = (bound_roles = 'seal')", name="only_the_seal_seals"),
+        CheckConstraint("approval IN ('unsent','sent','approved','refused')", name="known_approval"),
+        CheckConstraint("approval = 'unsent' OR approval_at IS NOT NULL", name="approval_has_its_day"),
+        CheckConstraint("(revoked_at IS NULL) = (revoke_reason IS NULL)", name="revoked_for_a_reason"),
+        CheckConstraint("revoked_at IS NULL OR retired_at IS NOT NULL", name="a_revoked_one_is_retired"),
+        CheckConstraint("key_envelope IS NULL OR key_kind = 'software'", name="envelopes_hold_software_keys"),
+        CheckConstraint(
+            "(key_kind IN ('pkcs11','remote')) = (key_place IS NOT NULL)", name="keys_elsewhere_have_a_place"
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -38,6 +51,15 @@ class Certificate(Base):
     chain_pem: Mapped[str] = mapped_column(Text)
     key_kind: Mapped[str] = mapped_column(String(10), default="software")
     key_envelope: Mapped[bytes | None] = mapped_column(LargeBinary)
+    key_place: Mapped[str | None] = mapped_column(Text)
+    bound_roles: Mapped[str] = mapped_column(String(20))
+    approval: Mapped[str] = mapped_column(String(10), default="unsent")
+    approval_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    approval_note: Mapped[str | None] = mapped_column(String(300))
+    renewal_asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    renewal_note: Mapped[str | None] = mapped_column(String(300))
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoke_reason: Mapped[str | None] = mapped_column(String(300))
     n_wrong_pins: Mapped[int] = mapped_column(default=0)
     is_test: Mapped[bool] = mapped_column(default=False)
     registered_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -188,7 +188,21 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
             "publish_on_seal",
         ),
     ),
-    "certificate": (m.Certificate, ("purpose", "person_id", "fingerprint", "retired_at")),
+    "certificate": (
+        m.Certificate,
+        (
+            "purpose",
+            "person_id",
+            "fingerprint",
+            "retired_at",
+            "key_kind",
+            "key_place",
+            "bound_roles",
+            "approval",
+            "renewal_asked_at",
+            "revoked_at",
+        ),
+    ),
     "trust_root": (m.TrustRoot, ("fingerprint", "removed_at")),
 }
 """Rows whose present values must equal what their last entry says: kind -> (model, columns). A column that is added to a kind

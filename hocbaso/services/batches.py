@@ -198,25 +198,30 @@ def run(
     be. ``finish(enrollment_id, context, result, at)`` writes the effect; it runs in the transaction that settles the item.
     A DomainError fails the item and the others go on. Anything that ends the process leaves the rest waiting.
     """
-    _RESUMABLE.add((str(document_pool.config().instance), batch_id))
-    waiting = _waiting(batch_id)
+    mark_ours(batch_id)
+    waiting = waiting_items(batch_id)
     pending: dict[Future[Any], tuple[int, Any]] = {}
     window = document_pool.n_workers() + 1  # one more than workers, so that none idles while a result is written
     for enrollment_id in waiting:
         try:
             job = prepare(enrollment_id)
         except DomainError as error:
-            _settle(batch_id, enrollment_id, "failed", tick(), _words(error), on_item)
+            settle(batch_id, enrollment_id, "failed", tick(), words_of(error), on_item)
             continue
         if job is None:
-            _settle(batch_id, enrollment_id, "skipped", tick(), None, on_item)
+            settle(batch_id, enrollment_id, "skipped", tick(), None, on_item)
             continue
         pending[document_pool.submit(job.call, *job.args)] = (enrollment_id, job.context)
         if len(pending) >= window:
             _collect(batch_id, pending, tick, finish, on_item)
     while pending:
         _collect(batch_id, pending, tick, finish, on_item)
-    _close(batch_id, actor, tick())
+    close_batch(batch_id, actor, tick())
+
+
+def mark_ours(batch_id: int) -> None:
+    """Remember that this process runs the batch: when its thread has ended, it may be taken up at once."""
+    _RESUMABLE.add((str(document_pool.config().instance), batch_id))
 
 
 def batch_row(batch_id: int) -> m.SigningBatch:
@@ -229,7 +234,8 @@ def batch_row(batch_id: int) -> m.SigningBatch:
     return batch
 
 
-def _waiting(batch_id: int) -> Iterator[int]:
+def waiting_items(batch_id: int) -> Iterator[int]:
+    """Enrollments without an outcome, in order."""
     rows = db.session.scalars(
         select(m.SigningBatchItem.enrollment_id)
         .where(m.SigningBatchItem.signing_batch_id == batch_id, m.SigningBatchItem.outcome == "waiting")
@@ -248,33 +254,42 @@ def _collect(
     ready, _ = wait(pending, return_when=FIRST_COMPLETED)
     for future in ready:
         enrollment_id, context = pending.pop(future)
-        at = tick()
-        try:
-            result = future.result()
-            with write_transaction():
-                finish(enrollment_id, context, result, at)
-                _settle(batch_id, enrollment_id, "done", at, None, None)
-        except DomainError as error:
-            _settle(batch_id, enrollment_id, "failed", at, _words(error), None)
-        except Exception:
-            log.exception("batch %s, enrollment %s", batch_id, enrollment_id)
-            _settle(
-                batch_id,
-                enrollment_id,
-                "failed",
-                at,
-                "Máy làm hồ sơ dừng giữa chừng ở bản này; chưa có gì được ghi. Bấm làm tiếp để thử lại.",
-                None,
-            )
+        conclude(batch_id, enrollment_id, context, future, tick(), finish)
         if on_item is not None:
             on_item()
 
 
-def _words(error: DomainError) -> str:
+def conclude(
+    batch_id: int,
+    enrollment_id: int,
+    context: Any,
+    future: Future[Any],
+    at: datetime,
+    finish: Callable[[int, Any, Any, datetime], None],
+) -> None:
+    """Wait for a worker's result and settle its item: the effect and ``done`` in one transaction, or ``failed`` with the reason."""
+    try:
+        result = future.result()
+        with write_transaction():
+            finish(enrollment_id, context, result, at)
+            settle(batch_id, enrollment_id, "done", at, None, None)
+    except DomainError as error:
+        settle(batch_id, enrollment_id, "failed", at, words_of(error), None)
+    except Exception:
+        log.exception("batch %s, enrollment %s", batch_id, enrollment_id)
+        settle(batch_id, enrollment_id, "failed", at, BROKEN_OFF, None)
+
+
+BROKEN_OFF = "Máy làm hồ sơ dừng giữa chừng ở bản này; chưa có gì được ghi. Bấm làm tiếp để thử lại."
+"""Said of an item whose worker broke off."""
+
+
+def words_of(error: DomainError) -> str:
+    """A refusal as an item keeps it."""
     return " ".join([error.message, *error.details])[:1000]
 
 
-def _settle(
+def settle(
     batch_id: int,
     enrollment_id: int,
     outcome: str,
@@ -282,6 +297,7 @@ def _settle(
     reason: str | None,
     on_item: Callable[[], None] | None,
 ) -> None:
+    """Give an item its outcome."""
     with write_transaction() as session:
         session.execute(
             update(m.SigningBatchItem)
@@ -292,7 +308,8 @@ def _settle(
         on_item()
 
 
-def _close(batch_id: int, actor: Actor, at: datetime) -> None:
+def close_batch(batch_id: int, actor: Actor, at: datetime) -> None:
+    """End a batch in which nothing waits any more; otherwise do nothing."""
     with write_transaction() as session:
         outcomes = list(
             session.execute(

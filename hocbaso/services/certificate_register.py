@@ -5,6 +5,7 @@ A certificate is bound to a person (or to the school, for the seal) when it is r
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
 from cryptography import x509
@@ -40,7 +41,7 @@ def register_pkcs12(
     Raises NotAllowed, Invalid (password, PIN, another's name, key usage, validity, no trusted root).
     """
     actor.require(Permission.CERTIFICATE_OWN)
-    person = _person_for(actor, purpose)
+    person = person_for(actor, purpose)
     owner = owner_key(person.id if person else None)
     if len(data) > 100_000:
         raise Invalid("Tệp chứng thư quá lớn.", field="file")
@@ -48,7 +49,8 @@ def register_pkcs12(
     return store_key(actor, imported, person, now)
 
 
-def _person_for(actor: Actor, purpose: str) -> m.Person | None:
+def person_for(actor: Actor, purpose: str) -> m.Person | None:
+    """Whose certificate the actor may register: their own (``personal``), or for the clerk the school's (``seal``: None)."""
     if purpose == "seal":
         if not actor.is_system and not actor.has_role(Role.CLERK):
             raise NotAllowed("Chỉ văn thư được đăng ký chứng thư con dấu của trường.")
@@ -65,29 +67,49 @@ def store_key(
     actor: Actor, imported: signers.ImportedKey, person: m.Person | None, now: datetime, *, is_test: bool = False
 ) -> int:
     """Register an imported key for a person or, with None, for the school; the certificate's id. Raises Invalid, WrongState."""
+    return store(
+        actor, imported.chain, person, now, key_kind="software", envelope=imported.envelope.data, is_test=is_test
+    )
+
+
+def store(
+    actor: Actor,
+    chain: tuple[bytes, ...],
+    person: m.Person | None,
+    now: datetime,
+    *,
+    key_kind: str,
+    envelope: bytes | None = None,
+    place: dict[str, str] | None = None,
+    is_test: bool = False,
+) -> int:
+    """Register a certificate (DER, leaf first) whose key lies in ``envelope``, or at ``place`` outside this machine; its id.
+
+    The owner's certificate in use is retired. Raises Invalid (another's name, no trusted root), WrongState.
+    """
     owner_name = owner_of(person)
-    require_owner(imported.chain[0], person)
-    if not chain_is_trusted(imported.chain, now):
+    require_owner(chain[0], person)
+    if not chain_is_trusted(chain, now):
         raise Invalid(
             "Chứng thư này không do nơi cấp mà trường tin cậy. Nhờ cán bộ CNTT nạp chứng thư gốc của nơi cấp trước.",
             field="file",
         )
-    leaf = x509.load_der_x509_certificate(imported.chain[0])
-    pems = [
-        x509.load_der_x509_certificate(der).public_bytes(serialization.Encoding.PEM).decode() for der in imported.chain
-    ]
+    leaf = x509.load_der_x509_certificate(chain[0])
+    fingerprint = signers.certificate_fingerprint(chain[0])
+    pems = [x509.load_der_x509_certificate(der).public_bytes(serialization.Encoding.PEM).decode() for der in chain]
     values = {
         "purpose": "personal" if person else "seal",
         "person_id": person.id if person else None,
         "subject_name": words_of_name(leaf.subject)[:300],
         "issuer_name": words_of_name(leaf.issuer)[:300],
-        "serial_number": imported.serial[:64],
-        "not_before": imported.not_before,
-        "not_after": imported.not_after,
+        "serial_number": signers.certificate_serial(chain[0])[:64],
+        "not_before": leaf.not_valid_before_utc,
+        "not_after": leaf.not_valid_after_utc,
         "certificate_pem": pems[0],
         "chain_pem": "".join(pems),
-        "key_kind": "software",
-        "key_envelope": imported.envelope.data,
+        "key_kind": key_kind,
+        "key_envelope": envelope,
+        "key_place": json.dumps(place, ensure_ascii=False, sort_keys=True) if place else None,
         "n_wrong_pins": 0,
         "is_test": is_test,
         "registered_at": now,
@@ -96,13 +118,16 @@ def store_key(
     }
     with write_transaction() as session:
         for old in current_certificates(person.id if person else None):
-            if old.fingerprint != imported.envelope.fingerprint:
+            if old.fingerprint != fingerprint:
                 _retire(actor, old, now)
-        row = session.scalar(select(m.Certificate).where(m.Certificate.fingerprint == imported.envelope.fingerprint))
+        row = session.scalar(select(m.Certificate).where(m.Certificate.fingerprint == fingerprint))
         if row is not None and row.person_id != values["person_id"]:
             raise WrongState("Chứng thư này đã đăng ký cho người khác.")
+        if row is not None and row.revoked_at is not None:
+            raise WrongState("Chứng thư này đã bị thu hồi, không đăng ký lại được.")
         if row is None:
-            row = m.Certificate(fingerprint=imported.envelope.fingerprint, **values)
+            bound = "homeroom principal" if person else "seal"
+            row = m.Certificate(fingerprint=fingerprint, bound_roles=bound, approval="unsent", **values)
             session.add(row)
         else:
             for column, value in values.items():
@@ -115,7 +140,12 @@ def store_key(
             target_kind="certificate",
             target_id=row.id,
             state=audit.states("certificate", [row]),
-            facts={"owner": owner_name, "serial": row.serial_number, "not_after": row.not_after.isoformat()},
+            facts={
+                "owner": owner_name,
+                "serial": row.serial_number,
+                "not_after": row.not_after.isoformat(),
+                "key_kind": key_kind,
+            },
         )
         return row.id
 

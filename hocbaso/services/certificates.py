@@ -10,18 +10,22 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NoReturn
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import NameOID
 from sqlalchemy import select, update
 
+from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.documents import signers
+from hocbaso.documents.token_session import LastTry
 from hocbaso.errors import Invalid, NotAllowed, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
-from hocbaso.services import audit
+from hocbaso.regulations.transcript_flow import SignatureRole
+from hocbaso.services import audit, key_places
 from hocbaso.services.access import Actor
 from hocbaso.services.signing_secret import server_secret
 from hocbaso.services.trust_roots import chain_is_trusted
@@ -54,8 +58,27 @@ class CertificateView:
     registered_at: datetime
     retired_at: datetime | None
     state: str
-    """``good``, ``ending`` (within 90 days), ``expired``, ``early``, ``retired``, ``closed`` (wrong PINs), ``untrusted``."""
+    """``good``, ``ending`` (within 90 days), ``expired``, ``early``, ``retired``, ``revoked``, ``refused`` (by the authority),
+    ``closed`` (wrong PINs), ``untrusted``."""
     days_left: int
+    key_kind: str
+    key_words: str
+    """Where the key lives, for people."""
+    bound_roles: tuple[str, ...]
+    approval: str
+    """``unsent``, ``sent``, ``approved`` or ``refused`` by the authority."""
+    approval_at: datetime | None
+    approval_note: str | None
+    renewal_asked_at: datetime | None
+    revoked_at: datetime | None
+    revoke_reason: str | None
+
+    @property
+    def warn_days(self) -> int | None:
+        """The narrowest of 7, 30, 90 days that its end has come within; None while it is farther, or past."""
+        if self.retired_at is not None or self.days_left < 0:
+            return None
+        return next((days for days in WARN_DAYS if self.days_left <= days), None)
 
     @property
     def serial_words(self) -> str:
@@ -65,14 +88,20 @@ class CertificateView:
 
 @dataclass(frozen=True, slots=True)
 class OpenKey:
-    """A key whose PIN was right: what a worker needs, beside the PIN, to open it for one batch."""
+    """A key whose PIN was right, for one batch: ``envelope`` for a worker to open with the PIN, or ``elsewhere``, already open."""
 
     certificate_id: int
     owner_name: str
     fingerprint: str
-    envelope: signers.KeyEnvelope
+    envelope: signers.KeyEnvelope | None
     chain: tuple[bytes, ...]
     is_test: bool
+    elsewhere: signers.BatchSigner | None = None
+
+    def close(self) -> None:
+        """Log out where the key lives elsewhere."""
+        if self.elsewhere is not None:
+            self.elsewhere.close()
 
 
 def owner_key(person_id: int | None) -> str:
@@ -150,8 +179,12 @@ def chain_of(row: m.Certificate) -> tuple[bytes, ...]:
 def view_of(row: m.Certificate, now: datetime) -> CertificateView:
     """What may be shown of a certificate."""
     days_left = (row.not_after - now).days
-    if row.retired_at is not None:
+    if row.revoked_at is not None:
+        state = "revoked"
+    elif row.retired_at is not None:
         state = "retired"
+    elif row.approval == "refused":
+        state = "refused"
     elif now > row.not_after:
         state = "expired"
     elif now < row.not_before:
@@ -177,30 +210,103 @@ def view_of(row: m.Certificate, now: datetime) -> CertificateView:
         row.retired_at,
         state,
         days_left,
+        row.key_kind,
+        key_places.words_of(row.key_kind, row.key_place),
+        tuple(row.bound_roles.split()),
+        row.approval,
+        row.approval_at,
+        row.approval_note,
+        row.renewal_asked_at,
+        row.revoked_at,
+        row.revoke_reason,
     )
 
 
-def open_key(actor: Actor, person_id: int | None, pin: str, now: datetime) -> OpenKey:
+def require_bound(row: m.Certificate, role: SignatureRole) -> None:
+    """Refuse a certificate that may not give this signature. Raises WrongState (revoked, refused, not approved), NotAllowed."""
+    if row.revoked_at is not None:
+        raise WrongState(f"Chứng thư số đã bị thu hồi ngày {clock.local_date(row.revoked_at):%d/%m/%Y}, không ký được.")
+    if role.value not in row.bound_roles.split():
+        raise NotAllowed(
+            f"Chứng thư số này không được gắn để ký với tư cách {ROLE_WORDS[role]}. Nhờ cán bộ CNTT xem sổ chứng thư."
+        )
+    if row.approval == "refused":
+        raise WrongState("Cơ quan quản lý không chấp nhận chứng thư số này. Hãy đăng ký chứng thư khác.")
+    if role is SignatureRole.SEAL and row.approval != "approved" and not row.is_test:
+        # CV 2088/BGDĐT-GDTH annex 1, III.2: the school issues after the authority has approved its certificate.
+        raise WrongState(
+            "Chứng thư con dấu chưa được Sở phê duyệt nên chưa đóng dấu được. "
+            "Khi có văn bản phê duyệt, cán bộ CNTT ghi vào sổ chứng thư."
+        )
+
+
+ROLE_WORDS = {
+    SignatureRole.HOMEROOM: "giáo viên chủ nhiệm",
+    SignatureRole.PRINCIPAL: "Hiệu trưởng",
+    SignatureRole.SEAL: "con dấu nhà trường",
+}
+"""In which capacity somebody signs, in words."""
+
+
+def open_key(
+    actor: Actor,
+    person_id: int | None,
+    pin: str,
+    now: datetime,
+    *,
+    role: SignatureRole | None = None,
+    last_try: bool = False,
+) -> OpenKey:
     """Open the key of a person (None: the seal) for one batch, after every check that does not need the key.
 
-    An attempt is counted before the PIN is tried, so that parallel tries cannot pass five. Raises WrongState (none registered,
-    not valid, no trusted root, closed after five wrong PINs) and NotAllowed (wrong PIN; written into the audit log).
+    ``role``: what it is to sign; the certificate must be bound to it. An attempt is counted before the PIN is tried, so that
+    parallel tries cannot pass five; where the device was not asked (not there, one try left) it is not counted.
+    The caller closes what it gets. Raises WrongState (none registered, not valid, no trusted root, closed after five wrong
+    PINs, device absent or locked), Unavailable, LastTry and NotAllowed (wrong PIN; written into the audit log).
     """
     row = current_certificate(person_id)
     whose = "của con dấu nhà trường" if person_id is None else "cá nhân của thầy, cô"
-    if row is None or row.key_envelope is None:
+    if row is None or (row.key_envelope is None and row.key_place is None):
         raise WrongState(f"Chưa có chứng thư số {whose}. Hãy đăng ký ở trang Chứng thư số.")
     if not row.not_before <= now <= row.not_after:
         raise WrongState(
             f"Chứng thư số {whose} chỉ có hiệu lực từ {row.not_before:%d/%m/%Y} đến {row.not_after:%d/%m/%Y}."
         )
+    if role is not None:
+        require_bound(row, role)
     chain = chain_of(row)
     require_owner(chain[0], row.person)
     if signers.certificate_fingerprint(chain[0]) != row.fingerprint:
         raise WrongState("Chứng thư số đã đăng ký không còn như khi đăng ký. Hãy báo cán bộ CNTT.")
     if not chain_is_trusted(chain, now):
         raise WrongState("Chứng thư số không do nơi cấp mà trường tin cậy. Hãy báo cán bộ CNTT.")
-    closed = WrongState("Khoá ký đã đóng vì nhập sai mã PIN năm lần. Hãy đăng ký lại chứng thư số.")
+    _count_try(row)
+    envelope: signers.KeyEnvelope | None = None
+    elsewhere: signers.BatchSigner | None = None
+    try:
+        if row.key_place is None:
+            envelope = signers.KeyEnvelope(row.key_envelope or b"", owner_key(row.person_id), row.fingerprint)
+            signers.SoftwareKeySigner.from_envelope(envelope, chain, pin, server_secret())
+        else:
+            elsewhere = key_places.open_signer(row.key_kind, row.key_place, chain[0], pin, last_try=last_try)
+    except LastTry:
+        _set_tries(row, m.Certificate.n_wrong_pins - 1)
+        raise
+    except NotAllowed as refusal:
+        _refuse_pin(actor, row, now, refusal)
+    except BaseException:
+        _set_tries(row, m.Certificate.n_wrong_pins - 1)
+        raise
+    _set_tries(row, 0)
+    return OpenKey(row.id, owner_of(row.person), row.fingerprint, envelope, chain, row.is_test, elsewhere)
+
+
+def _closed(row: m.Certificate) -> WrongState:
+    where = "Khoá ký" if row.key_place is None else "Khoá ký trên máy này"
+    return WrongState(f"{where} đã đóng vì nhập sai mã PIN năm lần. Hãy đăng ký lại chứng thư số.")
+
+
+def _count_try(row: m.Certificate) -> None:
     with write_transaction() as session:
         tried = session.scalars(
             update(m.Certificate)
@@ -214,30 +320,35 @@ def open_key(actor: Actor, person_id: int | None, pin: str, now: datetime) -> Op
             .execution_options(synchronize_session=False)
         ).all()
         if len(tried) != 1:
-            raise closed
-    envelope = signers.KeyEnvelope(row.key_envelope, owner_key(row.person_id), row.fingerprint)
-    try:
-        signers.SoftwareKeySigner.from_envelope(envelope, chain, pin, server_secret())
-    except NotAllowed:
-        with write_transaction() as session:
-            n_wrong = session.scalar(select(m.Certificate.n_wrong_pins).where(m.Certificate.id == row.id)) or 0
-            audit.record(
-                AuditTag.PIN_REFUSED,
-                actor,
-                now,
-                target_kind="certificate",
-                target_id=row.id,
-                facts={"n_wrong": n_wrong},
-            )
-        left = MAX_WRONG_PINS - n_wrong
-        if left <= 0:
-            raise closed from None
-        raise NotAllowed(f"Mã PIN không đúng. Chưa ký bản nào. Còn {left} lần thử.") from None
+            raise _closed(row)
+
+
+def _set_tries(row: m.Certificate, value: Any) -> None:
     with write_transaction() as session:
         session.execute(
             update(m.Certificate)
             .where(m.Certificate.id == row.id)
-            .values(n_wrong_pins=0)
+            .values(n_wrong_pins=value)
             .execution_options(synchronize_session=False)
         )
-    return OpenKey(row.id, owner_of(row.person), row.fingerprint, envelope, chain, row.is_test)
+
+
+def _refuse_pin(actor: Actor, row: m.Certificate, now: datetime, refusal: NotAllowed) -> NoReturn:
+    """Write the wrong PIN into the log and say how many tries are left here, and what the device says of its own."""
+    with write_transaction() as session:
+        n_wrong = session.scalar(select(m.Certificate.n_wrong_pins).where(m.Certificate.id == row.id)) or 0
+        audit.record(
+            AuditTag.PIN_REFUSED,
+            actor,
+            now,
+            target_kind="certificate",
+            target_id=row.id,
+            state=audit.states("certificate", [row]),
+            facts={"n_wrong": n_wrong},
+        )
+    left = MAX_WRONG_PINS - n_wrong
+    if left <= 0:
+        raise _closed(row) from None
+    if row.key_place is None:
+        raise NotAllowed(f"Mã PIN không đúng. Chưa ký bản nào. Còn {left} lần thử.") from None
+    raise NotAllowed(f"{refusal.message} Trên máy này còn {left} lần thử.", details=refusal.details) from None

@@ -24,7 +24,7 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.transcript_flow import RecordState, SignatureRole, require_turn, step_for
 from hocbaso.regulations.two_hands import require_other_hand
-from hocbaso.services import audit, batches, certificates, document_pool, transcripts, untouched
+from hocbaso.services import audit, batches, certificates, document_pool, group_batches, transcripts, untouched
 from hocbaso.services.access import Actor, class_for, roles_reaching
 from hocbaso.services.transcript_contents import homeroom_person
 
@@ -85,12 +85,14 @@ def sign_class(
     students: Sequence[str] | None = None,
     *,
     publish_on_seal: bool = True,
+    last_try: bool = False,
     background: bool = False,
     on_item: Callable[[], None] | None = None,
 ) -> m.SigningBatch:
     """Sign the records of a class (or of the named students) in one role; the batch with an item a student.
 
     ``publish_on_seal``: the principal's order that the clerk's seal publishes what is signed now; no other role orders it.
+    ``last_try``: the signer knows that the token has one PIN try left and wants it used.
     ``students``: student codes, register numbers or record UUIDs. Records signed already in this role are skipped. With
     ``background`` the batch goes on in a thread and the call returns at once. Before anything is signed: the actor's power over
     the class, certificate, PIN, and that sheets and results stand as they were approved. Raises NotFound, NotAllowed (wrong PIN,
@@ -108,10 +110,15 @@ def sign_class(
     untouched.require_untouched(class_group_id)
     first = tc.from_canonical_json(records[due[0]].content.encode("utf-8"))
     person = person_of_role(actor, class_group, role, now, first.principal.name)
-    key = certificates.open_key(actor, person.id if person else None, pin, now)
-    untouched.require_signer_untouched(actor.account_id, key.certificate_id)
-    batch_id, to_run = batches.open_batch(actor, class_group, role.value, due, now)
+    key = certificates.open_key(actor, person.id if person else None, pin, now, role=role, last_try=last_try)
+    try:
+        untouched.require_signer_untouched(actor.account_id, key.certificate_id)
+        batch_id, to_run = batches.open_batch(actor, class_group, role.value, due, now)
+    except BaseException:
+        key.close()
+        raise
     if not to_run:
+        key.close()
         return batches.batch_row(batch_id)
     tick = batches.running_clock(now)
     trust = (tuple(certificates.trusted_roots()), tuple(certificates.trusted_crls()))
@@ -124,8 +131,12 @@ def sign_class(
 
     def work() -> None:
         try:
-            batches.run(batch_id, actor, tick, prepare, finish, on_item=on_item)
+            if key.elsewhere is None:
+                batches.run(batch_id, actor, tick, prepare, finish, on_item=on_item)
+            else:
+                group_batches.run(batch_id, actor, tick, prepare, key.elsewhere, finish, on_item=on_item)
         finally:
+            key.close()
             document_pool.forget_keys()
 
     if background:
@@ -179,10 +190,10 @@ def _prepare(
         pdf=transcripts.read_stored(record.pdf_digest),
         xml=transcripts.read_stored(record.xml_digest),
         role=role.value,
-        envelope=key.envelope,
         chain=key.chain,
-        pin=pin,
-        server_secret=certificates.server_secret(),
+        envelope=key.envelope,
+        pin=pin if key.envelope is not None else "",
+        server_secret=certificates.server_secret() if key.envelope is not None else b"",
         at=at,
         signer_name=key.owner_name,
         place=content.issue_place,
