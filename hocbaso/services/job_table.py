@@ -9,7 +9,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from hocbaso import clock
-from hocbaso.services import backups, reminders, snapshots, tidy, tls
+from hocbaso.services import backups, certificate_reminders, reminders, snapshots, tidy, tls
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.job_ledger import Job
 
@@ -17,7 +17,9 @@ from hocbaso.services.job_ledger import Job
 def _remind(day: date, now: datetime, _prepared: Any) -> str:
     if day < clock.local_date(now):
         return "Máy chủ tắt hôm đó; việc còn lại đã nằm trong lời nhắc của ngày mới."
-    return f"Đã nhắc {reminders.remind(SYSTEM, now)} người."
+    n_warned = certificate_reminders.warn(SYSTEM, now)
+    ending = f" {n_warned} lời nhắc chứng thư số sắp hết hạn." if n_warned else ""
+    return f"Đã nhắc {reminders.remind(SYSTEM, now)} người.{ending}"
 
 
 def _send_mail(day: date, now: datetime) -> int:

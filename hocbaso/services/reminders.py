@@ -300,9 +300,14 @@ def tell(person_ids: Iterable[int], kind: str, title: str, line: str, now: datet
     session.flush()
 
 
+def people_with(role: Role, now: datetime) -> tuple[int, ...]:
+    """Person ids of whoever holds a role today, in whatever scope."""
+    return _people_with(role, clock.local_date(now))
+
+
 def principals(now: datetime) -> tuple[int, ...]:
     """Person ids of whoever is principal today."""
-    return _people_with(Role.PRINCIPAL, clock.local_date(now))
+    return people_with(Role.PRINCIPAL, now)
 
 
 def waiting_notices(person_id: int | None) -> list[m.Notice]:

@@ -1,0 +1,88 @@
+"""Warnings before a certificate ends: 90, 30 and 7 days ahead, once each, to whoever can have it renewed."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from hocbaso import clock
+from hocbaso import models as m
+from hocbaso.db import db, write_transaction
+from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.permissions import Role
+from hocbaso.services import audit, certificates, reminders
+from hocbaso.services.access import Actor
+
+KIND = "certificate"
+TITLE = "Chứng thư số sắp hết hạn"
+
+
+def warn(actor: Actor, now: datetime) -> int:
+    """Write the warnings that are due; how many messages. A server that was off on the day itself warns on the next.
+
+    The owner hears (the clerks for the seal), from 30 days on the IT officers too. One entry a certificate and step.
+    """
+    n_told = 0
+    with write_transaction():
+        for row in _in_use():
+            view = certificates.view_of(row, now)
+            step = view.warn_days
+            if step is None:
+                continue
+            line = _line(view, row)
+            since = clock.local_date(row.not_after - timedelta(days=step + 1))
+            owners = (row.person_id,) if row.person_id else reminders.people_with(Role.CLERK, now)
+            others = reminders.people_with(Role.IT_OFFICER, now) if step <= 30 else ()
+            people = [each for each in dict.fromkeys((*owners, *others)) if not _told(each, view.serial_number, since)]
+            if not people:
+                continue
+            reminders.tell(people, KIND, TITLE, line, now)
+            audit.record(
+                AuditTag.REMINDER_SENT,
+                actor,
+                now,
+                target_kind="certificate",
+                target_id=row.id,
+                facts={"days": step, "n_people": len(people)},
+            )
+            n_told += len(people)
+    return n_told
+
+
+def _in_use() -> list[m.Certificate]:
+    return list(
+        db.session.scalars(
+            select(m.Certificate).where(m.Certificate.retired_at.is_(None)).order_by(m.Certificate.not_after)
+        )
+    )
+
+
+def _line(view: certificates.CertificateView, row: m.Certificate) -> str:
+    whose = "con dấu nhà trường" if view.purpose == "seal" else view.owner
+    asked = (
+        f" Đã đề nghị gia hạn ngày {clock.local_date(row.renewal_asked_at):%d/%m/%Y}."
+        if row.renewal_asked_at
+        else " Hãy đề nghị nơi cấp gia hạn rồi đăng ký chứng thư mới."
+    )
+    return (
+        f"Chứng thư số {view.serial_number} của {whose} hết hạn ngày {clock.local_date(view.not_after):%d/%m/%Y}, "
+        f"còn {view.days_left} ngày.{asked}"
+    )
+
+
+def _told(person_id: int, serial: str, since: object) -> bool:
+    """Whether this person was told of this certificate since the present step began."""
+    return (
+        db.session.scalar(
+            select(m.Notice.id)
+            .where(
+                m.Notice.person_id == person_id,
+                m.Notice.kind == KIND,
+                m.Notice.day >= since,
+                m.Notice.body.contains(f"số {serial} của", autoescape=True),
+            )
+            .limit(1)
+        )
+        is not None
+    )
