@@ -21,6 +21,8 @@ STATES = {
     "expired": "hết hạn",
     "early": "chưa đến hạn",
     "retired": "ngừng dùng",
+    "revoked": "đã thu hồi",
+    "refused": "Sở từ chối",
     "closed": "khoá vì sai PIN",
     "untrusted": "không rõ nơi cấp",
 }

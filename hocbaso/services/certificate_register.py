@@ -178,6 +178,17 @@ def retire(actor: Actor, certificate_id: int, now: datetime) -> None:
         _retire(actor, row, now)
 
 
+def one(actor: Actor, certificate_id: int, now: datetime) -> CertificateView:
+    """One certificate, for its owner (the clerk for the seal) or the IT officer; NotFound for everybody else."""
+    row = db.session.get(m.Certificate, certificate_id, populate_existing=True)
+    own = row is not None and (
+        row.person_id == actor.person_id if row.purpose == "personal" else actor.has_role(Role.CLERK)
+    )
+    if row is None or not (own or actor.may(Permission.CERTIFICATE_MANAGE)):
+        raise NotFound("Không có chứng thư này.")
+    return view_of(row, now)
+
+
 def list_certificates(actor: Actor, now: datetime) -> list[CertificateView]:
     """Every certificate, those in use first (IT officer): names and dates only."""
     actor.require(Permission.CERTIFICATE_MANAGE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
@@ -50,7 +51,7 @@ def _note(text: str | None, *, field: str, missing: str | None = None) -> str | 
 
 
 def _record(
-    tag: AuditTag, actor: Actor, now: datetime, row: m.Certificate, before: dict[str, object], note: str | None = None
+    tag: AuditTag, actor: Actor, now: datetime, row: m.Certificate, before: dict[str, Any], note: str | None = None
 ) -> None:
     db.session.flush()
     audit.record(

@@ -19,7 +19,8 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.documents import transcript_content as tc
 from hocbaso.documents.sign_request import SignRequest
-from hocbaso.errors import IntegrityFault, NotAllowed, WrongState
+from hocbaso.documents.token_session import LastTry
+from hocbaso.errors import DomainError, IntegrityFault, NotAllowed, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.transcript_flow import RecordState, SignatureRole, require_turn, step_for
@@ -144,6 +145,11 @@ def sign_class(
     else:
         work()
     return batches.batch_row(batch_id)
+
+
+def asks_for_last_try(refusal: DomainError) -> bool:
+    """Whether a refusal of ``sign_class`` says that the token has one try left, and nothing was tried."""
+    return isinstance(refusal, LastTry)
 
 
 def _wants(record: m.TranscriptRecord, role: SignatureRole) -> bool:

@@ -14,7 +14,7 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.documents import transcript_content as tc
-from hocbaso.errors import Incomplete
+from hocbaso.errors import DomainError, Incomplete
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.transcript_flow import SIGNING_ORDER, RecordState, SignatureRole
@@ -206,6 +206,11 @@ def _panel(
             "closed": "Khoá ký đã đóng vì nhập sai mã PIN năm lần; xin đăng ký lại.",
             "untrusted": "Chứng thư số không do nơi cấp mà trường tin cậy.",
         }.get(view.state, "Chứng thư số đã ngừng dùng.")
+    if row is not None and problem is None:
+        try:
+            certificates.require_bound(row, role)
+        except DomainError as refusal:
+            problem = refusal.message
     return SigningPanel(role, certificates.owner_of(person), view, n_due, problem)
 
 

@@ -8,13 +8,21 @@ from flask import Blueprint, Flask, render_template, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
-from hocbaso.errors import DomainError
+from hocbaso.errors import DomainError, NotFound
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.permissions import Role
-from hocbaso.services import certificate_register, trust_roots
+from hocbaso.services import certificate_register, certificate_standing, key_devices, token_register, trust_roots
 from hocbaso.web import navigation
 from hocbaso.web.errors import status_of
-from hocbaso.web.forms.certificates import RegisterForm, RootForm
+from hocbaso.web.forms.certificates import (
+    ApprovalForm,
+    DeviceForm,
+    RegisterForm,
+    RenewalForm,
+    RevokeForm,
+    RolesForm,
+    RootForm,
+)
 from hocbaso.web.htmx import go
 from hocbaso.web.security import confirm_recent, current_actor, note, requires
 
@@ -36,6 +44,7 @@ def _page(
         is_clerk=actor.has_role(Role.CLERK),
         register=register or RegisterForm(formdata=None),
         root=root or RootForm(formdata=None),
+        drivers=key_devices.drivers(),
         message=message,
     ), status
 
@@ -67,6 +76,144 @@ def register() -> Any:
     except DomainError as refusal:
         return _page(status_of(refusal), register=form, message=refusal.message)
     note("Đã đăng ký chứng thư số. Từ nay ký học bạ bằng mã PIN vừa đặt.")
+    return go(url_for(".index"))
+
+
+def _device_page(status: int = 200, *, form: DeviceForm | None = None, message: str | None = None) -> tuple[str, int]:
+    seen, problems = key_devices.plugged_in()
+    form = form or DeviceForm(formdata=None, device=seen[0].value if len(seen) == 1 else None)
+    form.device.choices = [(each.value, each.token.label) for each in seen]
+    return render_template(
+        "certificates/device.html",
+        form=form,
+        seen=seen,
+        problems=problems,
+        has_drivers=bool(key_devices.drivers()),
+        is_clerk=current_actor().has_role(Role.CLERK),
+        message=message,
+    ), status
+
+
+@pages.get("/thiet-bi")
+@requires(P.CERTIFICATE_OWN)
+def device() -> Any:
+    """What is plugged into the server, and the form for one's own certificate on it."""
+    return _device_page()
+
+
+@pages.post("/thiet-bi")
+@requires(P.CERTIFICATE_OWN)
+def register_device() -> Any:
+    """Register one's own certificate from a token; its key stays there."""
+    confirm_recent(current_actor())
+    form = DeviceForm()
+    if not form.validate():
+        return _device_page(422, form=form)
+    file = form.intermediates.data
+    try:
+        token_register.register_token(
+            current_actor(),
+            form.device.data or "",
+            form.pin.data or "",
+            clock.now(),
+            purpose=form.purpose.data or "personal",
+            intermediates=file.read(200_000) if file else b"",
+            last_try=form.last_try.data,
+        )
+    except DomainError as refusal:
+        return _device_page(status_of(refusal), form=form, message=_words(refusal))
+    note("Đã đăng ký chứng thư trên thiết bị. Khi ký, cắm thiết bị vào máy chủ và nhập mã PIN của thiết bị.")
+    return go(url_for(".index"))
+
+
+def _words(refusal: DomainError) -> str:
+    return " ".join([refusal.message, *refusal.details])
+
+
+def _record_page(
+    certificate_id: int, status: int = 200, *, message: str | None = None, **forms: Any
+) -> tuple[str, int]:
+    actor = current_actor()
+    row = certificate_register.one(actor, certificate_id, clock.now())
+    answer = row.approval if row.approval != "unsent" else "sent"
+    return render_template(
+        "certificates/record.html",
+        row=row,
+        may_manage=actor.may(P.CERTIFICATE_MANAGE),
+        approval=forms.get("approval") or ApprovalForm(formdata=None, answer=answer, note=row.approval_note),
+        roles=forms.get("roles") or RolesForm(formdata=None, roles=list(row.bound_roles)),
+        renewal=forms.get("renewal") or RenewalForm(formdata=None),
+        revocation=forms.get("revocation") or RevokeForm(formdata=None),
+        message=message,
+    ), status
+
+
+@pages.get("/<int:certificate_id>")
+@requires(P.CERTIFICATE_OWN, P.CERTIFICATE_MANAGE)
+def record(certificate_id: int) -> Any:
+    """One certificate: where its key lives, what it may sign, what the authority said."""
+    return _record_page(certificate_id)
+
+
+@pages.post("/<int:certificate_id>/phe-duyet")
+@requires(P.CERTIFICATE_MANAGE)
+def approval(certificate_id: int) -> Any:
+    """Write down the authority's answer."""
+    confirm_recent(current_actor())
+    form = ApprovalForm()
+    try:
+        certificate_standing.set_approval(
+            current_actor(), certificate_id, form.answer.data or "", clock.now(), note=form.note.data or ""
+        )
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _record_page(certificate_id, status_of(refusal), approval=form, message=_words(refusal))
+    note("Đã ghi trả lời của cơ quan quản lý.")
+    return go(url_for(".record", certificate_id=certificate_id))
+
+
+@pages.post("/<int:certificate_id>/vai-tro")
+@requires(P.CERTIFICATE_MANAGE)
+def roles(certificate_id: int) -> Any:
+    """Bind a certificate to the signatures it may give."""
+    confirm_recent(current_actor())
+    form = RolesForm()
+    try:
+        certificate_standing.bind_roles(current_actor(), certificate_id, form.roles.data or [], clock.now())
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _record_page(certificate_id, status_of(refusal), roles=form, message=_words(refusal))
+    note("Đã ghi chứng thư được ký với tư cách nào.")
+    return go(url_for(".record", certificate_id=certificate_id))
+
+
+@pages.post("/<int:certificate_id>/gia-han")
+@requires(P.CERTIFICATE_OWN, P.CERTIFICATE_MANAGE)
+def renewal(certificate_id: int) -> Any:
+    """Write down that renewal was asked."""
+    form = RenewalForm()
+    try:
+        certificate_standing.ask_renewal(current_actor(), certificate_id, clock.now(), note=form.note.data or "")
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _record_page(certificate_id, status_of(refusal), renewal=form, message=_words(refusal))
+    note("Đã ghi là đã đề nghị gia hạn. Có chứng thư mới thì đăng ký ở trang Chứng thư số.")
+    return go(url_for(".record", certificate_id=certificate_id))
+
+
+@pages.post("/<int:certificate_id>/thu-hoi")
+@requires(P.CERTIFICATE_OWN, P.CERTIFICATE_MANAGE)
+def revoke(certificate_id: int) -> Any:
+    """Write down that a certificate is revoked: it never signs here again."""
+    confirm_recent(current_actor())
+    form = RevokeForm()
+    if not form.validate():
+        return _record_page(certificate_id, 422, revocation=form)
+    certificate_standing.revoke(current_actor(), certificate_id, form.reason.data or "", clock.now())
+    note("Đã ghi thu hồi. Chứng thư này không ký được ở đây nữa; nhớ báo nơi cấp để họ thu hồi.", "late")
     return go(url_for(".index"))
 
 

@@ -49,6 +49,7 @@ def _class_page(
     sign_form: SignForm | None = None,
     build_form: BuildForm | None = None,
     message: str | None = None,
+    last_try: bool = False,
 ) -> str:
     actor, now = current_actor(), clock.now()
     view = signing_view.class_view(actor, class_group_id, now)
@@ -71,6 +72,7 @@ def _class_page(
         sign=sign,
         build=build,
         message=message,
+        last_try=last_try,
         publishing=transcripts.publishing_of(class_group_id),
         batch=progress[0] if progress and progress[0].state != "done" else None,
     )
@@ -118,6 +120,7 @@ def sign(class_group_id: int) -> Any:
             clock.now(),
             chosen,
             publish_on_seal=form.publish.data,
+            last_try=form.last_try.data,
             background=True,
         )
     except NotFound:
@@ -127,7 +130,9 @@ def sign(class_group_id: int) -> Any:
             class_group_id, sign_form=form, message="Không rõ ký với tư cách nào. Xin tải lại trang."
         ), 422
     except DomainError as refusal:
-        return _class_page(class_group_id, sign_form=form, message=_words(refusal)), status_of(refusal)
+        return _class_page(
+            class_group_id, sign_form=form, message=_words(refusal), last_try=signing.asks_for_last_try(refusal)
+        ), status_of(refusal)
     return go(url_for("batches.page", batch_id=batch.id))
 
 

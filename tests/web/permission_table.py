@@ -189,6 +189,15 @@ ROWS += [
     Row("certificates.retire", "POST", "/chung-thu-so/999999/ngung", _READERS | only("it_officer"), passes=(404,)),
     Row("certificates.trust", "POST", "/chung-thu-so/goc", only("it_officer")),
     Row("certificates.distrust", "POST", "/chung-thu-so/goc/999999/bo", only("it_officer"), passes=(404,)),
+    Row("certificates.device", "GET", "/chung-thu-so/thiet-bi", _READERS),
+    Row("certificates.register_device", "POST", "/chung-thu-so/thiet-bi", _READERS),
+    Row("certificates.record", "GET", "/chung-thu-so/999999", _READERS | only("it_officer"), passes=(404,)),
+    Row("certificates.approval", "POST", "/chung-thu-so/999999/phe-duyet", only("it_officer"), passes=(404, 422)),
+    Row("certificates.roles", "POST", "/chung-thu-so/999999/vai-tro", only("it_officer"), passes=(404, 422)),
+    Row("certificates.renewal", "POST", "/chung-thu-so/999999/gia-han", _READERS | only("it_officer"), passes=(404,)),
+    Row(
+        "certificates.revoke", "POST", "/chung-thu-so/999999/thu-hoi", _READERS | only("it_officer"), passes=(404, 422)
+    ),
     Row("verification.start", "GET", "/xac-thuc", EVERYBODY),
     Row("verification.with_slash", "GET", "/xac-thuc/", EVERYBODY, passes=(301,)),
     Row("verification.by_code", "GET", f"/xac-thuc/{_NO_RECORD}", EVERYBODY, passes=(404,)),

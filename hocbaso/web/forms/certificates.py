@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
-from wtforms import BooleanField, PasswordField, RadioField
+from wtforms import BooleanField, PasswordField, RadioField, SelectMultipleField, StringField
 from wtforms.validators import DataRequired, EqualTo, Length
 
 
@@ -48,3 +48,57 @@ class RootForm(FlaskForm):
         "Tôi đã so vân tay SHA-256 của tệp với vân tay nơi cấp công bố",
         [DataRequired("Xin so vân tay trước khi tin cậy.")],
     )
+
+
+class DeviceForm(FlaskForm):
+    """One's own certificate on a token in the server."""
+
+    device = RadioField("Thiết bị", validate_choice=False)
+    pin = PasswordField(
+        "Mã PIN của thiết bị",
+        [DataRequired("Xin nhập mã PIN của thiết bị."), Length(max=64)],
+        render_kw={"autocomplete": "off", "inputmode": "text"},
+        description="Mã PIN nơi cấp giao cùng thiết bị. Máy dùng một lần để xem chứng thư, không lưu.",
+    )
+    intermediates = FileField(
+        "Chứng thư trung gian của nơi cấp (.pem, .cer)",
+        render_kw={"accept": ".pem,.cer,.crt,.p7b"},
+        description="Chỉ cần khi thiết bị không chứa sẵn.",
+    )
+    last_try = BooleanField("Tôi chắc chắn mã PIN đúng, dùng lần thử cuối của thiết bị")
+    purpose = RadioField(
+        "Chứng thư của", choices=[("personal", "Cá nhân"), ("seal", "Con dấu nhà trường")], default="personal"
+    )
+
+
+class ApprovalForm(FlaskForm):
+    """What the authority said."""
+
+    answer = RadioField(
+        "Cơ quan quản lý",
+        choices=[("sent", "Đã gửi, đang chờ"), ("approved", "Đã phê duyệt"), ("refused", "Từ chối")],
+        default="sent",
+    )
+    note = StringField("Số văn bản", [Length(max=300)], render_kw={"placeholder": "CV 123/SGDĐT-VP ngày 12/05/2026"})
+
+
+class RolesForm(FlaskForm):
+    """Which signatures a person's certificate may give."""
+
+    roles = SelectMultipleField(
+        "Được ký với tư cách",
+        choices=[("homeroom", "Giáo viên chủ nhiệm"), ("principal", "Hiệu trưởng (hoặc ký thay)")],
+        validate_choice=False,
+    )
+
+
+class RenewalForm(FlaskForm):
+    """That renewal was asked of the issuer."""
+
+    note = StringField("Số phiếu hoặc ghi chú", [Length(max=300)])
+
+
+class RevokeForm(FlaskForm):
+    """Why a certificate is revoked."""
+
+    reason = StringField("Lí do thu hồi", [DataRequired("Xin ghi lí do thu hồi."), Length(max=300)])

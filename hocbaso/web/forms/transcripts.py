@@ -26,6 +26,8 @@ class SignForm(FlaskForm):
         [DataRequired("Xin nhập mã PIN."), Length(max=64)],
         render_kw={"inputmode": "numeric", "autocomplete": "off"},
     )
+    last_try = BooleanField("Tôi chắc chắn mã PIN đúng, dùng lần thử cuối của thiết bị")
+    """Shown only after a token said that it has one try left."""
     publish = BooleanField("Phát hành ngay khi văn thư đóng dấu", default=True)
     """The principal's order; the other two signers' forms do not show it."""
 
