@@ -70,6 +70,10 @@ class BatchSigner(Protocol):
         """How many documents (two signatures each) are made ready before it is asked; at least 1."""
         ...
 
+    def begin(self, n_messages: int) -> None:
+        """How many messages the batch will bring, told before the first: a provider may authorise them together."""
+        ...
+
     def sign_messages(self, messages: Sequence[bytes]) -> list[bytes]:
         """Raw SHA-256 signatures in the form of ``Signer.sign_digest``, in order: all of them, or an error of ``errors``."""
         ...

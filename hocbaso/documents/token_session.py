@@ -164,6 +164,9 @@ class TokenSigner:
     n_at_once: int = 8
     """A real token takes a tenth of a second a signature: eight documents keep the progress bar moving."""
 
+    def begin(self, n_messages: int) -> None:
+        """See ``BatchSigner``: one login is enough for any number."""
+
     def sign_messages(self, messages: Sequence[bytes]) -> list[bytes]:
         """See ``BatchSigner``."""
         return self.session.sign(self.key_id, self.leaf, messages)

@@ -64,6 +64,8 @@ class CertificateView:
     key_kind: str
     key_words: str
     """Where the key lives, for people."""
+    asks: tuple[str, ...]
+    """What is typed to sign with it: ``pin``, ``code``."""
     bound_roles: tuple[str, ...]
     approval: str
     """``unsent``, ``sent``, ``approved`` or ``refused`` by the authority."""
@@ -212,6 +214,7 @@ def view_of(row: m.Certificate, now: datetime) -> CertificateView:
         days_left,
         row.key_kind,
         key_places.words_of(row.key_kind, row.key_place),
+        key_places.asks(row.key_kind, row.key_place),
         tuple(row.bound_roles.split()),
         row.approval,
         row.approval_at,
@@ -255,12 +258,14 @@ def open_key(
     now: datetime,
     *,
     role: SignatureRole | None = None,
+    code: str = "",
     last_try: bool = False,
 ) -> OpenKey:
     """Open the key of a person (None: the seal) for one batch, after every check that does not need the key.
 
     ``role``: what it is to sign; the certificate must be bound to it. An attempt is counted before the PIN is tried, so that
     parallel tries cannot pass five; where the device was not asked (not there, one try left) it is not counted.
+    PIN and one-time ``code`` of a remote key are judged, and its tries counted, by the provider when the first hashes come.
     The caller closes what it gets. Raises WrongState (none registered, not valid, no trusted root, closed after five wrong
     PINs, device absent or locked), Unavailable, LastTry and NotAllowed (wrong PIN; written into the audit log).
     """
@@ -288,7 +293,7 @@ def open_key(
             envelope = signers.KeyEnvelope(row.key_envelope or b"", owner_key(row.person_id), row.fingerprint)
             signers.SoftwareKeySigner.from_envelope(envelope, chain, pin, server_secret())
         else:
-            elsewhere = key_places.open_signer(row.key_kind, row.key_place, chain[0], pin, last_try=last_try)
+            elsewhere = key_places.open_signer(row.key_kind, row.key_place, chain[0], pin, code=code, last_try=last_try)
     except LastTry:
         _set_tries(row, m.Certificate.n_wrong_pins - 1)
         raise

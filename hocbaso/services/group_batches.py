@@ -34,7 +34,9 @@ def run(
 ) -> None:
     """``batches.run`` for a key elsewhere. The job that ``prepare`` gives has the ``SignRequest`` as its only argument."""
     batches.mark_ours(batch_id)
-    waiting = batches.waiting_items(batch_id)
+    everybody = list(batches.waiting_items(batch_id))
+    signer.begin(2 * len(everybody))
+    waiting = iter(everybody)
     while group := list(itertools.islice(waiting, max(1, signer.n_at_once))):
         ready = _ready(batch_id, group, tick, prepare, on_item)
         if not ready:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 
 from hocbaso.documents import signers
+from hocbaso.documents.csc_signer import CscSigner
 from hocbaso.documents.token_session import TokenSigner
 from hocbaso.errors import WrongState
-from hocbaso.services import key_devices
+from hocbaso.services import key_devices, remote_providers
 
 
-def open_signer(kind: str, place: str, leaf: bytes, pin: str, *, last_try: bool = False) -> signers.BatchSigner:
+def open_signer(
+    kind: str, place: str, leaf: bytes, pin: str, *, code: str = "", last_try: bool = False
+) -> signers.BatchSigner:
     """The key of a certificate's ``key_place`` (JSON), opened with its PIN for one batch; the caller closes it.
 
-    Raises WrongState (device absent, locked, not configured), LastTry, NotAllowed (wrong PIN), Unavailable.
+    A token tries the PIN now. A provider is asked now whether the key is still the registered one; PIN and one-time ``code`` it
+    judges when it is given the hashes. Raises WrongState (device absent, locked, not configured, another certificate),
+    LastTry, NotAllowed (wrong PIN), Unavailable.
     """
     where = json.loads(place)
-    if kind != "pkcs11":
-        raise WrongState("Nơi giữ khoá của chứng thư này không được hỗ trợ ở phiên bản này.")
+    if kind == "remote":
+        return _remote(where, leaf, pin, code)
     session = key_devices.open_session(where["driver"])
     try:
         session.log_in(where["serial"], where["label"], pin, last_try=last_try)
@@ -27,9 +32,31 @@ def open_signer(kind: str, place: str, leaf: bytes, pin: str, *, last_try: bool 
     return TokenSigner(session, where["key_id"], leaf)
 
 
+def _remote(where: dict[str, str], leaf: bytes, pin: str, code: str) -> CscSigner:
+    client = remote_providers.client(where["provider"])
+    credential = client.credential(where["credential_id"])
+    if credential.chain[0] != leaf:
+        raise WrongState("Nơi cấp đã đổi chứng thư của khoá này. Hãy đăng ký lại ở trang Chứng thư số.")
+    if credential.asks_pin and not pin:
+        raise WrongState("Nơi cấp hỏi mã PIN của khoá ký. Hãy nhập mã PIN.")
+    if credential.asks_code and not code:
+        raise WrongState("Nơi cấp hỏi mã xác nhận. Hãy nhập mã đang hiện trên ứng dụng của nơi cấp.")
+    return CscSigner(client, credential, pin=pin, code=code, words="Ky hoc ba so")
+
+
 def words_of(kind: str, place: str | None) -> str:
     """Where a key lives, for a page."""
     if place is None:
         return "tệp .p12 đã mã hoá trên máy chủ" if kind == "software" else "không có khoá trên máy"
     where = json.loads(place)
+    if kind == "remote":
+        words = dict(remote_providers.provider_names()).get(where["provider"], where["provider"])
+        return f"{words}, tài khoản {where['user']}"
     return f"thiết bị “{where['label']}”, số {where['serial']}"
+
+
+def asks(kind: str, place: str | None) -> tuple[str, ...]:
+    """What a signer types for this key: ``pin``, ``code`` (one-time code of the provider's application), or nothing."""
+    if kind != "remote" or place is None:
+        return ("pin",)
+    return tuple(json.loads(place)["asks"].split())

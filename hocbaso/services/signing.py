@@ -86,6 +86,7 @@ def sign_class(
     students: Sequence[str] | None = None,
     *,
     publish_on_seal: bool = True,
+    code: str = "",
     last_try: bool = False,
     background: bool = False,
     on_item: Callable[[], None] | None = None,
@@ -93,7 +94,7 @@ def sign_class(
     """Sign the records of a class (or of the named students) in one role; the batch with an item a student.
 
     ``publish_on_seal``: the principal's order that the clerk's seal publishes what is signed now; no other role orders it.
-    ``last_try``: the signer knows that the token has one PIN try left and wants it used.
+    ``code``: the one-time code of a remote key that asks for one. ``last_try``: the signer knows that the token has one PIN try left and wants it used.
     ``students``: student codes, register numbers or record UUIDs. Records signed already in this role are skipped. With
     ``background`` the batch goes on in a thread and the call returns at once. Before anything is signed: the actor's power over
     the class, certificate, PIN, and that sheets and results stand as they were approved. Raises NotFound, NotAllowed (wrong PIN,
@@ -111,7 +112,7 @@ def sign_class(
     untouched.require_untouched(class_group_id)
     first = tc.from_canonical_json(records[due[0]].content.encode("utf-8"))
     person = person_of_role(actor, class_group, role, now, first.principal.name)
-    key = certificates.open_key(actor, person.id if person else None, pin, now, role=role, last_try=last_try)
+    key = certificates.open_key(actor, person.id if person else None, pin, now, role=role, code=code, last_try=last_try)
     try:
         untouched.require_signer_untouched(actor.account_id, key.certificate_id)
         batch_id, to_run = batches.open_batch(actor, class_group, role.value, due, now)

@@ -11,13 +11,22 @@ from hocbaso import clock
 from hocbaso.errors import DomainError, NotFound
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.permissions import Role
-from hocbaso.services import certificate_register, certificate_standing, key_devices, token_register, trust_roots
+from hocbaso.services import (
+    certificate_register,
+    certificate_standing,
+    key_devices,
+    remote_providers,
+    remote_register,
+    token_register,
+    trust_roots,
+)
 from hocbaso.web import navigation
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.certificates import (
     ApprovalForm,
     DeviceForm,
     RegisterForm,
+    RemoteForm,
     RenewalForm,
     RevokeForm,
     RolesForm,
@@ -45,6 +54,7 @@ def _page(
         register=register or RegisterForm(formdata=None),
         root=root or RootForm(formdata=None),
         drivers=key_devices.drivers(),
+        providers=remote_providers.provider_names(),
         message=message,
     ), status
 
@@ -123,6 +133,48 @@ def register_device() -> Any:
     except DomainError as refusal:
         return _device_page(status_of(refusal), form=form, message=_words(refusal))
     note("Đã đăng ký chứng thư trên thiết bị. Khi ký, cắm thiết bị vào máy chủ và nhập mã PIN của thiết bị.")
+    return go(url_for(".index"))
+
+
+def _remote_page(status: int = 200, *, form: RemoteForm | None = None, message: str | None = None) -> tuple[str, int]:
+    names = remote_providers.provider_names()
+    form = form or RemoteForm(formdata=None, provider=names[0][0] if len(names) == 1 else None)
+    form.provider.choices = names
+    return render_template(
+        "certificates/remote.html",
+        form=form,
+        providers=names,
+        is_clerk=current_actor().has_role(Role.CLERK),
+        message=message,
+    ), status
+
+
+@pages.get("/tu-xa")
+@requires(P.CERTIFICATE_OWN)
+def remote() -> Any:
+    """The form for one's own certificate at a remote signing provider."""
+    return _remote_page()
+
+
+@pages.post("/tu-xa")
+@requires(P.CERTIFICATE_OWN)
+def register_remote() -> Any:
+    """Register one's own certificate at a provider; its key stays there."""
+    confirm_recent(current_actor())
+    form = RemoteForm()
+    if not form.validate():
+        return _remote_page(422, form=form)
+    try:
+        remote_register.register_remote(
+            current_actor(),
+            form.provider.data or "",
+            form.user.data or "",
+            clock.now(),
+            purpose=form.purpose.data or "personal",
+        )
+    except DomainError as refusal:
+        return _remote_page(status_of(refusal), form=form, message=_words(refusal))
+    note("Đã đăng ký chứng thư ký từ xa.")
     return go(url_for(".index"))
 
 

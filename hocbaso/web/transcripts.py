@@ -120,6 +120,7 @@ def sign(class_group_id: int) -> Any:
             clock.now(),
             chosen,
             publish_on_seal=form.publish.data,
+            code=form.code.data or "",
             last_try=form.last_try.data,
             background=True,
         )

@@ -191,6 +191,8 @@ ROWS += [
     Row("certificates.distrust", "POST", "/chung-thu-so/goc/999999/bo", only("it_officer"), passes=(404,)),
     Row("certificates.device", "GET", "/chung-thu-so/thiet-bi", _READERS),
     Row("certificates.register_device", "POST", "/chung-thu-so/thiet-bi", _READERS),
+    Row("certificates.remote", "GET", "/chung-thu-so/tu-xa", _READERS),
+    Row("certificates.register_remote", "POST", "/chung-thu-so/tu-xa", _READERS),
     Row("certificates.record", "GET", "/chung-thu-so/999999", _READERS | only("it_officer"), passes=(404,)),
     Row("certificates.approval", "POST", "/chung-thu-so/999999/phe-duyet", only("it_officer"), passes=(404, 422)),
     Row("certificates.roles", "POST", "/chung-thu-so/999999/vai-tro", only("it_officer"), passes=(404, 422)),

@@ -71,6 +71,20 @@ class DeviceForm(FlaskForm):
     )
 
 
+class RemoteForm(FlaskForm):
+    """One's own certificate at a remote signing provider."""
+
+    provider = RadioField("Nơi cấp", validate_choice=False)
+    user = StringField(
+        "Tài khoản ở nơi cấp",
+        [DataRequired("Xin nhập tài khoản."), Length(max=100)],
+        description="Số định danh cá nhân, số điện thoại hoặc tên đăng nhập, như khi đăng ký với nơi cấp.",
+    )
+    purpose = RadioField(
+        "Chứng thư của", choices=[("personal", "Cá nhân"), ("seal", "Con dấu nhà trường")], default="personal"
+    )
+
+
 class ApprovalForm(FlaskForm):
     """What the authority said."""
 

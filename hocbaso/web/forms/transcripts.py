@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, PasswordField, SelectField, SelectMultipleField, StringField
-from wtforms.validators import DataRequired, Length, Optional
+from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
 from hocbaso.web.forms.people import VnDateField
 
@@ -23,13 +23,21 @@ class SignForm(FlaskForm):
     chosen = SelectMultipleField("Học bạ", validate_choice=False)
     pin = PasswordField(
         "Mã PIN của khoá ký",
-        [DataRequired("Xin nhập mã PIN."), Length(max=64)],
+        [Length(max=64)],
         render_kw={"inputmode": "numeric", "autocomplete": "off"},
     )
+    code = PasswordField("Mã xác nhận", [Length(max=64)], render_kw={"inputmode": "numeric", "autocomplete": "off"})
+    asks = HiddenField()
+    """What the page asked for: a key at a provider may want no PIN at all. Only for the words: the key judges for itself."""
     last_try = BooleanField("Tôi chắc chắn mã PIN đúng, dùng lần thử cuối của thiết bị")
     """Shown only after a token said that it has one try left."""
     publish = BooleanField("Phát hành ngay khi văn thư đóng dấu", default=True)
     """The principal's order; the other two signers' forms do not show it."""
+
+    def validate_pin(self, pin: PasswordField) -> None:
+        """A PIN, unless the page asked for none."""
+        if not pin.data and self.asks.data not in ("none", "code"):
+            raise ValidationError("Xin nhập mã PIN.")
 
 
 class RecallForm(FlaskForm):
