@@ -274,6 +274,7 @@ def _forget_changes(session: Session, transaction: Any) -> None:
 
 ADDED_LATER: dict[str, frozenset[str]] = {
     "account": frozenset({"password_digest", "second_factor_digest"}),
+    "certificate": frozenset({"key_kind", "key_place", "bound_roles", "approval", "renewal_asked_at", "revoked_at"}),
     "transcript_signature": frozenset({"publish_on_seal"}),
 }
 """Columns that came to be watched after rows had been written: an entry that does not name one says nothing about it."""

@@ -348,7 +348,6 @@ def _refuse_pin(actor: Actor, row: m.Certificate, now: datetime, refusal: NotAll
             now,
             target_kind="certificate",
             target_id=row.id,
-            state=audit.states("certificate", [row]),
             facts={"n_wrong": n_wrong},
         )
     left = MAX_WRONG_PINS - n_wrong
