@@ -119,7 +119,7 @@ class CheckPage:
 
 @dataclass(slots=True)
 class Standing:
-    """How far the check of one sheet is, for lists: counts, whom it was given to, and what was misread."""
+    """How far the check of one sheet is, for lists: counts, whom it was given to, and what was misread or not found, in words with who settled it."""
 
     n_typing: int = 0
     n_different: int = 0
@@ -183,7 +183,13 @@ def standing_of(sheet_ids: Sequence[int]) -> dict[int, Standing]:
         or_(m.Exemption.semester.is_(None), m.Exemption.semester == m.ScoreSheet.semester),
     )
     rows = db.session.execute(
-        select(m.BlindCheck.score_sheet_id, m.BlindCheck.state, m.BlindCheck.reason, m.BlindCheck.settled_name)
+        select(
+            m.BlindCheck.score_sheet_id,
+            m.BlindCheck.state,
+            m.BlindCheck.reason,
+            m.BlindCheck.settled_name,
+            m.BlindCheck.no_paper,
+        )
         .join(m.ScoreSheet, m.ScoreSheet.id == m.BlindCheck.score_sheet_id)
         .join(m.ClassSubject, m.ClassSubject.id == m.ScoreSheet.class_subject_id)
         .join(m.ClassGroup, m.ClassGroup.id == m.ClassSubject.class_group_id)
@@ -200,7 +206,8 @@ def standing_of(sheet_ids: Sequence[int]) -> dict[int, Standing]:
     for row in rows:
         one = found.setdefault(row.score_sheet_id, Standing())
         if row.state == CheckState.MISREAD:
-            one.misread.append((row.reason or "", row.settled_name or ""))
+            what = "Không thấy bài một ô" if row.no_paper else "Lệch một ô, người đối chiếu đọc nhầm"
+            one.misread.append((f"{what}: {row.reason or ''}", row.settled_name or ""))
         elif row.state == CheckState.DIFFERENT:
             one.n_different += 1
         else:

@@ -66,6 +66,11 @@ def enter(actor: Actor, student_id: int, raw: Mapping[str, str], now: datetime) 
             raise WrongState(f"Hồ sơ này đã có {MOST} dòng quá trình học tập. Chưa thêm gì.")
         if any((one.year_label, one.class_name) == (values["year_label"], values["class_name"]) for one in standing):
             raise Invalid("Năm học và lớp này đã có trong quá trình học tập.", field="year_label")
+        if here := _class_here(student_id, str(values["year_label"])):
+            raise Invalid(
+                f"Năm học này em học lớp {here} của trường từ đầu năm. Năm chuyển đến giữa năm mới có cả hai trường.",
+                field="year_label",
+            )
         row = m.StudyHistory(student_id=student_id, **values)
         session.add(row)
         session.flush()
@@ -99,6 +104,21 @@ def strike(actor: Actor, student_id: int, row_id: int, now: datetime) -> None:
             state=audit.states("study_history", [row]),
             before={"year_label": row.year_label, "class_name": row.class_name, "school_name": row.school_name},
         )
+
+
+def _class_here(student_id: int, year_label: str) -> str | None:
+    """The class here in which the pupil began that year; None when the pupil came in the middle of it, or not at all."""
+    return db.session.scalar(
+        select(m.ClassGroup.name)
+        .join(m.Enrollment, m.Enrollment.class_group_id == m.ClassGroup.id)
+        .join(m.SchoolYear, m.SchoolYear.id == m.ClassGroup.school_year_id)
+        .where(
+            m.Enrollment.student_id == student_id,
+            m.SchoolYear.label == year_label,
+            m.Enrollment.status != "transferred_in",
+        )
+        .limit(1)
+    )
 
 
 def _require_office(actor: Actor, student_id: int) -> None:

@@ -106,10 +106,7 @@ def _check_oddities(check: blind_view.Standing | None) -> list[Oddity]:
         return [
             Oddity("Chờ đối chiếu bài gốc", "list-checks", check.named, f"Soát được khi đối chiếu xong, {check.say}.")
         ]
-    return [
-        Oddity("Đối chiếu bài gốc", "list-checks", by_name, f"Lệch một ô, người đối chiếu đọc nhầm: {reason}")
-        for reason, by_name in check.misread
-    ]
+    return [Oddity("Đối chiếu bài gốc", "list-checks", by_name, words) for words, by_name in check.misread]
 
 
 def _steps_of(sheet_ids: Sequence[int]) -> dict[int, list[Any]]:

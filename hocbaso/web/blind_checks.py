@@ -75,7 +75,7 @@ def settle(sheet_id: int, check_id: int) -> BaseResponse | tuple[str, int]:
         return _page(sheet_id, message=message, troubles=troubles, said={check_id: reason}), 422
     except (Stale, WrongState) as refusal:
         return _page(sheet_id, message=refusal.message), status_of(refusal)
-    flash("Đã ghi: bảng điểm đúng, người đối chiếu đọc nhầm.", "done")
+    flash("Đã ghi: giữ điểm trong bảng; lí do đi cùng bảng điểm.", "done")
     return go(_url(sheet_id))
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from hocbaso import models as m
-from hocbaso.db import db
+from hocbaso.db import db, write_transaction
 from hocbaso.errors import DomainError, IntegrityFault, Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.services import audit_verify, study_history, transcript_contents, untouched
 from tests.cast import NOW, Cast
@@ -115,3 +115,16 @@ def test_a_year_that_another_program_wrote_stops_the_transcript(school: Cast, st
     if "school_name =" in statement:
         with pytest.raises(IntegrityFault):
             study_history.strike(school.actor("clerk"), pupil(school), row, NOW)
+
+
+def test_a_year_spent_here_from_the_start_is_no_year_elsewhere(school: Cast) -> None:
+    here = {**PAPERS, "year_label": "2026-2027"}
+    with pytest.raises(Invalid, match="9A"):
+        study_history.enter(school.actor("clerk"), pupil(school), here, NOW)
+    with write_transaction() as session:
+        session.execute(
+            update(m.Enrollment)
+            .where(m.Enrollment.id == school.enrollments["9A", "Nguyễn Bảo Châu"])
+            .values(status="transferred_in")
+        )
+    study_history.enter(school.actor("clerk"), pupil(school), here, NOW)
