@@ -6,7 +6,6 @@ import math
 from datetime import date, timedelta
 
 import pytest
-from pysqlite3 import dbapi2 as bundled
 from sqlalchemy import select
 
 from hocbaso import clock
@@ -27,6 +26,7 @@ from hocbaso.services import (
 )
 from hocbaso.services.access import SYSTEM, load_actor
 from tests.cast import NOW, PASSWORD, Cast
+from tests.databases import Outside
 
 
 def test_a_passphrase_carries_forty_bits_and_passes_its_own_check():
@@ -103,13 +103,11 @@ def test_an_old_cheap_hash_is_renewed_at_sign_in(school: Cast):
 )
 def test_a_password_or_telephone_put_into_the_database_by_hand_opens_nothing(school: Cast, statement: str):
     db.session.remove()
-    outside = bundled.connect(db.engine.url.database)
+    outside = Outside()
     outside.execute(
         "UPDATE account SET password_hash = ? WHERE username = 'gv009'", [passwords.hash_password("bốn-từ-của-kẻ-gian")]
     )
-    outside.commit()
     outside.execute(statement)
-    outside.commit()
     outside.close()
     word = "bốn-từ-của-kẻ-gian" if "password" in statement else PASSWORD
     with pytest.raises(sessions.SignInRefused, match="sửa ngoài phần mềm"):

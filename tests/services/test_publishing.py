@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import date, timedelta
 
-import pysqlite3.dbapi2 as bundled
 import pytest
 from sqlalchemy import select
 
@@ -16,6 +15,7 @@ from hocbaso.regulations.permissions import GrantScope, Role
 from hocbaso.services import audit_verify, dashboard, roster, signing, test_school_keys, transcripts
 from hocbaso.services.access import SYSTEM, load_actor
 from tests.cast import NOW, Cast
+from tests.databases import Outside
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
     approved_template_fixture,
     built_fixture,
@@ -118,9 +118,8 @@ def test_a_delegate_publishes_within_the_scope_and_dates_alone(built: Cast) -> N
 def test_an_order_written_into_the_database_is_refused_before_the_seal(built: Cast) -> None:
     sign(built, "homeroom", "principal", order=False)
     db.session.remove()
-    outside = bundled.connect(db.engine.url.database)
-    outside.execute("UPDATE transcript_signature SET publish_on_seal = 1 WHERE role = 'principal'")
-    outside.commit()
+    outside = Outside()
+    outside.execute("UPDATE transcript_signature SET publish_on_seal = TRUE WHERE role = 'principal'")
     outside.close()
     items = sign(built, "seal")
     assert [item.outcome for item in items] == ["failed"] * 3

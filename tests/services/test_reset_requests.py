@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
-import pysqlite3.dbapi2 as bundled
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
@@ -17,6 +16,7 @@ from hocbaso.services import audit_verify, credentials, reset_requests, second_f
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.reset_requests import ResetKind
 from tests.cast import NOW, PASSWORD, Cast
+from tests.databases import Outside
 
 HOLDERS = ("principal", "vice_principal", "clerk")
 LATER = NOW + timedelta(hours=1)
@@ -155,9 +155,8 @@ def test_the_database_refuses_an_asker_who_consents(school: Cast):
 def test_a_request_written_into_the_database_is_not_consented_to(school: Cast):
     request = ask(school, "clerk")
     db.session.remove()
-    outside = bundled.connect(db.engine.url.database)
+    outside = Outside()
     outside.execute("UPDATE reset_request SET account_id = ?", [school.accounts["vice_principal"]])
-    outside.commit()
     outside.close()
     with pytest.raises(IntegrityFault):
         reset_requests.consent(school.actor("principal"), request, LATER)

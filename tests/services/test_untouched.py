@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pysqlite3.dbapi2 as bundled
 import pytest
 from sqlalchemy import select
 
@@ -13,6 +12,7 @@ from hocbaso.db import db
 from hocbaso.errors import IntegrityFault
 from hocbaso.services import audit_verify, class_approval, signing, test_school_keys, transcripts, untouched
 from tests.cast import NOW, Cast
+from tests.databases import Outside
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
     STAY,
     approved_fixture,
@@ -35,9 +35,8 @@ MATH_9A = (
 def tamper(statement: str, **values: object) -> None:
     """Another program writes into the file: no foreign keys, no audit entry."""
     db.session.remove()
-    outside = bundled.connect(db.engine.url.database)
+    outside = Outside()
     assert outside.execute(statement, values).rowcount > 0
-    outside.commit()
     outside.close()
 
 
