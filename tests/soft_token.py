@@ -113,8 +113,7 @@ class SoftToken:
             request = x509.load_der_x509_csr(session.request(key_id, subject.public_bytes()))
             assert request.is_signature_valid
             chain = authority.certify(request.public_key(), name, **more)
-            for certificate in chain[:1]:
-                session.put_certificate(key_id, certificate)
+            assert session.put_certificate(chain[0]) == key_id
         return key_id, chain
 
 

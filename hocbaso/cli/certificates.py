@@ -11,7 +11,7 @@ from flask.cli import AppGroup
 from hocbaso import clock
 from hocbaso.cli.output import emit, json_option, refusals
 from hocbaso.cli.transcripts import acting, actor_option
-from hocbaso.services import certificate_register, trust_roots
+from hocbaso.services import certificate_register, key_devices, token_register, token_requests, trust_roots
 
 certificates_group = AppGroup("certificates", help="Chứng thư số và chứng thư gốc.")
 
@@ -115,6 +115,113 @@ def register_command(file: Path, seal: bool, actor_name: str | None, as_json: bo
         actor, file.read_bytes(), password, pin, clock.now(), purpose="seal" if seal else "personal"
     )
     emit({"certificate": found}, as_json=as_json, words="Đã đăng ký chứng thư số.")
+
+
+def _device_pin() -> str:
+    return os.environ.get("HOCBASO_PIN") or click.prompt("Mã PIN của thiết bị", hide_input=True, err=True)
+
+
+device_argument = click.argument("device")
+seal_option = click.option("--seal", is_flag=True, help="Cho con dấu của trường (văn thư).")
+last_try_option = click.option("--last-try", is_flag=True, help="Dùng lần thử mã PIN cuối cùng của thiết bị.")
+
+
+@certificates_group.command("devices")
+@json_option
+@refusals
+def devices_command(as_json: bool) -> None:
+    """Thiết bị ký (USB token, HSM) đang cắm ở máy này."""
+    seen, problems = key_devices.plugged_in()
+    emit(
+        {
+            "devices": [
+                {
+                    "device": each.value,
+                    "model": each.token.model,
+                    "locked": each.token.is_locked,
+                    "last_try": each.token.is_last_try,
+                    "n_certificates": len(each.token.certificates),
+                }
+                for each in seen
+            ],
+            "problems": problems,
+        },
+        as_json=as_json,
+        words="\n".join(
+            [f"{each.value}  ({each.driver.words}, {len(each.token.certificates)} chứng thư)" for each in seen]
+            + problems
+        )
+        or "Không thấy thiết bị ký nào. Xem bảng [pkcs11.*] trong config.toml.",
+    )
+
+
+@certificates_group.command("request")
+@device_argument
+@click.option("--kind", type=click.Choice(token_requests.KINDS), default="rsa", help="Loại khoá.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Tệp yêu cầu gửi nơi cấp.")
+@seal_option
+@last_try_option
+@actor_option
+@json_option
+@refusals
+def request_command(
+    device: str, kind: str, out: Path, seal: bool, last_try: bool, actor_name: str | None, as_json: bool
+) -> None:
+    """Tạo khoá mới trên thiết bị, ghi tệp yêu cầu cấp chứng thư (PKCS#10)."""
+    pem = token_requests.make_request(
+        acting(actor_name),
+        device,
+        _device_pin(),
+        kind,
+        clock.now(),
+        purpose="seal" if seal else "personal",
+        last_try=last_try,
+    )
+    out.write_bytes(pem)
+    emit({"file": str(out)}, as_json=as_json, words=f"Khoá đã tạo trên thiết bị. Gửi {out} cho nơi cấp chứng thư.")
+
+
+@certificates_group.command("put")
+@device_argument
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@last_try_option
+@actor_option
+@json_option
+@refusals
+def put_command(device: str, file: Path, last_try: bool, actor_name: str | None, as_json: bool) -> None:
+    """Ghi chứng thư nơi cấp giao lên thiết bị, cạnh khoá của nó."""
+    key_id = token_requests.put_certificate(
+        acting(actor_name), device, _device_pin(), file.read_bytes(), last_try=last_try
+    )
+    emit({"key": key_id}, as_json=as_json, words="Đã ghi chứng thư lên thiết bị. Bước sau: flask certificates use.")
+
+
+@certificates_group.command("use")
+@device_argument
+@click.option(
+    "--intermediates",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Chứng thư trung gian của nơi cấp, khi thiết bị không chứa sẵn.",
+)
+@seal_option
+@last_try_option
+@actor_option
+@json_option
+@refusals
+def use_command(
+    device: str, intermediates: Path | None, seal: bool, last_try: bool, actor_name: str | None, as_json: bool
+) -> None:
+    """Đăng ký chứng thư trên thiết bị để ký học bạ."""
+    found = token_register.register_token(
+        acting(actor_name),
+        device,
+        _device_pin(),
+        clock.now(),
+        purpose="seal" if seal else "personal",
+        intermediates=intermediates.read_bytes() if intermediates else b"",
+        last_try=last_try,
+    )
+    emit({"certificate": found}, as_json=as_json, words="Đã đăng ký chứng thư trên thiết bị.")
 
 
 COMMANDS = [certificates_group]

@@ -269,13 +269,17 @@ class _Device:
             return _der_pair(private.sign(digest, mechanism=Mechanism.ECDSA))
         return private.sign(message, mechanism=Mechanism.SHA256_RSA_PKCS)
 
-    def put_certificate(self, key_id: str, certificate: bytes) -> None:
+    def put_certificate(self, certificate: bytes) -> str:
         from pkcs11 import Attribute, CertificateType, ObjectClass
 
         leaf = x509.load_der_x509_certificate(certificate)
         spki = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-        if self._public(key_id).public_bytes(*spki) != leaf.public_key().public_bytes(*spki):
-            raise Invalid("Chứng thư này không phải của khoá trên thiết bị.")
+        wanted = leaf.public_key().public_bytes(*spki)
+        stored = self._open().get_objects({Attribute.CLASS: ObjectClass.PUBLIC_KEY})
+        ids = [item[Attribute.ID].hex() for item in stored]
+        key_id = next((one for one in ids if self._public(one).public_bytes(*spki) == wanted), None)
+        if key_id is None:
+            raise Invalid("Chứng thư này không phải của khoá nào trên thiết bị.")
         self._open().create_object(
             {
                 Attribute.CLASS: ObjectClass.CERTIFICATE,
@@ -289,6 +293,7 @@ class _Device:
                 Attribute.VALUE: certificate,
             }
         )
+        return key_id
 
     def close(self) -> None:
         if self.session is not None:

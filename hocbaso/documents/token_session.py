@@ -132,9 +132,9 @@ class TokenSession:
         """A certificate request (PKCS#10, DER) for a key on the token; ``subject`` is a DER name."""
         return self._ask("request", ANSWER_SECONDS, key_id, subject)
 
-    def put_certificate(self, key_id: str, certificate: bytes) -> None:
-        """Write a certificate (DER) beside its key. Raises Invalid when it is not this key's."""
-        self._ask("put_certificate", ANSWER_SECONDS, key_id, certificate)
+    def put_certificate(self, certificate: bytes) -> str:
+        """Write a certificate (DER) beside its key; the key's CKA_ID in hex. Raises Invalid when no key here is its own."""
+        return self._ask("put_certificate", ANSWER_SECONDS, certificate)
 
     def _end(self) -> None:
         with contextlib.suppress(OSError):

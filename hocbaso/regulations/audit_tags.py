@@ -80,6 +80,7 @@ class AuditTag(StrEnum):
     CERTIFICATE_APPROVAL = "certificate:approval:recorded"
     CERTIFICATE_BOUND = "certificate:roles:bound"
     CERTIFICATE_RENEWAL_ASKED = "certificate:renewal:asked"
+    TOKEN_KEY_MADE = "token:key:made"
     TRUST_ROOT_ADDED = "trust_root:record:added"
     TRUST_ROOT_REMOVED = "trust_root:record:removed"
     IMPORT_APPLIED = "import:batch:applied"

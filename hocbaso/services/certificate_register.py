@@ -29,7 +29,7 @@ from hocbaso.services.certificates import (
     view_of,
 )
 from hocbaso.services.signing_secret import server_secret
-from hocbaso.services.trust_roots import chain_is_trusted, words_of_name
+from hocbaso.services.trust_roots import chain_is_trusted, root_is_test, words_of_name
 
 
 def register_pkcs12(
@@ -111,7 +111,7 @@ def store(
         "key_envelope": envelope,
         "key_place": json.dumps(place, ensure_ascii=False, sort_keys=True) if place else None,
         "n_wrong_pins": 0,
-        "is_test": is_test,
+        "is_test": is_test or root_is_test(chain, now),
         "registered_at": now,
         "registered_by": actor.account_id,
         "retired_at": None,

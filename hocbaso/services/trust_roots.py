@@ -176,6 +176,13 @@ def chain_is_trusted(chain: Iterable[bytes], now: datetime) -> bool:
     return any(_issued(certificates[-1], root, now) for root in roots)
 
 
+def root_is_test(chain: Iterable[bytes], now: datetime) -> bool:
+    """Whether the trusted root of a DER chain, leaf first, is one of a demonstration: what it issues has no legal value."""
+    last = [x509.load_der_x509_certificate(der) for der in chain][-1]
+    tests = (x509.load_pem_x509_certificate(row.certificate_pem.encode()) for row in _root_rows() if row.is_test)
+    return any(_issued(last, root, now) for root in tests)
+
+
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)

@@ -192,7 +192,7 @@ def test_a_certificate_beside_another_key_is_not_its_owner(token: SoftToken, wor
     first, _ = token.new_key("ec", world.authority, "Trịnh Thu Hà", now=NOW)
     _, others = world.authority.issue("Người khác", now=NOW)
     with token.session() as session, pytest.raises(Invalid, match="không phải của khoá"):
-        session.put_certificate(first, others[0])
+        session.put_certificate(others[0])
     with token.session() as session:
         assert [key.key_id for key in session.certified_keys()] == [first]
         with pytest.raises(WrongState, match="không còn khoá"):

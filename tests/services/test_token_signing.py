@@ -7,6 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 from flask import current_app
 from sqlalchemy import select, update
 
@@ -18,13 +20,13 @@ from hocbaso.errors import IntegrityFault, Invalid, NotAllowed, WrongState
 from hocbaso.services import (
     audit_verify,
     certificate_register,
-    certificate_standing,
     certificates,
     document_pool,
     key_devices,
     signing,
     test_school_keys,
     token_register,
+    token_requests,
     transcripts,
     trust_roots,
 )
@@ -119,10 +121,8 @@ def test_all_three_keys_on_one_token_and_one_login_a_batch(built: Cast, bad: Sof
         bad.new_key("ec", authority(), name, now=NOW)
         register(built, bad, who)
     bad.new_key("ec", authority(), "Trường THCS Đồng Sen", now=NOW)
-    seal = register(built, bad, "clerk", purpose="seal")
-    with pytest.raises(WrongState, match="chưa được Sở phê duyệt"):
-        sign(built, "clerk", "seal")
-    certificate_standing.set_approval(built.actor("it_officer"), seal, "approved", NOW, note="CV 12/SGDĐT")
+    register(built, bad, "clerk", purpose="seal")
+    assert certificates.current_certificate(None).is_test, "what a test root issues says so"
     for who, role in (("math", "homeroom"), ("principal", "principal"), ("clerk", "seal")):
         (bad.folder / "wish.calls").unlink(missing_ok=True)
         assert outcomes(sign(built, who, role)) == ["done"] * 3
@@ -202,6 +202,24 @@ def test_a_wrong_pin_at_registering_is_logged(built: Cast, token: SoftToken) -> 
         register(built, token, pin="000111")
     entry = db.session.scalars(select(m.AuditEntry).where(m.AuditEntry.tag == "certificate:pin:refused")).one()
     assert entry.target_id == token.serial
+
+
+def test_from_a_request_to_a_signed_class(built: Cast, token: SoftToken) -> None:
+    actor = built.actor("principal")
+    pem = token_requests.make_request(actor, device(token), PIN, "rsa", NOW)
+    request = x509.load_pem_x509_csr(pem)
+    assert request.is_signature_valid and request.public_key().key_size == 3072
+    assert [str(one.value) for one in request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)] == [PRINCIPAL]
+    chain = authority().certify(request.public_key(), PRINCIPAL, now=NOW)
+    with pytest.raises(Invalid, match="không phải của khoá nào"):
+        token_requests.put_certificate(actor, device(token), PIN, authority().issue("x", now=NOW)[1][0])
+    token_requests.put_certificate(actor, device(token), PIN, chain[0])
+    register(built, token)
+    sign(built, "math", "homeroom", pin=test_school_keys.DEMO_PIN)
+    assert outcomes(sign(built, "principal", "principal")) == ["done"] * 3
+    assert audit_verify.verify().ok
+    with pytest.raises(NotAllowed):
+        token_requests.make_request(actor, device(token), PIN, "rsa", NOW, purpose="seal")
 
 
 def test_an_unknown_issuer_or_an_expired_one_on_the_token_is_told(built: Cast, token: SoftToken) -> None:
