@@ -247,7 +247,9 @@ def renewal(certificate_id: int) -> Any:
     """Write down that renewal was asked."""
     form = RenewalForm()
     try:
-        certificate_standing.ask_renewal(current_actor(), certificate_id, clock.now(), note=form.note.data or "")
+        certificate_standing.ask_renewal(
+            current_actor(), certificate_id, clock.now(), note=form.renewal_note.data or ""
+        )
     except NotFound:
         raise
     except DomainError as refusal:

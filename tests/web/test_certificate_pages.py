@@ -118,7 +118,7 @@ def test_the_officer_keeps_the_register_and_the_owner_reads_it(
     assert officer.post(f"{page}/phe-duyet", data={"answer": "approved", "note": "CV 9"}).status_code in (302, 303)
     assert officer.post(f"{page}/vai-tro", data={"roles": ["principal"]}).status_code in (302, 303)
     assert officer.post(f"{page}/vai-tro", data={}).status_code == 422
-    assert owner.post(f"{page}/gia-han", data={"note": "Phiếu 7"}).status_code in (302, 303)
+    assert owner.post(f"{page}/gia-han", data={"renewal_note": "Phiếu 7"}).status_code in (302, 303)
     text = owner.get(page).text
     assert "Sở đã phê duyệt" in text and "CV 9" in text and "đã đề nghị ngày" in text
     assert re.search(r"<dt>Được ký</dt><dd>Hiệu trưởng hoặc ký thay</dd>", text)

@@ -109,7 +109,7 @@ class RolesForm(FlaskForm):
 class RenewalForm(FlaskForm):
     """That renewal was asked of the issuer."""
 
-    note = StringField("Số phiếu hoặc ghi chú", [Length(max=300)])
+    renewal_note = StringField("Số phiếu hoặc ghi chú", [Length(max=300)])
 
 
 class RevokeForm(FlaskForm):
