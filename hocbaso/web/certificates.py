@@ -277,7 +277,7 @@ def retire(certificate_id: int) -> BaseResponse:
     """Retire a certificate; its key is destroyed."""
     confirm_recent(current_actor())
     certificate_register.retire(current_actor(), certificate_id, clock.now())
-    note("Chứng thư đã ngừng dùng; khoá ký đã xóa khỏi máy. Chữ ký cũ vẫn kiểm tra được.", "late")
+    note("Chứng thư đã ngừng dùng; khoá trong máy chủ, nếu có, đã xoá. Chữ ký cũ vẫn kiểm tra được.", "late")
     return go(url_for(".index"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import multiprocessing
 from datetime import timedelta
 from pathlib import Path
 
@@ -169,6 +170,27 @@ def test_a_token_that_fails_in_the_middle_signs_the_rest_later(
     assert {row.state for row in records()} == {"HOMEROOM_SIGNED"}
     bad.wish("")
     assert outcomes(sign(built, "principal", "principal")) == ["done"] * 3
+    assert audit_verify.verify().ok
+
+
+def test_a_batch_that_is_cut_off_goes_on_and_signs_nothing_twice(built: Cast, bad: SoftToken) -> None:
+    class PowerCut(BaseException):
+        pass
+
+    def cut() -> None:
+        raise PowerCut
+
+    bad.new_key("ec", authority(), PRINCIPAL, now=NOW)
+    register(built, bad)
+    sign(built, "math", "homeroom", pin=test_school_keys.DEMO_PIN)
+    children = {child.pid for child in multiprocessing.active_children() if child.name == "token"}
+    with pytest.raises(PowerCut):
+        sign(built, "principal", "principal", on_item=cut)
+    assert {child.pid for child in multiprocessing.active_children() if child.name == "token"} == children
+    assert sorted(row.state for row in records()) == ["HOMEROOM_SIGNED"] * 2 + ["PRINCIPAL_SIGNED"]
+    batch = sign(built, "principal", "principal")
+    assert outcomes(batch) == ["done"] * 3 and {row.state for row in records()} == {"PRINCIPAL_SIGNED"}
+    assert all(len(row.signatures) == 2 for row in records())
     assert audit_verify.verify().ok
 
 
