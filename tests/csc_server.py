@@ -7,6 +7,7 @@ signatures and, with SCAL 2, only the hashes it was given for. ``faults`` is a l
 from __future__ import annotations
 
 import base64
+import hashlib
 import ipaddress
 import secrets
 import ssl
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -62,6 +64,10 @@ class Csc:
     signed: list[int] = field(default_factory=list)
     faults: list[Any] = field(default_factory=list)
     refuse_on_phone: bool = False
+    person: str = "036180000001"
+    codes: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    users: dict[str, str] = field(default_factory=dict)
+    refreshes: dict[str, str] = field(default_factory=dict)
     port: int = 0
     ca_file: str = ""
     secret: str = "bi-mat-ung-dung"
@@ -126,20 +132,46 @@ def _application(state: Csc) -> Flask:
     @app.post(f"{base}/oauth2/token")
     def token() -> Response:
         form = request.form
-        if form.get("grant_type") != "client_credentials" or form.get("scope") != "service":
-            return _no(400, "unsupported_grant_type")
         if (form.get("client_id"), form.get("client_secret")) != ("hocbaso", state.secret):
             return _no(401, "invalid_client")
+        kind, user = form.get("grant_type"), None
+        if kind == "authorization_code":
+            user, challenge, back = state.codes.pop(form.get("code", ""), ("", "", ""))
+            proof = base64.urlsafe_b64encode(hashlib.sha256(form.get("code_verifier", "").encode()).digest())
+            if not user or proof.rstrip(b"=").decode() != challenge or form.get("redirect_uri") != back:
+                return _no(400, "invalid_grant")
+        elif kind == "refresh_token":
+            user = state.refreshes.pop(form.get("refresh_token", ""), None)
+            if user is None:
+                return _no(400, "invalid_grant")
+        elif kind != "client_credentials" or form.get("scope") != "service":
+            return _no(400, "unsupported_grant_type")
+        if user is not None:
+            made, again = secrets.token_urlsafe(16), secrets.token_urlsafe(16)
+            state.tokens.add(made)
+            state.users[made], state.refreshes[again] = user, user
+            return jsonify({"access_token": made, "token_type": "Bearer", "refresh_token": again, "expires_in": 3600})
         made = secrets.token_urlsafe(16)
         state.tokens.add(made)
         return jsonify({"access_token": made, "token_type": "Bearer", "expires_in": 3600})
 
+    @app.get(f"{base}/oauth2/authorize")
+    def consent() -> Response:
+        told = request.args
+        if told["response_type"] != "code" or told["code_challenge_method"] != "S256" or told["client_id"] != "hocbaso":
+            return _no(400, "invalid_request")
+        code = secrets.token_urlsafe(12)
+        state.codes[code] = (state.person, told["code_challenge"], told["redirect_uri"])
+        back = f"{told['redirect_uri']}?{urlencode({'code': code, 'state': told['state']})}"
+        return Response(status=302, headers={"Location": back})
+
     @app.post(f"{base}/credentials/list")
     def listing() -> Response:
         body = request.get_json()
-        if not body.get("userID"):
-            return _no(400, "invalid_request", "Missing userID")
-        ids = [name for name, key in state.keys.items() if key.user == body["userID"]]
+        signed_in = state.users.get((request.headers.get("Authorization") or "").removeprefix("Bearer "))
+        if (signed_in is None) == ("userID" not in body):
+            return _no(400, "invalid_request", "userID")
+        ids = [name for name, key in state.keys.items() if key.user == (signed_in or body["userID"])]
         start = int(body.get("pageToken") or 0)
         page = {"credentialIDs": ids[start : start + 2]}
         if start + 2 < len(ids):

@@ -33,7 +33,9 @@ class Provider:
     """A provider as configured. ``version`` is ``v1`` or ``v2``; ``url`` ends before ``/credentials``; all addresses are https.
 
     ``ca_file``: PEM of authorities that vouch for the provider's server in place of the machine's own list.
-    ``confirm_seconds``: how long a signer may take to confirm on the telephone.
+    ``confirm_seconds``: how long a signer may take to confirm on the telephone. Without ``authorize_url`` the application itself
+    signs in (OAuth 2 client credentials); with it each signer does, in the browser, and comes back to ``redirect_uri``
+    (authorisation code with PKCE).
     """
 
     name: str
@@ -46,10 +48,17 @@ class Provider:
     ca_file: str | None = None
     timeout: float = 20.0
     confirm_seconds: float = 180.0
+    authorize_url: str | None = None
+    redirect_uri: str | None = None
 
     def check(self) -> None:
         """Raise ``errors.WrongState`` when the configuration is not usable."""
-        for address in (self.url, self.token_url):
+        if (self.authorize_url is None) != (self.redirect_uri is None):
+            raise WrongState(
+                f"{self.words} trong config.toml phải có cả authorize_url và redirect_uri, hoặc không có cả hai."
+            )
+        more = [address for address in (self.authorize_url, self.redirect_uri) if address is not None]
+        for address in (self.url, self.token_url, *more):
             parts = urlsplit(address)
             if parts.scheme != "https" or not parts.hostname or parts.username or parts.query or parts.fragment:
                 raise WrongState(
@@ -77,14 +86,32 @@ class Credential:
     n_at_once: int
 
 
-class CscClient:
-    """Calls of one provider, with one access token (OAuth 2 client credentials) renewed when it is refused. Thread-confined."""
+@dataclass(slots=True)
+class Login:
+    """What a signer's own sign-in at a provider gave; renewed in place."""
 
-    def __init__(self, provider: Provider, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    access: str = field(repr=False)
+    refresh: str | None = field(default=None, repr=False)
+
+
+class NotSignedIn(WrongState):
+    """The provider wants the signer to sign in there, in the browser, first."""
+
+
+class CscClient:
+    """Calls of one provider, with one access token that is renewed when it is refused. Thread-confined.
+
+    ``login``: of the signer, for a provider with ``authorize_url``; without one its calls raise NotSignedIn.
+    """
+
+    def __init__(
+        self, provider: Provider, *, login: Login | None = None, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         provider.check()
         self.provider = provider
         self._sleep = sleep
-        self._token: str | None = None
+        self._login = login
+        self._token: str | None = login.access if login is not None else None
         try:
             self._tls = ssl.create_default_context(cafile=provider.ca_file)
         except (OSError, ssl.SSLError) as error:
@@ -158,26 +185,44 @@ class CscClient:
 
     def _access_token(self) -> str:
         if self._token is None:
-            form = {
-                "grant_type": "client_credentials",
-                "client_id": self.provider.client_id,
-                "client_secret": self.provider.client_secret,
-                "scope": "service",
-            }
-            status, answer = self._try(
-                self.provider.token_url,
-                urlencode(form).encode("ascii"),
-                {"Content-Type": "application/x-www-form-urlencoded"},
-                repeatable=True,
-                seconds=self.provider.timeout,
-            )
-            token = answer.get("access_token") if isinstance(answer, dict) else None
-            if status != 200 or not isinstance(token, str) or not token.isascii() or not token.isprintable():
-                raise self._refusal(
-                    status, answer, "Không đăng nhập được vào dịch vụ: mã ứng dụng không đúng hoặc đã hết hạn"
-                )
-            self._token = token
+            if self.provider.authorize_url is None:
+                self._token = self._ask_token({"grant_type": "client_credentials", "scope": "service"}).access
+            else:
+                self._token = self._renewed().access
         return self._token
+
+    def _renewed(self) -> Login:
+        again = NotSignedIn(f"Hãy đăng nhập vào {self.provider.words} ở trang Chứng thư số rồi làm lại.")
+        if self._login is None or self._login.refresh is None:
+            raise again
+        try:
+            new = self._ask_token({"grant_type": "refresh_token", "refresh_token": self._login.refresh})
+        except WrongState:
+            raise again from None
+        self._login.access, self._login.refresh = new.access, new.refresh or self._login.refresh
+        return self._login
+
+    def exchange(self, code: str, verifier: str) -> Login:
+        """The login behind the ``code`` that the signer's browser brought back; ``verifier`` is what PKCE began with (RFC 7636)."""
+        form = {"grant_type": "authorization_code", "code": code, "code_verifier": verifier}
+        return self._ask_token({**form, "redirect_uri": self.provider.redirect_uri or ""})
+
+    def _ask_token(self, form: dict[str, str]) -> Login:
+        form = {**form, "client_id": self.provider.client_id, "client_secret": self.provider.client_secret}
+        status, answer = self._try(
+            self.provider.token_url,
+            urlencode(form).encode("ascii"),
+            {"Content-Type": "application/x-www-form-urlencoded"},
+            repeatable=form["grant_type"] == "client_credentials",
+            seconds=self.provider.timeout,
+        )
+        token = answer.get("access_token") if isinstance(answer, dict) else None
+        if status != 200 or not isinstance(token, str) or not token.isascii() or not token.isprintable():
+            raise self._refusal(
+                status, answer, "Không đăng nhập được vào dịch vụ: mã ứng dụng không đúng hoặc đã hết hạn"
+            )
+        refresh = answer.get("refresh_token")
+        return Login(token, refresh if isinstance(refresh, str) else None)
 
     def call(
         self, method: str, body: dict[str, Any], *, repeatable: bool, seconds: float | None = None
@@ -230,9 +275,14 @@ class CscClient:
     # --- the methods used ----------------------------------------------------------------------------------------------
 
     def credentials(self, user: str) -> list[str]:
-        """Ids of the credentials of a user as the provider knows them (``credentials/list``), 200 at most."""
+        """Ids of the credentials of a user as the provider knows them (``credentials/list``), 200 at most.
+
+        Where the signer has signed in there, the list is theirs and ``user`` is not sent (CSC 1.0.4, 11.4).
+        """
         found: list[str] = []
-        body: dict[str, Any] = {"userID": user, "maxResults": 50}
+        body: dict[str, Any] = {"maxResults": 50}
+        if self.provider.authorize_url is None:
+            body["userID"] = user
         for _ in range(4):
             answer = self.call("credentials/list", body, repeatable=True)
             ids = answer.get("credentialIDs")

@@ -293,7 +293,9 @@ def open_key(
             envelope = signers.KeyEnvelope(row.key_envelope or b"", owner_key(row.person_id), row.fingerprint)
             signers.SoftwareKeySigner.from_envelope(envelope, chain, pin, server_secret())
         else:
-            elsewhere = key_places.open_signer(row.key_kind, row.key_place, chain[0], pin, code=code, last_try=last_try)
+            elsewhere = key_places.open_signer(
+                actor, row.key_kind, row.key_place, chain[0], pin, now, code=code, last_try=last_try
+            )
     except LastTry:
         _set_tries(row, m.Certificate.n_wrong_pins - 1)
         raise

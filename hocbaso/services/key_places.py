@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
 from hocbaso.documents import signers
+from hocbaso.documents.csc_client import CscClient
 from hocbaso.documents.csc_signer import CscSigner
 from hocbaso.documents.token_session import TokenSigner
 from hocbaso.errors import WrongState
-from hocbaso.services import key_devices, remote_providers
+from hocbaso.services import key_devices, remote_logins, remote_providers
+from hocbaso.services.access import Actor
 
 
 def open_signer(
-    kind: str, place: str, leaf: bytes, pin: str, *, code: str = "", last_try: bool = False
+    actor: Actor,
+    kind: str,
+    place: str,
+    leaf: bytes,
+    pin: str,
+    now: datetime,
+    *,
+    code: str = "",
+    last_try: bool = False,
 ) -> signers.BatchSigner:
     """The key of a certificate's ``key_place`` (JSON), opened with its PIN for one batch; the caller closes it.
 
@@ -22,7 +33,7 @@ def open_signer(
     """
     where = json.loads(place)
     if kind == "remote":
-        return _remote(where, leaf, pin, code)
+        return _remote(remote_logins.client_for(actor, where["provider"], now), where, leaf, pin, code)
     session = key_devices.open_session(where["driver"])
     try:
         session.log_in(where["serial"], where["label"], pin, last_try=last_try)
@@ -32,8 +43,7 @@ def open_signer(
     return TokenSigner(session, where["key_id"], leaf)
 
 
-def _remote(where: dict[str, str], leaf: bytes, pin: str, code: str) -> CscSigner:
-    client = remote_providers.client(where["provider"])
+def _remote(client: CscClient, where: dict[str, str], leaf: bytes, pin: str, code: str) -> CscSigner:
     credential = client.credential(where["credential_id"])
     if credential.chain[0] != leaf:
         raise WrongState("Nơi cấp đã đổi chứng thư của khoá này. Hãy đăng ký lại ở trang Chứng thư số.")
@@ -51,7 +61,7 @@ def words_of(kind: str, place: str | None) -> str:
     where = json.loads(place)
     if kind == "remote":
         words = dict(remote_providers.provider_names()).get(where["provider"], where["provider"])
-        return f"{words}, tài khoản {where['user']}"
+        return f"{words}, tài khoản {where['user']}" if where["user"] else words
     return f"thiết bị “{where['label']}”, số {where['serial']}"
 
 

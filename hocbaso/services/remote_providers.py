@@ -1,7 +1,8 @@
 """The remote signing providers this machine may speak to: tables ``[csc.<name>]`` of ``config.toml``, and nothing else.
 
 ``version`` (v1 or v2), ``url`` (up to and with ``/csc/v1``), ``client_id``, ``client_secret`` or ``client_secret_file``; optional
-``words``, ``token_url`` (default ``url`` + ``/oauth2/token``), ``ca_file``, ``timeout``, ``confirm_seconds``. A page only ever names a table.
+``words``, ``token_url`` (default ``url`` + ``/oauth2/token``), ``ca_file``, ``timeout``, ``confirm_seconds``,
+and where each signer signs in at the provider ``authorize_url`` with ``redirect_uri`` (this server's ``/chung-thu-so/tu-xa/ve``). A page only ever names a table.
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ def _tables() -> dict[str, dict[str, Any]]:
 def provider_names() -> list[tuple[str, str]]:
     """(name, words) of each configured provider, in the order of the file."""
     return [(name, str(table.get("words") or name)) for name, table in _tables().items()]
+
+
+def wants_sign_in() -> list[str]:
+    """Names of the providers at which each signer signs in first."""
+    return [name for name, table in _tables().items() if table.get("authorize_url")]
 
 
 def provider(name: str) -> Provider:
@@ -51,6 +57,8 @@ def provider(name: str) -> Provider:
             ca_file=str(table["ca_file"]) if table.get("ca_file") else None,
             timeout=float(table.get("timeout") or 20),
             confirm_seconds=float(table.get("confirm_seconds") or 180),
+            authorize_url=str(table["authorize_url"]) if table.get("authorize_url") else None,
+            redirect_uri=str(table["redirect_uri"]) if table.get("redirect_uri") else None,
         )
     except ValueError as error:
         raise WrongState(f"Thời hạn chờ của {words} trong config.toml phải là số giây.") from error

@@ -10,7 +10,7 @@ from hocbaso.documents import signers
 from hocbaso.documents.csc_client import Credential
 from hocbaso.errors import Invalid, WrongState
 from hocbaso.regulations.permissions import Permission
-from hocbaso.services import certificate_register, certificates, remote_providers
+from hocbaso.services import certificate_register, certificates, remote_logins, remote_providers
 from hocbaso.services.access import Actor
 from hocbaso.services.trust_roots import chain_is_trusted
 
@@ -20,16 +20,19 @@ MAX_USER = 100
 def register_remote(actor: Actor, name: str, user: str, now: datetime, *, purpose: str = "personal") -> int:
     """Register the actor's own certificate at a provider (the school's, for the clerk); the certificate's id.
 
-    ``user`` is how the provider knows the signer (personal identity number, telephone, account). Only a certificate that names
+    ``user`` is how the provider knows the signer (personal identity number, telephone, account); not asked where the signer has
+    signed in there. Only a certificate that names
     the actor is taken, the one valid longest; that its key obeys the signer shows at each signature, which is checked before
     it is kept. Raises NotAllowed, WrongState, Unavailable, Invalid (none fits; each reason in ``details``).
     """
     actor.require(Permission.CERTIFICATE_OWN)
     person = certificate_register.person_for(actor, purpose)
     user = user.strip()
-    if not user or len(user) > MAX_USER or not user.isprintable():
+    if name in remote_providers.wants_sign_in():
+        user = ""
+    elif not user or len(user) > MAX_USER or not user.isprintable():
         raise Invalid("Nhập tài khoản của thầy, cô ở nơi cấp.", field="user")
-    client = remote_providers.client(name)
+    client = remote_logins.client_for(actor, name, now)
     fitting: list[tuple[datetime, Credential, tuple[bytes, ...]]] = []
     reasons: list[str] = []
     for credential_id in client.credentials(user):

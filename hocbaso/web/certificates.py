@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Flask, render_template, url_for
+from flask import Blueprint, Flask, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
@@ -15,6 +15,7 @@ from hocbaso.services import (
     certificate_register,
     certificate_standing,
     key_devices,
+    remote_logins,
     remote_providers,
     remote_register,
     token_register,
@@ -140,10 +141,17 @@ def _remote_page(status: int = 200, *, form: RemoteForm | None = None, message: 
     names = remote_providers.provider_names()
     form = form or RemoteForm(formdata=None, provider=names[0][0] if len(names) == 1 else None)
     form.provider.choices = names
+    sign_in_at = remote_providers.wants_sign_in()
+    form.user.flags.required = not sign_in_at
     return render_template(
         "certificates/remote.html",
         form=form,
         providers=names,
+        sign_ins=[
+            (name, words, remote_logins.is_signed_in(current_actor(), name, clock.now()))
+            for name, words in names
+            if name in sign_in_at
+        ],
         is_clerk=current_actor().has_role(Role.CLERK),
         message=message,
     ), status
@@ -154,6 +162,29 @@ def _remote_page(status: int = 200, *, form: RemoteForm | None = None, message: 
 def remote() -> Any:
     """The form for one's own certificate at a remote signing provider."""
     return _remote_page()
+
+
+@pages.get("/tu-xa/dang-nhap/<name>")
+@requires(P.CERTIFICATE_OWN)
+def remote_sign_in(name: str) -> Any:
+    """Off to the provider's own page, and back to :func:`remote_back`."""
+    try:
+        return redirect(remote_logins.begin(current_actor(), name, clock.now()), 303)
+    except DomainError as refusal:
+        return _remote_page(status_of(refusal), message=_words(refusal))
+
+
+@pages.get("/tu-xa/ve")
+@requires(P.CERTIFICATE_OWN)
+def remote_back() -> Any:
+    """Back from the provider with a code."""
+    state, code = request.args.get("state", ""), request.args.get("code", "")
+    try:
+        words = remote_logins.finish(current_actor(), state, code, clock.now())
+    except DomainError as refusal:
+        return _remote_page(status_of(refusal), message=_words(refusal))
+    note(f"Đã đăng nhập {words}. Giờ đăng ký chứng thư hoặc ký học bạ được.")
+    return go(url_for(".remote"))
 
 
 @pages.post("/tu-xa")

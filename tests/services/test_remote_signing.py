@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import http.client
+import ssl
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from flask import current_app
@@ -19,6 +22,7 @@ from hocbaso.services import (
     certificate_register,
     certificates,
     document_pool,
+    remote_logins,
     remote_register,
     signing,
     test_school_keys,
@@ -184,3 +188,84 @@ def test_a_provider_that_is_away_counts_no_try(built: Cast, csc: Csc, monkeypatc
     with pytest.raises(Unavailable):
         sign(built)
     assert certificates.current_certificate(built.people["math"]).n_wrong_pins == 0
+
+
+# --- where each signer signs in at the provider ----------------------------------------------------------------------
+
+BACK = "https://hocba.truong.lan:8443/chung-thu-so/tu-xa/ve"
+
+
+def wants_sign_in(state: Csc) -> None:
+    config = current_app.config["HOCBASO"]
+    settings = {**state.settings(), "redirect_uri": BACK}
+    settings["authorize_url"] = f"{settings['url']}/oauth2/authorize"
+    current_app.config["HOCBASO"] = dataclasses.replace(config, extra={"csc": {"mysign": settings}})
+
+
+def browse(csc: Csc, address: str) -> dict[str, str]:
+    """What a browser brings back from the provider's page."""
+    parts = urlsplit(address)
+    connection = http.client.HTTPSConnection(
+        "localhost", csc.port, context=ssl.create_default_context(cafile=csc.ca_file), timeout=10
+    )
+    connection.request("GET", f"{parts.path}?{parts.query}")
+    back = connection.getresponse().getheader("Location") or ""
+    connection.close()
+    assert back.startswith(BACK)
+    return dict(parse_qsl(urlsplit(back).query))
+
+
+def sign_in(cast: Cast, csc: Csc, who: str = "math") -> None:
+    back = browse(csc, remote_logins.begin(cast.actor(who), "mysign", NOW))
+    assert remote_logins.finish(cast.actor(who), back["state"], back["code"], NOW) == "Nơi cấp thử"
+
+
+def test_a_signer_who_signed_in_there_registers_and_signs(built: Cast, csc: Csc) -> None:
+    wants_sign_in(csc)
+    add_key(csc)
+    with pytest.raises(WrongState, match="Hãy đăng nhập vào Nơi cấp thử"):
+        register(built)
+    sign_in(built, csc)
+    register(built, user="")
+    csc.tokens.clear()  # the access token ends; the refresh token brings another
+    assert outcomes(sign(built)) == ["done"] * 3
+    assert not remote_logins.is_signed_in(built.actor("principal"), "mysign", NOW), "another account is not signed in"
+    assert not remote_logins.is_signed_in(built.actor("math"), "mysign", NOW + timedelta(hours=13))
+
+
+def test_a_login_whose_refresh_is_refused_asks_to_sign_in_again(built: Cast, csc: Csc) -> None:
+    wants_sign_in(csc)
+    add_key(csc)
+    sign_in(built, csc)
+    register(built)
+    csc.tokens.clear()
+    csc.refreshes.clear()
+    with pytest.raises(WrongState, match="Hãy đăng nhập"):
+        sign(built)
+    assert certificates.current_certificate(built.people["math"]).n_wrong_pins == 0
+
+
+def test_the_way_back_serves_once_in_time_and_only_who_began_it(built: Cast, csc: Csc) -> None:
+    wants_sign_in(csc)
+    teacher, other = built.actor("math"), built.actor("principal")
+    back = browse(csc, remote_logins.begin(teacher, "mysign", NOW))
+    for actor, state, code, at in (
+        (other, back["state"], back["code"], NOW),
+        (teacher, "x", back["code"], NOW),
+        (teacher, back["state"], back["code"], NOW),  # a wrong state has used the way back up
+    ):
+        with pytest.raises(Invalid, match="không còn hiệu lực"):
+            remote_logins.finish(actor, state, code, at)
+    back = browse(csc, remote_logins.begin(teacher, "mysign", NOW))
+    with pytest.raises(Invalid, match="không còn hiệu lực"):
+        remote_logins.finish(teacher, back["state"], back["code"], NOW + timedelta(minutes=11))
+    stolen = browse(csc, remote_logins.begin(other, "mysign", NOW))
+    mine = browse(csc, remote_logins.begin(teacher, "mysign", NOW))
+    with pytest.raises(WrongState):  # another's code does not fit this verifier (PKCE)
+        remote_logins.finish(teacher, mine["state"], stolen["code"], NOW)
+    assert not remote_logins.is_signed_in(teacher, "mysign", NOW)
+
+
+def test_a_provider_that_wants_no_sign_in_sends_nobody_away(built: Cast, csc: Csc) -> None:
+    with pytest.raises(WrongState, match="không cần đăng nhập"):
+        remote_logins.begin(built.actor("math"), "mysign", NOW)

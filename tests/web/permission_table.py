@@ -193,6 +193,8 @@ ROWS += [
     Row("certificates.register_device", "POST", "/chung-thu-so/thiet-bi", _READERS),
     Row("certificates.remote", "GET", "/chung-thu-so/tu-xa", _READERS),
     Row("certificates.register_remote", "POST", "/chung-thu-so/tu-xa", _READERS),
+    Row("certificates.remote_sign_in", "GET", "/chung-thu-so/tu-xa/dang-nhap/khac", _READERS),
+    Row("certificates.remote_back", "GET", "/chung-thu-so/tu-xa/ve?state=x&code=y", _READERS),
     Row("certificates.record", "GET", "/chung-thu-so/999999", _READERS | only("it_officer"), passes=(404,)),
     Row("certificates.approval", "POST", "/chung-thu-so/999999/phe-duyet", only("it_officer"), passes=(404, 422)),
     Row("certificates.roles", "POST", "/chung-thu-so/999999/vai-tro", only("it_officer"), passes=(404, 422)),

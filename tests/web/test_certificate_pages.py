@@ -16,8 +16,10 @@ from hocbaso import clock
 from hocbaso.documents.test_authority import TestAuthority
 from hocbaso.services import certificate_register, certificates, trust_roots
 from tests.cast import NOW, Cast
+from tests.csc_server import running
 from tests.services.test_certificates import PASSWORD, p12
 from tests.services.test_certificates import PIN as FILE_PIN
+from tests.services.test_remote_signing import BACK, browse
 from tests.soft_token import PIN, SoftToken, make_token
 
 NAME = "Đoàn Thị Hải Yến"
@@ -126,3 +128,33 @@ def test_the_officer_keeps_the_register_and_the_owner_reads_it(
     assert owner.post(f"{page}/thu-hoi", data={"reason": "Mất thẻ"}).status_code in (302, 303)
     assert certificates.current_certificate(school.people["principal"]) is None
     assert "đã thu hồi" in owner.get("/chung-thu-so/").text
+
+
+def test_a_signer_is_sent_to_the_provider_and_back(
+    school: Cast, school_app: Flask, client_of: ClientOf, tmp_path: Path
+) -> None:
+    with running(tmp_path / "csc", "v2") as csc:
+        settings = {**csc.settings(), "redirect_uri": BACK}
+        settings["authorize_url"] = f"{settings['url']}/oauth2/authorize"
+        school_app.config["HOCBASO"] = dataclasses.replace(
+            school_app.config["HOCBASO"], extra={"csc": {"mysign": settings}}
+        )
+        client = client_of("principal")
+        page = client.get("/chung-thu-so/tu-xa").text
+        assert "Đăng nhập Nơi cấp thử" in page and 'name="user"' not in page
+        away = client.get("/chung-thu-so/tu-xa/dang-nhap/mysign")
+        assert away.status_code == 303 and away.location.startswith(settings["authorize_url"])
+        assert csc.secret not in away.location
+        forged = client.get("/chung-thu-so/tu-xa/ve?state=x&code=y")
+        assert forged.status_code == 422 and "không còn hiệu lực" in forged.text
+        back = browse(csc, client.get("/chung-thu-so/tu-xa/dang-nhap/mysign").location)
+        assert client.get("/chung-thu-so/tu-xa/ve", query_string=back).status_code == 303
+        assert "Đã đăng nhập Nơi cấp thử" in client.get("/chung-thu-so/tu-xa").text
+        answer = client.post("/chung-thu-so/tu-xa", data={"provider": "mysign"})
+        assert answer.status_code == 422 and "chưa có khoá nào" in answer.text
+
+
+@pytest.mark.parametrize("name", ["khac", "..", "https:%2f%2fevil.example"])
+def test_nobody_is_sent_to_an_address_that_is_not_configured(school: Cast, client_of: ClientOf, name: str) -> None:
+    answer = client_of("principal").get(f"/chung-thu-so/tu-xa/dang-nhap/{name}")
+    assert answer.status_code in (404, 409) and not answer.location

@@ -77,7 +77,7 @@ class RemoteForm(FlaskForm):
     provider = RadioField("Nơi cấp", validate_choice=False)
     user = StringField(
         "Tài khoản ở nơi cấp",
-        [DataRequired("Xin nhập tài khoản."), Length(max=100)],
+        [Length(max=100)],
         description="Số định danh cá nhân, số điện thoại hoặc tên đăng nhập, như khi đăng ký với nơi cấp.",
     )
     purpose = RadioField(
