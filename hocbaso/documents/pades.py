@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import zlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -33,7 +34,8 @@ REASONS = {
     "seal": "Nhà trường phát hành học bạ số",
 }
 _BYTE_RANGE = re.compile(rb"/ByteRange \[(\d+) (\d+) (\d+) (\d+)\]")
-_ROOM = {False: 4096, True: 12288}
+#: Bytes kept for a time stamp, which is known only after it has been asked for once and may not be asked for twice.
+_TOKEN_ROOM = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class _Increment(endesive_pdf.SignedData):
         self, cert: Any, udct: Any, box: Any, page: Any, widget: Any, widget_ref: Any, is_new: bool
     ) -> None:
         width, height = box[2] - box[0], box[3] - box[1]
-        image = decode_image(self.mark.image) if self.mark.image else None
+        image = decode_image(self.mark.image, width, height) if self.mark.image else None
         form = _stream(draw(self.role, self.mark.name, self.at, width, height, image))
         form.update(
             {
@@ -76,24 +78,33 @@ class _Increment(endesive_pdf.SignedData):
         resources = po.DictionaryObject()
         if image is None:
             return resources
-        refs: list[Any] = []
-        for data, space in ((image.alpha, "/DeviceGray"), (image.rgb, "/DeviceRGB")):
-            stream = _stream(data, packed=True)
-            stream.update(
-                {
-                    po.NameObject("/Type"): po.NameObject("/XObject"),
-                    po.NameObject("/Subtype"): po.NameObject("/Image"),
-                    po.NameObject("/Width"): po.NumberObject(image.width),
-                    po.NameObject("/Height"): po.NumberObject(image.height),
-                    po.NameObject("/BitsPerComponent"): po.NumberObject(8),
-                    po.NameObject("/ColorSpace"): po.NameObject(space),
-                }
-            )
-            if refs:
-                stream[po.NameObject("/SMask")] = refs[0]
-            refs.append(self._add_object(stream))
-        resources[po.NameObject("/XObject")] = po.DictionaryObject({po.NameObject("/Im0"): refs[1]})
+        mask = self._image(image.alpha, image.width, image.height, po.NameObject("/DeviceGray"), bits=4)
+        if image.rows:
+            last = po.NumberObject(len(image.palette) // 3 - 1)
+            table = po.ByteStringObject(image.palette)
+            space = po.ArrayObject([po.NameObject("/Indexed"), po.NameObject("/DeviceRGB"), last, table])
+            picture = self._image(image.rows, image.width, image.height, space, bits=4)
+        else:  # one ink: a single dot of it under the mask that has the shape
+            picture = self._image(zlib.compress(image.palette, 9), 1, 1, po.NameObject("/DeviceRGB"), bits=8)
+        picture[po.NameObject("/SMask")] = self._add_object(mask)
+        drawn = po.DictionaryObject({po.NameObject("/Im0"): self._add_object(picture)})
+        resources[po.NameObject("/XObject")] = drawn
         return resources
+
+    @staticmethod
+    def _image(data: bytes, width: int, height: int, space: Any, *, bits: int) -> Any:
+        stream = _stream(data, packed=True)
+        stream.update(
+            {
+                po.NameObject("/Type"): po.NameObject("/XObject"),
+                po.NameObject("/Subtype"): po.NameObject("/Image"),
+                po.NameObject("/Width"): po.NumberObject(width),
+                po.NameObject("/Height"): po.NumberObject(height),
+                po.NameObject("/BitsPerComponent"): po.NumberObject(bits),
+                po.NameObject("/ColorSpace"): space,
+            }
+        )
+        return stream
 
     def extend(self, pdf: bytes, details: dict[str, Any], room: int) -> tuple[bytes, int, int]:
         """The increment with a zero placeholder; positions of ``<`` and just past ``>`` in the whole file."""
@@ -212,7 +223,8 @@ def sign_pdf(pdf: bytes, role: str, signer: Signer, *, at: datetime, mark: Mark,
         "location": mark.place or None,
         "application": "hocbaso",
     }
-    tail, start, end = increment.extend(pdf, details, _ROOM[tsa_url is not None])
+    room = cms.longest(signer.chain) + (_TOKEN_ROOM if tsa_url else 0)
+    tail, start, end = increment.extend(pdf, details, room)
     digest = hashlib.sha256(pdf)
     digest.update(tail[:start])
     digest.update(tail[end:])
@@ -220,10 +232,9 @@ def sign_pdf(pdf: bytes, role: str, signer: Signer, *, at: datetime, mark: Mark,
     signature = signer.sign_digest(hashlib.sha256(attributes).digest())
     token = _time_stamp(signature, tsa_url) if tsa_url else None
     der = cms.build(digest.digest(), signer.chain, signature, token)
-    room = end - start - 2
-    if len(der) * 2 > room:
+    if len(der) > room:
         raise IntegrityFault("Chữ ký số dài hơn chỗ dành sẵn trong tệp.")
-    return pdf + tail[: start + 1] + der.hex().encode("ascii").ljust(room, b"0") + tail[end - 1 :]
+    return pdf + tail[: start + 1] + der.hex().encode("ascii").ljust(room * 2, b"0") + tail[end - 1 :]
 
 
 def _time_stamp(signature: bytes, url: str) -> bytes:
