@@ -16,18 +16,23 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from hocbaso.documents import long_term
+from hocbaso.documents.long_term import Level
 from hocbaso.documents.pades import FIELD_OF, Mark, sign_pdf
 from hocbaso.documents.pades_verify import read_content, verify_pdf
 from hocbaso.documents.pdf_render import render_unsigned_pdf
 from hocbaso.documents.proof import prove_equal
+from hocbaso.documents.proof_plan import ProofPlan, is_weaker
+from hocbaso.documents.revocation import StatusSources
 from hocbaso.documents.signers import KeyEnvelope, SoftwareKeySigner
+from hocbaso.documents.time_stamps import TimeAuthority
 from hocbaso.documents.transcript_content import from_canonical_json
 from hocbaso.documents.trust import Trust
 from hocbaso.documents.verification import verify_file
 from hocbaso.documents.verification_report import VerificationReport
 from hocbaso.documents.xml_record import assemble, build_data_zone, take_apart
 from hocbaso.documents.xml_signature import sign_xml, verify_xml
-from hocbaso.errors import IntegrityFault
+from hocbaso.errors import IntegrityFault, WrongState
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,25 +107,33 @@ def sign_step(
     roots: tuple[bytes, ...],
     crls: tuple[bytes, ...] = (),
     expected: Mapping[str, tuple[str, ...]] | None = None,
-    tsa_url: str | None = None,
+    plan: ProofPlan = ProofPlan(),
 ) -> SignedStep:
     """Sign PDF and XML for ``role`` (``homeroom``, ``principal``, ``seal``) and judge both on their new bytes before returning.
 
-    ``at`` is the signing time (aware UTC, the caller's clock). Raises ``errors.NotAllowed`` on a wrong PIN, ``errors.WrongState``
-    out of order, ``errors.Unavailable`` when a wanted time stamp cannot be had, ``errors.IntegrityFault`` when a result does not
+    ``at`` is the signing time (aware UTC, the caller's clock). The seal adds what ``plan`` asks for beyond a time stamp. Raises ``errors.NotAllowed`` on a wrong PIN, ``errors.WrongState``
+    out of order, ``errors.Unavailable`` when wanted proof cannot be had, ``errors.IntegrityFault`` when a result does not
     verify: nothing may be stored then.
     """
+    plan.require_means()
+    level = Level.of(plan.level)
+    authority = None
+    if level > Level.BB and plan.tsa_url:
+        authority = TimeAuthority(plan.tsa_url, plan.timeout, plan.tries)
     at = at.replace(microsecond=0)
     secret = hashlib.sha256(key.envelope.data + key.pin.encode("utf-8") + key.server_secret).digest()
     signer = _open(secret, key)
     _forget_later()
-    new_pdf = sign_pdf(pdf, role, signer, at=at, mark=mark, tsa_url=tsa_url)
+    trust = Trust.of(roots, crls, at)
+    new_pdf = sign_pdf(pdf, role, signer, at=at, mark=mark, authority=authority)
+    if role == "seal" and level > Level.BT:
+        sources = StatusSources(plan.ocsp_urls, trust.crls, plan.timeout, plan.tries)
+        new_pdf = long_term.extend(new_pdf, level, authority, trust.roots, sources, at)
     new_xml = sign_xml(xml, role, signer, at=at)
     if not new_pdf.startswith(pdf):
         raise IntegrityFault("Bản ký mới không giữ nguyên các byte đã có.")
     if read_content(new_pdf)[1] != take_apart(new_xml).data_zone:
         raise IntegrityFault("PDF và XML không cùng một nội dung; không ký.")
-    trust = Trust.of(roots, crls, at)
     roles = tuple(FIELD_OF)[: tuple(FIELD_OF).index(role) + 1]
     wanted = {name: frozenset(values) for name, values in expected.items()} if expected else None
     reports = (
@@ -129,7 +142,32 @@ def sign_step(
     )
     for report in reports:
         _demand(report)
+    # Before the seal nothing but a time stamp can be there.
+    reached, wanted_level = reports[0].level, plan.level if role == "seal" else min(level, Level.BT).label
+    if is_weaker(reached, wanted_level):
+        raise IntegrityFault(f"Chữ ký vừa tạo chỉ đạt mức {reached}, không đạt mức {wanted_level} theo quy định.")
     return SignedStep(new_pdf, new_xml, reports[0].to_plain(), reports[1].to_plain())
+
+
+def renew_proof(
+    pdf: bytes, roots: tuple[bytes, ...], crls: tuple[bytes, ...], plan: ProofPlan, at: datetime
+) -> tuple[bytes, dict[str, Any]]:
+    """A further document time stamp for an issued B-LTA file: (longer file, its report). ``pdf`` is its unchanged beginning.
+
+    Raises as ``sign_step``.
+    """
+    if not plan.tsa_url:
+        raise WrongState("Chưa khai báo máy chủ cấp dấu thời gian nên không đóng lại được dấu thời gian.")
+    at = at.replace(microsecond=0)
+    trust = Trust.of(roots, crls, at)
+    sources = StatusSources(plan.ocsp_urls, trust.crls, plan.timeout, plan.tries)
+    authority = TimeAuthority(plan.tsa_url, plan.timeout, plan.tries)
+    longer = long_term.renew(pdf, authority, trust.roots, sources, at)
+    report = verify_pdf(longer, trust, prove=False)
+    _demand(report)
+    if not longer.startswith(pdf) or len(report.stamped_at) < 2:
+        raise IntegrityFault("Bản có dấu thời gian mới không giữ nguyên các byte đã có.")
+    return longer, report.to_plain()
 
 
 def _demand(report: VerificationReport) -> None:

@@ -1,9 +1,9 @@
 """PAdES signatures as incremental updates: homeroom teacher, then principal, then the school's seal.
 
-endesive writes the increment and talks to the time-stamping authority; what it does not do right is done here: the PAdES
+endesive writes the increment; what it does not do right is done here: the PAdES
 sub-filter, ECDSA's algorithm name, one token operation a signature, a failing authority that is said aloud, and an appearance
 that keeps PDF/A. The first signature certifies the document with P=2: from then on only the two remaining fields may be
-filled. Levels: B-B, or B-T when ``tsa_url`` is given.
+filled. Levels: B-B, or B-T when an ``authority`` is given.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from hocbaso.documents import cms
+from hocbaso.documents import cms, time_stamps
 from hocbaso.documents.appearance import VIETNAM, RasterImage, decode_image, draw
-from hocbaso.documents.endesive_compat import endesive_pdf, endesive_signer, pypdf
+from hocbaso.documents.endesive_compat import endesive_pdf, pypdf
 from hocbaso.documents.signers import Signer
-from hocbaso.errors import IntegrityFault, Invalid, Unavailable, WrongState
+from hocbaso.documents.time_stamps import TimeAuthority
+from hocbaso.errors import IntegrityFault, Invalid, WrongState
 
 po = pypdf.generic
 
@@ -163,8 +164,8 @@ def signature_spans(pdf: bytes) -> list[tuple[int, int, int]]:
     return [(int(m[2]), int(m[3]), int(m[3]) + int(m[4])) for m in _BYTE_RANGE.finditer(pdf) if int(m[1]) == 0]
 
 
-def read_contents(pdf: bytes, start: int, end: int) -> cms.CmsParts:
-    """The CMS between ``<`` and ``>``: canonical lower-case hex, DER, zero padding. Raises ``errors.IntegrityFault``."""
+def read_gap(pdf: bytes, start: int, end: int) -> bytes:
+    """The DER between ``<`` and ``>``: canonical lower-case hex, then zero padding. Raises ``errors.IntegrityFault``."""
     gap = pdf[start:end]
     fault = IntegrityFault("Vùng chứa chữ ký số đã bị sửa.")
     if len(gap) < 6 or gap[:1] != b"<" or gap[-1:] != b">" or re.fullmatch(rb"(?:[0-9a-f]{2})+", gap[1:-1]) is None:
@@ -176,7 +177,12 @@ def read_contents(pdf: bytes, start: int, end: int) -> cms.CmsParts:
     size = 2 + width + int.from_bytes(raw[2 : 2 + width], "big")
     if size > len(raw) or any(raw[size:]):
         raise fault
-    return cms.read(raw[:size])
+    return raw[:size]
+
+
+def read_contents(pdf: bytes, start: int, end: int) -> cms.CmsParts:
+    """The CMS of a signature (``read_gap``), strictly read. Raises ``errors.IntegrityFault``."""
+    return cms.read(read_gap(pdf, start, end))
 
 
 def check_earlier(pdf: bytes) -> None:
@@ -192,7 +198,9 @@ def check_earlier(pdf: bytes) -> None:
             raise IntegrityFault("Một chữ ký trước đó trong tệp không còn đúng, không ký tiếp được.")
 
 
-def sign_pdf(pdf: bytes, role: str, signer: Signer, *, at: datetime, mark: Mark, tsa_url: str | None = None) -> bytes:
+def sign_pdf(
+    pdf: bytes, role: str, signer: Signer, *, at: datetime, mark: Mark, authority: TimeAuthority | None = None
+) -> bytes:
     """Fill the field of ``role`` and return the longer file; ``pdf`` is its unchanged beginning.
 
     Raises ``errors.WrongState`` out of order or twice, ``errors.IntegrityFault`` when an earlier signature does not hold,
@@ -223,28 +231,16 @@ def sign_pdf(pdf: bytes, role: str, signer: Signer, *, at: datetime, mark: Mark,
         "location": mark.place or None,
         "application": "hocbaso",
     }
-    room = cms.longest(signer.chain) + (_TOKEN_ROOM if tsa_url else 0)
+    room = cms.longest(signer.chain) + (_TOKEN_ROOM if authority else 0)
     tail, start, end = increment.extend(pdf, details, room)
     digest = hashlib.sha256(pdf)
     digest.update(tail[:start])
     digest.update(tail[end:])
     attributes = cms.signed_attributes(digest.digest(), signer.chain)
     signature = signer.sign_digest(hashlib.sha256(attributes).digest())
-    token = _time_stamp(signature, tsa_url) if tsa_url else None
+    # endesive itself goes on without a time stamp that cannot be had; a record must never be weaker than was asked for.
+    token = time_stamps.ask(hashlib.sha256(signature).digest(), authority).token if authority else None
     der = cms.build(digest.digest(), signer.chain, signature, token)
     if len(der) > room:
         raise IntegrityFault("Chữ ký số dài hơn chỗ dành sẵn trong tệp.")
     return pdf + tail[: start + 1] + der.hex().encode("ascii").ljust(room * 2, b"0") + tail[end - 1 :]
-
-
-def _time_stamp(signature: bytes, url: str) -> bytes:
-    from asn1crypto import tsp
-
-    answer = endesive_signer.fetch_tsp_response(signature, "sha256", url, {"timeout": 15})
-    if answer is None:
-        # endesive itself goes on without the time stamp; a record must never be weaker than was asked for.
-        raise Unavailable("Máy chủ cấp dấu thời gian không trả lời; chưa ký tài liệu nào ở bước này.")
-    response = tsp.TimeStampResp.load(answer)
-    if response["status"]["status"].native not in ("granted", "granted_with_mods"):
-        raise Unavailable("Máy chủ cấp dấu thời gian từ chối yêu cầu.")
-    return response["time_stamp_token"].dump()

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from hocbaso.documents.proof_plan import ProofPlan
 from hocbaso.documents.signers import KeyEnvelope
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class SignRequest:
     roots: tuple[bytes, ...]
     crls: tuple[bytes, ...]
     expected: tuple[tuple[str, str], ...]
-    tsa_url: str | None = None
+    plan: ProofPlan = field(default_factory=ProofPlan)
     demo_mark: bool = False
 
     def __repr__(self) -> str:  # a PIN must not appear in a log or a traceback
@@ -63,5 +64,5 @@ def sign(request: SignRequest) -> SignedStep:
         roots=request.roots,
         crls=request.crls,
         expected={role: (fingerprint,) for role, fingerprint in request.expected},
-        tsa_url=request.tsa_url,
+        plan=request.plan,
     )

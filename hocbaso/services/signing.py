@@ -105,6 +105,7 @@ def sign_class(
     ]
     if not due:
         raise WrongState(_nothing_due(class_group, role, list(records.values())))
+    document_pool.config().proof.require_means()
     untouched.require_untouched(class_group_id)
     first = tc.from_canonical_json(records[due[0]].content.encode("utf-8"))
     person = person_of_role(actor, class_group, role, now, first.principal.name)
@@ -189,7 +190,7 @@ def _prepare(
         roots=trust[0],
         crls=trust[1],
         expected=(*_earlier(record.id), (role.value, key.fingerprint)),
-        tsa_url=document_pool.config().tsa_url,
+        plan=document_pool.config().proof,
         demo_mark=content.demo and key.is_test,
     )
     return batches.Job("hocbaso.documents.sign_request:sign", (request,), task)
