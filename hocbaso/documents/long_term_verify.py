@@ -17,6 +17,7 @@ from pyhanko.sign.validation import validate_pdf_timestamp
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
 from hocbaso.documents import time_stamps
+from hocbaso.documents.cms import load_certificate
 from hocbaso.documents.long_term import STAMP_FIELD, Level, Store, read_store, signature_key, write_store
 from hocbaso.documents.pades import read_contents, read_gap
 from hocbaso.documents.paths import Evidence, PathFault, context, examine
@@ -49,6 +50,7 @@ class Tail:
     stamped_at: tuple[datetime, ...] = ()
     store: Store = field(default=Store(Evidence()))
     reasons: tuple[str, ...] = ()
+    ends_at: datetime | None = None
 
     @property
     def demands_status(self) -> bool:
@@ -108,7 +110,8 @@ def judge_tail(
     times = tuple(stamp.at for stamp in read)
     if list(times) != sorted(times):
         reasons.append(OUT_OF_ORDER)
-    return Tail(Level.BLTA, read[0].at, times, store, tuple(dict.fromkeys(reasons)))
+    ends_at = load_certificate(read[-1].chain[0]).not_valid_after_utc
+    return Tail(Level.BLTA, read[0].at, times, store, tuple(dict.fromkeys(reasons)), ends_at)
 
 
 def _stamp_faults(pdf: bytes, item: Any, stamp: TimeStamp, span: tuple[int, int, int], number: int) -> list[str]:

@@ -118,7 +118,7 @@ def _verify(
         problems.append(OUT_OF_ORDER)
     if verdicts:
         facts["level"] = min(Level.of(item.level) for item in verdicts).label
-        facts["stamped_at"] = tail.stamped_at
+        facts |= {"stamped_at": tail.stamped_at, "proof_ends_at": tail.ends_at}
     return VerificationReport(
         ok=not problems and bool(verdicts) and all(item.ok for item in verdicts),
         kind="pdf",

@@ -39,7 +39,8 @@ class VerificationReport:
     """The whole file. ``kind`` is ``pdf``, ``xml``, ``package`` or ``unknown``; ``problems`` concern the file as a whole.
 
     The facts of the record (``record_uuid`` to ``school_name``) are given only when the data zone could be read; they are
-    proven only when ``ok``. ``level`` is the lowest of a PDF's signatures, ``stamped_at`` its document time stamps, oldest first.
+    proven only when ``ok``. ``level`` is the lowest of a PDF's signatures, ``stamped_at`` its document time stamps, oldest first;
+    ``proof_ends_at`` is when the certificate behind the newest of them ends.
     """
 
     ok: bool
@@ -56,6 +57,7 @@ class VerificationReport:
     content_digest: str | None = None
     level: str | None = None
     stamped_at: tuple[datetime, ...] = ()
+    proof_ends_at: datetime | None = None
     problems: tuple[str, ...] = ()
 
     @property
@@ -96,5 +98,11 @@ def report_from_plain(data: dict[str, Any]) -> VerificationReport:
     )
     stamped_at = tuple(datetime.fromisoformat(text) for text in data["stamped_at"])
     return VerificationReport(
-        **{**data, "signatures": verdicts, "problems": tuple(data["problems"]), "stamped_at": stamped_at}
+        **{
+            **data,
+            "signatures": verdicts,
+            "problems": tuple(data["problems"]),
+            "stamped_at": stamped_at,
+            "proof_ends_at": when(data["proof_ends_at"]),
+        }
     )

@@ -188,6 +188,10 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
             "publish_on_seal",
         ),
     ),
+    "document_proof": (
+        m.DocumentProof,
+        ("transcript_record_id", "pdf_digest", "level", "stamped_at", "ends_at"),
+    ),
     "certificate": (m.Certificate, ("purpose", "person_id", "fingerprint", "retired_at")),
     "trust_root": (m.TrustRoot, ("fingerprint", "removed_at")),
 }

@@ -24,7 +24,7 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.transcript_flow import RecordState, SignatureRole, require_turn, step_for
 from hocbaso.regulations.two_hands import require_other_hand
-from hocbaso.services import audit, batches, certificates, document_pool, transcripts, untouched
+from hocbaso.services import audit, batches, certificates, document_pool, proofs, transcripts, untouched
 from hocbaso.services.access import Actor, class_for, roles_reaching
 from hocbaso.services.transcript_contents import homeroom_person
 
@@ -289,6 +289,7 @@ def _store_signature(
         publish_on_seal=publish_on_seal,
     )
     db.session.add(signature)
+    proof = proofs.first_row(task.record_id, pdf_digest, made.pdf_report)
     record = db.session.get(m.TranscriptRecord, task.record_id, populate_existing=True)
     if record is None:
         raise IntegrityFault("Học bạ vừa ký không còn trong cơ sở dữ liệu.")
@@ -302,6 +303,7 @@ def _store_signature(
         state=audit.merge_states(
             audit.states("transcript_record", [record], columns=("state", "pdf_digest", "xml_digest")),
             audit.states("transcript_signature", [signature]),
+            *([audit.states("document_proof", [proof])] if proof is not None else []),
         ),
         before={"state": step.from_state},
         facts={
@@ -310,6 +312,7 @@ def _store_signature(
             "signer": key.owner_name,
             "certificate": key.fingerprint,
             "student": task.student,
+            "level": level,
             **({"publish_on_seal": publish_on_seal} if role is SignatureRole.PRINCIPAL else {}),
         },
     )

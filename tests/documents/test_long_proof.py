@@ -173,7 +173,9 @@ def _independent(pdf: bytes, root: bytes) -> list[str]:
     )
     out = []
     for item in PdfFileReader(io.BytesIO(pdf)).embedded_regular_signatures:
-        result = asyncio.run(ades.simulate_future_ades_lta_validation(item, spec, NOW + 800 * DAY, NOW + timedelta(minutes=1)))
+        result = asyncio.run(
+            ades.simulate_future_ades_lta_validation(item, spec, NOW + 800 * DAY, NOW + timedelta(minutes=1))
+        )
         out.append(str(result.ades_subindic))
     return out
 
