@@ -23,6 +23,7 @@ from hocbaso.documents.trust import CLOCK_SKEW
 from hocbaso.errors import IntegrityFault, WrongState
 
 STAMP_FIELD = "DAU_THOI_GIAN_%d"
+STAMP_WORDS = "Dấu thời gian của cả tệp, lần %d"
 _ROOM = 10240
 _EXTENSIONS = b"/Extensions << /ESIC << /BaseVersion /1.7 /ExtensionLevel 5 /Type /DeveloperExtensions >> >>"
 
@@ -226,8 +227,8 @@ def stamp_increment(pdf: bytes, number: int) -> tuple[bytes, int, int]:
     )
     # A field without a size: nothing to see, nothing to read aloud, no appearance that PDF/A would ask for.
     widget = out.add(
-        b"<< /Type /Annot /Subtype /Widget /FT /Sig /F 132 /Rect [ 0 0 0 0 ] /P %d 0 R /T (%s) /V %d 0 R >>"
-        % (page, (STAMP_FIELD % number).encode(), value)
+        b"<< /Type /Annot /Subtype /Widget /FT /Sig /F 132 /Rect [ 0 0 0 0 ] /P %d 0 R /T (%s) /TU <feff%s> /V %d 0 R >>"
+        % (page, (STAMP_FIELD % number).encode(), (STAMP_WORDS % number).encode("utf-16-be").hex().encode(), value)
     )
     out.insert(form, rb"(/Fields \[[\d R]*)\]", rb"\g<1>%d 0 R ]" % widget)
     out.insert(page, rb"(/Annots \[[\d R]*)\]", rb"\g<1>%d 0 R ]" % widget)

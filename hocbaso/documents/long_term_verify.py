@@ -141,7 +141,7 @@ def _store_reasons(pdf: bytes, spans: list[tuple[int, int, int]], store: Store, 
             examine(stamp.chain, trust.roots, trust.at, store.evidence, stamping=True).path,
         ):
             links.update(itertools.pairwise(path))
-    used = {der for der, _ in links}
+    used = {der for link in links for der in link}
     for answer in store.evidence.ocsps:
         for der, issuer in links:
             try:
