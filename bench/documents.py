@@ -96,7 +96,7 @@ def main() -> None:
     out: dict[str, Any] = {
         "render_cpu_ms": median_ms(options.n, lambda: pdf_render.render_unsigned_pdf(content)),
         "proof_cpu_ms": median_ms(options.n, lambda: proof.prove_equal(pdf, content)),
-        "unsigned_kb": round(len(pdf) / 1024),
+        "unsigned_bytes": len(pdf),
     }
     step_pdf, step_xml = pdf, record
     for role in PEOPLE:
@@ -117,9 +117,70 @@ def main() -> None:
         step_pdf, step_xml = done.pdf, done.xml
     out["verify_pdf_cpu_ms"] = median_ms(options.n, lambda: verification.verify_file(step_pdf, roots, crls, now))
     out["verify_xml_cpu_ms"] = median_ms(options.n, lambda: verification.verify_file(step_xml, roots, crls, now))
-    out["signed_kb"] = round(len(step_pdf) / 1024)
+    out["signed_bytes"] = len(step_pdf)
+    out["long_proof"] = long_proof(options.n, authority, pdf, now, marks, roots)
     out["class"] = batch(options.class_size, options.workers, now, keys, marks, roots, crls)
     print(json.dumps(out, indent=1))
+
+
+def long_proof(
+    n: int,
+    authority: TestAuthority,
+    unsigned: bytes,
+    now: datetime,
+    marks: Any,
+    roots: Any,
+) -> dict[str, Any]:
+    """Time stamps and long-term proof with an authority and a responder in another thread of this process: medians of wall time in
+    milliseconds, their work included, and sizes in bytes. ``extend`` is store and document time stamp on three signatures."""
+    from hocbaso.documents import long_term, verification
+    from hocbaso.documents.pades import sign_pdf
+    from hocbaso.documents.revocation import StatusSources, forget_answers
+    from hocbaso.documents.time_stamps import TimeAuthority
+    from hocbaso.documents.trust import Trust
+    from tests.documents.time_services import time_services
+
+    crls = authority.crls(now)
+    trust = Trust.of(roots, crls, now)
+
+    def wall_ms(work: Callable[[], Any]) -> float:
+        work()
+        times = []
+        for _ in range(n):
+            start = time.perf_counter()
+            work()
+            times.append((time.perf_counter() - start) * 1000)
+        return round(statistics.median(times), 1)
+
+    with time_services(authority, now) as services:
+        signers = {role: services.signer(name, None, SCHOOL, "ec") for role, (name, _image) in PEOPLE.items()}
+        asked = TimeAuthority(f"{services.url}/tsa")
+        sources = StatusSources((f"{services.url}/ocsp",), trust.crls)
+
+        def sign() -> bytes:
+            signed = unsigned
+            for role, signer in signers.items():
+                signed = sign_pdf(signed, role, signer, at=now, mark=marks[role], authority=asked)
+            return signed
+
+        def extend(*, cold: bool = False) -> bytes:
+            if cold:
+                forget_answers()
+            return long_term.extend(stamped, long_term.Level.BLTA, asked, trust.roots, sources, now)
+
+        stamped = sign()
+        proven = extend()
+        report = verification.verify_file(proven, roots, crls, now)
+        assert report.ok and report.level == "B-LTA", report.reasons
+        return {
+            "three_signatures_b_t_wall_ms": wall_ms(sign),
+            "extend_to_b_lta_wall_ms": wall_ms(extend),
+            "extend_to_b_lta_first_of_a_class_wall_ms": wall_ms(lambda: extend(cold=True)),
+            "renew_wall_ms": wall_ms(lambda: long_term.renew(proven, asked, trust.roots, sources, now)),
+            "verify_b_lta_cpu_ms": median_ms(n, lambda: verification.verify_file(proven, roots, crls, now)),
+            "b_t_bytes": len(stamped),
+            "b_lta_bytes": len(proven),
+        }
 
 
 def batch(size: int, workers: int, now: datetime, keys: Any, marks: Any, roots: Any, crls: Any) -> dict[str, Any]:

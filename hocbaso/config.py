@@ -9,9 +9,11 @@ import contextlib
 import os
 import secrets
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hocbaso.documents.proof_plan import LEVELS, ProofPlan
 from hocbaso.errors import Unavailable
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -25,7 +27,8 @@ class Config:
     database_url: str
     secret_key: str
     workers: int
-    tsa_url: str | None = None
+    proof: ProofPlan = field(default_factory=ProofPlan)
+    """The level of signatures that the school's policy asks for, and whom to ask for time stamps and revocation answers."""
     smtp_url: str | None = None
     https: bool = False
     tls_off: bool = False
@@ -86,7 +89,7 @@ def load_config(*, instance: Path | None = None, testing: bool = False) -> Confi
         database_url=value("DATABASE_URL") or f"sqlite+pysqlite:///{root / 'hocbaso.sqlite'}",
         secret_key=value("SECRET_KEY") or _stored_secret(root / "secret_key"),
         workers=int(value("HOCBASO_WORKERS") or os.cpu_count() or 1),
-        tsa_url=value("HOCBASO_TSA_URL"),
+        proof=_proof_plan(value, file_values),
         smtp_url=value("SMTP_URL"),
         https=(value("HOCBASO_HTTPS") or "").lower() in {"1", "true", "yes"},
         tls_off=(value("HOCBASO_TLS") or "").lower() in {"off", "0", "false", "no"},
@@ -114,6 +117,25 @@ def prepare_instance(config: Config) -> None:
                 handle.write(config.secret_key)
     except OSError as problem:
         raise Unavailable(f"Không ghi được vào thư mục dữ liệu {root}: {problem.strerror}.") from problem
+
+
+def _proof_plan(value: Callable[[str], str | None], file_values: dict[str, object]) -> ProofPlan:
+    """From ``HOCBASO_TSA_URL``, ``HOCBASO_SIGNATURE_LEVEL`` (without it: B-T where an authority is named), ``HOCBASO_OCSP_URLS``
+    (blanks between, or a list in the file), ``HOCBASO_TSA_TIMEOUT`` and ``HOCBASO_TSA_TRIES``. Raises Unavailable."""
+    tsa_url = value("HOCBASO_TSA_URL")
+    listed = file_values.get("HOCBASO_OCSP_URLS") or file_values.get("hocbaso_ocsp_urls")
+    in_file = tuple(str(one) for one in listed) if isinstance(listed, list) else ()
+    ocsp_urls = (
+        tuple((os.environ.get("HOCBASO_OCSP_URLS") or "").split()) or in_file or tuple(str(listed or "").split())
+    )
+    for url in (*ocsp_urls, *([tsa_url] if tsa_url else [])):
+        if not url.startswith(("http://", "https://")):
+            raise Unavailable(f"Địa chỉ {url} trong cấu hình phải bắt đầu bằng http:// hoặc https://.")
+    level = (value("HOCBASO_SIGNATURE_LEVEL") or (LEVELS[1] if tsa_url else LEVELS[0])).upper()
+    if level not in LEVELS:
+        raise Unavailable(f"HOCBASO_SIGNATURE_LEVEL phải là một trong {', '.join(LEVELS)}, không phải {level}.")
+    seconds, tries = _number(value("HOCBASO_TSA_TIMEOUT")) or 10, _number(value("HOCBASO_TSA_TRIES")) or 3
+    return ProofPlan(level, tsa_url, ocsp_urls, float(min(seconds, 60)), min(tries, 5))
 
 
 def _number(text: str | None) -> int | None:

@@ -52,6 +52,9 @@ def report_lines(name: str, report: VerificationReport) -> list[str]:
     lines.append("Chữ ký:" if report.signatures else "Không có chữ ký nào đọc được.")
     for item in report.signatures:
         lines += _signature_lines(item)
+    if report.level:
+        lines.append(f"Mức bằng chứng của cả tệp: {report.level}")
+    lines += [f"Dấu thời gian cả tệp: {_when(at)} (giờ Việt Nam)" for at in report.stamped_at]
     lines += [f"  - {problem}" for problem in report.problems]
     lines.append("KẾT LUẬN: HỌC BẠ HỢP LỆ." if report.ok else "KẾT LUẬN: HỌC BẠ KHÔNG HỢP LỆ.")
     return lines

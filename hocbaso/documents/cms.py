@@ -105,6 +105,16 @@ def build(digest: bytes, chain: tuple[bytes, ...], signature: bytes, time_stamp_
     return _tlv(0x30, _OID_SIGNED_DATA, _tlv(0xA0, body))
 
 
+def longest(chain: tuple[bytes, ...]) -> int:
+    """Bytes that a CMS of this chain needs at most, without a time stamp; a few to spare, so that padding is never nothing.
+
+    Known before the key is used: a room guessed too large is carried by every file for ever, twice, since it is written in hex.
+    """
+    key = load_certificate(chain[0]).public_key()
+    size = key.key_size // 8 if isinstance(key, rsa.RSAPublicKey) else 72
+    return len(build(bytes(32), chain, bytes(size))) + 32
+
+
 def leaf_first(ders: Iterable[bytes]) -> tuple[bytes, ...]:
     """Certificates with the signer's own before those of authorities; those that cannot be read are left out."""
     leaves: list[bytes] = []

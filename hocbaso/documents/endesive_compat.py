@@ -37,7 +37,6 @@ def _import_oscrypto() -> None:
 _import_oscrypto()
 
 import endesive.pdf.cms as endesive_pdf  # noqa: E402
-import endesive.signer as endesive_signer  # noqa: E402
 import pypdf  # noqa: E402
 
-__all__ = ["endesive_pdf", "endesive_signer", "pypdf"]
+__all__ = ["endesive_pdf", "pypdf"]

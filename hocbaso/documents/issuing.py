@@ -16,19 +16,23 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hocbaso.documents import cms
+from hocbaso.documents import cms, long_term
+from hocbaso.documents.long_term import Level
 from hocbaso.documents.pades import FIELD_OF, Mark, PreparedPdf, embed_pdf, prepare_pdf
 from hocbaso.documents.pades_verify import read_content, verify_pdf
 from hocbaso.documents.pdf_render import render_unsigned_pdf
 from hocbaso.documents.proof import prove_equal
+from hocbaso.documents.proof_plan import ProofPlan, is_weaker
+from hocbaso.documents.revocation import StatusSources
 from hocbaso.documents.signers import KeyEnvelope, SoftwareKeySigner
+from hocbaso.documents.time_stamps import TimeAuthority
 from hocbaso.documents.transcript_content import from_canonical_json
 from hocbaso.documents.trust import Trust
 from hocbaso.documents.verification import verify_file
 from hocbaso.documents.verification_report import VerificationReport
 from hocbaso.documents.xml_record import assemble, build_data_zone, take_apart
 from hocbaso.documents.xml_signature import embed_xml, prepare_xml, verify_xml
-from hocbaso.errors import IntegrityFault
+from hocbaso.errors import IntegrityFault, WrongState
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +115,18 @@ def sign_step(
     roots: tuple[bytes, ...],
     crls: tuple[bytes, ...] = (),
     expected: Mapping[str, tuple[str, ...]] | None = None,
-    tsa_url: str | None = None,
+    plan: ProofPlan = ProofPlan(),
 ) -> SignedStep:
     """Sign PDF and XML for ``role`` (``homeroom``, ``principal``, ``seal``) and judge both on their new bytes before returning.
 
-    ``at`` is the signing time (aware UTC, the caller's clock). Raises ``errors.NotAllowed`` on a wrong PIN, ``errors.WrongState``
-    out of order, ``errors.Unavailable`` when a wanted time stamp cannot be had, ``errors.IntegrityFault`` when a result does not
+    ``at`` is the signing time (aware UTC, the caller's clock). The seal adds what ``plan`` asks for beyond a time stamp. Raises
+    ``errors.NotAllowed`` on a wrong PIN, ``errors.WrongState`` out of order, ``errors.Unavailable`` when wanted proof cannot be had, ``errors.IntegrityFault`` when a result does not
     verify: nothing may be stored then.
     """
     secret = hashlib.sha256(key.envelope.data + key.pin.encode("utf-8") + key.server_secret).digest()
     signer = _open(secret, key)
     _forget_later()
-    prepared = prepare_step(pdf, xml, role, signer.chain, at=at, mark=mark, stamped=tsa_url is not None)
+    prepared = prepare_step(pdf, xml, role, signer.chain, at=at, mark=mark, plan=plan)
     signatures = tuple(signer.sign_digest(hashlib.sha256(message).digest()) for message in prepared.messages)
     return embed_step(
         pdf,
@@ -135,16 +139,31 @@ def sign_step(
         roots=roots,
         crls=crls,
         expected=expected,
-        tsa_url=tsa_url,
+        plan=plan,
     )
 
 
+def _authority(plan: ProofPlan) -> TimeAuthority | None:
+    """Whoever stamps a signature by this plan; None where it asks for no time stamp. Raises what ``require_means`` raises."""
+    plan.require_means()
+    stamps = Level.of(plan.level) > Level.BB and plan.tsa_url
+    return TimeAuthority(plan.tsa_url, plan.timeout, plan.tries) if stamps and plan.tsa_url else None
+
+
 def prepare_step(
-    pdf: bytes, xml: bytes, role: str, chain: tuple[bytes, ...], *, at: datetime, mark: Mark, stamped: bool = False
+    pdf: bytes,
+    xml: bytes,
+    role: str,
+    chain: tuple[bytes, ...],
+    *,
+    at: datetime,
+    mark: Mark,
+    plan: ProofPlan | None = None,
 ) -> PreparedStep:
     """First half of ``sign_step`` for a key that lives elsewhere: what it has to sign. Raises WrongState, IntegrityFault."""
     at = at.replace(microsecond=0)
-    ready = prepare_pdf(pdf, role, at=at, mark=mark, stamped=stamped)
+    stamped = _authority(plan or ProofPlan()) is not None
+    ready = prepare_pdf(pdf, role, chain, at=at, mark=mark, stamped=stamped)
     return PreparedStep(ready, (ready.message(chain), prepare_xml(xml, role, chain, at=at)))
 
 
@@ -160,24 +179,30 @@ def embed_step(
     roots: tuple[bytes, ...],
     crls: tuple[bytes, ...] = (),
     expected: Mapping[str, tuple[str, ...]] | None = None,
-    tsa_url: str | None = None,
+    plan: ProofPlan | None = None,
 ) -> SignedStep:
     """Second half: raw ``signatures`` over ``prepared.messages`` put in, and both files judged on their new bytes.
 
-    ``at`` and ``chain`` as for ``prepare_step``. Raises Unavailable (time stamp), IntegrityFault: nothing may be stored then.
+    ``at``, ``chain`` and ``plan`` as for ``prepare_step``; the seal adds what the plan asks for beyond a time stamp. Raises
+    Unavailable (proof that cannot be had), IntegrityFault: nothing may be stored then.
     """
+    plan = plan or ProofPlan()
+    authority, level = _authority(plan), Level.of(plan.level)
     at = at.replace(microsecond=0)
+    trust = Trust.of(roots, crls, at)
     key = cms.load_certificate(chain[0]).public_key()
     for message, signature in zip(prepared.messages, signatures, strict=True):
         if not cms.verify_digest(key, hashlib.sha256(message).digest(), signature):
             raise IntegrityFault("Nơi giữ khoá trả về một chữ ký không phải của chứng thư đã đăng ký; không ghi gì.")
-    new_pdf = embed_pdf(pdf, prepared.pdf, chain, signatures[0], tsa_url=tsa_url)
+    new_pdf = embed_pdf(pdf, prepared.pdf, chain, signatures[0], authority=authority)
+    if role == "seal" and level > Level.BT:
+        sources = StatusSources(plan.ocsp_urls, trust.crls, plan.timeout, plan.tries)
+        new_pdf = long_term.extend(new_pdf, level, authority, trust.roots, sources, at)
     new_xml = embed_xml(xml, role, chain, signatures[1], at=at)
     if not new_pdf.startswith(pdf):
         raise IntegrityFault("Bản ký mới không giữ nguyên các byte đã có.")
     if read_content(new_pdf)[1] != take_apart(new_xml).data_zone:
         raise IntegrityFault("PDF và XML không cùng một nội dung; không ký.")
-    trust = Trust.of(roots, crls, at)
     roles = tuple(FIELD_OF)[: tuple(FIELD_OF).index(role) + 1]
     wanted = {name: frozenset(values) for name, values in expected.items()} if expected else None
     reports = (
@@ -186,7 +211,32 @@ def embed_step(
     )
     for report in reports:
         _demand(report)
+    # Before the seal nothing but a time stamp can be there.
+    reached, wanted_level = reports[0].level, plan.level if role == "seal" else min(level, Level.BT).label
+    if is_weaker(reached, wanted_level):
+        raise IntegrityFault(f"Chữ ký vừa tạo chỉ đạt mức {reached}, không đạt mức {wanted_level} theo quy định.")
     return SignedStep(new_pdf, new_xml, reports[0].to_plain(), reports[1].to_plain())
+
+
+def renew_proof(
+    pdf: bytes, roots: tuple[bytes, ...], crls: tuple[bytes, ...], plan: ProofPlan, at: datetime
+) -> tuple[bytes, dict[str, Any]]:
+    """A further document time stamp for an issued B-LTA file: (longer file, its report). ``pdf`` is its unchanged beginning.
+
+    Raises as ``sign_step``.
+    """
+    if not plan.tsa_url:
+        raise WrongState("Chưa khai báo máy chủ cấp dấu thời gian nên không đóng lại được dấu thời gian.")
+    at = at.replace(microsecond=0)
+    trust = Trust.of(roots, crls, at)
+    sources = StatusSources(plan.ocsp_urls, trust.crls, plan.timeout, plan.tries)
+    authority = TimeAuthority(plan.tsa_url, plan.timeout, plan.tries)
+    longer = long_term.renew(pdf, authority, trust.roots, sources, at)
+    report = verify_pdf(longer, trust, prove=False)
+    _demand(report)
+    if not longer.startswith(pdf) or len(report.stamped_at) < 2:
+        raise IntegrityFault("Bản có dấu thời gian mới không giữ nguyên các byte đã có.")
+    return longer, report.to_plain()
 
 
 def _demand(report: VerificationReport) -> None:

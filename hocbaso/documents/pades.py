@@ -1,9 +1,9 @@
 """PAdES signatures as incremental updates: homeroom teacher, then principal, then the school's seal.
 
-endesive writes the increment and talks to the time-stamping authority; what it does not do right is done here: the PAdES
+endesive writes the increment; what it does not do right is done here: the PAdES
 sub-filter, ECDSA's algorithm name, one token operation a signature, a failing authority that is said aloud, and an appearance
 that keeps PDF/A. The first signature certifies the document with P=2: from then on only the two remaining fields may be
-filled. Levels: B-B, or B-T when ``tsa_url`` is given.
+filled. Levels: B-B, or B-T when an ``authority`` is given.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import zlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from hocbaso.documents import cms
+from hocbaso.documents import cms, time_stamps
 from hocbaso.documents.appearance import VIETNAM, RasterImage, decode_image, draw
-from hocbaso.documents.endesive_compat import endesive_pdf, endesive_signer, pypdf
+from hocbaso.documents.endesive_compat import endesive_pdf, pypdf
 from hocbaso.documents.signers import Signer
-from hocbaso.errors import IntegrityFault, Invalid, Unavailable, WrongState
+from hocbaso.documents.time_stamps import TimeAuthority
+from hocbaso.errors import IntegrityFault, Invalid, WrongState
 
 po = pypdf.generic
 
@@ -33,7 +35,8 @@ REASONS = {
     "seal": "Nhà trường phát hành học bạ số",
 }
 _BYTE_RANGE = re.compile(rb"/ByteRange \[(\d+) (\d+) (\d+) (\d+)\]")
-_ROOM = {False: 4096, True: 12288}
+#: Bytes kept for a time stamp, which is known only after it has been asked for once and may not be asked for twice.
+_TOKEN_ROOM = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class _Increment(endesive_pdf.SignedData):
         self, cert: Any, udct: Any, box: Any, page: Any, widget: Any, widget_ref: Any, is_new: bool
     ) -> None:
         width, height = box[2] - box[0], box[3] - box[1]
-        image = decode_image(self.mark.image) if self.mark.image else None
+        image = decode_image(self.mark.image, width, height) if self.mark.image else None
         form = _stream(draw(self.role, self.mark.name, self.at, width, height, image))
         form.update(
             {
@@ -76,24 +79,33 @@ class _Increment(endesive_pdf.SignedData):
         resources = po.DictionaryObject()
         if image is None:
             return resources
-        refs: list[Any] = []
-        for data, space in ((image.alpha, "/DeviceGray"), (image.rgb, "/DeviceRGB")):
-            stream = _stream(data, packed=True)
-            stream.update(
-                {
-                    po.NameObject("/Type"): po.NameObject("/XObject"),
-                    po.NameObject("/Subtype"): po.NameObject("/Image"),
-                    po.NameObject("/Width"): po.NumberObject(image.width),
-                    po.NameObject("/Height"): po.NumberObject(image.height),
-                    po.NameObject("/BitsPerComponent"): po.NumberObject(8),
-                    po.NameObject("/ColorSpace"): po.NameObject(space),
-                }
-            )
-            if refs:
-                stream[po.NameObject("/SMask")] = refs[0]
-            refs.append(self._add_object(stream))
-        resources[po.NameObject("/XObject")] = po.DictionaryObject({po.NameObject("/Im0"): refs[1]})
+        mask = self._image(image.alpha, image.width, image.height, po.NameObject("/DeviceGray"), bits=4)
+        if image.rows:
+            last = po.NumberObject(len(image.palette) // 3 - 1)
+            table = po.ByteStringObject(image.palette)
+            space = po.ArrayObject([po.NameObject("/Indexed"), po.NameObject("/DeviceRGB"), last, table])
+            picture = self._image(image.rows, image.width, image.height, space, bits=4)
+        else:  # one ink: a single dot of it under the mask that has the shape
+            picture = self._image(zlib.compress(image.palette, 9), 1, 1, po.NameObject("/DeviceRGB"), bits=8)
+        picture[po.NameObject("/SMask")] = self._add_object(mask)
+        drawn = po.DictionaryObject({po.NameObject("/Im0"): self._add_object(picture)})
+        resources[po.NameObject("/XObject")] = drawn
         return resources
+
+    @staticmethod
+    def _image(data: bytes, width: int, height: int, space: Any, *, bits: int) -> Any:
+        stream = _stream(data, packed=True)
+        stream.update(
+            {
+                po.NameObject("/Type"): po.NameObject("/XObject"),
+                po.NameObject("/Subtype"): po.NameObject("/Image"),
+                po.NameObject("/Width"): po.NumberObject(width),
+                po.NameObject("/Height"): po.NumberObject(height),
+                po.NameObject("/BitsPerComponent"): po.NumberObject(bits),
+                po.NameObject("/ColorSpace"): space,
+            }
+        )
+        return stream
 
     def extend(self, pdf: bytes, details: dict[str, Any], room: int) -> tuple[bytes, int, int]:
         """The increment with a zero placeholder; positions of ``<`` and just past ``>`` in the whole file."""
@@ -152,8 +164,8 @@ def signature_spans(pdf: bytes) -> list[tuple[int, int, int]]:
     return [(int(m[2]), int(m[3]), int(m[3]) + int(m[4])) for m in _BYTE_RANGE.finditer(pdf) if int(m[1]) == 0]
 
 
-def read_contents(pdf: bytes, start: int, end: int) -> cms.CmsParts:
-    """The CMS between ``<`` and ``>``: canonical lower-case hex, DER, zero padding. Raises ``errors.IntegrityFault``."""
+def read_gap(pdf: bytes, start: int, end: int) -> bytes:
+    """The DER between ``<`` and ``>``: canonical lower-case hex, then zero padding. Raises ``errors.IntegrityFault``."""
     gap = pdf[start:end]
     fault = IntegrityFault("Vùng chứa chữ ký số đã bị sửa.")
     if len(gap) < 6 or gap[:1] != b"<" or gap[-1:] != b">" or re.fullmatch(rb"(?:[0-9a-f]{2})+", gap[1:-1]) is None:
@@ -165,7 +177,12 @@ def read_contents(pdf: bytes, start: int, end: int) -> cms.CmsParts:
     size = 2 + width + int.from_bytes(raw[2 : 2 + width], "big")
     if size > len(raw) or any(raw[size:]):
         raise fault
-    return cms.read(raw[:size])
+    return raw[:size]
+
+
+def read_contents(pdf: bytes, start: int, end: int) -> cms.CmsParts:
+    """The CMS of a signature (``read_gap``), strictly read. Raises ``errors.IntegrityFault``."""
+    return cms.read(read_gap(pdf, start, end))
 
 
 def check_earlier(pdf: bytes) -> None:
@@ -198,8 +215,10 @@ class PreparedPdf:
         return cms.signed_attributes(self.digest, chain)
 
 
-def prepare_pdf(pdf: bytes, role: str, *, at: datetime, mark: Mark, stamped: bool = False) -> PreparedPdf:
-    """The increment for ``role`` without its signature; ``stamped`` leaves room for a time stamp.
+def prepare_pdf(
+    pdf: bytes, role: str, chain: tuple[bytes, ...], *, at: datetime, mark: Mark, stamped: bool = False
+) -> PreparedPdf:
+    """The increment for ``role`` without its signature: room for one by ``chain``, ``stamped`` with a time stamp's too.
 
     Raises ``errors.WrongState`` out of order or twice, ``errors.IntegrityFault`` when an earlier signature does not hold.
     """
@@ -228,7 +247,7 @@ def prepare_pdf(pdf: bytes, role: str, *, at: datetime, mark: Mark, stamped: boo
         "location": mark.place or None,
         "application": "hocbaso",
     }
-    tail, start, end = increment.extend(pdf, details, _ROOM[stamped])
+    tail, start, end = increment.extend(pdf, details, cms.longest(chain) + (_TOKEN_ROOM if stamped else 0))
     digest = hashlib.sha256(pdf)
     digest.update(tail[:start])
     digest.update(tail[end:])
@@ -236,13 +255,19 @@ def prepare_pdf(pdf: bytes, role: str, *, at: datetime, mark: Mark, stamped: boo
 
 
 def embed_pdf(
-    pdf: bytes, prepared: PreparedPdf, chain: tuple[bytes, ...], signature: bytes, *, tsa_url: str | None = None
+    pdf: bytes,
+    prepared: PreparedPdf,
+    chain: tuple[bytes, ...],
+    signature: bytes,
+    *,
+    authority: TimeAuthority | None = None,
 ) -> bytes:
     """The longer file with ``signature`` (raw, as ``Signer.sign_digest`` gives it) in its gap; ``pdf`` is its unchanged beginning.
 
     Raises ``errors.Unavailable`` when the time-stamping authority does not answer.
     """
-    token = _time_stamp(signature, tsa_url) if tsa_url else None
+    # endesive itself goes on without a time stamp that cannot be had; a record must never be weaker than was asked for.
+    token = time_stamps.ask(hashlib.sha256(signature).digest(), authority).token if authority else None
     der = cms.build(prepared.digest, chain, signature, token)
     room = prepared.end - prepared.start - 2
     if len(der) * 2 > room:
@@ -251,21 +276,10 @@ def embed_pdf(
     return pdf + prepared.tail[: prepared.start + 1] + gap + prepared.tail[prepared.end - 1 :]
 
 
-def sign_pdf(pdf: bytes, role: str, signer: Signer, *, at: datetime, mark: Mark, tsa_url: str | None = None) -> bytes:
+def sign_pdf(
+    pdf: bytes, role: str, signer: Signer, *, at: datetime, mark: Mark, authority: TimeAuthority | None = None
+) -> bytes:
     """``prepare_pdf``, one signature of ``signer``, ``embed_pdf``; raises what they raise."""
-    prepared = prepare_pdf(pdf, role, at=at, mark=mark, stamped=tsa_url is not None)
+    prepared = prepare_pdf(pdf, role, signer.chain, at=at, mark=mark, stamped=authority is not None)
     signature = signer.sign_digest(hashlib.sha256(prepared.message(signer.chain)).digest())
-    return embed_pdf(pdf, prepared, signer.chain, signature, tsa_url=tsa_url)
-
-
-def _time_stamp(signature: bytes, url: str) -> bytes:
-    from asn1crypto import tsp
-
-    answer = endesive_signer.fetch_tsp_response(signature, "sha256", url, {"timeout": 15})
-    if answer is None:
-        # endesive itself goes on without the time stamp; a record must never be weaker than was asked for.
-        raise Unavailable("Máy chủ cấp dấu thời gian không trả lời; chưa ký tài liệu nào ở bước này.")
-    response = tsp.TimeStampResp.load(answer)
-    if response["status"]["status"].native not in ("granted", "granted_with_mods"):
-        raise Unavailable("Máy chủ cấp dấu thời gian từ chối yêu cầu.")
-    return response["time_stamp_token"].dump()
+    return embed_pdf(pdf, prepared, signer.chain, signature, authority=authority)

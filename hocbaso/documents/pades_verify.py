@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
@@ -21,12 +22,15 @@ from pyhanko.sign.fields import MDPPerm
 from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
-from hocbaso.documents import cms
+from hocbaso.documents import cms, time_stamps
+from hocbaso.documents.long_term import STAMP_FIELD, Level
+from hocbaso.documents.long_term_verify import OUT_OF_ORDER, Tail, judge_tail, stamp_reasons
 from hocbaso.documents.pades import FIELD_OF, ROLE_OF, ROLE_WORDS, read_contents, signature_spans
+from hocbaso.documents.paths import Evidence, context
 from hocbaso.documents.pdf_render import embedded_data_zone
 from hocbaso.documents.proof import prove_equal
 from hocbaso.documents.transcript_content import TranscriptContent
-from hocbaso.documents.trust import KEY_USAGE, Trust, role_reasons, signer_facts
+from hocbaso.documents.trust import CLOCK_SKEW, KEY_USAGE, Trust, role_reasons, signer_facts
 from hocbaso.documents.verification_report import STRANGER, UNREADABLE, SignatureVerdict, VerificationReport
 from hocbaso.documents.xml_record import parse_data_zone
 from hocbaso.errors import DomainError, IntegrityFault
@@ -86,9 +90,9 @@ def _verify(
             problems.append(error.message)
     reader = PdfFileReader(io.BytesIO(pdf), strict=True)
     fields = [str(item.get_object()["/T"]) for item in reader.root["/AcroForm"]["/Fields"]]
-    if fields != list(FIELD_OF.values()):
+    signatures, stamps = list(reader.embedded_regular_signatures), list(reader.embedded_timestamp_signatures)
+    if fields != [*FIELD_OF.values(), *(STAMP_FIELD % number for number in range(1, len(stamps) + 1))]:
         problems.append("Tệp không có đúng ba vị trí chữ ký của học bạ.")
-    signatures = list(reader.embedded_signatures)
     found = tuple(ROLE_OF.get(item.field_name, item.field_name) for item in signatures)
     if found != roles:
         missing = [ROLE_WORDS[role] for role in roles if role not in found]
@@ -98,13 +102,23 @@ def _verify(
             else "Thứ tự hoặc số chữ ký không đúng quy định."
         )
     spans = signature_spans(pdf)
-    if len(spans) != len(signatures):
+    if len(spans) != len(signatures) + len(stamps):
         problems.append("Số vùng chữ ký trong tệp không khớp với các vị trí đã ký.")
+    tail = Tail()
+    if signatures and (found == tuple(FIELD_OF) or stamps):
+        tail = judge_tail(pdf, spans, len(signatures), stamps, trust)
+        problems += tail.reasons
     verdicts = []
     for index, item in enumerate(signatures):
         role = ROLE_OF.get(item.field_name)
         last = index == len(signatures) - 1
-        verdicts.append(_judge(pdf, item, role, last, index == 0, content, trust, expected))
+        verdicts.append(_judge(pdf, item, role, last, index == 0, content, trust, expected, tail))
+    times = [item.stamped_at for item in verdicts if item.stamped_at is not None]
+    if [*times, *tail.stamped_at] != sorted([*times, *tail.stamped_at]):
+        problems.append(OUT_OF_ORDER)
+    if verdicts:
+        facts["level"] = min(Level.of(item.level) for item in verdicts).label
+        facts |= {"stamped_at": tail.stamped_at, "proof_ends_at": tail.ends_at}
     return VerificationReport(
         ok=not problems and bool(verdicts) and all(item.ok for item in verdicts),
         kind="pdf",
@@ -150,13 +164,14 @@ def _judge(
     content: TranscriptContent,
     trust: Trust,
     expected: dict[str, frozenset[str]] | None,
+    tail: Tail,
 ) -> SignatureVerdict:
     reasons: list[str] = []
     if role is None:
         return SignatureVerdict(role=str(item.field_name), ok=False, reasons=("Tệp có chữ ký ở vị trí lạ.",))
     zero, start, end, rest = (int(value) for value in item.byte_range)
     end, stop = end, end + rest
-    if zero != 0 or (last and stop != len(pdf)):
+    if zero != 0 or (last and stop != len(pdf) and tail.level is None):
         reasons.append("Tệp bị thêm nội dung sau chữ ký cuối cùng.")
     try:
         parts = read_contents(pdf, start, end)
@@ -173,15 +188,32 @@ def _judge(
         reasons.append("Chữ ký không theo chuẩn PAdES.")
     if first and (item.docmdp_level is not MDPPerm.FILL_FORMS):
         reasons.append("Chữ ký đầu tiên không khoá nội dung học bạ.")
+    stamp, moment = None, trust.at
+    if parts.time_stamp_token is not None:
+        try:
+            stamp = time_stamps.read(parts.time_stamp_token)
+        except IntegrityFault as error:
+            reasons.append(error.message)
+        else:
+            # What a stamp proves to have been signed by then is judged as things stood then.
+            moment = min(stamp.at, trust.at)
+            facts |= {"stamped_at": stamp.at, "level": (tail.level or Level.BT).label}
+    elif tail.level is not None:
+        reasons.append("Chữ ký không có dấu thời gian nên bằng chứng lâu dài trong tệp không bảo vệ được nó.")
     if not reasons:
+        evidence = tail.store.evidence + Evidence(crls=trust.crls)
+        demand = tail.demands_status
         status = validate_pdf_signature(
-            item, signer_validation_context=trust.context(parts.chain), key_usage_settings=KEY_USAGE
+            item,
+            signer_validation_context=context(trust.roots, moment, parts.chain, evidence, demand=demand),
+            ts_validation_context=context(trust.roots, tail.moment or trust.at, (), evidence, demand=demand),
+            key_usage_settings=KEY_USAGE,
         )
         facts["signed_at"] = status.signer_reported_dt.astimezone(UTC) if status.signer_reported_dt else None
         if not (status.intact and status.valid):
             reasons.append(ALTERED)
         elif status.coverage is not (
-            SignatureCoverageLevel.ENTIRE_FILE if last else SignatureCoverageLevel.ENTIRE_REVISION
+            SignatureCoverageLevel.ENTIRE_FILE if stop == len(pdf) else SignatureCoverageLevel.ENTIRE_REVISION
         ) or status.modification_level not in (
             ModificationLevel.NONE,
             ModificationLevel.LTA_UPDATES,
@@ -190,13 +222,15 @@ def _judge(
             reasons.append("Có thay đổi không được phép sau chữ ký này.")
         elif status.docmdp_ok is False:
             reasons.append("Có thay đổi vượt quá phạm vi mà chữ ký đầu tiên cho phép.")
-        reasons += trust.path_reasons(parts.chain)
+        reasons += replace(trust, at=moment).path_reasons(parts.chain, tail.store.evidence, demand=demand)
         reasons += trust.time_reasons(facts["signed_at"])
-        if parts.time_stamp_token is not None:
-            facts["level"] = "B-T"
-            stamp = status.timestamp_validity
-            if stamp is None or not (stamp.intact and stamp.valid):
-                reasons.append("Dấu thời gian không hợp lệ.")
+        if stamp is not None:
+            proven = status.timestamp_validity
+            if proven is None or not (proven.intact and proven.valid):
+                reasons.append("Dấu thời gian không hợp lệ: nó không được cấp cho chữ ký này hoặc đã bị sửa.")
+            reasons += stamp_reasons(stamp, trust, tail.moment or trust.at, evidence, demand=demand)
+            if facts["signed_at"] is not None and facts["signed_at"] > stamp.at + CLOCK_SKEW:
+                reasons.append("Thời gian ký ghi trong chữ ký muộn hơn dấu thời gian của chính nó.")
         if not status.bottom_line and not reasons:
             reasons.append("Bộ kiểm tra độc lập không chấp nhận chữ ký này.")
     reasons += role_reasons(role, parts.chain[0], content, expected)

@@ -248,6 +248,8 @@ def _normalise(raw: bytes, spots: dict[str, tuple[int, tuple[float, float, float
             unique.setdefault(item.objgen, item)
         root.AF = Array(list(unique.values()))
         _label_attachment(pdf)
+        # Marks for our own layout: no link leads to them, and each signature writes the catalogue again.
+        del root.Names.Dests
         # The XMP packet has to be readable without decoding (PDF/A-3, 6.6.2.1).
         packet = _declare_ua(root.Metadata.read_bytes())
         _mend_tables(root.StructTreeRoot.K[0])

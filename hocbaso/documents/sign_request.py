@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from hocbaso.documents.proof_plan import ProofPlan
 from hocbaso.documents.signers import KeyEnvelope
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class SignRequest:
     roots: tuple[bytes, ...]
     crls: tuple[bytes, ...]
     expected: tuple[tuple[str, str], ...]
-    tsa_url: str | None = None
+    plan: ProofPlan = field(default_factory=ProofPlan)
     demo_mark: bool = False
     envelope: KeyEnvelope | None = None
     pin: str = ""
@@ -72,7 +73,7 @@ def sign(request: SignRequest) -> SignedStep:
         roots=request.roots,
         crls=request.crls,
         expected=_expected(request),
-        tsa_url=request.tsa_url,
+        plan=request.plan,
     )
 
 
@@ -91,7 +92,7 @@ def prepare(request: SignRequest) -> PreparedStep:
         request.chain,
         at=request.at,
         mark=_mark(request),
-        stamped=request.tsa_url is not None,
+        plan=request.plan,
     )
 
 
@@ -110,5 +111,5 @@ def embed(request: SignRequest, prepared: PreparedStep, signatures: tuple[bytes,
         roots=request.roots,
         crls=request.crls,
         expected=_expected(request),
-        tsa_url=request.tsa_url,
+        plan=request.plan,
     )

@@ -6,7 +6,6 @@ issuer is revoked even when the list itself has run out, which the validator wou
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import unicodedata
 from collections.abc import Iterable
@@ -14,22 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from asn1crypto import pem
-from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
 from pyhanko.sign.validation import KeyUsageConstraints
-from pyhanko_certvalidator import CertificateValidator, ValidationContext
-from pyhanko_certvalidator.errors import (
-    ExpiredError,
-    InvalidCertificateError,
-    NotYetValidError,
-    PathBuildingError,
-    PathValidationError,
-    RevokedError,
-)
 
 from hocbaso.documents.cms import load_certificate
+from hocbaso.documents.paths import Evidence, PathFault, examine
 from hocbaso.documents.transcript_content import SignerNote, TranscriptContent
 from hocbaso.documents.verification_report import STRANGER, UNKNOWN_ISSUER
 from hocbaso.errors import Invalid
@@ -44,10 +34,15 @@ def _ders(data: bytes) -> list[bytes]:
     return [der for _, _, der in pem.unarmor(data, multiple=True)]
 
 
-@functools.lru_cache(maxsize=64)
-def _asn1(der: bytes) -> asn1_x509.Certificate:
-    return asn1_x509.Certificate.load(der)
-
+_PATH_WORDS = {
+    PathFault.EXTRA: "Chữ ký mang theo chứng thư không thuộc đường tin cậy.",
+    PathFault.REVOKED: "Chứng thư của người ký đã bị thu hồi.",
+    PathFault.EXPIRED: "Chứng thư của người ký đã hết hạn.",
+    PathFault.EARLY: "Chứng thư của người ký chưa có hiệu lực.",
+    PathFault.STRANGE: STRANGER,
+    PathFault.NO_STATUS: "Tệp thiếu bằng chứng rằng chứng thư của người ký không bị thu hồi.",
+    PathFault.BROKEN: "Chứng thư của người ký không hợp lệ.",
+}
 
 #: Clocks of two machines differ; a signing time later than the judge's clock by more than this is refused.
 CLOCK_SKEW = timedelta(minutes=10)
@@ -81,40 +76,21 @@ class Trust:
             return ["Chữ ký không ghi thời gian ký."]
         return ["Thời gian ký ở tương lai."] if signed_at > self.at + CLOCK_SKEW else []
 
-    def context(self, chain: Iterable[bytes] = ()) -> ValidationContext:
-        """A fresh offline context for pyHanko."""
-        return ValidationContext(
-            trust_roots=[_asn1(der) for der in self.roots],
-            other_certs=[_asn1(der) for der in chain],
-            crls=list(self.crls),
-            moment=self.at,
-            allow_fetching=False,
-            revocation_mode="soft-fail",
-        )
-
-    def path_reasons(self, chain: tuple[bytes, ...]) -> list[str]:
-        """Why the chain (DER, leaf first) is not believed; empty when it is."""
+    def path_reasons(
+        self, chain: tuple[bytes, ...], evidence: Evidence = Evidence(), *, demand: bool = False
+    ) -> list[str]:
+        """Why the chain (DER, leaf first) is not believed; empty when it is. ``evidence`` came with the file; with ``demand`` each
+        certificate below the root needs proof that it is not revoked."""
         reasons = self.revocation_reasons(chain)
         if not self.roots:
             return [*reasons, UNKNOWN_ISSUER]
-        validator = CertificateValidator(
-            _asn1(chain[0]), [_asn1(der) for der in chain[1:]], validation_context=self.context(chain)
-        )
-        try:
-            path = asyncio.run(validator.async_validate_path())
-            on_path = {cert.dump() for cert in path.iter_certs(include_root=False)}
-            if on_path != set(chain):
-                reasons.append("Chữ ký mang theo chứng thư không thuộc đường tin cậy.")
-        except RevokedError:
-            reasons.append("Chứng thư của người ký đã bị thu hồi.")
-        except ExpiredError:
-            reasons.append("Chứng thư của người ký đã hết hạn.")
-        except NotYetValidError:
-            reasons.append("Chứng thư của người ký chưa có hiệu lực.")
-        except PathBuildingError:
-            reasons.append(STRANGER)
-        except (PathValidationError, InvalidCertificateError, ValueError):
-            reasons.append("Chứng thư của người ký không hợp lệ.")
+        known = evidence + Evidence(crls=self.crls)
+        found = examine(chain, self.roots, self.at, known, demand=demand)
+        fault = found.fault
+        if fault is None and set(found.path[:-1]) != set(chain):
+            fault = PathFault.EXTRA
+        if fault is not None:
+            reasons.append(_PATH_WORDS[fault])
         try:
             usage = load_certificate(chain[0]).extensions.get_extension_for_class(x509.KeyUsage).value
             if not (usage.digital_signature or usage.content_commitment):

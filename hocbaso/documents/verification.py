@@ -68,5 +68,6 @@ def _verify_package(data: bytes, trust: Trust, expected: dict[str, frozenset[str
 
 
 _FACTS = (
-    "record_uuid", "replaces_uuid", "student_name", "born_on", "class_name", "school_year", "school_name", "demo", "content_digest",
+    "record_uuid", "replaces_uuid", "student_name", "born_on", "class_name", "school_year", "school_name", "demo", "content_digest", "level",
+    "stamped_at", "proof_ends_at",
 )  # fmt: skip

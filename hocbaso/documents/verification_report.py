@@ -30,6 +30,7 @@ class SignatureVerdict:
     valid_from: datetime | None = None
     valid_until: datetime | None = None
     level: str = "B-B"
+    stamped_at: datetime | None = None
     reasons: tuple[str, ...] = ()
 
 
@@ -38,7 +39,8 @@ class VerificationReport:
     """The whole file. ``kind`` is ``pdf``, ``xml``, ``package`` or ``unknown``; ``problems`` concern the file as a whole.
 
     The facts of the record (``record_uuid`` to ``school_name``) are given only when the data zone could be read; they are
-    proven only when ``ok``.
+    proven only when ``ok``. ``level`` is the lowest of a PDF's signatures, ``stamped_at`` its document time stamps, oldest first;
+    ``proof_ends_at`` is when the certificate behind the newest of them ends.
     """
 
     ok: bool
@@ -53,6 +55,9 @@ class VerificationReport:
     school_name: str | None = None
     demo: bool = False
     content_digest: str | None = None
+    level: str | None = None
+    stamped_at: tuple[datetime, ...] = ()
+    proof_ends_at: datetime | None = None
     problems: tuple[str, ...] = ()
 
     @property
@@ -86,9 +91,18 @@ def report_from_plain(data: dict[str, Any]) -> VerificationReport:
     def when(text: str | None) -> datetime | None:
         return datetime.fromisoformat(text) if text else None
 
-    times = ("signed_at", "valid_from", "valid_until")
+    times = ("signed_at", "valid_from", "valid_until", "stamped_at")
     verdicts = tuple(
         SignatureVerdict(**{**item, **{name: when(item[name]) for name in times}, "reasons": tuple(item["reasons"])})
         for item in data["signatures"]
     )
-    return VerificationReport(**{**data, "signatures": verdicts, "problems": tuple(data["problems"])})
+    stamped_at = tuple(datetime.fromisoformat(text) for text in data["stamped_at"])
+    return VerificationReport(
+        **{
+            **data,
+            "signatures": verdicts,
+            "problems": tuple(data["problems"]),
+            "stamped_at": stamped_at,
+            "proof_ends_at": when(data["proof_ends_at"]),
+        }
+    )

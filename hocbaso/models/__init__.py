@@ -28,6 +28,7 @@ from hocbaso.models.school import (
 from hocbaso.models.scores import ScoreCell, ScoreCellVersion, ScoreSheet, SheetReadBack, SheetStep
 from hocbaso.models.students import Enrollment, Exemption, Student, StudyHistory
 from hocbaso.models.transcripts import (
+    DocumentProof,
     SignerLook,
     SigningBatch,
     SigningBatchItem,
@@ -49,6 +50,7 @@ __all__ = [
     "ClassGroup",
     "ClassStep",
     "ClassSubject",
+    "DocumentProof",
     "Enrollment",
     "Exemption",
     "FrozenResult",

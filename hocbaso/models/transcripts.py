@@ -94,6 +94,24 @@ class TranscriptSignature(Base):
     record: Mapped[TranscriptRecord] = relationship(back_populates="signatures")
 
 
+class DocumentProof(Base):
+    """A PDF of a sealed record with a document time stamp (B-LTA): the issued one, then each longer one that was stamped again.
+
+    Each begins with the bytes of the one before. The record and its signatures go on naming the issued file.
+    """
+
+    __tablename__ = "document_proof"
+    __table_args__ = (UniqueConstraint("transcript_record_id", "stamped_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    transcript_record_id: Mapped[int] = mapped_column(ForeignKey("transcript_record.id"), index=True)
+    pdf_digest: Mapped[str] = mapped_column(ForeignKey("stored_document.digest"), unique=True)
+    level: Mapped[str] = mapped_column(String(10))
+    stamped_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    """When the certificate of the authority behind the last stamp ends: stamped again before."""
+
+
 class SigningBatch(Base):
     """One authentication, many documents: building or signing a class, with one outcome per student, resumable."""
 

@@ -69,6 +69,7 @@ class AuditTag(StrEnum):
     TRANSCRIPT_SIGNED = "transcript:record:signed"
     TRANSCRIPT_ISSUED = "transcript:record:issued"
     TRANSCRIPT_PUBLISHED = "transcript:record:published"
+    TRANSCRIPT_PROVEN = "transcript:proof:stamped"
     TRANSCRIPT_RECALLED = "transcript:record:recalled"
     TRANSCRIPT_READ = "transcript:file:read"
     BATCH_STARTED = "signing:batch:started"

@@ -188,6 +188,10 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
             "publish_on_seal",
         ),
     ),
+    "document_proof": (
+        m.DocumentProof,
+        ("transcript_record_id", "pdf_digest", "level", "stamped_at", "ends_at"),
+    ),
     "certificate": (
         m.Certificate,
         (

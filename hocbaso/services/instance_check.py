@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,11 +12,13 @@ from sqlalchemy import select
 
 from hocbaso import models as m
 from hocbaso.db import db
+from hocbaso.documents.proof_plan import is_weaker
 from hocbaso.documents.verification_report import report_from_plain
 from hocbaso.errors import DomainError
-from hocbaso.services import audit_verify, document_pool, trust_roots
+from hocbaso.services import audit_verify, document_pool, transcripts, trust_roots
 
 _FACES = ("pdf_digest", "xml_digest")
+_CUT = "Tệp PDF ở mức {found}, yếu hơn mức {recorded} đã ghi khi phát hành."
 
 
 @dataclass
@@ -51,7 +53,8 @@ def check(now: datetime, *, max_problems: int = 50) -> InstanceCheck:
 
 
 def _judged(now: datetime) -> Iterator[tuple[str, Any]]:
-    """(uuid, report) of each face of each sealed record; two a worker wait at a time, so memory stays small."""
+    """(uuid, report) of each face of each sealed record and of its newest longer file; two a worker wait at a time, so memory
+    stays small."""
     roots, crls = tuple(trust_roots.trusted_roots()), tuple(trust_roots.trusted_crls())
     store = document_pool.document_store()
     sealed = (
@@ -60,22 +63,33 @@ def _judged(now: datetime) -> Iterator[tuple[str, Any]]:
         .where(m.TranscriptSignature.role == "seal")
         .order_by(m.TranscriptRecord.id)
     )
-    waiting: list[tuple[str, Future[Any]]] = []
+    waiting: list[tuple[str, str, Future[Any]]] = []
     for record in db.session.scalars(sealed).all():
-        for face in _FACES:
+        level = next(item.level for item in record.signatures if item.role == "seal")
+        proof = transcripts.newest_proof(record.id)
+        digests = [getattr(record, face) for face in _FACES] + ([proof.pdf_digest] if proof is not None else [])
+        for digest in dict.fromkeys(digests):
             try:
-                data = store.get(getattr(record, face))
+                data = store.get(digest)
             except DomainError:
                 continue  # told already
             call = document_pool.submit(
                 "hocbaso.documents.issuing:verify_upload", data, roots, crls, now, _recorded(record)
             )
-            waiting.append((record.uuid, call))
+            waiting.append((record.uuid, level, call))
         while len(waiting) > 2 * document_pool.n_workers():
-            uuid, future = waiting.pop(0)
-            yield uuid, report_from_plain(future.result(timeout=300))
-    for uuid, future in waiting:
-        yield uuid, report_from_plain(future.result(timeout=300))
+            yield _with_level(*waiting.pop(0))
+    for item in waiting:
+        yield _with_level(*item)
+
+
+def _with_level(uuid: str, recorded: str, future: Future[Any]) -> tuple[str, Any]:
+    """The report, with a fault when the file's level is below the one that was recorded when it was issued."""
+    report = report_from_plain(future.result(timeout=300))
+    if report.ok and report.level is not None and is_weaker(report.level, recorded):
+        cut = _CUT.format(found=report.level, recorded=recorded)
+        return uuid, replace(report, ok=False, problems=(*report.problems, cut))
+    return uuid, report
 
 
 def _recorded(record: m.TranscriptRecord) -> dict[str, tuple[str, ...]]:

@@ -9,7 +9,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from hocbaso import clock
-from hocbaso.services import backups, certificate_reminders, reminders, snapshots, tidy, tls
+from hocbaso.services import backups, certificate_reminders, proofs, reminders, snapshots, tidy, tls
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.job_ledger import Job
 
@@ -66,11 +66,23 @@ def _renew_certificate(day: date, now: datetime, _prepared: Any) -> str:
     return f"Đã gia hạn chứng thư HTTPS đến {clock.local(renewed.leaf_ends_at):%d/%m/%Y}."
 
 
+def _stamp_again(day: date, now: datetime) -> proofs.Renewed | None:
+    # Calls the time-stamping authority: outside the transaction, and never for a day that has passed.
+    return proofs.renew_due(now) if day == clock.local_date(now) else None
+
+
+def _stamped_again(_day: date, now: datetime, renewed: proofs.Renewed | None) -> str:
+    if renewed is None:
+        return "Máy chủ tắt hôm đó; việc của ngày mới đã gồm các học bạ đến hạn."
+    return proofs.keep(SYSTEM, renewed, now)
+
+
 JOBS: tuple[Job, ...] = (
     Job("reminders", "Nhắc việc theo hạn", time(6, 30), _remind),
     Job("mail", "Gửi thư nhắc việc", time(6, 35), _mailed, _send_mail),
     Job("backup", "Sao lưu hằng ngày", time(11, 30), _backed_up, _back_up),
     Job("audit_snapshot", "Ảnh chụp nhật ký có chữ ký", time(16, 45), _snapshot, _sign_log),
+    Job("proof", "Đóng lại dấu thời gian cho học bạ", time(12, 30), _stamped_again, _stamp_again),
     Job("tidy", "Dọn phiên làm việc cũ", time(12, 0), _tidy),
     Job("tls", "Gia hạn chứng thư HTTPS", time(11, 45), _renew_certificate),
 )

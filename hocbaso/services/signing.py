@@ -25,7 +25,16 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.transcript_flow import RecordState, SignatureRole, require_turn, step_for
 from hocbaso.regulations.two_hands import require_other_hand
-from hocbaso.services import audit, batches, certificates, document_pool, group_batches, transcripts, untouched
+from hocbaso.services import (
+    audit,
+    batches,
+    certificates,
+    document_pool,
+    group_batches,
+    proofs,
+    transcripts,
+    untouched,
+)
 from hocbaso.services.access import Actor, class_for, roles_reaching
 from hocbaso.services.transcript_contents import homeroom_person
 
@@ -109,6 +118,7 @@ def sign_class(
     ]
     if not due:
         raise WrongState(_nothing_due(class_group, role, list(records.values())))
+    document_pool.config().proof.require_means()
     untouched.require_untouched(class_group_id)
     first = tc.from_canonical_json(records[due[0]].content.encode("utf-8"))
     person = person_of_role(actor, class_group, role, now, first.principal.name)
@@ -207,7 +217,7 @@ def _prepare(
         roots=trust[0],
         crls=trust[1],
         expected=(*_earlier(record.id), (role.value, key.fingerprint)),
-        tsa_url=document_pool.config().tsa_url,
+        plan=document_pool.config().proof,
         demo_mark=content.demo and key.is_test,
     )
     return batches.Job("hocbaso.documents.sign_request:sign", (request,), task)
@@ -306,6 +316,7 @@ def _store_signature(
         publish_on_seal=publish_on_seal,
     )
     db.session.add(signature)
+    proof = proofs.first_row(task.record_id, pdf_digest, made.pdf_report)
     record = db.session.get(m.TranscriptRecord, task.record_id, populate_existing=True)
     if record is None:
         raise IntegrityFault("Học bạ vừa ký không còn trong cơ sở dữ liệu.")
@@ -319,6 +330,7 @@ def _store_signature(
         state=audit.merge_states(
             audit.states("transcript_record", [record], columns=("state", "pdf_digest", "xml_digest")),
             audit.states("transcript_signature", [signature]),
+            *([audit.states("document_proof", [proof])] if proof is not None else []),
         ),
         before={"state": step.from_state},
         facts={
@@ -327,6 +339,7 @@ def _store_signature(
             "signer": key.owner_name,
             "certificate": key.fingerprint,
             "student": task.student,
+            "level": level,
             **({"publish_on_seal": publish_on_seal} if role is SignatureRole.PRINCIPAL else {}),
         },
     )

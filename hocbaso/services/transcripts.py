@@ -520,8 +520,7 @@ def open_file(actor: Actor, record_uuid: str, face: str, now: datetime, *, downl
     if face not in MEDIA_TYPES:
         raise NotFound("Học bạ chỉ có bản PDF và bản XML.")
     require_untouched(record)  # the row says which file is whose
-    digest = record.pdf_digest if face == "pdf" else record.xml_digest
-    data = read_stored(digest)
+    data, digest = _face(record, face)
     with write_transaction():
         audit.record(
             AuditTag.TRANSCRIPT_READ,
@@ -532,6 +531,34 @@ def open_file(actor: Actor, record_uuid: str, face: str, now: datetime, *, downl
             facts={"face": face, "download": download, "digest": digest},
         )
     return TranscriptFile(data, MEDIA_TYPES[face], f"{student_code(record.enrollment.student)}.{face}", digest)
+
+
+def newest_proof(record_id: int) -> m.DocumentProof | None:
+    """The newest file with a document time stamp of a record, if it has one."""
+    found: m.DocumentProof | None = db.session.scalar(
+        select(m.DocumentProof)
+        .where(m.DocumentProof.transcript_record_id == record_id)
+        .order_by(m.DocumentProof.id.desc())
+        .limit(1)
+        .execution_options(populate_existing=True)
+    )
+    return found
+
+
+def _face(record: m.TranscriptRecord, face: str) -> tuple[bytes, str]:
+    """Bytes and digest of what is handed out: the XML, or the PDF with the newest proof, which begins with the issued one."""
+    if face == "xml":
+        return read_stored(record.xml_digest), record.xml_digest
+    issued = read_stored(record.pdf_digest)
+    proof = newest_proof(record.id)
+    if proof is None or proof.pdf_digest == record.pdf_digest:
+        return issued, record.pdf_digest
+    longer = read_stored(proof.pdf_digest)
+    if not longer.startswith(issued):
+        raise IntegrityFault(
+            "Bản PDF mới nhất không bắt đầu bằng bản đã phát hành: cơ sở dữ liệu đã bị sửa ngoài phần mềm."
+        )
+    return longer, proof.pdf_digest
 
 
 def export_class(actor: Actor, class_group_id: int, now: datetime) -> list[TranscriptFile]:
@@ -551,8 +578,9 @@ def export_class(actor: Actor, class_group_id: int, now: datetime) -> list[Trans
             continue
         require_untouched(record)
         code = student_code(enrollment.student)
-        for face, digest in (("pdf", record.pdf_digest), ("xml", record.xml_digest)):
-            files.append(TranscriptFile(read_stored(digest), MEDIA_TYPES[face], f"{code}.{face}", digest))
+        for face in ("pdf", "xml"):
+            data, digest = _face(record, face)
+            files.append(TranscriptFile(data, MEDIA_TYPES[face], f"{code}.{face}", digest))
     with write_transaction():
         audit.record(
             AuditTag.EXPORT_MADE,

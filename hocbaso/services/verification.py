@@ -19,6 +19,7 @@ from sqlalchemy import or_, select
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.documents import transcript_content as tc
+from hocbaso.documents.proof_plan import is_weaker
 from hocbaso.documents.verification_report import VerificationReport
 from hocbaso.errors import IntegrityFault, Invalid, Unavailable
 from hocbaso.regulations.transcript_flow import SIGNED_STATES, RecordState
@@ -54,7 +55,7 @@ class CodeAnswer:
 
 @dataclass(frozen=True, slots=True)
 class FileAnswer:
-    """What a file tells. ``match``: ``current`` (byte for byte the file in force), ``former`` (a file this school stored earlier:
+    """What a file tells. ``match``: ``current`` (byte for byte a file in force: the issued one, or one stamped again since), ``former`` (a file this school stored earlier:
     before the last signature, or of a replaced record), ``other`` (valid, but not a file of this school's store) or None."""
 
     report: VerificationReport
@@ -62,6 +63,8 @@ class FileAnswer:
     match: str | None
     recalled_on: datetime | None = None
     has_successor: bool = False
+    stamped_again_at: datetime | None = None
+    """The file is good, and the school has since stamped the same record again: its newest file begins with this one."""
 
 
 def initials(full_name: str) -> str:
@@ -169,6 +172,7 @@ def by_file(data: bytes, now: datetime) -> FileAnswer:
         _match(record, data),
         record.recalled_at if standing in (REPLACED, RECALLED) else None,
         successor,
+        _stamped_again(record, data),
     )
 
 
@@ -187,12 +191,39 @@ def _with_registered(report: VerificationReport, record: m.TranscriptRecord) -> 
         else replace(item, ok=False, reasons=(*item.reasons, "Nhà trường không ghi nhận chữ ký này cho học bạ này."))
         for item in report.signatures
     )
-    return replace(report, ok=report.ok and all(item.ok for item in judged), signatures=judged)
+    problems = list(report.problems)
+    issued_at = next((item.level for item in record.signatures if item.role == "seal"), None)
+    if report.ok and report.level is not None and issued_at is not None and is_weaker(report.level, issued_at):
+        # Cut off, such a file is an ordinary good one of the lower level; only the record knows better.
+        problems.append(
+            f"Phần bằng chứng ở cuối tệp đã bị cắt bỏ: nhà trường phát hành học bạ này ở mức {issued_at}, tệp chỉ còn mức "
+            f"{report.level}. Hãy xin lại tệp ở văn thư nhà trường."
+        )
+    return replace(
+        report,
+        ok=report.ok and all(item.ok for item in judged) and not problems,
+        signatures=judged,
+        problems=tuple(problems),
+    )
+
+
+def _proof_digests(record: m.TranscriptRecord) -> list[str]:
+    """Digests of the record's files with a document time stamp, oldest first."""
+    rows = select(m.DocumentProof.pdf_digest).where(m.DocumentProof.transcript_record_id == record.id)
+    return list(db.session.scalars(rows.order_by(m.DocumentProof.id)))
+
+
+def _stamped_again(record: m.TranscriptRecord, data: bytes) -> datetime | None:
+    proof = transcripts.newest_proof(record.id)
+    digest = hashlib.sha256(data).hexdigest()
+    if proof is None or digest == proof.pdf_digest or digest not in (record.pdf_digest, *_proof_digests(record)):
+        return None
+    return proof.stamped_at
 
 
 def _match(record: m.TranscriptRecord, data: bytes) -> str:
     digest = hashlib.sha256(data).hexdigest()
-    current = digest in (record.pdf_digest, record.xml_digest)
+    current = digest in (record.pdf_digest, record.xml_digest, *_proof_digests(record))
     if current and record.state != RecordState.RECALLED.value:
         return "current"
     earlier = db.session.scalar(

@@ -19,6 +19,7 @@ from hocbaso.documents.signers import (
     imported,
 )
 from hocbaso.documents.test_authority import NOTICE, TestAuthority
+from hocbaso.documents.time_stamps import TimeAuthority
 from hocbaso.errors import IntegrityFault, Invalid, NotAllowed, Unavailable, WrongState
 
 from .conftest import NOW, PEOPLE, World
@@ -127,7 +128,7 @@ def test_a_time_stamp_that_cannot_be_had_is_said_aloud(world: World) -> None:
             world.signers["homeroom"],
             at=NOW,
             mark=world.mark("homeroom"),
-            tsa_url="http://127.0.0.1:9/",
+            authority=TimeAuthority("http://127.0.0.1:9/", timeout=1, tries=1),
         )
 
 
@@ -169,74 +170,6 @@ def test_an_image_that_is_not_one_is_refused(world: World) -> None:
             pades.sign_pdf(
                 world.unsigned, "homeroom", world.signers["homeroom"], at=NOW, mark=pades.Mark("A", "B", data)
             )
-
-
-def test_a_time_stamped_record_verifies_at_its_level(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    import asyncio
-
-    from asn1crypto import algos, keys, tsp
-    from asn1crypto import x509 as asn1_x509
-    from cryptography.x509.oid import ExtendedKeyUsageOID
-    from pyhanko.sign.timestamps import DummyTimeStamper
-
-    from hocbaso.documents import test_authority
-    from hocbaso.documents.verification import verify_file
-
-    ca = world.authority
-    key = rsa.generate_private_key(65537, 2048)
-    plain = test_authority._certificate(
-        test_authority._name("Dấu thời gian thử nghiệm"), ca.issuing.subject, key, ca.issuing_key, NOW - timedelta(days=1), NOW + timedelta(days=900)
-    )  # fmt: skip
-    builder = x509.CertificateBuilder(
-        plain.issuer, plain.subject, key.public_key(), plain.serial_number, plain.not_valid_before_utc, plain.not_valid_after_utc,
-        list(plain.extensions),
-    )  # fmt: skip
-    from cryptography.hazmat.primitives import hashes
-
-    cert = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True).sign(
-        ca.issuing_key, hashes.SHA256()
-    )
-    der = serialization.Encoding.DER
-    issuing_cert = asn1_x509.Certificate.load(ca.issuing.public_bytes(der))
-    secret = key.private_bytes(der, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    from pyhanko_certvalidator.registry import SimpleCertificateStore
-
-    store = SimpleCertificateStore()
-    store.register(issuing_cert)
-    stamper = DummyTimeStamper(
-        asn1_x509.Certificate.load(cert.public_bytes(der)),
-        keys.PrivateKeyInfo.load(secret),
-        certs_to_embed=store,
-        fixed_dt=NOW,
-    )
-
-    def answer(data: bytes, algorithm: str, url: str, options: object) -> bytes:
-        import hashlib
-
-        request = tsp.TimeStampReq(
-            {
-                "version": 1, "cert_req": True, "nonce": 5,
-                "message_imprint": {
-                    "hash_algorithm": algos.DigestAlgorithm({"algorithm": algorithm}), "hashed_message": hashlib.sha256(data).digest()
-                },
-            }
-        )  # fmt: skip
-        return asyncio.run(stamper.async_request_tsa_response(request)).dump()
-
-    monkeypatch.setattr(pades.endesive_signer, "fetch_tsp_response", answer)
-    pdf = world.unsigned
-    for role, signer in world.signers.items():
-        pdf = pades.sign_pdf(pdf, role, signer, at=NOW, mark=world.mark(role), tsa_url="http://tsa.invalid/")
-    report = verify_file(pdf, world.roots, ca.crls(NOW), NOW)
-    assert report.ok, report.reasons
-    assert [item.level for item in report.signatures] == ["B-T"] * 3
-    start, end, _ = pades.signature_spans(pdf)[-1]
-    token = pades.read_contents(pdf, start, end).time_stamp_token
-    assert token is not None
-    at = pdf.index(token.hex().encode()[-60:], start)
-    broken = bytearray(pdf)
-    broken[at] = ord("0") if broken[at] != ord("0") else ord("1")
-    assert not verify_file(bytes(broken), world.roots, ca.crls(NOW), NOW).ok
 
 
 def test_an_opened_key_is_forgotten(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
