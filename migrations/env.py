@@ -100,10 +100,25 @@ def run_migrations_online():
     connectable = get_engine()
 
     with connectable.connect() as connection:
-        context.configure(connection=connection, target_metadata=get_metadata(), **conf_args)
+        # SQLite changes a table by making it anew and dropping the old one, and that is refused while other rows point
+        # at it. Its own procedure (sqlite.org/lang_altertable.html, section 7): keys off, change, look at every key,
+        # keys on again. The pragma does nothing inside a transaction, hence before and after.
+        on_sqlite = connection.dialect.name == "sqlite"
+        if on_sqlite:
+            connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")
+        try:
+            context.configure(connection=connection, target_metadata=get_metadata(), **conf_args)
 
-        with context.begin_transaction():
-            context.run_migrations()
+            with context.begin_transaction():
+                context.run_migrations()
+                if on_sqlite:
+                    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+                    if broken:
+                        raise RuntimeError(f"migration leaves {len(broken)} rows that point at nothing, first {broken[0]}")
+        finally:
+            if on_sqlite:
+                connection.rollback()
+                connection.connection.driver_connection.execute("PRAGMA foreign_keys=ON")
 
 
 if context.is_offline_mode():

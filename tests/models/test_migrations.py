@@ -11,6 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from flask import Flask
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from hocbaso import models as m
 from hocbaso.config import Config
@@ -203,5 +204,31 @@ def test_no_migration_goes_down_over_what_somebody_wrote(
         with pytest.raises(SystemExit):
             flask_migrate.downgrade(directory=str(schema.MIGRATIONS), revision=below)
         assert db.session.execute(text(f"SELECT count(*) FROM {table}")).scalar() == n_rows > 0
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.mark.sqlite("remakes a table that other rows point at")
+def test_a_table_that_rows_point_at_is_changed_without_losing_them(tmp_path: Path) -> None:
+    """A school that has signed: its signatures point at certificates, which revision 0010 makes anew."""
+    app = make_app(tmp_path / "signed")
+    with app.app_context():
+        schema.upgrade("0009")
+        with write_transaction() as session:
+            session.execute(
+                text(
+                    "INSERT INTO certificate (purpose, key_kind, subject_name, issuer_name, serial_number, not_before,"
+                    " not_after, fingerprint, certificate_pem, chain_pem, n_wrong_pins, is_test, registered_at) VALUES ('seal',"
+                    " 'none', 's', 'i', '1', '2026-01-01', '2028-01-01', 'f', '', '', 0, 0, '2026-01-01 00:00:00')"
+                )
+            )
+            session.execute(text("CREATE TABLE pointer (certificate_id INTEGER NOT NULL REFERENCES certificate (id))"))
+            session.execute(text("INSERT INTO pointer SELECT id FROM certificate"))
+        schema.upgrade()
+        found = text("SELECT count(*) FROM pointer JOIN certificate ON certificate.id = certificate_id")
+        assert db.session.execute(found).scalar() == 1
+        db.session.rollback()
+        with pytest.raises(IntegrityError), write_transaction() as session:
+            session.execute(text("DELETE FROM certificate"))  # keys are watched again
         db.session.remove()
         db.engine.dispose()
