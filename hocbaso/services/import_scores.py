@@ -106,8 +106,9 @@ class _Class:
 def plan_scores(table: ImportTable[ScoreRow], context: PlanContext) -> ImportPlan:
     """Compare every cell with the sheets. Blank cells keep what stands; nothing is ever erased.
 
-    A sheet outside the actor's assignments, in a state or time that takes no values, more regular marks than the rule
-    asks (Art. 6.2), an exemption without its decision: each is an error at its cell.
+    A file may hold the whole class: pages outside the actor's assignments are passed by and listed, and what is wrong in
+    them is not this person's matter. Where no page at all is the actor's, each is an error; so are a state or time that
+    takes no values, more regular marks than the rule asks (Art. 6.2), an exemption without its decision.
     """
     builder = PlanBuilder("scores", table.profile, context, table.problems)
     work = ScoreWork()
@@ -116,15 +117,41 @@ def plan_scores(table: ImportTable[ScoreRow], context: PlanContext) -> ImportPla
     rows_of: dict[tuple[str, str, int], list[ScoreRow]] = {}
     for row in table.rows:
         rows_of.setdefault((row.class_name, row.subject_code, row.semester), []).append(row)
+    not_theirs: list[tuple[ScoreSheetHead, str]] = []
+    n_own = 0
     for said in table.sheets:
         key = (said.class_name, said.subject_code, said.semester)
-        head = _open_head(said, sheet_ids, class_ids, context, builder)
+        head = _open_head(said, sheet_ids, class_ids, context, builder, not_theirs)
         if head is None:
             continue
+        n_own += 1
         if said.class_name not in classes:
             classes[said.class_name] = _Class(head.class_group_id)
         _plan_sheet(said, head, rows_of.get(key, []), classes[said.class_name], context, work, builder)
+    _pass_by(not_theirs, n_own, builder)
     return builder.build(work)
+
+
+def _pass_by(not_theirs: list[tuple[ScoreSheetHead, str]], n_own: int, builder: PlanBuilder) -> None:
+    """Say which pages are left alone because they are others' work; refuse them where nothing else is in the file."""
+    if not not_theirs:
+        return
+    if not n_own:
+        for said, reason in not_theirs:
+            builder.error(f"{said.title}!A1", "Bảng điểm", _page_label(said), reason)
+        return
+    pages = {said.title for said, _ in not_theirs}
+    builder.problems[:] = [found for found in builder.problems if found.address.rpartition("!")[0] not in pages]
+    builder.notes.append(
+        f"Bỏ qua {len(not_theirs)} trang không thuộc phần việc của thầy, cô: "
+        + ", ".join(_page_label(said) for said, _ in not_theirs)
+        + "."
+    )
+
+
+def _page_label(said: ScoreSheetHead) -> str:
+    """``Toán 9A, học kì I``, as the page says of itself."""
+    return f"{SUBJECT_BY_CODE[said.subject_code].name} {said.class_name}, học kì {'I' if said.semester == 1 else 'II'}"
 
 
 def _sheets_of(year: m.SchoolYear | None) -> tuple[dict[tuple[str, str, int], int], dict[str, int]]:
@@ -150,8 +177,12 @@ def _open_head(
     class_ids: dict[str, int],
     context: PlanContext,
     builder: PlanBuilder,
+    not_theirs: list[tuple[ScoreSheetHead, str]],
 ) -> SheetHead | None:
-    """The sheet, when this actor may import into it; None with the reason at the page's first cell."""
+    """The sheet, when this actor may import into it; None otherwise.
+
+    The reason is an error at the page's first cell, or stands with the page in ``not_theirs``.
+    """
     where = f"{said.title}!A1"
     label = f"{SUBJECT_BY_CODE[said.subject_code].name} {said.class_name}"
     if said.school_year is not None and said.school_year != context.year_label:
@@ -163,10 +194,10 @@ def _open_head(
         try:
             return sheet_head(context.actor, sheet_id, Permission.IMPORT_SCORES, context.now)
         except DomainError as refusal:
-            builder.error(where, "Bảng điểm", label, refusal.message)
+            not_theirs.append((said, refusal.message))
             return None
     if not context.actor.is_system:
-        builder.error(where, "Bảng điểm", label, "Không có bảng điểm này trong phần việc của thầy, cô.")
+        not_theirs.append((said, "Không có bảng điểm này trong phần việc của thầy, cô."))
     elif said.class_name not in class_ids:
         builder.error(
             where,

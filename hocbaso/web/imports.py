@@ -20,6 +20,13 @@ pages = Blueprint("imports", __name__, url_prefix="/nhap-du-lieu")
 
 _may_import = requires(Permission.IMPORT_ROSTER, Permission.IMPORT_SCORES)
 
+_ADVICE = {
+    "teachers": "Thứ tự cho trường mới: cán bộ, học sinh, phân công. Điểm do giáo viên bộ môn tự nhập: mỗi thầy, cô chọn "
+    "tệp điểm của lớp ở trang này.",
+    "scores": "Tệp điểm của cả lớp cũng được: chỉ những trang thuộc phần việc của thầy, cô được ghi.",
+}
+"""What to know before choosing a file, by the kind that one may import."""
+
 
 def _form() -> UploadForm:
     form = UploadForm()
@@ -28,6 +35,7 @@ def _form() -> UploadForm:
     if len(allowed) == 1 and form.kind.data is None:
         form.kind.data = allowed[0]
     form.profile.choices = imports.profile_choices()
+    form.file.description = " ".join(["Tối đa 2 MB.", *(words for kind, words in _ADVICE.items() if kind in allowed)])
     return form
 
 

@@ -85,6 +85,44 @@ def test_anothers_sheet_is_refused_as_if_it_were_not_there_or_not_theirs(school,
     assert unknown.n_errors == 1
 
 
+def whole_class(*parts: bytes) -> bytes:
+    """One workbook with the page of each."""
+    made = openpyxl.Workbook()
+    made.remove(made.active)
+    for part in parts:
+        source = openpyxl.load_workbook(io.BytesIO(part)).active
+        page = made.create_sheet(source.title)
+        for row in source.iter_rows(values_only=True):
+            page.append(row)
+    out = io.BytesIO()
+    made.save(out)
+    return out.getvalue()
+
+
+def test_of_a_whole_classs_file_only_the_own_pages_are_written_and_the_rest_is_listed(school):
+    wrong = {"Hoàng Thanh Bình": [99, None, None, None, None, None, None]}
+    data = whole_class(
+        scores("9A", "Toán", 2, ONE), scores("9A", "Ngữ văn", 2, wrong), scores("9A", "Tiếng dân tộc thiểu số", 2, ONE)
+    )
+    report = imports.run_import(school.actor("math"), "scores", data, NOW, apply=True)
+    assert report.applied and [line.n_created for line in report.counts] == [7]
+    assert report.notes == (
+        "Bỏ qua 2 trang không thuộc phần việc của thầy, cô: Ngữ văn 9A, học kì II, "
+        "Tiếng dân tộc thiểu số 9A, học kì II.",
+    )
+    sheets = set(db.session.scalars(select(m.ScoreCell.score_sheet_id)))
+    assert sheets == {school.sheets["9A", "MATH", 2]}
+    assert audit_verify.verify().ok
+    mine_wrong = whole_class(scores("9A", "Toán", 2, wrong), scores("9A", "Ngữ văn", 2, ONE))
+    refused = imports.run_import(school.actor("math"), "scores", mine_wrong, NOW, apply=True)
+    assert not refused.applied and [error.address.split("!")[0] for error in refused.errors] == ["Toán HK2"]
+
+
+def test_the_system_passes_nothing_by(school):
+    data = whole_class(scores("9A", "Toán", 2, ONE), scores("9A", "Tiếng dân tộc thiểu số", 2, ONE))
+    assert not imports.run_import(SYSTEM, "scores", data, NOW, apply=True).applied
+
+
 @pytest.mark.parametrize(
     ("key", "kinds"),
     [

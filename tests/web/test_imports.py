@@ -50,6 +50,7 @@ def test_the_clerk_sees_the_changes_then_writes_exactly_them(school, client_of):
     client = client_of("clerk")
     page = text(client.get("/nhap-du-lieu/"))
     assert "Danh sách học sinh" in page and "Bảng điểm" not in page.split("<main")[1]
+    assert "Điểm do giáo viên bộ môn tự nhập" in page
     sent = send(client, "students", NEW)
     assert sent.status_code == 303
     preview = text(client.get(sent.location))

@@ -19,7 +19,7 @@ class UploadForm(FlaskForm):
     file = FileField(
         "Tệp Excel (.xlsx)",
         validators=[FileRequired("Xin chọn tệp.")],
-        description="Tối đa 2 MB. Thứ tự cho trường mới: học sinh, cán bộ, phân công, rồi điểm.",
+        description="Tối đa 2 MB.",
     )
 
 
