@@ -114,7 +114,9 @@ def run_migrations_online():
                 if on_sqlite:
                     broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
                     if broken:
-                        raise RuntimeError(f"migration leaves {len(broken)} rows that point at nothing, first {broken[0]}")
+                        raise RuntimeError(
+                            f"migration leaves {len(broken)} rows that point at nothing, first {broken[0]}"
+                        )
         finally:
             if on_sqlite:
                 connection.rollback()

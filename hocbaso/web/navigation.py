@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
-from hocbaso.regulations.permissions import Permission, Role
+from hocbaso.regulations.permissions import ROLE_PERMISSIONS, Permission, Role
 from hocbaso.services import school_frame
 from hocbaso.services.access import Actor
 from hocbaso.web import labels
@@ -52,11 +52,17 @@ def _works_on_people(actor: Actor) -> bool:
     return bool({Permission.STAFF_READ, Permission.ACCOUNT_MANAGE, Permission.ROLE_GRANT} & actor.permissions)
 
 
+def _reads_students_by_role(actor: Actor) -> bool:
+    """A homeroom teacher's way to the own class is the class itself."""
+    return any(Permission.STUDENT_READ in ROLE_PERMISSIONS[grant.role] for grant in actor.grants)
+
+
 DEFAULTS = (
     NavItem("today", "Hôm nay", "inbox", "/hom-nay", 10),
     NavItem("sheets", "Bảng điểm", "notebook-pen", "/bang-diem/", 20),
     NavItem("homeroom", "Lớp chủ nhiệm", "users", "/lop/", 30),
     NavItem("transcripts", "Học bạ", "book-open-check", "/hoc-ba/", 40),
+    NavItem("students", "Học sinh", "users", "/hoc-sinh/", 45, _reads_students_by_role),
     NavItem("imports", "Nhập dữ liệu", "file-up", "/nhap-du-lieu/", 50),
     NavItem("people", "Người dùng", "id-card", "/nguoi-dung/", 60, _works_on_people),
     NavItem("machine", "Máy chủ", "server", "/may-chu", 70),

@@ -8,8 +8,9 @@ from werkzeug.wrappers import Response as BaseResponse
 from hocbaso import clock
 from hocbaso.errors import Invalid, Stale
 from hocbaso.regulations.permissions import Permission as P
-from hocbaso.services import student_fields, study_history
+from hocbaso.services import student_classes, student_fields, study_history
 from hocbaso.services import students as profiles
+from hocbaso.services.access import class_for
 from hocbaso.web.filters import vn_date
 from hocbaso.web.forms.students import PastYearForm, ProfileForm
 from hocbaso.web.htmx import go
@@ -121,12 +122,20 @@ def strike_past_year(student_id: int, row_id: int) -> BaseResponse:
     return go(url_for(".show", student_id=student_id, _anchor="qua-trinh"))
 
 
+@students.get("/hoc-sinh/")
+@requires(P.STUDENT_READ)
+def classes() -> str:
+    """The classes, with how many students each has."""
+    return render_template("students/classes.html", years=student_classes.years_with_classes(current_actor()))
+
+
 @students.get("/hoc-sinh/lop/<int:class_group_id>")
 @requires(P.STUDENT_READ)
 def roster(class_group_id: int) -> str:
     """The students of a class."""
     rows = profiles.class_roster(current_actor(), class_group_id)
-    return render_template("students/roster.html", rows=rows, class_name=rows[0][0].class_group.name if rows else "")
+    class_group = class_for(current_actor(), class_group_id, P.STUDENT_READ)
+    return render_template("students/roster.html", rows=rows, class_name=class_group.name)
 
 
 @students.get("/tim")

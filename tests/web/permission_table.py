@@ -319,6 +319,7 @@ ROWS += [
         refused=_HIDDEN,
         passes=(404,),
     ),
+    Row("students.classes", "GET", "/hoc-sinh/", BOSSES | only("clerk") | _HOMEROOMS),
     Row(
         "students.roster",
         "GET",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import date
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from hocbaso import models as m
-from hocbaso.db import db
+from hocbaso.db import db, write_transaction
 from hocbaso.services.student_fields import FIELDS, HOMEROOM_FIELDS
 from hocbaso.web.filters import vn_date
 from tests.cast import Cast
@@ -114,3 +116,36 @@ def test_the_office_adds_and_strikes_a_year_elsewhere(client_of, school: Cast) -
     past = db.session.scalars(select(m.StudyHistory)).one()
     assert client_of("clerk").post(f"/hoc-sinh/{row.id}/qua-trinh/{past.id}/gach").status_code == 303
     assert "THCS Sông Bồ" not in client_of("clerk").get(f"/hoc-sinh/{row.id}").get_data(as_text=True)
+
+
+def test_the_office_reaches_a_student_without_searching(school: Cast, client_of: Clients):
+    client = client_of("clerk")
+    start = client.get("/hom-nay").get_data(as_text=True)
+    assert 'href="/hoc-sinh/"' in start.split('<nav class="nav"')[1].split("</nav>")[0]
+    page = client.get("/hoc-sinh/").get_data(as_text=True)
+    place = f'href="/hoc-sinh/lop/{school.classes["9A"]}"'
+    assert place in page and re.search(r">5</span> học sinh</span>", page.split(place)[1].split("</a>")[0])
+    place = f"/hoc-sinh/{student().id}"
+    assert place in client.get(f"/hoc-sinh/lop/{school.classes['9A']}").get_data(as_text=True)
+
+
+def test_a_homeroom_teacher_sees_only_the_own_class_and_no_place_on_the_rail(school: Cast, client_of: Clients):
+    page = client_of("math").get("/hoc-sinh/").get_data(as_text=True)
+    assert f"/hoc-sinh/lop/{school.classes['9A']}" in page and f"/hoc-sinh/lop/{school.classes['6A']}" not in page
+    assert 'href="/hoc-sinh/"' not in page.split('<nav class="nav"')[1].split("</nav>")[0]
+
+
+def test_a_class_that_emptied_still_has_its_name_and_is_not_counted(school: Cast, client_of: Clients):
+    with write_transaction() as session:
+        for row in session.scalars(select(m.Enrollment).where(m.Enrollment.class_group_id == school.classes["6A"])):
+            row.status, row.left_on = "left", date(2027, 1, 5)
+    page = client_of("clerk").get("/hoc-sinh/").get_data(as_text=True)
+    assert ">0</span> học sinh" in page
+
+
+def test_the_search_page_has_its_own_box_for_upright_tablets(client_of: Clients):
+    client = client_of("clerk")
+    assert 'href="/tim"' in client.get("/hom-nay").get_data(as_text=True)
+    empty = client.get("/tim").get_data(as_text=True).split("<main")[1]
+    assert 'name="q"' in empty and "Không thấy" not in empty and "kết quả" not in empty
+    assert 'value="chau"' in client.get("/tim?q=chau").get_data(as_text=True).split("<main")[1]

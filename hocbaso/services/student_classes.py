@@ -1,0 +1,66 @@
+"""The classes whose profiles a person may open, with how many students each has: the way to a student without searching."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from hocbaso import models as m
+from hocbaso.db import db
+from hocbaso.regulations.permissions import Permission
+from hocbaso.services.access import Actor, reaches_class
+from hocbaso.services.score_grid import ACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class StudentClass:
+    """One class of the list. ``n_students``: those who are in it now."""
+
+    class_group_id: int
+    name: str
+    grade_level: int
+    n_students: int
+
+
+@dataclass(frozen=True, slots=True)
+class StudentYear:
+    """The classes of one school year by grade level and name."""
+
+    label: str
+    is_open: bool
+    classes: tuple[StudentClass, ...]
+
+    @property
+    def n_students(self) -> int:
+        """Students in these classes."""
+        return sum(row.n_students for row in self.classes)
+
+
+def years_with_classes(actor: Actor) -> list[StudentYear]:
+    """The school years with classes within this person's reach, the latest first. Needs ``student:read``."""
+    actor.require(Permission.STUDENT_READ)
+    counted = dict(
+        db.session.execute(
+            select(m.Enrollment.class_group_id, func.count())
+            .where(m.Enrollment.status.in_(ACTIVE))
+            .group_by(m.Enrollment.class_group_id)
+        )
+        .tuples()
+        .all()
+    )
+    years: list[StudentYear] = []
+    for year in db.session.scalars(select(m.SchoolYear).order_by(m.SchoolYear.starts_on.desc())):
+        rows = db.session.scalars(
+            select(m.ClassGroup)
+            .where(m.ClassGroup.school_year_id == year.id)
+            .order_by(m.ClassGroup.grade_level, m.ClassGroup.name)
+        )
+        classes = tuple(
+            StudentClass(row.id, row.name, row.grade_level, counted.get(row.id, 0))
+            for row in rows
+            if reaches_class(actor, row.id, Permission.STUDENT_READ)
+        )
+        if classes:
+            years.append(StudentYear(year.label, year.state == "OPEN", classes))
+    return years
