@@ -26,6 +26,7 @@ from hocbaso.services import (
     exemptions,
     progress,
     readiness,
+    reset_requests,
 )
 from hocbaso.services.access import Actor
 from hocbaso.services.bulk_acts import recent_reasons
@@ -35,6 +36,7 @@ from hocbaso.services.waiting_checks import check_items, named_checks
 from hocbaso.services.waiting_classes import class_items, exemption_items, open_classes
 from hocbaso.services.waiting_sheets import sheet_items
 from hocbaso.services.waiting_transcripts import transcript_items
+from hocbaso.services.wanted_roles import wanted_roles
 
 KINDS = {"sheet": "Bảng điểm", "class": "Tổng kết lớp", "transcript": "Học bạ", "exemption": "Miễn học"}
 
@@ -117,7 +119,7 @@ def daily(
         odd=tuple(item for item in shown if item.is_odd),
         plain=tuple(item for item in shown if not item.is_odd),
         locks=locks,
-        n_waiting=len(waiting) + bool(locks),
+        n_waiting=len(waiting) + bool(locks) + _beside(actor, now),
         counts=dict(Counter(item.kind for item in waiting)),
         groups=tuple(groups),
         grade_levels=tuple(sorted({item.grade_level for item in waiting})),
@@ -156,19 +158,25 @@ _MARKS = select(
 
 
 def count_waiting(actor: Actor, now: datetime) -> int:
-    """How much waits, for the rail of every page: counted again only after something moved from one state to another."""
+    """How much waits, for the rail of every page: learning work is counted again only after something moved state."""
+    beside = _beside(actor, now)
     today = clock.local_date(now)
     marks = tuple(db.session.connection().execute(_MARKS).one())
     key = (str(db.engine.url), actor, today, marks)
     with _COUNTED_LOCK:
         if key in _COUNTED:
-            return _COUNTED[key]
+            return _COUNTED[key] + beside
     n = _count_waiting(actor, now, today)
     with _COUNTED_LOCK:
         _COUNTED[key] = n
         while len(_COUNTED) > 200:
             _COUNTED.popitem(last=False)
-    return n
+    return n + beside
+
+
+def _beside(actor: Actor, now: datetime) -> int:
+    """What waits beside the learning work: requests to consent to, and roles to give (one matter, however many)."""
+    return len(reset_requests.to_decide(actor, now)) + bool(wanted_roles(actor))
 
 
 def _count_waiting(actor: Actor, now: datetime, today: date) -> int:

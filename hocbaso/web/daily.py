@@ -12,6 +12,7 @@ from hocbaso import clock
 from hocbaso.errors import Invalid
 from hocbaso.services import bulk_acts, class_approval, dashboard, reminders, reset_requests
 from hocbaso.services.access import Actor
+from hocbaso.services.wanted_roles import wanted_roles
 from hocbaso.web.forms.daily import ActForm
 from hocbaso.web.htmx import answer, go, is_fragment
 from hocbaso.web.navigation import count
@@ -67,6 +68,7 @@ def _page(
         view=view,
         notices=reminders.waiting_notices(current_actor().person_id),
         requests=reset_requests.to_decide(current_actor(), clock.now()),
+        wanted=wanted_roles(current_actor()),
         kinds=dashboard.KINDS,
         chosen=chosen,
         outcomes=outcomes,

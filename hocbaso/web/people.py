@@ -22,6 +22,7 @@ from hocbaso.services import (
     staff,
     teaching_plan,
 )
+from hocbaso.services.wanted_roles import wanted_roles
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.people import GrantForm, HandOverForm, ProfileForm, UsernameForm, numbered
 from hocbaso.web.htmx import go
@@ -274,7 +275,15 @@ def _grant_form(*, empty: bool = False) -> GrantForm:
 def _roles(form: GrantForm, status: int) -> Answer:
     past = "da-qua" in request.args
     grants = role_grants.list_grants(current_actor(), clock.now(), include_past=past)
-    return render_template("people/roles.html", grants=grants, form=form, past=past, tabs=people_tabs()), status
+    page = render_template(
+        "people/roles.html",
+        grants=grants,
+        form=form,
+        past=past,
+        wanted=wanted_roles(current_actor()),
+        tabs=people_tabs(),
+    )
+    return page, status
 
 
 @people.get("/vai-tro")
