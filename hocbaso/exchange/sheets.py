@@ -108,6 +108,29 @@ def write_students(rows: Iterable[StudentRow]) -> bytes:
     return _saved(book)
 
 
+_BLANK_TABS = {"students": "Danh sách học sinh", "teachers": "Cán bộ giáo viên", "assignments": "Phân công"}
+_DERIVED = frozenset({"order", "family_name", "given_name", "female_mark"})
+_BLANK_LINES = 200
+
+
+def write_blank(kind: str) -> bytes:
+    """An empty ``students``, ``teachers`` or ``assignments`` table to fill in: headings alone, that its reader knows.
+
+    The cells below are text, so that a number keeps its zeros and a date stays as it was typed.
+    """
+    columns = column_map(kind)
+    headers = ["STT", *(columns.label(name) for name in columns.headers if name not in _DERIVED)]
+    book = _new_book()
+    sheet = book.create_sheet(_BLANK_TABS[kind])
+    _put_table(sheet, 1, headers, [[None] * len(headers) for _ in range(_BLANK_LINES)])
+    for row in sheet.iter_rows(min_row=2, max_row=_BLANK_LINES + 1, max_col=len(headers)):
+        for cell in row:
+            cell.number_format = "@"
+    for column, header in enumerate(headers, 1):
+        sheet.column_dimensions[get_column_letter(column)].width = max(len(header) + 4, 8)
+    return _saved(book)
+
+
 def write_statistics(title: str, tables: Sequence[StatisticsTable]) -> bytes:
     """A report: one sheet a table, the report's ``title`` and the table's own above it."""
     book = _new_book()

@@ -42,7 +42,10 @@ LIMITS = {"score_file": WorkbookLimits(max_tags=200_000)}
 """Where a kind of file has less in it than others. A class sheet has some 4,000 tags and a workbook of a whole school's
 sheets some 80,000; at 200,000 the dearest file that passes costs about a second."""
 
-WRITERS = {"score_file": ("hocbaso.exchange.score_file_writer", "write_score_file")}
+WRITERS = {
+    "score_file": ("hocbaso.exchange.score_file_writer", "write_score_file"),
+    "blank_table": ("hocbaso.exchange.sheets", "write_blank"),
+}
 _ROOT = Path(__file__).resolve().parents[2]
 _TOO_MUCH = "Tệp cần quá nhiều {} để đọc. Hãy bỏ các trang và ô không dùng, hoặc chia tệp thành nhiều tệp nhỏ."
 _BUSY = "Máy chủ đang bận nhiều việc nên chưa làm xong tệp Excel. Chưa ghi gì; xin thử lại sau ít phút."

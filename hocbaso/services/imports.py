@@ -19,7 +19,7 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.exchange.profiles import DEFAULT_PROFILE, PROFILES
 from hocbaso.exchange.rows import CellProblem
-from hocbaso.exchange.workbook_process import read_apart
+from hocbaso.exchange.workbook_process import read_apart, write_apart
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.vietnamese_names import normalise_name
 from hocbaso.services import audit, roster, school_setup_from_files
@@ -359,6 +359,17 @@ def _unpack(batch: m.ImportBatch) -> ImportReport:
     plain["notes"] = tuple(plain["notes"])
     plain["applied"] = batch.state == "APPLIED"
     return ImportReport(**plain)
+
+
+BLANK_NAMES = {"students": "mau-hoc-sinh.xlsx", "teachers": "mau-can-bo.xlsx", "assignments": "mau-phan-cong.xlsx"}
+"""Tables that a person may take home empty. A score sheet is taken home from its own page, with the pupils in it."""
+
+
+def blank_table(actor: Actor, kind: str) -> tuple[bytes, str]:
+    """An empty workbook of a kind to fill in, and its file name. NotFound for a kind that is not this person's."""
+    if kind not in BLANK_NAMES or kind not in kinds_for(actor):
+        raise NotFound("Không có tệp mẫu này trong phần việc của thầy, cô.")
+    return write_apart("blank_table", kind), BLANK_NAMES[kind]
 
 
 def profile_choices() -> list[tuple[str, str]]:

@@ -10,8 +10,9 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
 from hocbaso.errors import Invalid
-from hocbaso.services import bulk_acts, class_approval, dashboard, reminders, reset_requests
+from hocbaso.services import bulk_acts, class_approval, dashboard, first_steps, reminders, reset_requests
 from hocbaso.services.access import Actor
+from hocbaso.services.import_plans import KINDS
 from hocbaso.services.wanted_roles import wanted_roles
 from hocbaso.web.forms.daily import ActForm
 from hocbaso.web.htmx import answer, go, is_fragment
@@ -68,6 +69,8 @@ def _page(
         view=view,
         notices=reminders.waiting_notices(current_actor().person_id),
         requests=reset_requests.to_decide(current_actor(), clock.now()),
+        first_steps=first_steps.first_steps(current_actor()),
+        kind_hints={name: kind.hint for name, kind in KINDS.items()},
         wanted=wanted_roles(current_actor()),
         kinds=dashboard.KINDS,
         chosen=chosen,

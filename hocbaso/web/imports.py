@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import PurePosixPath
 from typing import Any
 
-from flask import Blueprint, Flask, render_template, url_for
+from flask import Blueprint, Flask, render_template, request, send_file, url_for
 
 from hocbaso import clock
 from hocbaso.errors import Invalid, Stale
 from hocbaso.regulations.permissions import Permission
-from hocbaso.services import imports
+from hocbaso.services import first_steps, imports
 from hocbaso.services.import_plans import KINDS
 from hocbaso.web.forms.imports import ApplyForm, UploadForm
 from hocbaso.web.htmx import go, is_fragment
@@ -34,16 +35,33 @@ def _form() -> UploadForm:
     form.kind.choices = [(name, KINDS[name].title) for name in allowed]
     if len(allowed) == 1 and form.kind.data is None:
         form.kind.data = allowed[0]
+    if form.kind.data is None and request.args.get("loai") in allowed:
+        form.kind.data = request.args["loai"]
     form.profile.choices = imports.profile_choices()
     form.file.description = " ".join(["Tối đa 2 MB.", *(words for kind, words in _ADVICE.items() if kind in allowed)])
     return form
 
 
 def _page(form: UploadForm, status: int = 200) -> Any:
-    facts = {"form": form, "hints": {name: KINDS[name].hint for name in imports.kinds_for(current_actor())}}
+    allowed = imports.kinds_for(current_actor())
+    facts = {
+        "form": form,
+        "hints": {name: KINDS[name].hint for name in allowed},
+        "blanks": {name: KINDS[name].title for name in allowed if name in imports.BLANK_NAMES},
+    }
     if is_fragment():
         return render_template("imports/_upload_form.html", **facts), status
-    return render_template("imports/index.html", past=imports.recent_imports(current_actor()), **facts), status
+    return render_template(
+        "imports/index.html", past=imports.recent_imports(current_actor()), **facts, **steps()
+    ), status
+
+
+def steps() -> dict[str, Any]:
+    """What the card of a new school's steps needs."""
+    return {
+        "first_steps": first_steps.first_steps(current_actor()),
+        "kind_hints": {name: kind.hint for name, kind in KINDS.items()},
+    }
 
 
 @pages.get("/")
@@ -74,6 +92,19 @@ def upload() -> Any:
         form.file.errors = [refusal.message]
         return _page(form, 422)
     return go(url_for("imports.batch", batch_id=batch_id))
+
+
+@pages.get("/mau/<kind>")
+@_may_import
+def blank(kind: str) -> Any:
+    """An empty table to fill in."""
+    data, name = imports.blank_table(current_actor(), kind)
+    return send_file(
+        io.BytesIO(data),
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        as_attachment=True,
+        download_name=name,
+    )
 
 
 @pages.get("/<int:batch_id>")

@@ -154,6 +154,7 @@ _IMPORTERS = only("clerk", "head_science", "head_society", "math", "other")
 ROWS += [
     Row("imports.index", "GET", "/nhap-du-lieu/", _IMPORTERS),
     Row("imports.upload", "POST", "/nhap-du-lieu/", _IMPORTERS),
+    Row("imports.blank", "GET", "/nhap-du-lieu/mau/khong-co", _IMPORTERS, passes=(404,)),
     Row("imports.batch", "GET", "/nhap-du-lieu/999999", _IMPORTERS, passes=(404,)),
     Row("imports.apply", "POST", "/nhap-du-lieu/999999/ghi", _IMPORTERS, passes=(404, 422)),
 ]
