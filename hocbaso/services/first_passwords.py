@@ -24,6 +24,7 @@ from hocbaso.services.access import Actor
 from hocbaso.services.accounts import FIRST_PASSWORD_LASTS, FirstPassword
 from hocbaso.services.in_force import in_force
 
+_REMINDER = "first_passwords"
 _PRINTING = [role.value for role, powers in ROLE_PERMISSIONS.items() if Permission.RESET_CONSENT in powers]
 
 
@@ -56,7 +57,7 @@ def open_accounts(
                 )
                 + ". Xin in phiếu mật khẩu lần đầu ở Người dùng, Phiếu vào lần đầu, rồi đưa tận tay."
             )
-            reminders.tell(_who_prints(now), "first_passwords", "Có tài khoản mới chờ phiếu mật khẩu", line, now)
+            reminders.tell(_who_prints(now), _REMINDER, "Có tài khoản mới chờ phiếu mật khẩu", line, now)
     return opened
 
 
@@ -138,7 +139,23 @@ def issue(actor: Actor, account_ids: Sequence[int], now: datetime) -> list[First
                 state=audit.states("account", [account], secrets=("password_digest",)),
             )
             slips.append(FirstPassword(account_id, account.username, account.person.full_name, password, expires_at))
+        _end_reminder(now)
     return slips
+
+
+def _end_reminder(now: datetime) -> None:
+    """Once no account waits without a slip that is good, nobody has to be reminded of printing."""
+    rows = db.session.execute(
+        select(m.Account.id, m.Account.first_password_expires_at).where(
+            m.Account.must_change_password, m.Account.disabled_at.is_(None)
+        )
+    ).all()
+    without = [row.id for row in rows if row.first_password_expires_at is None or row.first_password_expires_at <= now]
+    if set(without) - _have_set_one(without):
+        return
+    db.session.execute(
+        update(m.Notice).where(m.Notice.kind == _REMINDER, m.Notice.read_at.is_(None)).values(read_at=now)
+    )
 
 
 def _have_set_one(account_ids: Sequence[int]) -> frozenset[int]:

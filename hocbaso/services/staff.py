@@ -317,6 +317,18 @@ def _cleaned(values: dict[str, Any]) -> dict[str, Any]:
     return cleaned
 
 
+def it_officers(now: datetime) -> list[str]:
+    """Names of those who open accounts today."""
+    return list(
+        db.session.scalars(
+            select(m.Person.full_name)
+            .join(m.RoleGrant, m.RoleGrant.person_id == m.Person.id)
+            .where(m.RoleGrant.role == Role.IT_OFFICER.value, in_force(m.RoleGrant, clock.local_date(now)))
+            .order_by(m.Person.sort_key)
+        )
+    )
+
+
 def _refuse_twins(cleaned: dict[str, Any], person_id: int | None) -> None:
     for column, words in (("staff_code", "Mã cán bộ, giáo viên"), ("personal_id_number", "Số định danh cá nhân")):
         if cleaned.get(column):

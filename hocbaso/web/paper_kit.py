@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
-from flask import Blueprint, Flask, Response, current_app, render_template, request, url_for
+from flask import Blueprint, Flask, Response, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
-from hocbaso.config import Config
 from hocbaso.errors import DomainError, Invalid, NotAllowed, NotFound, Unavailable
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.permissions import Role
-from hocbaso.services import lan_addresses, paper_kit
+from hocbaso.services import paper_kit
 from hocbaso.services.access import Actor
 from hocbaso.web import navigation
 from hocbaso.web.errors import status_of
 from hocbaso.web.htmx import go
+from hocbaso.web.own_address import base_address
 from hocbaso.web.security import current_actor, requires
 
 paper = Blueprint("paper_kit", __name__)
 
 SLUGS = {"cua-toi": paper_kit.MINE, "truong": paper_kit.SCHOOL}
-
-
-def base_address() -> str:
-    """Scheme and host by which a tablet in the network reaches this machine.
-
-    As this page was asked for; from the machine itself that would be no address for a tablet, so one of its own is taken.
-    """
-    if not lan_addresses.is_loopback(urlsplit(request.host_url).hostname or ""):
-        return request.host_url.rstrip("/")
-    own = lan_addresses.of_this_machine()
-    if not own:
-        return request.host_url.rstrip("/")
-    settings: Config = current_app.config["HOCBASO"]
-    scheme = "https" if settings.https or request.is_secure else "http"
-    port = urlsplit(request.host_url).port
-    return f"{scheme}://{own[0]}" + (f":{port}" if port else "")
 
 
 @paper.get("/phieu-giay/")

@@ -128,8 +128,15 @@ def add_person() -> Answer:
         person = staff.add_person(current_actor(), form.data, clock.now())
     except Invalid as error:
         return _profile_form(form, None, _show(form, error))
-    note(f"Đã thêm {person.full_name}.")
+    note(f"Đã thêm {person.full_name}. {_who_opens_accounts()}")
     return go(url_for("people.profile", person_id=person.id))
+
+
+def _who_opens_accounts() -> str:
+    """What comes after a new profile, with the names of those who do it."""
+    names = staff.it_officers(clock.now())
+    who = f"người phụ trách CNTT ({', '.join(names)})" if names else "người phụ trách CNTT"
+    return f"Bước tiếp: {who} mở tài khoản, rồi văn thư in phiếu ở Phiếu vào lần đầu. Dạy lớp nào thì ghi ở Phân công."
 
 
 @people.get("/<int:person_id>/sua")

@@ -19,6 +19,7 @@ from hocbaso.services.access import SYSTEM
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.setup import FIRST_ROLES, PeopleForm, RestoreForm, RootForm, SchoolForm, SetupCodeForm, YearForm
 from hocbaso.web.htmx import go
+from hocbaso.web.own_address import base_address
 from hocbaso.web.security import note, public, while_unconfigured
 
 wizard = Blueprint("setup", __name__, url_prefix="/thiet-lap")
@@ -149,7 +150,7 @@ def save_people() -> Answer:
         slips = setup.first_accounts(first, clock.now())
     except DomainError as error:
         return _page("people", _with(form, error), form=form, here="people", roles=FIRST_ROLES)
-    return _page("slips", slips=slips, here="people")
+    return _page("slips", slips=slips, address=base_address(), here="people")
 
 
 @wizard.get("/chung-thu")

@@ -10,7 +10,16 @@ from sqlalchemy import select, text
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import IntegrityFault, NotAllowed, NotFound, WrongState
-from hocbaso.services import accounts, audit_verify, credentials, first_passwords, passwords, roster, sessions
+from hocbaso.services import (
+    accounts,
+    audit_verify,
+    credentials,
+    first_passwords,
+    passwords,
+    reminders,
+    roster,
+    sessions,
+)
 from hocbaso.services.access import SYSTEM, load_actor
 from tests.cast import NOW, Cast
 
@@ -119,3 +128,18 @@ def test_a_whole_staff_is_opened_at_once_and_told_once(school: Cast) -> None:
         school.actor("clerk"), [row.account_id for row in first_passwords.waiting(school.actor("clerk"), LATER)], LATER
     )
     assert len({slip.password for slip in slips}) == 3
+
+
+def test_the_reminder_stands_until_the_last_slip_is_printed(school: Cast) -> None:
+    first, second = opened(school, "GV061"), opened(school, "GV062", "Lò Văn Pá")
+
+    def reminded() -> bool:
+        return any(note.kind == "first_passwords" for note in reminders.waiting_notices(school.people["principal"]))
+
+    assert reminded()
+    first_passwords.issue(school.actor("clerk"), [first.id], LATER)
+    assert reminded()
+    first_passwords.issue(school.actor("clerk"), [second.id], LATER)
+    assert not reminded()
+    opened(school, "GV063", "Lò Văn Tâm")
+    assert reminded()

@@ -147,6 +147,7 @@ def test_who_opens_an_account_does_not_see_what_opens_it_and_who_prints_the_slip
         data={"staff_code": "GV077", "full_name": "Lò Thị Mai", "sex": "Nữ", "subject_group_id": "", "version": "0"},
     )
     person_id = int(answer.location.rsplit("/", 1)[1])
+    assert "người phụ trách CNTT (Ngô Văn Quý) mở tài khoản" in text_of(client_of("clerk").get(answer.location))
     opened = client_of("it_officer").post(f"/nguoi-dung/tai-khoan/{person_id}/mo", follow_redirects=True)
     assert "gv077" in text_of(opened) and "once__word" not in text_of(opened)
     page = text_of(client_of("clerk").get("/nguoi-dung/phieu-vao-lan-dau"))
@@ -156,6 +157,10 @@ def test_who_opens_an_account_does_not_see_what_opens_it_and_who_prints_the_slip
     made = client_of("clerk").post("/nguoi-dung/phieu-vao-lan-dau", data={"chon": account_id})
     password = re.search(r'once__word code">([^<]+)<', text_of(made))[1]
     assert made.headers["Cache-Control"] == "no-store"
+    slip = text_of(made).split("<main")[1]
+    assert "<dt>Mật khẩu</dt>" in slip and "<dt>Mở trình duyệt ở</dt>" in slip and ">Phiếu vào lần đầu</a>" in slip
+    for who in ("clerk", "principal"):
+        assert "chờ phiếu mật khẩu" not in text_of(client_of(who).get("/hom-nay"))
     assert password not in text_of(client_of("clerk").get("/nguoi-dung/phieu-vao-lan-dau"))
     newcomer = school_app.test_client()
     assert (
