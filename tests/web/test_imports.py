@@ -138,3 +138,12 @@ def test_a_file_that_is_no_workbook_is_refused_at_its_field(client_of):
     assert part.status_code == 422 and text(part).lstrip().startswith('<form id="upload_form"')
     nothing = client_of("clerk").post("/nhap-du-lieu/", data={"kind": "students", "profile": "csdl-nganh"})
     assert nothing.status_code == 422 and "Xin chọn tệp" in text(nothing)
+
+
+def test_a_long_preview_shows_twenty_items_and_folds_the_rest(client_of):
+    many = book([STUDENT_HEAD, *([n, "6A", f"36600001{n:02d}", f"Lại Ngọc Bé {chr(64 + n)}", "01/03/2015", "Nữ", None]
+                                 for n in range(1, 25))])  # fmt: skip
+    page = text(client_of("clerk").get(send(client_of("clerk"), "students", many).location))
+    shown, folded = page.split("<details", 1)
+    assert "Xem tất cả 24 mục" in folded and "Lại Ngọc Bé A" in shown and "Lại Ngọc Bé X" in folded
+    assert shown.count("Lại Ngọc Bé") == 20 and folded.count("Lại Ngọc Bé") == 4
