@@ -70,7 +70,7 @@ def test_a_newcomer_signs_a_class_and_a_stranger_believes_only_the_true_file(
     clerk.open("/hom-nay")
     clerk.page.click(f"main a:has-text('Đóng dấu {N_STUDENTS} học bạ lớp 9A')")
     assert "chờ đóng dấu" in clerk.page.inner_text("main").lower()
-    assert f"cho phát hành {N_STUDENTS} bản ngay khi đóng dấu" in clerk.page.inner_text("main")
+    assert f"cho công bố {N_STUDENTS} bản ngay khi đóng dấu" in clerk.page.inner_text("main")
     sign(clerk)
     clerk.page.click("text=Về trang lớp 9A")
     assert clerk.page.locator("text=Đã công bố").count() == N_STUDENTS

@@ -263,7 +263,7 @@ def sign_on_the_page(site: Site, person: str, role: str, **more: str) -> None:
 def test_the_principal_s_choice_decides_what_the_clerk_s_seal_does(built_site: Site) -> None:
     sign_on_the_page(built_site, "math", "homeroom")
     page = built_site("principal").get(built_site.class_page).text
-    assert re.search(r'name="publish" value="y" checked', page) and "Phát hành ngay khi văn thư đóng dấu" in page
+    assert re.search(r'name="publish" value="y" checked', page) and "Công bố ngay khi văn thư đóng dấu" in page
     assert 'name="publish"' not in built_site("math").get(built_site.class_page).text
     sign_on_the_page(built_site, "principal", "principal")  # the box is not ticked
     clerk = built_site("clerk").get(built_site.class_page).text
@@ -284,7 +284,7 @@ def test_with_the_order_the_clerk_reads_that_the_seal_publishes(built_site: Site
     sign_on_the_page(built_site, "math", "homeroom")
     sign_on_the_page(built_site, "principal", "principal", publish="y")
     assert (
-        'cho phát hành <span class="num">3</span> bản ngay khi đóng dấu'
+        'cho công bố <span class="num">3</span> bản ngay khi đóng dấu'
         in built_site("clerk").get(built_site.class_page).text
     )
     sign_on_the_page(built_site, "clerk", "seal")

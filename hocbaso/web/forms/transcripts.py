@@ -31,7 +31,7 @@ class SignForm(FlaskForm):
     """What the page asked for: a key at a provider may want no PIN at all. Only for the words: the key judges for itself."""
     last_try = BooleanField("Tôi chắc chắn mã PIN đúng, dùng lần thử cuối của thiết bị")
     """Shown only after a token said that it has one try left."""
-    publish = BooleanField("Phát hành ngay khi văn thư đóng dấu", default=True)
+    publish = BooleanField("Công bố ngay khi văn thư đóng dấu", default=True)
     """The principal's order; the other two signers' forms do not show it."""
 
     def validate_pin(self, pin: PasswordField) -> None:
