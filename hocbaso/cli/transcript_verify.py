@@ -34,7 +34,8 @@ def _signature_lines(item: SignatureVerdict) -> list[str]:
     lines = [f"  [{head}] {label}: {item.signer_name or 'không đọc được người ký'}"]
     if item.fingerprint:
         organisation = f" – {item.signer_organisation}" if item.signer_organisation else ""
-        lines.append(f"      Ký lúc {_when(item.signed_at)} (giờ Việt Nam){organisation}")
+        signed = f"Ký lúc {_when(item.signed_at)} (giờ Việt Nam)" if item.signed_at else "Chữ ký không ghi giờ ký"
+        lines.append(f"      {signed}{organisation}")
         lines.append(f"      Nơi cấp: {item.issuer}; số hiệu {item.serial}; hiệu lực đến {_when(item.valid_until)}")
     return lines + [f"      - {reason}" for reason in item.reasons]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from flask import current_app
 from sqlalchemy import func, select, text
@@ -139,8 +139,12 @@ def _jobs(now: datetime) -> list[Finding]:
         elif len(standing.due) > 1:
             findings.append(Finding(f"Việc {job.title}", "warn", f"Còn {len(standing.due)} ngày chưa chạy."))
         else:
-            findings.append(Finding(f"Việc {job.title}", "ok", f"Lần cuối: {standing.last_day or 'chưa chạy'}."))
+            findings.append(Finding(f"Việc {job.title}", "ok", f"Lần cuối: {_day_words(standing.last_day)}."))
     return findings
+
+
+def _day_words(day: str | None) -> str:
+    return f"{date.fromisoformat(day):%d/%m/%Y}" if day else "chưa chạy"
 
 
 def _tls(settings: Config, now: datetime, deep: bool) -> list[Finding]:

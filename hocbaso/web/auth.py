@@ -75,7 +75,7 @@ def _try_sign_in(form: SignInForm) -> int | None:
     try:
         opened = sessions.sign_in(form.username.data or "", form.password.data or "", **_where(), now=clock.now())
     except sessions.SignInRefused as refused:
-        form.password.errors = [refused.message]
+        form.form_errors.append(refused.message)  # of name and password together: said once, above both
         return 429 if refused.wait_seconds else 422
     finish()
     begin(opened)

@@ -69,6 +69,11 @@ DEFAULTS = (
     NavItem("help", "Trợ giúp", "circle-help", "/tro-giup", 90),
 )
 
+
+def _waits(actor: Actor, key: str) -> bool:
+    return any(counter(actor) for counter in current_app.extensions["hocbaso_nav_counts"].get(key, ()))
+
+
 FIRST: tuple[tuple[Callable[[Actor], bool], tuple[str, ...]], ...] = (
     (lambda actor: actor.has_role(Role.IT_OFFICER), ("people", "machine")),
     (
@@ -78,6 +83,7 @@ FIRST: tuple[tuple[Callable[[Actor], bool], tuple[str, ...]], ...] = (
         ("today",),
     ),
     (lambda actor: actor.has_role(Role.CLERK), ("today", "transcripts", "imports", "people")),
+    (lambda actor: bool(actor.homeroom) and _waits(actor, "today"), ("today",)),
     (lambda actor: bool(actor.teaching), ("sheets",)),
     (lambda actor: bool(actor.homeroom), ("homeroom",)),
     (lambda actor: True, ("today", "sheets", "help")),

@@ -391,3 +391,9 @@ def test_a_grave_act_asks_for_the_password_again(client_of, virtual: Clock, scho
     assert client.post("/xac-nhan", data={"password": "sai"}).status_code == 422
     assert client.post("/xac-nhan", data={"password": PASSWORD, "next": "/nguoi-dung/tai-khoan"}).status_code == 303
     assert client.post(address).location == "/nguoi-dung/yeu-cau-dat-lai"
+
+
+def test_a_wrong_password_is_said_once(school_app, school):
+    page = school_app.test_client().post("/dang-nhap", data={"username": "gv007", "password": "sai-mat-khau-roi"})
+    assert page.status_code == 422
+    assert page.get_data(as_text=True).count("Tên đăng nhập hoặc mật khẩu chưa đúng") == 1

@@ -74,3 +74,8 @@ def test_an_empty_table_filled_in_is_read_without_a_complaint(school, client_of,
 def test_a_teacher_takes_no_office_table_home(client_of):
     assert client_of("math").get("/nhap-du-lieu/mau/teachers").status_code == 404
     assert client_of("clerk").get("/nhap-du-lieu/mau/scores").status_code == 404
+
+
+def test_a_homeroom_teacher_begins_where_something_waits(school, client_of):
+    assert client_of("math").get("/").location == "/hom-nay"  # own class still to be finalised
+    assert client_of("other").get("/").location == "/bang-diem/"

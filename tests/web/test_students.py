@@ -149,3 +149,9 @@ def test_the_search_page_has_its_own_box_for_upright_tablets(client_of: Clients)
     empty = client.get("/tim").get_data(as_text=True).split("<main")[1]
     assert 'name="q"' in empty and "Không thấy" not in empty and "kết quả" not in empty
     assert 'value="chau"' in client.get("/tim?q=chau").get_data(as_text=True).split("<main")[1]
+
+
+def test_the_form_of_another_schools_year_calls_nothing_optional_that_is_asked_for(school: Cast, client_of: Clients):
+    page = client_of("clerk").get(f"/hoc-sinh/{student().id}").get_data(as_text=True)
+    form = page.split("Thêm một năm học")[1].split("</form>")[0]
+    assert "không bắt buộc" not in form and form.count(" required") == 4

@@ -29,7 +29,7 @@ class PastYearForm(FlaskForm):
 
 
 for _name, _words in PAST_YEAR_FIELDS.items():
-    setattr(PastYearForm, _name, StringField(_words))
+    setattr(PastYearForm, _name, StringField(_words, validators=[InputRequired("Không được để trống.")]))
 
 for _name, _words in FIELD_WORDS.items():
     if _name == "inclusive_disability":
