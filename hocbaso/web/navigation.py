@@ -62,7 +62,7 @@ DEFAULTS = (
     NavItem("sheets", "Bảng điểm", "notebook-pen", "/bang-diem/", 20),
     NavItem("homeroom", "Lớp chủ nhiệm", "users", "/lop/", 30),
     NavItem("transcripts", "Học bạ", "book-open-check", "/hoc-ba/", 40),
-    NavItem("students", "Học sinh", "users", "/hoc-sinh/", 45, _reads_students_by_role),
+    NavItem("students", "Học sinh", "folder-open", "/hoc-sinh/", 45, _reads_students_by_role),
     NavItem("imports", "Nhập dữ liệu", "file-up", "/nhap-du-lieu/", 50),
     NavItem("people", "Người dùng", "id-card", "/nguoi-dung/", 60, _works_on_people),
     NavItem("machine", "Máy chủ", "server", "/may-chu", 70),
