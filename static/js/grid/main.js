@@ -76,9 +76,14 @@ for (const form of document.querySelectorAll('form[id^="move-"], .act__form')) {
     if (open()) go(open());
   });
 }
-addEventListener("beforeunload", (event) => {
+function leaveAll() {
   const cell = document.activeElement && cellOf(document.activeElement);
   if (cell) leave(cell);
+  document.dispatchEvent(new CustomEvent("grid:leave")); // values that stand in a panel
+}
+addEventListener("pagehide", leaveAll); // tablets tell of no beforeunload
+addEventListener("beforeunload", (event) => {
+  leaveAll();
   if (state.adding || pending().length || open()) event.preventDefault();
 });
 

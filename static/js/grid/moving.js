@@ -3,8 +3,11 @@ import { body, CELLS, cellOf, fieldOf, rowCells, sheet, table, targetOf } from "
 
 export const at = { cell: null, editing: false, visited: false };
 
-function rove(cell) {
-  if (at.cell && at.cell !== cell) targetOf(at.cell).tabIndex = -1;
+export function rove(cell) {
+  if (at.cell && at.cell !== cell) {
+    targetOf(at.cell).tabIndex = -1;
+    document.dispatchEvent(new CustomEvent("grid:off", { detail: at.cell }));
+  }
   at.cell = cell;
   targetOf(cell).tabIndex = 0;
 }

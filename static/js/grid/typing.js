@@ -1,12 +1,14 @@
 // Typing in a cell, leaving it, and taking back what was not left yet.
 import { body, cellById, cellOf, fieldOf, idOf, scored, sheetId, targetOf } from "./page.js";
 import { announce, explain, mark, markMany, tellOpen } from "./words.js";
-import { at, choose, edit, go, target } from "./moving.js";
+import { at, choose, edit, go, rove, target } from "./moving.js";
 import { account, add, isStuck, newKey, PAGE, refresh, state } from "./sender.js";
 import { drop } from "./store.js";
 import { remember } from "./undo.js";
 import { hint } from "./missed.js";
 import { read } from "./reading.js";
+
+let filled = null; // a cell with a value set by a button that is not on its way yet: no field tells that it is left
 
 const waiting = () => (state.failures ? "wait" : "saving");
 
@@ -40,6 +42,7 @@ export function showAll(list) {
 }
 
 export function leave(cell) {
+  if (filled === cell) filled = null;
   const field = fieldOf(cell);
   if (!field || cell.dataset.refused !== undefined || cell.querySelector(".clash")) return;
   const before = standing(cell);
@@ -54,6 +57,7 @@ export function leave(cell) {
 }
 
 export function restore(cell) {
+  if (filled === cell) filled = null;
   const field = fieldOf(cell);
   if (field) field.value = cell.dataset.refused !== undefined ? field.defaultValue : standing(cell);
   if (cell.dataset.refused !== undefined) drop(account, sheetId, idOf(cell)).then(refresh);
@@ -66,6 +70,7 @@ export function restore(cell) {
 export function fill(cell, raw) {
   const field = fieldOf(cell);
   if (!field) return;
+  filled = cell;
   field.value = raw;
   delete cell.dataset.refused;
   preview(cell);
@@ -85,9 +90,7 @@ export function begin() {
     if (!cell || event.target.closest(".clash")) return;
     body.querySelectorAll(".cell--focus, .here").forEach((old) => old.classList.remove("cell--focus", "here"));
     at.visited = true;
-    if (at.cell && at.cell !== cell) targetOf(at.cell).tabIndex = -1;
-    at.cell = cell;
-    targetOf(cell).tabIndex = 0;
+    rove(cell);
     at.editing = false;
     cell.classList.add("cell--focus");
     cell.parentElement.classList.add("here");
@@ -122,6 +125,8 @@ export function begin() {
     explain(cell);
   });
   body.addEventListener("keydown", keys);
+  document.addEventListener("grid:off", (event) => { if (event.detail === filled) leave(filled); });
+  document.addEventListener("grid:leave", () => { if (filled) leave(filled); });
   document.getElementById("sheet-form").addEventListener("submit", (event) => event.preventDefault());
 }
 
