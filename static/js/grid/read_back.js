@@ -107,6 +107,7 @@ async function log(body_) {
   try {
     const reply = await fetch(address, { credentials: "same-origin", ...options });
     if (reply.status === 401) { document.dispatchEvent(new CustomEvent("signin")); return; }
+    if (!reply.headers.has("X-Hocbaso")) throw new Error("the answer of something in between");
     const part = document.createElement("template");
     part.innerHTML = await reply.text();
     find("log").replaceChildren(part.content);

@@ -16,6 +16,7 @@ export const state = { items: [], adding: 0, failures: 0, signIn: false, sending
 export const on = (what, act) => listeners[what].push(act);
 export const pending = () => state.items.filter((item) => !item.held);
 export const nCells = (items) => new Set(items.flatMap((item) => item.cells.map((cell) => item.sheet + "/" + cell.id))).size;
+export const isLoose = store.isLoose;
 export const isStuck = (item) => !item.held && item.after > 0;
 export const isPending = (sheet, id) => pending().some((item) => item.sheet === sheet && item.cells.some((cell) => cell.id === id));
 
@@ -88,9 +89,9 @@ async function run() {
     state.sending = item.op;
     const answer = await post(item);
     state.sending = "";
-    const verdict = await judge(answer);
+    const verdict = await judge(item, answer);
     if (verdict) {
-      if (answer && answer.status >= 500 && (await stepsAside(item))) continue;
+      if (answer && (answer.status >= 500 || (answer.own && answer.status === 200)) && (await stepsAside(item))) continue;
       return later(verdict);
     }
     if (broken.size > 1) await store.stir(account, TRIES);
@@ -134,10 +135,10 @@ async function post(item) {
   }
   try {
     const reply = await fetch(address, {
-      method: "POST", credentials: "same-origin", signal: stop.signal,
+      method: "POST", credentials: "same-origin", signal: stop.signal, redirect: "manual",
       headers: { "HX-Request": "true", "X-CSRFToken": token() }, body: new URLSearchParams(fields),
     });
-    return { status: reply.status, text: await reply.text() };
+    return { status: reply.status, text: await reply.text(), own: reply.headers.get("X-Hocbaso") === "bang-diem" };
   } catch (_) {
     return null;
   } finally {
@@ -145,12 +146,25 @@ async function post(item) {
   }
 }
 
-// "" when the item has been answered; otherwise what to wait for.
-async function judge(answer) {
-  if (!answer || answer.status >= 500 || answer.status === 429) return "network";
+// "" when the item has been answered; otherwise what to wait for. A page of something between here and the school (the
+// sign-in of a hotel's network, a proxy) comes with any status: only an answer of our own counts, and saved is what it names.
+async function judge(item, answer) {
+  if (!answer || answer.status >= 500 || answer.status === 429 || !answer.own) return "network";
   if (answer.status === 401) return "sign-in";
   if (answer.status === 400 || answer.status === 419) return renew();
-  return "";
+  return answer.status >= 400 || (answer.status === 200 && proves(item, fragment(answer))) ? "" : "network";
+}
+
+function fragment(answer) {
+  const part = document.createElement("template");
+  part.innerHTML = answer.text;
+  return part.content;
+}
+
+function proves(item, found) {
+  const named = item.kind === "typed" ? Array.from(found.querySelectorAll("td[data-v]"), (cell) => cell.id.slice(2))
+    : Array.from(found.querySelectorAll("#outcomes li"), (line) => line.dataset.cell);
+  return item.cells.every((cell) => named.includes(cell.id));
 }
 
 function later(verdict) {
@@ -166,13 +180,11 @@ function later(verdict) {
 }
 
 async function take(item, answer) {
-  const part = document.createElement("template");
-  part.innerHTML = answer.text;
-  const found = part.content;
+  const found = fragment(answer);
   let kept = true;
   if (answer.status === 200 && item.kind === "typed") {
-    const cell = item.cells[0], fresh = found.getElementById("c-" + cell.id);
-    await store.settle(item, { [cell.id]: fresh ? Number(fresh.dataset.v) : cell.version });
+    const id = item.cells[0].id;
+    await store.settle(item, { [id]: Number(found.getElementById("c-" + id).dataset.v) });
   } else if (answer.status === 200) {
     await settleBlock(item, found);
   } else if (item.kind === "typed") {
@@ -203,6 +215,7 @@ async function settleBlock(item, found) {
   const versions = {}, left = [], cells = new Map(item.cells.map((cell) => [cell.id, cell]));
   for (const line of found.querySelectorAll("#outcomes li")) {
     const cell = cells.get(line.dataset.cell);
+    if (!cell) continue;
     const raw = line.dataset.raw || "", said = line.dataset.outcome;
     // Where nothing was written, what was seen stays what was seen.
     versions[cell.id] = item.kind === "pasted" && said !== "written" && said !== "same" ? cell.version : Number(line.dataset.v);
@@ -215,9 +228,8 @@ async function settleBlock(item, found) {
 }
 
 function tell(item, answer, kept) {
-  const part = document.createElement("template");
-  part.innerHTML = answer.text;
-  for (const act of listeners.answer) act(item, answer.status, part.content, kept);
+  const found = fragment(answer);
+  for (const act of listeners.answer) act(item, answer.status, found, kept);
 }
 
 const token = () => document.querySelector('meta[name="csrf-token"]').content;
