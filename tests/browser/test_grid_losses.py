@@ -110,3 +110,144 @@ def test_one_step_forward_stands_on_the_screen(site: Site) -> None:
     assert page.get_by_role("button", name="Em tiếp").count() == 1
     page.tap('[data-panel="one"] [data-close-panel]')
     assert page.is_visible('#cellbar [data-step="1"]')
+
+
+PORTAL = "<!doctype html><title>Wi-Fi</title><h1>Xin đăng nhập mạng</h1><form><input name=phone></form>"
+BETWEEN = {
+    "a page of a portal": {"status": 200, "body": PORTAL, "content_type": "text/html"},
+    "an empty yes": {"status": 204, "body": ""},
+    "a redirect": {"status": 302, "headers": {"Location": "/help"}, "body": ""},
+    "a proxy's no": {"status": 403, "body": PORTAL, "content_type": "text/html"},
+    "not found": {"status": 404, "body": PORTAL, "content_type": "text/html"},
+    "too large": {"status": 413, "body": "too large"},
+    "an unprocessable": {"status": 422, "body": "?"},
+    "an unknown 401": {"status": 401, "body": PORTAL},
+}
+
+
+@pytest.mark.parametrize("name", list(BETWEEN))
+def test_an_answer_that_is_not_ours_settles_nothing(site: Site, name: str) -> None:
+    page = site.open()
+    page.on("dialog", lambda dialog: dialog.accept())
+    n_tries: list[int] = []
+
+    def between(route: Any) -> None:
+        n_tries.append(1)
+        route.fulfill(**BETWEEN[name])
+
+    page.context.route("**/o/**", between)
+    page.context.route("**/khoi", between)
+    page.keyboard.type("8,5")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(site.cell("TX1") + ".cell--wait", timeout=5000)
+    page.evaluate(PASTE, [site.cell("TX2") + " input", "7\t6\n5\t4"])
+    page.click("[data-apply]")
+    page.wait_for_selector(site.cell("TX2") + ".cell--wait", timeout=5000)
+    page.evaluate("dispatchEvent(new Event('online'))")
+    page.wait_for_timeout(300)
+    assert len(n_tries) >= 2
+    page.context.unroute("**/o/**")
+    page.context.unroute("**/khoi")
+    until_sent(page, nudge=True)
+    assert values("TX1", site.cast)[0] == 85
+    assert values("TX2", site.cast)[:2] == [70, 50] and values("TX3", site.cast)[:2] == [60, 40]
+    assert page.query_selector(".cell--refused, .clash") is None
+
+
+PASTE = """([where, text, html]) => {
+    const field = document.querySelector(where), data = new DataTransfer();
+    field.focus();
+    if (text) data.setData('text/plain', text);
+    if (html) data.setData('text/html', html);
+    field.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, bubbles: true, cancelable: true}));
+}"""
+
+
+@pytest.mark.parametrize("kind", ["typed", "pasted"])
+def test_our_own_answer_settles_only_the_cells_it_names(site: Site, kind: str) -> None:
+    page = site.open()
+    page.on("dialog", lambda dialog: dialog.accept())
+    lost = {"status": 200, "headers": {"X-Hocbaso": "bang-diem"}, "body": "<table id='saved'></table><ol id='outcomes'></ol>"}
+    page.context.route("**/o/**", lambda route: route.fulfill(**lost))
+    page.context.route("**/khoi", lambda route: route.fulfill(**lost))
+    if kind == "typed":
+        page.keyboard.type("8,5")
+        page.keyboard.press("Enter")
+    else:
+        page.evaluate(PASTE, [site.cell("TX1") + " input", "8,5\n7"])
+        page.click("[data-apply]")
+    page.wait_for_selector(site.cell("TX1") + ".cell--wait", timeout=5000)
+    page.context.unroute("**/o/**")
+    page.context.unroute("**/khoi")
+    until_sent(page, nudge=True)
+    assert values("TX1", site.cast)[0] == 85
+
+
+NO_DATABASE = "Object.defineProperty(window, 'indexedDB', {value: {open() { throw new DOMException('no', 'SecurityError'); }}});"
+
+
+def test_without_a_database_a_value_is_sent_once_and_the_page_says_what_a_reload_loses(site: Site) -> None:
+    context = site.browser.new_context(locale="vi-VN", viewport={"width": 1280, "height": 800})
+    context.add_init_script(NO_DATABASE)
+    page = site.open(context=context)
+    posts: list[str] = []
+    page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
+    page.wait_for_selector("p.kept:has-text('đừng tải lại')")
+    page.keyboard.type("8,5")
+    page.keyboard.press("Enter")
+    page.keyboard.type("7")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => !document.querySelector('.cell--saving, .cell--wait')")
+    page.wait_for_timeout(1500)
+    assert len(posts) == 2 and values("TX1", site.cast)[:2] == [85, 70]
+    # Two values of one cell while nothing goes out: the second stands on the first.
+    page.context.route("**/o/**", lambda route: route.abort())
+    page.keyboard.type("6")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(site.cell("TX1", 2) + ".cell--wait")
+    assert "đừng tải lại trang" in page.inner_text("#net")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.type("5")
+    page.keyboard.press("Enter")
+    page.context.unroute("**/o/**")
+    page.evaluate("dispatchEvent(new Event('online'))")
+    page.wait_for_function("() => !document.querySelector('.cell--saving, .cell--wait')", timeout=20_000)
+    page.wait_for_timeout(500)
+    assert values("TX1", site.cast)[:3] == [85, 70, 50] and page.query_selector(".clash") is None
+
+
+FULL = {
+    "put refuses": "() => { IDBObjectStore.prototype.put = function () { throw new DOMException('full', 'QuotaExceededError'); }; }",
+    "the transaction is aborted": """() => { const put = IDBObjectStore.prototype.put; IDBObjectStore.prototype.put = function (value) {
+        const asked = put.call(this, value); if (this.name === 'items') this.transaction.abort(); return asked; }; }""",
+}
+
+
+@pytest.mark.parametrize("how", list(FULL))
+def test_on_a_full_disk_a_value_is_sent_and_counted_while_it_waits(site: Site, how: str) -> None:
+    page = site.open()
+    page.evaluate(FULL[how])
+    page.context.route("**/o/**", lambda route: route.abort())
+    page.keyboard.type("9")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(site.cell("TX1") + ":has-text('chưa giữ được trong máy')", timeout=5000)
+    assert page.inner_text("#net").startswith("1 ô chưa giữ được trong máy")
+    asked: list[str] = []
+
+    def stay(dialog: Any) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.evaluate("setTimeout(() => { location.href = '/tai-khoan'; })")
+    page.wait_for_timeout(500)
+    assert asked == ["beforeunload"]
+    page.context.unroute("**/o/**")
+    page.evaluate("dispatchEvent(new Event('online'))")
+    page.wait_for_function("() => !document.querySelector('.cell--saving, .cell--wait')", timeout=20_000)
+    page.keyboard.type("8")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(300)
+    page.wait_for_function("() => !document.querySelector('.cell--saving, .cell--wait')")
+    page.wait_for_timeout(300)
+    assert values("TX1", site.cast)[:2] == [90, 80]

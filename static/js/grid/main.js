@@ -14,7 +14,8 @@ import { begin as readBack } from "./read_back.js";
 import { begin as remarks } from "./remarks.js";
 import { begin as undo } from "./undo.js";
 import { announce } from "./words.js";
-import { askAgain } from "./store.js";
+import { askAgain, survives } from "./store.js";
+import { make } from "./parts.js";
 import "./outbox.js";
 
 const open = () => body.querySelector(".cell--refused, .cell--conflict");
@@ -92,6 +93,13 @@ asked();
 fromPaper();
 document.documentElement.dataset.grid = "ready";
 if (canEdit) {
+  survives().then((kept) => {
+    if (kept) return;
+    const words = make("p", "kept", "Trình duyệt này không giữ được điểm qua một lần tải lại trang (cửa sổ ẩn danh, hoặc bị chặn lưu dữ liệu). "
+      + "Điểm vẫn được gửi; đừng tải lại hay đóng trang khi còn ô chờ.");
+    words.setAttribute("role", "status");
+    document.getElementById("main").prepend(words);
+  });
   askAgain(account, sheetId, PAGE).then(refresh).then(() => {
     recall();
     follow();

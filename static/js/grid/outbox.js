@@ -1,15 +1,16 @@
 // On every page of a signed-in person: send what is still here, say how much waits, and ask before signing out.
-import { isStuck, nCells, on, pending, refresh, state, wake } from "./sender.js";
+import { isLoose, isStuck, nCells, on, pending, refresh, state, wake } from "./sender.js";
 import { icon, make } from "./parts.js";
 
 const net = document.getElementById("net");
 
 on("change", () => {
   const stuck = nCells(pending().filter(isStuck));
-  const waits = state.failures ? nCells(pending()) : stuck;
+  const loose = nCells(pending().filter(isLoose));
+  const waits = state.failures ? nCells(pending()) : stuck || loose;
   if (net) {
     net.classList.toggle("topbar__net--wait", waits > 0);
-    const words = state.signIn ? " ô chờ đăng nhập lại" : state.failures ? " ô chờ mạng, máy đang giữ" : " ô chưa lưu được, máy thử lại";
+    const words = state.signIn ? " ô chờ đăng nhập lại" : loose ? " ô chưa giữ được trong máy, đừng tải lại trang" : state.failures ? " ô chờ mạng, máy đang giữ" : " ô chưa lưu được, máy thử lại";
     const shown = waits ? waits + words : "";
     if (net.textContent !== shown) net.replaceChildren(...(waits ? [icon("cloud-off"), shown] : []));
   }

@@ -1,5 +1,6 @@
 // The outbox of this browser: what was typed and has not been acknowledged. Kept in IndexedDB, so that it survives a
-// reload, a flat battery and a killed browser; in memory where the browser refuses that. Numbers and ids only, no names.
+// reload, a flat battery and a killed browser; in memory where the browser refuses that or its room is full, which the page
+// then says. Numbers and ids only, no names.
 //
 // An item: n (order), account, sheet, page, op, kind (typed, pasted, undone, redone), of, cells [{id, raw, version}], tried,
 // held. A cell's version is the one the person had seen. It is null while an earlier item of the same cell is on its way,
@@ -10,7 +11,25 @@
 // alone, and until when it steps aside for the others; only what comes later for the same cells waits behind it.
 const NAME = "hocbaso-outbox";
 let opening = null;
-const memory = { items: [], next: 1, leases: {} };
+const memory = { leases: {} };
+
+// What the browser would not keep, by number: an item, or null for one that is gone. New ones are numbered from FIRST, after
+// all that were kept.
+const FIRST = 1e12;
+const loose = new Map();
+let nextLoose = FIRST;
+export const isLoose = (item) => item.n >= FIRST;
+export const survives = async () => Boolean(await open()); // whether anything outlives a reload here
+
+function putLoose(item) {
+  if (!item.n) item.n = nextLoose++;
+  loose.set(item.n, structuredClone(item)); // whoever reads gets a copy, as from the disk
+}
+const dropLoose = (n) => { if (n >= FIRST) loose.delete(n); else loose.set(n, null); };
+const over = (kept) => kept.filter((item) => !loose.has(item.n))
+  .concat(Array.from(loose.values()).filter(Boolean).map((item) => structuredClone(item))).sort((a, b) => a.n - b.n);
+// What comes after an unsent loose item joins it: the order of a cell's values is that of their numbers.
+const hasLoose = () => Array.from(loose.values()).some((item) => item && isLoose(item) && !item.held);
 
 function open() {
   opening = opening || new Promise((done) => {
@@ -35,23 +54,38 @@ function open() {
 const READ = ["readonly", { durability: "relaxed" }], LOSE = ["readwrite", { durability: "relaxed" }];
 async function transact(act, [mode, options] = ["readwrite", { durability: "strict" }]) {
   const base = await open();
-  if (!base) {
+  let work;
+  try { work = base && base.transaction("items", mode, options); } catch (_) { opening = null; }
+  if (!work) return act(over([]), putLoose, dropLoose);
+  return new Promise((done) => {
+    const items = work.objectStore("items"), instead = [];
+    let result, acted = false;
     const put = (item) => {
-      if (!item.n) { item.n = memory.next++; memory.items.push(item); }
+      const fresh = !item.n;
+      if (fresh ? hasLoose() : loose.has(item.n)) { putLoose(item); return; }
+      instead.push(() => { if (fresh) delete item.n; putLoose(item); });
+      const kept = items.put(item);
+      kept.onsuccess = () => { item.n = kept.result; };
     };
-    return act(memory.items.slice(), put, (n) => { memory.items = memory.items.filter((item) => item.n !== n); });
-  }
-  return new Promise((done, failed) => {
-    const work = base.transaction("items", mode, options);
-    const items = work.objectStore("items");
-    let result;
+    const remove = (n) => {
+      if (loose.has(n)) dropLoose(n);
+      if (n >= FIRST) return;
+      instead.push(() => dropLoose(n));
+      items.delete(n);
+    };
     const read = items.getAll();
     read.onsuccess = () => {
-      const put = (item) => { const kept = items.put(item); kept.onsuccess = () => { item.n = kept.result; }; };
-      result = act(read.result, put, (n) => items.delete(n));
+      const unkept = (write) => (what) => { try { write(what); } catch (_) { /* full: aborted below */ broken = true; } };
+      let broken = false;
+      acted = true;
+      result = act(over(read.result), unkept(put), unkept(remove));
+      if (broken) work.abort();
     };
     work.oncomplete = () => done(result);
-    work.onabort = work.onerror = () => failed(work.error);
+    work.onabort = () => { // no room, or the disk is broken: this page keeps it and sends it
+      for (const keep of instead) keep();
+      done(acted ? result : act(over([]), putLoose, dropLoose));
+    };
   });
 }
 
@@ -176,7 +210,7 @@ export async function lease(owner, milliseconds) {
     let ours = false;
     read.onsuccess = () => { if (free(read.result)) { ours = true; leases.put(mine); } };
     work.oncomplete = () => done(ours);
-    work.onabort = work.onerror = () => done(false);
+    work.onabort = () => done(true); // a full disk keeps no lease, and what is typed must go out all the same
   });
 }
 

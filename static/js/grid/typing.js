@@ -2,7 +2,7 @@
 import { body, cellById, cellOf, fieldOf, idOf, scored, sheetId, targetOf } from "./page.js";
 import { announce, explain, mark, markMany, tellOpen } from "./words.js";
 import { at, choose, edit, go, rove, target } from "./moving.js";
-import { account, add, isStuck, newKey, PAGE, refresh, state } from "./sender.js";
+import { account, add, isLoose, isStuck, newKey, PAGE, refresh, state } from "./sender.js";
 import { drop } from "./store.js";
 import { remember } from "./undo.js";
 import { hint } from "./missed.js";
@@ -178,10 +178,11 @@ export function recall() {
 
 // The states of waiting cells follow the network, and tell where the server broke on one of them.
 export function follow() {
-  const words = state.signIn ? "chờ đăng nhập" : undefined;
+  const unkept = (item) => (isLoose(item) ? "chưa giữ được trong máy" : undefined);
   const stuck = new Set(state.items.filter((item) => item.sheet === sheetId && isStuck(item)).flatMap((item) => item.cells.map((one) => one.id)));
   for (const item of state.items) {
     if (item.sheet !== sheetId || item.held) continue;
+    const words = state.signIn ? "chờ đăng nhập" : unkept(item);
     const state_ = item.cells.some((one) => stuck.has(one.id)) ? "stuck" : waiting();
     const cells = item.cells.map((one) => cellById(one.id)).filter((cell) => cell && fieldOf(cell)
       && !(document.activeElement === fieldOf(cell) && at.editing) && (!cell.classList.contains("cell--" + state_) || words));
