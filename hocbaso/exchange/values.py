@@ -327,7 +327,7 @@ def read_tenths(raw: object) -> Reading[int]:
     """
     if isinstance(raw, str):
         _refuse_faults(raw)
-        text = re.sub(r"^([0-9]+[.,][0-9])0+$", r"\1", clean_text(raw).removeprefix("'"))  # 8,50 is 8,5
+        text = clean_text(raw).removeprefix("'")
         try:
             parsed = parse_score(text)
         except Invalid as fault:

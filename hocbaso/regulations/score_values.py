@@ -18,7 +18,7 @@ HIGHEST = 100
 HOW = "Nhập điểm từ 0 đến 10, ví dụ 8,5."
 HOW_COMMENT = "Môn này nhập Đ (đạt) hoặc CĐ (chưa đạt)."
 
-_PLAIN = re.compile(r"(10|[0-9])(?:[.,]([0-9]))?", re.ASCII)
+_PLAIN = re.compile(r"(10|[0-9])(?:[.,]([0-9])0*)?", re.ASCII)  # 8,50 is 8,5: so Excel writes it with two places
 _TWO_DIGITS = re.compile(r"([1-9][0-9])|([0-9]) ([0-9])", re.ASCII)
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]?)?", re.ASCII)
 _LONG_DECIMAL = re.compile(r"[0-9]{1,2}[.,][0-9]{2,}", re.ASCII)
@@ -53,7 +53,7 @@ class ParsedScore:
 
 
 def parse_score(raw: str) -> ParsedScore:
-    """Read a typed score: ``8,5`` ``8.5`` ``8`` ``10``, and ``85`` or ``8 5`` for 8,5.
+    """Read a typed score: ``8,5`` ``8.5`` ``8,50`` ``8`` ``10``, and ``85`` or ``8 5`` for 8,5.
 
     Raises Invalid, in words that say what to do, for everything else: two decimals, above 10, other digits.
     """

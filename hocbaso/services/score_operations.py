@@ -124,7 +124,7 @@ def _write_typed(
                 outcomes[place] = CellOutcome(*where, "written", version=done[where].version)
                 continue
             try:
-                value = read_value(head, cell.column_key, cell.raw, old, today)
+                value = read_value(head, cell.column_key, cell.raw, old, today, shorthand=False)
             except DomainError as refusal:
                 outcomes[place] = CellOutcome(*where, "refused", refusal.message, old.version, cell.raw)
                 continue

@@ -23,12 +23,15 @@ def one_line(raw: str) -> str:
     return " ".join(unicodedata.normalize("NFC", raw).split())
 
 
-def read_value(head: SheetHead, column_key: str, raw: str, standing: CellRecord, today: date) -> CellRecord:
+def read_value(
+    head: SheetHead, column_key: str, raw: str, standing: CellRecord, today: date, *, shorthand: bool = True
+) -> CellRecord:
     """What a person typed, as the value of a cell.
 
     ``8,5`` ``8.5`` ``85`` ``10``, ``đ`` ``cđ``; ``vp`` or ``vp 20/12`` for missed with leave (a make-up is due, by
     default on the last day of the window: Art. 7 keeps it inside the semester); ``vk`` for missed without leave
-    (0 or CĐ with its origin); nothing clears. Raises Invalid with what is accepted.
+    (0 or CĐ with its origin); nothing clears. ``shorthand``: whether 85 is taken for 8,5, which a
+    page shows before it is kept; in a block, as in a file, nobody looks at each cell. Raises Invalid with what is accepted.
     """
     text = one_line(raw)
     if column_key == REMARK:
@@ -54,7 +57,10 @@ def read_value(head: SheetHead, column_key: str, raw: str, standing: CellRecord,
     made_up = standing.origin in (ScoreOrigin.MISSED_EXCUSED.value, ScoreOrigin.MAKEUP.value)
     origin = (ScoreOrigin.MAKEUP if made_up else ScoreOrigin.ENTERED).value
     if scored:
-        return CellRecord(tenths=parse_score(text).tenths, origin=origin)
+        parsed = parse_score(text)
+        if parsed.shorthand and not shorthand:
+            raise Invalid(f"Không chắc “{text}” là {parsed.shown_as}. Hãy ghi rõ dấu phẩy.", field="value")
+        return CellRecord(tenths=parsed.tenths, origin=origin)
     return CellRecord(mark=_mark(parse_pass_fail(text)), origin=origin)
 
 

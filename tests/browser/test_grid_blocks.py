@@ -18,7 +18,7 @@ from tests.cast import NOW
 pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
-BLOCK = "8,5\t7\r\n6,75\t85\r\n\tabc\r\n10\tvp\r\n"
+BLOCK = "8,5\t7\r\n6,75\t8,50\r\n\tabc\r\n10\tvp\r\n"
 
 
 def paste(page: Any, text: str) -> None:

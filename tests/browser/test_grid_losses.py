@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
-from tests.browser.grid_site import Site, settled, until_sent, values
+from hocbaso import models as m
+from hocbaso.db import write_transaction
+from hocbaso.services import score_entry
+from tests.browser.grid_site import NAMES, Site, grow, settled, until_sent, values
+from tests.cast import NOW, PASSWORD, PEOPLE
 
 pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
@@ -167,7 +172,11 @@ PASTE = """([where, text, html]) => {
 def test_our_own_answer_settles_only_the_cells_it_names(site: Site, kind: str) -> None:
     page = site.open()
     page.on("dialog", lambda dialog: dialog.accept())
-    lost = {"status": 200, "headers": {"X-Hocbaso": "bang-diem"}, "body": "<table id='saved'></table><ol id='outcomes'></ol>"}
+    lost = {
+        "status": 200,
+        "headers": {"X-Hocbaso": "bang-diem"},
+        "body": "<table id='saved'></table><ol id='outcomes'></ol>",
+    }
     page.context.route("**/o/**", lambda route: route.fulfill(**lost))
     page.context.route("**/khoi", lambda route: route.fulfill(**lost))
     if kind == "typed":
@@ -183,7 +192,9 @@ def test_our_own_answer_settles_only_the_cells_it_names(site: Site, kind: str) -
     assert values("TX1", site.cast)[0] == 85
 
 
-NO_DATABASE = "Object.defineProperty(window, 'indexedDB', {value: {open() { throw new DOMException('no', 'SecurityError'); }}});"
+NO_DATABASE = (
+    "Object.defineProperty(window, 'indexedDB', {value: {open() { throw new DOMException('no', 'SecurityError'); }}});"
+)
 
 
 def test_without_a_database_a_value_is_sent_once_and_the_page_says_what_a_reload_loses(site: Site) -> None:
@@ -251,3 +262,240 @@ def test_on_a_full_disk_a_value_is_sent_and_counted_while_it_waits(site: Site, h
     page.wait_for_function("() => !document.querySelector('.cell--saving, .cell--wait')")
     page.wait_for_timeout(300)
     assert values("TX1", site.cast)[:2] == [90, 80]
+
+
+def clashing(site: Site) -> Any:
+    page = site.open()
+    save_by_another(site, "TX1", "6")
+    page.keyboard.type("9")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".clash")
+    return page
+
+
+def save_by_another(site: Site, column: str, raw: str) -> None:
+    score_entry.save_cell(
+        site.cast.actor("math"),
+        site.cast.sheets["9A", "MATH", 2],
+        site.cast.enrollments["9A", NAMES[0]],
+        column,
+        raw,
+        expected_version=0,
+        op_id=None,
+        now=NOW,
+    )
+
+
+def test_what_is_typed_over_an_open_question_stands_on_its_card(site: Site) -> None:
+    page = clashing(site)
+    page.keyboard.press("ArrowUp")
+    page.keyboard.type("4")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".clash:has-text('Giữ 4')")
+    assert page.query_selector(site.cell("TX1") + ".cell--conflict") and values("TX1", site.cast)[0] == 60
+    page.keyboard.press("ArrowUp")
+    page.keyboard.type("3")
+    page.keyboard.press("Escape")  # back to the question as it stood
+    assert page.query_selector(site.cell("TX1") + ".cell--conflict")
+    assert page.input_value(site.cell("TX1") + " input") == "4,0"
+    page.reload()
+    page.wait_for_selector(".clash:has-text('Giữ 4')")
+    page.click(site.cell("TX1") + " input")
+    page.keyboard.type("5")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".clash:has-text('Giữ 5')")
+    assert values("TX1", site.cast)[0] == 60
+    page.click('.clash [data-keep="mine"]')
+    until_sent(page)
+    assert values("TX1", site.cast)[0] == 50
+
+
+def refusing(site: Site, *, at_once: bool = False) -> Any:
+    """A cell with a saved 8 and a refused text over it; ``at_once``: typed while the 8 is on its way."""
+    page = site.open()
+    if at_once:
+        page.context.route("**/o/**", lambda route: (page.wait_for_timeout(400), route.continue_()))
+    page.keyboard.type("8")
+    page.keyboard.press("Enter")
+    if at_once:
+        page.wait_for_timeout(100)
+    else:
+        until_sent(page)
+    page.keyboard.press("ArrowUp")
+    page.keyboard.type("8,75")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(site.cell("TX1") + ".cell--refused")
+    page.keyboard.press("ArrowUp")
+    return page
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_refused_text_that_is_deleted_clears_the_cell(site: Site, at_once: bool) -> None:
+    page = refusing(site, at_once=at_once)
+    assert page.get_attribute(site.cell("TX1") + " input", "aria-invalid") == "true"
+    page.keyboard.press("Delete")
+    page.keyboard.press("Enter")
+    until_sent(page)
+    settled(page)
+    assert values("TX1", site.cast)[0] is None
+    assert page.get_attribute(site.cell("TX1") + " input", "aria-invalid") is None
+    page.reload()
+    page.wait_for_selector("html[data-grid=ready]")
+    page.wait_for_timeout(300)
+    assert page.query_selector(".cell--refused") is None
+
+
+def test_a_cancelled_preview_leaves_a_refused_cell_refused(site: Site) -> None:
+    page = refusing(site)
+    page.evaluate(PASTE, [site.cell("TX1") + " input", "8\n9"])
+    page.wait_for_selector(".cell--will")
+    page.keyboard.press("Escape")
+    assert page.query_selector(site.cell("TX1") + ".cell--refused")
+    assert "một chữ số" in page.get_attribute(site.cell("TX1"), "title")
+    assert page.inner_text('[data-grid-chip="refused"]').strip() == "1 không ghi"
+
+
+def test_words_are_added_behind_a_remark_and_one_key_wipes_none(site: Site) -> None:
+    save_by_another(site, "NX", "Chăm học.")
+    page = site.open()
+    page.keyboard.press("End")
+    page.keyboard.press("Delete")
+    page.keyboard.type(" Rất ngoan.")
+    page.keyboard.press("Enter")
+    until_sent(page)
+    assert page.input_value(site.cell("NX") + " textarea") == "Chăm học. Rất ngoan."
+
+
+def test_a_declined_sign_in_is_offered_by_the_bar_and_not_at_each_cell(site: Site) -> None:
+    page = site.open()
+    with write_transaction() as session:
+        session.execute(update(m.UserSession).values(ended_at=NOW))
+    page.keyboard.type("8,5")
+    page.keyboard.press("Enter")
+    page.wait_for_selector('dialog[open] input[name="password"]')
+    page.keyboard.press("Escape")
+    for raw in ("7", "6"):
+        page.keyboard.type(raw)
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(400)
+    assert page.query_selector("dialog[open]") is None
+    assert page.inner_text("#net button").strip() == "3 ô chờ đăng nhập lại"
+    page.click("#net button")
+    page.wait_for_selector('dialog[open] input[name="password"]')
+    page.fill('dialog[open] input[name="username"]', PEOPLE["math"][0].lower())
+    page.fill('dialog[open] input[name="password"]', PASSWORD)
+    page.press('dialog[open] input[name="password"]', "Enter")
+    until_sent(page)
+    assert values("TX1", site.cast)[:3] == [85, 70, 60] and page.query_selector("#net button") is None
+
+
+def test_a_block_with_nothing_to_write_can_be_put_away_by_key(site: Site) -> None:
+    page = site.open()
+    page.evaluate(PASTE, [site.cell("TX1") + " input", "abc\nxyz"])
+    page.wait_for_selector(".cell--will")
+    assert page.evaluate("document.activeElement.textContent") == "Bỏ"
+    page.keyboard.press("Escape")
+    assert page.query_selector(".cell--will") is None and not page.is_visible('[data-panel="paste"]')
+
+
+def test_a_block_takes_two_places_of_excel_and_asks_about_a_missing_comma(site: Site) -> None:
+    page = site.open()
+    page.evaluate(PASTE, [site.cell("TX1") + " input", "8,50\n8.00\n10,00\n8,55\n85"])
+    page.wait_for_selector(".cell--will")
+    words = " ".join(page.inner_text("[data-plan]").split())
+    assert "3 ô sẽ ghi" in words and "không chắc là 8,5" in words and "một chữ số sau dấu phẩy" in words
+    page.click("[data-apply]")
+    until_sent(page)
+    assert values("TX1", site.cast) == [85, 80, 100, None, None]
+
+
+def test_a_table_that_comes_as_a_page_is_read_with_its_merged_cells(site: Site) -> None:
+    page = site.open()
+    html = "<table><tr><td>7<td rowspan=2>6<tr><td>5<tr><td colspan=2>4,5</table>"
+    page.evaluate(PASTE, [site.cell("TX1") + " input", "", html])
+    page.click("[data-apply]")
+    until_sent(page)
+    assert values("TX1", site.cast)[:3] == [70, 50, 45] and values("TX2", site.cast)[:3] == [60, None, None]
+
+
+def test_a_whole_column_of_a_workbook_does_not_block_the_page(site: Site) -> None:
+    page = site.open()
+    took = page.evaluate(
+        """where => { const field = document.querySelector(where), data = new DataTransfer(); field.focus();
+        data.setData('text/plain', Array(100000).fill('7\\t8\\t9').join('\\n')); const from = performance.now();
+        field.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, bubbles: true, cancelable: true}));
+        return performance.now() - from; }""",
+        site.cell("TX1") + " input",
+    )
+    print(f"a block of 100000 lines: {took:.0f} ms")
+    assert took < 1000 and "Ghi 15 ô" in page.inner_text("[data-plan]")
+
+
+def test_a_mark_from_paper_typed_without_enter_is_written_on_leaving(site: Site) -> None:
+    page = site.open()
+    page.click('[data-open="paper"]')
+    code = page.get_attribute("[data-codes]", "data-codes").split()[0].split(":")[1]
+    page.keyboard.type(code)
+    page.keyboard.type("9")
+    page.keyboard.press("Escape")
+    until_sent(page)
+    assert values("TX1", site.cast)[0] == 90
+    page.click('[data-open="paper"]')
+    page.keyboard.type(code)
+    page.click('[data-paper-column="TX2"] input')
+    page.keyboard.type("8")
+    page.on("dialog", lambda dialog: dialog.dismiss())
+    page.evaluate("setTimeout(() => { location.href = '/tai-khoan'; })")
+    page.wait_for_timeout(500)
+    until_sent(page)
+    assert values("TX2", site.cast)[0] == 80
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (820, 1180)])
+def test_the_past_of_a_cell_covers_neither_cells_nor_bar_and_escape_closes_it(
+    site: Site, size: tuple[int, int]
+) -> None:
+    page = site.open(viewport={"width": size[0], "height": size[1]})
+    page.keyboard.press("ArrowDown")
+    page.click("[data-history]")
+    page.wait_for_selector("#history")
+    covered = page.evaluate("""() => { const past = document.getElementById('history').getBoundingClientRect();
+        return ['sheet', 'cellbar'].filter(id => { const box = document.getElementById(id).getBoundingClientRect();
+            return box.bottom > past.top + 1 && box.top < past.bottom - 1; }); }""")
+    assert covered == []
+    page.keyboard.press("Escape")
+    assert page.query_selector("#history") is None
+    assert "#" + page.evaluate("document.activeElement.closest('td').id") == site.cell("TX1", 1)
+
+
+def test_while_two_read_the_bar_names_the_pupil_of_the_card(site: Site) -> None:
+    page = site.open()
+    page.click('[data-open="readback"]')
+    page.click("[data-two]")
+    page.click('[data-card-step="1"]')
+    assert page.inner_text("[data-card-name]") == NAMES[1] and NAMES[1] in page.inner_text(".cellbar__who")
+    page.click(site.cell("TX2", 3) + " input")
+    assert page.inner_text("[data-card-name]") == NAMES[3] and NAMES[3] in page.inner_text(".cellbar__who")
+    assert page.input_value("#readback-column") == "TX2"
+
+
+def test_at_two_hundred_percent_the_focused_cell_is_in_view(site: Site) -> None:
+    grow(site.cast, 30)
+    page = site.open(viewport={"width": 590, "height": 410})
+    for _ in range(29):
+        page.keyboard.press("ArrowDown")
+        box = page.evaluate("""() => { const box = document.activeElement.getBoundingClientRect();
+            const found = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+            return [box.top, box.bottom, found === document.activeElement]; }""")
+        assert box[2], box
+
+
+def test_tab_goes_on_along_the_row_after_a_typed_cell(site: Site) -> None:
+    page = site.open()
+    page.keyboard.type("8")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    assert "#" + page.evaluate("document.activeElement.closest('td').id") == site.cell("TX3")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Tab")
+    assert page.evaluate("!document.getElementById('sheet').contains(document.activeElement)")

@@ -1,5 +1,5 @@
 // What the server answered, put into the cells: saved, refused, or a card with two values to choose from.
-import { account, isPending, on } from "./sender.js";
+import { account, isPending, on, wordsOf } from "./sender.js";
 import { announce, explain, mark, markMany, tellOpen, tellRefused, tellSaved } from "./words.js";
 import { at, choose, go } from "./moving.js";
 import { body, cellById, fieldOf, headOf, idOf, keyOf, nameOf, scored, sheet, sheetId } from "./page.js";
@@ -22,8 +22,6 @@ export function begin() {
     explain(at.cell);
   });
 }
-
-const wordsOf = (found) => (found.querySelector("#refused") || { textContent: "Không ghi được vào bảng này nữa." }).textContent.trim();
 
 function written(item, found) {
   const fresh = new Map(Array.from(found.querySelectorAll("[id]"), (element) => [element.id, element]));
@@ -60,7 +58,10 @@ function swap(cell, fresh, outcome, own) {
   const typing = document.activeElement === field && at.editing;
   const value = renewed.tagName === "TEXTAREA" ? renewed.textContent : renewed.getAttribute("value");
   if (typing || again) {
-    if (outcome === "written" || outcome === "same") cell.dataset.v = own;
+    if (outcome === "written" || outcome === "same") {
+      cell.dataset.v = own;
+      if (fresh.dataset.v === own) field.defaultValue = value; // what stands, should the text that follows be refused
+    }
     if (again || cell.dataset.queued === undefined) return false;
     field.defaultValue = fresh.dataset.v === own ? value : cell.dataset.queued;
     delete cell.dataset.queued;
@@ -95,6 +96,7 @@ function refused(cell, raw, words, keepText) {
   cell.dataset.refused = cell.title = words;
   mark(cell, "refused");
   tellRefused(cell, words);
+  document.dispatchEvent(new CustomEvent("grid:refused", { detail: cell }));
 }
 
 function conflict(cell, clash, item) {
@@ -102,6 +104,9 @@ function conflict(cell, clash, item) {
   delete cell.dataset.queued;
   mark(cell, "conflict");
   cell.querySelectorAll(".clash").forEach((old) => old.remove());
+  const mine = field.tagName === "INPUT" ? read(raw, scored) : null;
+  clash.dataset.mine = mine ? mine.text : raw;
+  clash.dataset.seen = item.cells[0].version || 0;
   clash.id = "clash-" + idOf(cell);
   clash.querySelector("h2").id = clash.id + "-h";
   clash.setAttribute("aria-labelledby", clash.id + "-h");
@@ -120,7 +125,7 @@ function conflict(cell, clash, item) {
       field.value = field.defaultValue;
       mark(cell, "");
       drop(account, sheetId, idOf(cell));
-      renew();
+      readAverages();
     }
     tellOpen();
     go(cell);
@@ -142,7 +147,7 @@ body.addEventListener("focusin", (event) => {
 });
 
 // After taking the other's value the averages and counts of this page are old: read them anew.
-async function renew() {
+async function readAverages() {
   try {
     const reply = await fetch(location.pathname, { credentials: "same-origin" });
     const page = new DOMParser().parseFromString(await reply.text(), "text/html");

@@ -1,7 +1,7 @@
 // The grade grid: every part of it is a file beside this one. Without them the sheet is a form that saves.
 import { begin as asked } from "./asked.js";
 import { begin as answers } from "./answers.js";
-import { begin as move, at, go, step } from "./moving.js";
+import { begin as move, at, go, reveal, step } from "./moving.js";
 import { body, canEdit, cellOf, fieldOf, idOf, sheet, sheetId } from "./page.js";
 import { begin as typing, follow, leave, recall } from "./typing.js";
 import { begin as fromPaper } from "./from_paper.js";
@@ -45,9 +45,18 @@ document.addEventListener("click", (event) => {
     go(document.getElementById(chip.dataset.to));
     if (chip.dataset.retry !== undefined) tryAgain();
   } else if (event.target.closest("[data-close-history]")) {
-    document.getElementById("history-place").replaceChildren();
-    go(at.cell);
+    closePast();
   }
+});
+const past = document.getElementById("history-place");
+function closePast() {
+  past.replaceChildren();
+  go(at.cell);
+}
+past.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  event.preventDefault();
+  closePast();
 });
 bar.addEventListener("mousedown", (event) => { if (event.target.closest("[data-step], [data-missed]")) event.preventDefault(); });
 bar.addEventListener("click", (event) => {
@@ -63,7 +72,7 @@ body.addEventListener("click", (event) => {
 function tell(of) {
   if (!window.htmx) return;
   window.htmx.ajax("GET", sheet.dataset.save + of, { target: "#history-place", swap: "innerHTML" })
-    .then(() => { const card = document.getElementById("history"); if (card) card.focus(); });
+    .then(() => { const card = document.getElementById("history"); if (card) card.focus({ preventScroll: true }); if (at.cell) reveal(at.cell); });
 }
 for (const link of document.querySelectorAll('#loi a[href^="#c-"]')) link.dataset.to = link.hash.slice(1);
 

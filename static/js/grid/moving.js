@@ -1,7 +1,9 @@
 // Moving in the grid (the ARIA grid pattern): one stop of the Tab key, arrows, edges, pages, and what counts as editing.
+import { explain } from "./words.js";
 import { body, CELLS, cellOf, fieldOf, rowCells, sheet, table, targetOf } from "./page.js";
 
-export const at = { cell: null, editing: false, visited: false };
+// `along`: going on by the Tab key from a cell that was typed in.
+export const at = { cell: null, editing: false, visited: false, along: false };
 
 export function rove(cell) {
   if (at.cell && at.cell !== cell) {
@@ -27,6 +29,7 @@ export function stand(cell) {
   at.visited = true;
   cell.classList.add("cell--focus");
   cell.parentElement.classList.add("here");
+  explain(cell);
   reveal(cell);
 }
 
@@ -39,6 +42,14 @@ export function reveal(cell) {
   else if (box.bottom > view.bottom - 6) sheet.scrollTop += box.bottom - view.bottom + 10;
   if (box.left < left) sheet.scrollLeft -= left - box.left + 4;
   else if (box.right > view.right) sheet.scrollLeft += box.right - view.right + 10;
+  // Where the page itself scrolls (a page of 200 %), neither its top nor its foot lies over the cell.
+  const nav = document.querySelector(".nav"), foot = nav ? nav.getBoundingClientRect() : null;
+  const low = foot && foot.top > innerHeight / 2 && foot.height ? foot.top : innerHeight;
+  for (const scroller of [sheet.closest("main"), document.scrollingElement]) {
+    const now = cell.getBoundingClientRect(), high = document.querySelector(".topbar").getBoundingClientRect().bottom;
+    const off = now.top < high ? now.top - high - 4 : now.bottom > low ? Math.min(now.bottom - low + 4, now.top - high - 4) : 0;
+    if (off) scroller.scrollTop += off;
+  }
 }
 
 const within = (list, n) => list[Math.max(0, Math.min(list.length - 1, n))];
@@ -63,6 +74,7 @@ export function edit(cell, on) {
 export function choose(cell) {
   const field = fieldOf(cell);
   if (field && field.tagName === "INPUT") field.select();
+  else if (field) field.setSelectionRange(field.value.length, field.value.length); // words are added after those that stand
 }
 
 const PAGE = 10;
@@ -74,7 +86,10 @@ export function target(cell, event) {
   const { key } = event, long = event.target.tagName === "TEXTAREA";
   if (event.altKey || event.metaKey) return null;
   if (key === "Enter") return step(cell, event.shiftKey ? -1 : 1, 0);
-  if (key === "Tab" && at.editing) return step(cell, 0, event.shiftKey ? -1 : 1);
+  if (key === "Tab" && (at.editing || at.along)) {
+    const to = step(cell, 0, event.shiftKey ? -1 : 1);
+    return to === cell && !at.editing ? null : to; // at the edge the key leads out of the grid again
+  }
   if (ARROWS[key] && !event.ctrlKey && (!at.editing || (!long && ARROWS[key][0]))) return step(cell, ...ARROWS[key]);
   if (event.ctrlKey && !at.editing && key === "Home") return rowCells(body.rows[0])[0];
   if (event.ctrlKey && !at.editing && key === "End") return rowCells(body.rows[body.rows.length - 1]).at(-1);

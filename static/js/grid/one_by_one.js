@@ -4,7 +4,6 @@ import { body, cellOf, fieldOf, headOf, keyOf, nameOf, scored, shown } from "./p
 import { at, stand, step } from "./moving.js";
 import { fill, leave, restore } from "./typing.js";
 import { isOpen, onClose, panel } from "./panel.js";
-import { explain } from "./words.js";
 import { open as openMissed } from "./missed.js";
 import { read, why } from "./reading.js";
 
@@ -30,7 +29,6 @@ function show(cell) {
   typed = null;
   not = "";
   stand(cell);
-  explain(cell);
   draw();
 }
 

@@ -12,7 +12,12 @@ on("change", () => {
     net.classList.toggle("topbar__net--wait", waits > 0);
     const words = state.signIn ? " ô chờ đăng nhập lại" : loose ? " ô chưa giữ được trong máy, đừng tải lại trang" : state.failures ? " ô chờ mạng, máy đang giữ" : " ô chưa lưu được, máy thử lại";
     const shown = waits ? waits + words : "";
-    if (net.textContent !== shown) net.replaceChildren(...(waits ? [icon("cloud-off"), shown] : []));
+    if (net.textContent !== shown || Boolean(net.querySelector("button")) !== (waits > 0 && state.signIn)) {
+      const parts = waits ? [icon("cloud-off"), shown] : [], button = make("button", "btn btn--quiet", ...parts);
+      button.type = "button";
+      button.addEventListener("click", () => document.dispatchEvent(new CustomEvent("signin")));
+      net.replaceChildren(...(waits && state.signIn ? [button] : parts));
+    }
   }
   // The list of sheets tells where something needs its person.
   for (const link of document.querySelectorAll(".sheets__name")) {

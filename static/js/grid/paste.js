@@ -2,13 +2,13 @@
 // them says what goes where and what is refused, one press writes it as one act. What the preview says the server checks again.
 import { body, cellOf, fieldOf, idOf, keyOf, scored, whereOf } from "./page.js";
 import { at, edit, exactly, go, reveal } from "./moving.js";
-import { announce, mark, markMany } from "./words.js";
+import { announce, markMany } from "./words.js";
 import { close, isOpen, onClose, open, panel } from "./panel.js";
-import { fill, send, standing } from "./typing.js";
+import { fill, markAsIs, send, standing } from "./typing.js";
 import { icon, make } from "./parts.js";
 import { read, why } from "./reading.js";
 
-const MOST = 2000, SHOWN = 12;
+const MOST = 2000, SHOWN = 12, MOST_ROWS = 500;
 let plan = null; // {rows, first, lines}
 
 // Tab-separated text as Excel copies it: cells with line breaks or quotes stand in quotes.
@@ -25,10 +25,30 @@ export function split(text) {
       else quoted = false;
     } else if (letter === '"' && starts) quoted = true;
     else if (letter === "\t") row.push("");
-    else if (letter === "\n") rows.push([""]);
+    else if (letter === "\n") {
+      if (rows.length === MOST_ROWS) break; // a whole column of a workbook: no sheet is as long
+      rows.push([""]);
+    }
     else row[row.length - 1] += letter;
   }
   return rows.map((row) => row.map((value) => value.trim()));
+}
+
+// A table that came as a page only (some tablets, web pages): a merged cell holds its place.
+function splitPage(html) {
+  const table = new DOMParser().parseFromString(html, "text/html").querySelector("table");
+  if (!table) return null;
+  const lines = Array.from(table.rows).slice(0, MOST_ROWS), rows = lines.map(() => []);
+  lines.forEach((line, y) => {
+    let x = 0;
+    for (const cell of line.cells) {
+      while (rows[y][x] !== undefined) x += 1;
+      for (let dy = 0; dy < cell.rowSpan && y + dy < rows.length; dy += 1) {
+        for (let dx = 0; dx < cell.colSpan; dx += 1) rows[y + dy][x + dx] = dy || dx ? "" : cell.textContent.trim();
+      }
+    }
+  });
+  return rows.length ? rows.map((row) => Array.from(row, (value) => value || "")) : null;
 }
 
 function judge(cell, raw) {
@@ -44,6 +64,8 @@ function judge(cell, raw) {
   }
   const seen = read(raw, scored);
   if (!seen) return { verdict: "refused", reason: why(raw, scored) };
+  // In a block nobody looks at each cell: as in a file, 85 is asked for with its comma.
+  if (seen.shorthand) return { verdict: "refused", reason: "“" + raw + "” không chắc là " + seen.text + ", hãy ghi rõ dấu phẩy" };
   if (!seen.missed && seen.text === standing(cell)) return { verdict: "keep" };
   return { verdict: "write", text: seen.text };
 }
@@ -51,16 +73,17 @@ function judge(cell, raw) {
 function lay(rows, first) {
   const lines = [];
   let outside = 0;
+  const room = Array.from(body.rows).length - Array.from(body.rows).indexOf(first.parentElement);
   rows.forEach((row, dy) => row.forEach((raw, dx) => {
-    const cell = exactly(first, dy, dx);
+    const cell = dy < room ? exactly(first, dy, dx) : null;
     if (!cell) { if (raw) outside += 1; return; }
     lines.push({ cell, raw, dy, ...judge(cell, raw) });
   }));
   return { rows, first, lines, outside };
 }
 
-export function preview(text, first = at.cell) {
-  const rows = split(text);
+export function preview(block, first = at.cell) {
+  const rows = typeof block === "string" ? split(block) : block;
   if (!first || (rows.length === 1 && rows[0].length === 1 && !rows[0][0])) return;
   if (rows.length === 1 && rows[0].length === 1) { fill(first, rows[0][0]); edit(first, true); go(first); return; }
   show(lay(rows, first));
@@ -96,7 +119,7 @@ function show(next) {
   if (wrong.length > SHOWN) list.append(make("li", "", "và " + (wrong.length - SHOWN) + " ô khác"));
   if (outside) list.append(make("li", "", outside + " ô nằm ngoài bảng"));
   if (writing.length > MOST) list.append(make("li", "", "mỗi lần dán tối đa " + MOST + " ô"));
-  const title = make("p", "plan__where", rows.length + " hàng, " + width + " cột, bắt đầu từ ", make("b", "", whereOf(first)));
+  const title = make("p", "plan__where", (rows.length >= MOST_ROWS ? "hơn " : "") + rows.length + " hàng, " + width + " cột, bắt đầu từ ", make("b", "", whereOf(first)));
   const parts = [title, counts];
   if (list.children.length) parts.push(list);
   const top = lines.filter((line) => line.dy === 0 && line.raw);
@@ -108,14 +131,13 @@ function show(next) {
   }
   box.replaceChildren(...parts, make("p", "plan__do", go_, no));
   announce("Xem trước: " + writing.length + " ô sẽ ghi, " + wrong.length + " ô không ghi. Enter để ghi, Escape để bỏ.");
-  go_.focus();
+  (go_.disabled ? no : go_).focus();
 }
 
 function clear() {
   for (const cell of body.querySelectorAll(".cell--will")) {
     cell.classList.remove("cell--will");
-    cell.removeAttribute("title");
-    mark(cell, cell.dataset.queued !== undefined ? "saving" : "");
+    markAsIs(cell);
   }
   plan = null;
 }
@@ -137,9 +159,11 @@ export function begin() {
   const area = own.querySelector("textarea");
   const take = (event) => {
     const text = event.clipboardData && event.clipboardData.getData("text/plain");
-    if (!text) return;
+    const page = !text && event.clipboardData ? splitPage(event.clipboardData.getData("text/html")) : null;
+    if (!text && !page) return;
     const cell = cellOf(event.target);
     if (cell && event.target.tagName === "TEXTAREA" && at.editing) return; // inside a remark the browser pastes
+    if (page) { event.preventDefault(); preview(page, cell || at.cell); return; }
     if (!/[\t\n]/.test(text.replace(/\r?\n$/, "")) && cell) return; // one value: the browser puts it in
     event.preventDefault();
     preview(text, cell || at.cell);

@@ -96,17 +96,19 @@ function typed(of) {
     const since = before.slice(slash);
     caret = end;
     if (since === "/") return;
-    const found = since.length === 2 && since[0] === "/" && items.map(pick).find((one) => one.dataset.key === since[1].toLowerCase());
+    // A fraction stays one: after a word a digit is no key ("Điểm /10").
+    const free = /(^|[.!?;:,…])\s*$/.test(before.slice(0, slash)) || !/\d/.test(since[1]);
+    const found = free && since.length === 2 && since[0] === "/" && items.map(pick).find((one) => one.dataset.key === since[1].toLowerCase());
     if (found) choose(found);
     else close();
-  } else if (/(^|\s)\/$/.test(before) && items.length) open(of, { from: end - 1 });
+  } else if (/(^|\s)\/$/.test(before) && end === of.value.length && items.length) open(of, { from: end - 1 });
   else close();
 }
 
 export function begin({ isField, level }) {
   if (!box) return;
   levelOf = level;
-  document.addEventListener("input", (event) => { if (isField(event.target)) typed(event.target); });
+  document.addEventListener("input", (event) => { if (isField(event.target) && !event.isComposing) typed(event.target); });
   // Before the grid hears it: Escape closes the list and leaves the text alone, an arrow goes into the list.
   document.addEventListener("keydown", (event) => {
     if (!isOpen()) {

@@ -169,6 +169,16 @@ export function begin() {
     event.preventDefault();
     own.querySelector('[data-card-step="' + by + '"]').click();
   });
+  document.addEventListener("grid:stand", () => { // the card and the line below the grid name the same cell
+    const n = rows.indexOf(at.cell.parentElement);
+    if (!isOpen("readback") || mode !== "cards" || n < 0 || !at.cell.classList.contains("cell")) return;
+    const key = keyOf(at.cell);
+    if (key === column && n === place) return;
+    const row = at.cell.parentElement;
+    if (key !== column) choose(key);
+    place = rows.indexOf(row);
+    card();
+  });
   addEventListener("pagehide", silence);
   body.addEventListener("focusin", () => { if (isOpen("readback") && mode === "speaking") silence(); });
 }

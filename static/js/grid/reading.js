@@ -8,7 +8,7 @@ const MARKS = new Map([
 
 export const write = (tenths) => (tenths === 100 ? "10" : Math.floor(tenths / 10) + "," + (tenths % 10));
 
-// {text, tenths | mark | missed}, or null for a text that will be refused.
+// {text, tenths | mark | missed, shorthand: 85 for 8,5}, or null for a text that will be refused.
 export function read(raw, scored) {
   const text = clean(raw);
   if (!text) return { text: "", tenths: null };
@@ -18,7 +18,7 @@ export function read(raw, scored) {
     const mark = MARKS.get(text.replace(/[ðɖ]/g, "đ"));
     return mark ? { text: mark, mark } : null;
   }
-  const plain = /^(10|[0-9])(?:[.,]([0-9]))?$/.exec(text);
+  const plain = /^(10|[0-9])(?:[.,]([0-9])0*)?$/.exec(text);
   if (plain) {
     const tenths = Number(plain[1]) * 10 + Number(plain[2] || 0);
     if (tenths <= 100) return { text: write(tenths), tenths };
@@ -26,7 +26,7 @@ export function read(raw, scored) {
   const pair = /^(?:([1-9][0-9])|([0-9]) ([0-9]))$/.exec(text);
   if (!pair) return null;
   const tenths = Number(pair[1] || pair[2] + pair[3]);
-  return { text: write(tenths), tenths };
+  return { text: write(tenths), tenths, shorthand: true };
 }
 
 export function why(raw, scored) {

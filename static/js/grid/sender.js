@@ -167,12 +167,15 @@ function proves(item, found) {
   return item.cells.every((cell) => named.includes(cell.id));
 }
 
+let asked = false;
+
 function later(verdict) {
   state.failures += 1;
   state.signIn = verdict === "sign-in";
   for (const act of listeners.change) act();
   if (state.signIn) {
-    document.dispatchEvent(new CustomEvent("signin"));
+    if (!asked) document.dispatchEvent(new CustomEvent("signin")); // once: then the bar on top offers it
+    asked = true;
     return;
   }
   const seconds = Math.min(LONGEST, 2 ** (state.failures - 1)) * (0.75 + Math.random() / 2);
@@ -202,7 +205,7 @@ async function take(item, answer) {
   else setTimeout(() => store.forget(item.n), 5000); // should the page that typed it be gone
 }
 
-const wordsOf = (found) => {
+export const wordsOf = (found) => {
   const said = found.querySelector("#refused, #clash h2");
   return (said ? said.textContent : "Không ghi được vào bảng này nữa.").trim();
 };
@@ -263,4 +266,4 @@ if (channel) {
 addEventListener("online", () => { tryAgain(); });
 addEventListener("pageshow", (event) => { if (event.persisted) wake(); });
 document.addEventListener("visibilitychange", () => { if (!document.hidden) wake(); });
-document.addEventListener("hocbaso:signed-in", () => { state.failures = 0; state.signIn = false; wake(); });
+document.addEventListener("hocbaso:signed-in", () => { state.failures = 0; state.signIn = asked = false; wake(); });

@@ -41,28 +41,44 @@ export function showAll(list) {
   markMany(list.map(({ cell }) => cell), waiting());
 }
 
+// The mark of a cell in which nobody types.
+export function markAsIs(cell) {
+  const words = cell.dataset.refused || cell.dataset.hint;
+  if (words) cell.title = words;
+  else cell.removeAttribute("title");
+  if (cell.dataset.refused !== undefined) mark(cell, "refused");
+  else if (cell.querySelector(".clash")) mark(cell, "conflict");
+  else mark(cell, cell.dataset.queued !== undefined ? waiting() : "");
+}
+
+const isHeld = (cell) => state.items.some((item) => item.held && item.sheet === sheetId && item.cells.some((one) => one.id === idOf(cell)));
+
 export function leave(cell) {
   if (filled === cell) filled = null;
-  const field = fieldOf(cell);
-  if (!field || cell.dataset.refused !== undefined || cell.querySelector(".clash")) return;
-  const before = standing(cell);
+  const field = fieldOf(cell), clash = cell.querySelector(".clash");
+  if (!field || cell.dataset.refused !== undefined) return;
+  const before = clash ? clash.dataset.mine : standing(cell);
   const seen = field.tagName === "INPUT" ? read(field.value, scored) : null;
   const says = cell.querySelector(".cell__say:not(.cell__say--live)");
   if (field.value.trim() === before.trim() || (seen && !seen.missed && seen.text === before && !says)) {
     field.value = before;
-    mark(cell, cell.dataset.queued !== undefined ? waiting() : "");
+    markAsIs(cell);
+    if (!clash && isHeld(cell)) drop(account, sheetId, idOf(cell)).then(refresh); // a refused text that was taken out again
     return;
   }
-  send("typed", [{ cell, raw: field.value, text: seen ? seen.text : field.value }]);
+  // Over an open question: the new text goes the same way, upon what was seen then, and comes back on a card of its own.
+  const version = clash ? Number(clash.dataset.seen) : undefined;
+  if (clash) clash.remove();
+  send("typed", [{ cell, raw: field.value, text: seen ? seen.text : field.value }], { version });
 }
 
 export function restore(cell) {
   if (filled === cell) filled = null;
-  const field = fieldOf(cell);
-  if (field) field.value = cell.dataset.refused !== undefined ? field.defaultValue : standing(cell);
-  if (cell.dataset.refused !== undefined) drop(account, sheetId, idOf(cell)).then(refresh);
+  const field = fieldOf(cell), clash = cell.querySelector(".clash");
+  if (field) field.value = clash ? clash.dataset.mine : cell.dataset.refused !== undefined ? field.defaultValue : standing(cell);
+  if (!clash && (cell.dataset.refused !== undefined || isHeld(cell))) drop(account, sheetId, idOf(cell)).then(refresh);
   delete cell.dataset.refused;
-  mark(cell, cell.dataset.queued !== undefined ? waiting() : "");
+  markAsIs(cell);
   tellOpen();
 }
 
@@ -109,6 +125,7 @@ export function begin() {
   body.addEventListener("click", (event) => {
     const cell = cellOf(event.target);
     if (!cell || event.target.closest(".clash")) return;
+    at.along = false;
     if (document.activeElement !== targetOf(cell)) go(cell);
   });
   body.addEventListener("dblclick", (event) => {
@@ -117,12 +134,7 @@ export function begin() {
   });
   body.addEventListener("input", (event) => {
     const cell = cellOf(event.target);
-    if (!cell) return;
-    delete cell.dataset.refused;
-    edit(cell, true);
-    preview(cell);
-    hint(cell);
-    explain(cell);
+    if (cell) changed(cell);
   });
   body.addEventListener("keydown", keys);
   document.addEventListener("grid:off", (event) => { if (event.detail === filled) leave(filled); });
@@ -130,11 +142,20 @@ export function begin() {
   document.getElementById("sheet-form").addEventListener("submit", (event) => event.preventDefault());
 }
 
+function changed(cell) {
+  delete cell.dataset.refused;
+  edit(cell, true);
+  preview(cell);
+  hint(cell);
+  explain(cell);
+}
+
 function keys(event) {
   const cell = cellOf(event.target);
   if (!cell || event.isComposing || event.defaultPrevented || event.target.closest(".clash")) return;
   const field = fieldOf(cell);
   if (event.key === "Escape") {
+    at.along = false;
     restore(cell);
     edit(cell, false);
     choose(cell);
@@ -142,12 +163,13 @@ function keys(event) {
   } else if (event.key === "F2") {
     edit(cell, true);
     if (field) field.setSelectionRange(field.value.length, field.value.length);
-  } else if (event.key === "Delete" && !at.editing && field) {
+  } else if (event.key === "Delete" && !at.editing && field && field.tagName === "INPUT") { // a remark is words: letter by letter
     field.value = "";
-    edit(cell, true);
+    changed(cell);
   } else {
     const to = target(cell, event);
     if (!to) return;
+    at.along = event.key === "Tab";
     if (to === cell) { leave(cell); edit(cell, false); choose(cell); } else go(to);
   }
   event.preventDefault();

@@ -15,7 +15,8 @@ export function mark(cell, state, words) {
   const own = cell.querySelector(".cell__say:not(.cell__say--live)");
   if (own && own.hidden !== Boolean(state)) own.hidden = Boolean(state);
   const field = fieldOf(cell);
-  if (field) field.toggleAttribute("aria-invalid", state === "refused");
+  if (field && state === "refused") field.setAttribute("aria-invalid", "true");
+  else if (field) field.removeAttribute("aria-invalid");
   if (!state || (state === "typing" && !words)) return;
   cell.append(make("span", "cell__say cell__say--live", icon(STATES[state][0]), words || STATES[state][1]));
 }
