@@ -94,8 +94,11 @@ def test_every_column_of_a_row_and_what_is_refused_stays(site: Site, school: Cas
     for mark in ("8", "8,25", "9", "7,5", "8", "85"):
         page.keyboard.type(mark)
         page.keyboard.press("Enter")
-    assert "Nguyễn Bảo Châu" in page.inner_text("[data-paper-who]")
     page.wait_for_selector(f"{site.cell('TX2')}.cell--refused")
+    assert "Hoàng Thanh Bình" in page.inner_text("[data-paper-who]")  # until it is mended
+    assert page.evaluate("document.activeElement.parentElement.dataset.paperColumn") == "TX2"
+    assert page.get_attribute('[data-paper-column="TX2"] input', "aria-invalid") == "true"
+    assert "một chữ số sau dấu phẩy" in page.inner_text("#paper-wrong")
     settled(page)
     found = [values(key, school)[0] for key in ("TX1", "TX2", "TX3", "TX4", "GK", "CK")]
     assert found == [80, None, 90, 75, 80, 85]

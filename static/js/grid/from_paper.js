@@ -1,11 +1,12 @@
 // Typing what was written on a printed sheet: the two digits beside the name first, then the marks. The digits of all rows
 // differ (regulations/paper_codes.py), so a row that is not the one on the screen is told before any of its marks is typed.
 import { make } from "./parts.js";
-import { body, cellById, fieldOf, keyOf, nameOf, rowCells, shown } from "./page.js";
+import { body, cellById, fieldOf, headOf, keyOf, nameOf, rowCells, scored, shown } from "./page.js";
 import { at, stand } from "./moving.js";
 import { fill, leave } from "./typing.js";
 import { announce } from "./words.js";
-import { open, panel } from "./panel.js";
+import { onClose, open, panel } from "./panel.js";
+import { read, why } from "./reading.js";
 
 const box = panel("paper");
 const find = (name) => box.querySelector("[data-paper-" + name + "]");
@@ -25,12 +26,17 @@ function columns() {
 
 // Stand at a pupil: the code is asked for anew, the marks wait for it.
 function show(of, { focus = true } = {}) {
+  keep();
   row = of;
   find("who").replaceChildren(make("small", "", "Dòng " + numberOf(row)), nameOf(row));
   find("code").value = "";
   trust(false);
   complain("");
-  for (const label of find("marks").children) label.querySelector("input").value = shown(cellById(idOfRow(row) + "-" + label.dataset.paperColumn));
+  for (const label of find("marks").children) {
+    const cell = cellById(idOfRow(row) + "-" + label.dataset.paperColumn);
+    label.querySelector("input").value = shown(cell);
+    doubt(label.querySelector("input"), cell.dataset.refused !== undefined);
+  }
   const cell = cellById(idOfRow(row) + "-" + (find("columns").value || keyOf(rowCells(row)[0])));
   if (cell) stand(cell);
   if (focus) find("code").focus();
@@ -44,11 +50,17 @@ function trust(right) {
   }
 }
 
-function complain(words, to) {
+function doubt(field, wrong) {
+  if (wrong) field.setAttribute("aria-invalid", "true");
+  else field.removeAttribute("aria-invalid");
+}
+
+// `to`: the row that is offered; `of`: the field of a mark that is meant, else it is the code.
+function complain(words, to, of) {
   const place = find("wrong");
   place.hidden = !words;
   place.replaceChildren(...(words ? [make("p", "", words)] : []));
-  find("code").toggleAttribute("aria-invalid", Boolean(words));
+  doubt(find("code"), Boolean(words) && !of);
   if (!words || !to) return;
   const button = make("button", "btn", "Sang dòng " + numberOf(to));
   button.type = "button";
@@ -85,16 +97,34 @@ function check() {
   find("code").select();
 }
 
-// What was typed goes the way of every cell: outbox, history, undo.
+// What was typed goes the way of every cell: outbox, history, undo. False for what is not written: it is marked, the hand
+// goes on along the line (the eyes are on the paper), and the page stays with this pupil until it is mended.
 function write(field) {
   const cell = cellOfField(field);
-  if (!cell || !fieldOf(cell) || field.disabled || field.value.trim() === shown(cell).trim()) return;
+  if (!cell || !fieldOf(cell) || field.disabled) return true;
+  if (field.value.trim() === shown(cell).trim()) return cell.dataset.refused === undefined && Boolean(read(field.value, scored));
+  const words = read(field.value, scored) ? "" : why(field.value, scored);
+  if (words) refuse(field, words);
+  else if (field.hasAttribute("aria-invalid")) complain("");
+  doubt(field, Boolean(words));
   fill(cell, field.value);
   leave(cell);
   field.value = shown(cell);
+  return !words;
+}
+
+function refuse(field, words) {
+  doubt(field, true);
+  complain("Chưa ghi " + headOf(field.parentElement.dataset.paperColumn) + ": " + words + ". Xin sửa rồi đi tiếp.", null, field);
+}
+
+function keep() {
+  if (row) for (const field of fields()) write(field);
 }
 
 function next(by) {
+  const wrong = fields().find((field) => !write(field));
+  if (wrong) { wrong.focus(); wrong.select(); return; }
   const all = rows(), place = all.indexOf(row);
   const to = all[Math.max(0, Math.min(all.length - 1, place + by))];
   if (to === row && by > 0) announce("Đã đến em cuối bảng.");
@@ -132,6 +162,12 @@ export function begin() {
     const button = event.target.closest("[data-paper-step]");
     if (button) next(Number(button.dataset.paperStep));
   });
+  document.addEventListener("grid:leave", keep);
+  document.addEventListener("grid:refused", ({ detail: cell }) => {
+    const field = row === cell.parentElement && fields().find((one) => cellOfField(one) === cell);
+    if (field) refuse(field, cell.dataset.refused.replace(/[. ]+$/, ""));
+  });
+  onClose("paper", keep);
   if (new URLSearchParams(location.search).has("giay") && rows().length) {
     open("paper");
     box.dispatchEvent(new CustomEvent("panel:open"));
