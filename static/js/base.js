@@ -116,7 +116,16 @@
     const form = event.target.closest("[data-sign-out]");
     if (form && !document.dispatchEvent(new CustomEvent("hocbaso:signing-out", { cancelable: true, detail: form }))) {
       event.preventDefault();
+      return;
     }
+    // Without the school's network this page would give way to the browser's own about no connection.
+    if (!form || form.dataset.reached) return;
+    event.preventDefault();
+    event.stopPropagation();
+    fetch(form.action, { method: "OPTIONS", cache: "no-store" }).then(() => {
+      form.dataset.reached = "1";
+      form.requestSubmit();
+    }, () => notice("Chưa thoát được vì mất nối với máy chủ. Xin bấm lại khi có mạng, hoặc khoá màn hình máy này.", "wrong"));
   }, true);
 
   for (const line of document.querySelectorAll("#notices .toast")) fadeLater(line);

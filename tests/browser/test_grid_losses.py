@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from hocbaso import models as m
 from hocbaso.db import write_transaction
-from hocbaso.services import score_entry
+from hocbaso.services import remark_phrases, score_entry
 from tests.browser.grid_site import NAMES, Site, grow, settled, until_sent, values
 from tests.cast import NOW, PASSWORD, PEOPLE
 
@@ -499,3 +499,37 @@ def test_tab_goes_on_along_the_row_after_a_typed_cell(site: Site) -> None:
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Tab")
     assert page.evaluate("!document.getElementById('sheet').contains(document.activeElement)")
+
+
+def test_a_fraction_in_a_remark_stays_text(site: Site) -> None:
+    remark_phrases.add(site.cast.actor("math"), None, level="ANY", text="Em ngoan.", now=NOW)
+    page = site.open()
+    page.click(site.cell("NX") + " textarea")
+    page.keyboard.type("Điểm /10 của em")
+    assert page.input_value(site.cell("NX") + " textarea") == "Điểm /10 của em"
+
+
+def test_signing_out_without_network_stays_on_the_page(site: Site) -> None:
+    page = site.open()
+    page.context.set_offline(True)
+    page.click("[data-sign-out] button")
+    page.wait_for_selector("#notices .toast--wrong:has-text('Chưa thoát được')")
+    assert page.is_visible("#sheet")
+    page.context.set_offline(False)
+    page.click("[data-sign-out] button")
+    page.wait_for_url(lambda url: "dang-nhap" in url)
+
+
+def test_on_a_tablet_no_given_name_is_cut(site: Site) -> None:
+    with write_transaction() as session:
+        session.execute(
+            update(m.Student).where(m.Student.full_name == NAMES[0]).values(full_name="Nguyễn Phạm Quang Đức Giang")
+        )
+    page = site.open(viewport={"width": 820, "height": 1180}, has_touch=True, is_mobile=True)
+    cut = page.evaluate("""() => [...document.querySelectorAll('tbody .name')].filter(name => {
+        const own = name.querySelector('b').getBoundingClientRect(), box = name.getBoundingClientRect();
+        return own.right > box.right || own.bottom > box.bottom + 0.5; }).map(name => name.textContent)""")
+    assert cut == [] and page.locator("tbody .name b", has_text="Giang").count() == 1
+    small = page.evaluate("""() => [...document.querySelectorAll('.crumbs a, .topbar__search input')]
+        .filter(e => e.checkVisibility() && e.getBoundingClientRect().height < 43.5).map(e => e.outerHTML)""")
+    assert small == []
