@@ -133,3 +133,20 @@ def test_dark_and_narrow_the_cards_stay_readable(browser: Any, address: str, sch
     assert findings(page) == []
     assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
     shot(page, "dark-390")
+
+
+def test_an_answer_field_that_was_made_larger_breaks_no_policy_when_it_comes_back(
+    browser: Any, address: str, school: Cast
+) -> None:
+    fill(school, {BINH: "Em Chi chăm học."})
+    page = sheet_of(browser, address, school, "math")
+    page.click("text=Nộp bảng điểm")
+    page.wait_for_selector("text=Trước khi nộp, xin trả lời 1 câu hỏi")
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.evaluate("document.querySelector('.question textarea').style.setProperty('height', '90px')")  # as the hand does
+    page.fill(".question textarea", "đúng")
+    page.click("text=Ghi lí do này")
+    page.wait_for_selector("text=Xin ghi rõ hơn một chút")
+    page.wait_for_timeout(200)
+    assert [words for words in said if "Content Security Policy" in words] == []
