@@ -144,7 +144,9 @@ def test_an_answer_field_that_was_made_larger_breaks_no_policy_when_it_comes_bac
     page.wait_for_selector("text=Trước khi nộp, xin trả lời 1 câu hỏi")
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
-    page.evaluate("document.querySelector('.question textarea').style.setProperty('height', '90px')")  # as the hand does
+    page.evaluate(
+        "document.querySelector('.question textarea').style.setProperty('height', '90px')"
+    )  # as the hand does
     page.fill(".question textarea", "đúng")
     page.click("text=Ghi lí do này")
     page.wait_for_selector("text=Xin ghi rõ hơn một chút")
