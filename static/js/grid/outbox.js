@@ -10,7 +10,7 @@ on("change", () => {
   const waits = state.failures ? nCells(pending()) : stuck || loose;
   if (net) {
     net.classList.toggle("topbar__net--wait", waits > 0);
-    const words = state.signIn ? " ô chờ đăng nhập lại" : loose ? " ô chưa giữ được trong máy, đừng tải lại trang" : state.failures ? " ô chờ mạng, máy đang giữ" : " ô chưa lưu được, máy thử lại";
+    const words = state.signIn ? " ô chờ đăng nhập lại" : loose ? " ô máy chưa giữ, đừng tải lại" : state.failures ? " ô chờ mạng, máy đang giữ" : " ô chưa lưu được, máy thử lại";
     const shown = waits ? waits + words : "";
     if (net.textContent !== shown || Boolean(net.querySelector("button")) !== (waits > 0 && state.signIn)) {
       const parts = waits ? [icon("cloud-off"), shown] : [], button = make("button", "btn btn--quiet", ...parts);

@@ -3,6 +3,7 @@ import { body, cellById, cellOf, fieldOf, idOf, scored, sheetId, targetOf } from
 import { announce, explain, mark, markMany, tellOpen } from "./words.js";
 import { at, choose, edit, go, rove, target } from "./moving.js";
 import { account, add, isLoose, isStuck, newKey, PAGE, refresh, state } from "./sender.js";
+import { make } from "./parts.js";
 import { drop } from "./store.js";
 import { remember } from "./undo.js";
 import { hint } from "./missed.js";
@@ -200,7 +201,7 @@ export function recall() {
 
 // The states of waiting cells follow the network, and tell where the server broke on one of them.
 export function follow() {
-  const unkept = (item) => (isLoose(item) ? "chưa giữ được trong máy" : undefined);
+  const unkept = (item) => (isLoose(item) ? "chưa giữ" : undefined); // there is room for two words
   const stuck = new Set(state.items.filter((item) => item.sheet === sheetId && isStuck(item)).flatMap((item) => item.cells.map((one) => one.id)));
   for (const item of state.items) {
     if (item.sheet !== sheetId || item.held) continue;
@@ -210,7 +211,10 @@ export function follow() {
       && !(document.activeElement === fieldOf(cell) && at.editing) && (!cell.classList.contains("cell--" + state_) || words));
     if (state_ === "stuck" && cells.length) announce(STUCK);
     if (item.cells.length > 1) markMany(cells, state_, words && (() => words));
-    else for (const cell of cells) mark(cell, state_, words);
+    else for (const cell of cells) {
+      mark(cell, state_, words);
+      if (isLoose(item)) cell.querySelector(".cell__say--live").append(make("span", "vh", " được trong máy, đừng tải lại trang"));
+    }
   }
   tellOpen();
 }
