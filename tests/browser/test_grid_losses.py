@@ -434,7 +434,8 @@ def test_a_whole_column_of_a_workbook_does_not_block_the_page(site: Site) -> Non
 def test_a_mark_from_paper_typed_without_enter_is_written_on_leaving(site: Site) -> None:
     page = site.open()
     page.click('[data-open="paper"]')
-    code = page.get_attribute("[data-codes]", "data-codes").split()[0].split(":")[1]
+    codes = dict(pair.split(":") for pair in page.get_attribute("[data-codes]", "data-codes").split())
+    code = codes[str(site.cast.enrollments["9A", NAMES[0]])]
     page.keyboard.type(code)
     page.keyboard.type("9")
     page.keyboard.press("Escape")
