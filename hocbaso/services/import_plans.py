@@ -195,6 +195,15 @@ class PlanBuilder:
         """Something to glance over."""
         self.problems.append(CellProblem(address, field_name, shown(raw), message, "warning"))
 
+    def mark(self) -> tuple[int, int, dict[str, list[int]]]:
+        """Where the plan stands, to :meth:`go_back` to."""
+        return len(self.items), len(self.problems), {noun: list(n) for noun, n in self._counts.items()}
+
+    def go_back(self, mark: tuple[int, int, dict[str, list[int]]]) -> None:
+        """Forget all that was planned since: nothing of it will be written."""
+        n_items, n_problems, self._counts = mark
+        del self.items[n_items:], self.problems[n_problems:]
+
     def build(self, work: Any) -> ImportPlan:
         """The finished plan."""
         return ImportPlan(

@@ -34,6 +34,8 @@ _REMARK_MAX = 1000
 _MISSED = (ScoreOrigin.MISSED_EXCUSED.value, ScoreOrigin.MAKEUP.value)
 
 Cell = tuple[int, str, CellValue, int | None]
+_Page = tuple[ScoreSheetHead, str]
+"""A page that is left alone, and why."""
 
 
 @dataclass(slots=True)
@@ -117,7 +119,8 @@ def plan_scores(table: ImportTable[ScoreRow], context: PlanContext) -> ImportPla
     rows_of: dict[tuple[str, str, int], list[ScoreRow]] = {}
     for row in table.rows:
         rows_of.setdefault((row.class_name, row.subject_code, row.semester), []).append(row)
-    not_theirs: list[tuple[ScoreSheetHead, str]] = []
+    not_theirs: list[_Page] = []
+    closed: list[_Page] = []
     n_own = 0
     for said in table.sheets:
         key = (said.class_name, said.subject_code, said.semester)
@@ -127,12 +130,13 @@ def plan_scores(table: ImportTable[ScoreRow], context: PlanContext) -> ImportPla
         n_own += 1
         if said.class_name not in classes:
             classes[said.class_name] = _Class(head.class_group_id)
-        _plan_sheet(said, head, rows_of.get(key, []), classes[said.class_name], context, work, builder)
+        _plan_sheet(said, head, rows_of.get(key, []), classes[said.class_name], context, work, builder, closed)
     _pass_by(not_theirs, n_own, builder)
+    _leave_closed(closed, work, context, builder)
     return builder.build(work)
 
 
-def _pass_by(not_theirs: list[tuple[ScoreSheetHead, str]], n_own: int, builder: PlanBuilder) -> None:
+def _pass_by(not_theirs: list[_Page], n_own: int, builder: PlanBuilder) -> None:
     """Say which pages are left alone because they are others' work; refuse them where nothing else is in the file."""
     if not not_theirs:
         return
@@ -140,13 +144,45 @@ def _pass_by(not_theirs: list[tuple[ScoreSheetHead, str]], n_own: int, builder: 
         for said, reason in not_theirs:
             builder.error(f"{said.title}!A1", "Bảng điểm", _page_label(said), reason)
         return
-    pages = {said.title for said, _ in not_theirs}
-    builder.problems[:] = [found for found in builder.problems if found.address.rpartition("!")[0] not in pages]
+    _forget_problems(not_theirs, builder)
     builder.notes.append(
         f"Bỏ qua {len(not_theirs)} trang không thuộc phần việc của thầy, cô: "
-        + ", ".join(_page_label(said) for said, _ in not_theirs)
+        + "; ".join(_page_names([said for said, _ in not_theirs]))
         + "."
     )
+
+
+def _leave_closed(closed: list[_Page], work: ScoreWork, context: PlanContext, builder: PlanBuilder) -> None:
+    """Own pages whose sheet takes no values now: left out and said, where the file has others that may be written.
+
+    A file of the whole year is then of use in its first semester. Set-up passes nothing by.
+    """
+    if not work.sheets or context.actor.is_system:
+        for said, reason in closed:
+            builder.error(f"{said.title}!A1", "Bảng điểm", _page_label(said), reason)
+        return
+    _forget_problems(closed, builder)
+    builder.notes += [f"Không ghi trang {_page_label(said)}. {reason}" for said, reason in closed]
+
+
+def _forget_problems(pages: list[_Page], builder: PlanBuilder) -> None:
+    """What is wrong in a page that is not written stands in nobody's way."""
+    titles = {said.title for said, _ in pages}
+    builder.problems[:] = [found for found in builder.problems if found.address.rpartition("!")[0] not in titles]
+
+
+def _page_names(pages: list[ScoreSheetHead]) -> list[str]:
+    """The pages in words, both semesters of a subject as one."""
+    semesters: dict[tuple[str, str], set[int]] = {}
+    for said in pages:
+        semesters.setdefault((said.class_name, said.subject_code), set()).add(said.semester)
+    names = (
+        f"{SUBJECT_BY_CODE[said.subject_code].name} {said.class_name}, hai học kì"
+        if len(semesters[said.class_name, said.subject_code]) == 2
+        else _page_label(said)
+        for said in pages
+    )
+    return list(dict.fromkeys(names))
 
 
 def _page_label(said: ScoreSheetHead) -> str:
@@ -177,7 +213,7 @@ def _open_head(
     class_ids: dict[str, int],
     context: PlanContext,
     builder: PlanBuilder,
-    not_theirs: list[tuple[ScoreSheetHead, str]],
+    not_theirs: list[_Page],
 ) -> SheetHead | None:
     """The sheet, when this actor may import into it; None otherwise.
 
@@ -218,9 +254,11 @@ def _plan_sheet(
     context: PlanContext,
     work: ScoreWork,
     builder: PlanBuilder,
+    closed: list[_Page],
 ) -> None:
     lines = read_lines(head)
     standing = read_standing(head)
+    before = builder.mark()
     cells: list[Cell] = []
     taken: dict[int, ScoreRow] = {}
     for row in rows:
@@ -251,7 +289,8 @@ def _plan_sheet(
         return
     refusal = _refusal(head, context)
     if refusal:
-        builder.error(f"{said.title}!A1", "Bảng điểm", head.label, refusal)
+        builder.go_back(before)
+        closed.append((said, refusal))
         return
     work.sheets.append((head, cells))
 

@@ -107,7 +107,7 @@ def test_of_a_whole_classs_file_only_the_own_pages_are_written_and_the_rest_is_l
     report = imports.run_import(school.actor("math"), "scores", data, NOW, apply=True)
     assert report.applied and [line.n_created for line in report.counts] == [7]
     assert report.notes == (
-        "Bỏ qua 2 trang không thuộc phần việc của thầy, cô: Ngữ văn 9A, học kì II, "
+        "Bỏ qua 2 trang không thuộc phần việc của thầy, cô: Ngữ văn 9A, học kì II; "
         "Tiếng dân tộc thiểu số 9A, học kì II.",
     )
     sheets = set(db.session.scalars(select(m.ScoreCell.score_sheet_id)))
@@ -116,6 +116,16 @@ def test_of_a_whole_classs_file_only_the_own_pages_are_written_and_the_rest_is_l
     mine_wrong = whole_class(scores("9A", "Toán", 2, wrong), scores("9A", "Ngữ văn", 2, ONE))
     refused = imports.run_import(school.actor("math"), "scores", mine_wrong, NOW, apply=True)
     assert not refused.applied and [error.address.split("!")[0] for error in refused.errors] == ["Toán HK2"]
+
+
+def test_an_own_page_that_is_closed_is_left_out_and_said_where_another_is_open(school):
+    data = whole_class(scores("9A", "Toán", 2, ONE), scores("9A", "Toán", 1, ONE), scores("9A", "Ngữ văn", 1, ONE),
+                       scores("9A", "Ngữ văn", 2, ONE))  # fmt: skip
+    report = imports.run_import(school.actor("math"), "scores", data, NOW, apply=True)
+    assert report.applied and [(line.n_created, line.n_unchanged) for line in report.counts] == [(7, 0)]
+    assert report.n_items == 1 and "Ngữ văn 9A, hai học kì." in report.notes[0]
+    assert report.notes[1].startswith("Không ghi trang Toán 9A, học kì I. ") and "18/01/2027" in report.notes[1]
+    assert set(db.session.scalars(select(m.ScoreCell.score_sheet_id))) == {school.sheets["9A", "MATH", 2]}
 
 
 def test_the_system_passes_nothing_by(school):
