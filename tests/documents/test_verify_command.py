@@ -85,3 +85,12 @@ def test_wrong_use_exits_2(files: dict[str, str]) -> None:
     assert CliRunner().invoke(verify_command, ["/nowhere.pdf"]).exit_code == 2
     assert CliRunner().invoke(verify_command, []).exit_code == 2
     assert CliRunner().invoke(verify_command, [files["a.pdf"], "--trust", files["d.txt"]]).exit_code == 2
+
+
+def test_a_signature_that_tells_no_time_is_not_given_one() -> None:
+    from hocbaso.cli.transcript_verify import report_lines
+    from hocbaso.documents.verification_report import SignatureVerdict, VerificationReport
+
+    silent = SignatureVerdict(role="seal", ok=False, signer_name="Trường", fingerprint="ab", issuer="i", serial="1")
+    told = "\n".join(report_lines("a.pdf", VerificationReport(ok=False, kind="pdf", signatures=(silent,))))
+    assert "Chữ ký không ghi giờ ký" in told and "Ký lúc" not in told

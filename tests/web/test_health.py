@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -217,3 +218,11 @@ def test_findings_name_what_is_wrong(school: Cast, school_app: Flask, monkeypatc
     assert found["Việc Sao lưu hằng ngày"] == ("bad", "Lần cuối hỏng: đĩa đầy")
     monkeypatch.setattr(health, "sqlite_is_safe", lambda _version: False)
     assert levels(school)["Cơ sở dữ liệu"][0] == "bad"
+
+
+def test_days_stand_on_the_page_as_people_write_them(school: Cast, client_of: Callable[[str], FlaskClient]) -> None:
+    client = client_of("it_officer")
+    client.post("/may-chu/viec/tidy")
+    page = client.get("/may-chu").get_data(as_text=True)
+    assert f"Lần cuối: {clock.local(clock.now()):%d/%m/%Y}." in page
+    assert not re.search(r"Lần cuối: \d{4}-", page)
