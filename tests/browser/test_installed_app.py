@@ -284,7 +284,7 @@ def test_a_sheet_opens_after_a_cold_start_without_the_server(
     page.fill('input[name="username"]', account["username"])
     page.fill('input[name="password"]', account["password"])
     page.press('input[name="password"]', "Enter")
-    page.wait_for_url("**/bang-diem/")
+    page.wait_for_url(lambda url: "dang-nhap" not in url)
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     page.goto(school.site.base + "/bang-diem/")
     listed = page.eval_on_selector_all(
@@ -370,7 +370,7 @@ def test_what_was_kept_goes_with_sign_out_and_with_the_end_of_the_session(browse
     visitor.page.fill('input[name="username"]', visitor.account["username"])
     visitor.page.fill('input[name="password"]', visitor.account["password"])
     visitor.page.press('input[name="password"]', "Enter")
-    visitor.page.wait_for_url("**/bang-diem/")
+    visitor.page.wait_for_url(lambda url: "dang-nhap" not in url)
     sheet = first_sheet(visitor)
     assert sheet in wait_for_kept(visitor.page, lambda found: sheet in found)
     visitor.context.clear_cookies()

@@ -11,13 +11,13 @@ import pytest
 
 from hocbaso.db import db
 from hocbaso.services import certificates, key_devices, remote_register, test_school_keys, token_register
+from tests.axe import findings
 from tests.browser.test_signing import (  # noqa: F401 (fixtures)
     address,
     approved_template_fixture,
     browser,
     built_template_fixture,
     enter,
-    violations,
     workers_end,
 )
 from tests.cast import NOW, Cast
@@ -68,12 +68,12 @@ def test_a_teacher_by_telephone_and_the_principal_by_token(
     class_page = f"{base}/hoc-ba/lop/{cast.classes['9A']}"
     teacher = enter(browser, base, "math", viewport={"width": 820, "height": 1180})
     teacher.goto(f"{base}/chung-thu-so/tu-xa")
-    assert violations(teacher) == []
+    assert findings(teacher) == []
     teacher.fill("[name=user]", USER)
     teacher.click("form[action$='tu-xa'] button[type=submit]")
     teacher.wait_for_selector("text=Đã đăng ký chứng thư ký từ xa")
     teacher.goto(class_page)
-    assert teacher.locator("#pin").count() == 0 and violations(teacher) == []
+    assert teacher.locator("#pin").count() == 0 and findings(teacher) == []
     picture(teacher, "sign-remote")
     teacher.click("#ky button[type=submit]")
     teacher.wait_for_selector("#batch:has-text('Xong 3 bản')", timeout=60_000)
@@ -81,17 +81,17 @@ def test_a_teacher_by_telephone_and_the_principal_by_token(
 
     page = enter(browser, base, "principal", viewport={"width": 1180, "height": 820})
     page.goto(f"{base}/chung-thu-so/thiet-bi")
-    assert violations(page) == []
+    assert findings(page) == []
     page.fill("[name=pin]", PIN)
     page.set_input_files("[name=intermediates]", str(issuing))
     picture(page, "device")
     page.click("form[action$='thiet-bi'] button[type=submit]")
     page.wait_for_selector("text=Đã đăng ký chứng thư trên thiết bị")
-    assert violations(page) == []
+    assert findings(page) == []
     picture(page, "index")
     page.click("tbody a >> nth=0")
     page.wait_for_selector("text=Về chứng thư này")
-    assert violations(page) == []
+    assert findings(page) == []
     picture(page, "record")
     page.goto(class_page)
     assert "Mã PIN của thiết bị" in page.inner_text("#ky")
@@ -102,7 +102,7 @@ def test_a_teacher_by_telephone_and_the_principal_by_token(
     page.fill("#pin", PIN)
     page.click("#ky button[type=submit]")
     page.wait_for_selector("text=chỉ còn một lần thử mã PIN")
-    assert violations(page) == []
+    assert findings(page) == []
     picture(page, "sign-last-try")
     page.check("[name=last_try]")
     page.fill("#pin", PIN)
@@ -129,9 +129,9 @@ def test_the_officers_register_is_accessible(
     page = enter(browser, base, "it_officer", viewport={"width": 800, "height": 1280}, color_scheme=scheme)
     for number in (row, seal):
         page.goto(f"{base}/chung-thu-so/{number}")
-        assert violations(page) == []
+        assert findings(page) == []
     picture(page, f"officer-{scheme}")
     page.goto(f"{base}/chung-thu-so/")
-    assert token.label in page.inner_text("main") and violations(page) == []
+    assert token.label in page.inner_text("main") and findings(page) == []
     picture(page, f"officer-list-{scheme}")
     page.context.close()

@@ -169,7 +169,7 @@ def test_a_killed_child_is_a_sentence_and_the_next_session_works(token: SoftToke
         session.certified_keys()
     session.close()
     with token.session() as again:
-        assert again.keys() == []
+        assert again.certified_keys() == []
 
 
 def test_what_is_no_driver_is_said(tmp_path: Path) -> None:

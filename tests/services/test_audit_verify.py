@@ -433,6 +433,7 @@ def test_each_watched_kind_changed_in_the_file_is_named_in_words(school: Cast) -
         "transcript_signature",
         "certificate",
         "trust_root",
+        "document_proof",
     }, "kinds of the paper are tried with the paper"
 
 
