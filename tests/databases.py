@@ -164,7 +164,7 @@ class Outside:
     def _written(self, statement: str) -> str:
         if not self._postgresql:
             return statement
-        return re.sub(r"(?<!:):(\w+)", r"%(\1)s", statement.replace("%", "%%").replace("?", "%s")).replace(
+        return re.sub(r"(?<![:\w]):([A-Za-z_]\w*)", r"%(\1)s", statement.replace("%", "%%").replace("?", "%s")).replace(
             "BEGIN IMMEDIATE", "BEGIN"
         )
 
