@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import and_, bindparam, select, update
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -35,6 +35,7 @@ REASON_LEAST, REASON_MOST = 10, 500
 EXPLAINED, FIXED = "explained", "fixed"
 
 _question = table_of(m.AnomalyQuestion)
+_ANY = select(_question.c.id).where(_question.c.score_sheet_id == bindparam("sheet_id")).limit(1)
 _WORDS_MOST = 4000
 
 
@@ -183,9 +184,10 @@ def of_sheet(head: SheetHead) -> QuestionList:
 
     Open questions are looked at again, so one whose cells were mended is gone at once; handing in then settles it.
     """
-    rows = _stored(head.id)
-    if not rows:
+    # Most sheets have none, and each opening asks: a prepared statement costs a tenth of loading nothing.
+    if connection().execute(_ANY, {"sheet_id": head.id}).first() is None:
         return QuestionList((), (), False)
+    rows = _stored(head.id)
     may_answer = _may_answer(head)
     waiting = [row for row in rows if row.outcome is None]
     if waiting and may_answer:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import and_, exists, or_, select
+from sqlalchemy import and_, bindparam, exists, or_, select
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -31,7 +31,10 @@ from hocbaso.services.blind_access import (
 from hocbaso.services.blind_naming import Candidate, candidates
 from hocbaso.services.score_cells import column_words
 from hocbaso.services.score_lines import ACTIVE
-from hocbaso.services.sheet_access import SheetHead
+from hocbaso.services.sheet_access import SheetHead, connection, table_of
+
+_check = table_of(m.BlindCheck)
+_ANY = select(_check.c.id).where(_check.c.score_sheet_id == bindparam("sheet_id")).limit(1)
 
 NO_PAPER = "không thấy bài"
 
@@ -165,6 +168,8 @@ def record_of(head: SheetHead) -> CheckRecord:
 
     While a difference is being settled its teacher does not see it: it comes with the return, or not at all.
     """
+    if connection().execute(_ANY, {"sheet_id": head.id}).first() is None:  # as most sheets: nothing to load
+        return CheckRecord("none", 0, 0, 0, 0)
     record = _record(head)
     if record.phase == "settling" and head.state is SheetState.SUBMITTED and SheetParty.AUTHOR in head.parties:
         return CheckRecord("settling", record.n_asked, record.n_typed, 0, 0, named=record.named)
