@@ -62,7 +62,7 @@ def version_faults(cell_ids: Collection[int] | None = None) -> Iterator[VersionF
     counts = select(
         _VERSION.c.score_cell_id, func.count().label("n"), func.max(_VERSION.c.version).label("newest")
     ).group_by(_VERSION.c.score_cell_id)
-    kept = counts.subquery()
+    kept = (counts if only is None else counts.where(only)).subquery()
     lost = (
         select(_CELL.c.id, _CELL.c.version)
         .outerjoin(kept, kept.c.score_cell_id == _CELL.c.id)
