@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from hocbaso import clock
@@ -31,9 +31,10 @@ from hocbaso.services.score_versions import (
     TOUCH_SHEET,
     cell_values,
     state_after,
+    values_of_versions,
     version_values,
 )
-from hocbaso.services.sheet_access import SheetHead, connection, head_for_typing, read_head, sheet_for, table_of
+from hocbaso.services.sheet_access import SheetHead, head_for_typing, read_head, sheet_for, table_of
 
 CellValue = CellRecord
 """What a caller wants a cell to hold; ``version`` and ``id`` are ignored there."""
@@ -41,7 +42,6 @@ CellValue = CellRecord
 _FROM_FILES = ("imported", "demo")
 
 _cell = table_of(m.ScoreCell)
-_version = table_of(m.ScoreCellVersion)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,7 @@ def save_many(
     with write_transaction() as session:
         head = head_for_typing(actor, sheet_id, today)
         guard_typing(head, today)
-        shown = _shown_texts(head, cells)
+        shown = {place: value.text for place, value in values_of_versions(head).items()}
         outcomes: dict[int, CellOutcome] = {}
         wanted: list[tuple[int, str, CellValue, int | None]] = []
         places: list[int] = []
@@ -227,27 +227,3 @@ def sheet_head(actor: Actor, sheet_id: int, permission: Permission, now: datetim
     if actor.is_system:
         return read_head(sheet_id)
     return sheet_for(actor, sheet_id, permission, clock.local_date(now))
-
-
-def _shown_texts(head: SheetHead, cells: Sequence[tuple[int, str, str, int]]) -> dict[tuple[int, str, int], str]:
-    """What each cell showed at the version the person saw."""
-    rows = connection().execute(
-        select(
-            _cell.c.enrollment_id,
-            _cell.c.column_key,
-            _version.c.version,
-            _version.c.tenths,
-            _version.c.mark,
-            _version.c.remark,
-            _version.c.origin,
-            _version.c.makeup_due_on,
-        )
-        .join(_version, _version.c.score_cell_id == _cell.c.id)
-        .where(_cell.c.score_sheet_id == head.id)
-    )
-    return {
-        (row.enrollment_id, row.column_key, row.version): CellRecord(
-            row.tenths, row.mark, row.remark, row.origin, row.makeup_due_on, row.version
-        ).text
-        for row in rows
-    }

@@ -25,10 +25,10 @@ from hocbaso.services.score_cells import NOTHING, REMARK, CellRecord, column_wor
 from hocbaso.services.score_file_download import file_text, lines_of, subject_code_of
 from hocbaso.services.score_lines import closed_word, read_standing
 from hocbaso.services.score_reading import read_value
+from hocbaso.services.score_versions import values_of_versions
 from hocbaso.services.sheet_access import SheetHead, connection, table_of
 
 _cell = table_of(m.ScoreCell)
-_version = table_of(m.ScoreCellVersion)
 _account = table_of(m.Account)
 _person = table_of(m.Person)
 
@@ -130,7 +130,9 @@ def plan_file(head: SheetHead, found: FoundFile, today: date) -> FilePlan:
         for row in lines_of(head)
     ]
     _refuse_mixed_lines(sheet, pupils)
-    work = _Work(head, today, read_standing(head), _earlier_values(head), found.mark.versions if found.mark else None)
+    work = _Work(
+        head, today, read_standing(head), values_of_versions(head), found.mark.versions if found.mark else None
+    )
     matched = _match(sheet, pupils, head.class_name, work.refused)
     for line, pupil in matched:
         for key, cell in line.cells.items():
@@ -417,30 +419,6 @@ def value_words(record: CellRecord) -> str:
     if record.origin == ScoreOrigin.MAKEUP.value:
         return f"{record.text} (kiểm tra bù)"
     return record.text
-
-
-def _earlier_values(head: SheetHead) -> dict[tuple[int, str, int], CellRecord]:
-    """Every version of every cell of the sheet by (enrolment id, column key, version)."""
-    rows = connection().execute(
-        select(
-            _cell.c.enrollment_id,
-            _cell.c.column_key,
-            _version.c.version,
-            _version.c.tenths,
-            _version.c.mark,
-            _version.c.remark,
-            _version.c.origin,
-            _version.c.makeup_due_on,
-        )
-        .join(_version, _version.c.score_cell_id == _cell.c.id)
-        .where(_cell.c.score_sheet_id == head.id)
-    )
-    return {
-        (row.enrollment_id, row.column_key, row.version): CellRecord(
-            row.tenths, row.mark, row.remark, row.origin, row.makeup_due_on, row.version
-        )
-        for row in rows
-    }
 
 
 def _with_writers(head: SheetHead, conflicts: list[PlannedCell]) -> tuple[PlannedCell, ...]:

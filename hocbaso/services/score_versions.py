@@ -1,4 +1,4 @@
-"""The statements that write a cell and its version, shared by the single cell and the block."""
+"""The statements that write a cell and its versions and read these back, shared by the single cell, the block and the file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hocbaso.regulations.score_sheet_flow import EDITABLE
 from hocbaso.services import audit
 from hocbaso.services.access import Actor
 from hocbaso.services.score_cells import CellRecord
-from hocbaso.services.sheet_access import SheetHead, table_of
+from hocbaso.services.sheet_access import SheetHead, connection, table_of
 
 _sheet = table_of(m.ScoreSheet)
 _cell = table_of(m.ScoreCell)
@@ -145,4 +145,28 @@ def state_before(standing: CellRecord) -> dict[str, Any] | None:
         "origin": standing.origin,
         "makeup_due_on": standing.makeup_due_on,
         "version": standing.version,
+    }
+
+
+def values_of_versions(head: SheetHead) -> dict[tuple[int, str, int], CellRecord]:
+    """Every version of every cell of the sheet by (enrolment id, column key, version)."""
+    rows = connection().execute(
+        select(
+            _cell.c.enrollment_id,
+            _cell.c.column_key,
+            _version.c.version,
+            _version.c.tenths,
+            _version.c.mark,
+            _version.c.remark,
+            _version.c.origin,
+            _version.c.makeup_due_on,
+        )
+        .join(_version, _version.c.score_cell_id == _cell.c.id)
+        .where(_cell.c.score_sheet_id == head.id)
+    )
+    return {
+        (row.enrollment_id, row.column_key, row.version): CellRecord(
+            row.tenths, row.mark, row.remark, row.origin, row.makeup_due_on, row.version
+        )
+        for row in rows
     }
