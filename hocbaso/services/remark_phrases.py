@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
@@ -91,9 +91,8 @@ def bank(actor: Actor, subject_id: int | None) -> tuple[Phrase, ...]:
     """The person's phrases of a subject, level by level in their order; nothing for somebody without any."""
     if actor.person_id is None:
         return ()
-    rows = sorted(
-        _rows(actor, subject_id), key=lambda row: _LEVEL_ORDER.index(row.level)
-    )  # stable: keeps the positions
+    found = db.session.connection().execute(_BANK, {"person_id": actor.person_id, "subject_id": subject_id})
+    rows = sorted(found, key=lambda row: _LEVEL_ORDER.index(row.level))  # stable: keeps the positions
     return tuple(Phrase(row.id, row.level, row.text, row.version) for row in rows)
 
 
@@ -199,6 +198,17 @@ def move(actor: Actor, phrase_id: int, *, up: bool, now: datetime) -> bool:
         db.session.flush()
         _record(actor, area, now, act="moved_up" if up else "moved_down", level=row.level, texts=[row.text])
         return True
+
+
+# Built once: the page of every sheet and of every class runs it.
+_BANK = (
+    select(m.RemarkPhrase.id, m.RemarkPhrase.level, m.RemarkPhrase.text, m.RemarkPhrase.version)
+    .where(
+        m.RemarkPhrase.person_id == bindparam("person_id"),
+        m.RemarkPhrase.subject_id.is_not_distinct_from(bindparam("subject_id")),
+    )
+    .order_by(m.RemarkPhrase.position, m.RemarkPhrase.id)
+)
 
 
 def _rows(actor: Actor, subject_id: int | None) -> list[m.RemarkPhrase]:

@@ -253,7 +253,7 @@ _LIVING = (
 
 def resume(token: str, cache: SessionCache, now: datetime) -> SignedIn | None:
     """The living session of a token, or None. One query, and none more while the account's powers stay the same."""
-    row = db.session.execute(_LIVING, {"digest": digest(token), "now": now}).first()
+    row = db.session.connection().execute(_LIVING, {"digest": digest(token), "now": now}).first()
     if row is None:
         return None
     try:

@@ -64,7 +64,7 @@ def show(class_group_id: int) -> str:
         levels=LEVEL_CHOICES,
         first_gap=next((gap for gap in page.gaps if gap.kind == "field"), None),
         form=ClassMoveForm(version=page.results.version),
-        **picker(current_actor(), None, None, shown=page.can_edit),
+        **(picker(current_actor(), None, None) if page.can_edit else {}),
         **words(),
     )
 

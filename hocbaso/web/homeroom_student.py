@@ -78,7 +78,7 @@ def _student(
         message=message,
         may_rule=current_actor().may(P.EXEMPTION_DECIDE),
         ruling_form=ExemptionDecisionForm(formdata=None),
-        **picker(actor, None, None, shown=page.can_edit),
+        **(picker(actor, None, None) if page.can_edit else {}),
         **words(),
     ), status
 

@@ -40,10 +40,10 @@ def borders(kind: SubjectKind | None) -> str:
     return " ".join(f"{level}:{least}" for level, least in LEAST)
 
 
-def picker(actor: Actor, subject_id: int | None, kind: SubjectKind | None, *, shown: bool) -> dict[str, Any]:
-    """What ``remark_phrases/_picker.html`` needs; the bank is only read where the page has a remark to write."""
+def picker(actor: Actor, subject_id: int | None, kind: SubjectKind | None) -> dict[str, Any]:
+    """What ``remark_phrases/_picker.html`` needs, on a page that has a remark to write."""
     return {
-        "phrases": remark_phrases.bank(actor, subject_id) if shown else (),
+        "phrases": remark_phrases.bank(actor, subject_id),
         "bank_address": address_of(subject_id),
         "borders": borders(kind),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
-from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
@@ -15,10 +14,9 @@ from hocbaso.web import labels
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.scores import BlockForm, ReadBackForm
 from hocbaso.web.htmx import go, is_fragment
+from hocbaso.web.kept_parts import joined
 from hocbaso.web.rendered_rows import rendered_rows
 from hocbaso.web.security import current_actor, requires
-
-ROWS_HERE = Markup("<!--rows-->")
 
 
 def typed_by_another(account: str | None) -> bool:
@@ -58,14 +56,11 @@ def _lines(sheet_id: int, outcomes: list[CellOutcome]) -> BaseResponse:
     view = score_grid.open_sheet(current_actor(), sheet_id, clock.now())
     html = render_template(
         "score_sheets/_block.html",
-        rows_here=ROWS_HERE,
         outcomes=outcomes,
         n_gaps=view.progress.n_gaps,
         first_gap=view.first_gap,
     )
-    before, _, after = html.partition(ROWS_HERE)
-    lines = rendered_rows().some_of(view, {outcome.enrollment_id for outcome in outcomes})
-    return Response(b"".join((before.encode(), lines, after.encode())), mimetype="text/html")
+    return joined(html, {"rows": rendered_rows().some_of(view, {outcome.enrollment_id for outcome in outcomes})})
 
 
 def _refused(message: str, status: int) -> tuple[str, int]:
