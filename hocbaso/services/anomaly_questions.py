@@ -16,7 +16,7 @@ from sqlalchemy import and_, bindparam, select, update
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
-from hocbaso.errors import IntegrityFault, Invalid, NotFound, Stale, WrongState
+from hocbaso.errors import Invalid, NotFound, Stale, WrongState
 from hocbaso.regulations.anomalies.checks import find_anomalies
 from hocbaso.regulations.anomalies.kinds import OFFERED_REASONS, Anomaly, AnomalyKind
 from hocbaso.regulations.audit_tags import AuditTag
@@ -25,7 +25,7 @@ from hocbaso.regulations.score_sheet_flow import EDITABLE, SheetParty
 from hocbaso.services import audit
 from hocbaso.services.access import Actor
 from hocbaso.services.anomaly_sources import sheet_data
-from hocbaso.services.log_reading import aimed_at, replay
+from hocbaso.services.log_reading import aimed_at, require_rows_told
 from hocbaso.services.score_grid import REMARK, columns_of
 from hocbaso.services.sheet_access import SheetHead, connection, sheet_for, table_of
 
@@ -219,19 +219,11 @@ def require_untouched(sheet_id: int) -> None:
     Raises IntegrityFault. An answer written into the table would otherwise open the way that only a reason opens.
     """
     told_of_it = m.AuditEntry.tag.in_([AuditTag.QUESTION_ASKED.value, AuditTag.QUESTION_ANSWERED.value])
-    told = replay(and_(aimed_at({"score_sheet": (sheet_id,)}), told_of_it), ("anomaly_question",))["anomaly_question"]
-    present = {str(row.id): audit.state_of("anomaly_question", row) for row in _stored(sheet_id)}
-    for row_id in sorted({*told, *present}, key=int):
-        written, standing = told.get(row_id), present.get(row_id)
-        if (
-            written is None
-            or standing is None
-            or not all(audit.same(standing[name], written[name]) for name in written)
-        ):
-            raise IntegrityFault(
-                "Một câu hỏi hoặc câu trả lời của bảng điểm này đã bị sửa ngoài phần mềm, khác với nhật ký. Chưa có gì thay "
-                "đổi; xin báo Hiệu trưởng và giáo viên CNTT."
-            )
+    require_rows_told(
+        and_(aimed_at({"score_sheet": (sheet_id,)}), told_of_it),
+        {"anomaly_question": _stored(sheet_id)},
+        "Câu hỏi hoặc câu trả lời trước khi nộp của bảng điểm này",
+    )
 
 
 def _may_answer(head: SheetHead) -> bool:

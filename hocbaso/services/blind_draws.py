@@ -14,14 +14,13 @@ from sqlalchemy import select
 
 from hocbaso import models as m
 from hocbaso.db import db
-from hocbaso.errors import IntegrityFault
 from hocbaso.regulations import blind_check
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.blind_check import CheckState, Place, Reading
 from hocbaso.services import audit
 from hocbaso.services.access import Actor
 from hocbaso.services.blind_access import counting, drawn_of, is_open, named_for, percent_of
-from hocbaso.services.log_reading import aimed_at, replay, require_told
+from hocbaso.services.log_reading import aimed_at, require_rows_told, require_told
 from hocbaso.services.score_cells import NOTHING
 from hocbaso.services.score_lines import read_lines, read_standing
 from hocbaso.services.sheet_access import SheetHead
@@ -127,21 +126,13 @@ def _require_untouched(head: SheetHead) -> None:
         under={},
     )
     kinds: dict[str, Any] = {"blind_draw": m.BlindDraw, "blind_check": m.BlindCheck, "blind_checker": m.BlindChecker}
-    told = replay(aimed_at({"score_sheet": (head.id,)}), kinds)
-    for kind, model in kinds.items():
-        present = {
-            str(row.id): audit.state_of(kind, row)
-            for row in db.session.scalars(
-                select(model).where(model.score_sheet_id == head.id).execution_options(populate_existing=True)
-            )
-        }
-        if present.keys() != told[kind].keys() or any(
-            audit.differing(kind, row, told[kind][row_id]) for row_id, row in present.items()
-        ):
-            raise IntegrityFault(
-                f"Phần đối chiếu bài gốc của {head.label} khác với nhật ký: đã bị sửa ngoài phần mềm. Chưa có gì thay đổi; "
-                "xin báo Hiệu trưởng và giáo viên CNTT."
-            )
+    rows = {
+        kind: db.session.scalars(
+            select(model).where(model.score_sheet_id == head.id).execution_options(populate_existing=True)
+        ).all()
+        for kind, model in kinds.items()
+    }
+    require_rows_told(aimed_at({"score_sheet": (head.id,)}), rows, f"Phần đối chiếu bài gốc của {head.label}")
 
 
 def _token(place: Place, version: int) -> str:

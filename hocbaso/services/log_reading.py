@@ -7,7 +7,7 @@ otherwise agree. That the chain as a whole holds is for :mod:`hocbaso.services.a
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, select, true
@@ -70,6 +70,23 @@ def replay(aimed: ColumnElement[bool], kinds: Collection[str]) -> Told:
             for row_id, values in state.get(kind, {}).items():
                 rows[row_id] = {**rows[row_id], **values} if row_id in rows else values
     return told
+
+
+def require_rows_told(aimed: ColumnElement[bool], rows: Mapping[str, Iterable[Any]], what: str) -> None:
+    """Refuse to go on where rows were added, removed or changed without an entry.
+
+    ``rows``: by kind, all present rows of what ``aimed`` picks; ``what``: them in words. Raises IntegrityFault.
+    """
+    told = replay(aimed, rows)
+    for kind, standing in rows.items():
+        present = {str(row.id): audit.state_of(kind, row) for row in standing}
+        if present.keys() != told[kind].keys() or any(
+            audit.differing(kind, values, told[kind][row_id]) for row_id, values in present.items()
+        ):
+            raise IntegrityFault(
+                f"{what} khác với nhật ký: đã bị sửa ngoài phần mềm. Chưa có gì thay đổi; "
+                "xin báo Hiệu trưởng và giáo viên CNTT."
+            )
 
 
 def told_of(kind: str, row_id: int, *, under: Targets = MANY_AT_ONCE) -> dict[str, Any] | None:
