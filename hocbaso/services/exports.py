@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import or_, select
 
+from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.documents.xml_record import take_apart
-from hocbaso.errors import Invalid, NotFound, WrongState
+from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.exchange.rows import EMPTY_SCORE, ScoreCell, ScoreRow, StudentRow
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.averages import regular_count
@@ -24,6 +25,7 @@ from hocbaso.regulations.permissions import HOMEROOM_PERMISSIONS, ROLE_PERMISSIO
 from hocbaso.regulations.terms import PassFail, ScoreOrigin, Sex, SubjectKind
 from hocbaso.services import audit, roster
 from hocbaso.services.access import Actor, roles_reaching
+from hocbaso.services.blind_access import hidden_in_class
 from hocbaso.services.score_grid import ACTIVE, REMARK
 from hocbaso.services.transcripts import SEALED, read_stored, records_in_force
 
@@ -60,7 +62,8 @@ def export(
 ) -> ExportFile:
     """Make a file of ``what`` (a key of :data:`FORMATS`) for one class or all that the actor may read.
 
-    Raises Invalid for a form that does not exist, NotAllowed without the power, NotFound for a class out of scope.
+    Raises Invalid for a form that does not exist, NotAllowed without the power and for scores that this person is still to
+    type from the papers, NotFound for a class out of scope.
     """
     if what not in FORMATS:
         raise Invalid(f"Không có loại xuất “{what}”. Các loại: {', '.join(FORMATS)}.", field="what")
@@ -69,7 +72,7 @@ def export(
         raise Invalid(f"{what} xuất được ra: {', '.join(FORMATS[what])}.", field="format")
     year = roster.year_by_label(year_label)
     if what == "scores":
-        found = _scores(actor, form, year, class_name)
+        found = _scores(actor, form, year, class_name, clock.local_date(now))
     elif what == "students":
         found = _students(actor, form, year, class_name)
     elif what == "statistics":
@@ -131,7 +134,7 @@ def _suffix(year: m.SchoolYear, class_name: str | None) -> str:
 # --- scores -----------------------------------------------------------------------------------------------------------
 
 
-def _scores(actor: Actor, form: str, year: m.SchoolYear, class_name: str | None) -> ExportFile:
+def _scores(actor: Actor, form: str, year: m.SchoolYear, class_name: str | None, today: date) -> ExportFile:
     from hocbaso.exchange.sheets import scores_jsonl, write_scores
 
     actor.require(Permission.EXPORT_SCORES)
@@ -139,6 +142,12 @@ def _scores(actor: Actor, form: str, year: m.SchoolYear, class_name: str | None)
     n_classes = 0
     for class_group in _classes(year, class_name):
         own = None if _reaches(actor, class_group, Permission.EXPORT_SCORES) else actor.teaching
+        if hidden_in_class(actor, class_group.id, today):
+            # A file without them would look like lost scores.
+            raise NotAllowed(
+                f"Lớp {class_group.name} có bảng điểm đang chờ chính thầy, cô đối chiếu bài gốc: nhập lại từ bài xong mới "
+                "xuất điểm của lớp được."
+            )
         found = score_rows(class_group, own)
         n_classes += found is not None
         rows += found or []

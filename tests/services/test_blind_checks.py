@@ -26,8 +26,10 @@ from hocbaso.services import (
     bulk_acts,
     class_page,
     dashboard,
+    exports,
     reminders,
     reviews,
+    role_grants,
     roster,
     score_entry,
     score_file_download,
@@ -347,6 +349,17 @@ def test_the_head_takes_the_check_back(school: Cast) -> None:
     assert len(page(school, "head_society", "LOCAL").asked) == 10
     with pytest.raises(NotFound):
         page(school, "outsider", "LOCAL")
+
+
+def test_who_types_from_the_papers_cannot_export_the_first_values_beside_it(school: Cast) -> None:
+    ready(school)
+    role_grants.grant_role(school.actor("principal"), school.people["head_science"], Role.VICE_PRINCIPAL, NOW)
+    with pytest.raises(NotAllowed, match="đối chiếu bài gốc"):
+        exports.export(school.actor("head_science"), "scores", NOW, form="jsonl", class_name="9A")
+    for person in ("vice_principal", "math"):  # who checks nothing, and who typed them
+        assert exports.export(school.actor(person), "scores", NOW, form="jsonl", class_name="9A").n_rows
+    school_file = exports.export(school.actor("head_science"), "scores", NOW, form="jsonl", class_name="6A")
+    assert school_file.n_rows
 
 
 @pytest.mark.parametrize("who", ["other", "math", "it_officer", "board", "clerk", "principal"])
