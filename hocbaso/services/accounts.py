@@ -16,7 +16,7 @@ from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.vietnamese_names import search_key
-from hocbaso.services import account_log, audit, lockout, passwords, sessions
+from hocbaso.services import account_log, audit, lockout, passwords, sessions, wrong_tries
 from hocbaso.services.access import SYSTEM, Actor, load_actor
 from hocbaso.services.in_force import in_force
 
@@ -79,15 +79,15 @@ def resolve_cli_actor(actor_name: str | None, password: str | None, *, now: date
         )
     account = db.session.scalar(select(m.Account).where(m.Account.username == actor_name.strip().casefold()))
     if account is not None and account.failed_at is not None:
-        wait = sessions.delay_after(account.n_failed) - int((now - account.failed_at).total_seconds())
+        wait = wrong_tries.delay_after(account.n_failed) - int((now - account.failed_at).total_seconds())
         if wait > 0:
-            raise sessions.SignInRefused(f"Đã nhập sai nhiều lần. Xin đợi {wait} giây.", wait_seconds=wait)
+            raise wrong_tries.SignInRefused(f"Đã nhập sai nhiều lần. Xin đợi {wait} giây.", wait_seconds=wait)
     matches = passwords.verify(account.password_hash if account else None, password or "")
     if account is None or not matches or account.disabled_at is not None:
-        sessions.note_wrong_try(account, "cli", now)
-        raise sessions.SignInRefused(sessions.WRONG)
+        wrong_tries.note_wrong_try(account, "cli", now)
+        raise wrong_tries.SignInRefused(sessions.WRONG)
     if not account_log.is_as_written(account):
-        raise sessions.SignInRefused(account_log.ALTERED)
+        raise wrong_tries.SignInRefused(account_log.ALTERED)
     if account.must_change_password:
         raise NotAllowed("Mật khẩu lần đầu cần được đổi trên trang đăng nhập trước khi dùng ở dòng lệnh.")
     return load_actor(account.id, clock.local_date(now))

@@ -12,7 +12,7 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import KEY_HOLDERS, Role
-from hocbaso.services import audit, passwords, reminders, second_factor, sessions
+from hocbaso.services import audit, passwords, reminders, second_factor, sessions, wrong_tries
 from hocbaso.services.access import Actor
 from hocbaso.services.accounts import FIRST_PASSWORD_LASTS, FirstPassword, account_for, personal_words
 from hocbaso.services.in_force import not_over
@@ -139,7 +139,7 @@ def change_own_password(actor: Actor, old: str, new: str, now: datetime) -> None
     if account is None:
         raise NotFound("Tài khoản không còn hoạt động.")
     if not passwords.verify(account.password_hash, old):
-        sessions.note_wrong_try(account, "", now)
+        wrong_tries.note_wrong_try(account, "", now)
         raise Invalid("Mật khẩu hiện nay chưa đúng.", field="old")
     _set_own(actor, account, new, now)
 

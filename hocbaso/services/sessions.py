@@ -9,23 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.orm import Session
 
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
-from hocbaso.errors import Invalid, NotFound
+from hocbaso.errors import NotFound
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import SECOND_FACTOR_ROLES, Role
 from hocbaso.services import account_log, audit, passwords
 from hocbaso.services.access import SYSTEM, Actor, load_actor
+from hocbaso.services.wrong_tries import SignInRefused, delay_left, note_wrong_try, one_try, too_many_from
 
 IDLE = timedelta(minutes=30)
 IDLE_IT_OFFICER = timedelta(minutes=15)
@@ -33,23 +30,6 @@ ABSOLUTE = timedelta(hours=12)
 TOUCH_EVERY = timedelta(seconds=60)
 RECENT = timedelta(minutes=10)
 """How long a password or code that was just given counts for grave acts."""
-
-FREE_TRIES = 5
-LONGEST_DELAY = 90
-PER_ADDRESS = 30
-PER_KNOWN_ADDRESS = 10
-"""Wrong tries in an hour that an account meets no delay for at an address it is known at. With the delay above: at most 60
-guesses an hour at an account, also by a pupil at the computer where a teacher signed in last week."""
-
-KNOWN_FOR = timedelta(days=14)
-
-
-class SignInRefused(Invalid):
-    """The sign-in did not succeed. ``wait_seconds`` > 0: try again after that long (HTTP 429)."""
-
-    def __init__(self, message: str, *, wait_seconds: int = 0) -> None:
-        super().__init__(message, field="password")
-        self.wait_seconds = wait_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +90,6 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def delay_after(n_failed: int) -> int:
-    """Seconds to wait after so many wrong tries in a row: none up to five, then 2, 4, 8 … at most 90."""
-    return 0 if n_failed < FREE_TRIES else min(LONGEST_DELAY, 2 ** (n_failed - FREE_TRIES + 1))
-
-
 WRONG = "Tên đăng nhập hoặc mật khẩu chưa đúng."
 
 
@@ -126,7 +101,7 @@ def sign_in(username: str, password: str, *, address: str, agent: str = "", now:
     account signed in during the last fortnight, so a pupil at another machine cannot keep the principal out.
     """
     username = username.strip().casefold()
-    if _failures(address, now) >= PER_ADDRESS:
+    if too_many_from(address, now):
         raise SignInRefused("Máy này vừa nhập sai quá nhiều lần. Xin đợi một phút rồi thử lại.", wait_seconds=60)
     account_id = db.session.scalar(select(m.Account.id).where(m.Account.username == username))
     if account_id is None:
@@ -161,7 +136,7 @@ def _try_password(account: m.Account | None, password: str, address: str, agent:
         better_hash=better_hash,
         # Not while a delay runs elsewhere, and not before the code: whoever knows the password could otherwise sign in again
         # and again to get five more codes each time.
-        forgive=not needs_factor and _delay_left(account, now) == 0,
+        forgive=not needs_factor and delay_left(account, now) == 0,
     )
 
 
@@ -294,7 +269,7 @@ def confirm(signed_in: SignedIn, password: str, *, address: str, now: datetime) 
         if not passwords.verify(account.password_hash, password):
             note_wrong_try(account, address, now)
             raise SignInRefused("Mật khẩu chưa đúng.")
-        forgive = {"n_failed": 0, "failed_at": None} if _delay_left(account, now) == 0 else {}
+        forgive = {"n_failed": 0, "failed_at": None} if delay_left(account, now) == 0 else {}
     with write_transaction() as session:
         session.execute(update(m.UserSession).where(m.UserSession.id == signed_in.session_id).values(confirmed_at=now))
         if forgive:
@@ -368,117 +343,3 @@ def record_denied(actor: Actor | None, act: str, cache: SessionCache, *, address
             target_id=act[:40],
             facts={"act": act, "address": address},
         )
-
-
-# --- wrong tries ------------------------------------------------------------------------------------------------------
-
-
-def _minute(now: datetime) -> int:
-    return int(now.timestamp()) // 60
-
-
-def _failures(address: str, now: datetime) -> int:
-    row = db.session.get(m.AddressAttempts, address[:60], populate_existing=True)
-    return row.n_failed if row is not None and row.minute == _minute(now) else 0
-
-
-def _is_known(account_id: int, address: str, now: datetime) -> bool:
-    return (
-        db.session.scalar(
-            select(m.UserSession.id)
-            .where(
-                m.UserSession.account_id == account_id,
-                m.UserSession.address == address[:60],
-                m.UserSession.second_factor_done,
-                m.UserSession.created_at > now - KNOWN_FOR,
-            )
-            .limit(1)
-        )
-        is not None
-    )
-
-
-def _count(session: Session, key: str, minute: int) -> None:
-    row = session.get(m.AddressAttempts, key, populate_existing=True)
-    if row is None:
-        row = m.AddressAttempts(address=key, minute=minute, n_failed=0)
-        session.add(row)
-    if row.minute != minute:
-        row.minute, row.n_failed = minute, 0
-    row.n_failed += 1
-
-
-def note_wrong_try(account: m.Account | None, address: str, now: datetime) -> None:
-    """Count a wrong try against the account and, where given, the network address, and leave an audit entry."""
-    with write_transaction() as session:
-        if address:
-            _count(session, address[:60], _minute(now))
-        if account is not None:
-            session.execute(
-                update(m.Account)
-                .where(m.Account.id == account.id)
-                .values(n_failed=m.Account.n_failed + 1, failed_at=now)
-            )
-            session.refresh(account)
-        # What was typed as a name is not kept: people type passwords there.
-        audit.record(
-            AuditTag.SIGN_IN_FAILED,
-            SYSTEM,
-            now,
-            target_kind="account",
-            target_id=account.id if account else "-",
-            facts={"address": address},
-        )
-
-
-_TURNS = tuple(threading.Lock() for _ in range(64))
-
-
-@contextmanager
-def one_try(account_id: int, *, address: str, now: datetime) -> Iterator[m.Account]:
-    """Let one password or code of the account be tried; an ``Invalid`` raised inside is a wrong try.
-
-    SignInRefused while its delay runs. One at a time for an account: of eight requests sent together each would otherwise
-    see that no delay runs yet.
-    """
-    with _TURNS[account_id % len(_TURNS)]:
-        db.session.commit()  # ends a read snapshot: what the try before this one wrote counts
-        account = db.session.get(m.Account, account_id, populate_existing=True)
-        if account is None:
-            raise NotFound("Tài khoản không còn hoạt động.")
-        seconds = _delay_left(account, now)
-        if seconds and not (
-            _is_known(account_id, address, now) and _wrong_here(account_id, address, now) < PER_KNOWN_ADDRESS
-        ):
-            raise SignInRefused(f"Đã nhập sai nhiều lần. Xin đợi {seconds} giây rồi thử lại.", wait_seconds=seconds)
-        try:
-            yield account
-        except Invalid:
-            _count_here(account_id, address, now)
-            raise
-
-
-def _delay_left(account: m.Account, now: datetime) -> int:
-    """Whole seconds until the account takes another try, 0 when it does."""
-    if account.failed_at is None:
-        return 0
-    left = account.failed_at + timedelta(seconds=delay_after(account.n_failed)) - now
-    return int(left.total_seconds()) + 1 if left > timedelta(0) else 0
-
-
-def _here(account_id: int, address: str) -> str:
-    return f"{account_id}@{address}"[:60]
-
-
-def _hour(now: datetime) -> int:
-    return _minute(now) // 60 * 60
-
-
-def _wrong_here(account_id: int, address: str, now: datetime) -> int:
-    row = db.session.get(m.AddressAttempts, _here(account_id, address), populate_existing=True)
-    return row.n_failed if row is not None and row.minute == _hour(now) else 0
-
-
-def _count_here(account_id: int, address: str, now: datetime) -> None:
-    with write_transaction() as session:
-        _count(session, _here(account_id, address), _hour(now))

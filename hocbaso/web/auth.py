@@ -10,7 +10,16 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
 from hocbaso.errors import Invalid
-from hocbaso.services import accounts, credentials, passwords, role_grants, school_frame, second_factor, sessions
+from hocbaso.services import (
+    accounts,
+    credentials,
+    passwords,
+    role_grants,
+    school_frame,
+    second_factor,
+    sessions,
+    wrong_tries,
+)
 from hocbaso.web import qr
 from hocbaso.web.forms.auth import ChangePasswordForm, CodeForm, ConfirmForm, NewPasswordForm, SignInForm
 from hocbaso.web.htmx import answer, go
@@ -74,7 +83,7 @@ def _try_sign_in(form: SignInForm) -> int | None:
         return 422
     try:
         opened = sessions.sign_in(form.username.data or "", form.password.data or "", **_where(), now=clock.now())
-    except sessions.SignInRefused as refused:
+    except wrong_tries.SignInRefused as refused:
         form.form_errors.append(refused.message)  # of name and password together: said once, above both
         return 429 if refused.wait_seconds else 422
     finish()
@@ -145,7 +154,9 @@ def second_factor_post() -> Answer:
     if signed is None or not form.validate_on_submit():
         return render_template("auth/code.html", form=form), 422
     try:
-        with sessions.one_try(signed.actor.account_id or 0, address=request.remote_addr or "", now=clock.now()) as own:
+        with wrong_tries.one_try(
+            signed.actor.account_id or 0, address=request.remote_addr or "", now=clock.now()
+        ) as own:
             second_factor.check(own.id, form.code.data or "", _machine_secret(), now=clock.now())
     except Invalid as wrong:
         form.code.errors = [wrong.message]
@@ -270,7 +281,7 @@ def change_password() -> Answer:
             raise Invalid("")
         _prove(form.old.data)  # with the delay of a sign-in: an unlocked tablet is no place to guess the password at
         credentials.change_own_password(current_actor(), form.old.data or "", form.password.data or "", clock.now())
-    except sessions.SignInRefused as refused:
+    except wrong_tries.SignInRefused as refused:
         form.old.errors = [refused.message]
         return _own(form, 429 if refused.wait_seconds else 422)
     except Invalid as wrong:

@@ -23,6 +23,7 @@ from hocbaso.services import (
     second_factor,
     sessions,
     setup,
+    wrong_tries,
 )
 from hocbaso.services.access import SYSTEM, load_actor
 from tests.cast import NOW, PASSWORD, Cast
@@ -110,9 +111,9 @@ def test_a_password_or_telephone_put_into_the_database_by_hand_opens_nothing(sch
     outside.execute(statement)
     outside.close()
     word = "bốn-từ-của-kẻ-gian" if "password" in statement else PASSWORD
-    with pytest.raises(sessions.SignInRefused, match="sửa ngoài phần mềm"):
+    with pytest.raises(wrong_tries.SignInRefused, match="sửa ngoài phần mềm"):
         sessions.sign_in("gv001", word, address="10.0.0.1", now=NOW)
-    with pytest.raises(sessions.SignInRefused, match="sửa ngoài phần mềm"):
+    with pytest.raises(wrong_tries.SignInRefused, match="sửa ngoài phần mềm"):
         accounts.resolve_cli_actor("gv001", word, now=NOW)
 
 
@@ -182,7 +183,7 @@ def test_a_disabled_account_cannot_sign_in_until_it_is_opened_again(school: Cast
     accounts.disable(actor, school.accounts["math"], NOW)
     with pytest.raises(WrongState):
         accounts.disable(actor, school.accounts["math"], NOW)
-    with pytest.raises(sessions.SignInRefused):
+    with pytest.raises(wrong_tries.SignInRefused):
         sessions.sign_in("gv007", PASSWORD, address="10.0.0.1", now=NOW)
     accounts.enable(actor, school.accounts["math"], NOW)
     sessions.sign_in("gv007", PASSWORD, address="10.0.0.1", now=NOW + timedelta(minutes=2))
@@ -317,7 +318,7 @@ def test_who_acts_in_a_command(school: Cast):
         session.get(m.School, 1).is_demo = False
     with pytest.raises(NotAllowed):
         accounts.resolve_cli_actor(None, None, now=NOW)
-    with pytest.raises(sessions.SignInRefused):
+    with pytest.raises(wrong_tries.SignInRefused):
         accounts.resolve_cli_actor("gv001", "sai", now=NOW)
     actor = accounts.resolve_cli_actor("GV001", PASSWORD, now=NOW)
     assert actor.may(Permission.ROLE_GRANT) and not actor.is_system

@@ -19,6 +19,7 @@ from hocbaso.services import (
     reminders,
     roster,
     sessions,
+    wrong_tries,
 )
 from hocbaso.services.access import SYSTEM, load_actor
 from tests.cast import NOW, Cast
@@ -98,7 +99,7 @@ def test_a_second_slip_ends_the_first_and_all_of_a_list_stand_or_fall_together(s
         first_passwords.issue(school.actor("clerk"), [account.id, school.accounts["math"]], LATER)
     assert sessions.sign_in(old.username, old.password, address="a", now=LATER)
     [new] = first_passwords.issue(school.actor("clerk"), [account.id, account.id], LATER)
-    with pytest.raises(sessions.SignInRefused):
+    with pytest.raises(wrong_tries.SignInRefused):
         sessions.sign_in(old.username, old.password, address="a", now=LATER)
     assert sessions.sign_in(new.username, new.password, address="b", now=LATER + timedelta(minutes=5))
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import IntegrityFault, NotAllowed, NotFound, WrongState
-from hocbaso.services import audit_verify, credentials, reset_requests, second_factor, sessions
+from hocbaso.services import audit_verify, credentials, reset_requests, second_factor, sessions, wrong_tries
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.reset_requests import ResetKind
 from tests.cast import NOW, PASSWORD, Cast
@@ -59,7 +59,7 @@ def test_who_may_consent(school: Cast, owner: str, second: str):
     if may:
         slip = reset_requests.consent(school.actor(second), request, LATER)
         assert slip is not None and slip.username == school.username(owner)
-        with pytest.raises(sessions.SignInRefused):
+        with pytest.raises(wrong_tries.SignInRefused):
             sessions.sign_in(slip.username, PASSWORD, address="a", now=LATER)
         assert sessions.sign_in(slip.username, slip.password, address="b", now=LATER + timedelta(minutes=5))
         assert last_tags(5)[:2] == ["account:reset:requested", "account:reset:consented"]

@@ -15,7 +15,7 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.regulations.permissions import Role
-from hocbaso.services import accounts, credentials, passwords, role_grants, sessions
+from hocbaso.services import accounts, credentials, passwords, role_grants, sessions, wrong_tries
 from hocbaso.services.access import SYSTEM
 from tests.cast import PASSWORD, Cast
 
@@ -201,7 +201,7 @@ def test_wrong_tries_wait_longer_and_longer_but_never_for_ever(school_app: Flask
     assert sign_in(client, "gv001").status_code == 429
     virtual.move(seconds=3)
     assert sign_in(client, "gv001").status_code == 303
-    assert [sessions.delay_after(n) for n in (0, 4, 5, 6, 7, 9, 10, 500)] == [0, 0, 2, 4, 8, 32, 64, 90]
+    assert [wrong_tries.delay_after(n) for n in (0, 4, 5, 6, 7, 9, 10, 500)] == [0, 0, 2, 4, 8, 32, 64, 90]
 
 
 def test_a_pupil_elsewhere_cannot_keep_the_principal_out(school_app: Flask, virtual: Clock, school: Cast):

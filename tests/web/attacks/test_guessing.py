@@ -18,7 +18,7 @@ from sqlalchemy import select, update
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
-from hocbaso.services import passwords, second_factor, sessions
+from hocbaso.services import passwords, second_factor, sessions, wrong_tries
 from tests.cast import PASSWORD, Cast
 from tests.web.test_auth import Clock
 from tests.web.test_transcripts import Site
@@ -55,7 +55,7 @@ def attack(start: datetime, n: int, every: timedelta, address: Callable[[int], s
         now = start + number * every
         try:
             sessions.sign_in("gv001", f"đoán-{number}", address=address(number), now=now)
-        except sessions.SignInRefused as refused:
+        except wrong_tries.SignInRefused as refused:
             if not refused.wait_seconds:
                 looked.append(now)
     return looked
@@ -97,7 +97,7 @@ def test_an_account_takes_at_most_sixty_guesses_an_hour_and_its_owner_gets_in(
     end = start + n * every
     sessions.sign_in("gv001", PASSWORD, address=OWN, now=end)
     more = attack(end, 20, timedelta(seconds=1), places[where])
-    fresh = sessions.PER_KNOWN_ADDRESS if SHARED in (places[where](0), places[where](1)) else 0
+    fresh = wrong_tries.PER_KNOWN_ADDRESS if SHARED in (places[where](0), places[where](1)) else 0
     assert len(more) <= fresh + 1, "that the owner signs in elsewhere gives the guesser no fresh tries"
 
 
@@ -107,9 +107,9 @@ def test_the_owner_gets_in_at_a_strange_machine_once_the_guesser_rests(
     Counting(monkeypatch)
     start = datetime(2027, 3, 1, 1, 0, tzinfo=clock.UTC)
     last = attack(start, 100, timedelta(seconds=5), lambda number: ELSEWHERE.format(1))[-1]
-    with pytest.raises(sessions.SignInRefused):
+    with pytest.raises(wrong_tries.SignInRefused):
         sessions.sign_in("gv001", PASSWORD, address="10.0.0.9", now=last + timedelta(seconds=1))
-    sessions.sign_in("gv001", PASSWORD, address="10.0.0.9", now=last + timedelta(seconds=sessions.LONGEST_DELAY))
+    sessions.sign_in("gv001", PASSWORD, address="10.0.0.9", now=last + timedelta(seconds=wrong_tries.LONGEST_DELAY))
 
 
 def test_guesses_sent_together_count_as_if_sent_one_by_one(
