@@ -51,7 +51,8 @@ _UNSEEN_OF = select(_check.c.enrollment_id).where(
 )
 
 
-_SEEN = frozenset({SheetState.REVIEWED, SheetState.APPROVED, SheetState.LOCKED})
+SEEN = frozenset({SheetState.REVIEWED, SheetState.APPROVED, SheetState.LOCKED})
+"""States in which the check of a sheet is over."""
 _OF_CLASS = (
     select(_sheet.c.id)
     .distinct()
@@ -161,7 +162,7 @@ def hides_from(actor: Actor, head: SheetHead) -> bool:
     So for its reviewers and for the named person, from handing in until every drawn result was typed and compared, and while
     the sheet is back with its teacher in between. ``head`` was loaded through the actor. Costs nothing for reviewed sheets.
     """
-    if head.state in _SEEN or actor.is_system or SheetParty.AUTHOR in head.parties:
+    if head.state in SEEN or actor.is_system or SheetParty.AUTHOR in head.parties:
         return False
     if SheetParty.REVIEWER not in head.parties:
         named = named_for(head.id)

@@ -19,6 +19,7 @@ from hocbaso.regulations.score_sheet_flow import SheetParty, SheetState
 from hocbaso.regulations.score_values import format_score
 from hocbaso.services.access import Actor
 from hocbaso.services.blind_access import (
+    SEEN,
     CheckHead,
     check_for,
     counting,
@@ -234,7 +235,8 @@ def _record(head: SheetHead) -> CheckRecord:
         return CheckRecord("none", 0, 0, 0, 0)
     now_asked = counting(head, rows)
     # Without the policy nothing is held back: what was drawn before stays readable as far as it went.
-    asks = percent_of(head) > 0 and head.state is SheetState.SUBMITTED
+    policy = percent_of(head) > 0
+    asks = policy and head.state is SheetState.SUBMITTED
     unseen = any(is_unseen(row) for row in now_asked)
     waits = any(is_open(row) for row in now_asked)
     phase = "typing" if asks and unseen else "settling" if asks and waits else "done"
@@ -242,9 +244,11 @@ def _record(head: SheetHead) -> CheckRecord:
         select(m.BlindDraw).where(m.BlindDraw.score_sheet_id == head.id).order_by(m.BlindDraw.id)
     ).all()
     named = named_for(head.id)
-    # Every row of the sheet, void ones too: an earlier round must not tell what a later one hides. A value that was not
-    # compared (the sheet was taken back) is told in no phase.
-    shown = [row for row in rows if not is_unseen(row) and row.typed_at is not None] if phase != "typing" else []
+    # The seed of a draw and the cells tell which results were drawn: not before all of them are compared, wherever the sheet
+    # is meanwhile. A teacher who took it back could mend just those, and what an earlier round told would help.
+    guarded = policy and head.state not in SEEN
+    closed_draws = {row.blind_draw_id for row in rows if is_unseen(row)} if guarded else set()
+    shown = [] if guarded and unseen else [row for row in rows if not is_unseen(row) and row.typed_at is not None]
     return CheckRecord(
         phase=phase,
         n_asked=len(now_asked),
@@ -252,7 +256,6 @@ def _record(head: SheetHead) -> CheckRecord:
         n_different=sum(row.state == CheckState.DIFFERENT for row in now_asked) if phase != "typing" else 0,
         n_same=sum(row.state == CheckState.SAME for row in now_asked) if phase != "typing" else 0,
         lines=_lines(head, shown, _first_values(head.id)) if shown else (),
-        # Seed and cells tell which results were drawn: not before they are typed, or a paper might be made to fit.
         draws=tuple(
             DrawLine(
                 one.seed,
@@ -262,9 +265,8 @@ def _record(head: SheetHead) -> CheckRecord:
                 one.at,
             )
             for one in draws
-        )
-        if phase != "typing"
-        else (),
+            if one.id not in closed_draws
+        ),
         named=named.name if named is not None else "",
         by_names=tuple(dict.fromkeys(row.typed_name for row in shown if row.typed_name)),
     )

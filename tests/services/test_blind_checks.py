@@ -111,6 +111,10 @@ def rows(school: Cast, code: str = "MATH") -> list[m.BlindCheck]:
     )
 
 
+def version(school: Cast) -> int:
+    return score_entry.read_head(sheet_id(school)).version
+
+
 def page(school: Cast, who: str = "head_science", code: str = "MATH") -> blind_view.CheckPage:
     return blind_view.open_check(school.actor(who), sheet_id(school, code), NOW)
 
@@ -360,6 +364,38 @@ def test_who_types_from_the_papers_cannot_export_the_first_values_beside_it(scho
         assert exports.export(school.actor(person), "scores", NOW, form="jsonl", class_name="9A").n_rows
     school_file = exports.export(school.actor("head_science"), "scores", NOW, form="jsonl", class_name="6A")
     assert school_file.n_rows
+
+
+@pytest.mark.parametrize("way", ["recall", "return"])
+def test_taking_a_sheet_back_does_not_tell_what_is_drawn_of_it(school: Cast, way: str) -> None:
+    """The seed of an open draw would let its teacher work out the drawn cells and mend only those."""
+    ready(school, percent=20)
+    type_all(school)
+    blind_typing.compare(school.actor("head_science"), sheet_id(school), now=NOW)
+    first_round = blind_view.record_of(score_entry.read_head(sheet_id(school)))
+    assert len(first_round.draws) == 1 and first_round.lines
+    reviews.recall(school.actor("math"), sheet_id(school), expected_version=version(school), now=NOW)
+    drawn = {(row.enrollment_id, row.column_key) for row in rows(school)}
+    head = score_entry.read_head(sheet_id(school))
+    others = [
+        (school.enrollments["9A", name], column, score_entry.CellValue(tenths=99, origin="entered"), None)
+        for name in STUDENTS["9A"]
+        for column in ("GK", "CK")
+        if (school.enrollments["9A", name], column) not in drawn
+    ]
+    with write_transaction() as session:
+        score_entry.write_cells(session, school.actor("math"), head, others, source="typed", now=NOW)
+    hand_in(school, version=version(school))
+    if way == "recall":
+        reviews.recall(school.actor("math"), sheet_id(school), expected_version=version(school), now=NOW)
+    else:
+        reviews.return_(
+            school.actor("head_science"), sheet_id(school), expected_version=version(school), note="Xem lại", now=NOW
+        )
+    for person in ("math", "head_science"):
+        told = blind_view.record_of(score_grid.open_sheet(school.actor(person), sheet_id(school), NOW).head)
+        assert [draw.seed for draw in told.draws] == [first_round.draws[0].seed], "the open draw keeps its seed"
+        assert told.lines == ()
 
 
 @pytest.mark.parametrize("who", ["other", "math", "it_officer", "board", "clerk", "principal"])
