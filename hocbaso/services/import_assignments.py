@@ -18,7 +18,7 @@ from hocbaso.regulations.averages import regular_count
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.terms import SubjectKind
-from hocbaso.services import audit, roster
+from hocbaso.services import audit, duties, roster
 from hocbaso.services.import_plans import (
     FieldChange,
     ImportPlan,
@@ -236,11 +236,20 @@ def _may_change_lessons(
     return not reason
 
 
+def _may_be_given(row: AssignmentRow, person: m.Person, builder: PlanBuilder) -> bool:
+    why_not = duties.why_not(builder.context.actor, person.id, builder.context.today)
+    if why_not:
+        builder.error(row.at("teacher_code"), "Giáo viên", person.staff_code, why_not)
+    return not why_not
+
+
 def _plan_teacher(
     row: AssignmentRow, person: m.Person, standing: list[m.Person], work: AssignmentWork, builder: PlanBuilder
 ) -> None:
     if any(other.id == person.id for other in standing):
         builder.count("Phân công giảng dạy", "same")
+        return
+    if not _may_be_given(row, person, builder):
         return
     label = f"{SUBJECT_BY_CODE[row.subject_code or ''].name} {row.class_name}"
     work.teaching.append((row.class_name, row.subject_code or "", person.id))
@@ -254,6 +263,8 @@ def _plan_homeroom(
         return  # the mark on several rows of one teacher; two teachers were refused on reading
     if any(other.id == person.id for other in standing):
         builder.count("Chủ nhiệm", "same")
+        return
+    if not _may_be_given(row, person, builder):
         return
     work.homeroom.append((row.class_name, person.id))
     builder.add(

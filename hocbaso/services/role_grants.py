@@ -14,7 +14,7 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import GrantScope, Permission, Role
-from hocbaso.services import audit, lockout, roster, sessions
+from hocbaso.services import audit, duties, lockout, roster, sessions
 from hocbaso.services.access import Actor
 from hocbaso.services.in_force import in_force, not_over
 
@@ -105,6 +105,11 @@ def grant_role(
             )
         if role is not Role.IT_OFFICER and any(row.role == Role.IT_OFFICER for row in standing):
             raise WrongState("Người này đang phụ trách CNTT nên không giữ thêm vai trò khác được.")
+        if role is Role.CLERK and duties.holds_any(person_id, starts_on):
+            raise WrongState(
+                f"{person.full_name} đang được phân công dạy hoặc chủ nhiệm. Văn thư không ghi điểm vào học bạ mình đóng dấu: "
+                "xin giao các lớp ấy cho người khác trước."
+            )
         if role is Role.DELEGATE:
             if ends_on is None:
                 raise Invalid("Uỷ quyền cần có ngày cuối.", field="ends_on")

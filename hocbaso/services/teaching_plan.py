@@ -11,10 +11,9 @@ from sqlalchemy import or_, select
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.errors import Invalid, NotFound
-from hocbaso.regulations.permissions import Permission, Role
-from hocbaso.services import roster
+from hocbaso.regulations.permissions import Permission
+from hocbaso.services import duties, roster
 from hocbaso.services.access import Actor
-from hocbaso.services.in_force import in_force
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,7 @@ def hand_over(
     """Give a subject of a class (or, for None, the class itself) to a teacher from a day on.
 
     The one who had it keeps it to the day before, and what they wrote stays theirs. Needs ``assignment:edit``; Invalid
-    for a day outside the school year, a person who has left, or the IT officer, whose account never touches scores.
+    for a day outside the school year, a person who has left, oneself, or whoever never touches scores (IT officer, clerk).
     """
     actor.require(Permission.ASSIGNMENT_EDIT)
     class_group = db.session.get(m.ClassGroup, class_group_id)
@@ -139,16 +138,8 @@ def hand_over(
     person = db.session.get(m.Person, person_id)
     if person is None or (person.left_on is not None and person.left_on < starts_on):
         raise Invalid("Xin chọn người đang làm việc ở trường.", field="person_id")
-    if db.session.scalar(
-        select(m.RoleGrant.id).where(
-            m.RoleGrant.person_id == person_id,
-            m.RoleGrant.role == Role.IT_OFFICER.value,
-            in_force(m.RoleGrant, starts_on),
-        )
-    ):
-        raise Invalid(
-            "Người đang phụ trách CNTT không được phân công dạy: tài khoản ấy không chạm tới điểm.", field="person_id"
-        )
+    if why_not := duties.why_not(actor, person_id, starts_on):
+        raise Invalid(why_not, field="person_id")
     if class_subject_id is None:
         roster.assign_homeroom(actor, class_group_id, person_id, now, starts_on=starts_on)
         return
