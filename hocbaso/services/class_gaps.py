@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hocbaso.regulations.averages import SEMESTER_NAMES, column_name
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.terms import Promotion
 from hocbaso.services.homeroom import FIELD_WORDS, REQUIRED
-from hocbaso.services.results import ClassResults
+from hocbaso.services.results import ClassResults, StudentResult
 
 HOLDERS = {
     SheetState.DRAFT: "đang ở {who}, chưa nộp",
@@ -21,7 +23,7 @@ HOLDERS = {
 
 @dataclass(frozen=True, slots=True)
 class ClassGap:
-    """What keeps a class from being finalised. ``kind``: sheet, field, decision or exemption; ``link``: where to go."""
+    """What keeps a class from being finalised. ``kind``: sheet, score, field, decision or exemption; ``link``: where to go."""
 
     kind: str
     words: str
@@ -48,6 +50,14 @@ def list_gaps(computed: ClassResults) -> tuple[ClassGap, ...]:
                         f"/bang-diem/{sheet.id}",
                     )
                 )
+    # Of a sheet that is not locked the sheet itself is told, and handing it in asks for each cell.
+    locked = {
+        (subject.code, index + 1): sheet.id
+        for subject in computed.subjects
+        for index, sheet in enumerate(subject.sheets)
+        if sheet is not None and sheet.state == SheetState.LOCKED.value
+    }
+    names = {subject.code: subject.name for subject in computed.subjects}
     for row in computed.students:
         given, result = row.given, row.result
         for name in REQUIRED:
@@ -61,6 +71,7 @@ def list_gaps(computed: ClassResults) -> tuple[ClassGap, ...]:
                         name,
                     )
                 )
+        gaps += _missing_scores(row, locked, names)
         if given.pending_exemptions:
             gaps.append(
                 ClassGap(
@@ -90,3 +101,22 @@ def list_gaps(computed: ClassResults) -> tuple[ClassGap, ...]:
                 )
             )
     return tuple(gaps)
+
+
+def _missing_scores(
+    row: StudentResult, locked: Mapping[tuple[str, int], int], names: Mapping[str, str]
+) -> list[ClassGap]:
+    """Results that locked sheets do not have: of a pupil who came after the sheet was handed in."""
+    found: dict[tuple[str, int], list[str]] = {}
+    for gap in row.result.gaps:
+        if gap.subject is not None and gap.semester is not None and (gap.subject, gap.semester) in locked:
+            found.setdefault((gap.subject, gap.semester), []).append(column_name(gap.missing))
+    return [
+        ClassGap(
+            "score",
+            f"{row.given.full_name}: {names[code]} {SEMESTER_NAMES[semester - 1]} thiếu {', '.join(missing)}; bảng điểm đã khoá",
+            f"/bang-diem/{locked[code, semester]}#r-{row.given.enrollment_id}",
+            row.given.enrollment_id,
+        )
+        for (code, semester), missing in found.items()
+    ]

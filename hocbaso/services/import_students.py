@@ -7,7 +7,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import exists, func, or_, select
 
 from hocbaso import models as m
 from hocbaso.db import db
@@ -16,6 +16,7 @@ from hocbaso.exchange.rows import ImportTable, StudentRow
 from hocbaso.exchange.vietnamese_text import name_key
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassState
+from hocbaso.regulations.score_sheet_flow import EDITABLE
 from hocbaso.regulations.vietnamese_names import normalise_name, search_key, sort_key
 from hocbaso.services import audit, roster
 from hocbaso.services.import_plans import (
@@ -101,6 +102,7 @@ def plan_students(table: ImportTable[StudentRow], context: PlanContext) -> Impor
     known, classes, work = _Known(), classes_of(context.year), StudentWork()
     places: dict[int, m.Enrollment] = {row.student_id: row for row in active_enrollments(context.year)}
     class_names = {row.id: name for name, row in classes.items()}
+    handed_in = _handed_in()
     matched: dict[int, StudentRow] = {}
     _check_unique_within(table.rows, builder)
     for row in table.rows:
@@ -122,6 +124,9 @@ def plan_students(table: ImportTable[StudentRow], context: PlanContext) -> Impor
         if not _is_free(row, student, known, builder):
             continue
         if student is None:
+            target = classes.get(row.class_name)
+            if target is not None and not _may_enter(target, row, handed_in, builder):
+                continue
             work.new.append(roster.NewStudent(row.class_name, values))
             builder.add(
                 PlannedItem("create", "Học sinh", f"{row.full_name}, lớp {row.class_name}", row.at("full_name"))
@@ -129,7 +134,7 @@ def plan_students(table: ImportTable[StudentRow], context: PlanContext) -> Impor
             continue
         matched[student.id] = row
         changed = {column: value for column, value in values.items() if getattr(student, column) != value}
-        moved = _plan_place(row, student, certain, places, classes, class_names, work, builder)
+        moved = _plan_place(row, student, certain, places, classes, class_names, handed_in, work, builder)
         if changed:
             work.updates.append((student.id, changed))
         if changed or moved:
@@ -270,6 +275,7 @@ def _plan_place(
     places: dict[int, m.Enrollment],
     classes: dict[str, m.ClassGroup],
     class_names: dict[int, str],
+    handed_in: dict[int, int],
     work: StudentWork,
     builder: PlanBuilder,
 ) -> tuple[FieldChange, ...]:
@@ -285,6 +291,8 @@ def _plan_place(
         ):
             builder.error(address, "Lớp", row.class_name, f"{student.full_name} đã thôi học ở lớp này trong năm học.")
             return ()
+        if target is not None and not _may_enter(target, row, handed_in, builder):
+            return ()
         work.enrol.append((student.id, row.class_name))
         return (FieldChange("Lớp", "", row.class_name, address),)
     now_in = class_names[standing.class_group_id]
@@ -295,13 +303,49 @@ def _plan_place(
         refusal = "chỉ khớp theo họ tên và ngày sinh nên không tự chuyển lớp; hãy ghi mã định danh"
     elif _has_records(standing.id):
         refusal = "đã có điểm hoặc ghi chép ở lớp cũ nên không chuyển lớp bằng tệp được"
-    elif any(name in classes and classes[name].state != ClassState.OPEN.value for name in (now_in, row.class_name)):
-        refusal = "một trong hai lớp đã chốt"
+    elif classes[now_in].state != ClassState.OPEN.value:
+        refusal = "lớp ấy đã chốt tổng kết"
     if refusal:
         builder.error(address, "Lớp", row.class_name, f"{student.full_name} đang học lớp {now_in}; {refusal}.")
         return ()
+    if row.class_name in classes and not _may_enter(classes[row.class_name], row, handed_in, builder):
+        return ()
     work.moves.append((standing.id, row.class_name))
     return (FieldChange("Lớp", now_in, row.class_name, address),)
+
+
+def _handed_in() -> dict[int, int]:
+    """How many sheets of each class its teachers cannot type into, by class id."""
+    return {
+        row.class_group_id: row.n
+        for row in db.session.execute(
+            select(m.ClassSubject.class_group_id, func.count().label("n"))
+            .join(m.ScoreSheet, m.ScoreSheet.class_subject_id == m.ClassSubject.id)
+            .where(m.ScoreSheet.state.not_in([state.value for state in EDITABLE]))
+            .group_by(m.ClassSubject.class_group_id)
+        )
+    }
+
+
+def _may_enter(class_group: m.ClassGroup, row: StudentRow, handed_in: dict[int, int], builder: PlanBuilder) -> bool:
+    """Whether somebody may still come into the class; a warning where sheets that were handed in lack their results then."""
+    address = row.at("class_name")
+    if class_group.state != ClassState.OPEN.value:
+        builder.error(
+            address,
+            "Lớp",
+            class_group.name,
+            "lớp đã chốt tổng kết nên không thêm học sinh được; xin giáo viên chủ nhiệm hoặc Hiệu trưởng mở lại lớp trước.",
+        )
+        return False
+    if n := handed_in.get(class_group.id):
+        builder.warn(
+            address,
+            "Lớp",
+            class_group.name,
+            f"{n} bảng điểm của lớp đã nộp mà chưa có điểm của {row.full_name}; lớp không chốt được khi còn thiếu.",
+        )
+    return True
 
 
 def _has_records(enrollment_id: int) -> bool:

@@ -164,7 +164,7 @@ def _move(
                 field="note",
             )
         if verb is SheetVerb.SUBMIT:
-            _guard_gaps(head)
+            _guard_gaps(head, "nộp")
             questions = anomaly_questions.ask(actor, head, now)
         elif verb in (SheetVerb.REVIEW, SheetVerb.APPROVE):
             # What the teacher wrote and answered is what whoever reviews or approves relies on.
@@ -175,6 +175,8 @@ def _move(
                     # Whoever reviews may have to be kept from the values.
                     details=tuple(str(fault) for fault in faults) if verb is SheetVerb.APPROVE else (),
                 )
+            # A pupil may have come into the class since the sheet was handed in.
+            _guard_gaps(head, "soát" if verb is SheetVerb.REVIEW else "duyệt")
             if verb is SheetVerb.REVIEW:
                 unchecked = blind_draws.what_waits(actor, head, now)
         elif verb is SheetVerb.LOCK:
@@ -253,11 +255,11 @@ def _carry_out(actor: Actor, head: SheetHead, row: Move, words: str | None, now:
     return Moved(head.id, head.label, row.to_state, head.version + 1)
 
 
-def _guard_gaps(head: SheetHead) -> None:
+def _guard_gaps(head: SheetHead, act: str) -> None:
     gaps = tuple(Gap(head.id, *gap) for gap in list_gaps(head))
     if gaps:
         raise Incomplete(
-            f"Chưa nộp được: còn {len(gaps)} ô trống hoặc chờ kiểm tra bù. Điểm đã nhập vẫn còn nguyên.",
+            f"Chưa {act} được: còn {len(gaps)} ô trống hoặc chờ kiểm tra bù. Điểm đã nhập vẫn còn nguyên.",
             gaps=gaps,
             details=tuple(gap.words for gap in gaps),
         )

@@ -19,6 +19,7 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotFound, WrongState
 from hocbaso.exchange.subjects import SUBJECT_CATALOGUE
 from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.permissions import GrantScope, Role
 from hocbaso.regulations.registry import regulation_for
 from hocbaso.regulations.score_sheet_flow import SheetState
@@ -402,7 +403,8 @@ def enter_students(
 ) -> list[m.Enrollment]:
     """Create students with their enrollments in existing classes: one transaction, one entry.
 
-    ``values`` are columns of Student without the derived ones. NotFound for a class the year does not have.
+    ``values`` are columns of Student without the derived ones. NotFound for a class the year does not have, WrongState for
+    one that is finalised.
     """
     with write_transaction() as session:
         classes = {
@@ -412,6 +414,7 @@ def enter_students(
         for new in students:
             if new.class_name not in classes:
                 raise NotFound(f"Năm học {year.label} không có lớp {new.class_name}.")
+            _require_open(classes[new.class_name])
             name = normalise_name(new.values["full_name"])
             rows.append(
                 m.Student(
@@ -444,11 +447,18 @@ def enter_students(
     return enrollments
 
 
+def _require_open(class_group: m.ClassGroup) -> None:
+    """Whoever came later would be frozen, or left out, without results."""
+    if class_group.state != ClassState.OPEN.value:
+        raise WrongState(f"Lớp {class_group.name} đã chốt tổng kết nên không thêm học sinh được. Chưa có gì thay đổi.")
+
+
 def enrol(
     actor: Actor, student_ids: Iterable[int], class_group: m.ClassGroup, joined_on: date, now: datetime
 ) -> list[m.Enrollment]:
-    """Put existing students into a class of another year."""
+    """Put existing students into a class of another year; WrongState once the class is finalised."""
     with write_transaction() as session:
+        _require_open(class_group)
         enrollments = [
             m.Enrollment(student_id=student_id, class_group_id=class_group.id, joined_on=joined_on)
             for student_id in student_ids
