@@ -52,6 +52,7 @@ class Enrollment(Base):
     __tablename__ = "enrollment"
     __table_args__ = (
         UniqueConstraint("student_id", "class_group_id"),
+        UniqueConstraint("class_group_id", "class_place", name="uq_enrollment_class_place"),
         CheckConstraint("status IN ('studying','transferred_in','transferred_out','left')", name="known_status"),
         Index("ix_enrollment_class_group", "class_group_id"),
     )
@@ -62,6 +63,9 @@ class Enrollment(Base):
     status: Mapped[str] = mapped_column(String(20), default="studying")
     joined_on: Mapped[date]
     left_on: Mapped[date | None]
+    class_place: Mapped[int | None]
+    """Given when the pupil comes into the class and never taken by another: the check numbers on paper are made of it.
+    NULL in a class of more pupils than two digits tell apart."""
 
     student: Mapped[Student] = relationship()
     class_group: Mapped[ClassGroup] = relationship()

@@ -11,7 +11,7 @@ wrong number. Because two different lines over a field meet at most once, two sh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 
 from hocbaso.errors import Invalid
 
@@ -24,29 +24,29 @@ _SLOPES = range(10, 88)
 _SHEET_CODE = re.compile(r"([1-9][0-9]{0,8})-([0-9]{2})", re.ASCII)
 
 
-def row_codes(sheet_id: int, enrollment_ids: Iterable[int]) -> dict[int, str]:
+def row_codes(sheet_id: int, places: Mapping[int, int | None]) -> dict[int, str]:
     """The two printed digits of each pupil by enrolment id, all different.
 
-    ``enrollment_ids``: everybody who is or was in the class, in any order; one who comes later (a larger id) changes no
-    earlier number. Raises Invalid for more than 97.
+    ``places``: the place 0..96 in the class by enrolment id, of everybody who is or was in it. Raises Invalid for a class in
+    which somebody has none.
     """
     slope, offset = _SLOPES[sheet_id % len(_SLOPES)], sheet_id // len(_SLOPES) % FIELD
-    return {one: f"{(slope * place + offset) % FIELD:02d}" for one, place in _places(enrollment_ids).items()}
-
-
-def _places(enrollment_ids: Iterable[int]) -> dict[int, int]:
-    """A place 0..96 for each id: its remainder, or the next one that no smaller id has taken."""
-    found: dict[int, int] = {}
-    taken: set[int] = set()
-    for one in sorted(set(enrollment_ids)):
-        if len(taken) == FIELD:
+    found: dict[int, str] = {}
+    for one, place in places.items():
+        if place is None:
             raise Invalid(f"Lớp có hơn {FIELD} học sinh nên không in được phiếu giấy có mã dòng.")
-        place = one % FIELD
-        while place in taken:
-            place = (place + 1) % FIELD
-        taken.add(place)
-        found[one] = place
+        found[one] = f"{(slope * place + offset) % FIELD:02d}"
     return found
+
+
+def free_place(enrollment_id: int, taken: Collection[int | None]) -> int | None:
+    """The place 0..96 of a pupil who comes into a class: the id's remainder or the next free one; None when all are taken.
+
+    ``taken``: the places of everybody who is or was in the class. Spread by the id and not counted up, so that a number is
+    no number of the line.
+    """
+    steps = ((enrollment_id + step) % FIELD for step in range(FIELD))
+    return next((place for place in steps if place not in taken), None)
 
 
 def sheet_code(sheet_id: int) -> str:

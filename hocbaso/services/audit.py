@@ -77,7 +77,7 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
         ("account_id", "kind", "state", "asked_by", "asker_name", "expires_at", "decided_by"),
     ),
     "student": (m.Student, FIELDS),
-    "enrollment": (m.Enrollment, ("student_id", "class_group_id", "status", "joined_on", "left_on")),
+    "enrollment": (m.Enrollment, ("student_id", "class_group_id", "status", "joined_on", "left_on", "class_place")),
     "study_history": (
         m.StudyHistory,
         ("student_id", "year_label", "class_name", "school_name", "arrived_on", "struck_at"),
@@ -279,6 +279,7 @@ def _forget_changes(session: Session, transaction: Any) -> None:
 ADDED_LATER: dict[str, frozenset[str]] = {
     "account": frozenset({"password_digest", "second_factor_digest"}),
     "certificate": frozenset({"key_kind", "key_place", "bound_roles", "approval", "renewal_asked_at", "revoked_at"}),
+    "enrollment": frozenset({"class_place"}),
     "transcript_signature": frozenset({"publish_on_seal"}),
 }
 """Columns that came to be watched after rows had been written: an entry that does not name one says nothing about it."""

@@ -422,8 +422,9 @@ def apply_students(work: StudentWork, context: PlanContext, year: m.SchoolYear) 
         )
         before = {f"{place.id}-class_group_id": place.class_group_id for place in moved}
         for place in moved:
-            place.class_group_id = classes[targets[place.id]].id
+            place.class_group_id, place.class_place = classes[targets[place.id]].id, None
         session.flush()
+        roster.seat(moved)
         audit.record(
             AuditTag.ENROLLMENT_CHANGED,
             actor,

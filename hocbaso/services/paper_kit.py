@@ -6,7 +6,7 @@ power to export scores. Each print leaves an audit entry.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -20,7 +20,7 @@ from hocbaso.db import db, write_transaction
 from hocbaso.documents.paper_content import PaperRow, PaperSheet
 from hocbaso.errors import Invalid, NotAllowed, NotFound, Unavailable
 from hocbaso.regulations.audit_tags import AuditTag
-from hocbaso.regulations.paper_codes import FIELD, read_sheet_code, row_codes, sheet_code
+from hocbaso.regulations.paper_codes import read_sheet_code, row_codes, sheet_code
 from hocbaso.regulations.permissions import GrantScope, Permission, Role
 from hocbaso.regulations.terms import SubjectKind
 from hocbaso.services import audit, document_pool
@@ -122,12 +122,12 @@ def find_by_code(actor: Actor, code: str, now: datetime) -> SheetHead:
     return sheet_for(actor, read_sheet_code(code), Permission.SHEET_READ, clock.local_date(now))
 
 
-def codes_of(head: SheetHead, enrollment_ids: Collection[int]) -> dict[int, str]:
+def codes_of(head: SheetHead, places: Mapping[int, int | None]) -> dict[int, str]:
     """The check numbers as they were printed, by enrolment id; nothing for a class too large to have them.
 
-    ``enrollment_ids``: every line of the sheet, those who left as well.
+    ``places``: the place in the class of every line of the sheet, those who left as well, by enrolment id.
     """
-    return row_codes(head.id, enrollment_ids) if len(enrollment_ids) <= FIELD else {}
+    return row_codes(head.id, places) if None not in places.values() else {}
 
 
 def _whole_school(actor: Actor) -> bool:
@@ -171,7 +171,7 @@ def _sheet(
             for row in open_sheet(actor, head.id, now).rows
             for cell in row.cells
         }
-    codes = row_codes(head.id, [row.id for row in roster])
+    codes = row_codes(head.id, {row.id: row.class_place for row in roster})
     rows = []
     for number, row in enumerate(roster, start=1):
         family, _, given = row.full_name.rpartition(" ")

@@ -20,6 +20,7 @@ from hocbaso.errors import Invalid, NotFound, WrongState
 from hocbaso.exchange.subjects import SUBJECT_CATALOGUE
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassState
+from hocbaso.regulations.paper_codes import free_place
 from hocbaso.regulations.permissions import GrantScope, Role
 from hocbaso.regulations.registry import regulation_for
 from hocbaso.regulations.score_sheet_flow import SheetState
@@ -434,6 +435,7 @@ def enter_students(
         ]
         session.add_all(enrollments)
         session.flush()
+        seat(enrollments)
         if rows:
             audit.record(
                 AuditTag.STUDENT_CREATED,
@@ -445,6 +447,19 @@ def enter_students(
                 facts={"n_students": len(rows)},
             )
     return enrollments
+
+
+def seat(enrollments: Iterable[m.Enrollment]) -> None:
+    """Give each pupil who has none a place in the class (rows are flushed). Whoever was there keeps theirs."""
+    taken: dict[int, set[int | None]] = {}
+    for one in enrollments:
+        if one.class_group_id not in taken:
+            there = select(m.Enrollment.class_place).where(m.Enrollment.class_group_id == one.class_group_id)
+            taken[one.class_group_id] = set(db.session.scalars(there))
+        if one.class_place is None:
+            one.class_place = free_place(one.id, taken[one.class_group_id])
+            taken[one.class_group_id].add(one.class_place)
+    db.session.flush()
 
 
 def _require_open(class_group: m.ClassGroup) -> None:
@@ -465,6 +480,7 @@ def enrol(
         ]
         session.add_all(enrollments)
         session.flush()
+        seat(enrollments)
         audit.record(
             AuditTag.ENROLLMENT_CREATED,
             actor,

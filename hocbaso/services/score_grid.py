@@ -71,6 +71,8 @@ class RowView:
     cells: tuple[CellView, ...]
     remark: CellView
     average: str
+    class_place: int | None
+    """Where the pupil's check number on paper comes from."""
 
     @property
     def full_name(self) -> str:
@@ -218,10 +220,10 @@ def _build(head: SheetHead, columns: tuple[Column, ...], roster: Iterable[tuple[
     rows: list[RowView] = []
     n_entered = n_expected = 0
     first_gap = ""
-    for number, (enrollment_id, full_name, status, exempt) in enumerate(roster, start=1):
+    for number, (enrollment_id, full_name, status, exempt, class_place) in enumerate(roster, start=1):
         cells = stored.get(enrollment_id, {})
         closed = closed_word(status, bool(exempt))
-        row_view = build_row(head, columns, number, enrollment_id, full_name, closed, cells, can_edit)
+        row_view = build_row(head, columns, number, enrollment_id, full_name, closed, cells, can_edit, class_place)
         rows.append(row_view)
         if not closed:
             n_expected += len(columns)
@@ -243,6 +245,7 @@ def build_row(
     closed: str,
     cells: Mapping[str, CellRecord],
     can_edit: bool,
+    class_place: int | None,
 ) -> RowView:
     """One student's line from stored cells."""
     family, _, given = full_name.rpartition(" ")
@@ -250,4 +253,4 @@ def build_row(
     views = tuple(view_cell(column.key, cells.get(column.key, NOTHING), closed, may_type) for column in columns)
     remark = view_cell(REMARK, cells.get(REMARK, NOTHING), closed, may_type)
     average = "" if closed == "Miễn" else average_text(head, columns, cells)
-    return RowView(number, enrollment_id, family, given, closed, views, remark, average)
+    return RowView(number, enrollment_id, family, given, closed, views, remark, average, class_place)

@@ -27,14 +27,26 @@ _IS_EXEMPT = exists().where(
 )
 
 ROSTER = (
-    select(_enrollment.c.id, _student.c.full_name, _enrollment.c.status, _IS_EXEMPT.label("exempt"))
+    select(
+        _enrollment.c.id,
+        _student.c.full_name,
+        _enrollment.c.status,
+        _IS_EXEMPT.label("exempt"),
+        _enrollment.c.class_place,
+    )
     .join(_student, _student.c.id == _enrollment.c.student_id)
     .where(_enrollment.c.class_group_id == bindparam("class_group_id"))
     .order_by(_student.c.sort_key, _enrollment.c.id)
 )
 
 _ONE_OF_ROSTER = (
-    select(_enrollment.c.id, _student.c.full_name, _enrollment.c.status, _IS_EXEMPT.label("exempt"))
+    select(
+        _enrollment.c.id,
+        _student.c.full_name,
+        _enrollment.c.status,
+        _IS_EXEMPT.label("exempt"),
+        _enrollment.c.class_place,
+    )
     .join(_student, _student.c.id == _enrollment.c.student_id)
     .where(_enrollment.c.class_group_id == bindparam("class_group_id"), _enrollment.c.id == bindparam("enrollment_id"))
 )

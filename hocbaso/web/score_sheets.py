@@ -271,7 +271,9 @@ def _page(
         else ""
     )
     is_author = _is_author(view)
-    paper_codes = tuple(paper_kit.codes_of(view.head, [row.enrollment_id for row in view.rows]).items())
+    paper_codes = tuple(
+        paper_kit.codes_of(view.head, {row.enrollment_id: row.class_place for row in view.rows}).items()
+    )
     html = render_template(
         "score_sheets/sheet.html",
         view=view,

@@ -17,7 +17,7 @@ from hocbaso.regulations.paper_codes import row_codes, sheet_code
 
 
 def sheet(n_rows: int, name: str = "Nguyễn Thị Ngọc", number: int = 123) -> PaperSheet:
-    codes = row_codes(number, range(500, 500 + n_rows))
+    codes = row_codes(number, {500 + place: place for place in range(n_rows)})
     columns = (("TX1", "1"), ("TX2", "2"), ("TX3", "3"), ("TX4", "4"), ("GK", "Giữa kì"), ("CK", "Cuối kì"))
     rows = tuple(
         PaperRow(place, name, "Ánh", code, "Miễn" if place == 2 else "", ("8,5", "", "vk", "vp", "", "10"))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hocbaso.errors import Invalid
-from hocbaso.regulations.paper_codes import FIELD, read_sheet_code, row_codes, sheet_code
+from hocbaso.regulations.paper_codes import FIELD, free_place, read_sheet_code, sheet_code
+from hocbaso.regulations.paper_codes import row_codes as codes_by_place
 
 SHEETS = st.integers(1, 10**8)
 CLASSES = st.builds(
@@ -21,6 +23,19 @@ CLASSES = st.builds(
 )
 CROWDED = st.sets(st.integers(1, 40).map(lambda n: n * FIELD), min_size=2, max_size=30)
 """Ids that all have one remainder: the worst case for distinct places."""
+
+
+def seated(pupils: Iterable[int]) -> dict[int, int | None]:
+    """The places of pupils who come one after the other."""
+    places: dict[int, int | None] = {}
+    for one in pupils:
+        places[one] = free_place(one, set(places.values()))
+    return places
+
+
+def row_codes(sheet: int, pupils: Iterable[int]) -> dict[int, str]:
+    """The printed numbers of pupils who came in the order of their ids."""
+    return codes_by_place(sheet, seated(sorted(pupils)))
 
 
 @given(SHEETS, CLASSES | CROWDED)
@@ -49,12 +64,14 @@ def test_two_sheets_of_one_class_agree_in_at_most_one_row(sheet: int, apart: int
     assert sum(one[pupil] == other[pupil] for pupil in pupils) <= 1
 
 
-@given(SHEETS, CLASSES | CROWDED, st.integers(1, 1000))
-def test_a_newcomer_changes_no_printed_number(sheet: int, pupils: set[int], later: int):
-    if len(pupils) < FIELD:
-        before = row_codes(sheet, pupils)
-        after = row_codes(sheet, pupils | {max(pupils) + later})
+@given(SHEETS, CLASSES | CROWDED, st.integers(1, 10**7))
+def test_a_newcomer_of_any_id_changes_no_printed_number(sheet: int, pupils: set[int], newcomer: int):
+    if len(pupils) < FIELD and newcomer not in pupils:
+        places = seated(sorted(pupils))
+        before = codes_by_place(sheet, places)
+        after = codes_by_place(sheet, {**places, newcomer: free_place(newcomer, set(places.values()))})
         assert {pupil: after[pupil] for pupil in pupils} == before
+        assert after[newcomer] not in before.values()
 
 
 def test_a_class_too_large_is_refused_in_words():

@@ -13,10 +13,13 @@ from sqlalchemy import select
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound
+from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.paper_codes import row_codes, sheet_code
-from hocbaso.services import document_pool, paper_kit, score_entry
+from hocbaso.services import audit, audit_verify, document_pool, imports, paper_kit, score_entry, score_grid
+from hocbaso.services.access import SYSTEM
 from hocbaso.services.sheet_access import read_head
 from tests.cast import NOW, Cast
+from tests.services.test_imports import book
 
 BASE = "https://192.168.1.20:8443"
 
@@ -69,9 +72,38 @@ def test_what_stands_on_a_sheet(school: Cast):
     assert [key for key, _ in blank.columns] == ["TX1", "TX2", "TX3", "TX4", "GK", "CK"]
     assert all(value == "" for row in blank.rows for value in row.values)
     assert [row.values[4] for row in full.rows][:3] == ["8,5", "vk", "vp"]
-    codes = row_codes(sheet, [id for _, id in _class(school)])
+    places = {id: db.session.get_one(m.Enrollment, id).class_place for _, id in _class(school)}
+    codes = row_codes(sheet, places)
     assert [row.code for row in full.rows] == list(codes.values())
-    assert paper_kit.codes_of(read_head(sheet), [id for _, id in _class(school)]) == codes
+    assert paper_kit.codes_of(read_head(sheet), places) == codes
+
+
+def test_a_pupil_who_moves_into_the_class_shifts_no_number_that_is_printed(school: Cast):
+    """Who has the smallest id of the school comes into 9A: by id alone the numbers of others would have moved on."""
+    sheet = school.sheets["9A", "MATH", 2]
+    moving = db.session.get_one(
+        m.Student, db.session.get_one(m.Enrollment, min(school.enrollments.values())).student_id
+    )
+    # The place that the one who comes would ask for is taken.
+    with write_transaction() as session:
+        neighbour = session.get_one(m.Enrollment, _class(school)[0][1])
+        neighbour.class_place = min(school.enrollments.values()) % 97
+        session.flush()
+        state = audit.states("enrollment", [neighbour])
+        audit.record(AuditTag.ENROLLMENT_CHANGED, SYSTEM, NOW, target_kind="school_year", target_id=1, state=state)
+    before = paper_kit.codes_of(read_head(sheet), _places(sheet, school))
+    head = ["Mã định danh Bộ GD&ĐT", "Họ và tên", "Ngày sinh", "Giới tính", "Lớp"]
+    line = [moving.moet_code, moving.full_name, moving.birth_on.strftime("%d/%m/%Y"), moving.sex, "9A"]
+    report = imports.run_import(school.actor("clerk"), "students", book([head, line]), NOW, apply=True)
+    assert report.applied, report.problems
+    after = paper_kit.codes_of(read_head(sheet), _places(sheet, school))
+    assert len(after) == len(before) + 1 and {one: after[one] for one in before} == before
+    assert not audit_verify.verify().faults
+
+
+def _places(sheet: int, school: Cast) -> dict[int, int | None]:
+    view = score_grid.open_sheet(school.actor("math"), sheet, NOW)
+    return {row.enrollment_id: row.class_place for row in view.rows}
 
 
 def _class(school: Cast) -> list[tuple[str, int]]:
@@ -151,4 +183,4 @@ def test_a_code_opens_only_what_one_may_read(school: Cast):
 
 
 def test_a_class_too_large_has_no_numbers_and_still_opens(school: Cast):
-    assert paper_kit.codes_of(read_head(school.sheets["9A", "MATH", 2]), range(1, 99)) == {}
+    assert paper_kit.codes_of(read_head(school.sheets["9A", "MATH", 2]), {1: 5, 2: None}) == {}
