@@ -88,6 +88,7 @@ def save_cell(
     expected_version: int,
     op_id: str | None,
     source: str = "typed",
+    unattended_at: datetime | None = None,
     now: datetime,
 ) -> SavedCell:
     """Write one cell, once.
@@ -95,7 +96,8 @@ def save_cell(
     ``expected_version`` is the version the person saw (0: empty cell). The same ``op_id`` with the same request
     returns what was written then. Raises NotFound and NotAllowed by scope, WrongState when the sheet or its window
     does not take values, Invalid for the text or a reused ``op_id``, Stale (``current``: :class:`StandingValue`)
-    when somebody else was first.
+    when somebody else was first, or with ``unattended_at``: it was typed then on a page where nobody was signed in, and whoever
+    sends it now is asked first.
     """
     if op_id is not None and not _OP_ID.fullmatch(op_id):
         raise Invalid("Mã lần lưu không hợp lệ. Hãy tải lại trang; số đã gõ vẫn còn trong ô.", field="op")
@@ -105,7 +107,17 @@ def save_cell(
     for attempt in (1, 2):
         try:
             return _save_once(
-                actor, sheet_id, enrollment_id, column_key, raw, expected_version, op_id, request_digest, source, now
+                actor,
+                sheet_id,
+                enrollment_id,
+                column_key,
+                raw,
+                expected_version,
+                op_id,
+                request_digest,
+                source,
+                unattended_at,
+                now,
             )
         except IntegrityError:
             # Two first values, or one operation sent twice, at the same instant (PostgreSQL): the second look sees
@@ -125,6 +137,7 @@ def _save_once(
     op_id: str | None,
     request_digest: str,
     source: str,
+    unattended_at: datetime | None,
     now: datetime,
 ) -> SavedCell:
     today = clock.local_date(now)
@@ -149,8 +162,8 @@ def _save_once(
         value = read_value(head, column_key, raw, standing, today)
         if value.same_value(standing):
             return _saved(head, enrollment_id, column_key, standing, cells, closed, written=False)
-        if expected_version != standing.version:
-            raise stale(link, standing, column_key, student_name, words, raw)
+        if expected_version != standing.version or unattended_at is not None:
+            raise stale(link, standing, column_key, student_name, words, raw, unattended_at)
         if link.execute(TOUCH_SHEET, {"sheet_id": head.id}).rowcount == 0:
             raise WrongState("Bảng điểm vừa được nộp hoặc khoá nên không ghi thêm được. Số đã gõ chưa mất.")
         written = put(link, actor, head, enrollment_id, column_key, value, standing, now)

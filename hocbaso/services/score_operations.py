@@ -68,13 +68,16 @@ class TypedCell:
     version: int
 
 
-def paste(actor: Actor, sheet_id: int, cells: Sequence[TypedCell], *, op_id: str, now: datetime) -> list[CellOutcome]:
+def paste(
+    actor: Actor, sheet_id: int, cells: Sequence[TypedCell], *, op_id: str, now: datetime, ask_first: bool = False
+) -> list[CellOutcome]:
     """Write a pasted block: one transaction, one outcome a cell in the order given.
 
+    ``ask_first``: nobody was signed in when it was pasted, so nothing is written and each cell is told as stale.
     An empty text keeps what stands (an empty cell of a workbook says nothing). A plain 0 over a missed 0 changes nothing.
     Raises like ``score_entry.save_cell`` for the sheet as a whole, Invalid for a key used for something else.
     """
-    return _write_typed(actor, sheet_id, cells, op_id=op_id, source="pasted", now=now)
+    return _write_typed(actor, sheet_id, cells, op_id=op_id, source="pasted", now=now, ask_first=ask_first)
 
 
 def write_from_file(
@@ -106,6 +109,7 @@ def _write_typed(
     source: str,
     now: datetime,
     clears: bool = False,
+    ask_first: bool = False,
     facts: Mapping[str, Any] | None = None,
     after: Callable[[Session, list[CellOutcome]], None] | None = None,
 ) -> list[CellOutcome]:
@@ -130,7 +134,7 @@ def _write_typed(
                 continue
             if (not cell.raw.strip() and not clears) or says_nothing_new(value, old):
                 outcomes[place] = CellOutcome(*where, "same", version=old.version)
-            elif done:  # the act is through: what it did not write then, it does not write now
+            elif done or ask_first:  # the act is through: what it did not write then, it does not write now
                 outcomes[place] = CellOutcome(*where, "stale", _standing_words(old), old.version, cell.raw)
             else:
                 wanted.append((*where, value, cell.version))

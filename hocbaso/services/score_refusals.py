@@ -37,6 +37,8 @@ class StandingValue:
     student_name: str
     column_words: str
     yours: str
+    unattended_at: datetime | None = None
+    """When the value was typed, where nobody was signed in: nobody was first, but whose it is has to be asked."""
 
 
 def guard_typing(head: SheetHead, today: date) -> None:
@@ -51,8 +53,16 @@ def guard_typing(head: SheetHead, today: date) -> None:
         )
 
 
-def stale(link: Any, standing: CellRecord, column_key: str, student_name: str, words: str, raw: str) -> Stale:
-    """The error for a cell that somebody else changed first, carrying both values."""
+def stale(
+    link: Any,
+    standing: CellRecord,
+    column_key: str,
+    student_name: str,
+    words: str,
+    raw: str,
+    unattended_at: datetime | None = None,
+) -> Stale:
+    """The error for a cell that somebody else changed first or that was typed unattended, carrying both values."""
     row = link.execute(_LAST_WRITER, {"cell_id": standing.id}).first() if standing.id else None
     current = StandingValue(
         cell=view_cell(column_key, standing, "", True),
@@ -61,6 +71,7 @@ def stale(link: Any, standing: CellRecord, column_key: str, student_name: str, w
         student_name=student_name,
         column_words=words,
         yours=one_line(raw),
+        unattended_at=unattended_at,
     )
     return Stale(
         f"{current.by_name} vừa ghi {standing.text or 'ô trống'} vào ô này. Chưa số nào bị mất, xin chọn một.",

@@ -47,6 +47,7 @@ class SignedIn:
 
     session_id: int
     actor: Actor
+    opened_at: datetime
     last_seen_at: datetime
     confirmed_at: datetime | None
     second_factor_done: bool
@@ -208,6 +209,7 @@ def requires_second_factor(account_id: int, now: datetime) -> bool:
 _LIVING = (
     select(
         m.UserSession.id,
+        m.UserSession.created_at,
         m.UserSession.last_seen_at,
         m.UserSession.confirmed_at,
         m.UserSession.second_factor_done,
@@ -241,6 +243,7 @@ def resume(token: str, cache: SessionCache, now: datetime) -> SignedIn | None:
     return SignedIn(
         session_id=row.id,
         actor=actor,
+        opened_at=row.created_at,
         last_seen_at=row.last_seen_at,
         confirmed_at=row.confirmed_at,
         second_factor_done=row.second_factor_done,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -12,16 +14,33 @@ from hocbaso.services import read_back, score_grid, score_operations
 from hocbaso.services.score_blocks import CellOutcome
 from hocbaso.web import labels
 from hocbaso.web.errors import status_of
+from hocbaso.web.filters import vn_datetime
 from hocbaso.web.forms.scores import BlockForm, ReadBackForm
 from hocbaso.web.htmx import go, is_fragment
 from hocbaso.web.kept_parts import joined
 from hocbaso.web.rendered_rows import rendered_rows
-from hocbaso.web.security import current_actor, requires
+from hocbaso.web.security import current_actor, current_session, requires
+
+STILL_THERE = timedelta(minutes=2)
+"""Whoever types, is asked to sign in again and does so within this time is taken for the one who typed."""
 
 
 def typed_by_another(account: str | None) -> bool:
     """Whether a queued write belongs to somebody else than who is signed in now: it waits for its owner."""
     return account is not None and account != str(current_actor().account_id)
+
+
+def typed_unattended(alone_for: int | None) -> datetime | None:
+    """When something was typed that is not to be written unasked; None for all else.
+
+    It was typed on a page whose session had ended or that came from this machine's store, and whoever is signed in now came
+    later: somebody else may have stood there. ``alone_for``: seconds since, None where the page knew its session alive.
+    """
+    if alone_for is None:
+        return None
+    signed, now = current_session(), clock.now()
+    typed_at = now - timedelta(seconds=alone_for)
+    return typed_at if signed is not None and signed.opened_at - typed_at > STILL_THERE else None
 
 
 def sign_in_first() -> BaseResponse:
@@ -35,13 +54,18 @@ def write_block(sheet_id: int) -> BaseResponse | tuple[str, int]:
     form = BlockForm(request.form.get("block", ""))
     if typed_by_another(form.account):
         return sign_in_first()
+    unattended_at = typed_unattended(form.alone_for)
     if not form.ok:
         return _refused("Máy chưa gửi đủ phần của lần ghi này. Chưa ghi gì; xin tải lại trang.", 422)
     actor, now = current_actor(), clock.now()
     try:
         if form.kind == "pasted":
             cells = [score_operations.TypedCell(*cell) for cell in form.cells]
-            outcomes = score_operations.paste(actor, sheet_id, cells, op_id=form.op, now=now)
+            outcomes = score_operations.paste(
+                actor, sheet_id, cells, op_id=form.op, now=now, ask_first=unattended_at is not None
+            )
+        elif unattended_at is not None:
+            raise Stale(f"Lệnh này bấm lúc {vn_datetime(unattended_at)}, khi chưa ai đăng nhập, nên chưa làm.")
         else:
             places = [(enrollment_id, key) for enrollment_id, key, _, _ in form.cells]
             outcomes = score_operations.take_back(

@@ -116,6 +116,7 @@ def save(sheet_id: int, enrollment_id: int, column_key: str) -> BaseResponse | t
             form.value,
             expected_version=form.version,
             op_id=form.op,
+            unattended_at=score_operations.typed_unattended(form.alone_for),
             now=clock.now(),
         )
     except Stale as stale:

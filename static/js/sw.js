@@ -5,7 +5,7 @@
 
 const SHELL_CACHE = "hocbaso-shell-" + VERSION;
 const PAGES = "hocbaso-pages-"; // and the account's number: never two accounts at a time
-const DAYS = 7;
+const HOURS = 24; // the sheets of a day: what lies longer on a shared tablet is for nobody
 const MOST = 16;
 const FRESH_MS = 20 * 60 * 1000; // a sheet kept this recently is not fetched again ahead of need
 const PATIENCE_MS = 6000; // Wi-Fi that is there but carries nothing
@@ -143,7 +143,7 @@ async function find(path) {
 
 function isOld(answer) {
   const age = Date.now() - Number(answer.headers.get("Hocbaso-Kept-At"));
-  return !(age >= -3600000 && age < DAYS * 24 * 3600000); // a clock set back by more than an hour: nobody knows
+  return !(age >= -3600000 && age < HOURS * 3600000); // a clock set back by more than an hour: nobody knows
 }
 
 async function tidy() {

@@ -10,8 +10,9 @@ from sqlalchemy import select, update
 
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
-from hocbaso.services import score_entry
+from hocbaso.services import score_entry, sessions
 from tests.browser.grid_site import NAMES, Site, n_versions, settled, teach_together, until_sent, values
+from tests.browser.test_grid_blocks import paste
 from tests.cast import NOW
 
 pytest.importorskip("playwright.sync_api")
@@ -63,7 +64,7 @@ def test_what_is_kept_holds_values_and_numbers_but_no_name(site: Site) -> None:
     (item,) = outbox(page)
     line = site.cast.enrollments["9A", NAMES[0]]
     assert item["cells"] == [{"id": f"{line}-TX1", "raw": "8,5", "version": 0}]
-    assert set(item) == {"n", "account", "sheet", "page", "op", "kind", "of", "cells", "tried", "held"}
+    assert set(item) == {"n", "account", "sheet", "page", "op", "kind", "of", "cells", "tried", "held", "at", "alone"}
     assert (item["account"], len(item["op"])) == (str(site.cast.accounts["math"]), 36)
     assert not any(word in str(item) for name in NAMES for word in name.split())
 
@@ -174,6 +175,77 @@ def test_a_page_left_open_sends_nothing_in_the_name_of_who_signed_in_since(site:
     page.wait_for_selector('dialog[open] input[name="password"]')
     assert n_versions() == 0
     assert page.locator(".cell--wait").count() == 1
+
+
+AGE = """minutes => new Promise(done => {
+    const request = indexedDB.open('hocbaso-outbox', 1);
+    request.onsuccess = () => {
+        const work = request.result.transaction('items', 'readwrite'), items = work.objectStore('items');
+        items.getAll().onsuccess = event => {
+            for (const item of event.target.result) items.put({...item, at: item.at - minutes * 60000});
+        };
+        work.oncomplete = () => { request.result.close(); done(); };
+    };
+})"""
+
+
+def type_after_the_session(site: Site, page: Any) -> None:
+    """The tablet lies on the desk, the session is over, and somebody types."""
+    sessions.end_all(site.cast.accounts["math"], now=NOW)
+    type_down(page, "10")
+    page.wait_for_selector("dialog[open]")
+    assert outbox(page)[0]["alone"] is True
+
+
+@pytest.mark.parametrize("choice", ["mine", "theirs"])
+def test_what_was_typed_while_nobody_was_signed_in_is_not_written_unasked(site: Site, choice: str) -> None:
+    page = site.open()
+    leave_anyway(page)
+    type_after_the_session(site, page)
+    page.evaluate(AGE, 10)
+    context = page.context
+    page.close(run_before_unload=False)
+    page = context.new_page()
+    site.sign_in(page, "math")
+    page.goto(f"{site.address}/bang-diem/")
+    page.wait_for_selector(".sheets__unsent:has-text('1 ô cần xem lại')")
+    assert n_versions() == 0
+    page.goto(site.sheet())
+    card = page.wait_for_selector(".clash").inner_text()
+    assert "gõ lúc chưa ai đăng nhập" in card and "Giữ 10" in card and "Lấy ô trống" in card
+    assert n_versions() == 0
+    page.click(f'.clash [data-keep="{choice}"]')
+    until_sent(page)
+    assert values("TX1", site.cast)[0] == (100 if choice == "mine" else None)
+    assert outbox(page) == []
+
+
+def test_a_block_pasted_while_nobody_was_signed_in_is_asked_about_cell_by_cell(site: Site) -> None:
+    page = site.open()
+    leave_anyway(page)
+    sessions.end_all(site.cast.accounts["math"], now=NOW)
+    paste(page, "8\t9\n7\t6")
+    page.click("[data-apply]")
+    page.wait_for_selector("dialog[open]")
+    page.evaluate(AGE, 10)
+    site.sign_in(page, "math")
+    page.goto(site.sheet())
+    until_sent(page, nudge=True)
+    assert page.locator(".cell--conflict").count() == 4 and n_versions() == 0
+
+
+def test_what_was_typed_without_network_while_signed_in_goes_out_after_the_next_sign_in(site: Site) -> None:
+    page = site.open()
+    leave_anyway(page)
+    block_writes(page)
+    type_down(page, "8")
+    page.wait_for_selector(".cell--wait")
+    page.evaluate(AGE, 10)
+    sessions.end_all(site.cast.accounts["math"], now=NOW)
+    let_writes(page)
+    site.sign_in(page, "math")
+    until_sent(page, nudge=True)
+    assert values("TX1", site.cast)[0] == 80
 
 
 def test_signing_out_asks_when_something_is_unsent(site: Site) -> None:

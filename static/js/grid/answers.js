@@ -130,7 +130,7 @@ function conflict(cell, clash, item) {
     tellOpen();
     go(cell);
   });
-  announce("Hai người cùng sửa ô " + headOf(keyOf(cell)) + " của " + nameOf(cell.parentElement) + ". Xin chọn một số.");
+  announce(clash.querySelector("h2").textContent.trim() + ": " + headOf(keyOf(cell)) + " của " + nameOf(cell.parentElement) + ". Xin chọn một số.");
 }
 
 // One card is open at a time; a cell with a folded card opens it when somebody stands there.

@@ -7,6 +7,11 @@ export const account = document.body.dataset.account || "";
 export const PAGE = newKey();
 const LEASE = 25000, TIMEOUT = 15000, LONGEST = 30;
 const TRIES = 3, ASIDE = 15, LONGEST_ASIDE = 300; // tries before an item steps aside, then seconds until it is tried again
+// As long as the server keeps a session that is not used. What is typed later, on a page out of this machine's store, or after
+// the server asked to sign in says so: it is not written in the name of whoever signs in afterwards without asking.
+const IDLE = 30 * 60 * 1000, JUST_NOW = 60 * 1000;
+let heard = document.documentElement.dataset.keptAt ? 0 : Date.now();
+const isAlone = () => state.signIn || Date.now() - heard > IDLE;
 const channel = "BroadcastChannel" in window ? new BroadcastChannel("hocbaso-outbox") : null;
 const listeners = { answer: [], change: [] };
 
@@ -35,7 +40,7 @@ export async function add(kind, sheet, cells, op = newKey(), of = "") {
   state.adding += 1;
   let item;
   try {
-    item = await store.add({ account, sheet, page: PAGE, op, kind, of, cells, tried: false, held: "" });
+    item = await store.add({ account, sheet, page: PAGE, op, kind, of, cells, tried: false, held: "", at: Date.now(), alone: isAlone() });
     await refresh();
   } finally {
     state.adding -= 1;
@@ -123,15 +128,16 @@ async function post(item) {
   const stop = new AbortController();
   const timeout = setTimeout(() => stop.abort(), TIMEOUT);
   const fields = { account };
+  const alone = item.alone ? String(Math.max(0, Math.round((Date.now() - item.at) / 1000))) : "";
   let address = "/bang-diem/" + item.sheet;
   if (item.kind === "typed") {
     const cell = item.cells[0];
     address += "/o/" + cell.id.replace("-", "/");
-    Object.assign(fields, { value: cell.raw, version: cell.version || 0, op: item.op });
+    Object.assign(fields, { value: cell.raw, version: cell.version || 0, op: item.op, alone });
   } else {
     const cells = item.cells.map((cell) => [Number(cell.id.split("-")[0]), cell.id.split("-")[1], cell.raw, cell.version || 0]);
     address += "/khoi";
-    fields.block = JSON.stringify({ account, kind: item.kind, op: item.op, of: item.of, cells });
+    fields.block = JSON.stringify({ account, alone, kind: item.kind, op: item.op, of: item.of, cells });
   }
   try {
     const reply = await fetch(address, {
@@ -150,7 +156,12 @@ async function post(item) {
 // sign-in of a hotel's network, a proxy) comes with any status: only an answer of our own counts, and saved is what it names.
 async function judge(item, answer) {
   if (!answer || answer.status >= 500 || answer.status === 429 || !answer.own) return "network";
-  if (answer.status === 401) return "sign-in";
+  if (answer.status === 401) {
+    heard = 0;
+    if (Date.now() - item.at < JUST_NOW) await store.unattend(item); // the session was over when it was typed
+    return "sign-in";
+  }
+  heard = Date.now();
   if (answer.status === 400 || answer.status === 419) return renew();
   return answer.status >= 400 || (answer.status === 200 && proves(item, fragment(answer))) ? "" : "network";
 }
@@ -211,6 +222,7 @@ export const wordsOf = (found) => {
 };
 const single = (item, cell) => ({
   account, sheet: item.sheet, page: item.page, op: newKey(), kind: "typed", of: "", cells: [{ ...cell }], tried: false, held: "",
+  at: item.at, alone: item.alone,
 });
 
 // What a block did not write goes on as single cells: a conflict is asked about on its card, a refusal is shown.
@@ -257,6 +269,7 @@ async function renew() {
 if (channel) {
   channel.onmessage = async ({ data }) => {
     if (data.wake) { wake(); return; }
+    if (data.out) { heard = 0; return; }
     if (data.account !== account) return;
     await refresh();
     tell(data.item, data.answer, data.kept);
@@ -266,4 +279,5 @@ if (channel) {
 addEventListener("online", () => { tryAgain(); });
 addEventListener("pageshow", (event) => { if (event.persisted) wake(); });
 document.addEventListener("visibilitychange", () => { if (!document.hidden) wake(); });
-document.addEventListener("hocbaso:signed-in", () => { state.failures = 0; state.signIn = asked = false; wake(); });
+document.addEventListener("hocbaso:signing-out", () => { if (channel) channel.postMessage({ out: true }); });
+document.addEventListener("hocbaso:signed-in", () => { heard = Date.now(); state.failures = 0; state.signIn = asked = false; wake(); });

@@ -8,7 +8,8 @@
 // An item that was tried is never changed: it may have arrived, and is repeated under its own key. `held`: "conflict" or
 // "refused" wait for their person; "done" is answered and without its values, kept for the moment until the page that typed
 // it has heard, because what is typed in that moment stands on it. `fails`, `after`: how often the server broke on this item
-// alone, and until when it steps aside for the others; only what comes later for the same cells waits behind it.
+// alone, and until when it steps aside for the others; only what comes later for the same cells waits behind it. `at`, `alone`:
+// when it was typed, and whether on a page that did not know its session to be alive.
 const NAME = "hocbaso-outbox";
 let opening = null;
 const memory = { leases: {} };
@@ -112,6 +113,8 @@ export function add(fresh) {
       const last = open_.filter((item) => touches(item, fresh.cells[0].id)).at(-1);
       if (last && last.kind === "typed" && !last.tried) {
         last.cells[0].raw = fresh.cells[0].raw;
+        last.at = fresh.at;
+        last.alone = fresh.alone;
         put(last);
         return last;
       }
@@ -139,6 +142,12 @@ export function take(account) {
 export const rest = (item, fails, after) => transact((items, put) => {
   const standing = items.find((one) => one.n === item.n && !one.held);
   if (standing) put({ ...standing, fails, after });
+});
+
+// It turned out that nobody was signed in when this was typed.
+export const unattend = (item) => transact((items, put) => {
+  const standing = items.find((one) => one.n === item.n && !one.held);
+  if (standing) put({ ...standing, alone: true });
 });
 
 // Those who stepped aside are tried again at once: all of them, or those who did so for the first time (`fails`).
