@@ -50,6 +50,16 @@ def allow_embedding(response: Response) -> Response:
     return response
 
 
+HELPER = "http://127.0.0.1:18617"
+"""The signing helper on the computer of whoever looks at a page. The loopback address counts as trustworthy for a page over HTTPS."""
+
+
+def allow_signing_helper(response: Response) -> Response:
+    """Let the scripts of this one page speak to the signing helper."""
+    response.headers["Content-Security-Policy"] = policy(connect_src=f"'self' {HELPER}")
+    return response
+
+
 def _set_headers(response: Response) -> Response:
     headers = response.headers
     headers.setdefault("Content-Security-Policy", _STRICT)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "hocbaso"
-OWN_FOLDERS = ("hocbaso", "tests", "bench", "scripts", "migrations")
+OWN_FOLDERS = ("hocbaso", "signing_helper", "tests", "bench", "scripts", "migrations")
 
 
 def python_files(*folders: str) -> list[Path]:

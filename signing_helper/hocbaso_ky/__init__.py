@@ -1,0 +1,10 @@
+"""The signing helper: lets a page of the school's server use the token plugged into this computer, after asking its user.
+
+It listens on the loopback address only, answers only the schools that its user has paired, shows on its own window what is to be
+signed, and asks for the PIN itself: neither the page nor the server ever sees it.
+"""
+
+VERSION = "0.1.0"
+PROTOCOL = 1
+PORT = 18617
+"""Where the school's pages look for it. They have no way to ask, so it never changes."""

@@ -1,0 +1,392 @@
+"""The signing helper against a SoftHSM2 token and against pages that mean ill: real process, real port, a user at its terminal."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import ssl
+import stat
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from hocbaso.documents import cms
+from hocbaso.documents.test_authority import TestAuthority
+from hocbaso.web import headers
+from hocbaso_ky import PORT
+from tests.helper_process import Caller, HelperProcess, running
+from tests.soft_token import PIN, SoftToken, make_token
+
+NOW = datetime.now(UTC)
+NAME = "Đoàn Thị Hải Yến"
+SIGN, PAIR = "Ký học bạ bằng thiết bị", "Ghép trình ký này"
+
+
+class Tls:
+    """A server that only shows a certificate; ``change`` gives it another key."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.change()
+        self.server.socket = self._context.wrap_socket(
+            self.server.socket, server_side=True, do_handshake_on_connect=False
+        )
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.origin = f"https://127.0.0.1:{self.server.server_port}"
+
+    def change(self, key: ec.EllipticCurvePrivateKey | None = None) -> None:
+        self.key = key or ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "truong")])
+        self.certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(self.key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(NOW - timedelta(days=1))
+            .not_valid_after(NOW + timedelta(days=90))
+            .sign(self.key, hashes.SHA256())
+        )
+        pem = self._folder / "server.pem"
+        pem.write_bytes(
+            self.certificate.public_bytes(serialization.Encoding.PEM)
+            + self.key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        self._context.load_cert_chain(pem)
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> Iterator[Tls]:
+    found = Tls(tmp_path)
+    yield found
+    found.server.shutdown()
+    found.server.server_close()
+
+
+@pytest.fixture
+def token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SoftToken:
+    made = make_token(tmp_path / "hsm", monkeypatch, bad=True)
+    made.wish("")
+    return made
+
+
+@pytest.fixture
+def helper(token: SoftToken, tmp_path: Path) -> Iterator[HelperProcess]:
+    with running(tmp_path / "ky", token.driver) as found:
+        found.replies["pin"] = PIN
+        yield found
+
+
+@pytest.fixture
+def page(helper: HelperProcess, tls: Tls) -> Caller:
+    """A page of a paired school, with its session."""
+    caller = Caller(tls.origin)
+    assert caller.post("/ghep")[0] == 200
+    caller.open()
+    return caller
+
+
+@pytest.fixture
+def leaf(request: pytest.FixtureRequest, token: SoftToken) -> bytes:
+    """The certificate on the token; of the kind that the test asks for, else P-256."""
+    return token.new_key(getattr(request, "param", "ec"), TestAuthority.create(NOW), NAME, now=NOW)[1][0]
+
+
+def pair_of(leaf: bytes, text: str) -> list[dict[str, str]]:
+    """What a transcript needs signed: signed attributes over some digest, and a SignedInfo."""
+    kind = cms.key_kind(leaf)
+    digest = hashlib.sha256(text.encode()).digest()
+    method = f"http://www.w3.org/2001/04/xmldsig-more#{'ecdsa' if kind == 'ec' else 'rsa'}-sha256"
+    info = (
+        '<SignedInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><CanonicalizationMethod '
+        'Algorithm="http://www.w3.org/TR/2001/REC-xml-c14n-20010315"></CanonicalizationMethod>'
+        f'<SignatureMethod Algorithm="{method}"></SignatureMethod><Reference URI="#a"><DigestMethod '
+        'Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"></DigestMethod>'
+        f"<DigestValue>{base64.b64encode(digest).decode()}</DigestValue></Reference></SignedInfo>"
+    ).encode()
+    return [item("pades", cms.signed_attributes(digest, (leaf,))), item("xmldsig", info)]
+
+
+def item(form: str, message: bytes, digest: bytes | None = None) -> dict[str, str]:
+    digest = hashlib.sha256(message).digest() if digest is None else digest
+    return {"form": form, "digest": digest.hex(), "message": base64.b64encode(message).decode()}
+
+
+def errand(leaf: bytes, n: int = 3, **more: Any) -> dict[str, Any]:
+    return {
+        "document": "hoc-ba",
+        "job": "j" * 24,
+        "round": 0,
+        "role": "principal",
+        "n": n,
+        "class": "9A",
+        "who": NAME,
+        "certificate": hashlib.sha256(leaf).hexdigest(),
+        "items": [each for number in range(n) for each in pair_of(leaf, f"em {number}")],
+        **more,
+    }
+
+
+def checked(leaf: bytes, asked: dict[str, Any], told: dict[str, Any]) -> list[bytes]:
+    key = x509.load_der_x509_certificate(leaf).public_key()
+    signatures = [base64.b64decode(text) for text in told["signatures"]]
+    for each, signature in zip(asked["items"], signatures, strict=True):
+        assert cms.verify_digest(key, bytes.fromhex(each["digest"]), signature)
+    return signatures
+
+
+def test_the_pages_know_where_the_helper_listens() -> None:
+    assert f"http://127.0.0.1:{PORT}" == headers.HELPER
+
+
+@pytest.mark.parametrize("leaf", ["ec", "rsa"], indirect=True)
+def test_a_class_takes_one_question_one_login_and_one_operation_a_signature(
+    page: Caller, helper: HelperProcess, token: SoftToken, leaf: bytes
+) -> None:
+    (token.folder / "wish.calls").unlink(missing_ok=True)
+    asked = errand(leaf)
+    first, rest = {**asked, "items": asked["items"][:4]}, {**asked, "round": 1, "items": asked["items"][4:]}
+    status, told = page.post("/ky", first)
+    assert status == 200, told
+    signatures = checked(leaf, first, told)
+    checked(leaf, rest, page.post("/ky", rest)[1])
+    assert helper.questions(SIGN) == 1
+    assert (token.calls("login"), token.calls("sign")) == (1, 6)
+    for seen in ("Học bạ lớp 9A: 3 học bạ (6 chữ ký)", NAME, "Hiệu trưởng", page.origin, token.label):
+        assert seen in helper.screen
+    # An answer that was lost on the way is the same answer again, from memory.
+    assert checked(leaf, first, page.post("/ky", first)[1]) == signatures
+    assert token.calls("sign") == 6
+    log = (helper.folder / "hocbaso-ky.log").read_text()
+    assert "signed 4" in log and PIN not in log and page.session not in log and PIN not in helper.screen
+    assert asked["items"][0]["message"] not in log
+
+
+def test_more_than_was_said_is_never_signed(page: Caller, helper: HelperProcess, token: SoftToken, leaf: bytes) -> None:
+    one = errand(leaf, 1)
+    assert page.post("/ky", one)[0] == 200
+    calls = token.calls("sign")
+    more = {**one, "round": 1, "items": pair_of(leaf, "em khác")}
+    assert page.post("/ky", more) == (409, {"code": "limit", "words": page.post("/ky", more)[1]["words"]})
+    assert page.post("/ky", {**one, "items": pair_of(leaf, "em khác")})[1]["code"] == "replay"
+    assert page.post("/ky", {**one, "n": 2, "round": 1})[1]["code"] == "changed"
+    assert page.post("/ky", {**one, "class": "9B", "round": 1})[1]["code"] == "changed"
+    assert token.calls("sign") == calls and helper.questions(SIGN) == 1
+
+
+def test_one_digest_is_not_signed_twice_in_a_signing(page: Caller, token: SoftToken, leaf: bytes) -> None:
+    twice = errand(leaf, 2)
+    twice["items"] = twice["items"][:2] * 2
+    assert page.post("/ky", twice)[1]["code"] == "replay"
+    first = {**errand(leaf, 2), "items": errand(leaf, 2)["items"][:2]}
+    assert page.post("/ky", first)[0] == 200
+    assert page.post("/ky", {**first, "round": 1})[1]["code"] == "replay"
+
+
+def test_a_page_that_asks_for_ten_thousand_is_refused_without_a_question(
+    page: Caller, helper: HelperProcess, leaf: bytes
+) -> None:
+    for n in (101, 5_000, 10_000, 10**12):
+        assert page.post("/ky", {**errand(leaf, 1), "n": n})[1]["code"] == "limit"
+    pair = pair_of(leaf, "một em")
+    assert page.post("/ky", {**errand(leaf, 1), "items": pair * 5_000})[1]["code"] == "limit"
+    assert page.post("/ky", {**errand(leaf, 1), "items": pair * 2})[1]["code"] == "limit"
+    assert helper.questions(SIGN) == 0
+
+
+@pytest.mark.parametrize("leaf", ["ec", "rsa"], indirect=True)
+def test_only_what_a_transcript_needs_is_signed(page: Caller, helper: HelperProcess, leaf: bytes) -> None:
+    pades, info = pair_of(leaf, "em")
+    other = TestAuthority.create(NOW).issue("Người khác", now=NOW)[1][0]
+    message = base64.b64decode(pades["message"])
+    wrong_forms = [
+        [item("pades", b"rut 10.000.000 dong"), info],
+        [item("pades", cms.signed_attributes(b"\x00" * 32, (other,))), info],
+        [item("pades", cms.signed_attributes(b"\x00" * 20, (leaf,))), info],
+        [item("pades", message + b"\x00"), info],
+        [pades, item("xmldsig", b"<SignedInfo xmlns='http://www.w3.org/2000/09/xmldsig#'></SignedInfo>")],
+        [pades, item("xmldsig", base64.b64decode(info["message"]).replace(b"sha256", b"sha1", 1))],
+        [pades, item("xmldsig", b"<!DOCTYPE a [<!ENTITY b 'c'>]>" + base64.b64decode(info["message"]))],
+    ]
+    for items in wrong_forms:
+        assert page.post("/ky", errand(leaf, 1, items=items))[1]["code"] == "form"
+    for digest in (b"", b"\x01" * 20, b"\x01" * 31, b"\x01" * 33, b"\x01" * 64, b"\x01" * 32):
+        forged = [item("pades", message, digest), info]
+        assert page.post("/ky", errand(leaf, 1, items=forged))[1]["code"] == "digest"
+    for items in ([info, pades], [pades], "x", [], [None, None], [{**pades, "form": "proof"}, info]):
+        assert page.post("/ky", errand(leaf, 1, items=items))[1]["code"] == "shape"
+    for part in ({"role": "it"}, {"document": "hợp đồng"}, {"class": ""}, {"who": 3}, {"job": "ngắn"}, {"n": True}):
+        assert page.post("/ky", {**errand(leaf, 1), **part})[1]["code"] == "shape"
+    assert helper.questions(SIGN) == 0
+
+
+def test_what_a_page_writes_cannot_draw_on_the_terminal(page: Caller, helper: HelperProcess, leaf: bytes) -> None:
+    evil = "\x1b[2J\x1b[H Học bạ\r\nlớp\u202e 1 \x07"
+    helper.replies["co"] = "khong"
+    assert page.post("/ky", errand(leaf, 1, **{"class": evil}))[1]["code"] == "no"
+    for sign in ("\x1b", "\x07", "\u202e"):
+        assert sign not in helper.screen
+
+
+def test_a_foreign_page_gets_nothing(helper: HelperProcess, page: Caller, leaf: bytes) -> None:
+    stranger = Caller("https://evil.example")
+    stranger.session = page.session
+    for path in ("/phien", "/the", "/ky", "/chung-minh"):
+        status, told, answered = stranger.send("POST", path, errand(leaf, 1))
+        assert status == 403 and set(told) == {"code", "words"}, path
+        status, _, answered = stranger.send("OPTIONS", path)
+        assert status == 403 and answered["Access-Control-Allow-Headers"] is None, path
+    for origin in (
+        None,
+        "null",
+        "file://",
+        "chrome-extension://abc",
+        page.origin + "/",
+        page.origin.upper(),
+        "https://a b",
+    ):
+        assert Caller(origin).send("GET", "/trang-thai")[0] == 403, origin
+    assert Caller(page.origin).post("/ky", errand(leaf, 1))[1]["code"] == "session"
+    other = Caller(page.origin.replace("127.0.0.1", "localhost"))
+    other.session = page.session
+    assert other.post("/the")[1]["code"] == "unpaired"
+    assert helper.questions(SIGN) == 0 and helper.questions(PAIR) == 1
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", f"evil.example:{PORT}", f"localhost:{PORT}", "127.0.0.1", f"127.0.0.1:{PORT + 1}", ""]
+)
+def test_a_name_pointed_at_this_computer_is_no_way_in(helper: HelperProcess, page: Caller, host: str) -> None:
+    rebound = Caller(page.origin, host=host or "x")
+    rebound.session = page.session
+    for method, path in (("GET", "/trang-thai"), ("POST", "/the"), ("OPTIONS", "/ky")):
+        status, _, answered = rebound.send(method, path)
+        assert status == 421 and answered["Access-Control-Allow-Origin"] is None
+
+
+def test_forms_windows_and_plain_requests_are_refused(helper: HelperProcess, page: Caller) -> None:
+    assert page.post("/the", Content_Type="text/plain")[0] == 415
+    assert page.post("/the", Content_Type="application/x-www-form-urlencoded")[0] == 415
+    assert page.post("/the", X_Hocbaso_Ky=None)[0] == 415
+    assert page.post("/the", Sec_Fetch_Mode="navigate")[0] == 403
+    assert page.post("/the", Sec_Fetch_Mode="no-cors")[0] == 403
+    assert page.send("GET", "/trang-thai", X_Hocbaso_Ky=None)[0] == 404
+    assert page.send("GET", "/the")[0] == 404 and page.send("PUT", "/ky")[0] == 405
+    assert page.post("/the", b"[]")[0] == 422 and page.post("/the", b"\xff{")[0] == 422
+    assert page.post("/the", b"{}", Content_Length="999999999")[0] == 413
+    status, _, answered = page.send(
+        "OPTIONS", "/ky", Access_Control_Request_Method="POST", Access_Control_Request_Private_Network="true"
+    )
+    assert status == 204 and answered["Access-Control-Allow-Origin"] == page.origin
+    assert answered["Access-Control-Allow-Private-Network"] == "true"
+    assert answered["Access-Control-Allow-Credentials"] is None
+
+
+def test_pairing_shows_the_servers_own_certificate_and_is_asked_once(
+    helper: HelperProcess, tls: Tls, tmp_path: Path
+) -> None:
+    page = Caller(tls.origin)
+    assert page.send("GET", "/trang-thai")[1]["paired"] is False
+    helper.replies["co"] = ""
+    assert page.post("/ghep")[1]["code"] == "no"
+    assert page.post("/ghep")[1]["code"] == "quiet", "a stranger who was told no asks no more"
+    assert helper.questions(PAIR) == 1
+    fingerprint = tls.certificate.fingerprint(hashes.SHA256()).hex().upper()
+    assert " ".join(fingerprint[i : i + 4] for i in range(0, 64, 4)) in helper.screen.replace("\r\n", "\n")
+    http = Caller("http://192.168.1.20:8080")
+    assert http.send("GET", "/trang-thai")[1]["problem"] == "http" and http.post("/ghep")[1]["code"] == "http"
+
+
+def test_a_school_that_shows_another_key_is_stopped(helper: HelperProcess, page: Caller, tls: Tls) -> None:
+    assert stat.S_IMODE((helper.folder / "schools.json").stat().st_mode) == 0o600
+    tls.change(tls.key)  # renewed, same key: nobody is asked
+    page.open()
+    tls.change()
+    assert Caller(page.origin).post("/phien")[1]["code"] == "changed"
+    assert page.post("/ghep")[0] == 200
+    assert "TRƯỚC ĐÂY DÙNG KHOÁ KHÁC" in helper.screen and helper.questions(PAIR) == 2
+    page.open()
+
+
+def test_a_wrong_pin_costs_one_try_and_the_last_one_is_asked_for(
+    page: Caller, helper: HelperProcess, token: SoftToken, leaf: bytes
+) -> None:
+    (token.folder / "wish.calls").unlink(missing_ok=True)
+    helper.replies["pin"] = "000111"
+    assert page.post("/ky", errand(leaf, 1))[1]["code"] == "pin"
+    assert token.calls("login") == 1
+    token.wish("final")
+    helper.replies["pin"] = PIN
+    assert page.post("/ky", errand(leaf, 1))[1]["code"] == "no"
+    assert token.calls("login") == 1, "the last try was not used"
+    helper.replies["lan cuoi"] = "lan cuoi"
+    assert page.post("/ky", errand(leaf, 1))[0] == 200
+    assert "chỉ còn một lần thử" in helper.screen
+    token.wish("locked")
+    assert page.post("/ky", errand(leaf, 1, job="k" * 24))[1]["code"] == "locked"
+
+
+@pytest.mark.parametrize(("wish", "code"), [("removed", "absent"), ("crash", "device")])
+def test_a_token_that_fails_ends_the_login_and_the_rest_is_asked_again(
+    page: Caller, helper: HelperProcess, token: SoftToken, leaf: bytes, wish: str, code: str
+) -> None:
+    asked = errand(leaf, 2)
+    first, rest = {**asked, "items": asked["items"][:2]}, {**asked, "round": 1, "items": asked["items"][2:]}
+    assert page.post("/ky", first)[0] == 200
+    token.wish(wish)
+    assert page.post("/ky", rest)[1]["code"] == code
+    token.wish("")
+    status, told = page.post("/ky", rest)
+    assert status == 200, told
+    checked(leaf, rest, told)
+    assert helper.questions(SIGN) == 2 and "phần còn lại: 2 chữ ký của 2 học bạ" in helper.screen
+
+
+@pytest.mark.parametrize("leaf", ["rsa"], indirect=True)
+def test_a_token_that_insists_on_hashing_gets_the_message(page: Caller, token: SoftToken, leaf: bytes) -> None:
+    token.wish("noraw")
+    asked = errand(leaf, 1)
+    checked(leaf, asked, page.post("/ky", asked)[1])
+
+
+def test_a_certificate_that_is_not_here_is_not_asked_about(page: Caller, helper: HelperProcess, leaf: bytes) -> None:
+    assert page.post("/ky", errand(leaf, 1, certificate="0" * 64))[1]["code"] == "absent"
+    assert helper.questions(SIGN) == 0
+
+
+def test_a_proof_is_for_one_school_and_one_nonce(page: Caller, helper: HelperProcess, leaf: bytes) -> None:
+    fingerprint = hashlib.sha256(leaf).hexdigest()
+    shown = page.post("/the")[1]["tokens"][0]["certificates"]
+    assert fingerprint in [held["sha256"] for held in shown if held["signs"]]
+    status, told = page.post("/chung-minh", {"certificate": fingerprint, "nonce": "n" * 32})
+    assert status == 200, told
+    message = f"hocbaso-ky proof of possession 1\n{page.origin}\n{'n' * 32}\n{fingerprint}\n".encode()
+    key = x509.load_der_x509_certificate(leaf).public_key()
+    assert cms.verify_digest(key, hashlib.sha256(message).digest(), base64.b64decode(told["signature"]))
+    for nonce in ("", "ngắn", "n" * 20 + "\nhttps://x", "n" * 65):
+        assert page.post("/chung-minh", {"certificate": fingerprint, "nonce": nonce})[1]["code"] == "shape"
+
+
+def test_somebody_who_says_no_three_times_is_left_alone(page: Caller, helper: HelperProcess, leaf: bytes) -> None:
+    helper.replies["co"] = ""
+    codes = [page.post("/ky", errand(leaf, 1))[1]["code"] for _ in range(5)]
+    assert codes == ["no", "no", "no", "quiet", "quiet"] and helper.questions(SIGN) == 3
+
+
+def test_a_second_helper_says_that_one_is_open(helper: HelperProcess, token: SoftToken, tmp_path: Path) -> None:
+    second = HelperProcess(tmp_path / "ky2", token.driver)
+    second.wait_for("trình ký đã mở sẵn")
+    assert second.process.wait(10) == 2
