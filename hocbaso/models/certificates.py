@@ -15,14 +15,14 @@ class Certificate(Base):
     """A registered certificate. ``purpose`` binds it to a role; ``person_id`` is NULL for the school's seal.
 
     ``key_kind`` says where its private key lives. ``software``: sealed in ``key_envelope`` (PIN and machine secret are both needed
-    to open it). ``pkcs11`` and ``remote``: on a token or at a provider, ``key_place`` (JSON) says which; nothing of the key is here.
+    to open it). ``pkcs11``, ``desk`` and ``remote``: on a token at the server, on one at the signer's computer, or at a provider, ``key_place`` (JSON) says which; nothing of the key is here.
     ``bound_roles``: the signatures it may give, words of ``SignatureRole``. ``approval``: what the authority said of it.
     """
 
     __tablename__ = "certificate"
     __table_args__ = (
         CheckConstraint("purpose IN ('personal','seal')", name="known_purpose"),
-        CheckConstraint("key_kind IN ('software','pkcs11','remote','none')", name="known_key_kind"),
+        CheckConstraint("key_kind IN ('software','pkcs11','remote','desk','none')", name="known_key_kind"),
         CheckConstraint("(purpose = 'seal') = (person_id IS NULL)", name="seal_belongs_to_the_school"),
         CheckConstraint(
             "bound_roles IN ('homeroom','principal','homeroom principal','seal')", name="known_bound_roles"
@@ -34,7 +34,7 @@ class Certificate(Base):
         CheckConstraint("revoked_at IS NULL OR retired_at IS NOT NULL", name="a_revoked_one_is_retired"),
         CheckConstraint("key_envelope IS NULL OR key_kind = 'software'", name="envelopes_hold_software_keys"),
         CheckConstraint(
-            "(key_kind IN ('pkcs11','remote')) = (key_place IS NOT NULL)", name="keys_elsewhere_have_a_place"
+            "(key_kind IN ('pkcs11','remote','desk')) = (key_place IS NOT NULL)", name="keys_elsewhere_have_a_place"
         ),
     )
 

@@ -260,12 +260,14 @@ def open_key(
     role: SignatureRole | None = None,
     code: str = "",
     last_try: bool = False,
+    desk: str = "",
 ) -> OpenKey:
     """Open the key of a person (None: the seal) for one batch, after every check that does not need the key.
 
     ``role``: what it is to sign; the certificate must be bound to it. An attempt is counted before the PIN is tried, so that
     parallel tries cannot pass five; where the device was not asked (not there, one try left) it is not counted.
-    PIN and one-time ``code`` of a remote key are judged, and its tries counted, by the provider when the first hashes come.
+    PIN and one-time ``code`` of a remote key are judged, and its tries counted, by the provider when the first hashes come; the PIN of a
+    token at the signer's ``desk`` by that token.
     The caller closes what it gets. Raises WrongState (none registered, not valid, no trusted root, closed after five wrong
     PINs, device absent or locked), Unavailable, LastTry and NotAllowed (wrong PIN; written into the audit log).
     """
@@ -294,7 +296,7 @@ def open_key(
             signers.SoftwareKeySigner.from_envelope(envelope, chain, pin, server_secret())
         else:
             elsewhere = key_places.open_signer(
-                actor, row.key_kind, row.key_place, chain[0], pin, now, code=code, last_try=last_try
+                actor, row.key_kind, row.key_place, chain[0], pin, now, code=code, last_try=last_try, desk=desk
             )
     except LastTry:
         _set_tries(row, m.Certificate.n_wrong_pins - 1)

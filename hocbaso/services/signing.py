@@ -18,6 +18,7 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.documents import transcript_content as tc
+from hocbaso.documents.desk_signer import DeskSigner
 from hocbaso.documents.sign_request import SignRequest
 from hocbaso.documents.token_session import LastTry
 from hocbaso.errors import DomainError, IntegrityFault, NotAllowed, WrongState
@@ -29,6 +30,7 @@ from hocbaso.services import (
     audit,
     batches,
     certificates,
+    desk_signing,
     document_pool,
     group_batches,
     proofs,
@@ -97,6 +99,7 @@ def sign_class(
     publish_on_seal: bool = True,
     code: str = "",
     last_try: bool = False,
+    desk: str = "",
     background: bool = False,
     on_item: Callable[[], None] | None = None,
 ) -> m.SigningBatch:
@@ -104,6 +107,7 @@ def sign_class(
 
     ``publish_on_seal``: the principal's order that the clerk's seal publishes what is signed now; no other role orders it.
     ``code``: the one-time code of a remote key that asks for one. ``last_try``: the signer knows that the token has one PIN try left and wants it used.
+    ``desk``: the browser session through whose page a token at the signer's own computer is reached.
     ``students``: student codes, register numbers or record UUIDs. Records signed already in this role are skipped. With
     ``background`` the batch goes on in a thread and the call returns at once. Before anything is signed: the actor's power over
     the class, certificate, PIN, and that sheets and results stand as they were approved. Raises NotFound, NotAllowed (wrong PIN,
@@ -122,7 +126,9 @@ def sign_class(
     untouched.require_untouched(class_group_id)
     first = tc.from_canonical_json(records[due[0]].content.encode("utf-8"))
     person = person_of_role(actor, class_group, role, now, first.principal.name)
-    key = certificates.open_key(actor, person.id if person else None, pin, now, role=role, code=code, last_try=last_try)
+    key = certificates.open_key(
+        actor, person.id if person else None, pin, now, role=role, code=code, last_try=last_try, desk=desk
+    )
     try:
         untouched.require_signer_untouched(actor.account_id, key.certificate_id)
         batch_id, to_run = batches.open_batch(actor, class_group, role.value, due, now)
@@ -132,6 +138,8 @@ def sign_class(
     if not to_run:
         key.close()
         return batches.batch_row(batch_id)
+    if isinstance(key.elsewhere, DeskSigner):
+        desk_signing.announce(batch_id, key.elsewhere)
     tick = batches.running_clock(now)
     trust = (tuple(certificates.trusted_roots()), tuple(certificates.trusted_crls()))
 
@@ -149,6 +157,7 @@ def sign_class(
                 group_batches.run(batch_id, actor, tick, prepare, key.elsewhere, finish, on_item=on_item)
         finally:
             key.close()
+            desk_signing.forget(batch_id)
             document_pool.forget_keys()
 
     if background:

@@ -38,7 +38,7 @@ def register_token(
     actor.require(Permission.CERTIFICATE_OWN)
     person = certificate_register.person_for(actor, purpose)
     driver, serial, label = key_devices.split_value(device)
-    others = _read_certificates(intermediates)
+    others = read_certificates(intermediates)
     with key_devices.open_session(driver) as session:
         # A PIN is tried only on a token that says it is this person's: nobody locks or guesses another's.
         shown = next((token for token in session.tokens() if (token.serial, token.label) == (serial, label)), None)
@@ -97,7 +97,8 @@ def _require_own(token: TokenFacts, person: m.Person | None) -> None:
     )
 
 
-def _read_certificates(data: bytes) -> list[x509.Certificate]:
+def read_certificates(data: bytes) -> list[x509.Certificate]:
+    """Issuing authorities from an uploaded file (PEM or DER); none from an empty one. Raises Invalid."""
     if not data:
         return []
     if len(data) > 100_000:

@@ -9,8 +9,9 @@ from flask import Blueprint, Flask, make_response, render_template, url_for
 from hocbaso import clock
 from hocbaso.errors import DomainError, NotFound
 from hocbaso.regulations.permissions import Permission as P
-from hocbaso.services import batches, transcripts
+from hocbaso.services import batches, desk_signing, transcripts
 from hocbaso.web.errors import status_of
+from hocbaso.web.headers import allow_signing_helper
 from hocbaso.web.htmx import go, is_fragment
 from hocbaso.web.security import current_actor, requires
 
@@ -29,8 +30,10 @@ def page(batch_id: int) -> Any:
     return _page(progress)
 
 
-def _page(progress: batches.BatchProgress, message: str | None = None) -> str:
-    return render_template("batches/page.html", batch=progress, message=message)
+def _page(progress: batches.BatchProgress, message: str | None = None) -> Any:
+    at_desk = desk_signing.is_waiting(progress.id)
+    response = make_response(render_template("batches/page.html", batch=progress, message=message, at_desk=at_desk))
+    return allow_signing_helper(response) if at_desk else response
 
 
 @batches_pages.post("/<int:batch_id>/tiep")

@@ -80,6 +80,12 @@ def actor_or_none() -> Actor | None:
     return signed.actor if signed is not None and signed.stage == "open" else None
 
 
+def browser_session() -> str:
+    """Names the living session to services that hold something for this browser only; nothing that opens it."""
+    signed = current_session()
+    return str(signed.session_id) if signed is not None else ""
+
+
 def current_actor() -> Actor:
     """The actor of a view marked ``@requires`` or ``@signed_in``; 401 elsewhere."""
     actor = actor_or_none()

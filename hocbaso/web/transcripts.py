@@ -6,7 +6,7 @@ import unicodedata
 from typing import Any
 from urllib.parse import quote
 
-from flask import Blueprint, Flask, Response, render_template, request, url_for
+from flask import Blueprint, Flask, Response, make_response, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
@@ -16,9 +16,9 @@ from hocbaso.services import batches, record_view, signing, signing_view, transc
 from hocbaso.web import navigation
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.transcripts import BuildForm, RecallForm, SignForm
-from hocbaso.web.headers import allow_embedding
+from hocbaso.web.headers import allow_embedding, allow_signing_helper
 from hocbaso.web.htmx import go, is_fragment
-from hocbaso.web.security import current_actor, note, requires
+from hocbaso.web.security import browser_session, current_actor, note, requires
 
 transcripts_pages = Blueprint("transcripts", __name__, url_prefix="/hoc-ba")
 
@@ -38,7 +38,7 @@ def index() -> str:
 
 @transcripts_pages.get("/lop/<int:class_group_id>")
 @requires(P.TRANSCRIPT_READ)
-def class_page(class_group_id: int) -> str:
+def class_page(class_group_id: int) -> Any:
     """What a signer sees: what changed, the odd ones, the rest; the paper beside the list."""
     return _class_page(class_group_id)
 
@@ -50,7 +50,7 @@ def _class_page(
     build_form: BuildForm | None = None,
     message: str | None = None,
     last_try: bool = False,
-) -> str:
+) -> Response | str:
     actor, now = current_actor(), clock.now()
     view = signing_view.class_view(actor, class_group_id, now)
     progress = [batches.batch_progress(actor, batch_id, now) for batch_id in view.batch_ids[:1]]
@@ -65,7 +65,7 @@ def _class_page(
     )
     if is_fragment() and opened is not None:
         return render_template("transcripts/_paper.html", opened=opened)
-    return render_template(
+    body = render_template(
         "transcripts/class.html",
         view=view,
         opened=opened,
@@ -76,6 +76,10 @@ def _class_page(
         publishing=transcripts.publishing_of(class_group_id),
         batch=progress[0] if progress and progress[0].state != "done" else None,
     )
+    certificate = view.panel.certificate if view.panel else None
+    if certificate is not None and certificate.key_kind == "desk":
+        return allow_signing_helper(make_response(body))
+    return body
 
 
 @transcripts_pages.post("/lop/<int:class_group_id>/lap")
@@ -122,6 +126,7 @@ def sign(class_group_id: int) -> Any:
             publish_on_seal=form.publish.data,
             code=form.code.data or "",
             last_try=form.last_try.data,
+            desk=browser_session(),
             background=True,
         )
     except NotFound:

@@ -185,6 +185,14 @@ def test_an_empty_database_goes_down_and_up_again(tmp_path: Path, app: Flask) ->
             "reset_request",
             "0004",
         ),
+        (
+            "INSERT INTO certificate (purpose, key_kind, key_place, bound_roles, approval, subject_name, issuer_name,"
+            " serial_number, not_before, not_after, fingerprint, certificate_pem, chain_pem, n_wrong_pins, is_test,"
+            " registered_at) VALUES ('seal', 'desk', '{}', 'seal', 'unsent', 's', 'i', '1', '2026-01-01', '2028-01-01',"
+            " 'f', '', '', 0, 0, '2026-01-01 00:00:00')",
+            "certificate",
+            "0011",
+        ),
         ("UPDATE school SET version = version", "audit_entry", "base"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
-from wtforms import BooleanField, PasswordField, RadioField, SelectMultipleField, StringField
+from wtforms import BooleanField, HiddenField, PasswordField, RadioField, SelectMultipleField, StringField
 from wtforms.validators import DataRequired, EqualTo, Length
 
 
@@ -66,6 +66,26 @@ class DeviceForm(FlaskForm):
         description="Chỉ cần khi thiết bị không chứa sẵn.",
     )
     last_try = BooleanField("Tôi chắc chắn mã PIN đúng, dùng lần thử cuối của thiết bị")
+    purpose = RadioField(
+        "Chứng thư của", choices=[("personal", "Cá nhân"), ("seal", "Con dấu nhà trường")], default="personal"
+    )
+
+
+class DeskForm(FlaskForm):
+    """One's own certificate on a token at one's own computer; the hidden parts are filled by the page's script."""
+
+    nonce = HiddenField()
+    leaf = HiddenField(validators=[DataRequired("Chọn chứng thư rồi xác nhận ở trình ký."), Length(max=20_000)])
+    shown = HiddenField(validators=[Length(max=200_000)])
+    signature = HiddenField(validators=[Length(max=2_000)])
+    serial = HiddenField(validators=[Length(max=64)])
+    label = HiddenField(validators=[Length(max=64)])
+    key_id = HiddenField(validators=[Length(max=128)])
+    intermediates = FileField(
+        "Chứng thư trung gian của nơi cấp (.pem, .cer)",
+        render_kw={"accept": ".pem,.cer,.crt,.p7b"},
+        description="Chỉ cần khi thiết bị không chứa sẵn.",
+    )
     purpose = RadioField(
         "Chứng thư của", choices=[("personal", "Cá nhân"), ("seal", "Con dấu nhà trường")], default="personal"
     )

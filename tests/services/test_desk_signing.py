@@ -1,0 +1,362 @@
+"""A class signed with a token at the signer's own computer: registered with proof, carried by one browser session, refused otherwise."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from hocbaso import models as m
+from hocbaso.db import db, write_transaction
+from hocbaso.documents import desk_signer
+from hocbaso.documents.signers import certificate_fingerprint
+from hocbaso.documents.test_authority import TestAuthority
+from hocbaso.documents.token_session import TokenSession
+from hocbaso.errors import Invalid, NotAllowed, NotFound, Unavailable, WrongState
+from hocbaso.services import (
+    audit_verify,
+    certificate_register,
+    certificate_standing,
+    certificates,
+    desk_register,
+    desk_signing,
+    document_pool,
+    signing,
+    test_school_keys,
+    transcripts,
+    trust_roots,
+)
+from tests.cast import NOW, Cast
+from tests.services.approved_class import (  # noqa: F401 (fixtures)
+    approved_template_fixture,
+    built_fixture,
+    built_template_fixture,
+    workers_end,
+)
+from tests.services.test_transcripts import records
+from tests.soft_token import SoftToken, make_token
+
+LATER = NOW + timedelta(minutes=30)
+PRINCIPAL = "Đoàn Thị Hải Yến"
+ORIGIN, HERE = "https://hocba.truong.lan:8443", "17"
+
+
+class Computer:
+    """What stands at the signer's desk: a token, logged in, and its certificate."""
+
+    def __init__(self, token: SoftToken, kind: str, name: str = PRINCIPAL, **more: object) -> None:
+        self.authority: TestAuthority = test_school_keys._authority(NOW)
+        self.token, (self.key_id, self.chain) = token, token.new_key(kind, self.authority, name, now=NOW, **more)
+        self.session: TokenSession = token.session()
+        self.n_signed = 0
+
+    def sign(self, *messages: bytes) -> list[bytes]:
+        self.n_signed += len(messages)
+        return self.session.sign(self.key_id, self.chain[0], messages)
+
+    @property
+    def place(self) -> dict[str, str]:
+        return {"serial": self.token.serial, "label": self.token.label, "key_id": self.key_id}
+
+    def register(self, cast: Cast, who: str = "principal", *, origin: str = ORIGIN, **more: object) -> int:
+        nonce = desk_register.challenge(cast.actor(who), HERE, NOW)
+        message = desk_register.proof_message(origin, nonce, certificate_fingerprint(self.chain[0]))
+        return desk_register.register_desk(
+            cast.actor(who),
+            HERE,
+            ORIGIN,
+            str(more.pop("nonce", nonce)),
+            self.chain[0],
+            self.sign(message)[0],
+            self.place,
+            more.pop("now", NOW),
+            shown=self.chain[1:],
+            **more,
+        )
+
+
+@pytest.fixture
+def computer(built: Cast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Computer]:
+    made = Computer(make_token(tmp_path / "hsm", monkeypatch), "ec")
+    yield made
+    made.session.close()
+
+
+def begin(cast: Cast, person: str = "principal", role: str = "principal", session: str = HERE, **more: object) -> int:
+    batch = signing.sign_class(
+        cast.actor(person), cast.classes["9A"], role, "", LATER, desk=session, background=True, **more
+    )
+    return batch.id
+
+
+def waiting(cast: Cast, batch_id: int, person: str = "principal", session: str = HERE) -> desk_signing.Errand:
+    """The next errand that has a round."""
+    for _ in range(600):
+        found = desk_signing.errand(cast.actor(person), batch_id, session, LATER)
+        db.session.rollback()
+        assert found is not None, [item.reason for item in db.session.get(m.SigningBatch, batch_id).items]
+        if found.round is not None:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("nothing waits")
+
+
+def bring(cast: Cast, batch_id: int, errand: desk_signing.Errand, signatures: list[bytes], **more: object) -> None:
+    desk_signing.bring(
+        cast.actor(str(more.get("person", "principal"))),
+        batch_id,
+        str(more.get("session", HERE)),
+        str(more.get("job", errand.job)),
+        int(str(more.get("number", errand.round.number))),
+        signatures,
+        LATER,
+    )
+    db.session.rollback()
+
+
+def ended(batch_id: int) -> list[tuple[str, str | None]]:
+    document_pool.wait_for(batch_id, 60)
+    db.session.rollback()
+    return [(item.outcome, item.reason) for item in batches_items(batch_id)]
+
+
+def batches_items(batch_id: int) -> list[m.SigningBatchItem]:
+    return list(
+        db.session.scalars(
+            select(m.SigningBatchItem)
+            .where(m.SigningBatchItem.signing_batch_id == batch_id)
+            .execution_options(populate_existing=True)
+        )
+    )
+
+
+def homeroom_signs(cast: Cast) -> None:
+    signing.sign_class(cast.actor("math"), cast.classes["9A"], "homeroom", test_school_keys.DEMO_PIN, LATER)
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ec"])
+def test_a_class_is_signed_at_the_principals_desk(
+    built: Cast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    computer = Computer(make_token(tmp_path / "hsm", monkeypatch), kind)
+    row = computer.register(built)
+    homeroom_signs(built)
+    computer.n_signed = 0
+    batch_id = begin(built)
+    errand = waiting(built, batch_id)
+    assert (errand.role, errand.class_name, errand.n) == ("principal", "9A", 3)
+    assert errand.who == built.actor("principal").name
+    assert errand.certificate == certificate_fingerprint(computer.chain[0])
+    assert [len(digest) for digest in errand.round.digests] == [32] * 6
+    bring(built, batch_id, errand, computer.sign(*errand.round.messages))
+    assert ended(batch_id) == [("done", None)] * 3 and computer.n_signed == 6
+    computer.session.close()
+    signing.sign_class(built.actor("clerk"), built.classes["9A"], "seal", test_school_keys.DEMO_PIN, LATER)
+    roots, crls = trust_roots.trusted_roots(), trust_roots.trusted_crls()
+    for record in records():
+        assert record.state == "PUBLISHED"
+        for digest in (record.pdf_digest, record.xml_digest):
+            report = document_pool.verify(
+                transcripts.read_stored(digest), roots, crls, NOW + timedelta(days=1), timeout=60
+            )
+            assert report.ok, report.reasons
+    view = certificate_register.one(built.actor("principal"), row, NOW)
+    assert (view.key_kind, view.asks) == ("desk", ()) and "cắm ở máy của người ký" in view.key_words
+    assert desk_signing.errand(built.actor("principal"), batch_id, HERE, LATER) is None
+    assert audit_verify.verify().ok
+
+
+def test_several_rounds_make_one_batch(built: Cast, computer: Computer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk_signer.DeskSigner, "n_at_once", 2)
+    computer.register(built)
+    homeroom_signs(built)
+    batch_id = begin(built)
+    first = waiting(built, batch_id)
+    signatures = computer.sign(*first.round.messages)
+    assert (first.n, len(first.round.messages), first.round.number) == (3, 4, 0)
+    bring(built, batch_id, first, signatures)
+    bring(built, batch_id, first, signatures)  # the answer was lost on the way: once more is welcome
+    second = waiting(built, batch_id)
+    assert (second.job, second.round.number, len(second.round.messages)) == (first.job, 1, 2)
+    with pytest.raises(WrongState, match="không còn chờ"):
+        bring(built, batch_id, first, computer.sign(*first.round.messages[:2]))
+    bring(built, batch_id, second, computer.sign(*second.round.messages))
+    assert ended(batch_id) == [("done", None)] * 3
+    with pytest.raises(WrongState, match="không còn chờ"):
+        bring(built, batch_id, second, computer.sign(*second.round.messages))
+    assert all(len(row.signatures) == 2 for row in records())
+
+
+def test_only_signatures_of_the_certificate_over_what_was_prepared_are_taken(
+    built: Cast, computer: Computer, tmp_path: Path
+) -> None:
+    computer.register(built)
+    homeroom_signs(built)
+    batch_id = begin(built)
+    errand = waiting(built, batch_id)
+    good = computer.sign(*errand.round.messages)
+    stranger = Computer(computer.token, "ec", "Người khác")
+    wrong = [
+        good[:-1],
+        [*good, good[0]],
+        [good[1], good[0], *good[2:]],
+        [*good[:5], computer.sign(b"an other document")[0]],
+        stranger.sign(*errand.round.messages),
+        [b""] * 6,
+        [good[0][:-1] + bytes([good[0][-1] ^ 1]), *good[1:]],
+    ]
+    for signatures in wrong:
+        with pytest.raises(Invalid, match="không ghi gì"):
+            bring(built, batch_id, errand, signatures)
+    for more in ({"job": "x" * 24}, {"number": 1}, {"number": -1}):
+        with pytest.raises(WrongState, match="không còn chờ"):
+            bring(built, batch_id, errand, good, **more)
+    # Another browser of the same person, and a colleague who reaches the class: nothing there for them.
+    for more in ({"session": "18"}, {"session": ""}, {"person": "clerk", "session": "18"}):
+        with pytest.raises(NotFound):
+            bring(built, batch_id, errand, good, **more)
+        with pytest.raises(NotFound):
+            desk_signing.errand(built.actor(more.get("person", "principal")), batch_id, more["session"], LATER)
+        with pytest.raises(NotFound):
+            desk_signing.stop(built.actor("principal"), batch_id, more["session"], "no", LATER)
+    with pytest.raises(NotFound):
+        desk_signing.errand(built.actor("outsider"), batch_id, HERE, LATER)
+    assert {row.state for row in records()} == {"HOMEROOM_SIGNED"}
+    bring(built, batch_id, errand, good)
+    assert ended(batch_id) == [("done", None)] * 3
+    stranger.session.close()
+
+
+def test_an_answer_for_an_earlier_try_is_refused(built: Cast, computer: Computer) -> None:
+    computer.register(built)
+    homeroom_signs(built)
+    first = begin(built)
+    old = waiting(built, first)
+    desk_signing.stop(built.actor("principal"), first, HERE, "stopped", LATER)
+    assert {outcome for outcome, _ in ended(first)} == {"failed"}
+    second = begin(built)
+    new = waiting(built, second)
+    with pytest.raises(WrongState):
+        bring(built, second, old, computer.sign(*old.round.messages))
+    with pytest.raises(Invalid):
+        bring(built, second, old, computer.sign(b"x"), job=new.job)
+    bring(built, second, new, computer.sign(*new.round.messages))
+    assert ended(second) == [("done", None)] * 3 and audit_verify.verify().ok
+
+
+@pytest.mark.parametrize(
+    ("why", "words"), [("no", "từ chối ở trình ký"), ("pin", "Mã PIN"), ("locked", "đã khoá"), ("stopped", "đã dừng")]
+)
+def test_a_batch_that_the_signer_stops_can_be_signed_later(
+    built: Cast, computer: Computer, why: str, words: str
+) -> None:
+    computer.register(built)
+    homeroom_signs(built)
+    batch_id = begin(built)
+    waiting(built, batch_id)
+    for nonsense in ("", "bất kỳ chữ gì", "<b>"):
+        with pytest.raises(Invalid):
+            desk_signing.stop(built.actor("principal"), batch_id, HERE, nonsense, LATER)
+    desk_signing.stop(built.actor("principal"), batch_id, HERE, why, LATER)
+    assert all(outcome == "failed" and words in reason for outcome, reason in ended(batch_id))
+    assert {row.state for row in records()} == {"HOMEROOM_SIGNED"}
+
+
+def test_a_page_that_is_gone_ends_the_wait(built: Cast, computer: Computer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk_signer, "ABSENT_SECONDS", 1.0)
+    computer.register(built)
+    homeroom_signs(built)
+    assert all(outcome == "failed" and "đã đóng hoặc mất mạng" in reason for outcome, reason in ended(begin(built)))
+    monkeypatch.setattr(desk_signer, "ABSENT_SECONDS", 60.0)
+    monkeypatch.setattr(desk_signer, "ROUND_SECONDS", 0.5)
+    assert all("quá lâu" in reason for _, reason in ended(begin(built)))
+
+
+def test_a_command_cannot_sign_with_a_key_at_a_desk(built: Cast, computer: Computer) -> None:
+    computer.register(built)
+    homeroom_signs(built)
+    with pytest.raises(WrongState, match="chỉ ký được từ trình duyệt trên máy đó"):
+        signing.sign_class(built.actor("principal"), built.classes["9A"], "principal", "", LATER)
+    assert certificates.current_certificate(built.people["principal"]).n_wrong_pins == 0
+
+
+def test_a_certificate_is_registered_only_with_a_fresh_proof_for_this_address(built: Cast, computer: Computer) -> None:
+    with pytest.raises(Invalid, match="chưa chứng minh"):
+        computer.register(built, origin="https://noi-khac.example")
+    with pytest.raises(WrongState, match="tải lại trang"):
+        computer.register(built, nonce="n" * 32)
+    with pytest.raises(WrongState, match="tải lại trang"):
+        computer.register(built, now=NOW + timedelta(minutes=11))
+    with pytest.raises(Invalid, match="không phải"):
+        computer.register(built, "math")
+    with pytest.raises(NotAllowed):
+        computer.register(built, purpose="seal")
+    nonce = desk_register.challenge(built.actor("principal"), HERE, NOW)
+    message = desk_register.proof_message(ORIGIN, nonce, certificate_fingerprint(computer.chain[0]))
+    arguments = (ORIGIN, nonce, computer.chain[0], computer.sign(message)[0], computer.place, NOW)
+    with pytest.raises(WrongState, match="tải lại trang"):
+        desk_register.register_desk(built.actor("principal"), "18", *arguments, shown=computer.chain[1:])
+    desk_register.register_desk(built.actor("principal"), HERE, *arguments, shown=computer.chain[1:])
+    with pytest.raises(WrongState, match="tải lại trang"):
+        desk_register.register_desk(built.actor("principal"), HERE, *arguments, shown=computer.chain[1:])
+
+
+def test_a_chain_that_the_school_does_not_trust_is_refused(built: Cast, computer: Computer) -> None:
+    elsewhere = TestAuthority.create(NOW)
+    computer.authority = elsewhere
+    computer.key_id, computer.chain = computer.token.new_key("ec", elsewhere, PRINCIPAL, now=NOW)
+    with pytest.raises(Invalid, match="không do nơi cấp mà trường tin cậy"):
+        computer.register(built)
+
+
+def test_a_real_seal_at_the_clerks_desk_waits_for_the_authority(built: Cast, computer: Computer) -> None:
+    computer.key_id, computer.chain = computer.token.new_key(
+        "ec", computer.authority, "Trường THCS Đồng Sen", now=NOW, organisation="Trường THCS Đồng Sen"
+    )
+    row = computer.register(built, "clerk", purpose="seal")
+    with write_transaction() as session:
+        session.execute(update(m.Certificate).where(m.Certificate.id == row).values(is_test=False))
+    homeroom_signs(built)
+    signing.sign_class(built.actor("principal"), built.classes["9A"], "principal", test_school_keys.DEMO_PIN, LATER)
+    with pytest.raises(WrongState, match="chưa được Sở phê duyệt"):
+        begin(built, "clerk", "seal")
+    certificate_standing.set_approval(built.actor("it_officer"), row, "approved", NOW, note="CV 1")
+    batch_id = begin(built, "clerk", "seal")
+    errand = waiting(built, batch_id, "clerk")
+    assert errand.role == "seal"
+    bring(built, batch_id, errand, computer.sign(*errand.round.messages), person="clerk")
+    assert ended(batch_id) == [("done", None)] * 3
+    certificate_standing.revoke(built.actor("it_officer"), row, "mất thiết bị", LATER)
+    with pytest.raises(WrongState, match="Chưa có chứng thư"):
+        certificates.open_key(built.actor("clerk"), None, "", LATER, desk=HERE)
+
+
+def test_the_mailbox_stands_alone() -> None:
+    """Without database: closing wakes who waits, and what waits shows itself only to its session."""
+    chain = TestAuthority.create(NOW).issue("A", now=NOW)[1]
+    signer = desk_signer.DeskSigner(chain[0], HERE)
+    signer.begin(2)
+    fault: list[Exception] = []
+
+    def wait() -> None:
+        try:
+            signer.sign_messages([b"a", b"b"])
+        except Exception as error:
+            fault.append(error)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    while signer.waiting(HERE) is None:
+        time.sleep(0.01)
+    assert signer.waiting(HERE).digests == tuple(hashlib.sha256(text).digest() for text in (b"a", b"b"))
+    assert dataclasses.is_dataclass(signer.waiting(HERE)) and HERE not in repr(signer)
+    signer.close()
+    thread.join(5)
+    assert isinstance(fault[0], Unavailable)
