@@ -31,7 +31,7 @@ class HelperProcess:
         self, folder: Path, module: str, *, prefix: tuple[str, ...] = (), options: tuple[str, ...] = ()
     ) -> None:
         self.folder = folder
-        self.replies = {"co": "co", "pin": "", "lan cuoi": ""}
+        self.replies: dict[str, str | None] = {"co": "co", "pin": "", "lan cuoi": ""}
         self.screen = ""
         self._fd, inner = pty.openpty()
         kept = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
@@ -75,6 +75,10 @@ class HelperProcess:
             assert time.monotonic() < end, f"the helper never said {words!r}:\n{self.screen}"
             assert self.process.poll() is None or words in self.screen, self.screen
             time.sleep(0.05)
+
+    def type(self, line: str) -> None:
+        """The user answers by hand (where ``replies`` says None)."""
+        os.write(self._fd, (line + "\n").encode())
 
     def questions(self, title: str) -> int:
         return len(re.findall(re.escape(title), self.screen))

@@ -31,9 +31,8 @@ def page(batch_id: int) -> Any:
 
 
 def _page(progress: batches.BatchProgress, message: str | None = None) -> Any:
-    at_desk = desk_signing.is_waiting(progress.id)
-    response = make_response(render_template("batches/page.html", batch=progress, message=message, at_desk=at_desk))
-    return allow_signing_helper(response) if at_desk else response
+    response = make_response(render_template("batches/page.html", batch=progress, message=message))
+    return allow_signing_helper(response) if desk_signing.is_waiting(progress.id) else response
 
 
 @batches_pages.post("/<int:batch_id>/tiep")

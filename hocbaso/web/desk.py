@@ -167,5 +167,5 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(desk_pages)
 
     @app.context_processor
-    def _helper() -> dict[str, str]:
-        return {"signing_helper": HELPER}
+    def _helper() -> dict[str, Any]:
+        return {"signing_helper": HELPER, "is_at_desk": desk_signing.is_waiting}

@@ -120,12 +120,13 @@ class _Handler(BaseHTTPRequestHandler):
             desk, token = self.server.desk, self.headers.get(HEADER)
             if token is None or self.headers.get("Content-Type", "").partition(";")[0].strip() != "application/json":
                 raise Refused(415, "shape", "Chỉ nhận yêu cầu của trang học bạ.")
+            # Read before it is judged: a browser that is answered while it still sends sees a broken line, not the answer.
+            body = self._body()
             if self.path in ("/ghep", "/phien"):
                 return 200, getattr(desk, _OPEN[self.path])(origin)
             if self.path not in _KEPT:
                 raise Refused(404, "path", "Không có địa chỉ này.")
             desk.require_session(origin, token)
-            body = self._body()
             if self.path == "/the":
                 return 200, desk.tokens(origin)
             return 200, getattr(desk, _KEPT[self.path])(origin, body)

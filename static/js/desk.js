@@ -60,7 +60,7 @@
   }
 
   // Whether the helper is here, knows this school and, where one is wanted, sees the token of the certificate.
-  async function prepare() {
+  async function prepare(wanted = certificate) {
     const status = await ask("/trang-thai");
     if (status.problem) throw new Refusal(status.problem);
     if (!status.paired) throw new Refusal("unpaired");
@@ -70,13 +70,13 @@
     } catch (refusal) {
       if (refusal.code !== "session") throw refusal;
       session = null;
-      return prepare();
+      return prepare(wanted);
     }
-    if (!certificate) {
+    if (!wanted) {
       if (!tokens.some((token) => token.certificates.length)) throw new Refusal("absent");
       return undefined;
     }
-    const token = tokens.find((one) => one.certificates.some((held) => held.sha256 === certificate));
+    const token = tokens.find((one) => one.certificates.some((held) => held.sha256 === wanted));
     if (!token) throw new Refusal("absent");
     if (token.locked) throw new Refusal("locked");
     return undefined;
@@ -131,7 +131,7 @@
   const nextChoice = () => new Promise((done) => { choice = done; });
 
   async function own(path, fields) {
-    const options = { credentials: "same-origin", cache: "no-store", headers: { Accept: "application/json", "X-Poll": "1" } };
+    const options = { credentials: "same-origin", cache: "no-store", headers: { Accept: "application/json", "X-Poll": "1", "X-Requested-With": "fetch" } };
     if (fields) {
       options.method = "POST";
       options.headers["X-CSRFToken"] = window.hocbaso.csrfToken();
@@ -153,23 +153,23 @@
   }
 
   async function sign(errand) {
-    let patience = 5;
     for (;;) {
       try {
-        if (!session) {
-          await prepare().catch((refusal) => { if (refusal.code !== "absent") throw refusal; });
-        }
+        if (!session || ["off", "absent"].includes(shown)) await prepare(errand.certificate);
+        acts.hidden = true;
         show(errand.round === 0 ? "ask" : "working");
-        return (await ask("/ky", errand)).signatures;
+        const { signatures } = await ask("/ky", errand);
+        return signatures;
       } catch (refusal) {
         const { code } = refusal;
         if (code === "session") { session = null; continue; }
-        if (code === "busy" || (code === "off" && patience > 0)) { patience -= 1; show(code === "off" ? "off" : "ask"); await pause(1500); continue; }
+        if (code === "busy") { show("ask"); await pause(1500); continue; }
         show(code === "no_answer" ? "no" : code);
         acts.hidden = false;
-        const chosen = await nextChoice();
-        acts.hidden = true;
-        patience = 5;
+        // Nothing was asked yet: the page finds the helper, or the token, by itself. After a no or a wrong PIN a person decides.
+        const chosen = await Promise.race([nextChoice(), ...(["off", "absent"].includes(code) ? [pause(2000)] : [])]);
+        choice = null;
+        if (chosen || !["off", "absent"].includes(code)) acts.hidden = true;
         if (chosen === "stop") {
           const why = ["no", "no_answer"].includes(code) ? "no" : code;
           return { why: ["no", "pin", "locked", "absent"].includes(why) ? why : "stopped" };
@@ -185,31 +185,34 @@
       const button = event.target.closest("[data-do]");
       if (button && choice) { choice(button.dataset.do); choice = null; }
     });
+    let ended = "done";
     show("look");
     for (;;) {
       const answer = await reach(errandAt);
-      if (answer.status !== 200) break;
+      if (answer.status !== 200) { ended = answer.status === 204 ? "done" : "gone"; break; }
       const errand = await answer.json();
       if (!errand.waiting) { await pause(400); continue; }
       const { waiting, ...asked } = errand;
       const signed = await sign(asked);
       if (!Array.isArray(signed)) {
         await reach(`${errandAt}/dung`, { why: signed.why });
+        ended = "stopped";
         break;
       }
       show("working");
       const fields = { job: errand.job, round: String(errand.round), signatures: JSON.stringify(signed) };
       const taken = await reach(errandAt, fields);
+      if (taken.status === 401 || taken.status === 419) { ended = "gone"; break; }
       if (taken.status === 422) {
         show("refused");
         acts.hidden = false;
-        if (await nextChoice() === "stop") { await reach(`${errandAt}/dung`, { why: "stopped" }); break; }
+        if (await nextChoice() === "stop") { await reach(`${errandAt}/dung`, { why: "stopped" }); ended = "stopped"; break; }
         acts.hidden = true;
       }
     }
     window.clearInterval(alive);
     acts.hidden = true;
-    show("done");
+    show(ended);
   }
 
   // --- registering ---

@@ -23,6 +23,7 @@ from hocbaso.documents import cms
 from hocbaso.documents.test_authority import TestAuthority
 from hocbaso.web import headers
 from hocbaso_ky import PORT
+from hocbaso_ky.__main__ import main
 from tests.helper_process import Caller, HelperProcess, running
 from tests.soft_token import PIN, SoftToken, make_token
 
@@ -384,6 +385,25 @@ def test_somebody_who_says_no_three_times_is_left_alone(page: Caller, helper: He
     helper.replies["co"] = ""
     codes = [page.post("/ky", errand(leaf, 1))[1]["code"] for _ in range(5)]
     assert codes == ["no", "no", "no", "quiet", "quiet"] and helper.questions(SIGN) == 3
+
+
+def test_plain_http_is_paired_only_where_somebody_asked_for_it(token: SoftToken, tmp_path: Path) -> None:
+    with running(tmp_path / "ky", token.driver, options=("--cho-phep-http",)) as helper:
+        page = Caller("http://192.168.1.20:8080")
+        assert page.post("/ghep")[0] == 200 and "KHÔNG DÙNG HTTPS" in helper.screen
+        page.open()
+        assert page.post("/the")[0] == 200
+
+
+def test_schools_are_listed_and_forgotten_at_the_terminal(
+    page: Caller, helper: HelperProcess, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOCBASO_KY_HOME", str(helper.folder))
+    assert main(["--danh-sach"]) == 0 and page.origin in capsys.readouterr().out
+    assert main(["--bo-ghep", page.origin]) == 0 and main(["--bo-ghep", page.origin]) == 2
+    assert main(["--danh-sach"]) == 0 and page.origin not in capsys.readouterr().out.splitlines()[-1:]
+    assert main([]) == 2, "without a driver it says what is missing"
+    assert "config.toml" in capsys.readouterr().out
 
 
 def test_a_second_helper_says_that_one_is_open(helper: HelperProcess, token: SoftToken, tmp_path: Path) -> None:

@@ -183,7 +183,7 @@ def test_signing_after_a_break_is_offered_again(built_site: Site) -> None:
 def test_certificates_page_for_each(issued_site: Site) -> None:
     assert "con dấu nhà trường" in issued_site("clerk").get("/chung-thu-so/").text
     officer = issued_site("it_officer").get("/chung-thu-so/").text
-    assert "Trịnh Thu Hà" in officer and "Đăng ký chứng thư của mình" not in officer
+    assert "Trịnh Thu Hà" in officer and "Khoá trong tệp .p12" not in officer
     assert issued_site("board").get("/chung-thu-so/").status_code == 403
 
 
