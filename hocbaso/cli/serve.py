@@ -24,6 +24,7 @@ from hocbaso import clock
 from hocbaso.cli import plain_port
 from hocbaso.cli.output import any_schema, refusals
 from hocbaso.config import PROJECT_ROOT, Config
+from hocbaso.documents.parent_watch import end_with_parent
 from hocbaso.errors import DomainError, Unavailable, WrongState
 from hocbaso.services import accounts, lan_addresses, schema, setup, tls, tls_check
 from hocbaso.services.access import SYSTEM
@@ -31,6 +32,9 @@ from hocbaso.services.access import SYSTEM
 THREADS = 8
 RESPAWN_SECONDS = "20"
 """On a new certificate the old worker serves this long beside the fresh one; a slow machine needs ten to load the pages."""
+
+LAST_SECONDS = 1.0
+"""For the answers that are on their way when the main process is killed; a save takes a hundredth of it."""
 
 TARGET = "hocbaso.cli.serve:application"
 
@@ -55,7 +59,11 @@ def application() -> Flask:
 
 
 def _die_with_parent() -> None:
-    """Ask the kernel to end this process when its parent is gone, so that no worker keeps the port and the database."""
+    """End with the parent, so that no worker keeps the port and the database: asked to at once, made to soon after.
+
+    The server's answer to the signal waits for its threads, a keep-alive connection among them, for as long as they like.
+    """
+    end_with_parent(LAST_SECONDS)
     if sys.platform != "linux":
         return
     set_death_signal = 1  # PR_SET_PDEATHSIG

@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
 
+from hocbaso.documents.parent_watch import end_with_parent
 from hocbaso.documents.signers import check_key, order_chain
 from hocbaso.documents.token_session import LastTry, TokenFacts, TokenKey
 from hocbaso.errors import DomainError, Invalid, NotAllowed, Unavailable, WrongState
@@ -367,6 +368,7 @@ def _words(error: Exception, label: str) -> DomainError:
 
 def serve(pipe: Any) -> None:
     """The loop of the child."""
+    end_with_parent()  # a driver that waits for its reader never comes to see the end of the pipe
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server, which ends its children itself
     device = _Device()
     while True:

@@ -1,7 +1,8 @@
 """Processes that make and check documents, so that the web process never loads WeasyPrint, endesive or pyHanko.
 
 Functions are named ``"package.module:function"`` and looked up in the worker only. Workers are spawned (a fork of a threaded
-server may hang), start on first use, are warmed up once, and are replaced after a number of tasks to bound their memory.
+server may hang), start on first use, are warmed up once, are replaced after a number of tasks to bound their memory, and
+end when the process that started them is gone.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
+from hocbaso.documents.parent_watch import end_with_parent
 from hocbaso.errors import Unavailable
 
 _PREFIX = "hocbaso.documents."
@@ -36,6 +38,7 @@ def _run(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def _start() -> None:
+    end_with_parent()
     # Ctrl+C in the terminal is for the server; it ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Layout and validation make many short-lived objects; the default threshold costs a fifth of their time.
