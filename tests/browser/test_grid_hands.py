@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from hocbaso.db import db
 from hocbaso.services import read_back, score_entry, score_grid
 from tests.axe import findings
-from tests.browser.grid_site import Site, fill, grow, settled, until_sent, values
+from tests.browser.grid_site import NAMES, Site, fill, grow, settled, until_sent, values
 from tests.cast import NOW
 
 pytest.importorskip("playwright.sync_api")
@@ -46,6 +48,57 @@ def test_the_grid_is_one_stop_of_the_tab_key(site: Site) -> None:
     assert "#" + page.evaluate("document.activeElement.closest('td').id") == site.cell("NX", 4)
     page.keyboard.press("Tab")
     assert page.evaluate("!document.getElementById('sheet').contains(document.activeElement)")
+
+
+def test_averages_are_read_by_arrows_and_cost_no_key_while_typing(site: Site) -> None:
+    fill(site.cast)
+    page = site.open()
+    average = f"#a-{site.cast.enrollments['9A', NAMES[0]]}"
+
+    def at() -> str:
+        return "#" + str(page.evaluate("document.activeElement.closest('td').id"))
+
+    page.click(f"{site.cell('CK')} input")
+    page.keyboard.press("ArrowRight")
+    assert at() == average
+    told = page.evaluate("[document.activeElement.getAttribute('aria-readonly'), document.activeElement.tabIndex]")
+    assert told == ["true", 0] and page.locator('#sheet [tabindex="0"]').count() == 1
+    assert "điểm trung bình" in page.inner_text("#cellbar") and "7,5" in page.inner_text("#cellbar")
+    page.keyboard.type("9")  # nothing to type into
+    page.keyboard.press("ArrowDown")
+    assert at() == f"#a-{site.cast.enrollments['9A', NAMES[1]]}"
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#history:has-text('vì sao kết quả học kì là 7,5')")
+    assert findings(page) == []
+    page.keyboard.press("Escape")
+    assert at() == average
+    page.keyboard.press("ArrowRight")
+    assert at() == site.cell("NX")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.type("9")
+    page.keyboard.press("Tab")
+    assert at() == site.cell("NX")
+    page.keyboard.press("Shift+Tab")
+    assert at() == site.cell("CK")
+    settled(page)
+
+
+def test_an_average_that_is_read_changes_in_its_place(site: Site) -> None:
+    fill(site.cast)
+    page = site.open()
+    page.click(f"{site.cell('CK')} input")
+    page.route("**/o/**", lambda route: (time.sleep(0.5), route.continue_()))
+    page.keyboard.type("9")
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowRight")  # the save is on its way
+    average = f"#a-{site.cast.enrollments['9A', NAMES[0]]}"
+    page.wait_for_function("id => document.querySelector(id).textContent.trim() === '8,0'", arg=average)
+    assert page.evaluate("id => document.activeElement === document.querySelector(id)", average)
+    page.keyboard.press("ArrowRight")
+    assert "#" + page.evaluate("document.activeElement.closest('td').id") == site.cell("NX")
 
 
 def test_the_menu_of_missed_opens_by_key_and_writes_both_kinds(site: Site) -> None:

@@ -43,6 +43,11 @@ function written(item, found) {
 
 function replace(old, fresh) {
   if (!old || !fresh) return;
+  if (old.classList.contains("avg")) { // in its place: somebody may be reading it
+    old.className = fresh.className + (old.classList.contains("cell--focus") ? " cell--focus" : "");
+    old.replaceChildren(...Array.from(fresh.childNodes, (node) => document.importNode(node, true)));
+    return;
+  }
   const copy = document.importNode(fresh, true);
   copy.removeAttribute("hx-swap-oob");
   old.replaceWith(copy);

@@ -2,7 +2,7 @@
 import { begin as asked } from "./asked.js";
 import { begin as answers } from "./answers.js";
 import { begin as move, at, go, reveal, step } from "./moving.js";
-import { body, canEdit, cellOf, fieldOf, idOf, sheet, sheetId } from "./page.js";
+import { body, canEdit, cellOf, fieldOf, idOf, isAverage, sheet, sheetId } from "./page.js";
 import { begin as typing, follow, leave, recall } from "./typing.js";
 import { begin as fromPaper } from "./from_paper.js";
 import { PAGE, account, pending, refresh, state, tryAgain, wake } from "./sender.js";
@@ -62,12 +62,13 @@ bar.addEventListener("mousedown", (event) => { if (event.target.closest("[data-s
 bar.addEventListener("click", (event) => {
   const button = event.target.closest("[data-step]");
   if (button && at.cell) go(step(at.cell, Number(button.dataset.step), 0));
-  if (event.target.closest("[data-history]") && at.cell) tell(idOf(at.cell).replace("-", "/") + "/lich-su");
+  if (event.target.closest("[data-history]") && at.cell) tell(pastOf(at.cell));
 });
 body.addEventListener("click", (event) => {
   const average = event.target.closest(".avg");
-  if (average) tell(average.parentElement.dataset.e + "/vi-sao");
+  if (average) tell(pastOf(average));
 });
+const pastOf = (cell) => (isAverage(cell) ? cell.parentElement.dataset.e + "/vi-sao" : idOf(cell).replace("-", "/") + "/lich-su");
 
 function tell(of) {
   if (!window.htmx) return;

@@ -1,6 +1,6 @@
 // Moving in the grid (the ARIA grid pattern): one stop of the Tab key, arrows, edges, pages, and what counts as editing.
 import { explain } from "./words.js";
-import { body, CELLS, cellOf, fieldOf, rowCells, sheet, table, targetOf } from "./page.js";
+import { body, canEdit, CELLS, cellOf, fieldOf, isAverage, rowCells, rowStops, sheet, STOPS, table, targetOf } from "./page.js";
 
 // `along`: going on by the Tab key from a cell that was typed in.
 export const at = { cell: null, editing: false, visited: false, along: false };
@@ -56,7 +56,13 @@ const within = (list, n) => list[Math.max(0, Math.min(list.length - 1, n))];
 export function step(cell, dy, dx) {
   const rows = Array.from(body.rows);
   const row = within(rows, rows.indexOf(cell.parentElement) + dy);
-  return within(rowCells(row), rowCells(cell.parentElement).indexOf(cell) + dx);
+  return within(rowStops(row), rowStops(cell.parentElement).indexOf(cell) + dx);
+}
+
+// Along the row from a typed cell: nothing is typed into an average, so no key is spent on it.
+function along(cell, dx) {
+  const to = step(cell, 0, dx);
+  return isAverage(to) ? step(to, 0, dx) : to;
 }
 
 // The cell that many rows and columns away, or null outside the sheet: a pasted block must not pile up at the edge.
@@ -87,20 +93,21 @@ export function target(cell, event) {
   if (event.altKey || event.metaKey) return null;
   if (key === "Enter") return step(cell, event.shiftKey ? -1 : 1, 0);
   if (key === "Tab" && (at.editing || at.along)) {
-    const to = step(cell, 0, event.shiftKey ? -1 : 1);
+    const to = along(cell, event.shiftKey ? -1 : 1);
     return to === cell && !at.editing ? null : to; // at the edge the key leads out of the grid again
   }
   if (ARROWS[key] && !event.ctrlKey && (!at.editing || (!long && ARROWS[key][0]))) return step(cell, ...ARROWS[key]);
-  if (event.ctrlKey && !at.editing && key === "Home") return rowCells(body.rows[0])[0];
-  if (event.ctrlKey && !at.editing && key === "End") return rowCells(body.rows[body.rows.length - 1]).at(-1);
+  if (event.ctrlKey && !at.editing && key === "Home") return rowStops(body.rows[0])[0];
+  if (event.ctrlKey && !at.editing && key === "End") return rowStops(body.rows[body.rows.length - 1]).at(-1);
   if (EDGES[key] && (!at.editing || key.startsWith("Page"))) return step(cell, ...EDGES[key]);
   return null;
 }
 
 export function begin() {
   sheet.tabIndex = -1;
-  for (const cell of body.querySelectorAll(CELLS)) {
+  for (const cell of body.querySelectorAll(STOPS)) {
     const field = targetOf(cell);
+    if (canEdit && isAverage(cell)) cell.setAttribute("aria-readonly", "true");
     field.tabIndex = -1;
     if (field.tagName === "INPUT") field.enterKeyHint = "next";
   }

@@ -1,6 +1,6 @@
 // A block from Excel: the paste event brings it (so that it works over plain HTTP too), a preview in the cells and beside
 // them says what goes where and what is refused, one press writes it as one act. What the preview says the server checks again.
-import { body, cellOf, fieldOf, idOf, keyOf, scored, whereOf } from "./page.js";
+import { body, cellOf, fieldOf, idOf, isAverage, keyOf, scored, whereOf } from "./page.js";
 import { at, edit, exactly, go, reveal } from "./moving.js";
 import { announce, markMany } from "./words.js";
 import { close, isOpen, onClose, open, panel } from "./panel.js";
@@ -84,6 +84,10 @@ function lay(rows, first) {
 
 export function preview(block, first = at.cell) {
   const rows = typeof block === "string" ? split(block) : block;
+  if (first && isAverage(first)) {
+    window.hocbaso.notice("Ô trung bình do máy tính. Xin chọn một ô điểm rồi dán lại.", "late");
+    return;
+  }
   if (!first || (rows.length === 1 && rows[0].length === 1 && !rows[0][0])) return;
   if (rows.length === 1 && rows[0].length === 1) { fill(first, rows[0][0]); edit(first, true); go(first); return; }
   show(lay(rows, first));

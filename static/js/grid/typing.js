@@ -1,5 +1,5 @@
 // Typing in a cell, leaving it, and taking back what was not left yet.
-import { body, cellById, cellOf, fieldOf, idOf, scored, sheetId, targetOf } from "./page.js";
+import { body, cellById, cellOf, fieldOf, idOf, isAverage, scored, sheetId, targetOf } from "./page.js";
 import { announce, explain, mark, markMany, tellOpen } from "./words.js";
 import { at, choose, edit, go, rove, target } from "./moving.js";
 import { account, add, isLoose, isStuck, newKey, PAGE, refresh, state } from "./sender.js";
@@ -155,7 +155,9 @@ function keys(event) {
   const cell = cellOf(event.target);
   if (!cell || event.isComposing || event.defaultPrevented || event.target.closest(".clash")) return;
   const field = fieldOf(cell);
-  if (event.key === "Escape") {
+  if (isAverage(cell) && (event.key === "Enter" || event.key === " ")) {
+    cell.click(); // opens how it comes about
+  } else if (event.key === "Escape") {
     at.along = false;
     restore(cell);
     edit(cell, false);
