@@ -4,65 +4,32 @@ from __future__ import annotations
 
 import os
 import re
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
-from werkzeug.serving import make_server
 
-from hocbaso import clock
 from hocbaso.db import db
 from tests.axe import findings
-from tests.cast import NOW, PASSWORD, PEOPLE, Cast
-from tests.demo_site import CHROMIUM, CHROMIUM_ARGS
+from tests.browser.grid_site import Site
+from tests.cast import Cast
 from tests.services.test_blind_checks import REASON, ready, rows, sheet_id, text_of
 
-playwright = pytest.importorskip("playwright.sync_api")
+pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
 SHOTS = os.environ.get("HOCBASO_SHOTS")
 """A folder for pictures of the states, when somebody wants to look."""
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
-        yield found
-        found.close()
-
-
-@pytest.fixture
-def address(school: Cast, school_app: Flask, browser: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(clock, "now", lambda: NOW)
-    school_app.config["WTF_CSRF_ENABLED"] = True
-    server = make_server("127.0.0.1", 0, school_app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    for context in browser.contexts:
-        context.close()
-    server.shutdown()
-    thread.join(5)
-    server.server_close()
-
-
-def open_as(browser: Any, address: str, who: str, path: str, **options: Any) -> Any:
+def open_as(site: Site, who: str, path: str, **options: Any) -> Any:
     """A page of this person on a tablet."""
-    context = browser.new_context(
+    context = site.browser.new_context(
         **{"viewport": {"width": 820, "height": 1180}, "locale": "vi-VN", "has_touch": True, **options}
     )
     page = context.new_page()
-    page.set_default_timeout(20_000)
-    page.goto(f"{address}/dang-nhap")
-    page.fill('input[name="username"]', PEOPLE[who][0].lower())
-    page.fill('input[name="password"]', PASSWORD)
-    page.press('input[name="password"]', "Enter")
-    page.wait_for_url(lambda url: "dang-nhap" not in url)
-    page.goto(address + path)
+    site.sign_in(page, who)
+    page.goto(site.address + path)
     return page
 
 
@@ -78,14 +45,12 @@ def has_no_violation(page: Any) -> None:
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
 @pytest.mark.parametrize("viewport", [(820, 1180), (1180, 820)], ids=["upright", "flat"])
 def test_the_group_head_types_compares_and_settles(
-    school: Cast, address: str, browser: Any, script: bool, viewport: tuple[int, int]
+    site: Site, school: Cast, script: bool, viewport: tuple[int, int]
 ) -> None:
     ready(school, percent=50)
     wanted = {row.id: text_of(school, row) for row in rows(school)}
     size = {"width": viewport[0], "height": viewport[1]}
-    page = open_as(
-        browser, address, "head_science", "/hom-nay", viewport=size, java_script_enabled=script, bypass_csp=True
-    )
+    page = open_as(site, "head_science", "/hom-nay", viewport=size, java_script_enabled=script, bypass_csp=True)
     name = f"check-{'script' if script else 'plain'}-{viewport[0]}"
     shot(page, f"{name}-0-day")
     page.get_by_role("link", name="Đối chiếu bài gốc Toán 9A").first.click()
@@ -121,20 +86,18 @@ def test_the_group_head_types_compares_and_settles(
     assert [row.state for row in rows(school)].count("MISREAD") == 1
 
 
-def test_the_sheet_of_who_types_shows_the_way_and_hides_the_papers(school: Cast, address: str, browser: Any) -> None:
+def test_the_sheet_of_who_types_shows_the_way_and_hides_the_papers(site: Site, school: Cast) -> None:
     ready(school, percent=20)
-    page = open_as(browser, address, "head_science", f"/bang-diem/{sheet_id(school)}", bypass_csp=True)
+    page = open_as(site, "head_science", f"/bang-diem/{sheet_id(school)}", bypass_csp=True)
     shot(page, "check-sheet-blind")
     has_no_violation(page)
     assert page.locator("#main [href$='/doi-chieu']").count() >= 1
     assert page.get_by_role("button", name="Soát xong").count() == 0
 
 
-def test_a_comment_subject_has_large_choices(school: Cast, address: str, browser: Any) -> None:
+def test_a_comment_subject_has_large_choices(site: Site, school: Cast) -> None:
     ready(school, percent=50, code="LOCAL", who="other")
-    page = open_as(
-        browser, address, "head_society", f"/bang-diem/{sheet_id(school, 'LOCAL')}/doi-chieu", bypass_csp=True
-    )
+    page = open_as(site, "head_society", f"/bang-diem/{sheet_id(school, 'LOCAL')}/doi-chieu", bypass_csp=True)
     has_no_violation(page)
     for choice in page.locator(".papers__marks label").all():
         assert choice.bounding_box()["height"] >= 44

@@ -3,65 +3,26 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
-from werkzeug.serving import make_server
 
-from hocbaso import clock
 from tests.axe import findings
-from tests.cast import NOW, PASSWORD, PEOPLE, Cast
-from tests.demo_site import CHROMIUM, CHROMIUM_ARGS
+from tests.browser.grid_site import Site
+from tests.cast import Cast
 from tests.services.test_anomaly_questions import BINH, CHI, fill, state_of
 
-playwright = pytest.importorskip("playwright.sync_api")
+pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
 SHOTS = os.environ.get("HOCBASO_SHOTS")
 """A folder for pictures of the states, when somebody wants to look."""
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
-        yield found
-        found.close()
-
-
-@pytest.fixture
-def address(school: Cast, school_app: Flask, browser: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(clock, "now", lambda: NOW)
-    school_app.config["WTF_CSRF_ENABLED"] = True
-    server = make_server("127.0.0.1", 0, school_app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    for context in browser.contexts:
-        context.close()
-    server.shutdown()
-    thread.join(5)
-    server.server_close()
-
-
-def sheet_of(browser: Any, address: str, school: Cast, who: str, **options: Any) -> Any:
+def sheet_of(site: Site, who: str, **options: Any) -> Any:
     """The sheet Toán 9A of semester II in a tablet of this person."""
-    context = browser.new_context(
-        **{"viewport": {"width": 1280, "height": 800}, "locale": "vi-VN", "has_touch": True, **options}
-    )
-    page = context.new_page()
-    page.set_default_timeout(20_000)
-    page.goto(f"{address}/dang-nhap")
-    page.fill('input[name="username"]', PEOPLE[who][0].lower())
-    page.fill('input[name="password"]', PASSWORD)
-    page.press('input[name="password"]', "Enter")
-    page.wait_for_url(lambda url: "dang-nhap" not in url)
-    page.goto(f"{address}/bang-diem/{school.sheets['9A', 'MATH', 2]}")
-    return page
+    return site.open(who, **{"has_touch": True, **options})
 
 
 def shot(page: Any, name: str) -> None:
@@ -69,11 +30,9 @@ def shot(page: Any, name: str) -> None:
         page.screenshot(path=Path(SHOTS) / f"{name}.png")
 
 
-def test_a_teacher_answers_one_question_mends_another_and_the_group_head_reads_both(
-    browser: Any, address: str, school: Cast
-) -> None:
+def test_a_teacher_answers_one_question_mends_another_and_the_group_head_reads_both(site: Site, school: Cast) -> None:
     fill(school, {BINH: "Em Chi chăm học.", CHI: "Bạn Bình hăng hái phát biểu."})
-    page = sheet_of(browser, address, school, "math")
+    page = sheet_of(site, "math")
     page.click("text=Nộp bảng điểm")
     page.wait_for_selector("text=Trước khi nộp, xin trả lời 2 câu hỏi")
     assert findings(page) == []
@@ -94,7 +53,7 @@ def test_a_teacher_answers_one_question_mends_another_and_the_group_head_reads_b
     page.wait_for_selector("text=Đã nộp Toán 9A, học kì II")
     assert state_of(school) == "SUBMITTED"
 
-    head = sheet_of(browser, address, school, "head_science", viewport={"width": 800, "height": 1280})
+    head = sheet_of(site, "head_science", viewport={"width": 800, "height": 1280})
     told = head.inner_text(".questions__answered")
     assert (
         "có tên “Chi”" in told
@@ -106,11 +65,9 @@ def test_a_teacher_answers_one_question_mends_another_and_the_group_head_reads_b
     shot(head, "head-800")
 
 
-def test_without_script_the_cards_are_plain_forms(browser: Any, address: str, school: Cast) -> None:
+def test_without_script_the_cards_are_plain_forms(site: Site, school: Cast) -> None:
     fill(school, {BINH: "Em Chi chăm học."})
-    page = sheet_of(
-        browser, address, school, "math", java_script_enabled=False, viewport={"width": 800, "height": 1280}
-    )
+    page = sheet_of(site, "math", java_script_enabled=False, viewport={"width": 800, "height": 1280})
     page.click("text=Nộp bảng điểm")
     page.wait_for_selector("text=Trước khi nộp, xin trả lời 1 câu hỏi")
     shot(page, "asked-800")
@@ -125,9 +82,9 @@ def test_without_script_the_cards_are_plain_forms(browser: Any, address: str, sc
     assert state_of(school) == "SUBMITTED"
 
 
-def test_dark_and_narrow_the_cards_stay_readable(browser: Any, address: str, school: Cast) -> None:
+def test_dark_and_narrow_the_cards_stay_readable(site: Site, school: Cast) -> None:
     fill(school, {BINH: "Em Chi chăm học."})
-    page = sheet_of(browser, address, school, "math", viewport={"width": 390, "height": 844}, color_scheme="dark")
+    page = sheet_of(site, "math", viewport={"width": 390, "height": 844}, color_scheme="dark")
     page.click("text=Nộp bảng điểm")
     page.wait_for_selector("text=Trước khi nộp, xin trả lời 1 câu hỏi")
     assert findings(page) == []
@@ -135,11 +92,9 @@ def test_dark_and_narrow_the_cards_stay_readable(browser: Any, address: str, sch
     shot(page, "dark-390")
 
 
-def test_an_answer_field_that_was_made_larger_breaks_no_policy_when_it_comes_back(
-    browser: Any, address: str, school: Cast
-) -> None:
+def test_an_answer_field_that_was_made_larger_breaks_no_policy_when_it_comes_back(site: Site, school: Cast) -> None:
     fill(school, {BINH: "Em Chi chăm học."})
-    page = sheet_of(browser, address, school, "math")
+    page = sheet_of(site, "math")
     page.click("text=Nộp bảng điểm")
     page.wait_for_selector("text=Trước khi nộp, xin trả lời 1 câu hỏi")
     said: list[str] = []

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from werkzeug.serving import make_server
 
 from hocbaso import clock
 from hocbaso.db import db
 from hocbaso.services import test_school_keys, transcripts
 from tests.axe import findings
-from tests.cast import NOW, PASSWORD, PEOPLE, Cast
+from tests.browser.grid_site import served, sign_in
+from tests.cast import NOW, Cast
 from tests.conftest import make_app
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
     approved_template_fixture,
@@ -25,45 +24,29 @@ from tests.services.approved_class import (  # noqa: F401 (fixtures)
 )
 from tests.services.test_transcripts import records
 
-playwright = pytest.importorskip("playwright.sync_api")
+pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
-
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        found = driver.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield found
-        found.close()
 
 
 @pytest.fixture
-def address(built_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Any]]:
+def address(
+    built_template: Path,
+    school_template: tuple[Path, Cast],
+    tmp_path: Path,
+    browser: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[tuple[str, Any]]:
+    """The served school of a class whose transcripts are built, and its application."""
     monkeypatch.setattr(clock, "now", lambda: NOW + timedelta(hours=8))
     shutil.copytree(built_template, tmp_path / "site")
     app = make_app(tmp_path / "site")
-    app.config["WTF_CSRF_ENABLED"] = True
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", app
-    server.shutdown()
-    thread.join(5)
-    server.server_close()
+    with served(school_template[1], app, browser) as site:
+        yield site.address, app
 
 
 def enter(browser: Any, address: str, who: str, **options: Any) -> Any:
     page = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "vi-VN", **options}).new_page()
-    page.goto(f"{address}/dang-nhap")
-    page.fill('input[name="username"]', PEOPLE[who][0].lower())
-    page.fill('input[name="password"]', PASSWORD)
-    page.press('input[name="password"]', "Enter")
-    page.wait_for_url(lambda url: "dang-nhap" not in url)
+    sign_in(page, address, who)
     return page
 
 

@@ -15,7 +15,6 @@ from tests.axe import findings
 from tests.browser.test_signing import (  # noqa: F401 (fixtures)
     address,
     approved_template_fixture,
-    browser,
     built_template_fixture,
     enter,
     workers_end,
@@ -61,7 +60,7 @@ def site(
 
 
 def test_a_teacher_by_telephone_and_the_principal_by_token(
-    browser: Any,  # noqa: F811
+    browser: Any,
     site: tuple[str, Any, SoftToken, Cast, Path],
 ) -> None:
     base, _app, token, cast, issuing = site
@@ -114,7 +113,7 @@ def test_a_teacher_by_telephone_and_the_principal_by_token(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_officers_register_is_accessible(
-    browser: Any,  # noqa: F811
+    browser: Any,
     site: tuple[str, Any, SoftToken, Cast, Path],
     scheme: str,
 ) -> None:
