@@ -196,7 +196,7 @@ def _with_registered(report: VerificationReport, record: m.TranscriptRecord) -> 
     if report.ok and report.level is not None and issued_at is not None and is_weaker(report.level, issued_at):
         # Cut off, such a file is an ordinary good one of the lower level; only the record knows better.
         problems.append(
-            f"Phần bằng chứng ở cuối tệp đã bị cắt bỏ: nhà trường phát hành học bạ này ở mức {issued_at}, tệp chỉ còn mức "
+            f"Phần bằng chứng ở cuối tệp đã bị cắt bỏ: khi nhà trường cấp, học bạ này ở mức {issued_at}, tệp chỉ còn mức "
             f"{report.level}. Hãy xin lại tệp ở văn thư nhà trường."
         )
     return replace(

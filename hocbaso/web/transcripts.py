@@ -55,7 +55,10 @@ def _class_page(
     view = signing_view.class_view(actor, class_group_id, now)
     progress = [batches.batch_progress(actor, batch_id, now) for batch_id in view.batch_ids[:1]]
     wanted = request.args.get("xem")
-    opened = next((row for row in view.rows if row.uuid is not None and row.uuid == wanted), None)
+    built = [row for row in (*view.odd, *view.plain) if row.uuid is not None]
+    asked = next((row for row in built if row.uuid == wanted), None)
+    # Nobody asked for one: the paper of the first pupil who needs something from this person, then of the first odd one.
+    opened = asked or next((row for row in built if row.my_turn), built[0] if built else None)
     build = build_form or BuildForm(formdata=None, issue_on=clock.local_date(now))
     build.deputy.choices = list(view.principal_choices)
     sign = sign_form or SignForm(
@@ -63,8 +66,8 @@ def _class_page(
         role=view.panel.role.value if view.panel else "",
         chosen=[row.uuid for row in view.rows if row.my_turn],
     )
-    if is_fragment() and opened is not None:
-        return render_template("transcripts/_paper.html", opened=opened)
+    if is_fragment() and asked is not None:
+        return render_template("transcripts/_paper.html", opened=asked)
     body = render_template(
         "transcripts/class.html",
         view=view,

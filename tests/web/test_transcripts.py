@@ -149,6 +149,20 @@ def test_a_record_shows_its_signatures_and_gives_its_files(issued_site: Site) ->
     assert saved.headers["Content-Disposition"].startswith("attachment") and saved.data.startswith(b"<HOC_BA")
 
 
+def test_the_paper_of_the_first_pupil_who_needs_something_is_open(built_site: Site) -> None:
+    page = built_site("math").get(built_site.class_page).text
+    listed = list(dict.fromkeys(re.findall(r"xem=([0-9a-f-]{36})", page)))
+    assert len(listed) == 3
+    paper = re.findall(r'<iframe[^>]*src="/hoc-ba/([0-9a-f-]{36})/pdf"', page)
+    assert paper == listed[:1]
+    asked = built_site("math").get(built_site.class_page, query_string={"xem": listed[2]}).text
+    assert re.findall(r'<iframe[^>]*src="/hoc-ba/([0-9a-f-]{36})/pdf"', asked) == [listed[2]]
+    fragment = built_site("math").get(
+        built_site.class_page, query_string={"xem": listed[1]}, headers={"HX-Request": "true"}
+    ).text
+    assert f"/hoc-ba/{listed[1]}/pdf" in fragment and "<html" not in fragment
+
+
 def test_only_the_principal_recalls_and_a_reason_is_needed(issued_site: Site) -> None:
     path = f"/hoc-ba/{issued_site.uuids()[0]}/thu-hoi"
     assert issued_site("clerk").post(path, data={"reason": "x"}).status_code == 403
