@@ -25,7 +25,7 @@ from hocbaso.services import (
     score_why,
 )
 from hocbaso.services.score_grid import SheetView
-from hocbaso.web import labels, rendered_rows, score_operations
+from hocbaso.web import labels, rendered_rows, score_operations, sheet_notes
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.scores import CellForm, MoveForm
 from hocbaso.web.htmx import go, is_fragment
@@ -275,6 +275,8 @@ def _page(
     paper_codes = tuple(
         paper_kit.codes_of(view.head, {row.enrollment_id: row.class_place for row in view.rows}).items()
     )
+    told = SheetVerb.REVIEW in view.verbs or SheetVerb.APPROVE in view.verbs
+    questions, check = shown_questions(view), blind_view.record_of(view.head)
     html = render_template(
         "score_sheets/sheet.html",
         view=view,
@@ -292,21 +294,24 @@ def _page(
         verb_names=labels.SHEET_VERBS,
         step_names=labels.SHEET_VERBS,
         read_backs=read_back.read_backs_of(view.head),
-        why_closed=_why_closed(view),
+        notes=sheet_notes.notes_of(view, check, questions, why_closed=_why_closed(view), told=told),
+        panel=sheet_notes.open_panel(
+            view, check, questions, troubled=bool(message or problems), asked=asked, told=told
+        ),
         regular=view.columns[:-2],
-        questions=shown_questions(view),
-        check=blind_view.record_of(view.head),
+        questions=questions,
+        check=check,
         paper_codes=paper_codes,
         asked=asked,
         trouble=trouble or {},
         may_export=bool(view.head.parties) and current_actor().may(P.EXPORT_SCORES),
-        told=SheetVerb.REVIEW in view.verbs or SheetVerb.APPROVE in view.verbs,
+        told=told,
     )
     kind = view.head.kind.value
     parts = {"rows": rendered_rows.rendered_rows().of(view)}
     if is_author:
-        parts["side"] = part(
-            "score_sheets/_sheet_side.html",
+        parts["tools"] = part(
+            "score_sheets/_sheet_tools.html",
             sheet_id=view.head.id,
             kind=kind,
             columns=view.columns,

@@ -19,7 +19,14 @@
     const line = document.createElement("p");
     line.className = `toast toast--${kind}`;
     line.setAttribute("role", kind === "wrong" ? "alert" : "status");
-    line.textContent = message;
+    const words = document.createElement("span"), shut = document.createElement("button");
+    words.textContent = message;
+    shut.type = "button";
+    shut.className = "toast__close";
+    shut.dataset.close = "";
+    shut.setAttribute("aria-label", "Đóng lời nhắn");
+    shut.textContent = "×";
+    line.append(words, shut);
     box.append(line);
     fadeLater(line);
   }
@@ -134,6 +141,13 @@
       if (node.nodeType === 1 && node.classList.contains("toast")) fadeLater(node);
     }
   }).observe(document.getElementById("notices") || document.createElement("div"), { childList: true });
+
+  // Whether a file input that may stay empty holds a file; a required one tells the stylesheet itself.
+  const tellFile = (input) => input.toggleAttribute("data-none", !input.files.length);
+  for (const input of document.querySelectorAll(".file__in:not([required])")) tellFile(input);
+  document.addEventListener("change", (event) => {
+    if (event.target.matches(".file__in:not([required])")) tellFile(event.target);
+  });
 
   const summary = document.getElementById("loi");
   if (summary) summary.focus();

@@ -2,7 +2,8 @@
 import { account, isPending, on, wordsOf } from "./sender.js";
 import { announce, explain, mark, markMany, tellOpen, tellRefused, tellSaved } from "./words.js";
 import { at, choose, go } from "./moving.js";
-import { body, cellById, fieldOf, headOf, idOf, keyOf, nameOf, scored, sheet, sheetId } from "./page.js";
+import { body, cellById, clashOf, fieldOf, headOf, idOf, keyOf, nameOf, scored, sheetId } from "./page.js";
+import { put, putAway } from "./clash.js";
 import { follow, send } from "./typing.js";
 import { drop } from "./store.js";
 import { read } from "./reading.js";
@@ -108,21 +109,20 @@ function conflict(cell, clash, item) {
   const field = fieldOf(cell), raw = item.cells[0].raw;
   delete cell.dataset.queued;
   mark(cell, "conflict");
-  cell.querySelectorAll(".clash").forEach((old) => old.remove());
+  if (clashOf(cell)) clashOf(cell).remove();
   const mine = field.tagName === "INPUT" ? read(raw, scored) : null;
   clash.dataset.mine = mine ? mine.text : raw;
   clash.dataset.seen = item.cells[0].version || 0;
   clash.id = "clash-" + idOf(cell);
   clash.querySelector("h2").id = clash.id + "-h";
   clash.setAttribute("aria-labelledby", clash.id + "-h");
-  cell.append(clash);
-  unfold(clash);
+  put(clash);
   clash.addEventListener("click", (event) => {
     const button = event.target.closest("[data-keep]");
     if (!button) return;
     cell.dataset.v = clash.dataset.v;
     field.defaultValue = clash.dataset.theirs;
-    clash.remove();
+    putAway(clash);
     if (button.dataset.keep === "mine") {
       const seen = field.tagName === "INPUT" ? read(raw, scored) : null;
       send("typed", [{ cell, raw, text: seen ? seen.text : raw }]);
@@ -137,19 +137,6 @@ function conflict(cell, clash, item) {
   });
   announce(clash.querySelector("h2").textContent.trim() + ": " + headOf(keyOf(cell)) + " của " + nameOf(cell.parentElement) + ". Xin chọn một số.");
 }
-
-// One card is open at a time; a cell with a folded card opens it when somebody stands there.
-function unfold(clash) {
-  for (const other of body.querySelectorAll(".clash")) other.hidden = other !== clash;
-  clash.classList.remove("clash--left", "clash--up");
-  const box = clash.getBoundingClientRect(), view = sheet.getBoundingClientRect();
-  clash.classList.toggle("clash--left", box.right > view.right);
-  clash.classList.toggle("clash--up", box.bottom > view.bottom);
-}
-body.addEventListener("focusin", (event) => {
-  const cell = event.target.closest(".cell--conflict"), clash = cell && cell.querySelector(".clash");
-  if (clash && clash.hidden) unfold(clash);
-});
 
 // After taking the other's value the averages and counts of this page are old: read them anew.
 async function readAverages() {

@@ -8,7 +8,8 @@ import { begin as fromPaper } from "./from_paper.js";
 import { PAGE, account, pending, refresh, state, tryAgain, wake } from "./sender.js";
 import { begin as missed } from "./missed.js";
 import { begin as one } from "./one_by_one.js";
-import { begin as panels } from "./panel.js";
+import { begin as panels, close, onClose, open } from "./panel.js";
+import { show } from "./clash.js";
 import { begin as paste } from "./paste.js";
 import { begin as readBack } from "./read_back.js";
 import { begin as remarks } from "./remarks.js";
@@ -18,7 +19,7 @@ import { askAgain, survives } from "./store.js";
 import { make } from "./parts.js";
 import "./outbox.js";
 
-const open = () => body.querySelector(".cell--refused, .cell--conflict");
+const unsettled = () => body.querySelector(".cell--refused, .cell--conflict");
 const bar = document.getElementById("cellbar");
 
 typing();
@@ -43,6 +44,7 @@ document.addEventListener("click", (event) => {
   } else if (chip) {
     event.preventDefault();
     go(document.getElementById(chip.dataset.to));
+    show(document.getElementById(chip.dataset.to));
     if (chip.dataset.retry !== undefined) tryAgain();
   } else if (event.target.closest("[data-close-history]")) {
     closePast();
@@ -50,14 +52,16 @@ document.addEventListener("click", (event) => {
 });
 const past = document.getElementById("history-place");
 function closePast() {
-  past.replaceChildren();
+  close("past");
   go(at.cell);
 }
+onClose("past", () => past.replaceChildren());
 past.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   event.preventDefault();
   closePast();
 });
+document.addEventListener("grid:side", () => { if (at.visited) reveal(at.cell); });
 bar.addEventListener("mousedown", (event) => { if (event.target.closest("[data-step], [data-missed]")) event.preventDefault(); });
 bar.addEventListener("click", (event) => {
   const button = event.target.closest("[data-step]");
@@ -73,7 +77,12 @@ const pastOf = (cell) => (isAverage(cell) ? cell.parentElement.dataset.e + "/vi-
 function tell(of) {
   if (!window.htmx) return;
   window.htmx.ajax("GET", sheet.dataset.save + of, { target: "#history-place", swap: "innerHTML" })
-    .then(() => { const card = document.getElementById("history"); if (card) card.focus({ preventScroll: true }); if (at.cell) reveal(at.cell); });
+    .then(() => {
+      const card = document.getElementById("history");
+      if (!card) return;
+      open("past");
+      card.focus({ preventScroll: true });
+    });
 }
 for (const link of document.querySelectorAll('#loi a[href^="#c-"]')) link.dataset.to = link.hash.slice(1);
 
@@ -81,10 +90,10 @@ for (const link of document.querySelectorAll('#loi a[href^="#c-"]')) link.datase
 for (const form of document.querySelectorAll('form[id^="move-"], .act__form')) {
   form.addEventListener("submit", (event) => {
     const mine = pending().filter((item) => item.sheet === sheetId);
-    if (!state.adding && !mine.length && !open()) return;
+    if (!state.adding && !mine.length && !unsettled()) return;
     event.preventDefault();
     announce("Còn ô chưa lưu. Xin đợi hoặc sửa các ô đang báo, rồi bấm lại.");
-    if (open()) go(open());
+    if (unsettled()) go(unsettled());
   });
 }
 function leaveAll() {
@@ -95,7 +104,7 @@ function leaveAll() {
 addEventListener("pagehide", leaveAll); // tablets tell of no beforeunload
 addEventListener("beforeunload", (event) => {
   leaveAll();
-  if (state.adding || pending().length || open()) event.preventDefault();
+  if (state.adding || pending().length || unsettled()) event.preventDefault();
 });
 
 move();

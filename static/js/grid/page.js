@@ -15,6 +15,7 @@ export const idOf = (cell) => cell.id.slice(2);
 export const keyOf = (cell) => idOf(cell).split("-")[1];
 export const cellById = (id) => document.getElementById("c-" + id);
 export const isAverage = (cell) => cell.classList.contains("avg");
+export const clashOf = (cell) => document.getElementById("clash-" + idOf(cell)); // its card stands beside the grid
 export const rowStops = (row) => Array.from(row.querySelectorAll(STOPS));
 export const rowCells = (row) => Array.from(row.querySelectorAll(CELLS));
 export const nameOf = (row) => {

@@ -1,10 +1,11 @@
 // Typing in a cell, leaving it, and taking back what was not left yet.
-import { body, cellById, cellOf, fieldOf, idOf, isAverage, scored, sheetId, targetOf } from "./page.js";
+import { body, cellById, cellOf, clashOf, fieldOf, idOf, isAverage, scored, sheetId, targetOf } from "./page.js";
 import { announce, explain, mark, markMany, tellOpen } from "./words.js";
 import { at, choose, edit, go, rove, target } from "./moving.js";
 import { account, add, isLoose, isStuck, newKey, PAGE, refresh, state } from "./sender.js";
 import { make } from "./parts.js";
 import { drop } from "./store.js";
+import { putAway } from "./clash.js";
 import { remember } from "./undo.js";
 import { hint } from "./missed.js";
 import { read } from "./reading.js";
@@ -48,7 +49,7 @@ export function markAsIs(cell) {
   if (words) cell.title = words;
   else cell.removeAttribute("title");
   if (cell.dataset.refused !== undefined) mark(cell, "refused");
-  else if (cell.querySelector(".clash")) mark(cell, "conflict");
+  else if (clashOf(cell)) mark(cell, "conflict");
   else mark(cell, cell.dataset.queued !== undefined ? waiting() : "");
 }
 
@@ -56,7 +57,7 @@ const isHeld = (cell) => state.items.some((item) => item.held && item.sheet === 
 
 export function leave(cell) {
   if (filled === cell) filled = null;
-  const field = fieldOf(cell), clash = cell.querySelector(".clash");
+  const field = fieldOf(cell), clash = clashOf(cell);
   if (!field || cell.dataset.refused !== undefined) return;
   const before = clash ? clash.dataset.mine : standing(cell);
   const seen = field.tagName === "INPUT" ? read(field.value, scored) : null;
@@ -69,13 +70,13 @@ export function leave(cell) {
   }
   // Over an open question: the new text goes the same way, upon what was seen then, and comes back on a card of its own.
   const version = clash ? Number(clash.dataset.seen) : undefined;
-  if (clash) clash.remove();
+  if (clash) putAway(clash);
   send("typed", [{ cell, raw: field.value, text: seen ? seen.text : field.value }], { version });
 }
 
 export function restore(cell) {
   if (filled === cell) filled = null;
-  const field = fieldOf(cell), clash = cell.querySelector(".clash");
+  const field = fieldOf(cell), clash = clashOf(cell);
   if (field) field.value = clash ? clash.dataset.mine : cell.dataset.refused !== undefined ? field.defaultValue : standing(cell);
   if (!clash && (cell.dataset.refused !== undefined || isHeld(cell))) drop(account, sheetId, idOf(cell)).then(refresh);
   delete cell.dataset.refused;
@@ -104,7 +105,7 @@ function preview(cell) {
 export function begin() {
   body.addEventListener("focusin", (event) => {
     const cell = cellOf(event.target);
-    if (!cell || event.target.closest(".clash")) return;
+    if (!cell) return;
     body.querySelectorAll(".cell--focus, .here").forEach((old) => old.classList.remove("cell--focus", "here"));
     at.visited = true;
     rove(cell);
@@ -117,7 +118,7 @@ export function begin() {
   });
   body.addEventListener("focusout", (event) => {
     const cell = cellOf(event.target);
-    if (!cell || event.target.closest(".clash")) return;
+    if (!cell) return;
     cell.classList.remove("cell--focus", "cell--typing");
     cell.parentElement.classList.remove("here");
     at.editing = false;
@@ -125,7 +126,7 @@ export function begin() {
   });
   body.addEventListener("click", (event) => {
     const cell = cellOf(event.target);
-    if (!cell || event.target.closest(".clash")) return;
+    if (!cell) return;
     at.along = false;
     if (document.activeElement !== targetOf(cell)) go(cell);
   });
@@ -153,7 +154,7 @@ function changed(cell) {
 
 function keys(event) {
   const cell = cellOf(event.target);
-  if (!cell || event.isComposing || event.defaultPrevented || event.target.closest(".clash")) return;
+  if (!cell || event.isComposing || event.defaultPrevented) return;
   const field = fieldOf(cell);
   if (isAverage(cell) && (event.key === "Enter" || event.key === " ")) {
     cell.click(); // opens how it comes about
