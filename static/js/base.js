@@ -142,6 +142,13 @@
     }
   }).observe(document.getElementById("notices") || document.createElement("div"), { childList: true });
 
+  // On a phone the places slide: the one where somebody is stands in sight.
+  const here = document.querySelector(".nav__link[aria-current]"), places = here && here.closest(".nav__list");
+  if (places && places.scrollWidth > places.clientWidth) {
+    const own = here.getBoundingClientRect(), all = places.getBoundingClientRect();
+    places.scrollLeft += own.left - all.left - (all.width - own.width) / 2;
+  }
+
   // Whether a file input that may stay empty holds a file; a required one tells the stylesheet itself.
   const tellFile = (input) => input.toggleAttribute("data-none", !input.files.length);
   for (const input of document.querySelectorAll(".file__in:not([required])")) tellFile(input);

@@ -55,6 +55,7 @@ def test_the_group_head_types_compares_and_settles(
     shot(page, f"{name}-0-day")
     page.get_by_role("link", name="Đối chiếu bài gốc Toán 9A").first.click()
     fields = page.locator(".papers__value")
+    fields.first.wait_for()
     assert fields.count() == 5
     for place in range(5):
         box = fields.nth(place).bounding_box()

@@ -462,7 +462,8 @@ def test_the_past_of_a_cell_covers_neither_cells_nor_bar_and_escape_closes_it(
     page.wait_for_selector("#history")
     covered = page.evaluate("""() => { const past = document.getElementById('history').getBoundingClientRect();
         return ['sheet', 'cellbar'].filter(id => { const box = document.getElementById(id).getBoundingClientRect();
-            return box.bottom > past.top + 1 && box.top < past.bottom - 1; }); }""")
+            return box.bottom > past.top + 1 && box.top < past.bottom - 1 && box.right > past.left + 1 && box.left < past.right - 1;
+        }); }""")
     assert covered == []
     page.keyboard.press("Escape")
     assert page.query_selector("#history") is None
