@@ -7,6 +7,7 @@ the template shows the first one and counts the others.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from flask import get_flashed_messages, url_for
 
@@ -38,9 +39,8 @@ def notes_of(
     view: SheetView, check: CheckRecord, questions: QuestionList, *, why_closed: str, told: bool
 ) -> list[Note]:
     """The notes of this sheet for this person. Takes the messages of the last request: call it once a page."""
-    found = [
-        Note(message, kind, ICONS.get(kind, "info")) for kind, message in get_flashed_messages(with_categories=True)
-    ]
+    messages = cast("list[tuple[str, str]]", get_flashed_messages(with_categories=True))
+    found = [Note(message, kind, ICONS.get(kind, "info")) for kind, message in messages]
     if back := view.returned_note:
         words = f"{back.by_name} trả lại {vn_datetime(back.at)}: {back.note}"
         found.append(Note(words, "late", "undo-2", short=f"Trả lại: {back.note}"))

@@ -90,7 +90,7 @@ def test_on_a_phone_search_and_every_place_are_within_reach(site: Site) -> None:
     places.last.click()
     page.wait_for_load_state()
     here = page.locator(".nav__link[aria-current]").bounding_box()
-    assert 0 <= here["x"] and here["x"] + here["width"] <= 390
+    assert here["x"] >= 0 and here["x"] + here["width"] <= 390
     page.click(".topbar__find")
     page.wait_for_url("**/tim")
     assert findings(page) == []

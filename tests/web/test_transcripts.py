@@ -157,9 +157,11 @@ def test_the_paper_of_the_first_pupil_who_needs_something_is_open(built_site: Si
     assert paper == listed[:1]
     asked = built_site("math").get(built_site.class_page, query_string={"xem": listed[2]}).text
     assert re.findall(r'<iframe[^>]*src="/hoc-ba/([0-9a-f-]{36})/pdf"', asked) == [listed[2]]
-    fragment = built_site("math").get(
-        built_site.class_page, query_string={"xem": listed[1]}, headers={"HX-Request": "true"}
-    ).text
+    fragment = (
+        built_site("math")
+        .get(built_site.class_page, query_string={"xem": listed[1]}, headers={"HX-Request": "true"})
+        .text
+    )
     assert f"/hoc-ba/{listed[1]}/pdf" in fragment and "<html" not in fragment
 
 
