@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -86,3 +87,31 @@ def test_the_web_process_never_loads_the_heavy_libraries() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert out.returncode == 0, out.stdout + out.stderr
+
+
+def test_workers_of_a_killed_process_end_too() -> None:
+    """Otherwise each kill -9 of the server would leave its workers, with whatever key they had opened, for ever."""
+    code = (
+        "import os, time\nfrom hocbaso.documents.workers import DocumentWorkers\n"
+        "if __name__ == '__main__':\n"
+        "    pool = DocumentWorkers(2)\n"
+        "    futures = [pool.submit('hocbaso.documents.workers:warm') for _ in range(6)]\n"
+        "    print(*{future.result() for future in futures}, flush=True)\n    time.sleep(60)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    pids = [int(pid) for pid in process.stdout.readline().split()]
+    assert pids and all(Path(f"/proc/{pid}").exists() for pid in pids)
+    process.kill()
+    process.wait(10)
+    until = time.monotonic() + 10
+    while time.monotonic() < until and any(is_alive(pid) for pid in pids):
+        time.sleep(0.05)
+    assert not [pid for pid in pids if is_alive(pid)]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
