@@ -39,6 +39,31 @@ def class_options(command: F) -> F:
     return click.option("--class", "class_name", required=True, help="Tên lớp, ví dụ 9A.")(command)
 
 
+def scope_options(command: F) -> F:
+    """``--class``, or ``--grade-level``, or ``--whole-school``; and ``--year``. One of the three is wanted."""
+    command = click.option("--year", help="Năm học, ví dụ 2025-2026 (mặc định: năm đang mở).")(command)
+    command = click.option("--whole-school", is_flag=True, help="Mọi lớp của năm đang mở, trong một lượt.")(command)
+    command = click.option("--grade-level", type=click.IntRange(6, 9), help="Cả khối của năm đang mở.")(command)
+    return click.option("--class", "class_name", help="Tên lớp, ví dụ 9A.")(command)
+
+
+def classes_meant(class_name: str | None, grade_level: int | None, whole_school: bool, year: str | None) -> list[int]:
+    """Ids of the classes that the options of ``scope_options`` name. Wrong use without exactly one of the three."""
+    from hocbaso.services import roster
+
+    if (class_name is not None) + (grade_level is not None) + whole_school != 1:
+        raise click.UsageError("Cho đúng một trong ba: --class, --grade-level, --whole-school.")
+    if class_name is not None:
+        return [class_id_of(class_name, year)]
+    wanted = roster.year_by_label(year)
+    if wanted.id != roster.open_year().id:
+        raise click.UsageError("Cả khối hoặc toàn trường chỉ làm được trong năm học đang mở.")
+    found = [row.id for row in roster.classes_of_year(wanted) if grade_level in (None, row.grade_level)]
+    if not found:
+        raise NotFound("Năm học này không có lớp nào của khối đã chọn.")
+    return found
+
+
 def actor_option(command: F) -> F:
     """``--actor``: the account that acts."""
     return click.option("--actor", "actor_name", help="Tên đăng nhập của người làm.")(command)
@@ -90,14 +115,15 @@ class Bar:
 
 def _report(batch_id: int, actor: Any, seconds: float, as_json: bool, verb: str) -> None:
     """Print a batch's outcome and end with 1 when an item failed or was left."""
-    from hocbaso.services import batches
+    from hocbaso.services import batch_view
 
-    progress = batches.batch_progress(actor, batch_id, clock.now())
+    progress = batch_view.batch_progress(actor, batch_id, clock.now())
     rate = progress.n_done / seconds if seconds > 0 else 0
     plain = {
         "batch": progress.id,
         "step": progress.step,
-        "class": progress.class_name,
+        "class": progress.scope.name.removeprefix("lớp ") if progress.class_group_id is not None else None,
+        "scope": progress.scope.name,
         "count": progress.n_done,
         "skipped": progress.n_skipped,
         "failed": progress.n_failed,
@@ -107,7 +133,7 @@ def _report(batch_id: int, actor: Any, seconds: float, as_json: bool, verb: str)
         "items": [{"name": item.name, "outcome": item.outcome, "reason": item.reason} for item in progress.items],
     }
     words = [
-        f"{verb}: {progress.n_done} học bạ lớp {progress.class_name}, {_comma(rate)} bản/giây, {_comma(seconds)} giây."
+        f"{verb}: {progress.n_done} học bạ {progress.scope.name}, {_comma(rate)} bản/giây, {_comma(seconds)} giây."
     ]
     if progress.n_skipped:
         words.append(f"  Đã có từ trước, bỏ qua: {progress.n_skipped}")
@@ -118,30 +144,49 @@ def _report(batch_id: int, actor: Any, seconds: float, as_json: bool, verb: str)
 
 
 @transcript_group.command("build")
-@class_options
-@click.option("--student", help="Chỉ lập cho học sinh mang mã này.")
+@scope_options
+@click.option("--student", help="Chỉ lập cho học sinh mang mã này (cùng --class).")
 @actor_option
 @json_option
 @refusals
 def build_command(
-    class_name: str, year: str | None, student: str | None, actor_name: str | None, as_json: bool
+    class_name: str | None,
+    grade_level: int | None,
+    whole_school: bool,
+    year: str | None,
+    student: str | None,
+    actor_name: str | None,
+    as_json: bool,
 ) -> None:
-    """Lập học bạ (bản ghi, XML, PDF) của một lớp đã duyệt."""
-    from hocbaso.services import transcripts
+    """Lập học bạ (bản ghi, XML, PDF) của một lớp, một khối hoặc toàn trường đã duyệt."""
+    from hocbaso.services import transcripts, wide_batches
 
+    if student and class_name is None:
+        raise click.UsageError("--student đi cùng --class.")
     actor = acting(actor_name)
-    class_id = class_id_of(class_name, year)
-    bar = Bar(1 if student else len(transcripts.students_of(class_id)))
+    class_ids = classes_meant(class_name, grade_level, whole_school, year)
+    bar = Bar(1 if student else _n_students(class_ids))
     began = time.monotonic()
-    batch = transcripts.build_class(actor, class_id, clock.now(), student, on_item=bar)
+    if class_name is not None:
+        batch = transcripts.build_class(actor, class_ids[0], clock.now(), student, on_item=bar)
+    else:
+        batch = wide_batches.build_classes(actor, class_ids, clock.now(), on_item=bar)
     bar.close()
     _report(batch.id, actor, time.monotonic() - began, as_json, "Đã lập")
 
 
+def _n_students(class_ids: list[int]) -> int:
+    from hocbaso.services import transcripts
+
+    return sum(len(transcripts.students_of(class_id)) for class_id in class_ids)
+
+
 @transcript_group.command("sign")
 @click.option("--as", "role", type=click.Choice(ROLES), required=True, help="Ký với tư cách nào.")
-@class_options
-@click.option("--student", "students", multiple=True, help="Chỉ ký cho học sinh mang mã này; dùng được nhiều lần.")
+@scope_options
+@click.option(
+    "--student", "students", multiple=True, help="Chỉ ký cho học sinh mang mã này (cùng --class); dùng được nhiều lần."
+)
 @click.option(
     "--publish/--no-publish",
     default=True,
@@ -152,26 +197,35 @@ def build_command(
 @refusals
 def sign_command(
     role: str,
-    class_name: str,
+    class_name: str | None,
+    grade_level: int | None,
+    whole_school: bool,
     year: str | None,
     students: tuple[str, ...],
     publish: bool,
     actor_name: str | None,
     as_json: bool,
 ) -> None:
-    """Ký cả lớp bằng một lần nhập PIN."""
-    from hocbaso.services import signing, transcripts
+    """Ký cả lớp, cả khối hoặc toàn trường bằng một lần nhập PIN."""
+    from hocbaso.services import signing, wide_batches
 
+    if students and class_name is None:
+        raise click.UsageError("--student đi cùng --class.")
     actor = acting(actor_name)
-    class_id = class_id_of(class_name, year)
-    pin = os.environ.get("HOCBASO_PIN") or _demo_pin(actor, class_id, role)
+    class_ids = classes_meant(class_name, grade_level, whole_school, year)
+    pin = os.environ.get("HOCBASO_PIN") or _demo_pin(actor, class_ids[0], role)
     if pin is None:
         pin = click.prompt("Mã PIN của khoá ký", hide_input=True, err=True)
-    bar = Bar(len(students) or len(transcripts.students_of(class_id)))
+    bar = Bar(len(students) or _n_students(class_ids))
     began = time.monotonic()
-    batch = signing.sign_class(
-        actor, class_id, role, pin, clock.now(), list(students) or None, publish_on_seal=publish, on_item=bar
-    )
+    if class_name is not None:
+        batch = signing.sign_class(
+            actor, class_ids[0], role, pin, clock.now(), list(students) or None, publish_on_seal=publish, on_item=bar
+        )
+    else:
+        batch = wide_batches.sign_classes(
+            actor, role, class_ids, pin, clock.now(), publish_on_seal=publish, on_item=bar
+        )
     bar.close()
     _report(batch.id, actor, time.monotonic() - began, as_json, "Đã ký")
 

@@ -113,19 +113,38 @@ class DocumentProof(Base):
 
 
 class SigningBatch(Base):
-    """One authentication, many documents: building or signing a class, with one outcome per student, resumable."""
+    """One authentication, many documents: building or signing a class, a grade level or the school, with one outcome a student.
+
+    ``runner`` names the process at work (:mod:`hocbaso.services.batch_runner`); what the one who started it chose (``issue_on``,
+    ``deputy_person_id``, ``publish_on_seal``) stands here, so that whoever goes on with it does the same.
+    """
 
     __tablename__ = "signing_batch"
-    __table_args__ = (CheckConstraint("state IN ('RUNNING','DONE','STOPPED')", name="known_state"),)
+    __table_args__ = (
+        CheckConstraint("state IN ('RUNNING','PAUSING','PAUSED','DONE')", name="known_state"),
+        CheckConstraint("scope_kind IN ('class_group','grade_level','school')", name="known_scope"),
+        CheckConstraint("(scope_kind = 'class_group') = (class_group_id IS NOT NULL)", name="a_class_has_its_id"),
+        CheckConstraint(
+            "(scope_kind = 'grade_level') = (grade_level IS NOT NULL)", name="a_grade_level_has_its_number"
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    class_group_id: Mapped[int] = mapped_column(ForeignKey("class_group.id"), index=True)
+    school_year_id: Mapped[int] = mapped_column(ForeignKey("school_year.id"), index=True)
+    scope_kind: Mapped[str] = mapped_column(String(20), default="class_group")
+    class_group_id: Mapped[int | None] = mapped_column(ForeignKey("class_group.id"), index=True)
+    grade_level: Mapped[int | None]
     step: Mapped[str] = mapped_column(String(10))
     state: Mapped[str] = mapped_column(String(10), default="RUNNING")
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    resumed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     actor_name: Mapped[str] = mapped_column(String(120))
+    runner: Mapped[str | None] = mapped_column(String(120))
+    issue_on: Mapped[date | None]
+    deputy_person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    publish_on_seal: Mapped[bool] = mapped_column(default=False)
 
     items: Mapped[list[SigningBatchItem]] = relationship(back_populates="batch", order_by="SigningBatchItem.position")
 

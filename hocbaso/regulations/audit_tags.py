@@ -73,6 +73,8 @@ class AuditTag(StrEnum):
     TRANSCRIPT_RECALLED = "transcript:record:recalled"
     TRANSCRIPT_READ = "transcript:file:read"
     BATCH_STARTED = "signing:batch:started"
+    BATCH_PAUSED = "signing:batch:paused"
+    BATCH_RESUMED = "signing:batch:resumed"
     BATCH_ENDED = "signing:batch:ended"
     PIN_REFUSED = "certificate:pin:refused"
     CERTIFICATE_REGISTERED = "certificate:record:registered"

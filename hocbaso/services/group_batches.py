@@ -7,7 +7,6 @@ out, provider silent) ends the run: what is left fails with that reason and can 
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import datetime
@@ -15,7 +14,7 @@ from typing import Any
 
 from hocbaso.documents.signers import BatchSigner
 from hocbaso.errors import DomainError, Unavailable
-from hocbaso.services import batches, document_pool
+from hocbaso.services import batch_runner, batches, document_pool
 from hocbaso.services.access import Actor
 
 _PREPARE = "hocbaso.documents.sign_request:prepare"
@@ -24,6 +23,7 @@ _EMBED = "hocbaso.documents.sign_request:embed"
 
 def run(
     batch_id: int,
+    runner: str,
     actor: Actor,
     tick: Callable[[], datetime],
     prepare: Callable[[int], batches.Job | None],
@@ -33,28 +33,32 @@ def run(
     on_item: Callable[[], None] | None = None,
 ) -> None:
     """``batches.run`` for a key elsewhere. The job that ``prepare`` gives has the ``SignRequest`` as its only argument."""
-    batches.mark_ours(batch_id)
-    everybody = list(batches.waiting_items(batch_id))
-    signer.begin(2 * len(everybody))
-    waiting = iter(everybody)
-    while group := list(itertools.islice(waiting, max(1, signer.n_at_once))):
-        ready = _ready(batch_id, group, tick, prepare, on_item)
-        if not ready:
-            continue
-        try:
-            signatures = _sign(signer, [message for _, _, step in ready for message in step.messages])
-        except DomainError as refusal:
-            for enrollment_id in [*(each for each, _, _ in ready), *waiting]:
-                batches.settle(batch_id, enrollment_id, "failed", tick(), batches.words_of(refusal), on_item)
-            break
-        futures = []
-        for (enrollment_id, job, step), pair in zip(ready, zip(*[iter(signatures)] * 2, strict=True), strict=True):
-            futures.append((enrollment_id, job, document_pool.submit(_EMBED, *job.args, step, pair)))
-        for enrollment_id, job, future in futures:
-            batches.conclude(batch_id, enrollment_id, job.context, future, tick(), finish)
-            if on_item is not None:
-                on_item()
-    batches.close_batch(batch_id, actor, tick())
+    with batch_runner.working(runner):
+        signer.begin(2 * len(batches.waiting_items(batch_id)))
+        seen: set[int] = set()
+        while batches.may_go_on(batch_id, runner):
+            fresh = [each for each in batches.waiting_items(batch_id) if each not in seen]
+            group = fresh[: max(1, signer.n_at_once)]
+            if not group:
+                break
+            seen.update(group)
+            ready = _ready(batch_id, group, tick, prepare, on_item)
+            if not ready:
+                continue
+            try:
+                signatures = _sign(signer, [message for _, _, step in ready for message in step.messages])
+            except DomainError as refusal:
+                for enrollment_id in [*(each for each, _, _ in ready), *fresh[len(group) :]]:
+                    batches.settle(batch_id, enrollment_id, "failed", tick(), batches.words_of(refusal), on_item)
+                break
+            futures = []
+            for (enrollment_id, job, step), pair in zip(ready, zip(*[iter(signatures)] * 2, strict=True), strict=True):
+                futures.append((enrollment_id, job, document_pool.submit(_EMBED, *job.args, step, pair)))
+            for enrollment_id, job, future in futures:
+                batches.conclude(batch_id, enrollment_id, job.context, future, tick(), finish)
+                if on_item is not None:
+                    on_item()
+        batches.close_batch(batch_id, actor, tick())
 
 
 def _ready(

@@ -75,6 +75,15 @@ def class_by_name(name: str, year: m.SchoolYear) -> m.ClassGroup:
     return found
 
 
+def classes_of_year(year: m.SchoolYear) -> list[m.ClassGroup]:
+    """The classes of a year by name."""
+    return list(
+        db.session.scalars(
+            select(m.ClassGroup).where(m.ClassGroup.school_year_id == year.id).order_by(m.ClassGroup.name)
+        )
+    )
+
+
 def create_school(actor: Actor, values: dict[str, Any], now: datetime) -> m.School:
     """Create the school. ``values`` are columns of School; WrongState when it exists."""
     with write_transaction() as session:

@@ -38,6 +38,7 @@ from hocbaso.services import (
     untouched,
 )
 from hocbaso.services.access import Actor, class_for, roles_reaching
+from hocbaso.services.batch_scope import BatchScope, scope_of_class
 from hocbaso.services.transcript_contents import homeroom_person
 
 PERMISSION = {
@@ -118,7 +119,7 @@ def sign_class(
     enrollments = transcripts.select_students(class_group_id, students)
     records = transcripts.records_in_force(row.id for row in enrollments)
     due = [
-        row.id for row in enrollments if row.id in records and (students is not None or _wants(records[row.id], role))
+        row.id for row in enrollments if row.id in records and (students is not None or wants(records[row.id], role))
     ]
     if not due:
         raise WrongState(_nothing_due(class_group, role, list(records.values())))
@@ -126,16 +127,57 @@ def sign_class(
     untouched.require_untouched(class_group_id)
     first = tc.from_canonical_json(records[due[0]].content.encode("utf-8"))
     person = person_of_role(actor, class_group, role, now, first.principal.name)
+    return start(
+        actor,
+        scope_of_class(class_group),
+        role,
+        person,
+        due,
+        pin,
+        now,
+        publish_on_seal=publish_on_seal,
+        code=code,
+        last_try=last_try,
+        desk=desk,
+        background=background,
+        on_item=on_item,
+    )
+
+
+def start(
+    actor: Actor,
+    scope: BatchScope,
+    role: SignatureRole,
+    person: m.Person | None,
+    due: Sequence[int],
+    pin: str,
+    now: datetime,
+    *,
+    gate: Callable[[int], None] = lambda _enrollment_id: None,
+    publish_on_seal: bool,
+    code: str = "",
+    last_try: bool = False,
+    desk: str = "",
+    background: bool = False,
+    on_item: Callable[[], None] | None = None,
+) -> m.SigningBatch:
+    """Open the key of ``person`` (None: the seal) and sign these enrolments' records; the caller has checked the power over them.
+
+    ``gate`` is asked before each record and refuses it with a DomainError. Raises what opening key and batch raise.
+    """
     key = certificates.open_key(
         actor, person.id if person else None, pin, now, role=role, code=code, last_try=last_try, desk=desk
     )
+    orders = publish_on_seal and role is SignatureRole.PRINCIPAL
     try:
         untouched.require_signer_untouched(actor.account_id, key.certificate_id)
-        batch_id, to_run = batches.open_batch(actor, class_group, role.value, due, now)
+        batch_id, runner = batches.open_batch(
+            actor, scope, role.value, due, now, batches.Choices(publish_on_seal=orders)
+        )
     except BaseException:
         key.close()
         raise
-    if not to_run:
+    if runner is None:
         key.close()
         return batches.batch_row(batch_id)
     if isinstance(key.elsewhere, DeskSigner):
@@ -144,17 +186,18 @@ def sign_class(
     trust = (tuple(certificates.trusted_roots()), tuple(certificates.trusted_crls()))
 
     def prepare(enrollment_id: int) -> batches.Job | None:
+        gate(enrollment_id)
         return _prepare(actor, enrollment_id, role, person, key, pin, trust, tick())
 
     def finish(enrollment_id: int, task: _Task, made: Any, at: datetime) -> None:
-        _store_signature(actor, role, key, task, made, at, publish_on_seal and role is SignatureRole.PRINCIPAL)
+        _store_signature(actor, role, key, task, made, at, orders)
 
     def work() -> None:
         try:
             if key.elsewhere is None:
-                batches.run(batch_id, actor, tick, prepare, finish, on_item=on_item)
+                batches.run(batch_id, runner, actor, tick, prepare, finish, on_item=on_item)
             else:
-                group_batches.run(batch_id, actor, tick, prepare, key.elsewhere, finish, on_item=on_item)
+                group_batches.run(batch_id, runner, actor, tick, prepare, key.elsewhere, finish, on_item=on_item)
         finally:
             key.close()
             desk_signing.forget(batch_id)
@@ -172,7 +215,7 @@ def asks_for_last_try(refusal: DomainError) -> bool:
     return isinstance(refusal, LastTry)
 
 
-def _wants(record: m.TranscriptRecord, role: SignatureRole) -> bool:
+def wants(record: m.TranscriptRecord, role: SignatureRole) -> bool:
     """Whether a whole-class run takes the record in: it is this role's turn or an earlier one's (which then says so)."""
     order = [RecordState.CREATED, RecordState.HOMEROOM_SIGNED, RecordState.PRINCIPAL_SIGNED]
     state = RecordState(record.state)

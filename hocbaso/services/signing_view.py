@@ -18,8 +18,9 @@ from hocbaso.errors import DomainError, Incomplete
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.transcript_flow import SIGNING_ORDER, RecordState, SignatureRole
-from hocbaso.services import batches, certificates, signing, transcripts
+from hocbaso.services import certificates, signing, transcripts
 from hocbaso.services.access import Actor, class_for, reaches_class
+from hocbaso.services.batch_scope import batches_of_class
 from hocbaso.services.record_oddities import Change, changes_of, flags_of
 from hocbaso.services.transcript_contents import deputies, principal_person, signers_of
 from hocbaso.services.transcript_overview import ClassRow, class_row
@@ -108,14 +109,14 @@ def class_view(actor: Actor, class_group_id: int, now: datetime) -> ClassView:
         n_changed=sum(1 for row in rows if row.is_new) if looked_at is not None else 0,
         odd=odd,
         plain=plain,
-        panel=_panel(actor, class_group, role, rows, now),
+        panel=signer_panel(actor, role, sum(row.my_turn for row in rows), now),
         may_build=may_build,
         build_problem=_build_problem(class_group, now) if may_build else None,
         principal_choices=tuple(choices),
         may_publish=reaches_class(actor, class_group_id, Permission.TRANSCRIPT_PUBLISH)
         and any(row.state == RecordState.ISSUED.value for row in rows),
         may_recall=reaches_class(actor, class_group_id, Permission.TRANSCRIPT_RECALL),
-        batch_ids=tuple(batches.batches_of_class(class_group_id)),
+        batch_ids=tuple(batches_of_class(actor, class_group)),
     )
 
 
@@ -185,10 +186,8 @@ def _row(
     )
 
 
-def _panel(
-    actor: Actor, class_group: m.ClassGroup, role: SignatureRole | None, rows: list[RecordRow], now: datetime
-) -> SigningPanel | None:
-    n_due = sum(row.my_turn for row in rows)
+def signer_panel(actor: Actor, role: SignatureRole | None, n_due: int, now: datetime) -> SigningPanel | None:
+    """What stands before ``n_due`` signatures of the actor in a role; None where there is nothing to sign."""
     if role is None or n_due == 0:
         return None
     person = None if role is SignatureRole.SEAL else db.session.get(m.Person, actor.person_id)

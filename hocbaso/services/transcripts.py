@@ -25,6 +25,7 @@ from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.transcript_flow import RECORD_MOVES, SIGNED_STATES, RecordState, RecordVerb, SignatureRole
 from hocbaso.services import audit, batches, document_pool, frozen_results, untouched
 from hocbaso.services.access import Actor, class_for
+from hocbaso.services.batch_scope import BatchScope, scope_of_class
 from hocbaso.services.log_reading import require_told, told_of
 from hocbaso.services.transcript_contents import Signers, content_from_frozen, signers_of
 
@@ -196,22 +197,43 @@ def build_class(
     class_group = class_for(actor, class_group_id, Permission.TRANSCRIPT_BUILD)
     if class_group.state != ClassState.APPROVED.value:
         raise WrongState(f"Lớp {class_group.name} chưa được duyệt tổng kết nên chưa lập học bạ được.")
-    today = clock.local_date(now)
-    issue_on = issue_on or today
-    if issue_on < today:
-        raise Invalid("Ngày phát hành không được ở trước ngày lập học bạ.", field="issue_on")
-    if issue_on - today > LATEST_ISSUE:
-        raise Invalid("Ngày phát hành cách hôm nay quá một năm. Xin xem lại năm đã gõ.", field="issue_on")
+    issue_on, today = require_issue_day(issue_on, now), clock.local_date(now)
     untouched.require_untouched(class_group_id)
     signers = signers_of(class_group, today, deputy_person_id)
     enrollments = select_students(class_group_id, [student] if student else None)
-    batch_id, to_run = batches.open_batch(actor, class_group, "build", [row.id for row in enrollments], now)
-    if not to_run:
+    return start_build(
+        actor,
+        scope_of_class(class_group),
+        [row.id for row in enrollments],
+        now,
+        lambda _enrollment_id: signers,
+        batches.Choices(issue_on=issue_on, deputy_person_id=deputy_person_id),
+        background=background,
+        on_item=on_item,
+    )
+
+
+def start_build(
+    actor: Actor,
+    scope: BatchScope,
+    enrollment_ids: Sequence[int],
+    now: datetime,
+    gate: Callable[[int], Signers],
+    choices: batches.Choices,
+    *,
+    background: bool = False,
+    on_item: Callable[[], None] | None = None,
+) -> m.SigningBatch:
+    """Build these enrolments' records; the caller has checked the power over them. ``gate`` says before each who signs it, or
+    refuses it with a DomainError. The day of issue is that of ``choices``."""
+    batch_id, runner = batches.open_batch(actor, scope, "build", enrollment_ids, now, choices)
+    if runner is None:
         return batches.batch_row(batch_id)
     tick = batches.running_clock(now)
+    issue_on = choices.issue_on or clock.local_date(now)
 
     def prepare(enrollment_id: int) -> batches.Job | None:
-        return _prepare_build(enrollment_id, signers, issue_on, tick())
+        return _prepare_build(enrollment_id, gate(enrollment_id), issue_on, tick())
 
     def finish(
         enrollment_id: int, made: tuple[tc.TranscriptContent, int, int | None], faces: Any, at: datetime
@@ -219,13 +241,24 @@ def build_class(
         _store_record(actor, enrollment_id, made, faces, at)
 
     def work() -> None:
-        batches.run(batch_id, actor, tick, prepare, finish, on_item=on_item)
+        batches.run(batch_id, runner, actor, tick, prepare, finish, on_item=on_item)
 
     if background:
         document_pool.run_in_background(batch_id, work)
     else:
         work()
     return batches.batch_row(batch_id)
+
+
+def require_issue_day(issue_on: date | None, now: datetime) -> date:
+    """The day of issue, today by default. Invalid in the past or a year ahead: it could not be put right on the paper."""
+    today = clock.local_date(now)
+    issue_on = issue_on or today
+    if issue_on < today:
+        raise Invalid("Ngày phát hành không được ở trước ngày lập học bạ.", field="issue_on")
+    if issue_on - today > LATEST_ISSUE:
+        raise Invalid("Ngày phát hành cách hôm nay quá một năm. Xin xem lại năm đã gõ.", field="issue_on")
+    return issue_on
 
 
 def _prepare_build(enrollment_id: int, signers: Signers, issue_on: date, at: datetime) -> batches.Job | None:

@@ -1,4 +1,4 @@
-"""Long work: its progress, which can be left and come back to, and going on with what is left."""
+"""Long work: its progress, which can be left and come back to, pausing, and going on with what is left."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Any
 from flask import Blueprint, Flask, make_response, render_template, url_for
 
 from hocbaso import clock
-from hocbaso.errors import DomainError, NotFound
+from hocbaso.errors import DomainError, NotFound, WrongState
 from hocbaso.regulations.permissions import Permission as P
-from hocbaso.services import batches, desk_signing, transcripts
+from hocbaso.regulations.transcript_flow import SignatureRole
+from hocbaso.services import batch_view, batches, desk_signing, signing, signing_view, wide_batches
 from hocbaso.web.errors import status_of
+from hocbaso.web.forms.transcripts import SignForm
 from hocbaso.web.headers import allow_signing_helper
 from hocbaso.web.htmx import go, is_fragment
 from hocbaso.web.security import current_actor, requires
@@ -22,32 +24,91 @@ batches_pages = Blueprint("batches", __name__, url_prefix="/viec")
 @requires(P.TRANSCRIPT_READ)
 def page(batch_id: int) -> Any:
     """How far a batch is: the page, or for htmx the part that changes."""
-    progress = batches.batch_progress(current_actor(), batch_id, clock.now())
     if is_fragment():
+        progress = batch_view.batch_progress(current_actor(), batch_id, clock.now())
         response = make_response(render_template("batches/_batch.html", batch=progress))
         response.headers["Cache-Control"] = "no-store"
         return response
-    return _page(progress)
+    return _page(batch_id)
 
 
-def _page(progress: batches.BatchProgress, message: str | None = None) -> Any:
-    response = make_response(render_template("batches/page.html", batch=progress, message=message))
-    return allow_signing_helper(response) if desk_signing.is_waiting(progress.id) else response
+def _page(batch_id: int, *, message: str | None = None, sign: SignForm | None = None, last_try: bool = False) -> Any:
+    actor, now = current_actor(), clock.now()
+    progress = batch_view.batch_progress(actor, batch_id, now)
+    panel = None
+    if progress.may_sign_rest and not progress.may_go_on and progress.step != "build":
+        panel = signing_view.signer_panel(actor, SignatureRole(progress.step), progress.n_left, now)
+    body = render_template(
+        "batches/page.html",
+        batch=progress,
+        panel=panel,
+        sign=sign or SignForm(formdata=None, role=progress.step),
+        last_try=last_try,
+        message=message,
+    )
+    needs_helper = desk_signing.is_waiting(batch_id) or (panel is not None and signing_view.is_at_desk(panel))
+    return allow_signing_helper(make_response(body)) if needs_helper else body
 
 
-@batches_pages.post("/<int:batch_id>/tiep")
-@requires(P.TRANSCRIPT_BUILD)
-def resume(batch_id: int) -> Any:
-    """Go on with building what a batch left; signing goes on from the class's page, where the PIN is asked again."""
-    progress = batches.batch_progress(current_actor(), batch_id, clock.now())
-    if progress.step != "build":
-        raise NotFound("Việc ký làm tiếp từ trang của lớp, nơi nhập mã PIN.")
+def _words(refusal: DomainError) -> str:
+    return " ".join([refusal.message, *refusal.details])
+
+
+@batches_pages.post("/<int:batch_id>/tam-dung")
+@requires(P.TRANSCRIPT_BUILD, P.TRANSCRIPT_SIGN_HOMEROOM, P.TRANSCRIPT_SIGN_PRINCIPAL, P.TRANSCRIPT_SEAL)
+def pause(batch_id: int) -> Any:
+    """Start no further item; what is under way is finished."""
     try:
-        batch = transcripts.build_class(current_actor(), progress.class_group_id, clock.now(), background=True)
+        batches.pause(current_actor(), batch_id, clock.now())
     except NotFound:
         raise
     except DomainError as refusal:
-        return _page(progress, " ".join([refusal.message, *refusal.details])), status_of(refusal)
+        return _page(batch_id, message=_words(refusal)), status_of(refusal)
+    return go(url_for(".page", batch_id=batch_id))
+
+
+@batches_pages.post("/<int:batch_id>/tiep")
+@requires(P.TRANSCRIPT_BUILD, P.TRANSCRIPT_SIGN_HOMEROOM, P.TRANSCRIPT_SIGN_PRINCIPAL, P.TRANSCRIPT_SEAL)
+def resume(batch_id: int) -> Any:
+    """Go on while the key is still open; building needs none. A key that was closed is opened again with its PIN."""
+    actor, now = current_actor(), clock.now()
+    progress = batch_view.batch_progress(actor, batch_id, now)
+    try:
+        if progress.state not in ("paused", "pausing", "running") or not batches.go_on(actor, batch_id, now):
+            if progress.step != "build":
+                raise WrongState("Khoá ký đã đóng. Nhập lại mã PIN để ký tiếp phần còn lại.")
+            batch_id = wide_batches.do_rest(actor, batch_id, "", now, background=True).id
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _page(batch_id, message=_words(refusal)), status_of(refusal)
+    return go(url_for(".page", batch_id=batch_id))
+
+
+@batches_pages.post("/<int:batch_id>/phan-con-lai")
+@requires(P.TRANSCRIPT_SIGN_HOMEROOM, P.TRANSCRIPT_SIGN_PRINCIPAL, P.TRANSCRIPT_SEAL)
+def sign_rest(batch_id: int) -> Any:
+    """Sign what a batch left, waiting or failed, with the PIN asked once more."""
+    form = SignForm()
+    batch_view.batch_progress(current_actor(), batch_id, clock.now())  # 404 before anything is said of the form
+    if not form.validate():
+        return _page(batch_id, sign=form), 422
+    try:
+        batch = wide_batches.do_rest(
+            current_actor(),
+            batch_id,
+            form.pin.data or "",
+            clock.now(),
+            code=form.code.data or "",
+            last_try=form.last_try.data,
+            background=True,
+        )
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _page(
+            batch_id, message=_words(refusal), sign=form, last_try=signing.asks_for_last_try(refusal)
+        ), status_of(refusal)
     return go(url_for(".page", batch_id=batch.id))
 
 

@@ -70,6 +70,14 @@ def vn_size(n_bytes: int) -> str:
     return f"{size // 10}{f',{size % 10}' if unit != 'B' else ''} {unit}"
 
 
+def duration(seconds: int) -> str:
+    """40 giây, 1 phút 20 giây, 12 phút."""
+    minutes, rest = divmod(seconds, 60)
+    if not minutes:
+        return f"{rest} giây"
+    return f"{minutes} phút" if minutes >= 5 or not rest else f"{minutes} phút {rest} giây"
+
+
 def days_left(due: date, today: date) -> str:
     """Còn 3 ngày, hết hạn hôm nay, quá hạn 2 ngày."""
     n = (due - today).days
@@ -106,6 +114,7 @@ def init_app(app: Flask) -> None:
         score,
         vn_number,
         vn_size,
+        duration,
         days_left,
         initials,
         name_parts,

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from hocbaso import clock
 from hocbaso.errors import DomainError, Invalid, NotFound
 from hocbaso.regulations.permissions import Permission as P
-from hocbaso.services import batches, record_view, signing, signing_view, transcript_overview, transcripts
+from hocbaso.services import batch_view, record_view, signing, signing_view, transcript_overview, transcripts
 from hocbaso.web import navigation
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.transcripts import BuildForm, RecallForm, SignForm
@@ -53,7 +53,7 @@ def _class_page(
 ) -> Response | str:
     actor, now = current_actor(), clock.now()
     view = signing_view.class_view(actor, class_group_id, now)
-    progress = [batches.batch_progress(actor, batch_id, now) for batch_id in view.batch_ids[:1]]
+    progress = [batch_view.batch_progress(actor, batch_id, now) for batch_id in view.batch_ids[:1]]
     wanted = request.args.get("xem")
     built = [row for row in (*view.odd, *view.plain) if row.uuid is not None]
     asked = next((row for row in built if row.uuid == wanted), None)

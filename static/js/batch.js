@@ -8,7 +8,8 @@
   const button = document.querySelector("#ky button[type=submit]");
 
   function count() {
-    const chosen = boxes().filter((box) => box.checked).length;
+    // A box may stand for several: a class with twelve transcripts says data-choose="12".
+    const chosen = boxes().filter((box) => box.checked).reduce((sum, box) => sum + Number(box.dataset.choose || 1), 0);
     shown.textContent = String(chosen);
     if (button) button.disabled = chosen === 0;
   }

@@ -15,7 +15,7 @@ from hocbaso.errors import IntegrityFault, Invalid, NotAllowed, NotFound, WrongS
 from hocbaso.regulations.permissions import Role
 from hocbaso.services import (
     audit_verify,
-    batches,
+    batch_view,
     certificate_register,
     certificates,
     document_pool,
@@ -263,7 +263,7 @@ def test_cut_off_in_the_middle_the_rest_is_signed_by_the_next_start(built: Cast)
     done = n_signatures()
     assert 0 < done < 3
     batch_id = db.session.scalar(select(m.SigningBatch.id).order_by(m.SigningBatch.id.desc()))
-    assert batches.batch_progress(built.actor("math"), batch_id, LATER).state == "interrupted"
+    assert batch_view.batch_progress(built.actor("math"), batch_id, LATER).state == "interrupted"
     again = sign(built, "math", "homeroom")
     assert again.id == batch_id and again.state == "DONE" and outcomes(again) == ["done"] * 3
     assert n_signatures() == 3 and audit_verify.verify().ok
@@ -321,10 +321,10 @@ def test_signing_in_the_background_may_be_left_and_asked_about(built: Cast) -> N
     batch = sign(built, "math", "homeroom", background=True)
     document_pool.wait_for(batch.id)
     db.session.rollback()  # a new look: the old one reads what stood when it began
-    progress = batches.batch_progress(built.actor("principal"), batch.id, LATER)
+    progress = batch_view.batch_progress(built.actor("principal"), batch.id, LATER)
     assert (progress.state, progress.n_done, progress.n_failed) == ("done", 3, 0) and progress.rate is not None
     with pytest.raises(NotFound):
-        batches.batch_progress(built.actor("other"), batch.id, LATER)
+        batch_view.batch_progress(built.actor("other"), batch.id, LATER)
 
 
 def test_a_worker_killed_while_signing_loses_nothing(built: Cast) -> None:

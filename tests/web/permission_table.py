@@ -190,6 +190,8 @@ ROWS += [
     Row("desk.stop", "POST", "/viec/999999/o-may/dung", _SIGNERS, passes=(404,)),
     Row("desk.register_page", "GET", "/chung-thu-so/o-may", _READERS),
     Row("desk.register", "POST", "/chung-thu-so/o-may", _READERS),
+    Row("batches.pause", "POST", "/viec/999999/tam-dung", _SIGNERS, passes=(404,)),
+    Row("batches.sign_rest", "POST", "/viec/999999/phan-con-lai", _SIGNERS, passes=(404,)),
     Row("certificates.index", "GET", "/chung-thu-so/", _READERS | only("it_officer")),
     Row("certificates.register", "POST", "/chung-thu-so/dang-ky", _READERS),
     Row("certificates.retire", "POST", "/chung-thu-so/999999/ngung", _READERS | only("it_officer"), passes=(404,)),
@@ -428,4 +430,11 @@ ROWS += [
     Row("score_files.show", "GET", _sheet("/excel/999999"), only("math"), refused=_HIDDEN, passes=(404,)),
     Row("score_files.apply", "POST", _sheet("/excel/999999/ghi"), only("math"), refused=_HIDDEN, passes=(404,)),
     Row("score_files.undo", "POST", _sheet("/excel/999999/hoan-tac"), only("math"), refused=_HIDDEN, passes=(404,)),
+]
+
+# --- many classes in one batch ---
+ROWS += [
+    Row("wide_batches.page", "GET", "/hoc-ba/nhieu-lop", _SIGNERS),
+    Row("wide_batches.build", "POST", "/hoc-ba/nhieu-lop/lap", _SIGNERS),
+    Row("wide_batches.sign", "POST", "/hoc-ba/nhieu-lop/ky", only("principal", "clerk")),
 ]
