@@ -102,26 +102,17 @@ def _in_child(function: Any, *arguments: Any) -> Any:
 def _build(instance: str) -> list[dict[str, Any]]:
     """Forty teachers with a half-typed sheet each; for each the cookie, the token, the address and the places to type."""
     sys.path.insert(0, str(ROOT))
-    from argon2 import PasswordHasher
     from flask_migrate import upgrade
-    from itsdangerous import URLSafeTimedSerializer
-    from sqlalchemy import select, update
 
     from hocbaso import clock
-    from hocbaso import models as m
     from hocbaso.config import load_config
-    from hocbaso.db import db, write_transaction
+    from hocbaso.db import db
     from hocbaso.factory import create_app
-    from hocbaso.services import roster, score_entry, sessions
+    from hocbaso.services import roster
     from hocbaso.services.access import SYSTEM
 
     app = create_app(config=load_config(instance=Path(instance)))
     now = clock.now()
-    chance = random.Random(22)
-    password_hash = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(
-        "không ai đăng nhập bằng mật khẩu này"
-    )
-    people: list[dict[str, Any]] = []
     with app.app_context():
         upgrade()
         roster.create_school(
@@ -130,106 +121,121 @@ def _build(instance: str) -> list[dict[str, Any]]:
         today = clock.local_date(now)
         first = today.year if today.month >= 8 else today.year - 1
         year = roster.create_year(SYSTEM, f"{first}-{first + 1}", now)
-        with write_transaction() as session:  # the measure must not depend on the day it is taken
-            session.execute(
-                update(m.SemesterWindow).values(opens_on=date(first, 8, 1), closes_on=date(first + 1, 8, 31))
-            )
-        group = roster.ensure_group(SYSTEM, "Tổ chung", now)
-        subjects = {row.code: row for row in db.session.scalars(select(m.Subject))}
-        family, middle, given = (
-            "Nguyễn Trần Lê Phạm Vũ".split(),
-            "Hoài Bảo Đức Minh".split(),
-            "An Anh Bình Châu Đạt Hà Lâm".split(),
-        )
-        number = 0
-        for index in range(CLASSES):
-            class_group = roster.create_class(SYSTEM, year, f"{6 + index}A", now)
-            rows = roster.enter_students(
-                SYSTEM,
-                year,
-                [
-                    roster.NewStudent(
-                        class_group.name,
-                        {
-                            "moet_code": f"99{index}{place:05d}",
-                            "birth_on": date(2012, 1, 1 + place % 28),
-                            "sex": "Nữ",
-                            "full_name": f"{chance.choice(family)} {chance.choice(middle)} {chance.choice(given)}",
-                        },
-                    )
-                    for place in range(STUDENTS)
-                ],
-                now,
-            )
-            for code in SUBJECTS:
-                offered = roster.offer_subject(SYSTEM, class_group, subjects[code], 140, now)
-                sheets = db.session.scalars(
-                    select(m.ScoreSheet)
-                    .where(m.ScoreSheet.class_subject_id == offered.id)
-                    .order_by(m.ScoreSheet.semester)
-                ).all()
-                for sheet in sheets:
-                    number += 1
-                    person = roster.create_person(
-                        SYSTEM,
-                        {
-                            "staff_code": f"DO{number:03d}",
-                            "subject_group_id": group.id,
-                            "full_name": f"Giáo viên Số {number}",
-                        },
-                        now,
-                    )
-                    with write_transaction() as session:
-                        account = m.Account(
-                            person_id=person.id,
-                            username=f"do{number:03d}",
-                            created_at=now,
-                            password_hash=password_hash,
-                            must_change_password=False,
-                        )
-                        session.add(account)
-                        session.flush()
-                        # Two teachers share a class subject here, one a semester: forty people need forty sheets.
-                        session.add(
-                            m.TeachingAssignment(
-                                person_id=person.id, class_subject_id=offered.id, starts_on=year.starts_on
-                            )
-                        )
-                    head = score_entry.read_head(sheet.id)
-                    with write_transaction() as session:
-                        score_entry.write_cells(
-                            session,
-                            SYSTEM,
-                            head,
-                            [
-                                (
-                                    row.id,
-                                    key,
-                                    score_entry.CellValue(tenths=chance.randrange(40, 100), origin="entered"),
-                                    None,
-                                )
-                                for row in rows
-                                for key in ("TX1", "TX2", "TX3", "GK")
-                            ],
-                            source="demo",
-                            now=now,
-                        )
-                    opened = sessions.open_session(account.id, address="127.0.0.1", now=now)
-                    raw = f"{number:040x}"
-                    serializer = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]
-                    cookie = serializer.dumps({"_user_id": opened.token, "_fresh": True, "csrf_token": raw})
-                    token = URLSafeTimedSerializer(app.secret_key, salt="wtf-csrf-token").dumps(raw)
-                    people.append(
-                        {
-                            "cookie": f"{app.config['SESSION_COOKIE_NAME']}={cookie}",
-                            "token": token,
-                            "sheet": f"/bang-diem/{sheet.id}",
-                            "lines": [row.id for row in rows],
-                        }
-                    )
+        people = add_typing_classes(app, year, [f"{6 + index}A" for index in range(CLASSES)], now)
         db.session.remove()
         db.engine.dispose()
-    chance.shuffle(people)
+    random.Random(22).shuffle(people)
+    return people
+
+
+def add_typing_classes(app: Any, year: Any, names: list[str], now: datetime) -> list[dict[str, Any]]:
+    """Classes of forty with five half-typed sheets a semester, each sheet with a teacher of its own who is signed in."""
+    from argon2 import PasswordHasher
+    from itsdangerous import URLSafeTimedSerializer
+    from sqlalchemy import select, update
+
+    from hocbaso import models as m
+    from hocbaso.db import db, write_transaction
+    from hocbaso.services import roster, score_entry, sessions
+    from hocbaso.services.access import SYSTEM
+
+    chance = random.Random(22)
+    password_hash = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(
+        "không ai đăng nhập bằng mật khẩu này"
+    )
+    people: list[dict[str, Any]] = []
+    first = int(year.label[:4])
+    with write_transaction() as session:  # the measure must not depend on the day it is taken
+        session.execute(update(m.SemesterWindow).values(opens_on=date(first, 8, 1), closes_on=date(first + 1, 8, 31)))
+    group = roster.ensure_group(SYSTEM, "Tổ chung", now)
+    subjects = {row.code: row for row in db.session.scalars(select(m.Subject))}
+    family, middle, given = (
+        "Nguyễn Trần Lê Phạm Vũ".split(),
+        "Hoài Bảo Đức Minh".split(),
+        "An Anh Bình Châu Đạt Hà Lâm".split(),
+    )
+    number = 0
+    for index, name in enumerate(names):
+        class_group = roster.create_class(SYSTEM, year, name, now)
+        rows = roster.enter_students(
+            SYSTEM,
+            year,
+            [
+                roster.NewStudent(
+                    class_group.name,
+                    {
+                        "moet_code": f"99{index}{place:05d}",
+                        "birth_on": date(2012, 1, 1 + place % 28),
+                        "sex": "Nữ",
+                        "full_name": f"{chance.choice(family)} {chance.choice(middle)} {chance.choice(given)}",
+                    },
+                )
+                for place in range(STUDENTS)
+            ],
+            now,
+        )
+        for code in SUBJECTS:
+            offered = roster.offer_subject(SYSTEM, class_group, subjects[code], 140, now)
+            sheets = db.session.scalars(
+                select(m.ScoreSheet).where(m.ScoreSheet.class_subject_id == offered.id).order_by(m.ScoreSheet.semester)
+            ).all()
+            for sheet in sheets:
+                number += 1
+                person = roster.create_person(
+                    SYSTEM,
+                    {
+                        "staff_code": f"DO{number:03d}",
+                        "subject_group_id": group.id,
+                        "full_name": f"Giáo viên Số {number}",
+                    },
+                    now,
+                )
+                with write_transaction() as session:
+                    account = m.Account(
+                        person_id=person.id,
+                        username=f"do{number:03d}",
+                        created_at=now,
+                        password_hash=password_hash,
+                        must_change_password=False,
+                    )
+                    session.add(account)
+                    session.flush()
+                    # Two teachers share a class subject here, one a semester: forty people need forty sheets.
+                    session.add(
+                        m.TeachingAssignment(person_id=person.id, class_subject_id=offered.id, starts_on=year.starts_on)
+                    )
+                head = score_entry.read_head(sheet.id)
+                with write_transaction() as session:
+                    score_entry.write_cells(
+                        session,
+                        SYSTEM,
+                        head,
+                        [
+                            (
+                                row.id,
+                                key,
+                                score_entry.CellValue(tenths=chance.randrange(40, 100), origin="entered"),
+                                None,
+                            )
+                            for row in rows
+                            for key in ("TX1", "TX2", "TX3", "GK")
+                        ],
+                        source="demo",
+                        now=now,
+                    )
+                opened = sessions.open_session(account.id, address="127.0.0.1", now=now)
+                raw = f"{number:040x}"
+                serializer = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]
+                cookie = serializer.dumps({"_user_id": opened.token, "_fresh": True, "csrf_token": raw})
+                token = URLSafeTimedSerializer(app.secret_key, salt="wtf-csrf-token").dumps(raw)
+                people.append(
+                    {
+                        "cookie": f"{app.config['SESSION_COOKIE_NAME']}={cookie}",
+                        "token": token,
+                        "sheet": f"/bang-diem/{sheet.id}",
+                        "lines": [row.id for row in rows],
+                    }
+                )
     return people
 
 

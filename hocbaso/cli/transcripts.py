@@ -271,16 +271,64 @@ def publish_command(class_name: str, year: str | None, actor_name: str | None, a
 @transcript_group.command("recall")
 @click.argument("uuid")
 @click.option("--reason", required=True, help="Lí do thu hồi; ghi vào nhật ký.")
+@click.option("--paper", default="", help="Quyết định, giấy tờ kèm theo.")
+@click.option(
+    "--ask", "only_ask", is_flag=True, help="Chỉ đề nghị (văn thư, giáo viên chủ nhiệm); Hiệu trưởng quyết định."
+)
 @actor_option
 @json_option
 @refusals
-def recall_command(uuid: str, reason: str, actor_name: str | None, as_json: bool) -> None:
-    """Thu hồi một học bạ (Hiệu trưởng); lập lại sẽ có mã mới."""
-    from hocbaso.services import transcripts
+def recall_command(uuid: str, reason: str, paper: str, only_ask: bool, actor_name: str | None, as_json: bool) -> None:
+    """Thu hồi một học bạ (Hiệu trưởng), hoặc đề nghị thu hồi (--ask); lập lại sẽ có mã mới."""
+    from hocbaso.services import recall_requests
 
-    transcripts.recall(acting(actor_name), uuid, reason, clock.now())
+    act = recall_requests.ask if only_ask else recall_requests.recall
+    request = act(acting(actor_name), uuid, reason, clock.now(), paper=paper)
+    state = "RECALLED" if request is None or request.state == "RECALLED" else "RECALL_REQUESTED"
+    if only_ask:
+        words = f"Đã ghi đề nghị thu hồi học bạ {uuid}, chờ Hiệu trưởng quyết định."
+    elif state == "RECALLED":
+        words = f"Đã thu hồi học bạ {uuid}. Lập lại để có bản thay."
+    else:
+        words = f"Đã duyệt thu hồi học bạ {uuid}; chờ cấp trên đồng ý theo danh sách thu hồi rồi mới hết hiệu lực."
+    emit({"uuid": uuid, "state": state, "request": request.id if request else None}, as_json=as_json, words=words)
+
+
+@transcript_group.command("recall-list")
+@click.option("--year", help="Năm học, ví dụ 2025-2026 (mặc định: năm đang mở).")
+@click.option("--make", is_flag=True, help="Lập danh sách mới từ các đề nghị đã duyệt chưa nằm trong danh sách nào.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Thư mục nhận bản PDF và XML mới nhất.")
+@actor_option
+@json_option
+@refusals
+def recall_list_command(year: str | None, make: bool, out: Path | None, actor_name: str | None, as_json: bool) -> None:
+    """Danh sách học bạ thu hồi gửi cấp trên: lập, xem, chép ra; ký và đóng dấu ở trang Thu hồi."""
+    from hocbaso.services import recall_lists, recall_view, roster
+
+    actor = acting(actor_name)
+    recall_lists.require_keeper(actor)
+    wanted = roster.year_by_label(year)
+    if make:
+        recall_lists.make(actor, wanted.id, clock.now())
+    lists = [row for row in recall_view.overview(actor).lists if row.school_year == wanted.label]
+    files: list[str] = []
+    if out is not None:
+        if not lists:
+            raise NotFound(f"Năm học {wanted.label} chưa có danh sách thu hồi nào.")
+        out.mkdir(parents=True, exist_ok=True)
+        for face in ("pdf", "xml"):
+            file = recall_lists.open_file(actor, lists[0].id, face, clock.now())
+            (out / file.name).write_bytes(file.data)
+            files.append(file.name)
+    words = [f"Danh sách số {row.number}: {row.n_records} học bạ, {row.state}" for row in lists]
+    words += [f"Đã chép {', '.join(files)} vào {out}"] if files else []
     emit(
-        {"uuid": uuid, "state": "RECALLED"}, as_json=as_json, words=f"Đã thu hồi học bạ {uuid}. Lập lại để có bản thay."
+        {
+            "lists": [{"number": row.number, "state": row.state, "n": row.n_records} for row in lists],
+            "files": files,
+        },
+        as_json=as_json,
+        words="\n".join(words) or f"Năm học {wanted.label} chưa có danh sách thu hồi nào.",
     )
 
 

@@ -130,6 +130,11 @@ def write_node(node: SignerNode, data_zone: bytes) -> bytes:
 
 def read_node(element: etree._Element, content: TranscriptContent, data_zone: bytes) -> SignerNode:
     """Read a signer node strictly. Raises ``errors.IntegrityFault`` unless ``write_node`` would write exactly these bytes."""
+    return verify_node(element, data_zone, personal_id=_personal_id(ROLE_OF_NODE.get(element.tag, ""), content))
+
+
+def verify_node(element: etree._Element, data_zone: bytes, *, personal_id: str | None) -> SignerNode:
+    """``read_node`` where the caller knows which personal number the node must carry."""
     fault = IntegrityFault("Phần chữ ký trong tệp XML đã bị sửa hoặc không đúng cấu trúc.")
     try:
         role = ROLE_OF_NODE[element.tag]
@@ -143,7 +148,7 @@ def read_node(element: etree._Element, content: TranscriptContent, data_zone: by
         if not 1 <= len(chain) <= 4:
             raise fault
         value = base64.b64decode(element.findtext(f"{{{DS}}}Signature/{{{DS}}}SignatureValue") or "", validate=True)
-        node = SignerNode(role, at, _personal_id(role, content), chain, _value_in(chain, value))
+        node = SignerNode(role, at, personal_id, chain, _value_in(chain, value))
         if write_node(node, data_zone) != canonical(element):
             raise fault
     except DomainError:

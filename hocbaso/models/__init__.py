@@ -8,6 +8,7 @@ from hocbaso.models.certificates import Certificate, TrustRoot
 from hocbaso.models.imports import ImportBatch
 from hocbaso.models.notices import Notice
 from hocbaso.models.people import HomeroomAssignment, Person, RoleGrant, TeachingAssignment
+from hocbaso.models.recalls import RecallList, RecallRequest
 from hocbaso.models.remark_phrases import RemarkPhrase
 from hocbaso.models.results import (
     ClassStep,
@@ -62,6 +63,8 @@ __all__ = [
     "Notice",
     "Person",
     "PrincipalDecision",
+    "RecallList",
+    "RecallRequest",
     "RemarkPhrase",
     "ResetRequest",
     "RoleGrant",

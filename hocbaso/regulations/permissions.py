@@ -34,6 +34,7 @@ class Permission(StrEnum):
     TRANSCRIPT_SEAL = "transcript:seal"
     TRANSCRIPT_PUBLISH = "transcript:publish"
     TRANSCRIPT_RECALL = "transcript:recall"
+    TRANSCRIPT_ASK_RECALL = "transcript:ask_recall"
     IMPORT_ROSTER = "import:roster"
     IMPORT_SCORES = "import:scores"
     EXPORT_SCORES = "export:scores"
@@ -93,6 +94,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.TRANSCRIPT_SIGN_PRINCIPAL,
             _P.TRANSCRIPT_PUBLISH,
             _P.TRANSCRIPT_RECALL,
+            _P.TRANSCRIPT_ASK_RECALL,
             _P.EXPORT_SCORES,
             _P.EXPORT_STUDENTS,
             _P.STAFF_READ,
@@ -142,6 +144,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.TRANSCRIPT_READ,
             _P.TRANSCRIPT_BUILD,
             _P.TRANSCRIPT_SEAL,
+            _P.TRANSCRIPT_ASK_RECALL,
             _P.IMPORT_ROSTER,
             _P.EXPORT_STUDENTS,
             _P.STAFF_READ,
@@ -174,6 +177,7 @@ HOMEROOM_PERMISSIONS = frozenset(
         _P.TRANSCRIPT_READ,
         _P.TRANSCRIPT_BUILD,
         _P.TRANSCRIPT_SIGN_HOMEROOM,
+        _P.TRANSCRIPT_ASK_RECALL,
         _P.CERTIFICATE_OWN,
         _P.EXPORT_STUDENTS,
     }
@@ -199,6 +203,7 @@ LEARNING_DATA = frozenset(
         _P.TRANSCRIPT_SEAL,
         _P.TRANSCRIPT_PUBLISH,
         _P.TRANSCRIPT_RECALL,
+        _P.TRANSCRIPT_ASK_RECALL,
         _P.IMPORT_SCORES,
         _P.EXPORT_SCORES,
         _P.EXEMPTION_PROPOSE,

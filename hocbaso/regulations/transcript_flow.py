@@ -77,9 +77,10 @@ RECORD_MOVES: dict[RecordVerb, RecordMove] = {
         RecordMove(
             RecordVerb.PUBLISH, frozenset({RecordState.ISSUED}), RecordState.PUBLISHED, Permission.TRANSCRIPT_PUBLISH
         ),
+        # Of what is not sealed; a sealed record goes by regulations/recall_flow.
         RecordMove(
             RecordVerb.RECALL,
-            frozenset(RecordState) - {RecordState.RECALLED},
+            frozenset({RecordState.CREATED, RecordState.HOMEROOM_SIGNED, RecordState.PRINCIPAL_SIGNED}),
             RecordState.RECALLED,
             Permission.TRANSCRIPT_RECALL,
         ),

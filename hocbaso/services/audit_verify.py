@@ -24,6 +24,7 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.hash_chain import GENESIS, ChainReader, MerkleFrontier, is_hash
 from hocbaso.services import snapshots
 from hocbaso.services.audit import WATCHED, differing, watched_columns
+from hocbaso.services.recall_log import recall_faults
 from hocbaso.services.version_log import version_faults
 
 _Standing = dict[str, dict[str, tuple[int, dict[str, Any]]]]
@@ -79,6 +80,7 @@ def verify(*, max_faults: int = 20, against: Sequence[Checkpoint] = ()) -> Audit
     _check_values(log.standing, report, max_faults)
     _check_contents(report, max_faults)
     _check_versions(report, max_faults)
+    _check_recalls(report, max_faults)
     return report
 
 
@@ -292,6 +294,13 @@ def _check_versions(report: AuditReport, max_faults: int) -> None:
                 row_id=str(fault.version_id or "?"),
             )
         )
+
+
+def _check_recalls(report: AuditReport, max_faults: int) -> None:
+    for n_faults, fault in enumerate(recall_faults()):
+        if n_faults == max_faults:
+            return
+        report.faults.append(AuditFault("recall", fault.words, seq=fault.seq, table=fault.table, row_id=fault.row_id))
 
 
 def _fingerprint(pem: Any) -> str | None:

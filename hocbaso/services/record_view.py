@@ -12,6 +12,7 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.documents import transcript_content as tc
 from hocbaso.regulations.permissions import Permission
+from hocbaso.regulations.recall_flow import RECALLABLE
 from hocbaso.regulations.transcript_flow import SIGNING_ORDER, RecordState
 from hocbaso.services import certificates, transcripts
 from hocbaso.services.access import Actor, reaches_class
@@ -47,6 +48,8 @@ class RecordView:
     recalled_at: datetime | None
     published_at: datetime | None
     may_recall: bool
+    may_ask_recall: bool
+    """Sealed, nobody has asked yet, and the actor may propose it without deciding it."""
 
 
 def record_view(actor: Actor, record_uuid: str, now: datetime) -> RecordView:
@@ -68,6 +71,8 @@ def record_view(actor: Actor, record_uuid: str, now: datetime) -> RecordView:
     present = {row.role for row in made}
     replaced = db.session.get(m.TranscriptRecord, record.replaces_id) if record.replaces_id else None
     successor = db.session.scalar(select(m.TranscriptRecord.uuid).where(m.TranscriptRecord.replaces_id == record.id))
+    class_id = record.enrollment.class_group_id
+    recallable = record.state not in (RecordState.RECALLED.value, RecordState.RECALL_REQUESTED.value)
     return RecordView(
         record.uuid,
         record.state,
@@ -82,6 +87,8 @@ def record_view(actor: Actor, record_uuid: str, now: datetime) -> RecordView:
         successor,
         record.recalled_at,
         record.published_at,
-        record.state != RecordState.RECALLED.value
-        and reaches_class(actor, record.enrollment.class_group_id, Permission.TRANSCRIPT_RECALL),
+        recallable and reaches_class(actor, class_id, Permission.TRANSCRIPT_RECALL),
+        RecordState(record.state) in RECALLABLE
+        and not reaches_class(actor, class_id, Permission.TRANSCRIPT_RECALL)
+        and reaches_class(actor, class_id, Permission.TRANSCRIPT_ASK_RECALL),
     )

@@ -18,7 +18,7 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.documents import transcript_content as tc
-from hocbaso.errors import DomainError, IntegrityFault, Invalid, NotAllowed, NotFound, Stale, WrongState
+from hocbaso.errors import DomainError, IntegrityFault, Invalid, NotFound, Stale, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.permissions import Permission
@@ -352,7 +352,7 @@ def faces_of(faces: Any) -> tuple[bytes, bytes, bytes]:
     return pdf, data_zone, assemble(data_zone)
 
 
-# --- publish, recall ---------------------------------------------------------------------------------------------------
+# --- publish, take back -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -458,18 +458,13 @@ def publish_by_order(actor: Actor, record: m.TranscriptRecord, order: m.Transcri
     )
 
 
-def recall(actor: Actor, record_uuid: str, reason: str, now: datetime) -> None:
-    """Recall a record for good (principal): its files stay and say so; a new build gets a new UUID and names this one.
+def take_back(actor: Actor, record: m.TranscriptRecord, reason: str, now: datetime) -> None:
+    """Take a record that is not sealed out of force; a new build gets a new UUID and names this one.
 
-    Raises NotFound, NotAllowed, Invalid (no reason), WrongState (already recalled).
+    The caller has checked who and why (``services/recall_requests``). Raises WrongState for a sealed or recalled one.
     """
-    record = record_for(actor, record_uuid)
-    class_for(actor, record.enrollment.class_group_id, Permission.TRANSCRIPT_READ)
-    if not actor.may(Permission.TRANSCRIPT_RECALL):
-        raise NotAllowed("Chỉ Hiệu trưởng được thu hồi học bạ.")
-    reason = (tc.nfc(reason) or "")[:1000]
-    if not reason:
-        raise Invalid("Ghi lí do thu hồi.", field="reason")
+    if RecordState(record.state) in SIGNED_STATES:
+        raise WrongState("Học bạ đã đóng dấu chỉ thu hồi bằng một đề nghị được duyệt.")
     _move(actor, record, RecordVerb.RECALL, now, note=reason, recalled_at=now)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.permissions import GrantScope, Role
+from hocbaso.regulations.recall_flow import ListState, RecallState
 from hocbaso.regulations.score_sheet_flow import SheetState, SheetVerb
 from hocbaso.regulations.terms import Award, Level, PassFail, Promotion, ScoreOrigin
 from hocbaso.regulations.transcript_flow import RecordState, SignatureRole
@@ -55,6 +56,20 @@ RECORD_STATES = {
     RecordState.REJECTED: "Cấp trên trả lại",
     RecordState.RECALL_REQUESTED: "Chờ thu hồi",
     RecordState.RECALLED: "Đã thu hồi",
+}
+RECALL_STATES = {
+    RecallState.ASKED: "Chờ Hiệu trưởng quyết định",
+    RecallState.APPROVED: "Chờ cấp trên đồng ý",
+    RecallState.RECALLED: "Đã thu hồi",
+    RecallState.REFUSED: "Không thu hồi",
+    RecallState.WITHDRAWN: "Đã rút đề nghị",
+}
+RECALL_LIST_STATES = {
+    ListState.MADE: "Chờ Hiệu trưởng ký",
+    ListState.PRINCIPAL_SIGNED: "Chờ đóng dấu",
+    ListState.SEALED: "Chờ gửi",
+    ListState.SENT: "Đã gửi, chờ trả lời",
+    ListState.ANSWERED: "Đã có trả lời",
 }
 SIGNATURE_ROLES = {
     SignatureRole.HOMEROOM: "Giáo viên chủ nhiệm",
@@ -126,6 +141,8 @@ TABLES: dict[str, dict[str, str]] = {
         ("sheet_verb_name", SHEET_VERBS),
         ("class_state_name", CLASS_STATES),
         ("record_state_name", RECORD_STATES),
+        ("recall_state_name", RECALL_STATES),
+        ("recall_list_state_name", RECALL_LIST_STATES),
         ("signature_role_name", SIGNATURE_ROLES),
         ("role_name", ROLES),
         ("scope_name", SCOPES),

@@ -12,13 +12,22 @@ from werkzeug.wrappers import Response as BaseResponse
 from hocbaso import clock
 from hocbaso.errors import DomainError, Invalid, NotFound
 from hocbaso.regulations.permissions import Permission as P
-from hocbaso.services import batch_view, record_view, signing, signing_view, transcript_overview, transcripts
+from hocbaso.services import (
+    batch_view,
+    recall_requests,
+    recall_view,
+    record_view,
+    signing,
+    signing_view,
+    transcript_overview,
+    transcripts,
+)
 from hocbaso.web import navigation
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.transcripts import BuildForm, RecallForm, SignForm
 from hocbaso.web.headers import allow_embedding, allow_signing_helper
 from hocbaso.web.htmx import go, is_fragment
-from hocbaso.web.security import browser_session, current_actor, note, requires
+from hocbaso.web.security import browser_session, confirm_recent, current_actor, note, requires
 
 transcripts_pages = Blueprint("transcripts", __name__, url_prefix="/hoc-ba")
 
@@ -186,20 +195,40 @@ def record(record_uuid: object) -> str:
     return _record_page(str(record_uuid), RecallForm(formdata=None))
 
 
-def _record_page(record_uuid: str, form: RecallForm) -> str:
-    view = record_view.record_view(current_actor(), record_uuid, clock.now())
-    return render_template("transcripts/record.html", view=view, form=form)
+def _record_page(record_uuid: str, form: RecallForm, message: str | None = None) -> str:
+    actor = current_actor()
+    view = record_view.record_view(actor, record_uuid, clock.now())
+    asked = recall_view.request_of_record(actor, record_uuid)
+    return render_template("transcripts/record.html", view=view, form=form, asked=asked, message=message)
 
 
 @transcripts_pages.post("/<uuid:record_uuid>/thu-hoi")
-@requires(P.TRANSCRIPT_RECALL)
+@requires(P.TRANSCRIPT_RECALL, P.TRANSCRIPT_ASK_RECALL)
 def recall(record_uuid: object) -> Any:
-    """Recall a record for good."""
+    """Recall a record (the principal), or ask the principal to (clerk, homeroom teacher)."""
+    actor, now, uuid = current_actor(), clock.now(), str(record_uuid)
     form = RecallForm()
+    view = record_view.record_view(actor, uuid, now)  # 404 before anything is said of the form
     if not form.validate():
-        return _record_page(str(record_uuid), form), 422
-    transcripts.recall(current_actor(), str(record_uuid), form.reason.data or "", clock.now())
-    note("Đã thu hồi. Tệp cũ vẫn mở được nhưng trang kiểm tra sẽ nói là không còn hiệu lực.", "late")
+        return _record_page(uuid, form), 422
+    reason, paper = form.reason.data or "", form.paper.data or ""
+    if view.may_recall:
+        confirm_recent(actor)
+    try:
+        if view.may_recall:
+            request_ = recall_requests.recall(actor, uuid, reason, now, paper=paper)
+        else:
+            request_ = recall_requests.ask(actor, uuid, reason, now, paper=paper)
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _record_page(uuid, form, message=_words(refusal)), status_of(refusal)
+    if request_ is None or request_.state == "RECALLED":
+        note("Đã thu hồi. Tệp cũ vẫn mở được nhưng trang kiểm tra sẽ nói là không còn hiệu lực.", "late")
+    elif request_.state == "APPROVED":
+        note("Đã duyệt. Học bạ hết hiệu lực khi cấp trên đồng ý: lập danh sách ở trang Thu hồi rồi gửi đi.", "late")
+    else:
+        note("Đã gửi đề nghị đến Hiệu trưởng. Học bạ còn hiệu lực cho đến khi có quyết định.")
     return go(url_for(".record", record_uuid=record_uuid))
 
 

@@ -67,7 +67,11 @@ def downgrade():
     if not op.get_context().as_sql:
         n_rows = (
             op.get_bind()
-            .execute(sa.text("SELECT count(*) FROM signing_batch WHERE class_group_id IS NULL OR state IN ('PAUSING','PAUSED')"))
+            .execute(
+                sa.text(
+                    "SELECT count(*) FROM signing_batch WHERE class_group_id IS NULL OR state IN ('PAUSING','PAUSED')"
+                )
+            )
             .scalar()
         )
         if n_rows:

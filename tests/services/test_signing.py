@@ -19,6 +19,7 @@ from hocbaso.services import (
     certificate_register,
     certificates,
     document_pool,
+    recall_requests,
     roster,
     signing,
     signing_secret,
@@ -179,7 +180,7 @@ def test_a_deputy_signs_only_what_was_built_for_a_deputy(built: Cast) -> None:
     batch = sign(built, "vice_principal", "principal")
     assert outcomes(batch) == ["failed"] * 3
     uuid = records()[0].uuid
-    transcripts.recall(built.actor("principal"), uuid, "Hiệu trưởng đi công tác", LATER)
+    recall_requests.recall(built.actor("principal"), uuid, "Hiệu trưởng đi công tác", LATER)
     transcripts.build_class(
         built.actor("clerk"), built.classes["9A"], LATER, deputy_person_id=built.people["vice_principal"]
     )
@@ -193,7 +194,7 @@ def test_who_signed_as_homeroom_teacher_does_not_sign_the_same_record_for_the_pr
     """The homeroom teacher signs, gives the class away, becomes the principal's delegate: the second hand is missing."""
     roster.grant_role(SYSTEM, built.people["math"], Role.DELEGATE, NOW, starts_on=NOW.date())
     uuid = records()[0].uuid
-    transcripts.recall(built.actor("principal"), uuid, "Hiệu trưởng đi công tác", LATER)
+    recall_requests.recall(built.actor("principal"), uuid, "Hiệu trưởng đi công tác", LATER)
     with pytest.raises(Invalid, match="không ký thay Hiệu trưởng"):
         transcripts.build_class(built.actor("clerk"), built.classes["9A"], LATER, deputy_person_id=built.people["math"])
     roster.assign_homeroom(SYSTEM, built.classes["9A"], built.people["outsider"], NOW, starts_on=NOW.date())

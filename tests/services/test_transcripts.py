@@ -13,7 +13,7 @@ from hocbaso.db import db
 from hocbaso.documents import transcript_content as tc
 from hocbaso.documents.xml_record import take_apart
 from hocbaso.errors import IntegrityFault, Invalid, NotAllowed, NotFound, WrongState
-from hocbaso.services import audit_verify, document_pool, signing_view, students, transcripts
+from hocbaso.services import audit_verify, document_pool, recall_requests, signing_view, students, transcripts
 from tests.cast import NOW, Cast
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
     STAY,
@@ -204,12 +204,12 @@ def test_recalled_a_record_is_replaced_by_another_uuid_that_names_it(issued: Cas
     first = records()[0]
     later = NOW + timedelta(days=1)
     with pytest.raises(NotAllowed):
-        transcripts.recall(issued.actor("clerk"), first.uuid, "Sai nơi sinh", later)
+        recall_requests.recall(issued.actor("clerk"), first.uuid, "Sai nơi sinh", later)
     with pytest.raises(Invalid):
-        transcripts.recall(issued.actor("principal"), first.uuid, "  ", later)
-    transcripts.recall(issued.actor("principal"), first.uuid, "Sai nơi sinh theo giấy khai sinh", later)
+        recall_requests.recall(issued.actor("principal"), first.uuid, "  ", later)
+    recall_requests.recall(issued.actor("principal"), first.uuid, "Sai nơi sinh theo giấy khai sinh", later)
     with pytest.raises(WrongState):
-        transcripts.recall(issued.actor("principal"), first.uuid, "lần nữa", later)
+        recall_requests.recall(issued.actor("principal"), first.uuid, "lần nữa", later)
     student = first.enrollment.student
     students.update_profile(
         issued.actor("clerk"), student.id, {"birth_place": "Nam Định"}, expected_version=student.version, now=later
@@ -233,7 +233,7 @@ def test_a_signer_sees_first_what_is_out_of_the_ordinary_and_what_is_new(built: 
     assert view.looked_at is None and view.panel is not None and view.panel.n_due == 3 and view.panel.problem is None
     signing_view.mark_looked(built.actor("math"), built.classes["9A"], NOW + timedelta(minutes=1))
     uuid = view.plain[0].uuid
-    transcripts.recall(built.actor("principal"), uuid, "Thử", NOW + timedelta(minutes=2))
+    recall_requests.recall(built.actor("principal"), uuid, "Thử", NOW + timedelta(minutes=2))
     transcripts.build_class(built.actor("clerk"), built.classes["9A"], NOW + timedelta(minutes=3))
     again = signing_view.class_view(built.actor("math"), built.classes["9A"], NOW + timedelta(minutes=4))
     assert again.n_changed == 1 and [row.name for row in again.rows if row.is_new] == [STAY[0]]

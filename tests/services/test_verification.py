@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from hocbaso.errors import IntegrityFault, Invalid, Unavailable
-from hocbaso.services import signing, test_school_keys, transcripts, verification
+from hocbaso.services import recall_requests, signing, test_school_keys, transcripts, verification
 from tests.cast import NOW, Cast
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
     approved_template_fixture,
@@ -102,7 +102,7 @@ def test_a_file_before_the_seal_is_not_good_enough(issued: Cast) -> None:
 def test_a_recalled_and_a_replaced_file_still_verify_but_say_so(issued: Cast) -> None:
     row = records()[0]
     data = transcripts.read_stored(row.pdf_digest)
-    transcripts.recall(issued.actor("principal"), row.uuid, "Sai nơi sinh", LATER)
+    recall_requests.recall(issued.actor("principal"), row.uuid, "Sai nơi sinh", LATER)
     found = verification.by_file(data, LATER)
     assert found.report.ok and found.standing == "recalled" and found.recalled_on == LATER
     assert verification.by_code(row.uuid).standing == "recalled"

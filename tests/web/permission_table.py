@@ -180,7 +180,7 @@ ROWS += [
     Row("transcripts.looked", "POST", _class_9a("/da-xem"), _OF_9A, refused=_HIDDEN),
     Row("transcripts.publish", "POST", _class_9a("/cong-bo"), only("principal"), refused=_HIDDEN),
     Row("transcripts.record", "GET", f"/hoc-ba/{_NO_RECORD}", _READERS, passes=(404,)),
-    Row("transcripts.recall", "POST", f"/hoc-ba/{_NO_RECORD}/thu-hoi", only("principal"), passes=(404,)),
+    Row("transcripts.recall", "POST", f"/hoc-ba/{_NO_RECORD}/thu-hoi", _SIGNERS, passes=(404,)),
     Row("transcripts.pdf", "GET", f"/hoc-ba/{_NO_RECORD}/pdf", _READERS, passes=(404,)),
     Row("transcripts.download", "GET", f"/hoc-ba/{_NO_RECORD}/tai-xml", _READERS, passes=(404,)),
     Row("batches.page", "GET", "/viec/999999", _READERS, passes=(404,)),
@@ -437,4 +437,19 @@ ROWS += [
     Row("wide_batches.page", "GET", "/hoc-ba/nhieu-lop", _SIGNERS),
     Row("wide_batches.build", "POST", "/hoc-ba/nhieu-lop/lap", _SIGNERS),
     Row("wide_batches.sign", "POST", "/hoc-ba/nhieu-lop/ky", only("principal", "clerk")),
+]
+
+# --- recalls and their lists ---
+_KEEPERS = only("principal", "clerk")
+ROWS += [
+    Row("recalls.index", "GET", "/thu-hoi/", _SIGNERS),
+    Row("recalls.decide", "POST", "/thu-hoi/999999/duyet", only("principal"), passes=(404,)),
+    Row("recalls.withdraw", "POST", "/thu-hoi/999999/rut", _SIGNERS, passes=(404,)),
+    Row("recalls.rebuild", "POST", "/thu-hoi/999999/lap-lai", _SIGNERS, passes=(404,)),
+    Row("recalls.make_list", "POST", "/thu-hoi/danh-sach", _KEEPERS, passes=(404,)),
+    Row("recalls.list_page", "GET", "/thu-hoi/danh-sach/999999", _KEEPERS, passes=(404,)),
+    Row("recalls.sign_list", "POST", "/thu-hoi/danh-sach/999999/ky", _KEEPERS, passes=(404,)),
+    Row("recalls.sent", "POST", "/thu-hoi/danh-sach/999999/da-gui", _KEEPERS, passes=(404,)),
+    Row("recalls.answered", "POST", "/thu-hoi/danh-sach/999999/tra-loi", _KEEPERS, passes=(404,)),
+    Row("recalls.list_file", "GET", "/thu-hoi/danh-sach/999999/tai-pdf", _KEEPERS, passes=(404,)),
 ]

@@ -44,3 +44,4 @@ class RecallForm(FlaskForm):
     """Why a record is recalled."""
 
     reason = StringField("Lí do thu hồi", [DataRequired("Xin ghi lí do thu hồi."), Length(max=1000)])
+    paper = StringField("Quyết định, giấy tờ kèm theo", [Optional(), Length(max=300)])
