@@ -332,6 +332,63 @@ def recall_list_command(year: str | None, make: bool, out: Path | None, actor_na
     )
 
 
+@transcript_group.command("rehearse")
+@click.option("--year", help="Năm học, ví dụ 2025-2026 (mặc định: năm đang mở).")
+@click.option("--papers", type=click.IntRange(1, 50), default=3, show_default=True, help="Số bản thử mỗi lớp.")
+@actor_option
+@json_option
+@refusals
+def rehearse_command(year: str | None, papers: int, actor_name: str | None, as_json: bool) -> None:
+    """Diễn tập ký: kiểm tra từng người ký, đo thời gian từng lớp bằng bản thử, in việc của mỗi người."""
+    from hocbaso.services import rehearsal, roster
+
+    actor = acting(actor_name)
+    bar = Bar(len(roster.classes_of_year(roster.year_by_label(year))))
+    rehearsal_id = rehearsal.start(actor, clock.now(), year_label=year, n_papers=papers, on_class=bar)
+    bar.close()
+    view = rehearsal.view(actor, rehearsal_id, clock.now())
+    words = [
+        f"Diễn tập ký năm học {view.school_year}: {len(view.todos)} việc, {view.n_blocking} việc phải xong trước hạn ký."
+    ]
+    words += [
+        f"  Lớp {row.name}: {row.problem or f'{row.n_students} học sinh, {row.per_paper_ms} ms một bản, cả lớp {row.seconds} giây'}"
+        for row in view.classes
+    ]
+    for person in view.people:
+        words.append(f"{person.name}")
+        words += [f"  [ ] {one.words} (trước {one.before:%d/%m/%Y})" for one in person.todos]
+    emit(
+        {
+            "year": view.school_year,
+            "blocking": view.n_blocking,
+            "classes": [
+                {
+                    "class": row.name,
+                    "students": row.n_students,
+                    "ms_per_paper": row.per_paper_ms,
+                    "seconds": row.seconds,
+                    "problem": row.problem,
+                }
+                for row in view.classes
+            ],
+            "people": [
+                {
+                    "name": person.name,
+                    "todos": [
+                        {"words": one.words, "before": one.before.isoformat(), "blocks": one.blocks}
+                        for one in person.todos
+                    ],
+                }
+                for person in view.people
+            ],
+        },
+        as_json=as_json,
+        words="\n".join(words),
+    )
+    if view.n_blocking or any(row.problem for row in view.classes):
+        sys.exit(1)
+
+
 @transcript_group.command("export")
 @class_options
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Thư mục nhận tệp.")

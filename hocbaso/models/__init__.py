@@ -30,6 +30,7 @@ from hocbaso.models.scores import ScoreCell, ScoreCellVersion, ScoreSheet, Sheet
 from hocbaso.models.students import Enrollment, Exemption, Student, StudyHistory
 from hocbaso.models.transcripts import (
     DocumentProof,
+    Rehearsal,
     SignerLook,
     SigningBatch,
     SigningBatchItem,
@@ -65,6 +66,7 @@ __all__ = [
     "PrincipalDecision",
     "RecallList",
     "RecallRequest",
+    "Rehearsal",
     "RemarkPhrase",
     "ResetRequest",
     "RoleGrant",

@@ -180,3 +180,22 @@ class SignerLook(Base):
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
     class_group_id: Mapped[int] = mapped_column(ForeignKey("class_group.id"))
     looked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Rehearsal(Base):
+    """A rehearsal of signing: what was found and how long a class takes. ``result`` is JSON; no paper of it is kept anywhere."""
+
+    __tablename__ = "rehearsal"
+    __table_args__ = (CheckConstraint("state IN ('RUNNING','DONE')", name="known_state"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    school_year_id: Mapped[int] = mapped_column(ForeignKey("school_year.id"), index=True)
+    state: Mapped[str] = mapped_column(String(10), default="RUNNING")
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    actor_name: Mapped[str] = mapped_column(String(120))
+    runner: Mapped[str | None] = mapped_column(String(120))
+    n_classes: Mapped[int] = mapped_column(default=0)
+    n_done: Mapped[int] = mapped_column(default=0)
+    result: Mapped[str | None] = mapped_column(Text)

@@ -79,6 +79,7 @@ class AuditTag(StrEnum):
     RECALL_LIST_SIGNED = "recall:list:signed"
     RECALL_LIST_SENT = "recall:list:sent"
     RECALL_LIST_ANSWERED = "recall:list:answered"
+    REHEARSED = "signing:rehearsal:ended"
     TRANSCRIPT_READ = "transcript:file:read"
     BATCH_STARTED = "signing:batch:started"
     BATCH_PAUSED = "signing:batch:paused"

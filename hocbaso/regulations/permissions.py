@@ -53,6 +53,7 @@ class Permission(StrEnum):
     AUDIT_READ = "audit:read"
     YEAR_EDIT = "year:edit"
     PROGRESS_READ = "progress:read"
+    REHEARSE = "signing:rehearse"
 
 
 class Role(StrEnum):
@@ -106,6 +107,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.YEAR_EDIT,
             _P.PROGRESS_READ,
             _P.HEALTH_READ,
+            _P.REHEARSE,
         }
     ),
     # Reads the whole school and reviews where a group has no head; approves only through a DELEGATE grant.
@@ -123,6 +125,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.CERTIFICATE_OWN,
             _P.AUDIT_READ,
             _P.PROGRESS_READ,
+            _P.REHEARSE,
         }
     ),
     Role.DELEGATE: frozenset(
@@ -153,10 +156,11 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.RESET_CONSENT,
             _P.CERTIFICATE_OWN,
             _P.PROGRESS_READ,
+            _P.REHEARSE,
         }
     ),
     Role.IT_OFFICER: frozenset(
-        {_P.ACCOUNT_MANAGE, _P.CERTIFICATE_MANAGE, _P.JOB_RUN, _P.BACKUP_MANAGE, _P.HEALTH_READ}
+        {_P.ACCOUNT_MANAGE, _P.CERTIFICATE_MANAGE, _P.JOB_RUN, _P.BACKUP_MANAGE, _P.HEALTH_READ, _P.REHEARSE}
     ),
     Role.GROUP_HEAD: frozenset({_P.SHEET_READ, _P.SHEET_REVIEW, _P.PROGRESS_READ}),
     Role.BOARD_MEMBER: frozenset({_P.PROGRESS_READ}),

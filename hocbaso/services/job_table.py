@@ -9,7 +9,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from hocbaso import clock
-from hocbaso.services import backups, certificate_reminders, proofs, reminders, snapshots, tidy, tls
+from hocbaso.services import backups, certificate_reminders, proofs, rehearsal, reminders, snapshots, tidy, tls
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.job_ledger import Job
 
@@ -40,6 +40,16 @@ def _sign_log(day: date, now: datetime) -> snapshots.SignedBody:
 def _snapshot(_day: date, now: datetime, signed: snapshots.SignedBody) -> str:
     taken = snapshots.keep(SYSTEM, signed, now)
     return f"Ảnh chụp số {taken.id}: {taken.n_entries} dòng{', chụp muộn' if taken.taken_late else ''}."
+
+
+def _look_for_rehearsal(day: date, now: datetime) -> Any:
+    # Asks the machine's token drivers, a second each: outside the transaction, and never for a day that has passed.
+    return rehearsal.look(now) if day == clock.local_date(now) else None
+
+
+def _told_to_rehearse(_day: date, now: datetime, found: Any) -> str:
+    n_told = rehearsal.remind(SYSTEM, found, now)
+    return f"Đã nhắc {n_told} người chuẩn bị và diễn tập ký." if n_told else "Chưa đến kì diễn tập ký."
 
 
 def _back_up(day: date, now: datetime) -> None:
@@ -80,6 +90,7 @@ def _stamped_again(_day: date, now: datetime, renewed: proofs.Renewed | None) ->
 JOBS: tuple[Job, ...] = (
     Job("reminders", "Nhắc việc theo hạn", time(6, 30), _remind),
     Job("mail", "Gửi thư nhắc việc", time(6, 35), _mailed, _send_mail),
+    Job("rehearsal", "Nhắc diễn tập ký trước hạn hai tuần", time(6, 40), _told_to_rehearse, _look_for_rehearsal),
     Job("backup", "Sao lưu hằng ngày", time(11, 30), _backed_up, _back_up),
     Job("audit_snapshot", "Ảnh chụp nhật ký có chữ ký", time(16, 45), _snapshot, _sign_log),
     Job("proof", "Đóng lại dấu thời gian cho học bạ", time(12, 30), _stamped_again, _stamp_again),

@@ -64,6 +64,7 @@ DEFAULTS = (
     NavItem("transcripts", "Học bạ", "book-open-check", "/hoc-ba/", 40),
     NavItem("students", "Học sinh", "folder-open", "/hoc-sinh/", 45, _reads_students_by_role),
     NavItem("imports", "Nhập dữ liệu", "file-up", "/nhap-du-lieu/", 50),
+    NavItem("rehearsal", "Diễn tập ký", "list-checks", "/dien-tap/", 55),
     NavItem("people", "Người dùng", "id-card", "/nguoi-dung/", 60, _works_on_people),
     NavItem("machine", "Máy chủ", "server", "/may-chu", 70),
     NavItem("help", "Trợ giúp", "circle-help", "/tro-giup", 90),

@@ -1,4 +1,4 @@
-"""requests to recall issued records, and the signed lists of them for the authority
+"""requests to recall issued records and the signed lists of them for the authority; rehearsals of signing
 
 Revision ID: 0014
 Revises: 0013
@@ -108,6 +108,26 @@ def upgrade():
             sqlite_where=sa.text("state IN ('ASKED','APPROVED')"),
             postgresql_where=sa.text("state IN ('ASKED','APPROVED')"),
         )
+    op.create_table(
+        "rehearsal",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("school_year_id", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("account_id", sa.Integer(), nullable=True),
+        sa.Column("actor_name", sa.String(length=120), nullable=False),
+        sa.Column("runner", sa.String(length=120), nullable=True),
+        sa.Column("n_classes", sa.Integer(), nullable=False),
+        sa.Column("n_done", sa.Integer(), nullable=False),
+        sa.Column("result", sa.Text(), nullable=True),
+        sa.CheckConstraint("state IN ('RUNNING','DONE')", name=op.f("ck_rehearsal_known_state")),
+        sa.ForeignKeyConstraint(["school_year_id"], ["school_year.id"], name=op.f("fk_rehearsal_school_year_id")),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_rehearsal_account_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rehearsal")),
+    )
+    with op.batch_alter_table("rehearsal", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_rehearsal_school_year_id"), ["school_year_id"], unique=False)
 
 
 def downgrade():
@@ -118,5 +138,6 @@ def downgrade():
             raise RuntimeError(
                 f"Không lùi được: {n_rows} đề nghị thu hồi học bạ sẽ mất mà nhật ký vẫn ghi. Xin phục hồi một bản sao lưu của bản cũ."
             )
+    op.drop_table("rehearsal")
     op.drop_table("recall_request")
     op.drop_table("recall_list")

@@ -116,7 +116,7 @@ def test_backup_may_be_made_before_the_schema_is_brought_up_and_other_commands_w
 
 def test_jobs_list_run_and_catch_up(machine: Machine) -> None:
     names = [job["name"] for job in machine.json("jobs", "list")]
-    assert names == ["reminders", "mail", "backup", "audit_snapshot", "proof", "tidy", "tls"]
+    assert names == ["reminders", "mail", "rehearsal", "backup", "audit_snapshot", "proof", "tidy", "tls"]
     assert machine.json("jobs", "run", "audit_snapshot")["state"] == "done"
     assert "đã chạy xong" in machine.run("jobs", "run", "audit_snapshot").output
     assert machine.run("jobs", "run", "khong-co").exit_code == 2

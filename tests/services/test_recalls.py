@@ -263,7 +263,6 @@ def test_the_list_is_signed_in_order_and_checked_by_another_library(issued: Cast
         found = XMLVerifier().verify(
             root,
             x509_cert=pem,
-            id_attribute="id",
             expect_config=SignatureConfiguration(
                 location=f".//{node}/",
                 expect_references=3,

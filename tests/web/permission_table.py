@@ -453,3 +453,11 @@ ROWS += [
     Row("recalls.answered", "POST", "/thu-hoi/danh-sach/999999/tra-loi", _KEEPERS, passes=(404,)),
     Row("recalls.list_file", "GET", "/thu-hoi/danh-sach/999999/tai-pdf", _KEEPERS, passes=(404,)),
 ]
+
+# --- rehearsing the signing ---
+_REHEARSERS = BOSSES | only("clerk", "it_officer")
+ROWS += [
+    Row("rehearsal.page", "GET", "/dien-tap/", _REHEARSERS),
+    Row("rehearsal.run", "POST", "/dien-tap/", _REHEARSERS),
+    Row("rehearsal.sheets", "GET", "/dien-tap/999999/phieu", _REHEARSERS, passes=(404,)),
+]
