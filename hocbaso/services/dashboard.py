@@ -35,7 +35,7 @@ from hocbaso.services.happenings import Happening, since_yesterday
 from hocbaso.services.waiting_checks import check_items, named_checks
 from hocbaso.services.waiting_classes import class_items, exemption_items, open_classes
 from hocbaso.services.waiting_sheets import sheet_items
-from hocbaso.services.waiting_transcripts import transcript_items
+from hocbaso.services.waiting_transcripts import recall_items, transcript_items
 from hocbaso.services.wanted_roles import wanted_roles
 
 KINDS = {"sheet": "Bảng điểm", "class": "Tổng kết lớp", "transcript": "Học bạ", "exemption": "Miễn học"}
@@ -96,6 +96,7 @@ def daily(
         items = sheet_items(actor, now, today) + class_items(actor, year, today)
         items += check_items(actor, today, frozenset(item.link for item in items))
         items += transcript_items(actor, year, today) + exemption_items(actor, year, today)
+    items += recall_items(actor, today)
     items.sort(key=lambda item: (item.days_left, item.kind != "class", item.grade_level != 9, item.title))
     locks = tuple(item for item in items if item.verb == "lock")
     waiting = [item for item in items if item.verb != "lock"]
@@ -149,6 +150,7 @@ _MARKS = select(
         )
     ),
     select(func.count()).where(m.Exemption.state == "PROPOSED").scalar_subquery(),
+    select(func.count()).where(m.RecallRequest.state == "ASKED").scalar_subquery(),
     select(func.count()).where(m.TranscriptRecord.state == RecordState.RECALLED.value).scalar_subquery(),
     select(func.count()).where(m.TranscriptRecord.state == RecordState.ISSUED.value).scalar_subquery(),
     select(func.sum(m.ClassGroup.version)).scalar_subquery(),
@@ -194,6 +196,7 @@ def _count_waiting(actor: Actor, now: datetime, today: date) -> int:
     )
     if year is not None:
         n += len(transcript_items(actor, year, today))
+    n += len(recall_items(actor, today))
     return n + len(exemptions.waiting(actor))
 
 

@@ -1,16 +1,19 @@
-"""The transcripts that wait for a person: to build, to sign, to seal, counted by class."""
+"""The transcripts that wait for a person: to build, to sign, to seal, counted by class; and recalls to decide, one by one."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
+
+from sqlalchemy import select
 
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.regulations.permissions import Permission
+from hocbaso.regulations.recall_flow import RecallState
 from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services.access import Actor, reaches_class
-from hocbaso.services.daily_items import DailyItem, class_item
+from hocbaso.services.daily_items import DailyItem, Oddity, class_item
 from hocbaso.services.transcript_counts import records_by_state
 
 _TURN = (
@@ -47,4 +50,28 @@ def transcript_items(actor: Actor, year: m.SchoolYear, today: date) -> list[Dail
                 items.append(item("sign", by_state[state], words))
         if by_state.get(RecordState.ISSUED) and reaches_class(actor, class_id, Permission.TRANSCRIPT_PUBLISH):
             items.append(item("publish", by_state[RecordState.ISSUED], "Công bố {n} học bạ lớp {name}"))
+    return items
+
+
+def recall_items(actor: Actor, today: date) -> list[DailyItem]:
+    """One item a request to recall an issued record that waits for this person's decision, of whatever year."""
+    if actor.is_system or Permission.TRANSCRIPT_RECALL not in actor.permissions:
+        return []
+    items = []
+    for request in db.session.scalars(
+        select(m.RecallRequest).where(m.RecallRequest.state == RecallState.ASKED.value).order_by(m.RecallRequest.id)
+    ):
+        enrollment = request.record.enrollment
+        row = enrollment.class_group
+        if not reaches_class(actor, row.id, Permission.TRANSCRIPT_RECALL):
+            continue
+        who = f"{enrollment.student.full_name}, lớp {row.name}"
+        oddity = Oddity("Thu hồi học bạ", "undo-2", who, f"{request.asker_name} đề nghị: {request.reason}")
+        # A family holds the paper: the next day is late.
+        made = class_item(
+            row, "decide", f"Thu hồi học bạ của {who}", who, "", today + timedelta(days=1), today, (oddity,)
+        )
+        items.append(
+            replace(made, kind="transcript", key=f"recall-{request.id}-{request.version}", link="/thu-hoi/#quyet-dinh")
+        )
     return items

@@ -394,3 +394,17 @@ def test_the_log_keeps_reason_paper_and_approval_in_words(issued: Cast) -> None:
     assert len(entries) == 3 and [entry.actor_name for entry in entries][1:] == ["Đoàn Thị Hải Yến"] * 2
     assert WHY in entries[0].payload and "12/2027" in entries[0].payload and "Đồng ý" in entries[1].payload
     assert db.session.execute(text("SELECT count(*) FROM recall_request")).scalar() == 1
+
+
+def test_a_request_waits_on_the_principals_day_and_on_nobody_elses(issued: Cast) -> None:
+    from hocbaso.services import dashboard
+
+    principal = issued.actor("principal")
+    before = dashboard.count_waiting(principal, LATER)
+    request = ask(issued)
+    assert dashboard.count_waiting(principal, LATER) == before + 1
+    (item,) = [one for one in dashboard.daily(principal, LATER).odd if one.verb == "decide"]
+    assert item.link == "/thu-hoi/#quyet-dinh" and WHY in item.oddities[0].why and STAY[0] in item.title
+    assert not [one for one in dashboard.daily(issued.actor("clerk"), LATER).odd if one.verb == "decide"]
+    recall_requests.approve(principal, request.id, LATER)
+    assert [one for one in dashboard.daily(principal, LATER).odd if one.title == item.title] == []
