@@ -65,6 +65,44 @@ def test_a_class_from_frozen_results_to_exported_files(
     assert sorted(path.suffix for path in out.iterdir()) == [".pdf"] * 3 + [".xml"] * 3
 
 
+def test_a_grade_level_or_the_school_in_one_batch(run: Run) -> None:
+    built = of(run("transcript", "build", "--grade-level", "9", "--json"))
+    assert (built["count"], built["class"], built["scope"]) == (3, "9A", "lớp 9A")
+    of(run("transcript", "sign", "--as", "homeroom", "--class", "9A"))
+    signed = of(run("transcript", "sign", "--as", "principal", "--whole-school", "--json"))
+    assert signed["count"] == 3 and signed["failed"] == signed["waiting"] == 0
+    assert run("transcript", "sign", "--as", "principal", "--whole-school").exit_code == 1, "nothing is left to sign"
+    assert run("transcript", "sign", "--as", "homeroom", "--whole-school").exit_code == 1
+    for wrong in (["--class", "9A", "--whole-school"], [], ["--grade-level", "5"], ["--whole-school", "--year", "x"]):
+        assert run("transcript", "build", *wrong).exit_code in (1, 2), wrong
+    assert run("transcript", "build", "--whole-school", "--student", "x").exit_code == 2
+
+
+def test_recalled_asked_and_listed(run: Run, tmp_path: Path) -> None:
+    of(run("transcript", "build", "--class", "9A"))
+    for role in ("homeroom", "principal", "seal"):
+        of(run("transcript", "sign", "--as", role, "--class", "9A"))
+    out = tmp_path / "ra"
+    of(run("transcript", "export", "--class", "9A", "--out", out))
+    first, second, _ = (path.read_text("utf-8")[12:48] for path in sorted(out.glob("*.xml")))
+    assert of(run("transcript", "recall", first, "--reason", "Sai nơi sinh", "--json"))["state"] == "RECALLED"
+    asked = of(run("transcript", "recall", second, "--ask", "--reason", "Sai tên mẹ", "--json"))
+    assert asked["state"] == "RECALL_REQUESTED"
+    assert run("transcript", "recall", second, "--reason", "Sai tên mẹ").exit_code == 1, "asked for already"
+    assert run("transcript", "recall-list", "--out", out).exit_code == 1, "there is none yet"
+    made = of(run("transcript", "recall-list", "--make", "--out", out, "--json"))
+    assert made["lists"] == [{"number": 1, "state": "MADE", "n": 1}] and len(made["files"]) == 2
+    assert all((out / name).is_file() for name in made["files"])
+    assert run("transcript", "recall-list", "--make").exit_code == 1
+
+
+def test_the_rehearsal_says_what_is_to_be_done(run: Run) -> None:
+    told = json.loads(run("transcript", "rehearse", "--papers", "1", "--json").stdout)
+    (row,) = [one for one in told["classes"] if one["class"] == "9A"]
+    assert row["problem"] is None and row["students"] == 3 and row["ms_per_paper"] > 20
+    assert run("transcript", "rehearse", "--year", "1999-2000").exit_code == 1
+
+
 def test_what_the_principal_keeps_back_is_published_by_hand(run: Run) -> None:
     of(run("transcript", "build", "--class", "9A"))
     for role, more in (("homeroom", []), ("principal", ["--no-publish"]), ("seal", [])):

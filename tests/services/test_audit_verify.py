@@ -434,6 +434,8 @@ def test_each_watched_kind_changed_in_the_file_is_named_in_words(school: Cast) -
         "certificate",
         "trust_root",
         "document_proof",
+        "recall_request",
+        "recall_list",
     }, "kinds of the paper are tried with the paper"
 
 

@@ -19,6 +19,7 @@ from hocbaso.regulations import recall_flow
 from hocbaso.regulations.recall_flow import ListState, RecallState, RecallVerb
 from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services import (
+    audit,
     audit_verify,
     document_pool,
     recall_lists,
@@ -32,6 +33,7 @@ from hocbaso.services import (
     verification,
 )
 from tests.cast import NOW, Cast
+from tests.databases import Outside
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
     STAY,
     approved_template_fixture,
@@ -408,3 +410,37 @@ def test_a_request_waits_on_the_principals_day_and_on_nobody_elses(issued: Cast)
     assert not [one for one in dashboard.daily(issued.actor("clerk"), LATER).odd if one.verb == "decide"]
     recall_requests.approve(principal, request.id, LATER)
     assert [one for one in dashboard.daily(principal, LATER).odd if one.title == item.title] == []
+
+
+def test_each_watched_value_of_a_recall_changed_in_the_file_is_named(issued: Cast) -> None:
+    """The request, the list, and the days and the successor that a record tells of itself."""
+    recall_requests.recall(issued.actor("principal"), records()[0].uuid, WHY, LATER)
+    signed_list(issued, LATER)
+    assert audit_verify.verify().ok
+    for kind in ("recall_request", "recall_list", "transcript_record"):
+        table = audit.WATCHED[kind][0].__table__
+        row = db.session.execute(text(f"SELECT * FROM {kind} ORDER BY id LIMIT 1")).mappings().one()
+        for name, column, _written in audit.watched_columns(kind):
+            if kind == "transcript_record" and name not in ("state", "published_at", "recalled_at", "replaces_id"):
+                continue
+            sql_type = str(table.c[column].type).upper()
+            if table.c[column].foreign_keys or "INT" in sql_type:
+                new: object = 9999
+            else:
+                new = (
+                    not row[column]
+                    if "BOOL" in sql_type
+                    else "2031-01-01 00:00:00.000000"
+                    if "DATE" in sql_type
+                    else "Giá trị lạ"
+                )
+            connection = Outside(unchecked=True)
+            db.session.remove()
+            connection.execute(f"UPDATE {kind} SET {column} = ? WHERE id = ?", (new, row["id"]))
+            faults = [one for one in audit_verify.verify().faults if one.kind == "value"]
+            assert [(one.table, one.row_id) for one in faults] == [(kind, str(row["id"]))], (kind, column)
+            assert name in faults[0].message
+            connection.execute(f"UPDATE {kind} SET {column} = ? WHERE id = ?", (row[column], row["id"]))
+            connection.close()
+    db.session.remove()
+    assert audit_verify.verify().ok

@@ -167,11 +167,32 @@ def test_the_paper_of_the_first_pupil_who_needs_something_is_open(built_site: Si
 
 def test_only_the_principal_recalls_and_a_reason_is_needed(issued_site: Site) -> None:
     path = f"/hoc-ba/{issued_site.uuids()[0]}/thu-hoi"
-    assert issued_site("clerk").post(path, data={"reason": "x"}).status_code == 403
+    assert issued_site("vice_principal").post(path, data={"reason": "x"}).status_code == 403
     assert issued_site("principal").post(path, data={"reason": ""}).status_code == 422
     assert issued_site("principal").post(path, data={"reason": "Sai nơi sinh"}).status_code == 303
     public = issued_site(None).get(f"/xac-thuc/{issued_site.uuids()[0]}").text
     assert "Học bạ đã thu hồi" in public and "Sai nơi sinh" not in public
+
+
+def test_the_clerk_asks_and_the_record_stays_in_force_until_the_principal_decides(issued_site: Site) -> None:
+    uuid = issued_site.uuids()[0]
+    page = issued_site("clerk").get(f"/hoc-ba/{uuid}").text
+    assert "Đề nghị thu hồi học bạ này" in page
+    answer = issued_site("clerk").post(f"/hoc-ba/{uuid}/thu-hoi", data={"reason": "Sai nơi sinh", "paper": "TL 12"})
+    assert answer.status_code == 303
+    assert "Học bạ đã thu hồi" not in issued_site(None).get(f"/xac-thuc/{uuid}").text
+    again = issued_site("math").post(f"/hoc-ba/{uuid}/thu-hoi", data={"reason": "Sai nơi sinh"})
+    assert again.status_code == 409 and "đang chờ quyết định" in again.text
+    assert "Duyệt thu hồi" not in issued_site("clerk").get("/thu-hoi/").text
+    page = issued_site("principal").get("/thu-hoi/").text
+    number = re.search(r"/thu-hoi/(\d+)/duyet", page)
+    assert number is not None and "Sai nơi sinh" in page and "TL 12" in page
+    refused = issued_site("principal").post(f"/thu-hoi/{number[1]}/khong-duyet", data={"note": ""})
+    assert refused.status_code == 422 and "Xin ghi lí do" in refused.text
+    assert issued_site("principal").post(f"/thu-hoi/{number[1]}/duyet", data={}).status_code == 303
+    assert "Học bạ đã thu hồi" in issued_site(None).get(f"/xac-thuc/{uuid}").text
+    assert "Lập lại học bạ" in issued_site("clerk").get("/thu-hoi/").text
+    assert issued_site("principal").post(f"/thu-hoi/{number[1]}/duyet", data={}).status_code == 409
 
 
 def test_signing_after_a_break_is_offered_again(built_site: Site) -> None:
