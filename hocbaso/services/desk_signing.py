@@ -14,7 +14,7 @@ from datetime import datetime
 from hocbaso.documents.desk_signer import DeskSigner, Round
 from hocbaso.documents.signers import certificate_fingerprint
 from hocbaso.errors import WrongState
-from hocbaso.services import batches, document_pool
+from hocbaso.services import batch_view, batches, document_pool
 from hocbaso.services.access import Actor
 
 _LOCK = threading.Lock()
@@ -30,7 +30,8 @@ class Errand:
 
     job: str
     role: str
-    class_name: str
+    scope: str
+    """``lớp 9A``, ``khối 9``"""
     n: int
     who: str
     certificate: str
@@ -69,7 +70,7 @@ def _signer(batch_id: int) -> DeskSigner:
 
 def errand(actor: Actor, batch_id: int, session: str, now: datetime) -> Errand | None:
     """What waits for the signer's computer; None for a batch that is over. NotFound where another browser session began it."""
-    progress = batches.batch_progress(actor, batch_id, now)
+    progress = batch_view.batch_progress(actor, batch_id, now)
     if not is_waiting(batch_id):
         return None
     signer = _signer(batch_id)
@@ -77,7 +78,7 @@ def errand(actor: Actor, batch_id: int, session: str, now: datetime) -> Errand |
     return Errand(
         job=signer.job,
         role=progress.step,
-        class_name=progress.class_name,
+        scope=progress.scope.name,
         n=signer.n_messages // 2,
         who=progress.actor_name,
         certificate=certificate_fingerprint(signer.leaf),
@@ -89,11 +90,11 @@ def bring(
     actor: Actor, batch_id: int, session: str, job: str, number: int, signatures: Sequence[bytes], now: datetime
 ) -> None:
     """Take the signatures of a round. Raises NotFound, WrongState (over, replayed), Invalid (not over what was prepared)."""
-    batches.batch_progress(actor, batch_id, now)
+    batches.batch_for(actor, batch_id)
     _signer(batch_id).bring(session, job, number, signatures)
 
 
 def stop(actor: Actor, batch_id: int, session: str, why: str, now: datetime) -> None:
     """The signer stops the batch: what is left fails with the reason and can be signed later. Raises NotFound, Invalid."""
-    batches.batch_progress(actor, batch_id, now)
+    batches.batch_for(actor, batch_id)
     _signer(batch_id).stop(session, why)

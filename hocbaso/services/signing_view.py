@@ -58,6 +58,11 @@ class SigningPanel:
     n_due: int
     problem: str | None
 
+    @property
+    def is_at_desk(self) -> bool:
+        """Whether the key is on a token at the signer's own computer, which the page reaches itself."""
+        return self.certificate is not None and self.certificate.key_kind == "desk"
+
 
 @dataclass(frozen=True, slots=True)
 class ClassView:

@@ -125,6 +125,7 @@ def sign_classes(
     publish_on_seal: bool = True,
     code: str = "",
     last_try: bool = False,
+    desk: str = "",
     background: bool = False,
     on_item: Callable[[], None] | None = None,
 ) -> m.SigningBatch:
@@ -147,6 +148,7 @@ def sign_classes(
             publish_on_seal=publish_on_seal,
             code=code,
             last_try=last_try,
+            desk=desk,
             background=background,
             on_item=on_item,
         )
@@ -166,6 +168,7 @@ def sign_classes(
         publish_on_seal=publish_on_seal,
         code=code,
         last_try=last_try,
+        desk=desk,
         background=background,
         on_item=on_item,
     )
@@ -252,6 +255,7 @@ def do_rest(
     *,
     code: str = "",
     last_try: bool = False,
+    desk: str = "",
     background: bool = False,
     on_item: Callable[[], None] | None = None,
 ) -> m.SigningBatch:
@@ -290,6 +294,7 @@ def do_rest(
         "publish_on_seal": batch.publish_on_seal,
         "code": code,
         "last_try": last_try,
+        "desk": desk,
         "background": background,
         "on_item": on_item,
     }

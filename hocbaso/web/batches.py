@@ -15,7 +15,7 @@ from hocbaso.web.errors import status_of
 from hocbaso.web.forms.transcripts import SignForm
 from hocbaso.web.headers import allow_signing_helper
 from hocbaso.web.htmx import go, is_fragment
-from hocbaso.web.security import current_actor, requires
+from hocbaso.web.security import browser_session, current_actor, requires
 
 batches_pages = Blueprint("batches", __name__, url_prefix="/viec")
 
@@ -46,7 +46,7 @@ def _page(batch_id: int, *, message: str | None = None, sign: SignForm | None = 
         last_try=last_try,
         message=message,
     )
-    needs_helper = desk_signing.is_waiting(batch_id) or (panel is not None and signing_view.is_at_desk(panel))
+    needs_helper = desk_signing.is_waiting(batch_id) or (panel is not None and panel.is_at_desk)
     return allow_signing_helper(make_response(body)) if needs_helper else body
 
 
@@ -101,6 +101,7 @@ def sign_rest(batch_id: int) -> Any:
             clock.now(),
             code=form.code.data or "",
             last_try=form.last_try.data,
+            desk=browser_session(),
             background=True,
         )
     except NotFound:

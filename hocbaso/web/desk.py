@@ -44,7 +44,7 @@ def errand(batch_id: int) -> Any:
             "round": found.round.number,
             "role": found.role,
             "n": found.n,
-            "class": found.class_name,
+            "class": found.scope,
             "who": found.who,
             "certificate": found.certificate,
             "items": [

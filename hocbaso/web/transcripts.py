@@ -88,8 +88,7 @@ def _class_page(
         publishing=transcripts.publishing_of(class_group_id),
         batch=progress[0] if progress and progress[0].state != "done" else None,
     )
-    certificate = view.panel.certificate if view.panel else None
-    if certificate is not None and certificate.key_kind == "desk":
+    if view.panel is not None and view.panel.is_at_desk:
         return allow_signing_helper(make_response(body))
     return body
 

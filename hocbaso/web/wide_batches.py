@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Flask, render_template, request, url_for
+from flask import Blueprint, Flask, make_response, render_template, request, url_for
 
 from hocbaso import clock
 from hocbaso.errors import DomainError, Invalid, NotFound
@@ -13,8 +13,9 @@ from hocbaso.regulations.transcript_flow import SignatureRole
 from hocbaso.services import signing, signing_view, wide_batches
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.transcripts import BuildForm, SignForm
+from hocbaso.web.headers import allow_signing_helper
 from hocbaso.web.htmx import go
-from hocbaso.web.security import current_actor, requires
+from hocbaso.web.security import browser_session, current_actor, requires
 
 wide_pages = Blueprint("wide_batches", __name__, url_prefix="/hoc-ba/nhieu-lop")
 
@@ -23,7 +24,7 @@ VERBS = {"build": "Lập", "principal": "Ký", "seal": "Đóng dấu"}
 
 @wide_pages.get("")
 @requires(P.TRANSCRIPT_BUILD, P.TRANSCRIPT_SIGN_PRINCIPAL, P.TRANSCRIPT_SEAL)
-def page() -> str:
+def page() -> Any:
     """What waits by class and grade level, ticked; one PIN below."""
     return _page()
 
@@ -36,7 +37,7 @@ def _page(
     build: BuildForm | None = None,
     last_try: bool = False,
     chosen: list[int] | None = None,
-) -> str:
+) -> Any:
     actor, now = current_actor(), clock.now()
     due = {name: rows for name in VERBS if (rows := wide_batches.due_classes(actor, name))}
     wanted = step or request.args.get("viec", "")
@@ -49,7 +50,12 @@ def _page(
         else {row.class_group_id for row in rows if level is None or row.grade_level == level}
     )
     n_ticked = sum(row.n_due for row in rows if row.class_group_id in ticked)
-    return render_template(
+    panel = (
+        signing_view.signer_panel(actor, SignatureRole(step), n_ticked or 1, now)
+        if step in ("principal", "seal")
+        else None
+    )
+    body = render_template(
         "wide_batches/page.html",
         due=due,
         step=step,
@@ -60,15 +66,14 @@ def _page(
         ],
         ticked=ticked,
         n_ticked=n_ticked,
-        panel=signing_view.signer_panel(actor, SignatureRole(step), n_ticked or 1, now)
-        if step in ("principal", "seal")
-        else None,
+        panel=panel,
         sign=sign or SignForm(formdata=None, role=step),
         build=build or BuildForm(formdata=None, issue_on=clock.local_date(now)),
         last_try=last_try,
         message=message,
         verbs=VERBS,
     )
+    return allow_signing_helper(make_response(body)) if panel is not None and panel.is_at_desk else body
 
 
 def _chosen() -> list[int]:
@@ -118,6 +123,7 @@ def sign() -> Any:
             publish_on_seal=form.publish.data,
             code=form.code.data or "",
             last_try=form.last_try.data,
+            desk=browser_session(),
             background=True,
         )
     except NotFound:

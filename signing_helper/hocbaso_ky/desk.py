@@ -53,7 +53,7 @@ class Summary:
 
     role: str
     n: int
-    class_name: str
+    scope: str
     who: str
     certificate: str
 
@@ -342,7 +342,7 @@ class Desk:
             "Ký học bạ bằng thiết bị cắm ở máy này",
             [
                 ("Trường", origin),
-                ("Nội dung", f"Học bạ lớp {summary.class_name}: {count}"),
+                ("Nội dung", f"Học bạ {summary.scope}: {count}"),
                 ("Tư cách", ROLES[summary.role]),
                 ("Người yêu cầu", summary.who),
                 ("Thiết bị", plain(facts.label)),

@@ -133,7 +133,7 @@ def errand(leaf: bytes, n: int = 3, **more: Any) -> dict[str, Any]:
         "round": 0,
         "role": "principal",
         "n": n,
-        "class": "9A",
+        "class": "lớp 9A",
         "who": NAME,
         "certificate": hashlib.sha256(leaf).hexdigest(),
         "items": [each for number in range(n) for each in pair_of(leaf, f"em {number}")],
@@ -184,7 +184,7 @@ def test_more_than_was_said_is_never_signed(page: Caller, helper: HelperProcess,
     assert page.post("/ky", more) == (409, {"code": "limit", "words": page.post("/ky", more)[1]["words"]})
     assert page.post("/ky", {**one, "items": pair_of(leaf, "em khác")})[1]["code"] == "replay"
     assert page.post("/ky", {**one, "n": 2, "round": 1})[1]["code"] == "changed"
-    assert page.post("/ky", {**one, "class": "9B", "round": 1})[1]["code"] == "changed"
+    assert page.post("/ky", {**one, "class": "lớp 9B", "round": 1})[1]["code"] == "changed"
     assert token.calls("sign") == calls and helper.questions(SIGN) == 1
 
 
