@@ -15,9 +15,9 @@ from enum import IntEnum
 
 from hocbaso.documents import time_stamps
 from hocbaso.documents.increments import Increment
-from hocbaso.documents.pades import FIELD_OF, read_contents, read_gap, signature_spans
 from hocbaso.documents.paths import Evidence, examine
 from hocbaso.documents.revocation import StatusSources, collect
+from hocbaso.documents.signed_pdf import FIELD_OF, read_contents, read_gap, signature_spans
 from hocbaso.documents.time_stamps import TimeAuthority
 from hocbaso.documents.trust import CLOCK_SKEW
 from hocbaso.errors import IntegrityFault, WrongState

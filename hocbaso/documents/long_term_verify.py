@@ -19,9 +19,9 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from hocbaso.documents import time_stamps
 from hocbaso.documents.cms import load_certificate
 from hocbaso.documents.long_term import STAMP_FIELD, Level, Store, read_store, signature_key, write_store
-from hocbaso.documents.pades import read_contents, read_gap
 from hocbaso.documents.paths import Evidence, PathFault, context, examine
 from hocbaso.documents.revocation import list_holds, require_good
+from hocbaso.documents.signed_pdf import read_contents, read_gap
 from hocbaso.documents.time_stamps import TimeStamp
 from hocbaso.documents.trust import CLOCK_SKEW, Trust
 from hocbaso.errors import DomainError, IntegrityFault

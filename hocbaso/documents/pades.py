@@ -19,22 +19,19 @@ from typing import Any
 from hocbaso.documents import cms, time_stamps
 from hocbaso.documents.appearance import VIETNAM, RasterImage, decode_image, draw
 from hocbaso.documents.endesive_compat import endesive_pdf, pypdf
+from hocbaso.documents.signed_pdf import FIELD_OF as FIELD_OF
+from hocbaso.documents.signed_pdf import ROLE_WORDS, read_contents, signature_spans
 from hocbaso.documents.signers import Signer
 from hocbaso.documents.time_stamps import TimeAuthority
 from hocbaso.errors import IntegrityFault, Invalid, WrongState
 
 po = pypdf.generic
 
-#: Roles in signing order with the field each fills, and how a refusal names them.
-FIELD_OF = {"homeroom": "GVCN", "principal": "HIEU_TRUONG", "seal": "NHA_TRUONG"}
-ROLE_OF = {field: role for role, field in FIELD_OF.items()}
-ROLE_WORDS = {"homeroom": "giáo viên chủ nhiệm", "principal": "Hiệu trưởng", "seal": "nhà trường"}
 REASONS = {
     "homeroom": "Giáo viên chủ nhiệm xác nhận kết quả rèn luyện và học tập",
     "principal": "Hiệu trưởng phê duyệt học bạ",
     "seal": "Nhà trường phát hành học bạ số",
 }
-_BYTE_RANGE = re.compile(rb"/ByteRange \[(\d+) (\d+) (\d+) (\d+)\]")
 #: Bytes kept for a time stamp, which is known only after it has been asked for once and may not be asked for twice.
 _TOKEN_ROOM = 8192
 
@@ -157,32 +154,6 @@ def filled_roles(pdf: bytes) -> tuple[str, ...]:
     if list(fields) != list(FIELD_OF.values()):
         raise IntegrityFault("Tệp PDF không có đúng ba vị trí chữ ký của học bạ.")
     return tuple(role for role, field in FIELD_OF.items() if fields[field])
-
-
-def signature_spans(pdf: bytes) -> list[tuple[int, int, int]]:
-    """(position of ``<``, position past ``>``, end of coverage) of each signature, in file order."""
-    return [(int(m[2]), int(m[3]), int(m[3]) + int(m[4])) for m in _BYTE_RANGE.finditer(pdf) if int(m[1]) == 0]
-
-
-def read_gap(pdf: bytes, start: int, end: int) -> bytes:
-    """The DER between ``<`` and ``>``: canonical lower-case hex, then zero padding. Raises ``errors.IntegrityFault``."""
-    gap = pdf[start:end]
-    fault = IntegrityFault("Vùng chứa chữ ký số đã bị sửa.")
-    if len(gap) < 6 or gap[:1] != b"<" or gap[-1:] != b">" or re.fullmatch(rb"(?:[0-9a-f]{2})+", gap[1:-1]) is None:
-        raise fault
-    raw = bytes.fromhex(gap[1:-1].decode("ascii"))
-    if raw[:1] != b"\x30" or raw[1] not in (0x81, 0x82):
-        raise fault
-    width = raw[1] & 0x0F
-    size = 2 + width + int.from_bytes(raw[2 : 2 + width], "big")
-    if size > len(raw) or any(raw[size:]):
-        raise fault
-    return raw[:size]
-
-
-def read_contents(pdf: bytes, start: int, end: int) -> cms.CmsParts:
-    """The CMS of a signature (``read_gap``), strictly read. Raises ``errors.IntegrityFault``."""
-    return cms.read(read_gap(pdf, start, end))
 
 
 def check_earlier(pdf: bytes) -> None:

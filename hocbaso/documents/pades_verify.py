@@ -25,10 +25,10 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from hocbaso.documents import cms, time_stamps
 from hocbaso.documents.long_term import STAMP_FIELD, Level
 from hocbaso.documents.long_term_verify import OUT_OF_ORDER, Tail, judge_tail, stamp_reasons
-from hocbaso.documents.pades import FIELD_OF, ROLE_OF, ROLE_WORDS, read_contents, signature_spans
 from hocbaso.documents.paths import Evidence, context
-from hocbaso.documents.pdf_render import embedded_data_zone
+from hocbaso.documents.printed_form import embedded_data_zone
 from hocbaso.documents.proof import prove_equal
+from hocbaso.documents.signed_pdf import FIELD_OF, ROLE_OF, ROLE_WORDS, read_contents, signature_spans
 from hocbaso.documents.transcript_content import TranscriptContent
 from hocbaso.documents.trust import CLOCK_SKEW, KEY_USAGE, Trust, role_reasons, signer_facts
 from hocbaso.documents.verification_report import STRANGER, UNREADABLE, SignatureVerdict, VerificationReport

@@ -11,7 +11,6 @@ certificate are bound as associated data: an envelope moved to another account d
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import secrets
 from collections.abc import Sequence
@@ -28,6 +27,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from hocbaso.documents.cms import certificate_fingerprint as certificate_fingerprint
 from hocbaso.errors import Invalid, NotAllowed
 
 WRONG_PIN = "Mã PIN không đúng, hoặc khoá ký không thuộc về người này."
@@ -102,11 +102,6 @@ class ImportedKey:
     serial: str
     not_before: datetime
     not_after: datetime
-
-
-def certificate_fingerprint(der: bytes) -> str:
-    """SHA-256 of the certificate's DER in lower-case hex: how a certificate is named everywhere."""
-    return hashlib.sha256(der).hexdigest()
 
 
 def certificate_serial(der: bytes) -> str:

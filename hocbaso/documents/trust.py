@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
 from pyhanko.sign.validation import KeyUsageConstraints
 
-from hocbaso.documents.cms import load_certificate
+from hocbaso.documents.cms import certificate_fingerprint, load_certificate
 from hocbaso.documents.paths import Evidence, PathFault, examine
 from hocbaso.documents.transcript_content import SignerNote, TranscriptContent
 from hocbaso.documents.verification_report import STRANGER, UNKNOWN_ISSUER
@@ -170,8 +170,6 @@ def _attribute(name: x509.Name, oid: x509.ObjectIdentifier) -> str:
 def signer_facts(der: bytes) -> dict[str, object]:
     """Fields of ``SignatureVerdict`` that come from the certificate."""
     cert = load_certificate(der)
-    from hocbaso.documents.signers import certificate_fingerprint
-
     return {
         "signer_name": _attribute(cert.subject, NameOID.COMMON_NAME),
         "signer_organisation": _attribute(cert.subject, NameOID.ORGANIZATION_NAME),
@@ -187,6 +185,23 @@ def _fold(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).casefold().split())
 
 
+_UNIT_NUMBERS = ("MST:", "MNS:", "MSNS:", "MSDN:")
+"""How a certificate of an organisation numbers it; a person's says ``CCCD:``."""
+
+
+def belongs_to_school(der: bytes, school_name: str) -> bool:
+    """Whether a certificate (DER) is the school's own: it is named so, or is numbered as an organisation's and of this school.
+
+    A teacher's certificate names the school as her organisation too; she is not its seal.
+    """
+    subject = load_certificate(der).subject
+    name, school = _fold(_attribute(subject, NameOID.COMMON_NAME)), _fold(school_name)
+    if name in (school, school.removeprefix("trường ")):
+        return True
+    number = _attribute(subject, NameOID.USER_ID).upper()
+    return _fold(_attribute(subject, NameOID.ORGANIZATION_NAME)) == school and number.startswith(_UNIT_NUMBERS)
+
+
 def role_reasons(
     role: str, der: bytes, content: TranscriptContent, expected: dict[str, frozenset[str]] | None
 ) -> list[str]:
@@ -195,18 +210,12 @@ def role_reasons(
     ``expected`` maps a role to the fingerprints registered for it, where the caller knows them. Always: a person's certificate
     carries the printed name (and, where it carries one, the personal number); the seal's carries the school's name.
     """
-    from hocbaso.documents.signers import certificate_fingerprint
-
     if expected is not None and role in expected and certificate_fingerprint(der) not in expected[role]:
         return ["Chứng thư không phải là chứng thư đã đăng ký cho vai trò này."]
     cert = load_certificate(der)
-    name, organisation = (
-        _attribute(cert.subject, NameOID.COMMON_NAME),
-        _attribute(cert.subject, NameOID.ORGANIZATION_NAME),
-    )
+    name = _attribute(cert.subject, NameOID.COMMON_NAME)
     if role == "seal":
-        school = _fold(content.school.name)
-        if school in (_fold(name), _fold(organisation)) or _fold(name) in (school, school.removeprefix("trường ")):
+        if belongs_to_school(der, content.school.name):
             return []
         return [f"Chứng thư con dấu mang tên “{name}”, không phải {content.school.name}."]
     note: SignerNote = content.homeroom if role == "homeroom" else content.principal

@@ -14,17 +14,19 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from cryptography.hazmat.primitives.asymmetric import utils
 from lxml import etree
 
 from hocbaso.documents import cms
-from hocbaso.documents.signers import Signer
 from hocbaso.documents.transcript_content import TranscriptContent
 from hocbaso.documents.xml_record import DATA_ZONE_ID, assemble, canonical, iso_instant, parse_xml, take_apart
 from hocbaso.errors import DomainError, IntegrityFault, Invalid, WrongState
+
+if TYPE_CHECKING:
+    from hocbaso.documents.signers import Signer
 
 DS = "http://www.w3.org/2000/09/xmldsig#"
 _C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
@@ -219,8 +221,8 @@ def verify_xml(
     roles: tuple[str, ...] = tuple(NODE_OF),
 ) -> Any:
     """Judge a record file; the same report as for the PDF (``kind="xml"``). ``trust`` is ``trust.Trust``. Never raises on bad input."""
-    from hocbaso.documents.pades import ROLE_WORDS
     from hocbaso.documents.pades_verify import ALTERED, record_facts
+    from hocbaso.documents.signed_pdf import ROLE_WORDS
     from hocbaso.documents.trust import role_reasons, signer_facts
     from hocbaso.documents.verification_report import STRANGER, UNREADABLE, SignatureVerdict, VerificationReport
 

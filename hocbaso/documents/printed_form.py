@@ -1,0 +1,94 @@
+"""What maker and judge of the printed face share: its marks, the embedded data zone, the QR. Light: draws nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pikepdf
+import segno
+
+from hocbaso.documents.xml_record import ATTACHMENT_NAME
+from hocbaso.errors import IntegrityFault
+
+DEMO_MARK = "MẪU – TRƯỜNG THỬ NGHIỆM"
+QR_WORDS = "Mã QR mở trang kiểm tra học bạ"
+QR_BORDER = 2
+
+
+def qr_code(text: str) -> Any:
+    """The QR of a text (error level M): an address alone, or an address and the digits of a summary, which are packed as digits."""
+    address, mark, digits = text.partition("#")
+    parts: Any = [f"{address}#", digits] if mark else text
+    return segno.make(parts, error="m", micro=False)
+
+
+def embedded_data_zone(pdf: pikepdf.Pdf) -> bytes:
+    """The attached data zone's bytes. Raises ``errors.IntegrityFault`` unless there is exactly one attachment, ours."""
+    try:
+        names = list(pdf.Root.Names.EmbeddedFiles.Names)
+        associated = list(pdf.Root.AF)
+        if len(names) != 2 or len(associated) != 1 or str(names[1].UF) != ATTACHMENT_NAME:
+            raise IntegrityFault("Tệp PDF không mang đúng một vùng dữ liệu XML của học bạ.")
+        if names[1].objgen != associated[0].objgen:
+            raise IntegrityFault("Tệp PDF chỉ tới hai vùng dữ liệu XML khác nhau.")
+        return names[1].EF.F.read_bytes()
+    except (AttributeError, KeyError, TypeError, pikepdf.PdfError) as error:
+        raise IntegrityFault("Tệp PDF không mang vùng dữ liệu XML của học bạ.") from error
+
+
+def printed_text(pdf: pikepdf.Pdf) -> str:
+    """The QR's text as the document says it of itself (``/Keywords``), so that nobody needs a camera to read it."""
+    return str(pdf.docinfo.get("/Keywords", ""))
+
+
+def _runs(text: str) -> list[tuple[float, float, float]]:
+    """(row, from, to) of the dark runs of a QR, in the module coordinates of its drawing."""
+    runs = []
+    for y, row in enumerate(qr_code(text).matrix_iter(border=QR_BORDER)):
+        dark = [x for x, module in enumerate(row) if module]
+        starts = [x for x in dark if x - 1 not in dark]
+        ends = [x + 1 for x in dark if x + 1 not in dark]
+        runs += [(y + 0.5, float(start), float(end)) for start, end in zip(starts, ends, strict=True)]
+    return runs
+
+
+_DRAWING = {"q", "Q", "gs", "cm", "rg", "RG", "w", "d", "J", "j", "M", "m", "l", "B", "S"}
+
+
+def drawn_figures(pdf: pikepdf.Pdf) -> list[tuple[int, list[tuple[float, float, float]]]]:
+    """(page index, runs) of every figure of the pages. Raises ``errors.IntegrityFault`` for one that is more than dark runs."""
+    figures: list[tuple[int, list[tuple[float, float, float]]]] = []
+    for number, page in enumerate(pdf.pages):
+        runs: list[tuple[float, float, float]] = []
+        depth, at = 0, (0.0, 0.0)
+        instructions: Any = pikepdf.parse_content_stream(page)
+        for operands, operator in instructions:
+            name = str(operator)
+            if name in ("BDC", "BMC"):
+                if depth or (name == "BDC" and str(operands[0]) == "/Figure"):
+                    depth += 1
+            elif depth and name == "EMC":
+                depth -= 1
+                if not depth:
+                    figures.append((number, runs))
+                    runs = []
+            elif not depth:
+                continue
+            elif name not in _DRAWING or depth > 1:
+                raise IntegrityFault("Trang in có hình lạ.")
+            elif name == "m":
+                at = (float(operands[0]), float(operands[1]))
+            elif name == "l":
+                to = (float(operands[0]), float(operands[1]))
+                if to[1] != at[1]:
+                    raise IntegrityFault("Trang in có hình lạ.")
+                runs.append((at[1], at[0], to[0]))
+                at = to
+    return figures
+
+
+def require_drawn(pdf: pikepdf.Pdf, text: str) -> None:
+    """Raise ``errors.IntegrityFault`` unless the pages show exactly two figures, each the QR of ``text``."""
+    figures, wanted = drawn_figures(pdf), _runs(text)
+    if len(figures) != 2 or figures[0][0] != 0 or any(runs != wanted for _, runs in figures):
+        raise IntegrityFault("Mã QR in trên học bạ không phải mã QR của dữ liệu trong tệp.")
