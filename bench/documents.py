@@ -15,11 +15,14 @@ from concurrent.futures import Future
 from datetime import UTC, date, datetime
 from typing import Any
 
+from hocbaso.documents import instance_keys
 from hocbaso.documents import transcript_content as tc
 from hocbaso.documents.signers import imported
 from hocbaso.documents.test_authority import TestAuthority, demo_image
 from hocbaso.documents.workers import DocumentWorkers
 from hocbaso.regulations.terms import Level, Sex, SubjectKind
+
+KEY = instance_keys.key_to_bytes(instance_keys.new_key())
 
 SCHOOL = "Trường THCS Mẫu"
 PEOPLE = {
@@ -91,10 +94,10 @@ def main() -> None:
         )
         marks[role] = Mark(name, "Mẫu", demo_image(image))
     content = sample(1, now)
-    pdf, zone = issuing.build_faces(tc.to_canonical_json(content))
-    record = issuing.unsigned_record(zone)
+    faces = issuing.build_faces(tc.to_canonical_json(content), KEY)
+    pdf, record = faces.pdf, issuing.unsigned_record(faces.data_zone)
     out: dict[str, Any] = {
-        "render_cpu_ms": median_ms(options.n, lambda: pdf_render.render_unsigned_pdf(content)),
+        "render_cpu_ms": median_ms(options.n, lambda: pdf_render.render_unsigned_pdf(content, faces.qr_text)),
         "proof_cpu_ms": median_ms(options.n, lambda: proof.prove_equal(pdf, content)),
         "unsigned_bytes": len(pdf),
     }
@@ -191,10 +194,12 @@ def batch(size: int, workers: int, now: datetime, keys: Any, marks: Any, roots: 
             future.result()
         contents = [tc.to_canonical_json(sample(number, now)) for number in range(size)]
         start = time.perf_counter()
-        built: list[Future[Any]] = [pool.submit("hocbaso.documents.issuing:build_faces", data) for data in contents]
+        built: list[Future[Any]] = [
+            pool.submit("hocbaso.documents.issuing:build_faces", data, KEY) for data in contents
+        ]
         files = [future.result() for future in built]
         build_s = time.perf_counter() - start
-        records = [(pdf, pool.call("hocbaso.documents.issuing:unsigned_record", zone)) for pdf, zone in files]
+        records = [(made.pdf, pool.call("hocbaso.documents.issuing:unsigned_record", made.data_zone)) for made in files]
         start = time.perf_counter()
         for role in PEOPLE:
             steps = [

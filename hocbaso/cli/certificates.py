@@ -11,7 +11,15 @@ from flask.cli import AppGroup
 from hocbaso import clock
 from hocbaso.cli.output import emit, json_option, refusals
 from hocbaso.cli.transcripts import acting, actor_option
-from hocbaso.services import certificate_register, key_devices, token_register, token_requests, trust_roots
+from hocbaso.services import (
+    certificate_register,
+    instance_keys,
+    key_devices,
+    test_school_keys,
+    token_register,
+    token_requests,
+    trust_roots,
+)
 
 certificates_group = AppGroup("certificates", help="Chứng thư số và chứng thư gốc.")
 
@@ -31,15 +39,25 @@ STATES = {
 @certificates_group.command("trust")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Thư mục nhận các tệp PEM.")
 @click.option(
-    "--add", "pem", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Tin cậy thêm chứng thư gốc này."
+    "--add",
+    "pem",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Tin cậy thêm các chứng thư gốc trong tệp này (PEM, nhiều gốc và danh sách thu hồi cũng được; hoặc DER).",
+)
+@click.option(
+    "--kind",
+    type=click.Choice(["national", "government", "other"]),
+    default="other",
+    help="Gốc quốc gia, gốc chuyên dùng công vụ, hay nơi cấp khác.",
 )
 @actor_option
 @json_option
 @refusals
-def trust_command(out: Path | None, pem: Path | None, actor_name: str | None, as_json: bool) -> None:
+def trust_command(out: Path | None, pem: Path | None, kind: str, actor_name: str | None, as_json: bool) -> None:
     """Chứng thư gốc mà trường tin cậy."""
+    left_out: tuple[str, ...] = ()
     if pem is not None:
-        trust_roots.add_trust_root(acting(actor_name), pem.read_bytes(), clock.now())
+        left_out = trust_roots.add_trust_list(acting(actor_name), pem.read_bytes(), clock.now(), kind=kind)[1].left_out
     roots = trust_roots.list_roots()
     files = []
     if out is not None:
@@ -49,21 +67,70 @@ def trust_command(out: Path | None, pem: Path | None, actor_name: str | None, as
             path.write_text(root.pem, encoding="ascii")
             files.append(str(path))
     words = "\n".join(
-        f"{root.subject_name}{' (THỬ NGHIỆM)' if root.is_test else ''}\n  SHA-256 {root.fingerprint_words}"
+        f"{root.subject_name}{' (THỬ NGHIỆM)' if root.is_test else ''}\n"
+        f"  {trust_roots.KINDS[root.kind]}\n  SHA-256 {root.fingerprint_words}"
         for root in roots
     )
+    if left_out:
+        words += "\nKhông nạp:\n" + "\n".join(f"  {each}" for each in left_out)
     emit(
         [
             {
                 "subject": root.subject_name,
                 "sha256": root.fingerprint,
                 "is_test": root.is_test,
+                "kind": root.kind,
                 "file": files[index] if files else None,
             }
             for index, root in enumerate(roots)
         ],
         as_json=as_json,
         words=words or "Trường chưa tin cậy chứng thư gốc nào.",
+    )
+
+
+@certificates_group.command("instance-key")
+@click.option("--certify", is_flag=True, help="Con dấu xác nhận các khoá còn chờ (văn thư, mã PIN con dấu).")
+@click.option("--withdraw", "key_id", help="Thu hồi khoá mang số này; máy tạo khoá mới khi lập học bạ lần sau.")
+@click.option("--reason", default="", help="Lí do thu hồi; ghi vào nhật ký và vào bản thu hồi.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Ghi danh sách khoá công khai ra tệp này.")
+@actor_option
+@json_option
+@refusals
+def instance_key_command(
+    certify: bool, key_id: str | None, reason: str, out: Path | None, actor_name: str | None, as_json: bool
+) -> None:
+    """Khoá của máy: ký mã QR trên học bạ và báo cáo kiểm tra."""
+    if key_id is not None:
+        instance_keys.withdraw(acting(actor_name), key_id.replace(" ", "").lower(), reason, clock.now())
+    if certify:
+        actor = acting(actor_name)
+        pin = os.environ.get("HOCBASO_PIN") or test_school_keys.demo_seal_pin(actor)
+        pin = pin or click.prompt("Mã PIN của con dấu", hide_input=True, err=True)
+        instance_keys.certify(actor, pin, clock.now())
+    if out is not None:
+        out.write_bytes(instance_keys.key_list())
+    rows = instance_keys.views()
+    emit(
+        [
+            {
+                "key_id": row.key_id,
+                "valid_from": row.valid_from.isoformat(),
+                "valid_until": row.valid_until.isoformat(),
+                "in_use": row.retired_at is None,
+                "withdrawn": row.withdraw_reason,
+                "certified": row.is_certified,
+            }
+            for row in rows
+        ],
+        as_json=as_json,
+        words="\n".join(
+            f"{row.words}  {row.valid_from:%d/%m/%Y}–{row.valid_until:%d/%m/%Y}  "
+            + ("đang dùng" if row.retired_at is None else "đã thu hồi" if row.withdrawn_at else "ngừng dùng")
+            + ("" if row.is_certified else ", chờ con dấu xác nhận")
+            for row in rows
+        )
+        or "Chưa có khoá nào: máy tạo khi lập học bạ lần đầu.",
     )
 
 

@@ -4,22 +4,43 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hocbaso import clock
-from hocbaso.errors import DomainError
+from hocbaso.errors import DomainError, Invalid
 
 if TYPE_CHECKING:
     from hocbaso.documents.verification_report import SignatureVerdict, VerificationReport
 
-#: (roots, revocation lists) of this machine's instance, PEM or DER; given by the caller where there is one.
-InstanceTrust = Callable[[], tuple[Iterable[bytes], Iterable[bytes]]]
+#: (roots, revocation lists, statements on keys) of this machine's instance; given by the caller where there is one.
+InstanceTrust = Callable[[], tuple[Iterable[bytes], Iterable[bytes], Iterable[Any]]]
 
-ROLE_LABELS = {"homeroom": "Giáo viên chủ nhiệm", "principal": "Hiệu trưởng", "seal": "Con dấu nhà trường"}
-KIND_LABELS = {"pdf": "PDF", "xml": "XML", "package": "Gói PDF và XML", "unknown": "Không rõ loại"}
+ROLE_LABELS = {
+    "homeroom": "Giáo viên chủ nhiệm",
+    "principal": "Hiệu trưởng",
+    "seal": "Con dấu nhà trường",
+    "instance": "Máy của nhà trường",
+}
+KIND_LABELS = {
+    "pdf": "PDF",
+    "xml": "XML",
+    "package": "Gói PDF và XML",
+    "qr": "Bản tóm tắt trong mã QR",
+    "report": "Báo cáo kiểm tra",
+    "keys": "Danh sách khoá của trường",
+    "unknown": "Không rõ loại",
+}
+LEVEL_LABELS = {"T": "Tốt", "K": "Khá", "Đ": "Đạt", "CĐ": "Chưa đạt"}
+SUBJECT_LABELS = {
+    "LIT": "Ngữ văn", "MATH": "Toán", "FL1": "Ngoại ngữ 1", "CIVICS": "Giáo dục công dân", "HISTGEO": "Lịch sử và Địa lí",
+    "SCI": "Khoa học tự nhiên", "TECH": "Công nghệ", "ICT": "Tin học", "PE": "Giáo dục thể chất", "ART": "Nghệ thuật",
+    "EXP": "Hoạt động trải nghiệm, hướng nghiệp", "LOCAL": "Nội dung giáo dục của địa phương",
+    "ETHLANG": "Tiếng dân tộc thiểu số", "FL2": "Ngoại ngữ 2",
+}  # fmt: skip
 
 
 def _when(value: object) -> str:
@@ -40,11 +61,27 @@ def _signature_lines(item: SignatureVerdict) -> list[str]:
     return lines + [f"      - {reason}" for reason in item.reasons]
 
 
+def _summary_lines(details: dict[str, Any]) -> list[str]:
+    """What a QR's summary claims, to be held against the sheet of paper."""
+    lines = [f"Ngày phát hành: {datetime.fromisoformat(details['issue_on']):%d/%m/%Y}"]
+    for name, words in (("conduct", "Rèn luyện"), ("learning", "Học tập")):
+        year, after = (LEVEL_LABELS.get(level, "") for level in details[name])
+        lines.append(f"{words} cả năm: {year or 'không có'}{f'; sau hè: {after}' if after else ''}")
+    lines.append("Kết quả cả năm, theo thứ tự in trong bảng điểm:")
+    for number, (code, result) in enumerate(details["results"], 1):
+        shown = (result or "trống").replace(".", ",")
+        lines.append(f"  {number:>2}. {SUBJECT_LABELS.get(code, 'Môn ở dòng này'):<40} {shown}")
+    return lines
+
+
 def report_lines(name: str, report: VerificationReport) -> list[str]:
     """The report as people read it: file, record, one verdict a signature, reasons, one verdict for the whole."""
+    from hocbaso.documents.verdict_words import of_report
+
     lines = [f"Tệp: {name} ({KIND_LABELS[report.kind]})"]
     if report.record_uuid:
         lines.append(f"Mã tra cứu: {report.record_uuid}")
+    if report.record_uuid and report.class_name:
         lines.append(
             f"Học sinh: {report.student_name}, lớp {report.class_name}, năm học {report.school_year}, {report.school_name}"
         )
@@ -57,37 +94,61 @@ def report_lines(name: str, report: VerificationReport) -> list[str]:
         lines.append(f"Mức bằng chứng của cả tệp: {report.level}")
     lines += [f"Dấu thời gian cả tệp: {_when(at)} (giờ Việt Nam)" for at in report.stamped_at]
     lines += [f"  - {problem}" for problem in report.problems]
-    lines.append("KẾT LUẬN: HỌC BẠ HỢP LỆ." if report.ok else "KẾT LUẬN: HỌC BẠ KHÔNG HỢP LỆ.")
+    if report.kind == "qr" and report.details:
+        lines += _summary_lines(report.details)
+    if report.kind == "report" and report.details:
+        said = report.details["said"] or {}
+        lines.append(f"Báo cáo kết luận về tệp có SHA-256 {report.details['file_sha256']}:")
+        lines.append(f"  {said.get('heading', '')}. {said.get('sentence', '')}")
+    words = of_report(report)
+    if report.kind in ("pdf", "xml", "package", "unknown"):
+        lines.append("KẾT LUẬN: HỌC BẠ HỢP LỆ." if report.ok else "KẾT LUẬN: HỌC BẠ KHÔNG HỢP LỆ.")
+    else:
+        lines.append(f"KẾT LUẬN: {words.heading.upper()}.")
+    lines.append(f"{words.sentence} {words.next_step}".strip())
     return lines
 
 
 def make_verify_command(load_instance_roots: InstanceTrust | None = None) -> click.Command:
     """The command. ``load_instance_roots`` is asked only when no ``--trust`` is given; failing it, nothing is trusted."""
 
-    @click.command("verify", help="Kiểm tra học bạ (PDF, XML hoặc gói), không cần cơ sở dữ liệu và mạng.")
+    @click.command(
+        "verify",
+        help="Kiểm tra học bạ (PDF, XML hoặc gói), chữ trong mã QR, báo cáo kiểm tra; không cần cơ sở dữ liệu và mạng.",
+    )
     @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
     @click.option("--trust", "trust", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
                   help="Chứng thư gốc tin cậy (PEM hoặc DER); dùng được nhiều lần.")  # fmt: skip
     @click.option("--crl", "crl", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
                   help="Danh sách chứng thư bị thu hồi (CRL).")  # fmt: skip
+    @click.option("--keys", "keys", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+                  help="Danh sách khoá của trường (khoa-may.json), để kiểm tra mã QR.")  # fmt: skip
     @click.option("--json", "as_json", is_flag=True, help="In kết quả dạng JSON.")
-    def verify_command(file: Path, trust: tuple[Path, ...], crl: tuple[Path, ...], as_json: bool) -> None:
+    def verify_command(
+        file: Path, trust: tuple[Path, ...], crl: tuple[Path, ...], keys: tuple[Path, ...], as_json: bool
+    ) -> None:
+        from hocbaso.documents.instance_keys import read_key_list
+        from hocbaso.documents.verdict_words import described
         from hocbaso.documents.verification import verify_file
 
         roots: list[bytes] = [path.read_bytes() for path in trust]
         lists: list[bytes] = [path.read_bytes() for path in crl]
+        try:
+            known = [document for path in keys for document in read_key_list(path.read_bytes())]
+        except Invalid as error:
+            raise click.UsageError(error.message) from error
         if not roots and load_instance_roots is not None:
             try:
-                found, revoked = load_instance_roots()
-                roots, lists = list(found), lists + list(revoked)
+                found, revoked, own = load_instance_roots()
+                roots, lists, known = list(found), lists + list(revoked), known + list(own)
             except Exception:  # no instance on this machine is a normal case: then nothing is trusted, and said so
                 roots = []
         try:
-            report = verify_file(file.read_bytes(), roots, lists, clock.now())
+            report = verify_file(file.read_bytes(), roots, lists, clock.now(), keys=known)
         except DomainError as error:
             raise click.UsageError(error.message) from error
         if as_json:
-            click.echo(json.dumps({"file": file.name, **report.to_plain()}, ensure_ascii=False, indent=2))
+            click.echo(json.dumps({"file": file.name, **described(report)}, ensure_ascii=False, indent=2))
         else:
             click.echo("\n".join(report_lines(file.name, report)))
         click.get_current_context().exit(0 if report.ok else 1)

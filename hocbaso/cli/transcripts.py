@@ -410,18 +410,18 @@ def export_command(class_name: str, year: str | None, out: Path, actor_name: str
     )
 
 
-def _instance_trust() -> tuple[Iterable[bytes], Iterable[bytes]]:
-    """Roots and lists of this machine's instance; raises when there is none (the verifier then trusts nothing)."""
+def _instance_trust() -> tuple[Iterable[bytes], Iterable[bytes], Iterable[Any]]:
+    """Roots, lists and statements on keys of this machine's instance; raises when there is none (the verifier then trusts nothing)."""
     from flask import current_app, has_app_context
 
-    from hocbaso.services import trust_roots
+    from hocbaso.services import instance_keys, trust_roots
 
     if not has_app_context():
         raise NotFound("Không có trường nào trên máy này.")
     settings = current_app.config["HOCBASO"]
     if settings.database_url.startswith("sqlite") and not settings.database_file.is_file():
         raise NotFound("Không có trường nào trên máy này.")
-    return trust_roots.trusted_roots(), trust_roots.trusted_crls()
+    return trust_roots.trusted_roots(), trust_roots.trusted_crls(), instance_keys.public_documents()
 
 
 verify_command = make_verify_command(_instance_trust)

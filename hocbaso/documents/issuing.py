@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hocbaso.documents import cms, long_term
+from hocbaso.documents import cms, instance_keys, long_term, qr_summary
 from hocbaso.documents.long_term import Level
 from hocbaso.documents.pades import FIELD_OF, Mark, PreparedPdf, embed_pdf, prepare_pdf
 from hocbaso.documents.pades_verify import read_content, verify_pdf
@@ -26,7 +26,7 @@ from hocbaso.documents.proof_plan import ProofPlan, is_weaker
 from hocbaso.documents.revocation import StatusSources
 from hocbaso.documents.signers import KeyEnvelope, SoftwareKeySigner
 from hocbaso.documents.time_stamps import TimeAuthority
-from hocbaso.documents.transcript_content import from_canonical_json
+from hocbaso.documents.transcript_content import TranscriptContent, from_canonical_json
 from hocbaso.documents.trust import Trust
 from hocbaso.documents.verification import verify_file
 from hocbaso.documents.verification_report import VerificationReport
@@ -66,13 +66,43 @@ class SignedStep:
     xml_report: dict[str, Any]
 
 
-def build_faces(content_json: bytes) -> tuple[bytes, bytes]:
-    """(unsigned PDF, data zone) of a canonical record; each printed word proven equal to the XML before it is returned."""
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """What is built of a record: unsigned PDF, data zone, and the QR's text (None for the form without a summary)."""
+
+    pdf: bytes
+    data_zone: bytes
+    qr_text: str | None
+
+
+def build_faces(content_json: bytes, instance_key: bytes | None = None) -> Faces:
+    """Both faces of a canonical record; each printed word, and the QR, proven equal to the XML before they are returned.
+
+    ``instance_key`` (``instance_keys.key_to_bytes``) signs the summary in the QR, where the record's form has one.
+    """
     content = from_canonical_json(content_json)
     zone = build_data_zone(content)
-    pdf = render_unsigned_pdf(content)
+    text = None
+    if content.has_summary:
+        if instance_key is None:
+            raise WrongState("Chưa có khoá của máy để ký mã QR của học bạ.")
+        key = instance_keys.key_from_bytes(instance_key)
+        key_id = instance_keys.key_id_of(instance_keys.spki(key.public_key()))
+        summary = qr_summary.summary_of(content, hashlib.sha256(zone).hexdigest(), key_id)
+        text = qr_summary.make_text(summary, content.lookup_address, key)
+    return _faces(content, zone, text)
+
+
+def rebuild_faces(content_json: bytes, qr_text: str | None) -> Faces:
+    """The faces of a stored record again, to the byte; no key is needed: ``qr_text`` is the one that was stored with it."""
+    content = from_canonical_json(content_json)
+    return _faces(content, build_data_zone(content), qr_text)
+
+
+def _faces(content: TranscriptContent, zone: bytes, qr_text: str | None) -> Faces:
+    pdf = render_unsigned_pdf(content, qr_text)
     prove_equal(pdf, content, data_zone=zone)
-    return pdf, zone
+    return Faces(pdf, zone, qr_text)
 
 
 def unsigned_record(data_zone: bytes) -> bytes:

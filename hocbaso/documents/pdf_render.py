@@ -21,13 +21,13 @@ from typing import Any
 
 import jinja2
 import pikepdf
-import segno
 import weasyprint
 from markupsafe import Markup
 from pikepdf import Array, Dictionary, Name, String
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
+from hocbaso.documents.printed_form import DEMO_MARK, QR_BORDER, QR_WORDS, qr_code
 from hocbaso.documents.transcript_content import LEVEL_WORDS, TranscriptContent
 from hocbaso.documents.xml_record import ATTACHMENT_NAME, build_data_zone
 from hocbaso.errors import IntegrityFault
@@ -44,7 +44,6 @@ FIELDS = {
     "HIEU_TRUONG": "Chữ ký số của Hiệu trưởng",
     "NHA_TRUONG": "Con dấu số của nhà trường",
 }
-DEMO_MARK = "MẪU – TRƯỜNG THỬ NGHIỆM"
 _DENSITIES = ("", "dense", "dense closer", "dense denser")
 _READABLE = (0, 1)
 _MAX_PAGES = 40
@@ -143,26 +142,32 @@ _FILTERS: dict[str, Callable[[Any], str]] = {
 }
 
 
-def _qr(address: str) -> Markup:
-    """Inline SVG of the lookup address (error level M, quiet zone of two modules)."""
-    text = segno.make(address, error="m", micro=False).svg_inline(border=2, omitsize=True)
-    return Markup(text.replace("<path", "<title>Mã QR mở trang kiểm tra học bạ</title><path", 1))
+def _qr(text: str) -> Markup:
+    """Inline SVG of the QR (``printed_form.qr_code``), quiet zone of two modules."""
+    drawn = qr_code(text).svg_inline(border=QR_BORDER, omitsize=True)
+    return Markup(drawn.replace("<path", f"<title>{QR_WORDS}</title><path", 1))
 
 
-def render_html(content: TranscriptContent, densities: tuple[int, int] = (0, 0)) -> str:
-    """The form as HTML, everything from the record escaped. ``densities`` choose the type size of both year pages."""
+def render_html(content: TranscriptContent, densities: tuple[int, int] = (0, 0), qr_text: str | None = None) -> str:
+    """The form as HTML, everything from the record escaped. ``densities`` choose the type size of both year pages.
+
+    ``qr_text`` is the QR's text of a record whose form has a summary in it; before form 1.1 the QR held the lookup address alone.
+    """
+    if content.has_summary != (qr_text is not None):
+        raise IntegrityFault("Mẫu học bạ này và mã QR của nó không khớp nhau.")
     return _layout().template.render(
         c=content,
         mark=DEMO_MARK if content.demo else "",
         stamp=content.built_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        qr=_qr(content.lookup_address),
+        qr=_qr(qr_text or content.lookup_address),
+        qr_text=qr_text,
         host=content.school.lookup_url.split("//", 1)[1].rstrip("/"),
         density_1=_DENSITIES[densities[0]],
         density_2=_DENSITIES[densities[1]],
     )
 
 
-def _lay_out(content: TranscriptContent) -> weasyprint.Document:
+def _lay_out(content: TranscriptContent, qr_text: str | None) -> weasyprint.Document:
     """Lay out with the largest type that keeps each year page on one sheet.
 
     What fits on no single sheet goes on to further ones, in the readable type that needs the fewest; the smallest is only for a page
@@ -171,7 +176,7 @@ def _lay_out(content: TranscriptContent) -> weasyprint.Document:
     chosen = [0, 0]
     sheets: tuple[dict[int, int], dict[int, int]] = ({}, {})
     while True:
-        document = _try(content, (chosen[0], chosen[1]))
+        document = _try(content, (chosen[0], chosen[1]), qr_text)
         for index, name in enumerate(("year-1", "year-2")):
             sheets[index][chosen[index]] = _n_sheets(document, name)
         wanted = [_next_density(tried) for tried in sheets]
@@ -180,9 +185,9 @@ def _lay_out(content: TranscriptContent) -> weasyprint.Document:
         chosen = wanted
 
 
-def _try(content: TranscriptContent, densities: tuple[int, int]) -> weasyprint.Document:
+def _try(content: TranscriptContent, densities: tuple[int, int], qr_text: str | None) -> weasyprint.Document:
     layout = _layout()
-    html = _Html(string=render_html(content, densities), base_url=None, url_fetcher=layout.fetcher)
+    html = _Html(string=render_html(content, densities, qr_text), base_url=None, url_fetcher=layout.fetcher)
     document = html.render(
         font_config=layout.fonts,
         stylesheets=[layout.sheet],
@@ -209,13 +214,16 @@ def _next_density(tried: dict[int, int]) -> int:
     return min(_READABLE, key=lambda density: (tried[density], density))
 
 
-def render_unsigned_pdf(content: TranscriptContent) -> bytes:
-    """The unsigned PDF of ``content``: same content, same bytes. Raises ``errors.IntegrityFault`` when it cannot be laid out."""
-    return _render(content, build_data_zone(content))
+def render_unsigned_pdf(content: TranscriptContent, qr_text: str | None = None) -> bytes:
+    """The unsigned PDF of ``content`` (and ``qr_text``, see ``render_html``): same content, same bytes.
+
+    Raises ``errors.IntegrityFault`` when it cannot be laid out.
+    """
+    return _render(content, build_data_zone(content), qr_text)
 
 
-def _render(content: TranscriptContent, data_zone: bytes) -> bytes:
-    document = _lay_out(content)
+def _render(content: TranscriptContent, data_zone: bytes, qr_text: str | None) -> bytes:
+    document = _lay_out(content, qr_text)
     document.metadata.attachments.append(
         weasyprint.Attachment(
             string=data_zone,
@@ -459,17 +467,3 @@ def _num(value: float) -> Any:
     from decimal import Decimal
 
     return Decimal(str(round(value, 2)))
-
-
-def embedded_data_zone(pdf: pikepdf.Pdf) -> bytes:
-    """The attached data zone's bytes. Raises ``errors.IntegrityFault`` unless there is exactly one attachment, ours."""
-    try:
-        names = list(pdf.Root.Names.EmbeddedFiles.Names)
-        associated = list(pdf.Root.AF)
-        if len(names) != 2 or len(associated) != 1 or str(names[1].UF) != ATTACHMENT_NAME:
-            raise IntegrityFault("Tệp PDF không mang đúng một vùng dữ liệu XML của học bạ.")
-        if names[1].objgen != associated[0].objgen:
-            raise IntegrityFault("Tệp PDF chỉ tới hai vùng dữ liệu XML khác nhau.")
-        return names[1].EF.F.read_bytes()
-    except (AttributeError, KeyError, TypeError, pikepdf.PdfError) as error:
-        raise IntegrityFault("Tệp PDF không mang vùng dữ liệu XML của học bạ.") from error

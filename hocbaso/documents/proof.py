@@ -18,10 +18,11 @@ from typing import Any
 
 import pikepdf
 
-from hocbaso.documents.pdf_render import DEMO_MARK, embedded_data_zone
-from hocbaso.documents.transcript_content import Scope, TranscriptContent
+from hocbaso.documents import qr_summary
+from hocbaso.documents.printed_form import DEMO_MARK, embedded_data_zone, printed_text, require_drawn
+from hocbaso.documents.transcript_content import FORMAT_1_0, FORMAT_1_1, Scope, TranscriptContent
 from hocbaso.documents.xml_record import build_data_zone, parse_data_zone
-from hocbaso.errors import DomainError, IntegrityFault
+from hocbaso.errors import DomainError, IntegrityFault, Invalid
 from hocbaso.regulations.terms import Level
 
 _BLOCKS = {"/P", "/H1", "/H2", "/H3", "/TD", "/TH", "/LBody", "/LI"}
@@ -55,8 +56,11 @@ HEADINGS = (
     ),
 )
 _ROWS = {"semester_1": "Học kì I", "semester_2": "Học kì II", "year": "Cả năm"}
-#: SHA-256 of the text of the page of instructions, blanks left out.
-INSTRUCTIONS_DIGEST = "bb53896816d06458ecb2a87ac96c091e17ca4fb7439f857be9740ffc4c544864"
+#: SHA-256 of the text of the page of instructions, blanks left out, by form.
+INSTRUCTIONS_DIGESTS = {
+    FORMAT_1_0: "bb53896816d06458ecb2a87ac96c091e17ca4fb7439f857be9740ffc4c544864",
+    FORMAT_1_1: "ded90c446e98bb4770ea8d9e501941808ef79cd0df149bac3adc11298bda66eb",
+}
 _HEX_PAIR = re.compile(rb"<([0-9a-fA-F]+)>\s*<([0-9a-fA-F]+)>")
 _RANGE = re.compile(rb"<([0-9a-fA-F]+)>\s*<([0-9a-fA-F]+)>\s*<([0-9a-fA-F]+)>")
 _SECTION = re.compile(rb"begin(bfchar|bfrange)(.*?)end\1", re.S)
@@ -237,8 +241,8 @@ def _heads(c: TranscriptContent) -> Iterator[tuple[str, str]]:
 def expected_blocks(c: TranscriptContent) -> Iterator[tuple[str, str]]:
     """(field, text) of every block, in reading order; the instructions under their title are known by their digest.
 
-    This is the form of ``FORMAT_VERSION``, and files issued under it are proven with it for ever: a changed form is another version
-    with a description of its own beside this one.
+    These are the forms of ``FORMAT_VERSIONS`` (1.1 differs by its page of instructions and its QR), and files issued under them are
+    proven with it for ever: a changed form is another version with a description of its own beside this one.
     """
     s = c.student
     host = c.school.lookup_url.partition("//")[2].rstrip("/")
@@ -390,11 +394,12 @@ def prove_equal(pdf_bytes: bytes, content: TranscriptContent, *, data_zone: byte
                 raise IntegrityFault(f"XML trong tệp PDF khác dữ liệu học bạ ở: {_first_difference(zone, content)}.")
             if parse_data_zone(zone) != content:
                 raise IntegrityFault("XML trong tệp PDF khác dữ liệu học bạ.")
+            summary_fault = _summary_fault(pdf, content, zone) if content.has_summary else None
             body, margins = read_blocks(pdf)
             n_pages = len(pdf.pages)
     except (pikepdf.PdfError, AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
         raise IntegrityFault("Không đọc lại được các trang in của học bạ.") from error
-    printed = _without_repeated_headings(_without_instructions(body))
+    printed = _without_repeated_headings(_without_instructions(body, content.format_version))
     # An empty paragraph prints nothing; an empty cell says that there is no value.
     printed = [block for block in printed if block.kind == "TD" or _squeeze(block.text)]
     wanted = [(field, text) for field, text in expected_blocks(content) if text or field.startswith(_CELLS)]
@@ -410,14 +415,33 @@ def prove_equal(pdf_bytes: bytes, content: TranscriptContent, *, data_zone: byte
         text = f"{corner}{content.student.full_name}Mã tra cứu: {content.record_uuid}Trang {page + 1}/{n_pages}"
         if _squeeze(found) != _squeeze(text if page else ""):
             raise IntegrityFault(f"Lề trang in có nội dung lạ: “{found}”.")
+    if summary_fault is not None:
+        raise IntegrityFault(summary_fault)
 
 
-def _without_instructions(body: list[Block]) -> list[Block]:
+def _summary_fault(pdf: pikepdf.Pdf, content: TranscriptContent, zone: bytes) -> str | None:
+    """Why the QR does not say what the data say, or is not what is drawn. Whose key signed it is another question."""
+    text = printed_text(pdf)
+    try:
+        summary, _, _ = qr_summary.read_text(text)
+    except Invalid:
+        return "Mã QR của học bạ thiếu bản tóm tắt."
+    wanted = qr_summary.summary_of(content, hashlib.sha256(zone).hexdigest(), summary.key_id)
+    if summary != wanted or not text.startswith(f"{content.lookup_address}#"):
+        return "Bản tóm tắt trong mã QR khác dữ liệu học bạ."
+    try:
+        require_drawn(pdf, text)
+    except IntegrityFault as error:
+        return error.message
+    return None
+
+
+def _without_instructions(body: list[Block], version: str) -> list[Block]:
     """The blocks without those of the page of instructions but its title; IntegrityFault unless they are word for word ours."""
     pages = {block.page for block in body if _squeeze(block.text) == _squeeze("HƯỚNG DẪN SỬ DỤNG HỌC BẠ")}
     ours = [block for block in body if block.page in pages and not block.kind.startswith("H")]
     told = hashlib.sha256("\n".join(_squeeze(block.text) for block in ours).encode()).hexdigest()
-    if told != INSTRUCTIONS_DIGEST:
+    if told != INSTRUCTIONS_DIGESTS[version]:
         raise IntegrityFault("Trang hướng dẫn sử dụng học bạ không còn như mẫu.")
     return [block for block in body if block not in ours]
 

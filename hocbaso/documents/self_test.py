@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fontTools.ttLib import TTFont
 
-from hocbaso.documents import issuing
+from hocbaso.documents import instance_keys, issuing
 from hocbaso.documents.pades import Mark
 from hocbaso.documents.signers import imported
 from hocbaso.documents.test_authority import TestAuthority
@@ -51,8 +51,10 @@ def _trial(now: datetime) -> tuple[str, str, str]:
     check = "Lập, ký và kiểm tra thử"
     try:
         authority = TestAuthority.create(now - timedelta(hours=1))
-        pdf, zone = issuing.build_faces(to_canonical_json(_content(now)))
-        xml = issuing.unsigned_record(zone)
+        faces = issuing.build_faces(
+            to_canonical_json(_content(now)), instance_keys.key_to_bytes(instance_keys.new_key())
+        )
+        pdf, xml = faces.pdf, issuing.unsigned_record(faces.data_zone)
         crls = authority.crls(now - timedelta(minutes=30))
         roots = (authority.root_pem,)
         for role, name in (("homeroom", "Trần Thử"), ("principal", "Lê Thử"), ("seal", "Trường thử")):

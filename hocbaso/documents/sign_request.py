@@ -81,6 +81,18 @@ def _expected(request: SignRequest) -> dict[str, tuple[str, ...]]:
     return {role: (fingerprint,) for role, fingerprint in request.expected}
 
 
+def sign_messages(
+    messages: tuple[bytes, ...], envelope: KeyEnvelope, chain: tuple[bytes, ...], pin: str, server_secret: bytes
+) -> tuple[bytes, ...]:
+    """Raw signatures over messages that are no documents, by a key in software. Raises NotAllowed (wrong PIN)."""
+    import hashlib
+
+    from hocbaso.documents.signers import SoftwareKeySigner
+
+    signer = SoftwareKeySigner.from_envelope(envelope, chain, pin, server_secret)
+    return tuple(signer.sign_digest(hashlib.sha256(message).digest()) for message in messages)
+
+
 def prepare(request: SignRequest) -> PreparedStep:
     """``issuing.prepare_step`` of a request; raises what it raises."""
     from hocbaso.documents import issuing

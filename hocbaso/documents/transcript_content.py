@@ -35,7 +35,11 @@ from hocbaso.documents.printable_text import why_not_printed
 from hocbaso.errors import Invalid
 from hocbaso.regulations.terms import Level, PassFail, Promotion, Sex, SubjectKind
 
-FORMAT_VERSION = "hocbaso-thcs-1.0"
+FORMAT_1_0 = "hocbaso-thcs-1.0"
+FORMAT_1_1 = "hocbaso-thcs-1.1"
+#: What is built today. 1.1: the QR carries a signed summary beside the lookup address. Papers of 1.0 stay as they are, for ever.
+FORMAT_VERSION = FORMAT_1_1
+FORMAT_VERSIONS = (FORMAT_1_0, FORMAT_1_1)
 REGULATION_VERSION = "TT22/2021/TT-BGDĐT"
 
 EXEMPT = "Miễn"
@@ -501,7 +505,7 @@ class TranscriptContent:
             _uuid4("replaces_uuid", self.replaces_uuid)
             if self.replaces_uuid == self.record_uuid:
                 _fail("replaces_uuid", "Mã tra cứu không bao giờ được dùng lại.")
-        if self.format_version != FORMAT_VERSION:
+        if self.format_version not in FORMAT_VERSIONS:
             _fail("format_version", f"Phiên bản dữ liệu học bạ không được hỗ trợ: {self.format_version}.")
         _text("regulation_version", self.regulation_version)
         _member("scope", self.scope, Scope)
@@ -552,6 +556,11 @@ class TranscriptContent:
                 _text(name, item, limit=_ENTRY)
         _text("homeroom_remark", self.homeroom_remark, limit=_LONG, lines=True, required=False)
         _text("principal_remark", self.principal_remark, limit=_LONG, lines=True, required=False)
+
+    @property
+    def has_summary(self) -> bool:
+        """Whether the QR carries a signed summary (``documents/qr_summary``)."""
+        return self.format_version != FORMAT_1_0
 
     @property
     def lookup_address(self) -> str:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
+from hocbaso.documents.instance_keys import known_keys
+from hocbaso.documents.machine_signed import REPORT, judge_keys, judge_report, judge_text
 from hocbaso.documents.package import open_package
 from hocbaso.documents.pades_verify import read_content, verify_pdf
 from hocbaso.documents.trust import Trust
@@ -22,11 +25,13 @@ def verify_file(
     crls: Iterable[bytes],
     at: datetime,
     expected: Mapping[str, Iterable[str]] | None = None,
+    keys: Iterable[Any] = (),
 ) -> VerificationReport:
-    """Judge ``data`` by its content, whatever its name.
+    """Judge ``data`` by its content, whatever its name: a record (PDF, XML, package), the text of a QR, a signed report, a list of keys.
 
     ``trust_roots_pem`` and ``crls`` are PEM or DER. ``at`` (aware UTC) is the moment of judgement. ``expected``
-    maps roles to the certificate fingerprints registered for them. Raises ``errors.Invalid`` only for unusable roots or
+    maps roles to the certificate fingerprints registered for them. ``keys`` are statements on instance keys
+    (``instance_keys.read_key_list``), by which the text of a QR is judged. Raises ``errors.Invalid`` only for unusable roots or
     lists; everything wrong with ``data`` stands in the report.
     """
     trust = Trust.of(trust_roots_pem, crls, at)
@@ -37,6 +42,13 @@ def verify_file(
         return verify_pdf(data, trust, expected=wanted)
     if data.startswith(b"PK"):
         return _verify_package(data, trust, wanted)
+    if data.lstrip()[:1] == b"{":
+        if REPORT.encode() in data:
+            return judge_report(data, trust, keys)
+        return judge_keys(data, trust)
+    if data.lstrip()[:4] == b"http":
+        known, refused = known_keys(keys, trust)
+        return judge_text(data[:20_000].decode("utf-8", "replace"), known, refused)
     if data.lstrip()[:1] == b"<":
         return verify_xml(data, trust, expected=wanted)
     return VerificationReport(ok=False, kind="unknown", problems=(UNREADABLE,))

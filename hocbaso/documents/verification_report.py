@@ -36,7 +36,7 @@ class SignatureVerdict:
 
 @dataclass(frozen=True, slots=True)
 class VerificationReport:
-    """The whole file. ``kind`` is ``pdf``, ``xml``, ``package`` or ``unknown``; ``problems`` concern the file as a whole.
+    """The whole file. ``kind`` is ``pdf``, ``xml``, ``package``, ``qr``, ``report``, ``keys`` or ``unknown``; ``problems`` concern the file as a whole.
 
     The facts of the record (``record_uuid`` to ``school_name``) are given only when the data zone could be read; they are
     proven only when ``ok``. ``level`` is the lowest of a PDF's signatures, ``stamped_at`` its document time stamps, oldest first;
@@ -59,6 +59,8 @@ class VerificationReport:
     stamped_at: tuple[datetime, ...] = ()
     proof_ends_at: datetime | None = None
     problems: tuple[str, ...] = ()
+    details: dict[str, Any] | None = None
+    """What a QR's summary or a signed report says beside the facts of the record."""
 
     @property
     def is_by_stranger(self) -> bool:

@@ -4,7 +4,7 @@ from hocbaso.models.accounts import Account, AddressAttempts, ResetRequest, User
 from hocbaso.models.anomaly_questions import AnomalyQuestion
 from hocbaso.models.audit import AuditEntry, AuditSnapshot, JobRun, MachineState
 from hocbaso.models.blind_checks import BlindCheck, BlindChecker, BlindDraw
-from hocbaso.models.certificates import Certificate, TrustRoot
+from hocbaso.models.certificates import Certificate, InstanceKey, InstanceKeyStatement, TrustRoot
 from hocbaso.models.imports import ImportBatch
 from hocbaso.models.notices import Notice
 from hocbaso.models.people import HomeroomAssignment, Person, RoleGrant, TeachingAssignment
@@ -59,6 +59,8 @@ __all__ = [
     "HomeroomAssignment",
     "HomeroomRecord",
     "ImportBatch",
+    "InstanceKey",
+    "InstanceKeyStatement",
     "JobRun",
     "MachineState",
     "Notice",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, Text
+from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from hocbaso.db import Base, UtcDateTime
@@ -70,9 +70,16 @@ class Certificate(Base):
 
 
 class TrustRoot(Base):
-    """A root certificate this instance trusts for checking signatures, with the newest revocation list seen."""
+    """A root certificate this instance trusts for checking signatures, with the newest revocation list seen.
+
+    ``kind`` says whose root it is: the national one, the government's, a test one of a demonstration, or another.
+    """
 
     __tablename__ = "trust_root"
+    __table_args__ = (
+        CheckConstraint("kind IN ('national','government','other','test')", name="known_kind"),
+        CheckConstraint("is_test = (kind = 'test')", name="test_roots_are_called_so"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     subject_name: Mapped[str] = mapped_column(String(300))
@@ -80,5 +87,45 @@ class TrustRoot(Base):
     certificate_pem: Mapped[str] = mapped_column(Text)
     crl_pem: Mapped[str | None] = mapped_column(Text)
     is_test: Mapped[bool] = mapped_column(default=False)
+    kind: Mapped[str] = mapped_column(String(12), default="other")
     added_at: Mapped[datetime] = mapped_column(UtcDateTime)
     removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class InstanceKey(Base):
+    """A P-256 key of this installation; its private half lies in ``keys/instance-<key_id>.pem`` until it is retired.
+
+    It signs what no person can sit beside (the summaries in QRs, reports on checked files) and is believed by what the seal says of it.
+    """
+
+    __tablename__ = "instance_key"
+    __table_args__ = (
+        CheckConstraint("(withdrawn_at IS NULL) = (withdraw_reason IS NULL)", name="withdrawn_for_a_reason"),
+        CheckConstraint("withdrawn_at IS NULL OR retired_at IS NOT NULL", name="a_withdrawn_one_is_retired"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key_id: Mapped[str] = mapped_column(String(16), unique=True)
+    public_key: Mapped[str] = mapped_column(Text)
+    valid_from: Mapped[datetime] = mapped_column(UtcDateTime)
+    valid_until: Mapped[datetime] = mapped_column(UtcDateTime)
+    retired_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    withdraw_reason: Mapped[str | None] = mapped_column(String(300))
+
+
+class InstanceKeyStatement(Base):
+    """What the seal says of an instance key, as it is published: that it is the school's, or that it no longer is."""
+
+    __tablename__ = "instance_key_statement"
+    __table_args__ = (
+        UniqueConstraint("instance_key_id", "kind", "certificate_id"),
+        CheckConstraint("kind IN ('statement','withdrawal')", name="known_kind"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    instance_key_id: Mapped[int] = mapped_column(ForeignKey("instance_key.id"))
+    kind: Mapped[str] = mapped_column(String(10))
+    certificate_id: Mapped[int] = mapped_column(ForeignKey("certificate.id"))
+    document: Mapped[str] = mapped_column(Text)
+    signed_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -50,6 +50,8 @@ class TranscriptRecord(Base):
     state: Mapped[str] = mapped_column(String(20), default="CREATED")
     content: Mapped[str] = mapped_column(Text)
     content_digest: Mapped[str] = mapped_column(String(64))
+    qr_text: Mapped[str | None] = mapped_column(Text)
+    """What the QR on the paper says (``documents/qr_summary``); NULL where the form has the lookup address alone."""
     data_zone_digest: Mapped[str] = mapped_column(ForeignKey("stored_document.digest"))
     unsigned_pdf_digest: Mapped[str] = mapped_column(ForeignKey("stored_document.digest"))
     pdf_digest: Mapped[str] = mapped_column(ForeignKey("stored_document.digest"))

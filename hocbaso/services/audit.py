@@ -166,6 +166,7 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
             "frozen_result_id",
             "state",
             "content_digest",
+            "qr_text",
             "data_zone_digest",
             "unsigned_pdf_digest",
             "pdf_digest",
@@ -250,7 +251,15 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
             "revoked_at",
         ),
     ),
-    "trust_root": (m.TrustRoot, ("fingerprint", "removed_at")),
+    "trust_root": (m.TrustRoot, ("fingerprint", "removed_at", "kind")),
+    "instance_key": (
+        m.InstanceKey,
+        ("key_id", "public_key", "valid_from", "valid_until", "retired_at", "withdrawn_at", "withdraw_reason"),
+    ),
+    "instance_key_statement": (
+        m.InstanceKeyStatement,
+        ("instance_key_id", "kind", "certificate_id", "document", "signed_at"),
+    ),
 }
 """Rows whose present values must equal what their last entry says: kind -> (model, columns). A column that is added to a kind
 of which rows stand in schools already belongs into ``ADDED_LATER`` as well.
@@ -323,8 +332,9 @@ ADDED_LATER: dict[str, frozenset[str]] = {
     "account": frozenset({"password_digest", "second_factor_digest"}),
     "certificate": frozenset({"key_kind", "key_place", "bound_roles", "approval", "renewal_asked_at", "revoked_at"}),
     "enrollment": frozenset({"class_place"}),
-    "transcript_record": frozenset({"published_at", "recalled_at", "replaces_id"}),
+    "transcript_record": frozenset({"published_at", "recalled_at", "replaces_id", "qr_text"}),
     "transcript_signature": frozenset({"publish_on_seal"}),
+    "trust_root": frozenset({"kind"}),
 }
 """Columns that came to be watched after rows had been written: an entry that does not name one says nothing about it."""
 

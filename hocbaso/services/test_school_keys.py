@@ -20,7 +20,14 @@ from hocbaso.documents import signers
 from hocbaso.documents.test_authority import TestAuthority
 from hocbaso.errors import WrongState
 from hocbaso.regulations.permissions import Role
-from hocbaso.services import certificate_register, certificates, document_pool, signing_secret, trust_roots
+from hocbaso.services import (
+    certificate_register,
+    certificates,
+    document_pool,
+    instance_keys,
+    signing_secret,
+    trust_roots,
+)
 from hocbaso.services.access import Actor
 from hocbaso.services.in_force import in_force
 from hocbaso.services.transcript_contents import homeroom_person, principal_person
@@ -53,6 +60,7 @@ def make_demo_keys(actor: Actor, now: datetime) -> dict[str, str]:
         _issue(actor, authority, None, school.name, secret, now)
         pins[SEAL] = DEMO_PIN
     _write_private(_pin_file(), json.dumps(pins, ensure_ascii=False, indent=1, sort_keys=True).encode())
+    instance_keys.certify(actor, DEMO_PIN, now)
     return pins
 
 
@@ -113,6 +121,11 @@ def _write_private(path: Path, data: bytes) -> None:
     with os.fdopen(descriptor, "wb") as handle:
         handle.write(data)
     os.replace(scratch, path)
+
+
+def demo_seal_pin(actor: Actor) -> str | None:
+    """The seal's PIN of a demonstration instance, for the system actor; None for everybody else."""
+    return read_demo_pins().get(SEAL) if actor.is_system else None
 
 
 def demo_pin_for(actor: Actor, class_group_id: int, role: str, now: datetime) -> str | None:

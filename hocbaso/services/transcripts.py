@@ -23,7 +23,7 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.transcript_flow import RECORD_MOVES, SIGNED_STATES, RecordState, RecordVerb, SignatureRole
-from hocbaso.services import audit, batches, document_pool, frozen_results, untouched
+from hocbaso.services import audit, batches, document_pool, frozen_results, instance_keys, untouched
 from hocbaso.services.access import Actor, class_for
 from hocbaso.services.batch_scope import BatchScope, scope_of_class
 from hocbaso.services.log_reading import require_told, told_of
@@ -226,6 +226,7 @@ def start_build(
 ) -> m.SigningBatch:
     """Build these enrolments' records; the caller has checked the power over them. ``gate`` says before each who signs it, or
     refuses it with a DomainError. The day of issue is that of ``choices``."""
+    machine_key = instance_keys.signing_key(actor, now)
     batch_id, runner = batches.open_batch(actor, scope, "build", enrollment_ids, now, choices)
     if runner is None:
         return batches.batch_row(batch_id)
@@ -233,7 +234,7 @@ def start_build(
     issue_on = choices.issue_on or clock.local_date(now)
 
     def prepare(enrollment_id: int) -> batches.Job | None:
-        return _prepare_build(enrollment_id, gate(enrollment_id), issue_on, tick())
+        return _prepare_build(enrollment_id, gate(enrollment_id), issue_on, machine_key, tick())
 
     def finish(
         enrollment_id: int, made: tuple[tc.TranscriptContent, int, int | None], faces: Any, at: datetime
@@ -261,7 +262,9 @@ def require_issue_day(issue_on: date | None, now: datetime) -> date:
     return issue_on
 
 
-def _prepare_build(enrollment_id: int, signers: Signers, issue_on: date, at: datetime) -> batches.Job | None:
+def _prepare_build(
+    enrollment_id: int, signers: Signers, issue_on: date, machine_key: bytes, at: datetime
+) -> batches.Job | None:
     session = db.session
     enrollment = session.get(m.Enrollment, enrollment_id, populate_existing=True)
     if enrollment is None:
@@ -291,7 +294,7 @@ def _prepare_build(enrollment_id: int, signers: Signers, issue_on: date, at: dat
     )
     return batches.Job(
         "hocbaso.documents.issuing:build_faces",
-        (tc.to_canonical_json(content),),
+        (tc.to_canonical_json(content), machine_key),
         (content, frozen.id, replaced.id if replaced else None),
     )
 
@@ -306,9 +309,9 @@ def _store_record(
     newest = latest_frozen([enrollment_id]).get(enrollment_id)
     if newest is None or newest.id != frozen_id:
         raise Stale("Kết quả của học sinh này vừa có bản mới trong lúc lập học bạ. Xin lập lại.")
-    pdf, data_zone, xml = faces_of(faces)
-    zone_digest = keep_file(data_zone, "data_zone", MEDIA_TYPES["xml"], at)
-    pdf_digest = keep_file(pdf, "unsigned_pdf", MEDIA_TYPES["pdf"], at)
+    xml = unsigned_xml(faces.data_zone)
+    zone_digest = keep_file(faces.data_zone, "data_zone", MEDIA_TYPES["xml"], at)
+    pdf_digest = keep_file(faces.pdf, "unsigned_pdf", MEDIA_TYPES["pdf"], at)
     xml_digest = keep_file(xml, "unsigned_xml", MEDIA_TYPES["xml"], at)
     record = m.TranscriptRecord(
         uuid=content.record_uuid,
@@ -317,6 +320,7 @@ def _store_record(
         state=RecordState.CREATED.value,
         content=tc.to_canonical_json(content).decode("utf-8"),
         content_digest=tc.content_digest(content),
+        qr_text=faces.qr_text,
         data_zone_digest=zone_digest,
         unsigned_pdf_digest=pdf_digest,
         pdf_digest=pdf_digest,
@@ -344,12 +348,11 @@ def _store_record(
     )
 
 
-def faces_of(faces: Any) -> tuple[bytes, bytes, bytes]:
-    """(unsigned PDF, data zone, XML record without signatures) of what the worker built."""
+def unsigned_xml(data_zone: bytes) -> bytes:
+    """The XML record without signatures."""
     from hocbaso.documents.xml_record import assemble  # brings lxml, which the web process needs only here
 
-    pdf, data_zone = faces
-    return pdf, data_zone, assemble(data_zone)
+    return assemble(data_zone)
 
 
 # --- publish, take back -------------------------------------------------------------------------------------------------

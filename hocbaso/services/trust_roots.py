@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,11 +17,20 @@ from sqlalchemy import select
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.documents import signers
+from hocbaso.documents.test_authority import NOTICE
 from hocbaso.errors import IntegrityFault, Invalid, NotFound
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission
 from hocbaso.services import audit
 from hocbaso.services.access import Actor
+
+KINDS = {
+    "national": "gốc quốc gia (chữ ký số công cộng)",
+    "government": "gốc chuyên dùng công vụ (Ban Cơ yếu Chính phủ)",
+    "other": "nơi cấp khác",
+    "test": "thử nghiệm",
+}
+"""Whose root it is, in words (Luật Giao dịch điện tử 20/2023, Đ.22; NĐ 68/2024)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +41,7 @@ class RootView:
     subject_name: str
     fingerprint: str
     is_test: bool
+    kind: str
     added_at: datetime
     not_after: datetime
     pem: str
@@ -64,9 +75,10 @@ def trusted_crls() -> list[bytes]:
 
 
 def _root_rows() -> list[m.TrustRoot]:
-    return list(
-        db.session.scalars(select(m.TrustRoot).where(m.TrustRoot.removed_at.is_(None)).order_by(m.TrustRoot.id))
-    )
+    rows = db.session.scalars(select(m.TrustRoot).where(m.TrustRoot.removed_at.is_(None)).order_by(m.TrustRoot.id))
+    demo = is_demo_school()
+    # Looked at again here: a sample school that was made a real one by hand does not go on believing its test keys.
+    return [row for row in rows if demo or not row.is_test]
 
 
 def list_roots() -> list[RootView]:
@@ -77,6 +89,7 @@ def list_roots() -> list[RootView]:
             row.subject_name,
             row.fingerprint,
             row.is_test,
+            row.kind,
             row.added_at,
             x509.load_pem_x509_certificate(row.certificate_pem.encode()).not_valid_after_utc,
             row.certificate_pem,
@@ -103,15 +116,98 @@ def read_root(pem: bytes, now: datetime) -> x509.Certificate:
     return root
 
 
-def add_trust_root(
-    actor: Actor, pem: bytes, now: datetime, *, is_test: bool = False, crls: Iterable[bytes] = ()
-) -> RootView:
-    """Trust a root (IT officer). ``crls``: DER revocation lists to keep with it. Trusting it again changes nothing.
+@dataclass(frozen=True, slots=True)
+class TrustList:
+    """What a file of trusted issuers holds: roots, revocation lists, and what is left out with the reason."""
+
+    roots: tuple[x509.Certificate, ...]
+    crls: tuple[x509.CertificateRevocationList, ...]
+    left_out: tuple[str, ...]
+
+
+def read_trust_list(data: bytes, now: datetime) -> TrustList:
+    """A file with one or more roots, PEM (revocation lists may stand beside them) or DER. Invalid when no root is in it.
+
+    Certificates that are no roots are left out and named: an issuer below a root comes with each signature and is judged by its root.
+    """
+    if b"-----BEGIN" not in data:
+        return TrustList((read_root(data, now),), (), ())
+    roots, crls, left_out = [], [], []
+    for label, block in _BLOCK.findall(data):
+        if label == b"X509 CRL":
+            try:
+                crls.append(x509.load_pem_x509_crl(block))
+            except ValueError as error:
+                raise Invalid("Tệp có một danh sách thu hồi không đọc được.", field="root") from error
+            continue
+        try:
+            roots.append(read_root(block, now))
+        except Invalid as refusal:
+            left_out.append(f"{_subject_of(block)}: {refusal.message}")
+    if not roots:
+        raise Invalid(left_out[0].partition(": ")[2] if left_out else "Tệp không có chứng thư gốc nào.", field="root")
+    return TrustList(tuple(dict.fromkeys(roots)), tuple(crls), tuple(left_out))
+
+
+_BLOCK = re.compile(rb"(?=-----BEGIN (CERTIFICATE|X509 CRL)-----)(-----BEGIN .*?-----END [A-Z0-9 ]+-----)", re.S)
+
+
+def _subject_of(block: bytes) -> str:
+    try:
+        return words_of_name(x509.load_pem_x509_certificate(block).subject)
+    except ValueError:
+        return "Một chứng thư không đọc được"
+
+
+def add_trust_list(
+    actor: Actor, data: bytes, now: datetime, *, kind: str = "other"
+) -> tuple[list[RootView], TrustList]:
+    """Trust every root of a file (IT officer); (the roots, what was read). ``kind``: ``national``, ``government`` or ``other``.
 
     Raises NotAllowed, Invalid.
     """
     actor.require(Permission.CERTIFICATE_MANAGE)
+    read = read_trust_list(data, now)
+    der = [crl.public_bytes(serialization.Encoding.DER) for crl in read.crls]
+    views = []
+    for index, root in enumerate(read.roots):
+        pem = root.public_bytes(serialization.Encoding.PEM)
+        views.append(add_trust_root(actor, pem, now, kind=kind, crls=der if index == 0 else ()))
+    return views, read
+
+
+def is_demo_school() -> bool:
+    """Whether this is a sample school, the only kind that believes test roots."""
+    school = db.session.get(m.School, 1)
+    return school is not None and school.is_demo
+
+
+def is_test_root(root: x509.Certificate) -> bool:
+    """Whether a root says of itself that it is for trying out."""
+    units = root.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
+    return any(str(unit.value) == NOTICE for unit in units)
+
+
+def add_trust_root(
+    actor: Actor,
+    pem: bytes,
+    now: datetime,
+    *,
+    is_test: bool = False,
+    kind: str = "other",
+    crls: Iterable[bytes] = (),
+) -> RootView:
+    """Trust a root (IT officer). ``crls``: DER revocation lists to keep with it. Trusting it again changes nothing.
+
+    A test root is believed in a sample school only. Raises NotAllowed, Invalid.
+    """
+    actor.require(Permission.CERTIFICATE_MANAGE)
     root = read_root(pem, now)
+    kind = "test" if is_test else kind
+    if kind not in KINDS:
+        raise Invalid("Loại chứng thư gốc không hợp lệ.", field="kind")
+    if (kind == "test" or is_test_root(root)) and not is_demo_school():
+        raise Invalid("Đây là chứng thư gốc thử nghiệm, chỉ dùng được ở trường mẫu.", field="root")
     der = root.public_bytes(serialization.Encoding.DER)
     fingerprint = signers.certificate_fingerprint(der)
     crl_pem = (
@@ -125,14 +221,17 @@ def add_trust_root(
                 fingerprint=fingerprint,
                 certificate_pem=root.public_bytes(serialization.Encoding.PEM).decode(),
                 crl_pem=crl_pem,
-                is_test=is_test,
+                is_test=kind == "test",
+                kind=kind,
                 added_at=now,
             )
             session.add(row)
-        elif row.removed_at is None and crl_pem in (None, row.crl_pem):
+        elif row.removed_at is None and crl_pem in (None, row.crl_pem) and kind in ("other", row.kind):
             return next(view for view in list_roots() if view.fingerprint == fingerprint)
         row.removed_at = None
         row.crl_pem = crl_pem or row.crl_pem
+        if kind not in ("other", "test"):
+            row.kind = kind
         session.flush()
         audit.record(
             AuditTag.TRUST_ROOT_ADDED,
@@ -141,7 +240,7 @@ def add_trust_root(
             target_kind="trust_root",
             target_id=row.id,
             state=audit.states("trust_root", [row]),
-            facts={"subject": row.subject_name},
+            facts={"subject": row.subject_name, "kind": row.kind},
         )
     return next(view for view in list_roots() if view.fingerprint == fingerprint)
 

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 import pytest
 
 from hocbaso.documents import pades, xml_record, xml_signature
-from hocbaso.documents.pdf_render import render_unsigned_pdf
 from hocbaso.documents.signers import SoftwareKeySigner
 from hocbaso.documents.test_authority import TestAuthority, demo_image
 from hocbaso.documents.transcript_content import TranscriptContent
 
 from .samples import content
+from .samples import unsigned as unsigned_pdf
 
 NOW = datetime(2026, 5, 13, 2, 30, tzinfo=UTC)
 PEOPLE = {
@@ -75,7 +75,7 @@ def world() -> World:
     authority = TestAuthority.create(NOW)
     signers = make_signers(authority)
     value = content()
-    unsigned = render_unsigned_pdf(value)
+    unsigned = unsigned_pdf(value)
     steps, xml_steps = [], []
     pdf, xml = unsigned, xml_record.assemble(xml_record.build_data_zone(value))
     for role, signer in signers.items():

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from datetime import UTC, date, datetime
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from hocbaso.documents import instance_keys, qr_summary
+from hocbaso.documents.pdf_render import render_unsigned_pdf
 from hocbaso.documents.transcript_content import (
     Absence,
     AbsenceTrack,
@@ -19,6 +24,7 @@ from hocbaso.documents.transcript_content import (
     SubjectRow,
     TranscriptContent,
 )
+from hocbaso.documents.xml_record import build_data_zone
 from hocbaso.regulations.terms import Level, Promotion, Sex, SubjectKind
 
 SCHOOL = School(
@@ -119,6 +125,23 @@ def content(**changes: Any) -> TranscriptContent:
         "demo": True,
     }
     return TranscriptContent(**(base | changes))
+
+
+#: The instance key of these records; nobody's.
+KEY = instance_keys.key_to_bytes(ec.derive_private_key(20260513, ec.SECP256R1()))
+
+
+def qr_text(value: TranscriptContent) -> str:
+    """The QR's text of a record, signed by ``KEY``."""
+    key = instance_keys.key_from_bytes(KEY)
+    key_id = instance_keys.key_id_of(instance_keys.spki(key.public_key()))
+    digest = hashlib.sha256(build_data_zone(value)).hexdigest()
+    return qr_summary.make_text(qr_summary.summary_of(value, digest, key_id), value.lookup_address, key)
+
+
+def unsigned(value: TranscriptContent) -> bytes:
+    """The unsigned PDF of a record."""
+    return render_unsigned_pdf(value, qr_text(value) if value.has_summary else None)
 
 
 def replace(value: Any, **changes: Any) -> Any:

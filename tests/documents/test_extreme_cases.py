@@ -18,7 +18,7 @@ from hocbaso.errors import Invalid
 
 from .extreme_cases import CASES, words
 from .page_geometry import Piece, inside, overlap, pieces
-from .samples import content, replace
+from .samples import content, replace, unsigned
 
 #: Pages of those cases that need more than the five of an ordinary year.
 PAGES = {
@@ -37,8 +37,8 @@ def test_every_kind_of_record_prints_whole(name: str, monkeypatch: pytest.Monkey
     value = CASES[name]
     laid_out: list[weasyprint.Document] = []
     lay_out = pdf_render._lay_out
-    monkeypatch.setattr(pdf_render, "_lay_out", lambda c: laid_out.append(lay_out(c)) or laid_out[-1])
-    data = pdf_render.render_unsigned_pdf(from_canonical_json(to_canonical_json(value)))
+    monkeypatch.setattr(pdf_render, "_lay_out", lambda c, text: laid_out.append(lay_out(c, text)) or laid_out[-1])
+    data = unsigned(from_canonical_json(to_canonical_json(value)))
     proof.prove_equal(data, value)
     pages = laid_out[-1].pages
     assert len(pages) == PAGES.get(name, 5)

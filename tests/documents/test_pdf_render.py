@@ -14,22 +14,31 @@ import pytest
 from fontTools.ttLib import TTFont
 from weasyprint.urls import FatalURLFetchingError
 
-from hocbaso.documents import pdf_render, proof, xml_record
+from hocbaso.documents import pdf_render, printed_form, proof, xml_record
 from hocbaso.documents.issuing import build_faces
 from hocbaso.documents.transcript_content import (
+    FORMAT_1_0,
+    FORMAT_1_1,
     FORMAT_VERSION,
     CertificateNote,
     CorrectionNote,
     PromotionNote,
     to_canonical_json,
 )
-from hocbaso.errors import IntegrityFault
+from hocbaso.errors import IntegrityFault, WrongState
 from hocbaso.regulations.terms import Level, Promotion
 
 from .conftest import World
-from .samples import content, history, replace
+from .samples import KEY, content, history, qr_text, replace, unsigned
 
-FORM_1_0 = "a0c92f56a3bd3ee7e51235a70ed718b92d0b1c2a9c2270d2714d8cee5d55d58b"
+FORMS = {
+    FORMAT_1_0: "a0c92f56a3bd3ee7e51235a70ed718b92d0b1c2a9c2270d2714d8cee5d55d58b",
+    FORMAT_1_1: "abf3aa133661ff1bc51f5a4214e4578c442c2374d90483ffbf6a04c45e1de851",
+}
+PAGE_1_0 = "83e8ebcb52b7504e8f905f83539d4d689543254bd520edd259f184db5a134efd"
+RULES_1_0 = "220c0e92ff8af60354e892029242e572f13044bfb990114ff6a045188845ff60"
+SUMMARY_1 = "https://hocba.dongsen.example/xac-thuc/7c1e4b0a-52d8-4f19-9e36-b8a07d2f61c4#" + "1234567890" * 37
+MATRIX_1 = "37df15cb9eb8adf58411e6c25975485f411fa4d40909ee188edfaa01459e9635"
 LONG = "Em có nhiều tiến bộ trong học tập, biết giúp đỡ bạn bè, cần rèn thêm tính cẩn thận khi làm bài kiểm tra. "
 
 
@@ -39,15 +48,15 @@ def pages(data: bytes) -> int:
 
 
 def rendered(value: object) -> bytes:
-    data, zone = build_faces(to_canonical_json(value))  # type: ignore[arg-type]
-    assert xml_record.parse_data_zone(zone) == value
-    return data
+    made = build_faces(to_canonical_json(value), KEY)  # type: ignore[arg-type]
+    assert xml_record.parse_data_zone(made.data_zone) == value
+    return made.pdf
 
 
 def test_same_content_same_bytes_in_another_process(world: World) -> None:
     code = (
-        "import hashlib; from tests.documents.samples import content; from hocbaso.documents.pdf_render import *;"
-        "print(hashlib.sha256(render_unsigned_pdf(content())).hexdigest())"
+        "import hashlib; from tests.documents.samples import content, unsigned;"
+        "print(hashlib.sha256(unsigned(content())).hexdigest())"
     )
     env = {**os.environ, "PYTHONHASHSEED": "5", "TZ": "America/Lima", "PYTHONPATH": str(pdf_render.ROOT)}
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True)
@@ -128,7 +137,7 @@ def test_text_that_looks_like_markup_is_only_text() -> None:
 def test_a_page_that_shows_something_else_than_the_xml_is_named(change: dict) -> None:
     truth = content()
     zone = xml_record.build_data_zone(truth)
-    lying = pdf_render._render(replace(truth, **change), zone)
+    lying = pdf_render._render(replace(truth, **change), zone, qr_text(truth))
     with pytest.raises(IntegrityFault, match="Trang in"):
         proof.prove_equal(lying, truth)
 
@@ -144,7 +153,7 @@ def test_each_subject_cell_is_compared() -> None:
     ):
         rows = list(truth.subjects)
         rows[index] = replace(rows[index], **{name: wrong})
-        lying = pdf_render._render(replace(truth, subjects=tuple(rows)), zone)
+        lying = pdf_render._render(replace(truth, subjects=tuple(rows)), zone, qr_text(truth))
         with pytest.raises(IntegrityFault) as caught:
             proof.prove_equal(lying, truth)
         field = "remark" if name == "teacher_name" else name
@@ -154,7 +163,7 @@ def test_each_subject_cell_is_compared() -> None:
 def test_an_xml_that_says_something_else_than_the_record_is_named() -> None:
     truth = content()
     other = replace(truth, learning=replace(truth.learning, year=Level.KHA))
-    lying = pdf_render._render(truth, xml_record.build_data_zone(other))
+    lying = pdf_render._render(truth, xml_record.build_data_zone(other), qr_text(truth))
     with pytest.raises(IntegrityFault, match=r"learning\.year"):
         proof.prove_equal(lying, truth)
 
@@ -229,11 +238,55 @@ def test_a_bare_record_prints_too() -> None:
     assert "MẪU" not in text and "PHÓ HIỆU TRƯỞNG" in text
 
 
-def test_the_form_of_a_version_never_changes_in_silence() -> None:
-    """Issued files are proven with this description for ever: a changed form needs a new FORMAT_VERSION and one of its own."""
-    form = "\n".join(f"{field}={text}" for field, text in proof.expected_blocks(content()))
-    seen = hashlib.sha256(f"{form}\n{proof.INSTRUCTIONS_DIGEST}".encode()).hexdigest()
-    assert (FORMAT_VERSION, seen) == ("hocbaso-thcs-1.0", FORM_1_0)
+@pytest.mark.parametrize("version", [FORMAT_1_0, FORMAT_1_1])
+def test_the_form_of_a_version_never_changes_in_silence(version: str) -> None:
+    """Issued files are proven with this description for ever: a changed form needs a new version and one of its own."""
+    form = "\n".join(f"{field}={text}" for field, text in proof.expected_blocks(content(format_version=version)))
+    seen = hashlib.sha256(f"{form}\n{proof.INSTRUCTIONS_DIGESTS[version]}".encode()).hexdigest()
+    assert seen == FORMS[version]
+    assert FORMAT_VERSION == FORMAT_1_1
+
+
+def test_a_paper_of_form_1_0_is_still_drawn_by_the_same_page_and_rules() -> None:
+    """Its PDF is rebuilt byte for byte; the bytes depend on the machine's layout library, what goes into it does not."""
+    page = pdf_render.render_html(content(format_version=FORMAT_1_0))
+    assert hashlib.sha256(page.encode()).hexdigest() == PAGE_1_0
+    rules = (pdf_render.TEMPLATES / "transcript.css").read_text("utf-8").partition("\n/* form 1.1:")
+    assert rules[1] and hashlib.sha256(rules[0].encode()).hexdigest() == RULES_1_0
+    assert " full" not in page and "keywords" not in page
+    old = unsigned(content(format_version=FORMAT_1_0))
+    proof.prove_equal(old, content(format_version=FORMAT_1_0))
+
+
+def test_a_form_and_its_qr_belong_together() -> None:
+    with pytest.raises(IntegrityFault, match="không khớp"):
+        pdf_render.render_html(content())
+    with pytest.raises(IntegrityFault, match="không khớp"):
+        pdf_render.render_html(content(format_version=FORMAT_1_0), qr_text=qr_text(content()))
+    with pytest.raises(WrongState, match="khoá của máy"):
+        build_faces(to_canonical_json(content()))
+
+
+def test_another_record_s_summary_is_not_printed() -> None:
+    other = content(student=replace(content().student, full_name="Nguyễn Bảo Châm"))
+    for text in (qr_text(other), qr_text(content()).replace("7c1e4b0a", "7c1e4b0b")):
+        with pytest.raises(IntegrityFault, match="tóm tắt"):
+            proof.prove_equal(pdf_render.render_unsigned_pdf(content(), text), content())
+
+
+def test_a_qr_that_is_drawn_otherwise_than_it_says_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = pdf_render._qr
+    other = content(record_uuid="11111111-2222-4333-8444-555555555555").lookup_address
+    for wrong in (drawn(other), drawn(qr_text(content())).replace("h7", "h6", 1), ""):
+        monkeypatch.setattr(pdf_render, "_qr", lambda text, wrong=wrong: wrong)
+        with pytest.raises(IntegrityFault, match="QR"):
+            proof.prove_equal(unsigned(content()), content())
+
+
+def test_the_qr_of_a_text_is_drawn_as_it_always_was() -> None:
+    """Issued files are held against this drawing for ever: a library that chooses another mask or version is noticed here."""
+    rows = "\n".join("".join(map(str, row)) for row in printed_form.qr_code(SUMMARY_1).matrix)
+    assert hashlib.sha256(rows.encode()).hexdigest() == MATRIX_1
 
 
 @pytest.mark.parametrize(
@@ -261,7 +314,7 @@ def test_an_altered_template_is_caught_before_anything_is_signed(
     template = pdf_render._layout().template.environment.from_string(source.replace(old, new))
     monkeypatch.setattr(pdf_render._layout(), "template", template)
     with pytest.raises(IntegrityFault):
-        build_faces(to_canonical_json(content()))
+        build_faces(to_canonical_json(content()), KEY)
 
 
 def test_a_letter_from_another_font_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,12 +327,13 @@ def test_a_letter_from_another_font_is_caught(monkeypatch: pytest.MonkeyPatch) -
     )
     monkeypatch.setattr(pdf_render._layout(), "template", environment.from_string(source))
     with pytest.raises(IntegrityFault, match="phông"):
-        build_faces(to_canonical_json(content()))
+        build_faces(to_canonical_json(content()), KEY)
 
 
 def test_a_replacement_names_what_it_replaces_on_both_faces() -> None:
     old = "11111111-2222-4333-8444-555555555555"
-    data, zone = build_faces(to_canonical_json(content(replaces_uuid=old)))
+    made = build_faces(to_canonical_json(content(replaces_uuid=old)), KEY)
+    data, zone = made.pdf, made.data_zone
     assert f"<MA_TRA_CUU_UUID_THAY_THE>{old}<".encode() in zone
     with pikepdf.open(io.BytesIO(data)) as pdf:
         said = [
@@ -300,14 +354,14 @@ def test_a_replacement_names_what_it_replaces_on_both_faces() -> None:
 def test_a_stored_record_is_rebuilt_byte_for_byte_on_another_day_and_machine(environment: dict[str, str]) -> None:
     value = content(replaces_uuid="11111111-2222-4333-8444-555555555555")
     stored = to_canonical_json(value)
-    first, zone = build_faces(stored)
+    first = build_faces(stored, KEY)
     code = (
         "import sys, time, hashlib; late = time.time() + 9.5e7; time.time = lambda: late;"
-        "from hocbaso.documents.issuing import build_faces; faces = build_faces(sys.stdin.buffer.read());"
-        "print(*(hashlib.sha256(face).hexdigest() for face in faces))"
+        "from hocbaso.documents.issuing import rebuild_faces; faces = rebuild_faces(sys.stdin.buffer.read(), sys.argv[1]);"
+        "print(*(hashlib.sha256(face).hexdigest() for face in (faces.pdf, faces.data_zone)))"
     )
     out = subprocess.run(
-        [sys.executable, "-c", code], input=stored, capture_output=True, check=True, cwd="/",
+        [sys.executable, "-c", code, first.qr_text], input=stored, capture_output=True, check=True, cwd="/",
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(pdf_render.ROOT), **environment},
     )  # fmt: skip
-    assert out.stdout.decode().split() == [hashlib.sha256(face).hexdigest() for face in (first, zone)]
+    assert out.stdout.decode().split() == [hashlib.sha256(face).hexdigest() for face in (first.pdf, first.data_zone)]

@@ -17,7 +17,7 @@ from hocbaso.documents.transcript_content import to_canonical_json
 from hocbaso.documents.workers import DocumentWorkers, resolve
 from hocbaso.errors import IntegrityFault, Invalid, NotFound
 
-from .samples import content
+from .samples import KEY, content
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -66,7 +66,8 @@ def test_pool_builds_survives_a_killed_worker_and_passes_errors_on() -> None:
         first = pool.call("hocbaso.documents.workers:warm")
         assert first != os.getpid()
         os.kill(first, signal.SIGKILL)
-        pdf, zone = pool.call("hocbaso.documents.issuing:build_faces", to_canonical_json(content()))
+        made = pool.call("hocbaso.documents.issuing:build_faces", to_canonical_json(content()), KEY)
+        pdf, zone = made.pdf, made.data_zone
         assert pdf.startswith(b"%PDF-1.7") and zone.startswith(b"<DU_LIEU_HOC_BA")
         with pytest.raises(Invalid):
             pool.call("hocbaso.documents.issuing:build_faces", b"{}")

@@ -16,7 +16,6 @@ from signxml import XMLVerifier
 
 from hocbaso.documents import package, pades, xml_record, xml_signature
 from hocbaso.documents.pades_verify import verify_pdf
-from hocbaso.documents.pdf_render import render_unsigned_pdf
 from hocbaso.documents.signers import SoftwareKeySigner, certificate_fingerprint
 from hocbaso.documents.test_authority import TestAuthority
 from hocbaso.documents.trust import Trust
@@ -25,7 +24,7 @@ from hocbaso.documents.verification_report import STRANGER, UNKNOWN_ISSUER, repo
 from hocbaso.errors import Invalid
 
 from .conftest import NOW, PEOPLE, World, make_signers
-from .samples import content, replace
+from .samples import content, replace, unsigned
 
 
 def judge(world: World, data: bytes, **options: object):
@@ -194,7 +193,7 @@ def test_printed_page_of_another_record_with_this_xml_is_refused(world: World) -
     """Even validly signed: a page that shows other numbers than its XML is no record."""
     rows = list(world.content.subjects)
     rows[4] = replace(rows[4], year="9.7")
-    with pikepdf.open(io.BytesIO(render_unsigned_pdf(replace(world.content, subjects=tuple(rows))))) as pdf:
+    with pikepdf.open(io.BytesIO(unsigned(replace(world.content, subjects=tuple(rows))))) as pdf:
         stream = pdf.Root.Names.EmbeddedFiles.Names[1].EF.F
         stream.write(xml_record.build_data_zone(world.content))
         out = io.BytesIO()

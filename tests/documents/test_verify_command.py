@@ -77,7 +77,7 @@ def test_json(files: dict[str, str]) -> None:
 def test_without_trust_the_instance_is_asked_and_else_nobody_is_known(files: dict[str, str], world: World) -> None:
     result = CliRunner().invoke(verify_command, [files["a.pdf"]])
     assert result.exit_code == 1 and "Không biết nơi cấp chứng thư" in result.output
-    asking = make_verify_command(lambda: (world.roots, world.authority.crls(NOW)))
+    asking = make_verify_command(lambda: (world.roots, world.authority.crls(NOW), ()))
     assert CliRunner().invoke(asking, [files["a.pdf"]]).exit_code == 0
 
 

@@ -436,6 +436,8 @@ def test_each_watched_kind_changed_in_the_file_is_named_in_words(school: Cast) -
         "document_proof",
         "recall_request",
         "recall_list",
+        "instance_key",
+        "instance_key_statement",
     }, "kinds of the paper are tried with the paper"
 
 

@@ -23,7 +23,7 @@ from hocbaso.documents.transcript_content import to_canonical_json
 from hocbaso.services import exports, transcripts
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
-from tests.documents.samples import content, replace
+from tests.documents.samples import KEY, content, replace
 from tests.web.test_transcripts import Site
 
 SECRET = "mật-khẩu-trong-tệp-của-máy-chủ"
@@ -96,7 +96,8 @@ def test_the_printer_opens_no_address_and_no_file(listener: tuple[int, list[byte
             principal_remark=half[-1][:900],
             student=replace(base.student, full_name=half[0][:120], address=half[1][:300], birth_place=half[2][:200]),
         )
-        data, zone = build_faces(to_canonical_json(value))  # proves that each printed word is the typed one
+        made = build_faces(to_canonical_json(value), KEY)  # proves that each printed word is the typed one
+        data, zone = made.pdf, made.data_zone
         assert SECRET.encode() not in data + zone
         with pikepdf.open(io.BytesIO(data)) as pdf:
             attached |= {str(name) for name in list(pdf.Root.Names.EmbeddedFiles.Names)[::2]}

@@ -1,0 +1,164 @@
+"""A report in sentences that a parent understands: one for the whole, one a signature, and what to do next. Light.
+
+Pages, commands, the JSON and the signed report all take their words from here, so that nobody is told two things.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from hocbaso.documents.verification_report import STRANGER, UNKNOWN_ISSUER, SignatureVerdict, VerificationReport
+
+VIETNAM = timezone(timedelta(hours=7))
+ROLE_NAMES = {
+    "homeroom": "giáo viên chủ nhiệm",
+    "principal": "Hiệu trưởng",
+    "seal": "con dấu nhà trường",
+    "instance": "máy của nhà trường",
+}
+
+ASK_OFFICE = "Hãy hỏi văn thư nhà trường, mang theo mã tra cứu."
+ASK_ORIGINAL = "Đừng dùng tệp này. Hãy xin lại tệp gốc ở văn thư nhà trường."
+ASK_STANDING = "Muốn biết học bạ còn hiệu lực hay đã có bản thay, hãy mở trang kiểm tra của trường và gõ mã tra cứu."
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """``tone``: ``done`` (good), ``late`` (good, but), ``wrong``. ``next_step`` is empty when nothing is to be done."""
+
+    tone: str
+    heading: str
+    sentence: str
+    next_step: str
+
+
+def _when(value: datetime) -> str:
+    return value.astimezone(VIETNAM).strftime("%H:%M ngày %d/%m/%Y")
+
+
+#: (part of a reason, what to do); the first that is found counts.
+_NEXT_STEPS = (
+    (UNKNOWN_ISSUER, "Nạp chứng thư gốc của nơi cấp (hỏi phụ trách CNTT của trường) rồi kiểm tra lại."),
+    (STRANGER, "Đừng tin tệp này. Gọi cho văn thư theo số điện thoại quen biết của trường để hỏi."),
+    ("thu hồi", "Hỏi văn thư nhà trường vì sao và xin bản học bạ đang dùng."),
+    ("hết hạn", "Dùng bản PDF (có dấu thời gian nếu trường đã đóng), hoặc hỏi văn thư nhà trường."),
+    ("chưa có hiệu lực", "Xem lại ngày giờ của máy này; nếu đúng, hỏi văn thư nhà trường."),
+    ("ở tương lai", "Xem lại ngày giờ của máy này; nếu đúng, đừng dùng tệp."),
+    ("bị thay đổi", ASK_ORIGINAL),
+    ("bị sửa", ASK_ORIGINAL),
+    ("thêm nội dung", ASK_ORIGINAL),
+    ("còn thiếu", "Học bạ chưa phát hành xong. Hãy chờ nhà trường ký đủ rồi xin lại tệp."),
+    ("Người ký là", "Đừng dùng tệp này: người ký không phải người ghi trên học bạ. " + ASK_OFFICE),
+    ("không phải", "Đừng dùng tệp này. " + ASK_OFFICE),
+)
+
+
+def next_step_for(reason: str) -> str:
+    """What somebody does who reads this reason."""
+    return next((step for part, step in _NEXT_STEPS if part in reason), ASK_OFFICE)
+
+
+def of_signature(item: SignatureVerdict) -> Words:
+    """One signature."""
+    who = ROLE_NAMES.get(item.role, "một nơi lạ")
+    name = item.signer_name or "không đọc được tên"
+    if item.ok:
+        signed = f", ký lúc {_when(item.signed_at)}" if item.signed_at else ""
+        if item.role == "instance":
+            return Words("done", "Đúng", f"Chữ ký của {who} ({name}) đúng{signed}; nội dung không đổi từ đó.", "")
+        return Words("done", "Đúng", f"Chữ ký của {who} đúng: {name}{signed}; nội dung không đổi từ đó.", "")
+    reason = item.reasons[0] if item.reasons else "Không kiểm tra được chữ ký này."
+    return Words("wrong", "Không đúng", f"Chữ ký của {who} ({name}): {reason}", next_step_for(reason))
+
+
+def of_report(report: VerificationReport) -> Words:
+    """The whole file, by itself: nothing is known of what the school did since."""
+    if report.ok and report.kind == "report":
+        return Words(
+            "done",
+            "Báo cáo thật",
+            f"Báo cáo này do {report.school_name} lập và không bị sửa.",
+            "Kết luận trong báo cáo đúng vào lúc lập; muốn biết hôm nay thì kiểm tra lại chính tệp học bạ.",
+        )
+    if report.ok and report.kind == "keys":
+        return Words(
+            "done", "Danh sách khoá thật", f"Danh sách này được con dấu của {report.school_name} xác nhận.", ""
+        )
+    if report.ok and report.kind == "qr":
+        return Words(
+            "done",
+            "Mã QR thật",
+            f"Bản tóm tắt trong mã QR do {report.school_name} lập và không bị sửa.",
+            "So từng con số ở đây với bản in. Khác một con số thì bản in đã bị sửa. " + ASK_STANDING,
+        )
+    if report.ok:
+        n = len({item.role for item in report.signatures})
+        return Words(
+            "done",
+            "Học bạ thật",
+            f"Cả {n} chữ ký số đều đúng và nội dung không bị sửa từ khi ký.",
+            ASK_STANDING,
+        )
+    if report.is_by_stranger:
+        unknown = UNKNOWN_ISSUER in report.reasons
+        return Words(
+            "wrong",
+            "Chưa rõ ai đã ký" if unknown else "Không phải chữ ký của nhà trường",
+            "Chưa có chứng thư gốc để biết chữ ký là của ai." if unknown else "Chữ ký trên tệp do một khoá lạ tạo ra.",
+            next_step_for(UNKNOWN_ISSUER if unknown else STRANGER),
+        )
+    reason = report.reasons[0] if report.reasons else "Không kiểm tra được tệp này."
+    if report.kind == "qr":
+        return Words("wrong", "Mã QR không đúng", reason, next_step_for(reason))
+    if report.problems or not report.signatures or any(item.ok for item in report.signatures):
+        return Words("wrong", "Tệp không dùng được", reason, next_step_for(reason))
+    return Words("wrong", "Chữ ký không hợp lệ", reason, next_step_for(reason))
+
+
+def of_answer(report: VerificationReport, standing: str, match: str | None) -> Words:
+    """A file held against this school's books. ``standing``, ``match``: as ``services/verification`` says them."""
+    if not report.ok:
+        return of_report(report)
+    if standing == "in_force" and match == "current":
+        return Words("done", "Học bạ thật, còn hiệu lực", "Tệp đúng từng chữ với bản nhà trường đang giữ.", "")
+    if standing == "in_force":
+        return Words(
+            "late",
+            "Chữ ký đúng, nhưng không phải tệp trường đang giữ",
+            "Nội dung là của nhà trường, nhưng tệp này không phải bản đang dùng.",
+            "Xin lại tệp hiện hành ở văn thư nhà trường.",
+        )
+    if standing in ("replaced", "recalled"):
+        replaced = standing == "replaced"
+        return Words(
+            "late",
+            "Bản cũ, đã có bản thay" if replaced else "Học bạ đã thu hồi",
+            "Tệp không bị sửa, nhưng bản này không còn dùng được nữa.",
+            "Xin bản đang dùng ở gia đình học sinh hoặc văn thư nhà trường."
+            if replaced
+            else "Nhà trường chưa phát hành bản thay. Hãy hỏi văn thư nhà trường.",
+        )
+    if standing == "not_issued":
+        return Words(
+            "late",
+            "Học bạ chưa phát hành",
+            "Chữ ký đúng, nhưng nhà trường chưa phát hành học bạ này.",
+            "Hãy chờ nhà trường phát hành, hoặc hỏi văn thư.",
+        )
+    return Words(
+        "late",
+        "Chữ ký đúng, trường này không có học bạ đó",
+        "Có thể học bạ do trường khác phát hành.",
+        f"Mở trang kiểm tra của {report.school_name or 'trường ghi trên học bạ'} để biết còn hiệu lực không.",
+    )
+
+
+def described(report: VerificationReport, words: Words | None = None) -> dict[str, Any]:
+    """``VerificationReport.to_plain`` with its words: ``verdict`` for the whole and in each signature."""
+    plain = report.to_plain()
+    plain["verdict"] = asdict(words or of_report(report))
+    for told, item in zip(plain["signatures"], report.signatures, strict=True):
+        told["verdict"] = asdict(of_signature(item))
+    return plain
