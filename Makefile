@@ -14,7 +14,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 NOT_SLOW := not slow and not faults and not fuzz
 
-.PHONY: help setup setup-test demo clean-demo run test test-fast test-postgresql test-faults test-fuzz lint format bench lock clean
+.PHONY: help setup setup-test demo clean-demo run test test-fast test-postgresql test-faults test-fuzz lint format bench lock verifier clean
 
 help: ## Các lệnh có ở đây
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -83,6 +83,9 @@ lint: setup-test ## ruff, kiểu, ranh giới các tầng, mẫu trang
 format: setup-test ## Sắp xếp lại mã nguồn bằng ruff
 	@$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+verifier: setup-test ## Chương trình kiểm tra học bạ trong một tệp: dist/hocbaso-verify.pyz
+	@$(BIN)/python scripts/build_verifier.py dist/hocbaso-verify.pyz
 
 bench: setup-test ## Đo tốc độ, ghi bench/results.json
 	@$(BIN)/python -m bench.run

@@ -35,12 +35,6 @@ KIND_LABELS = {
     "unknown": "Không rõ loại",
 }
 LEVEL_LABELS = {"T": "Tốt", "K": "Khá", "Đ": "Đạt", "CĐ": "Chưa đạt"}
-SUBJECT_LABELS = {
-    "LIT": "Ngữ văn", "MATH": "Toán", "FL1": "Ngoại ngữ 1", "CIVICS": "Giáo dục công dân", "HISTGEO": "Lịch sử và Địa lí",
-    "SCI": "Khoa học tự nhiên", "TECH": "Công nghệ", "ICT": "Tin học", "PE": "Giáo dục thể chất", "ART": "Nghệ thuật",
-    "EXP": "Hoạt động trải nghiệm, hướng nghiệp", "LOCAL": "Nội dung giáo dục của địa phương",
-    "ETHLANG": "Tiếng dân tộc thiểu số", "FL2": "Ngoại ngữ 2",
-}  # fmt: skip
 
 
 def _when(value: object) -> str:
@@ -63,6 +57,8 @@ def _signature_lines(item: SignatureVerdict) -> list[str]:
 
 def _summary_lines(details: dict[str, Any]) -> list[str]:
     """What a QR's summary claims, to be held against the sheet of paper."""
+    from hocbaso.documents.qr_summary import SUBJECT_WORDS
+
     lines = [f"Ngày phát hành: {datetime.fromisoformat(details['issue_on']):%d/%m/%Y}"]
     for name, words in (("conduct", "Rèn luyện"), ("learning", "Học tập")):
         year, after = (LEVEL_LABELS.get(level, "") for level in details[name])
@@ -70,7 +66,7 @@ def _summary_lines(details: dict[str, Any]) -> list[str]:
     lines.append("Kết quả cả năm, theo thứ tự in trong bảng điểm:")
     for number, (code, result) in enumerate(details["results"], 1):
         shown = (result or "trống").replace(".", ",")
-        lines.append(f"  {number:>2}. {SUBJECT_LABELS.get(code, 'Môn ở dòng này'):<40} {shown}")
+        lines.append(f"  {number:>2}. {SUBJECT_WORDS.get(code, 'Môn ở dòng này'):<40} {shown}")
     return lines
 
 

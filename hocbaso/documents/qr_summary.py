@@ -49,6 +49,13 @@ _ISSUED_FROM, _BORN_FROM = date(2000, 1, 1), date(1900, 1, 1)
 SUBJECTS = (
     "", "LIT", "MATH", "FL1", "CIVICS", "HISTGEO", "SCI", "TECH", "ICT", "PE", "ART", "EXP", "LOCAL", "ETHLANG", "FL2",
 )  # fmt: skip
+#: What they are called to a reader; the school's own name for a subject stands on the paper.
+SUBJECT_WORDS = {
+    "LIT": "Ngữ văn", "MATH": "Toán", "FL1": "Ngoại ngữ 1", "CIVICS": "Giáo dục công dân", "HISTGEO": "Lịch sử và Địa lí",
+    "SCI": "Khoa học tự nhiên", "TECH": "Công nghệ", "ICT": "Tin học", "PE": "Giáo dục thể chất", "ART": "Nghệ thuật",
+    "EXP": "Hoạt động trải nghiệm, hướng nghiệp", "LOCAL": "Nội dung giáo dục của địa phương",
+    "ETHLANG": "Tiếng dân tộc thiểu số", "FL2": "Ngoại ngữ 2",
+}  # fmt: skip
 _LEVELS = (None, Level.TOT, Level.KHA, Level.DAT, Level.CHUA_DAT)
 _OUTCOMES = (
     None, Promotion.PROMOTED, Promotion.COMPLETED, Promotion.REASSESS, Promotion.SUMMER_TRAINING, Promotion.RETAINED,

@@ -86,6 +86,12 @@ def of_report(report: VerificationReport) -> Words:
         return Words(
             "done", "Danh sách khoá thật", f"Danh sách này được con dấu của {report.school_name} xác nhận.", ""
         )
+    if report.kind == "page":
+        if report.ok:
+            return Words(
+                "done", "Đúng trang kiểm tra của trường", "Tệp này đúng từng chữ với bản nhà trường đang phát.", ""
+            )
+        return Words("wrong", "Không phải trang kiểm tra của trường", report.problems[0], "")
     if report.ok and report.kind == "qr":
         return Words(
             "done",

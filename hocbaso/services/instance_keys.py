@@ -30,6 +30,9 @@ from hocbaso.services.access import Actor
 from hocbaso.services.log_reading import told_of
 
 VALID = timedelta(days=2 * 365)
+EARLIER = timedelta(days=1)
+"""A key is valid from a little before it is made: clocks are set right, and a batch bears the hour of its beginning."""
+
 _ALL_KEYS: dict[str, None] = {"instance_key": None}
 
 RENEW_BEFORE = timedelta(days=90)
@@ -111,7 +114,7 @@ def _read(row: m.InstanceKey) -> bytes:
 
 def require_told(row: m.InstanceKey) -> None:
     """Raise IntegrityFault unless the row is what the log tells."""
-    told = told_of("instance_key", row.id, under=_ALL_KEYS)
+    told = told_of("instance_key", row.id, under={})
     if told is None or audit.differing("instance_key", audit.state_of("instance_key", row), told):
         raise IntegrityFault("Khoá của máy trong cơ sở dữ liệu khác với nhật ký: đã bị sửa ngoài phần mềm.")
 
@@ -125,7 +128,7 @@ def _make(actor: Actor, now: datetime) -> m.InstanceKey:
         key = ik.new_key()
         public = ik.spki(key.public_key())
         row = m.InstanceKey(
-            key_id=ik.key_id_of(public), public_key=ik.b64(public), valid_from=now, valid_until=now + VALID
+            key_id=ik.key_id_of(public), public_key=ik.b64(public), valid_from=now - EARLIER, valid_until=now + VALID
         )
         # The file first: a row without its file would stop every build.
         _write_private(_path(row.key_id), ik.key_to_bytes(key))
@@ -140,9 +143,19 @@ def _make(actor: Actor, now: datetime) -> m.InstanceKey:
             now,
             target_kind="instance_key",
             target_id=row.id,
-            state=audit.states("instance_key", [row, *retired]),
+            state=audit.states("instance_key", [row]),
             facts={"key_id": row.key_id},
         )
+        for old in retired:
+            audit.record(
+                AuditTag.INSTANCE_KEY_RETIRED,
+                actor,
+                now,
+                target_kind="instance_key",
+                target_id=old.id,
+                state=audit.states("instance_key", [old]),
+                facts={"key_id": old.key_id, "successor": row.key_id},
+            )
     for old in retired:
         _path(old.key_id).unlink(missing_ok=True)
     return row
@@ -323,7 +336,7 @@ def statements_on(key_id: str) -> list[dict[str, Any]]:
     return [document for document in public_documents() if document["key_id"] == key_id]
 
 
-def own_keys(now: datetime) -> list[ik.KnownKey]:
+def own_keys() -> list[ik.KnownKey]:
     """The keys of this school, as the log tells of them: certified or not, it knows its own. Withdrawn ones say so."""
     school = db.session.get(m.School, 1)
     name, code = (school.name, school.code) if school is not None else ("", "")

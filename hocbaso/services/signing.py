@@ -33,6 +33,7 @@ from hocbaso.services import (
     desk_signing,
     document_pool,
     group_batches,
+    instance_keys,
     proofs,
     transcripts,
     untouched,
@@ -171,6 +172,9 @@ def start(
     orders = publish_on_seal and role is SignatureRole.PRINCIPAL
     try:
         untouched.require_signer_untouched(actor.account_id, key.certificate_id)
+        if role is SignatureRole.SEAL and key.envelope is not None:
+            # The seal is open: it says of the machine's new key, if there is one, whose that is. A key elsewhere is asked on its own page.
+            instance_keys.certify_with(actor, key, pin, now)
         batch_id, runner = batches.open_batch(
             actor, scope, role.value, due, now, batches.Choices(publish_on_seal=orders)
         )

@@ -13,17 +13,22 @@ import uuid
 from collections import deque
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import or_, select
 
 from hocbaso import models as m
 from hocbaso.db import db
+from hocbaso.documents import instance_keys as ik
+from hocbaso.documents import machine_signed, verdict_words
 from hocbaso.documents import transcript_content as tc
-from hocbaso.documents.proof_plan import is_weaker
+from hocbaso.documents.qr_summary import SUBJECT_WORDS
+from hocbaso.documents.verdict_words import Words
 from hocbaso.documents.verification_report import VerificationReport
 from hocbaso.errors import IntegrityFault, Invalid, Unavailable
 from hocbaso.regulations.transcript_flow import SIGNED_STATES, RecordState
-from hocbaso.services import document_pool, transcripts, trust_roots
+from hocbaso.services import document_pool, instance_keys, offline_page, transcripts, trust_roots
+from hocbaso.services.registered_signers import with_registered
 
 MAX_UPLOAD = 8 * 1024 * 1024
 VERIFY_SECONDS = 20.0
@@ -65,6 +70,62 @@ class FileAnswer:
     has_successor: bool = False
     stamped_again_at: datetime | None = None
     """The file is good, and the school has since stamped the same record again: its newest file begins with this one."""
+
+    @property
+    def signature_words(self) -> tuple[Words, ...]:
+        """One sentence a signature."""
+        return tuple(verdict_words.of_signature(item) for item in self.report.signatures)
+
+    @property
+    def words(self) -> Words:
+        """The answer in sentences."""
+        if self.report.kind in ("report", "keys", "page", "qr"):
+            return verdict_words.of_report(self.report)
+        return verdict_words.of_answer(self.report, self.standing, self.match)
+
+
+@dataclass(frozen=True, slots=True)
+class TextAnswer:
+    """What a QR's text tells. The facts of ``report`` are given when the text is the one that the school printed."""
+
+    report: VerificationReport
+    standing: str
+    recalled_on: datetime | None = None
+
+    @property
+    def signature_words(self) -> tuple[Words, ...]:
+        """One sentence a signature."""
+        return tuple(verdict_words.of_signature(item) for item in self.report.signatures)
+
+    @property
+    def results(self) -> tuple[tuple[str, str | None], ...]:
+        """(subject, result) in print order."""
+        told = (self.report.details or {}).get("results", [])
+        return tuple((SUBJECT_WORDS.get(code, "Môn ở dòng này"), result) for code, result in told)
+
+    @property
+    def issue_on(self) -> date | None:
+        """Day of issue, where it is told."""
+        return date.fromisoformat(self.report.details["issue_on"]) if self.report.details else None
+
+    @property
+    def born_on(self) -> date | None:
+        """Day of birth, where it is told."""
+        return date.fromisoformat(self.report.born_on) if self.report.born_on else None
+
+    @property
+    def words(self) -> Words:
+        """The answer in sentences."""
+        if not self.report.ok:
+            return verdict_words.of_report(self.report)
+        if self.standing == IN_FORCE:
+            return Words(
+                "done",
+                "Mã QR thật, học bạ còn hiệu lực",
+                "Đây đúng là mã QR nhà trường đã in trên học bạ này.",
+                "So họ tên và từng con số dưới đây với bản in. Khác một con số thì bản in đã bị sửa.",
+            )
+        return verdict_words.of_answer(self.report, self.standing, "current")
 
 
 def initials(full_name: str) -> str:
@@ -158,13 +219,17 @@ def by_file(data: bytes, now: datetime) -> FileAnswer:
         raise Invalid("Chọn tệp học bạ (PDF hoặc XML) để kiểm tra.", field="tep")
     if len(data) > MAX_UPLOAD:
         raise Invalid("Tệp lớn hơn 8 MB, không phải học bạ số.", field="tep")
+    if data.lstrip()[:14].lower() == b"<!doctype html":
+        return FileAnswer(_judge_page(data), UNKNOWN, None)
     report = document_pool.verify(
         data, trust_roots.trusted_roots(), trust_roots.trusted_crls(), now, timeout=VERIFY_SECONDS
     )
+    if report.kind in ("report", "keys"):
+        return FileAnswer(report, UNKNOWN, None)
     record = _record(report.record_uuid) if report.record_uuid else None
     if record is None:
         return FileAnswer(report, UNKNOWN, None)
-    report = _with_registered(report, record)
+    report = with_registered(report, record)
     standing, successor = _standing(record)
     return FileAnswer(
         report,
@@ -176,34 +241,104 @@ def by_file(data: bytes, now: datetime) -> FileAnswer:
     )
 
 
-def _with_registered(report: VerificationReport, record: m.TranscriptRecord) -> VerificationReport:
-    """The report with one more demand: each signature was made with the certificate that this school recorded for it."""
-    recorded = dict(
-        db.session.execute(
-            select(m.TranscriptSignature.role, m.Certificate.fingerprint)
-            .join(m.Certificate, m.Certificate.id == m.TranscriptSignature.certificate_id)
-            .where(m.TranscriptSignature.transcript_record_id == record.id)
-        ).all()
-    )
-    judged = tuple(
-        item
-        if not item.fingerprint or recorded.get(item.role) == item.fingerprint
-        else replace(item, ok=False, reasons=(*item.reasons, "Nhà trường không ghi nhận chữ ký này cho học bạ này."))
-        for item in report.signatures
-    )
-    problems = list(report.problems)
-    issued_at = next((item.level for item in record.signatures if item.role == "seal"), None)
-    if report.ok and report.level is not None and issued_at is not None and is_weaker(report.level, issued_at):
-        # Cut off, such a file is an ordinary good one of the lower level; only the record knows better.
-        problems.append(
-            f"Phần bằng chứng ở cuối tệp đã bị cắt bỏ: khi nhà trường cấp, học bạ này ở mức {issued_at}, tệp chỉ còn mức "
-            f"{report.level}. Hãy xin lại tệp ở văn thư nhà trường."
+OTHER_PAGE = "Trang kiểm tra này không phải bản nhà trường đang phát: đã cũ, hoặc đã bị sửa. Hãy xoá đi và tự tải lại từ trang này."
+OTHER_QR = "Mã QR này không phải mã nhà trường đã in trên học bạ ấy."
+OLD_FORM = "Học bạ này in theo mẫu cũ: mã QR của nó chỉ có địa chỉ tra cứu, không có bản tóm tắt."
+
+
+def _judge_page(data: bytes) -> VerificationReport:
+    """Is this file, byte for byte, the page that the school hands out today?"""
+    ours = hashlib.sha256(data).hexdigest() == offline_page.page().digest
+    return VerificationReport(ok=ours, kind="page", problems=() if ours else (OTHER_PAGE,))
+
+
+def by_text(text: str, now: datetime) -> TextAnswer:
+    """Judge the text of a QR by this school's own keys, and hold it against the one that was printed. Invalid when it is empty."""
+    if not text.strip():
+        raise Invalid("Dán chữ đọc được từ mã QR vào ô.", field="qr")
+    report = machine_signed.judge_text(text, instance_keys.own_keys())
+    record = _record(report.record_uuid) if report.record_uuid else None
+    if record is None:
+        return TextAnswer(report, UNKNOWN)
+    try:
+        transcripts.require_untouched(record)
+    except IntegrityFault:
+        raise IntegrityFault(
+            "Nhà trường chưa xác nhận được học bạ mang mã này: dữ liệu lưu trên máy không khớp với nhật ký. "
+            "Xin liên hệ văn phòng trường."
+        ) from None
+    standing, _ = _standing(record)
+    if standing == NOT_ISSUED or record.published_at is None:
+        standing = NOT_ISSUED
+    reason = None
+    if record.qr_text is None:
+        reason = OLD_FORM
+    elif report.ok and _tail("".join(text.split())) != _tail(record.qr_text):
+        reason = OTHER_QR
+    if reason is not None or not report.ok or standing == NOT_ISSUED:
+        bare = replace(
+            report, student_name=None, born_on=None, class_name=None, details=None, ok=report.ok and reason is None
         )
-    return replace(
-        report,
-        ok=report.ok and all(item.ok for item in judged) and not problems,
-        signatures=judged,
-        problems=tuple(problems),
+        report = replace(bare, problems=(*bare.problems, reason) if reason else bare.problems)
+    return TextAnswer(report, standing, record.recalled_at if standing in (REPLACED, RECALLED) else None)
+
+
+def _tail(text: str) -> str:
+    """UUID and digits: the same page may be reached under another name of the server."""
+    return text.rpartition("/")[2]
+
+
+def plain_file(answer: FileAnswer) -> dict[str, Any]:
+    """A file's answer as JSON-ready values, its words with it."""
+    return {
+        "standing": answer.standing,
+        "match": answer.match,
+        "recalled_on": ik.instant(answer.recalled_on) if answer.recalled_on else None,
+        **verdict_words.described(answer.report, answer.words),
+    }
+
+
+def plain_code(answer: CodeAnswer) -> dict[str, Any]:
+    """A code's answer as JSON-ready values."""
+    return {
+        "code": answer.code,
+        "standing": answer.standing,
+        "school_name": answer.school_name,
+        "school_year": answer.school_year,
+        "class_name": answer.class_name,
+        "initials": answer.initials,
+        "issue_on": answer.issue_on.isoformat() if answer.issue_on else None,
+        "recalled_on": ik.instant(answer.recalled_on) if answer.recalled_on else None,
+        "is_test": answer.is_test,
+    }
+
+
+def plain_text(answer: TextAnswer) -> dict[str, Any]:
+    """A QR's answer as JSON-ready values, its words with it."""
+    return {"standing": answer.standing, **verdict_words.described(answer.report, answer.words)}
+
+
+def signed_report(answer: FileAnswer, data: bytes, now: datetime) -> bytes | None:
+    """The answer as a report that its holder can keep and show, signed by the instance's key; None while this machine has no key.
+
+    The file itself is not in it, its SHA-256 is.
+    """
+    key = instance_keys.present_key(now)
+    school = db.session.get(m.School, 1)
+    if key is None or school is None:
+        return None
+    private = ik.key_from_bytes(key)
+    key_id = ik.key_id_of(ik.spki(private.public_key()))
+    return machine_signed.make_report(
+        verdict_words.described(answer.report, answer.words),
+        file_sha256=hashlib.sha256(data).hexdigest(),
+        file_bytes=len(data),
+        standing=answer.standing,
+        match=answer.match,
+        school=(school.name, school.code or ""),
+        statements=instance_keys.statements_on(key_id),
+        key=private,
+        at=now,
     )
 
 

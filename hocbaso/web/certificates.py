@@ -14,6 +14,7 @@ from hocbaso.regulations.permissions import Role
 from hocbaso.services import (
     certificate_register,
     certificate_standing,
+    instance_keys,
     key_devices,
     remote_logins,
     remote_providers,
@@ -26,21 +27,32 @@ from hocbaso.web.errors import status_of
 from hocbaso.web.forms.certificates import (
     ApprovalForm,
     DeviceForm,
+    InstanceKeyForm,
     RegisterForm,
     RemoteForm,
     RenewalForm,
     RevokeForm,
     RolesForm,
     RootForm,
+    WithdrawKeyForm,
 )
 from hocbaso.web.htmx import go
 from hocbaso.web.security import confirm_recent, current_actor, note, requires
+
+MAX_TRUST_LIST = 4_000_000
+"""Bytes; revocation lists of a national issuer may stand in the file."""
 
 pages = Blueprint("certificates", __name__, url_prefix="/chung-thu-so")
 
 
 def _page(
-    status: int = 200, *, register: RegisterForm | None = None, root: RootForm | None = None, message: str | None = None
+    status: int = 200,
+    *,
+    register: RegisterForm | None = None,
+    root: RootForm | None = None,
+    machine: InstanceKeyForm | None = None,
+    withdraw: WithdrawKeyForm | None = None,
+    message: str | None = None,
 ) -> tuple[str, int]:
     actor, now = current_actor(), clock.now()
     may_own, may_manage = actor.may(P.CERTIFICATE_OWN), actor.may(P.CERTIFICATE_MANAGE)
@@ -49,6 +61,10 @@ def _page(
         own=certificate_register.own_certificates(actor, now) if may_own else [],
         everyone=certificate_register.list_certificates(actor, now) if may_manage else [],
         roots=trust_roots.list_roots(),
+        root_kinds=trust_roots.KINDS,
+        machine_keys=instance_keys.views() if actor.has_role(Role.CLERK) or may_manage else [],
+        machine_form=machine or InstanceKeyForm(formdata=None),
+        withdraw_form=withdraw or WithdrawKeyForm(formdata=None),
         may_own=may_own,
         may_manage=may_manage,
         is_clerk=actor.has_role(Role.CLERK),
@@ -321,10 +337,52 @@ def trust() -> Any:
     if not form.validate():
         return _page(422, root=form)
     try:
-        added = trust_roots.add_trust_root(current_actor(), form.root.data.read(200_000), clock.now())
+        added, read = trust_roots.add_trust_list(
+            current_actor(), form.root.data.read(MAX_TRUST_LIST), clock.now(), kind=form.kind.data or "other"
+        )
     except DomainError as refusal:
         return _page(status_of(refusal), root=form, message=refusal.message)
-    note(f"Đã tin cậy {added.subject_name}. Vân tay SHA-256: {added.fingerprint_words}")
+    for root in added:
+        note(f"Đã tin cậy {root.subject_name}. Vân tay SHA-256: {root.fingerprint_words}")
+    for words in read.left_out:
+        note(f"Không nạp: {words}", "late")
+    return go(url_for(".index"))
+
+
+@pages.post("/khoa-may")
+@requires(P.CERTIFICATE_OWN)
+def certify_machine_key() -> Any:
+    """Have the seal say which key is the machine's (the clerk)."""
+    confirm_recent(current_actor())
+    form = InstanceKeyForm()
+    if not form.validate():
+        return _page(422, machine=form)
+    try:
+        n_made = instance_keys.certify(current_actor(), form.pin.data or "", clock.now(), code=form.code.data or "")
+    except DomainError as refusal:
+        return _page(status_of(refusal), machine=form, message=_words(refusal))
+    note("Con dấu đã xác nhận khoá của máy." if n_made else "Khoá của máy đã được con dấu này xác nhận từ trước.")
+    return go(url_for(".index"))
+
+
+@pages.post("/khoa-may/<key_id>/thu-hoi")
+@requires(P.CERTIFICATE_OWN, P.CERTIFICATE_MANAGE)
+def withdraw_machine_key(key_id: str) -> Any:
+    """Withdraw the machine's key; the next build makes another."""
+    confirm_recent(current_actor())
+    form = WithdrawKeyForm()
+    if not form.validate():
+        return _page(422, withdraw=form)
+    try:
+        instance_keys.withdraw(current_actor(), key_id, form.reason.data or "", clock.now())
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _page(status_of(refusal), withdraw=form, message=_words(refusal))
+    note(
+        "Đã thu hồi khoá của máy. Văn thư dùng con dấu xác nhận việc thu hồi để trang kiểm tra lưu sẵn cũng biết.",
+        "late",
+    )
     return go(url_for(".index"))
 
 

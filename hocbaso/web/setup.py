@@ -169,7 +169,7 @@ def add_root() -> Answer:
         upload = form.root.data
         if not form.validate_on_submit() or not isinstance(upload, FileStorage):
             raise Invalid("Xin chọn tệp chứng thư gốc.", field="root")
-        added = trust_roots.add_trust_root(SYSTEM, upload.read(100_000), clock.now())
+        added = trust_roots.add_trust_list(SYSTEM, upload.read(4_000_000), clock.now())[0][0]
     except DomainError as error:
         return _page("roots", _with(form, error), form=form, here="roots", trusted=trust_roots.list_roots())
     note(f"Đã tin chứng thư gốc {added.subject_name}.")

@@ -77,11 +77,11 @@ def downgrade():
     if not op.get_context().as_sql:
         bind = op.get_bind()
         n_rows = sum(
-            bind.execute(sa.text(f"SELECT count(*) FROM {what}")).scalar()
-            for what in (
-                "instance_key",
-                "transcript_record WHERE qr_text IS NOT NULL",
-                "trust_root WHERE kind IN ('national','government')",
+            bind.execute(sa.text(query)).scalar()
+            for query in (
+                "SELECT count(*) FROM instance_key",
+                "SELECT count(*) FROM transcript_record WHERE qr_text IS NOT NULL",
+                "SELECT count(*) FROM trust_root WHERE kind IN ('national','government')",
             )
         )
         if n_rows:

@@ -62,6 +62,12 @@ def foreign_addresses(text: str) -> list[str]:
     return [match.group("host") for match in ADDRESS.finditer(bare)]
 
 
+def prose_left_out(path: Path) -> str:
+    """A file's text without the lines of a script that are comments as a whole."""
+    text = path.read_text(encoding="utf-8")
+    return re.sub(r"^\s*//[^\n]*$", "", text, flags=re.MULTILINE) if path.suffix == ".js" else text
+
+
 @pytest.mark.parametrize(
     ("text", "hosts"),
     [
@@ -83,7 +89,7 @@ def test_pages_load_nothing_from_another_host():
         for path in sorted((source.ROOT / folder).rglob("*"))
         if path.is_file() and path.suffix in READ_BY_BROWSERS
         if not path.name.startswith(("LICENSE", "OFL"))
-        for host in foreign_addresses(path.read_text(encoding="utf-8"))
+        for host in foreign_addresses(prose_left_out(path))
     ]
     assert found == []
 

@@ -210,10 +210,22 @@ ROWS += [
     Row(
         "certificates.revoke", "POST", "/chung-thu-so/999999/thu-hoi", _READERS | only("it_officer"), passes=(404, 422)
     ),
+    Row("certificates.certify_machine_key", "POST", "/chung-thu-so/khoa-may", _READERS, passes=(422,)),
+    Row(
+        "certificates.withdraw_machine_key",
+        "POST",
+        "/chung-thu-so/khoa-may/0000000000000000/thu-hoi",
+        _READERS | only("it_officer"),
+        passes=(404, 422),
+    ),
     Row("verification.start", "GET", "/xac-thuc", EVERYBODY),
     Row("verification.with_slash", "GET", "/xac-thuc/", EVERYBODY, passes=(301,)),
     Row("verification.by_code", "GET", f"/xac-thuc/{_NO_RECORD}", EVERYBODY, passes=(404,)),
     Row("verification.by_file", "POST", "/xac-thuc", EVERYBODY, passes=(422, 429)),
+    Row("verification.by_text", "POST", "/xac-thuc/ma-qr", EVERYBODY, passes=(422, 429)),
+    Row("verification.keep", "GET", "/xac-thuc/trang-luu-san", EVERYBODY),
+    Row("verification.offline", "GET", "/xac-thuc/kiem-tra-hoc-ba.html", EVERYBODY),
+    Row("verification.keys", "GET", "/xac-thuc/khoa-may.json", EVERYBODY),
 ]
 
 

@@ -43,6 +43,16 @@ class RootForm(FlaskForm):
         "Chứng thư gốc (.pem, .cer, .crt)",
         [FileRequired("Chọn tệp chứng thư gốc.")],
         render_kw={"accept": ".pem,.cer,.crt"},
+        description="Một tệp PEM có thể chứa nhiều gốc và cả danh sách thu hồi.",
+    )
+    kind = RadioField(
+        "Của ai",
+        choices=[
+            ("national", "Gốc quốc gia (chữ ký số công cộng)"),
+            ("government", "Gốc chuyên dùng công vụ (Ban Cơ yếu Chính phủ)"),
+            ("other", "Nơi cấp khác"),
+        ],
+        default="national",
     )
     checked = BooleanField(
         "Tôi đã so vân tay SHA-256 của tệp với vân tay nơi cấp công bố",
@@ -136,3 +146,20 @@ class RevokeForm(FlaskForm):
     """Why a certificate is revoked."""
 
     reason = StringField("Lí do thu hồi", [DataRequired("Xin ghi lí do thu hồi."), Length(max=300)])
+
+
+class InstanceKeyForm(FlaskForm):
+    """The seal's PIN, to have the seal say whose key the machine's is."""
+
+    pin = PasswordField(
+        "Mã PIN của con dấu",
+        [DataRequired("Xin nhập mã PIN của con dấu."), Length(max=64)],
+        render_kw={"autocomplete": "off"},
+    )
+    code = StringField("Mã một lần của nơi cấp (nếu ký từ xa)", [Length(max=20)], render_kw={"autocomplete": "off"})
+
+
+class WithdrawKeyForm(FlaskForm):
+    """Why the machine's key is withdrawn."""
+
+    reason = StringField("Lí do thu hồi khoá của máy", [DataRequired("Xin ghi lí do thu hồi."), Length(max=300)])
