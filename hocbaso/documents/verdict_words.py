@@ -63,14 +63,15 @@ def next_step_for(reason: str) -> str:
 def of_signature(item: SignatureVerdict) -> Words:
     """One signature."""
     who = ROLE_NAMES.get(item.role, "một nơi lạ")
-    name = item.signer_name or "không đọc được tên"
+    name = item.signer_name or "không rõ tên"
     if item.ok:
         signed = f", ký lúc {_when(item.signed_at)}" if item.signed_at else ""
         if item.role == "instance":
             return Words("done", "Đúng", f"Chữ ký của {who} ({name}) đúng{signed}; nội dung không đổi từ đó.", "")
         return Words("done", "Đúng", f"Chữ ký của {who} đúng: {name}{signed}; nội dung không đổi từ đó.", "")
     reason = item.reasons[0] if item.reasons else "Không kiểm tra được chữ ký này."
-    return Words("wrong", "Không đúng", f"Chữ ký của {who} ({name}): {reason}", next_step_for(reason))
+    whose = f"{who} ({item.signer_name})" if item.signer_name else who
+    return Words("wrong", "Không đúng", f"Chữ ký của {whose}: {reason}", next_step_for(reason))
 
 
 def of_report(report: VerificationReport) -> Words:

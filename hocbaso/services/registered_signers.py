@@ -7,9 +7,8 @@ tells that.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, func, select
 
 from hocbaso import models as m
 from hocbaso.db import db
@@ -59,8 +58,18 @@ def _judged(item: SignatureVerdict, recorded: tuple[m.TranscriptSignature, m.Cer
 
 def _standing_at_signing(signature: m.TranscriptSignature, certificate: m.Certificate) -> list[str]:
     """Why the register would not have let this certificate sign then; empty when it would."""
-    until = signature.signed_at.astimezone(UTC).isoformat(timespec="microseconds")
-    entries = and_(aimed_at({"certificate": (certificate.id,)}), m.AuditEntry.__table__.c.at <= until)
+    entry = m.AuditEntry.__table__.c
+    # By the order of the log, not by the clock: an hour in a row can be wrong, what was written after what cannot.
+    signed_by = select(func.min(entry.seq)).where(
+        entry.target_kind == "transcript_record",
+        entry.target_id == str(signature.transcript_record_id),
+        entry.payload.contains('"transcript_signature":{', autoescape=True),
+        entry.payload.contains(f'"{signature.id}":{{', autoescape=True),
+    )
+    seq = db.session.scalar(signed_by)
+    if seq is None:
+        return [NOT_RECORDED]
+    entries = and_(aimed_at({"certificate": (certificate.id,)}), entry.seq < seq)
     told = replay(entries, ("certificate",))["certificate"].get(str(certificate.id))
     if told is None:
         return [NOT_RECORDED]

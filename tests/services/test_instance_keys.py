@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import timedelta
 
 import pytest
 
+from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.documents import instance_keys as ik
+from hocbaso.documents import qr_summary
 from hocbaso.documents.trust import Trust
 from hocbaso.errors import IntegrityFault, Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.services import (
     audit_verify,
+    certificate_standing,
+    certificates,
     document_pool,
     instance_keys,
     offline_page,
+    registered_signers,
     signing,
     test_school_keys,
     transcripts,
@@ -170,13 +176,11 @@ def test_a_qr_that_was_not_printed_on_this_paper_tells_nothing(issued: Cast) -> 
 
 def test_a_second_summary_of_the_same_record_by_the_true_key_is_not_the_printed_one(issued: Cast) -> None:
     """Whoever had the key could sign better marks; the school still knows what it printed."""
-    from hocbaso.documents import qr_summary
-
     record = records()[1]
     summary, _, _ = qr_summary.read_text(record.qr_text or "")
     key = ik.key_from_bytes(instance_keys.present_key(LATER) or b"")
     better = qr_summary.make_text(
-        __import__("dataclasses").replace(summary, results=tuple((code, "9.9") for code, _ in summary.results)),
+        dataclasses.replace(summary, results=tuple((code, "9.9") for code, _ in summary.results)),
         (record.qr_text or "").partition("#")[0],
         key,
     )
@@ -219,15 +223,30 @@ def test_the_page_to_keep_is_recognised_to_the_byte(issued: Cast) -> None:
     assert offline_page.page().digest != page.digest and not verification.by_file(page.data, LATER).report.ok
 
 
-def test_a_certificate_bound_to_another_role_when_it_signed_is_refused(issued: Cast) -> None:
-    """The row says now what the log did not say then: what counts is the log at signing."""
+def test_a_certificate_not_bound_to_its_role_when_it_signed_is_refused(
+    built: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if signing itself had let it pass: the judge reads the register as the log had it then, whatever it says now."""
+    person = db.session.get(m.Account, built.actor("math").account_id).person_id
+    certificate = certificates.current_certificate(person)
+    certificate_standing.bind_roles(built.actor("it_officer"), certificate.id, ["principal"], NOW)
+    monkeypatch.setattr(certificates, "require_bound", lambda row, role: None)
+    for index, (role, key) in enumerate((("homeroom", "math"), ("principal", "principal"), ("seal", "clerk"))):
+        signing.sign_class(built.actor(key), built.classes["9A"], role, DEMO_PIN, NOW + timedelta(hours=index + 1))
+    data = transcripts.read_stored(records()[0].pdf_digest)
+    for bound in (None, ["homeroom", "principal"]):
+        if bound:
+            certificate_standing.bind_roles(built.actor("it_officer"), certificate.id, bound, LATER)
+        found = verification.by_file(data, LATER)
+        assert not found.report.ok and found.report.signatures[0].reasons == (registered_signers.NOT_BOUND,)
+        assert found.report.signatures[1].ok
+
+
+def test_a_certificate_bound_otherwise_since_still_signed_then(issued: Cast) -> None:
     record = records()[0]
-    data = transcripts.read_stored(record.pdf_digest)
     signature = next(row for row in record.signatures if row.role == "homeroom")
-    tamper("UPDATE transcript_signature SET signed_at = '2020-01-01 00:00:00.000000' WHERE id = :id", id=signature.id)
-    db.session.expire_all()
-    found = verification.by_file(data, LATER)
-    assert not found.report.ok and "không ghi nhận chữ ký" in found.report.signatures[0].reasons[-1]
+    certificate_standing.bind_roles(issued.actor("it_officer"), signature.certificate_id, ["principal"], LATER)
+    assert verification.by_file(transcripts.read_stored(record.pdf_digest), LATER).report.ok
 
 
 def test_a_certificate_revoked_later_still_signed_then(issued: Cast) -> None:
