@@ -57,7 +57,7 @@ _NEXT_STEPS = (
 
 def next_step_for(reason: str) -> str:
     """What somebody does who reads this reason."""
-    return next((step for part, step in _NEXT_STEPS if part in reason), ASK_OFFICE)
+    return next((step for part, step in _NEXT_STEPS if part in reason), f"Đừng dùng tệp này. {ASK_OFFICE}")
 
 
 def of_signature(item: SignatureVerdict) -> Words:

@@ -312,7 +312,7 @@ const NEXT = [
   ["bị thay đổi", ASK_ORIGINAL], ["bị sửa", ASK_ORIGINAL], ["còn thiếu", "Học bạ chưa phát hành xong. Hãy chờ nhà trường ký đủ rồi xin lại tệp."],
   ["không phải", "Đừng dùng tệp này. " + ASK_OFFICE],
 ];
-const nextFor = (reason) => NEXT.find(([part]) => reason.includes(part))?.[1] ?? ASK_OFFICE;
+const nextFor = (reason) => NEXT.find(([part]) => reason.includes(part))?.[1] ?? "Đừng dùng tệp này. " + ASK_OFFICE;
 const bad = (kind, heading, reason, more = {}) => ({ ok: false, kind, tone: "wrong", heading, sentence: reason, next: nextFor(reason), facts: [], results: [], signatures: [], ...more });
 
 /* --- the summary in a QR ------------------------------------------------------------------------------------------------ */

@@ -88,7 +88,7 @@ def test_a_newcomer_signs_a_class_and_a_stranger_believes_only_the_true_file(
     stranger.page.click("a:has-text('Kiểm tra học bạ')")  # who has no account finds the public page from the front door
     stranger.page.wait_for_url("**/xac-thuc")
     answer = check_file(stranger, paper, papers[0].name)
-    assert "Học bạ thật, còn hiệu lực" in answer and answer.count("chứng thư hợp lệ") == 3
+    assert "Học bạ thật, còn hiệu lực" in answer and answer.count("nội dung không đổi từ đó") == 3
     assert stranger.trouble == []
     code = next(word for word in answer.split() if word.count("-") == 4 and len(word) == 36)
     stranger.open(f"/xac-thuc/{code}")

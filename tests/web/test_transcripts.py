@@ -252,7 +252,7 @@ def test_a_stranger_checks_files(issued_site: Site) -> None:
         assert (
             good.status_code == 200
             and "Học bạ thật, còn hiệu lực" in good.text
-            and good.text.count("chứng thư hợp lệ") == 3
+            and good.text.count("nội dung không đổi từ đó") == 3
         )
     bad = bytearray(pdf)
     bad[30_000] ^= 1
