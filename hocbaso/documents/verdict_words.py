@@ -49,7 +49,7 @@ _NEXT_STEPS = (
     ("bị thay đổi", ASK_ORIGINAL),
     ("bị sửa", ASK_ORIGINAL),
     ("thêm nội dung", ASK_ORIGINAL),
-    ("còn thiếu", "Học bạ chưa phát hành xong. Hãy chờ nhà trường ký đủ rồi xin lại tệp."),
+    ("còn thiếu", "Học bạ chưa cấp xong. Hãy chờ nhà trường ký đủ rồi xin lại tệp."),
     ("Người ký là", "Đừng dùng tệp này: người ký không phải người ghi trên học bạ. " + ASK_OFFICE),
     ("không phải", "Đừng dùng tệp này. " + ASK_OFFICE),
 )
@@ -145,19 +145,19 @@ def of_answer(report: VerificationReport, standing: str, match: str | None) -> W
             "Tệp không bị sửa, nhưng bản này không còn dùng được nữa.",
             "Xin bản đang dùng ở gia đình học sinh hoặc văn thư nhà trường."
             if replaced
-            else "Nhà trường chưa phát hành bản thay. Hãy hỏi văn thư nhà trường.",
+            else "Nhà trường chưa cấp bản thay. Hãy hỏi văn thư nhà trường.",
         )
     if standing == "not_issued":
         return Words(
             "late",
-            "Học bạ chưa phát hành",
-            "Chữ ký đúng, nhưng nhà trường chưa phát hành học bạ này.",
-            "Hãy chờ nhà trường phát hành, hoặc hỏi văn thư.",
+            "Học bạ chưa cấp",
+            "Chữ ký đúng, nhưng nhà trường chưa cấp học bạ này.",
+            "Hãy chờ nhà trường cấp, hoặc hỏi văn thư.",
         )
     return Words(
         "late",
         "Chữ ký đúng, trường này không có học bạ đó",
-        "Có thể học bạ do trường khác phát hành.",
+        "Có thể học bạ do trường khác cấp.",
         f"Mở trang kiểm tra của {report.school_name or 'trường ghi trên học bạ'} để biết còn hiệu lực không.",
     )
 

@@ -191,7 +191,7 @@ def test_an_empty_database_goes_down_and_up_again(tmp_path: Path, app: Flask) ->
             " registered_at) VALUES ('seal', 'desk', '{}', 'seal', 'unsent', 's', 'i', '1', '2026-01-01', '2028-01-01',"
             " 'f', '', '', 0, 0, '2026-01-01 00:00:00')",
             "certificate",
-            "0011",
+            "0014",
         ),
         ("UPDATE school SET version = version", "audit_entry", "base"),
     ],
