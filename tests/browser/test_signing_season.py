@@ -58,7 +58,7 @@ def test_a_signing_season(browser: Any, site: Site) -> None:
     clerk.open("/hoc-ba/nhieu-lop")
     look(clerk, "wide-build")
     clerk.page.click("button:has-text('Lập học bạ các lớp đã chọn')")
-    clerk.page.wait_for_selector("#batch:has-text('Xong 12 bản')", timeout=120_000)
+    clerk.page.wait_for_selector("#batch:has-text('Xong 12 bản')", timeout=300_000)
     for name in ("6A", "7A", "8A", "9A"):
         signed = run_flask(site.instance, "transcript", "sign", "--as", "homeroom", "--class", name)
         assert signed.returncode == 0, signed.stdout + signed.stderr
@@ -77,13 +77,13 @@ def test_a_signing_season(browser: Any, site: Site) -> None:
     look(principal, "batch-paused")
     if principal.page.locator("button:has-text('Làm tiếp')").count():
         principal.page.click("button:has-text('Làm tiếp')")
-    principal.page.wait_for_selector("#batch:has-text('Xong 12 bản')", timeout=120_000)
+    principal.page.wait_for_selector("#batch:has-text('Xong 12 bản')", timeout=300_000)
     look(principal, "batch-done")
 
     clerk.open("/hoc-ba/nhieu-lop")
     clerk.page.fill("#pin", PIN)
     clerk.page.click("button:has-text('Đóng dấu các lớp đã chọn')")
-    clerk.page.wait_for_selector("#batch:has-text('Xong 12 bản')", timeout=120_000)
+    clerk.page.wait_for_selector("#batch:has-text('Xong 12 bản')", timeout=300_000)
 
     clerk.open("/hoc-ba/")
     clerk.page.click("main table a >> nth=0")
@@ -132,7 +132,7 @@ def test_a_signing_season(browser: Any, site: Site) -> None:
     officer.open("/dien-tap/")
     look(officer, "rehearsal-none")
     officer.page.click("button:has-text('Diễn tập ngay')")
-    officer.page.wait_for_selector("text=Thời gian từng lớp", timeout=120_000)
+    officer.page.wait_for_selector("text=Thời gian từng lớp", timeout=300_000)
     look(officer, "rehearsal")
     assert re.search(r"\d+ ms", officer.page.inner_text("main"))
     if officer.page.locator("text=In phiếu việc từng người").count():
