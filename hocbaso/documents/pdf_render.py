@@ -27,7 +27,7 @@ from pikepdf import Array, Dictionary, Name, String
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
-from hocbaso.documents.printed_form import DEMO_MARK, QR_BORDER, QR_WORDS, qr_code
+from hocbaso.documents.printed_form import DEMO_MARK, QR_BORDER, QR_WORDS, qr_code, qr_drawing
 from hocbaso.documents.transcript_content import LEVEL_WORDS, TranscriptContent
 from hocbaso.documents.xml_record import ATTACHMENT_NAME, build_data_zone
 from hocbaso.errors import IntegrityFault
@@ -142,9 +142,9 @@ _FILTERS: dict[str, Callable[[Any], str]] = {
 }
 
 
-def _qr(text: str) -> Markup:
-    """Inline SVG of the QR (``printed_form.qr_code``), quiet zone of two modules."""
-    drawn = qr_code(text).svg_inline(border=QR_BORDER, omitsize=True)
+def _address_qr(address: str) -> Markup:
+    """Inline SVG of the QR of form 1.0, quiet zone of two modules: its drawing is kept to the byte."""
+    drawn = qr_code(address).svg_inline(border=QR_BORDER, omitsize=True)
     return Markup(drawn.replace("<path", f"<title>{QR_WORDS}</title><path", 1))
 
 
@@ -159,7 +159,7 @@ def render_html(content: TranscriptContent, densities: tuple[int, int] = (0, 0),
         c=content,
         mark=DEMO_MARK if content.demo else "",
         stamp=content.built_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        qr=_qr(qr_text or content.lookup_address),
+        qr=Markup(qr_drawing(qr_text)) if qr_text is not None else _address_qr(content.lookup_address),
         qr_text=qr_text,
         host=content.school.lookup_url.split("//", 1)[1].rstrip("/"),
         density_1=_DENSITIES[densities[0]],

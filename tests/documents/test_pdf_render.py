@@ -275,11 +275,19 @@ def test_another_record_s_summary_is_not_printed() -> None:
 
 
 def test_a_qr_that_is_drawn_otherwise_than_it_says_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn = pdf_render._qr
     other = content(record_uuid="11111111-2222-4333-8444-555555555555").lookup_address
-    for wrong in (drawn(other), drawn(qr_text(content())).replace("h7", "h6", 1), ""):
-        monkeypatch.setattr(pdf_render, "_qr", lambda text, wrong=wrong: wrong)
-        with pytest.raises(IntegrityFault, match="QR"):
+    drawn = printed_form.qr_drawing(qr_text(content()))
+    for wrong in (
+        printed_form.qr_drawing(other),
+        drawn.replace('stroke-dasharray="7 ', 'stroke-dasharray="6 ', 1),
+        drawn.replace("</svg>", '<path d="M10 10H20"/></svg>'),
+        drawn.replace("</svg>", '<rect x="10" y="10" width="5" height="5"/></svg>'),
+        drawn.replace("M2 2.5", "M3 2.5", 1),
+        "",
+    ):
+        assert wrong != drawn
+        monkeypatch.setattr(pdf_render, "qr_drawing", lambda text, wrong=wrong: wrong)
+        with pytest.raises(IntegrityFault, match=r"QR|hình lạ"):
             proof.prove_equal(unsigned(content()), content())
 
 
