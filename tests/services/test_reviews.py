@@ -225,6 +225,7 @@ def test_a_return_without_words_is_refused(school: Cast) -> None:
 
 def test_the_head_who_teaches_the_sheet_does_not_review_it_but_the_deputy_does(school: Cast) -> None:
     own = school.sheets["6A", "MATH", 2]  # taught by head_science
+    fill(school, class_name="6A")
     put_sheets([own], "SUBMITTED")
     with pytest.raises(NotAllowed):
         reviews.review(school.actor("head_science"), own, expected_version=1, now=NOW)
@@ -233,6 +234,7 @@ def test_the_head_who_teaches_the_sheet_does_not_review_it_but_the_deputy_does(s
 
 def test_without_a_deputy_the_principal_reviews(school: Cast) -> None:
     own = school.sheets["6A", "MATH", 2]
+    fill(school, class_name="6A")
     put_sheets([own], "SUBMITTED")
     with write_transaction() as session:
         session.execute(
@@ -261,6 +263,7 @@ def test_a_teacher_who_handed_in_and_then_heads_the_group_does_not_review_it(sch
 
 
 def test_a_delegate_approves_inside_scope_and_dates_only(school: Cast) -> None:
+    fill(school)
     put(school, S.REVIEWED)
     with pytest.raises(NotAllowed):
         act(school, "vice_principal", V.APPROVE)
@@ -361,12 +364,15 @@ def test_a_closed_window_is_enough_to_lock(school: Cast) -> None:
 
 
 def test_approving_never_locks(school: Cast) -> None:
+    fill(school)
     put(school, S.REVIEWED)
     assert act(school, "principal", V.APPROVE).state is S.APPROVED
 
 
 def test_bulk_gives_each_sheet_its_own_outcome(school: Cast) -> None:
     ids = [school.sheets["9A", code, 2] for code in ("MATH", "SCI", "LIT", "FL1")]
+    for code in ("MATH", "SCI", "LIT"):
+        fill(school, code)
     put_sheets(ids[:3], "REVIEWED")
     outcomes = reviews.move_many(
         school.actor("principal"), V.APPROVE, [(ids[0], 1), (ids[1], 9), (ids[2], 1), (ids[3], 1), (9999, 1)], now=NOW

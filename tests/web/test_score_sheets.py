@@ -17,6 +17,7 @@ from hocbaso.db import db, write_transaction
 from hocbaso.services import reviews, score_entry, score_grid
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast, put_sheets
+from tests.services.full_class import fill_scores
 
 ClientOf = Callable[[str], FlaskClient]
 HTMX = {"HX-Request": "true"}
@@ -355,6 +356,7 @@ def test_an_act_of_somebody_else_is_403(school: Cast, client_of: ClientOf, who: 
 
 def test_bulk_approves_what_was_shown_and_lists_the_rest(school: Cast, client_of: ClientOf) -> None:
     ids = [school.sheets["9A", code, 2] for code in ("MATH", "SCI")]
+    fill_scores(school, "9A")
     put_sheets(ids, "REVIEWED")
     page = client_of("principal").get("/bang-diem/").get_data(as_text=True)
     assert f'value="{ids[0]}:1"' in page
