@@ -2,7 +2,7 @@
 
 The browser holds 256 random bits; the table holds only their SHA-256, so a stolen database opens nothing. A session
 ends at sign-out, after 30 minutes without use (15 for the IT officer), after 12 hours, and at once when the account is
-disabled, its password changes or its roles change.
+disabled, its password changes or its roles change, or when the clock turns out to have run ahead when it was opened or used.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import SECOND_FACTOR_ROLES, Role
 from hocbaso.services import account_log, audit, passwords
 from hocbaso.services.access import SYSTEM, Actor, load_actor
-from hocbaso.services.wrong_tries import SignInRefused, delay_left, note_wrong_try, one_try, too_many_from
+from hocbaso.services.wrong_tries import AHEAD, SignInRefused, delay_left, note_wrong_try, one_try, too_many_from
 
 IDLE = timedelta(minutes=30)
 IDLE_IT_OFFICER = timedelta(minutes=15)
@@ -240,6 +240,9 @@ def resume(token: str, cache: SessionCache, now: datetime) -> SignedIn | None:
     last_seen = max(row.last_seen_at, cache.seen.get(row.id, row.last_seen_at))
     if now - last_seen > (IDLE_IT_OFFICER if actor.has_role(Role.IT_OFFICER) else IDLE):
         return None
+    # Opened or used while the clock ran ahead: by the right clock it would not grow old for days.
+    if max(row.created_at, last_seen) > now + AHEAD or now - row.created_at >= ABSOLUTE:
+        return None
     return SignedIn(
         session_id=row.id,
         actor=actor,
@@ -281,8 +284,8 @@ def confirm(signed_in: SignedIn, password: str, *, address: str, now: datetime) 
 
 
 def is_recent(signed_in: SignedIn, now: datetime) -> bool:
-    """Whether the password was given within the last ten minutes."""
-    return signed_in.confirmed_at is not None and now - signed_in.confirmed_at <= RECENT
+    """Whether the password was given within the last ten minutes; by a clock that ran ahead of now it was not."""
+    return signed_in.confirmed_at is not None and timedelta(0) <= now - signed_in.confirmed_at <= RECENT
 
 
 def sign_out(token: str, *, now: datetime) -> None:

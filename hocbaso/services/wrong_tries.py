@@ -30,6 +30,9 @@ guesses an hour at an account, also by a pupil at the computer where a teacher s
 
 KNOWN_FOR = timedelta(days=14)
 
+AHEAD = timedelta(minutes=5)
+"""How far ahead of now a noted time may lie and still count: a clock that is set right goes back by seconds, not more."""
+
 
 class SignInRefused(Invalid):
     """The sign-in did not succeed. ``wait_seconds`` > 0: try again after that long (HTTP 429)."""
@@ -63,6 +66,7 @@ def _is_known(account_id: int, address: str, now: datetime) -> bool:
                 m.UserSession.address == address[:60],
                 m.UserSession.second_factor_done,
                 m.UserSession.created_at > now - KNOWN_FOR,
+                m.UserSession.created_at <= now + AHEAD,
             )
             .limit(1)
         )
@@ -131,11 +135,15 @@ def one_try(account_id: int, *, address: str, now: datetime) -> Iterator[m.Accou
 
 
 def delay_left(account: m.Account, now: datetime) -> int:
-    """Whole seconds until the account takes another try, 0 when it does."""
-    if account.failed_at is None:
+    """Whole seconds until the account takes another try, 0 when it does; never more than ``LONGEST_DELAY``.
+
+    A try noted further ahead than that was noted by a clock that has since been set right. It delays nothing: the next
+    wrong try is noted by the right clock and its delay holds.
+    """
+    if account.failed_at is None or account.failed_at > now + timedelta(seconds=LONGEST_DELAY):
         return 0
     left = account.failed_at + timedelta(seconds=delay_after(account.n_failed)) - now
-    return int(left.total_seconds()) + 1 if left > timedelta(0) else 0
+    return min(int(left.total_seconds()) + 1, LONGEST_DELAY) if left > timedelta(0) else 0
 
 
 def _here(account_id: int, address: str) -> str:
