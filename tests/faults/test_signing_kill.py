@@ -97,6 +97,15 @@ def workers_of(pid: int) -> list[int]:
     return [child for child in children(pid) if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
+def a_worker_of(pid: int) -> int:
+    """One that is there, or that takes the place of one just killed."""
+    until = time.monotonic() + 30
+    while not (found := workers_of(pid)):
+        assert time.monotonic() < until, "no worker comes"
+        time.sleep(0.01)
+    return found[0]
+
+
 def wait_gone(pids: list[int]) -> None:
     until = time.monotonic() + 15
     while any(Path(f"/proc/{pid}").exists() for pid in pids):
@@ -216,7 +225,7 @@ def test_a_killed_worker_costs_at_most_what_was_in_its_hands(instance: Path) -> 
     with signing_process(instance, "start") as process:
         for _ in range(2):
             assert read_items(process, 1) == 1
-            os.kill(workers_of(process.pid)[0], signal.SIGKILL)
+            os.kill(a_worker_of(process.pid), signal.SIGKILL)
         assert process.stdout is not None
         finish(process)
     if state_of_newest(instance) == "done":

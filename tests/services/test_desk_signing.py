@@ -151,7 +151,7 @@ def test_a_class_is_signed_at_the_principals_desk(
     computer.n_signed = 0
     batch_id = begin(built)
     errand = waiting(built, batch_id)
-    assert (errand.role, errand.class_name, errand.n) == ("principal", "9A", 3)
+    assert (errand.role, errand.scope, errand.n) == ("principal", "lớp 9A", 3)
     assert errand.who == built.actor("principal").name
     assert errand.certificate == certificate_fingerprint(computer.chain[0])
     assert [len(digest) for digest in errand.round.digests] == [32] * 6

@@ -21,6 +21,7 @@ from hocbaso.services import (
     document_pool,
     instance_keys,
     offline_page,
+    recall_requests,
     registered_signers,
     signing,
     test_school_keys,
@@ -190,7 +191,7 @@ def test_a_second_summary_of_the_same_record_by_the_true_key_is_not_the_printed_
 
 def test_a_replayed_qr_of_a_recalled_record_says_so(issued: Cast) -> None:
     record = records()[0]
-    transcripts.recall(issued.actor("principal"), record.uuid, "Sai nơi sinh", LATER)
+    recall_requests.recall(issued.actor("principal"), record.uuid, "Sai nơi sinh", LATER)
     answer = verification.by_text(record.qr_text or "", LATER)
     assert answer.standing == "recalled" and answer.words.tone == "late" and answer.words.heading == "Học bạ đã thu hồi"
 

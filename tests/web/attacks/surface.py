@@ -43,7 +43,12 @@ _TABLE_OF = {
     "notice_id": m.Notice.id,
     "grant_id": m.RoleGrant.id,
 }
-_BATCHES = {"imports": m.ImportBatch.id, "score_files": m.ImportBatch.id, "batches": m.SigningBatch.id}
+_BATCHES = {
+    "imports": m.ImportBatch.id,
+    "score_files": m.ImportBatch.id,
+    "batches": m.SigningBatch.id,
+    "desk": m.SigningBatch.id,
+}
 _WORDS = {
     "column_key": ("GK",),
     "name": ("evening_snapshot",),
