@@ -35,7 +35,7 @@ from hocbaso.exchange.score_templates import (
 )
 from hocbaso.exchange.sheet_heads import sheet_claims
 from hocbaso.exchange.sheet_reader import CellFault, Sheet, read_workbook
-from hocbaso.exchange.table_reading import RowReader, data_rows
+from hocbaso.exchange.table_reading import MERGED, RowReader, area_words, data_rows, merged_areas
 from hocbaso.exchange.values import (
     Reading,
     UnclearValue,
@@ -123,16 +123,10 @@ def _sheet(sheet: Sheet, header: Header, kind: str) -> FoundSheet:
     claims = sheet_claims(sheet, header.first_row, problems)
     _check_keys(sheet, header, problems)
     keys = tuple(key for name in header.columns if (key := key_of(name)))
-    merged = {
-        (row, column): (left, top, right, bottom)
-        for left, top, right, bottom in sheet.merges
-        if bottom >= header.first_data_row
-        for row in range(max(top, header.first_data_row), min(bottom, len(sheet.rows)) + 1)
-        for column in range(left, min(right, sheet.width) + 1)
-    }
+    merged = merged_areas(sheet, header)
     lines = tuple(
         _line(sheet, reader, header, kind, merged, problems)
-        for reader in data_rows(sheet, header, READ_COLUMNS, problems)
+        for reader in data_rows(sheet, header, READ_COLUMNS, problems, apart=header.columns)
     )
     headings = [
         shown(sheet.value(row, places[0]))
@@ -248,9 +242,8 @@ def _cell(sheet: Sheet, row: int, column: int, name: str, kind: str, merged: Mer
     address = sheet.address(row, column)
     raw = sheet.value(row, column)
     if (row, column) in merged:
-        left, top, right, bottom = merged[row, column]
-        area = f"{sheet.address(top, left).rpartition('!')[2]}:{sheet.address(bottom, right).rpartition('!')[2]}"
-        return FoundCell(address, _as_text(raw), refusal=f"ô nằm trong khối gộp {area}; hãy bỏ gộp rồi gõ lại.")
+        area = area_words(sheet, merged[row, column])
+        return FoundCell(address, _as_text(raw), refusal=MERGED.format(area=area))
     if raw is None:
         return FoundCell(address, "")
     try:

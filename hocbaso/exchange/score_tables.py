@@ -33,6 +33,8 @@ from hocbaso.regulations.score_values import format_score
 from hocbaso.regulations.terms import PassFail, ScoreOrigin, SubjectKind
 
 _EXEMPT = object()
+_SAME_FOR_ALL = ("class_name",)
+"""One sheet, one class: a block that names it beside all its rows says nothing unclear."""
 
 
 def read_scores(
@@ -128,7 +130,7 @@ def _read_sheet(
         )
         return []
     rows = []
-    for reader in data_rows(sheet, header, columns, problems):
+    for reader in data_rows(sheet, header, columns, problems, apart=_SAME_FOR_ALL):
         row = _score_row(reader, header, class_name, claims.subject_code, claims.semester, kind)
         if row is not None:
             rows.append(row)
@@ -156,7 +158,7 @@ def _class_of_column(sheet: Sheet, header: Header, columns: ColumnMap) -> str | 
     if "class_name" not in header.columns:
         return None
     names = set()
-    for reader in data_rows(sheet, header, columns, []):
+    for reader in data_rows(sheet, header, columns, [], apart=_SAME_FOR_ALL):
         raw = reader.raw("class_name")
         if raw is not None:
             try:

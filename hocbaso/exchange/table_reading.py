@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from hocbaso.errors import Invalid
@@ -14,7 +14,7 @@ from hocbaso.exchange.sheet_reader import CellFault, Sheet
 from hocbaso.exchange.values import Reading, UnclearValue, read_name, shown
 from hocbaso.exchange.vietnamese_text import fold, name_key
 
-__all__ = ["RowReader", "data_rows", "drop_repeats", "name_key", "tables_of"]
+__all__ = ["MERGED", "RowReader", "data_rows", "drop_repeats", "merged_areas", "name_key", "tables_of"]
 
 T = TypeVar("T")
 RowT = TypeVar("RowT", bound=SourceRow)
@@ -27,12 +27,66 @@ _IDENTITY_FIELDS = {"code", "student_code", "teacher_code", "personal_id", "born
 _IDENTITY = re.compile(r"[A-Za-z]{0,4}\d{2,}|[6-9][A-Za-z./-]\w{0,2}|\d{1,4} ?[/.-] ?\d{1,2} ?[/.-] ?\d{1,4}")
 
 
+MERGED = "ô nằm trong khối gộp {area}; hãy bỏ gộp rồi gõ lại."
+
+
+def merged_areas(sheet: Sheet, header: Header) -> dict[tuple[int, int], tuple[int, int, int, int]]:
+    """(row, column) of every cell below the header that lies in a merged block -> the block (left, top, right, bottom)."""
+    return {
+        (row, column): (left, top, right, bottom)
+        for left, top, right, bottom in sheet.merges
+        if bottom >= header.first_data_row
+        for row in range(max(top, header.first_data_row), min(bottom, len(sheet.rows)) + 1)
+        for column in range(left, min(right, sheet.width) + 1)
+    }
+
+
+def area_words(sheet: Sheet, area: tuple[int, int, int, int]) -> str:
+    """``I3:I4``."""
+    left, top, right, bottom = area
+    return f"{sheet.address(top, left).rpartition('!')[2]}:{sheet.address(bottom, right).rpartition('!')[2]}"
+
+
+def _unclear_merges(sheet: Sheet, header: Header, apart: Collection[str]) -> dict[tuple[int, int], str]:
+    """Cells whose value a merged block shows for several rows or several fields: Excel keeps it once, for the first alone.
+
+    A name that is merged over columns of its own row is one value in one place.
+    """
+    fields = {
+        place: name
+        for name, places in header.columns.items()
+        if name != "order" and name not in apart
+        for place in places
+    }
+    unclear: dict[tuple[int, int], str] = {}
+    for (row, column), area in merged_areas(sheet, header).items():
+        left, top, right, bottom = area
+        names = {fields[place] for place in range(left, right + 1) if place in fields}
+        if column in fields and (bottom > top or len(names) > 1):
+            unclear[row, column] = area_words(sheet, area)
+    return unclear
+
+
 class RowReader:
     """Reads the fields of one row; problems go to the shared list, ``failed`` says whether any was an error."""
 
-    def __init__(self, sheet: Sheet, row: int, header: Header, columns: ColumnMap, problems: list[CellProblem]) -> None:
+    def __init__(
+        self,
+        sheet: Sheet,
+        row: int,
+        header: Header,
+        columns: ColumnMap,
+        problems: list[CellProblem],
+        merged: Mapping[tuple[int, int], str] = {},
+    ) -> None:
         self._sheet, self.row, self._header, self._columns, self._problems = sheet, row, header, columns, problems
         self.failed = False
+        self._refused: set[str] = set()
+        for name, places in header.columns.items():
+            area = next((merged[row, place] for place in places if (row, place) in merged), None)
+            if area is not None:
+                self._refused.add(name)
+                self.problem(name, MERGED.format(area=area))
 
     @property
     def address(self) -> str:
@@ -50,6 +104,8 @@ class RowReader:
 
     def read(self, name: str, reader: Callable[[object], Reading[T]], *, required: bool = False) -> T | None:
         """The value of a field, None when blank or refused."""
+        if name in self._refused:
+            return None
         raw = self.raw(name)
         if raw is None:
             if required and name in self._header.columns:
@@ -68,6 +124,8 @@ class RowReader:
 
     def full_name(self) -> str | None:
         """The name: one column, a merged block of columns, or Họ đệm and Tên."""
+        if self._refused & {"full_name", "family_name", "given_name"}:
+            return None
         places = self._header.columns.get("full_name") or (
             self._header.columns.get("family_name", ()) + self._header.columns.get("given_name", ())
         )
@@ -101,8 +159,19 @@ class RowReader:
         self._problems.append(CellProblem(address, label, text, message, severity))  # type: ignore[arg-type]
 
 
-def data_rows(sheet: Sheet, header: Header, columns: ColumnMap, problems: list[CellProblem]) -> Iterator[RowReader]:
-    """The rows with somebody in them. Blank and pre-numbered rows, repeated headers and the foot of the list are passed by."""
+def data_rows(
+    sheet: Sheet,
+    header: Header,
+    columns: ColumnMap,
+    problems: list[CellProblem],
+    *,
+    apart: Collection[str] = (),
+) -> Iterator[RowReader]:
+    """The rows with somebody in them. Blank and pre-numbered rows, repeated headers and the foot of the list are passed by.
+
+    A field under a merged block is refused at its cell, but for the fields ``apart``, of which the caller judges himself.
+    """
+    merged = _unclear_merges(sheet, header, apart)
     used = {place: name for name, places in header.columns.items() for place in places if name != "order"}
     in_foot = False
     for row in range(header.first_data_row, len(sheet.rows) + 1):
@@ -116,7 +185,7 @@ def data_rows(sheet: Sheet, header: Header, columns: ColumnMap, problems: list[C
             continue
         if not filled or repeats_header(sheet, row, header):
             continue
-        yield RowReader(sheet, row, header, columns, problems)
+        yield RowReader(sheet, row, header, columns, problems, merged)
 
 
 def _is_foot(values: list[object], filled: dict[str, object], *, in_foot: bool) -> bool:

@@ -262,6 +262,60 @@ def test_a_differing_average_is_warned_of_with_both_values():
     assert "không so sánh được" in table.warnings[1].message_vi
 
 
+def merged(column: str, first: int, last: int) -> mw.Mess:
+    """Data rows ``first`` to ``last`` (from 0) of a column merged into one cell, as Excel does it: the first value stays."""
+
+    def mess(book: mw.Book) -> mw.Book:
+        top, bottom = (book[0].address(row, column).rpartition("!")[2] for row in (first, last))
+        book[0].merges.append(f"{top}:{bottom}")
+        for row in range(first + 1, last + 1):
+            book[0].rows[row][book[0].column(column)] = None
+        return book
+
+    return mess
+
+
+@pytest.mark.parametrize(
+    ("read", "file", "column"),
+    [
+        (read_scores, "diem-6A.xlsx", "ĐĐGgk"),
+        (read_students, "hoc-sinh.xlsx", "Chỗ ở hiện nay"),
+        (read_students, "hoc-sinh.xlsx", "Lớp"),
+        (read_teachers, "giao-vien.xlsx", "Tổ chuyên môn"),
+        (read_assignments, "phan-cong.xlsx", "Số tiết/năm"),
+    ],
+)
+def test_a_value_merged_over_several_rows_is_refused_for_each_of_them(read, file, column):
+    table = read(mw.messy(file, merged(column, 1, 2), sheets=1))
+    book = mw.take_apart(file, sheets=1)
+    assert [problem.address for problem in table.errors] == [book[0].address(row, column) for row in (1, 2)]
+    assert all("khối gộp" in problem.message_vi for problem in table.errors)
+
+
+def test_a_class_merged_beside_all_its_scores_says_nothing_unclear():
+    def with_class(book: mw.Book) -> mw.Book:
+        book[0].headers[0].append("Lớp")
+        for row in book[0].rows:
+            row.append("6A")
+        return merged("Lớp", 0, len(book[0].rows) - 1)(book)
+
+    assert read_scores(mw.messy("diem-6A.xlsx", with_class, sheets=1)).errors == ()
+
+
+def test_a_name_merged_over_columns_of_its_own_row_is_read():
+    def wide(book: mw.Book) -> mw.Book:
+        place = book[0].column("Họ và tên") + 1
+        book[0].headers[0].insert(place, None)
+        for number, row in enumerate(book[0].rows):
+            row.insert(place, None)
+            left = book[0].address(number, "Họ và tên").rpartition("!")[2]
+            book[0].merges.append(f"{left}:{chr(ord(left[0]) + 1)}{left[1:]}")
+        return book
+
+    clean = read_scores(mw.messy("diem-6A.xlsx", lambda book: book, sheets=1))
+    assert read_scores(mw.messy("diem-6A.xlsx", wide, sheets=1)).rows == clean.rows
+
+
 def test_a_class_and_subject_with_two_teachers_is_refused():
     def second_teacher(book: mw.Book) -> mw.Book:
         book[0].rows.append([49, "6A", "Toán", 140, "GV009", "Nguyễn Xuân Vũ", None])
