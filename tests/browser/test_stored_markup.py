@@ -15,6 +15,7 @@ from werkzeug.serving import make_server
 
 from hocbaso import clock
 from hocbaso.db import db
+from hocbaso.web.headers import HELPER
 from hocbaso.web.security import access_of
 from tests.cast import NOW, PASSWORD, PEOPLE, Cast
 from tests.demo_site import CHROMIUM, CHROMIUM_ARGS
@@ -26,6 +27,7 @@ playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
 NO_PAGE = {
+    "desk.errand",
     "static",
     "health.healthz",
     "health.metrics",
@@ -99,7 +101,9 @@ class Window:
 
     def _request(self, request: Any) -> None:
         # The browser's own viewer of PDF files loads itself by chrome:// addresses.
-        outside = request.url.startswith(("http", "ws", "ftp", "file")) and not request.url.startswith(self.base)
+        # The signing helper of the own computer is asked by the page that registers a token there, and by no other here.
+        ours = self.base, *((HELPER,) if self.page.url.endswith("/chung-thu-so/o-may") else ())
+        outside = request.url.startswith(("http", "ws", "ftp", "file")) and not request.url.startswith(ours)
         if outside or request.url.endswith(("/x", "/thoat")):
             self.seen.append(f"{self.page.url}: asked for {request.url}")
 
@@ -125,7 +129,12 @@ def test_nothing_runs_on_any_page(browser: Any, site: tuple[str, Any], school_te
             rule = access_of(app.view_functions[endpoint])
             if path in visited or endpoint in NO_PAGE or rule.kind in ("half", "setup") or not rule.allows(actors[who]):
                 continue
-            answer = window.page.goto(base + path, wait_until="load")
+            try:
+                answer = window.page.goto(base + path, wait_until="load")
+            except playwright.Error as refusal:
+                if "Download is starting" not in refusal.message:
+                    raise
+                continue  # a file to keep is no page
             if answer is not None and answer.status == 200:
                 visited.add(path)
                 found += window.foreign()
