@@ -9,18 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-#: Latin with every mark (minority languages included), Greek and Cyrillic, usual punctuation and signs.
-_DRAWN = tuple(
-    (int(low, 16), int(high, 16))
-    for low, _, high in (
-        part.partition("-")
-        for part in (
-            "0020-007E 00A1-00AC 00AE-036F 0391-03A1 03A3-03CE 0400-045F 1E00-1E9B 1EA0-1EF9 2010-2010 2012-2022 2026-2026 "
-            "2030-2030 2032-2033 2039-203A 2044-2044 2074-2079 2080-2089 20AB-20AC 2116-2116 2122-2122 2153-2154 215B-215E "
-            "2190-2195 2211-2212 2215-2215 2219-221A 221E-221E 2248-2248 2260-2261 2264-2265 25CF-25CF 2665-2665"
-        ).split()
-    )
-)
+from hocbaso.regulations.drawn_letters import signs_words, undrawable
 
 _MAX_LINES = 30
 """Lines at most of a text in which a teacher may begin new ones: a remark and its signature then always share a page."""
@@ -44,21 +33,6 @@ def nfc(value: str | None) -> str | None:
     return unicodedata.normalize("NFC", text) or None
 
 
-def undrawable(text: str) -> str:
-    """The characters of ``text`` that the paper cannot show, each once, in order: "" when it can be printed as it stands.
-
-    Control, surrogate, private-use and unassigned characters, and the invisible format characters (bidi overrides, zero-width
-    joiners) that would make two different records look alike, are among them; a line feed is not.
-    """
-    odd = (
-        char
-        for char in text
-        if char != "\n"
-        and (not any(low <= ord(char) <= high for low, high in _DRAWN) or unicodedata.category(char)[0] == "C")
-    )
-    return "".join(dict.fromkeys(odd))
-
-
 def why_not_printed(text: str) -> str | None:
     """Why ``text`` (made ready by :func:`nfc`) cannot stand on the paper: the end of a sentence, or None when it can."""
     n_breaks = text.count("\n")
@@ -66,8 +40,5 @@ def why_not_printed(text: str) -> str | None:
         return f"xuống dòng {n_breaks} lần, nhiều nhất {_MAX_LINES - 1} lần."
     odd = undrawable(text)
     if odd:
-        signs = ", ".join(
-            f"“{char}” (U+{ord(char):04X})" if char.isprintable() else f"U+{ord(char):04X}" for char in odd
-        )
-        return f"có kí tự không in được trên học bạ: {signs}."
+        return f"có kí tự không in được trên học bạ: {signs_words(odd)}."
     return None

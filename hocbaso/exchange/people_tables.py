@@ -22,6 +22,7 @@ from hocbaso.exchange.values import (
     read_name,
     read_personal_id,
     read_phone,
+    read_printed,
     read_sex,
     read_text,
     read_whole,
@@ -97,7 +98,7 @@ def _student(reader: RowReader, sheet_class: str | None, *, by_column: bool) -> 
     born_on = reader.read("born_on", read_date, required=True)
     sex = _sex(reader, required=True)
     personal_id = reader.read("personal_id", partial(read_personal_id, born_on=born_on, sex=sex))
-    texts = {name: reader.read(name, read_text) for name in _STUDENT_TEXTS}
+    texts = {name: reader.read(name, read_printed) for name in _STUDENT_TEXTS}
     names = {name: reader.read(name, read_name) for name in ("father_name", "mother_name", "guardian_name")}
     phone = reader.read("phone", read_phone)
     height = reader.read("height_cm", partial(read_measure, lowest=50, highest=230, unit="cm"))

@@ -7,6 +7,7 @@ Readers never see None; an absent value is the caller's business.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -15,6 +16,7 @@ from typing import Generic, TypeVar
 from hocbaso.errors import Invalid
 from hocbaso.exchange.sheet_reader import CellFault
 from hocbaso.exchange.vietnamese_text import clean_text, fold, fold_key
+from hocbaso.regulations.drawn_letters import signs_words, undrawable, why_not_a_name
 from hocbaso.regulations.identifiers import PROVINCE_CODES, check_personal_id
 from hocbaso.regulations.score_values import parse_score
 from hocbaso.regulations.terms import PassFail, ScoreOrigin, Sex
@@ -93,17 +95,35 @@ def read_text(raw: object) -> Reading[str]:
 
 
 def read_name(raw: object) -> Reading[str]:
-    """A person's name. Letters, blanks, ``'``, ``’``, ``-`` and ``.`` only: other signs are a broken legacy font (TCVN3, VNI)."""
+    """A person's name. Letters, blanks, ``'``, ``’``, ``-`` and ``.`` only: other signs are a broken legacy font (TCVN3, VNI).
+
+    Of letters only Latin ones that the paper draws (``regulations.drawn_letters``).
+    """
     _refuse_faults(raw)
     if not isinstance(raw, str):
         raise UnclearValue("họ tên phải là chữ.")
     name = clean_text(raw)
-    strange = [letter for letter in name if not (letter.isalpha() or letter in " '’ʼ-.")]
+    # Marks without a letter of their own are judged with the letters: some languages of Vietnam write them.
+    strange = [
+        letter for letter in name if not (letter.isalpha() or unicodedata.combining(letter) or letter in " '’ʼ-.")
+    ]
     if strange:
         raise UnclearValue(
             f"họ tên có kí tự lạ “{strange[0]}” (có thể do phông chữ TCVN3 hoặc VNI); hãy gõ lại bằng Unicode."
         )
+    reason = why_not_a_name(name)
+    if reason is not None:
+        raise UnclearValue(f"họ tên {reason}")
     return Reading(name)
+
+
+def read_printed(raw: object) -> Reading[str]:
+    """Any plain text that the paper can show."""
+    reading = read_text(raw)
+    odd = undrawable(reading.value)
+    if odd:
+        raise UnclearValue(f"có kí tự không in được trên học bạ: {signs_words(odd)}.")
+    return reading
 
 
 def read_code(raw: object, *, digits: int | None = None) -> Reading[str]:

@@ -21,6 +21,7 @@ from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.drawn_letters import why_not_a_name
 from hocbaso.regulations.identifiers import check_school_code
 from hocbaso.regulations.permissions import Role
 from hocbaso.regulations.vietnamese_names import normalise_name
@@ -204,6 +205,8 @@ def first_accounts(people: list[FirstPerson], now: datetime) -> list[accounts.Fi
         for person, code in zip(people, codes, strict=True):
             if not person.full_name.strip() or not code:
                 raise Invalid("Xin ghi đủ họ tên và mã của từng người.", field=person.role.value)
+            if why := why_not_a_name(normalise_name(person.full_name)):
+                raise Invalid(f"Họ và tên {why}", field=person.role.value)
             row = session.scalar(select(m.Person).where(m.Person.staff_code == code))
             if row is None:
                 row = roster.create_person(

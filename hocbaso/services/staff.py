@@ -14,6 +14,7 @@ from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotFound, Stale, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.drawn_letters import why_not_a_name
 from hocbaso.regulations.identifiers import check_personal_id
 from hocbaso.regulations.permissions import GrantScope, Permission, Role
 from hocbaso.regulations.terms import Sex
@@ -299,6 +300,8 @@ def _cleaned(values: dict[str, Any]) -> dict[str, Any]:
     if not cleaned.get("full_name"):
         raise Invalid("Xin ghi họ và tên.", field="full_name")
     cleaned["full_name"] = normalise_name(cleaned["full_name"])
+    if why := why_not_a_name(cleaned["full_name"]):
+        raise Invalid(f"Họ và tên {why}", field="full_name")
     if not cleaned.get("staff_code"):
         raise Invalid("Xin ghi mã cán bộ, giáo viên.", field="staff_code")
     if cleaned.get("personal_id_number"):

@@ -15,6 +15,7 @@ from hocbaso.db import db, write_transaction
 from hocbaso.documents.printable_text import nfc, why_not_printed
 from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale
 from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.drawn_letters import why_not_a_name
 from hocbaso.regulations.identifiers import check_moet_code, check_personal_id, check_register_no
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.terms import Sex
@@ -181,7 +182,11 @@ def read_value(field: str, raw: str) -> Any:
     reason = why_not_printed(text)
     if reason:
         raise Invalid(f"{words} {reason}", field=field)
-    return normalise_name(text) if field.endswith("_name") else text
+    if not field.endswith("_name"):
+        return text
+    if why := why_not_a_name(text):
+        raise Invalid(f"{words} {why}", field=field)
+    return normalise_name(text)
 
 
 def read_date(text: str, field: str = "birth_on", words: str = "Ngày sinh") -> date:

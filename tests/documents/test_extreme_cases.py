@@ -12,9 +12,10 @@ import pytest
 import weasyprint
 from fontTools.ttLib import TTFont
 
-from hocbaso.documents import pdf_render, printable_text, proof
+from hocbaso.documents import pdf_render, proof
 from hocbaso.documents.transcript_content import from_canonical_json, nfc, to_canonical_json
 from hocbaso.errors import Invalid
+from hocbaso.regulations import drawn_letters
 
 from .extreme_cases import CASES, words
 from .page_geometry import Piece, inside, overlap, pieces
@@ -72,8 +73,8 @@ def test_the_geometry_sees_what_runs_over() -> None:
 
 
 def test_every_letter_that_a_record_takes_is_in_all_four_faces() -> None:
-    taken = {low + n for low, high in printable_text._DRAWN for n in range(high - low + 1)}
-    taken = {code for code in taken if not printable_text.undrawable(chr(code))}
+    taken = {low + n for low, high in drawn_letters.DRAWN for n in range(high - low + 1)}
+    taken = {code for code in taken if not drawn_letters.undrawable(chr(code))}
     for name in pdf_render.FONT_FILES:
         cmap = TTFont(pdf_render.FONTS / name, lazy=True).getBestCmap()
         assert not [hex(code) for code in taken if code not in cmap], name

@@ -30,6 +30,10 @@ STUDENT_CASES = [
     (CODE, "3.610000088E9", "lũy thừa"),
     (CODE, 3610000088.5, "chữ số"),
     ("Họ và tên", "NguyÔn V¨n An", "phông chữ"),
+    ("Họ và tên", "Nguyễn Văn \u0410n", "U+0410"),
+    ("Họ và tên", "Nguyễn Văn 龍", "U+9F8D"),
+    ("Họ tên mẹ", "Trần Thị \u041eanh", "La-tinh"),
+    ("Nơi sinh", "Ninh Bình 龍", "không in được"),
     ("Họ và tên", None, "không được để trống"),
     ("Lớp", "10A", "khối 6, 7, 8 hoặc 9"),
     ("Lớp", datetime(2026, 1, 6), "ngày tháng"),
@@ -314,6 +318,18 @@ def test_a_name_merged_over_columns_of_its_own_row_is_read():
 
     clean = read_scores(mw.messy("diem-6A.xlsx", lambda book: book, sheets=1))
     assert read_scores(mw.messy("diem-6A.xlsx", wide, sheets=1)).rows == clean.rows
+
+
+def test_a_name_of_staff_and_in_assignments_is_of_latin_letters():
+    def russian(header: str) -> mw.Mess:
+        return mw.with_cell(0, 1, header, "Đinh Khánh \u0421hâu")
+
+    for read, file, header in (
+        (read_teachers, "giao-vien.xlsx", "Họ và tên"),
+        (read_assignments, "phan-cong.xlsx", "Giáo viên"),
+    ):
+        (problem,) = read(mw.messy(file, russian(header))).errors
+        assert "U+0421" in problem.message_vi
 
 
 def test_a_class_and_subject_with_two_teachers_is_refused():

@@ -69,6 +69,9 @@ def test_the_heads_read_and_do_not_write(school: Cast, who: str):
         ("phone", "0" * 31),
         ("register_no", "a*b"),
         ("full_name", " "),
+        ("full_name", "Hoàng Thanh \u0412ình"),
+        ("full_name", "Hoàng Thanh 龍"),
+        ("mother_name", "Trần Thị \u041eanh"),
     ],
 )
 def test_wrong_values_are_refused_by_field(school: Cast, field: str, value: str):
