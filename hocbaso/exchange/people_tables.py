@@ -15,7 +15,6 @@ from hocbaso.exchange.values import (
     UnclearValue,
     read_class_name,
     read_code,
-    read_date,
     read_email,
     read_mark,
     read_measure,
@@ -95,7 +94,7 @@ def _student(reader: RowReader, sheet_class: str | None, *, by_column: bool) -> 
     class_name = reader.read("class_name", read_class_name, required=True) if by_column else sheet_class
     code = reader.read("code", partial(read_code, digits=SECTOR_CODE_DIGITS))
     full_name = reader.full_name()
-    born_on = reader.read("born_on", read_date, required=True)
+    born_on = reader.day("born_on", required=True)
     sex = _sex(reader, required=True)
     personal_id = reader.read("personal_id", partial(read_personal_id, born_on=born_on, sex=sex))
     texts = {name: reader.read(name, read_printed) for name in _STUDENT_TEXTS}
@@ -166,7 +165,7 @@ def read_teachers(
         for reader in data_rows(sheet, header, columns, problems):
             code = reader.read("code", read_code, required=True)
             full_name = reader.full_name()
-            born_on = reader.read("born_on", read_date)
+            born_on = reader.day("born_on")
             sex = _sex(reader, required=False)
             personal_id = reader.read("personal_id", partial(read_personal_id, born_on=born_on, sex=sex))
             texts = {name: reader.read(name, read_text) for name in ("department", "position", "qualification")}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import Any
 
 from hocbaso.errors import Invalid
@@ -206,7 +207,7 @@ def _line(
     line_code = said(LINE_CODE, read_text)
     found = _LINE.fullmatch(line_code) if line_code else None
     n_before = len(refusals)
-    born_on: date | None = said("born_on", read_date)
+    born_on: date | None = said("born_on", partial(read_date, from_1904=sheet.from_1904))
     if found is not None or code is not None:
         del refusals[n_before:]  # who it is does not hang on the birth date
     if line_code and found is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
 from functools import partial
 
 from hocbaso.errors import Invalid
@@ -22,7 +21,6 @@ from hocbaso.exchange.values import (
     read_absence,
     read_class_name,
     read_code,
-    read_date,
     read_pass_fail,
     read_tenths,
     read_text,
@@ -174,7 +172,7 @@ def _score_row(
     code = reader.read("student_code", partial(read_code, digits=SECTOR_CODE_DIGITS))
     has_name = bool({"full_name", "family_name", "given_name"} & header.columns.keys())
     full_name = reader.full_name() if has_name else None
-    born_on: date | None = reader.read("born_on", read_date)
+    born_on = reader.day("born_on")
     own_class = reader.read("class_name", read_class_name)
     if own_class is not None and own_class != class_name:
         reader.problem("class_name", f"trang này là của lớp {class_name}.")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import openpyxl
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.cell import range_boundaries
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from hocbaso.errors import Invalid
 from hocbaso.exchange.vietnamese_text import clean_text
@@ -53,6 +54,8 @@ class Sheet:
     hidden_columns: frozenset[int] = field(default=frozenset())
     formulas: frozenset[tuple[int, int]] = field(default=frozenset())
     """Where (row, column) a formula stands; its value is the result that the file keeps."""
+    from_1904: bool = False
+    """The workbook counts its days from 1904 (old Excel for Mac), not from 1900."""
 
     def value(self, row: int, column: int) -> object:
         """The value at 1-based ``row`` and ``column``; None outside the sheet."""
@@ -129,6 +132,7 @@ def _read_sheet(workbook: openpyxl.Workbook, worksheet: object, limits: Workbook
         merges,
         _hidden_columns(raw),
         _formula_places(raw),
+        workbook.epoch == CALENDAR_MAC_1904,
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from datetime import date
+from functools import partial
 from typing import TypeVar
 
 from hocbaso.errors import Invalid
@@ -11,7 +13,7 @@ from hocbaso.exchange.header_finder import Header, find_header, repeats_header
 from hocbaso.exchange.profiles import ColumnMap
 from hocbaso.exchange.rows import CellProblem, SourceRow
 from hocbaso.exchange.sheet_reader import CellFault, Sheet
-from hocbaso.exchange.values import Reading, UnclearValue, read_name, shown
+from hocbaso.exchange.values import Reading, UnclearValue, read_date, read_name, shown
 from hocbaso.exchange.vietnamese_text import fold, name_key
 
 __all__ = ["MERGED", "RowReader", "data_rows", "drop_repeats", "merged_areas", "name_key", "tables_of"]
@@ -121,6 +123,10 @@ class RowReader:
         if reading.note:
             self.problem(name, reading.note, severity="warning")
         return reading.value
+
+    def day(self, name: str, *, required: bool = False) -> date | None:
+        """The day of a field, read by the calendar of its workbook."""
+        return self.read(name, partial(read_date, from_1904=self._sheet.from_1904), required=required)
 
     def full_name(self) -> str | None:
         """The name: one column, a merged block of columns, or Họ đệm and Tên."""

@@ -153,10 +153,11 @@ def read_code(raw: object, *, digits: int | None = None) -> Reading[str]:
     return Reading(text)
 
 
-def read_date(raw: object) -> Reading[date]:
+def read_date(raw: object, *, from_1904: bool = False) -> Reading[date]:
     """A day: an Excel date, d/m/yyyy with / - or ., yyyy-mm-dd, or "ngày … tháng … năm …".
 
-    A bare number in the range of Excel's day counts is read with a note. Refuses two-digit years, month above 12,
+    A bare number in the range of Excel's day counts is read with a note, but not in a workbook that counts ``from_1904``:
+    pasted from another one it means a day four years off, and nothing tells which it is. Refuses two-digit years, month above 12,
     a time of day, days that do not exist and years outside 1930..2100.
     """
     _refuse_faults(raw)
@@ -167,6 +168,11 @@ def read_date(raw: object) -> Reading[date]:
     if isinstance(raw, date):
         return Reading(_plausible(raw))
     if isinstance(raw, (int, float)) and not isinstance(raw, bool):
+        if from_1904:
+            raise UnclearValue(
+                "sổ Excel này đếm ngày từ năm 1904 nên không rõ con số này là ngày nào; hãy ghi ngày/tháng/năm, ví dụ "
+                "22/03/2014."
+            )
         if float(raw).is_integer() and 20_000 <= raw <= 60_000:
             day = _EXCEL_DAY_ZERO + timedelta(days=int(raw))
             return Reading(day, f"ô giữ số thứ tự ngày của Excel; đọc là {day:%d/%m/%Y}.")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import io
+from datetime import date, datetime
 
+import openpyxl
 import pytest
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from hocbaso.errors import Invalid
 from hocbaso.exchange.tables import read_assignments, read_scores, read_students, read_teachers
@@ -320,6 +323,15 @@ def test_a_name_merged_over_columns_of_its_own_row_is_read():
     assert read_scores(mw.messy("diem-6A.xlsx", wide, sheets=1)).rows == clean.rows
 
 
+def written_again(data: bytes, change) -> bytes:
+    """The workbook after ``change`` has had it."""
+    book = openpyxl.load_workbook(io.BytesIO(data))
+    change(book)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
 def test_a_name_of_staff_and_in_assignments_is_of_latin_letters():
     def russian(header: str) -> mw.Mess:
         return mw.with_cell(0, 1, header, "Đinh Khánh \u0421hâu")
@@ -330,6 +342,27 @@ def test_a_name_of_staff_and_in_assignments_is_of_latin_letters():
     ):
         (problem,) = read(mw.messy(file, russian(header))).errors
         assert "U+0421" in problem.message_vi
+
+
+@pytest.mark.parametrize("value", [40000, 41720])
+def test_a_day_kept_as_a_bare_number_is_refused_where_days_count_from_1904(value):
+    def from_1904(book) -> None:
+        book.epoch = CALENDAR_MAC_1904
+        book.worksheets[0]["F2"] = value
+        book.worksheets[0]["F2"].number_format = "General"
+
+    (problem,) = read_students(written_again(mw.clean_bytes("hoc-sinh.xlsx"), from_1904)).errors
+    assert problem.address.endswith("!F2") and "1904" in problem.message_vi
+
+
+def test_a_real_date_of_a_workbook_from_1904_is_the_day_that_was_typed():
+    def from_1904(book) -> None:
+        book.epoch = CALENDAR_MAC_1904
+        book.worksheets[0]["F2"] = datetime(2014, 3, 22)
+        book.worksheets[0]["F2"].number_format = "dd/mm/yyyy"
+
+    table = read_students(written_again(mw.clean_bytes("hoc-sinh.xlsx"), from_1904))
+    assert table.errors == () and table.rows[0].born_on == date(2014, 3, 22)
 
 
 def test_a_class_and_subject_with_two_teachers_is_refused():
