@@ -16,6 +16,7 @@ from openpyxl.utils.cell import range_boundaries
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from hocbaso.errors import Invalid
+from hocbaso.exchange.number_formats import why_shown_otherwise
 from hocbaso.exchange.vietnamese_text import clean_text
 from hocbaso.exchange.workbook_guard import DEFAULT_LIMITS, WorkbookLimits, check_workbook
 
@@ -35,7 +36,7 @@ _VALUE_CELL = re.compile(rb"<" + _P + rb'c\s[^>]*?\br="[A-Z]+(\d+)"[^>]*>\s*<' +
 
 @dataclass(frozen=True, slots=True)
 class CellFault:
-    """A cell that shows something but holds no value: an Excel error, or a formula never calculated."""
+    """A cell that holds no value one can rely on: an Excel error, a formula never calculated, a format that shows another one."""
 
     reason: str
 
@@ -144,9 +145,12 @@ def _value(cell: object) -> object:
         if cell.data_type == "e":  # type: ignore[attr-defined]
             return CellFault(f"ô báo lỗi Excel {value}")
         return clean_text(value) or None
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and "%" in (cell.number_format or ""):  # type: ignore[attr-defined]
-        # 100% is kept as 1: read as it is kept, a full mark would become a 1.
-        return CellFault("ô có định dạng phần trăm; hãy định dạng ô là Số và gõ lại")
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        # 100% is kept as 1, and 8 is shown as 0,8 where somebody wrote the comma into the format: read as it is kept, a
+        # mark would not be what its teacher saw.
+        otherwise = why_shown_otherwise(value, cell.number_format or "General")  # type: ignore[attr-defined]
+        if otherwise is not None:
+            return CellFault(otherwise)
     return value
 
 

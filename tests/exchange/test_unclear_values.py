@@ -365,6 +365,16 @@ def test_a_real_date_of_a_workbook_from_1904_is_the_day_that_was_typed():
     assert table.errors == () and table.rows[0].born_on == date(2014, 3, 22)
 
 
+def test_a_mark_whose_format_shows_another_one_is_refused_at_its_cell():
+    def comma_in_the_format(book) -> None:
+        book.worksheets[0]["I4"] = 8
+        book.worksheets[0]["I4"].number_format = '0","0'
+
+    table = read_scores(written_again(mw.messy("diem-6A.xlsx", sheets=1), comma_in_the_format))
+    assert [problem.address for problem in table.errors] == ["Ngữ văn HK1!I4"]
+    assert len(table.rows) == len(read_scores(mw.messy("diem-6A.xlsx", sheets=1)).rows) - 1
+
+
 def test_a_class_and_subject_with_two_teachers_is_refused():
     def second_teacher(book: mw.Book) -> mw.Book:
         book[0].rows.append([49, "6A", "Toán", 140, "GV009", "Nguyễn Xuân Vũ", None])
