@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from datetime import datetime
 
@@ -13,6 +14,11 @@ NAME_MAX = 64
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+
+
+def certificate_fingerprint(der: bytes) -> str:
+    """SHA-256 of the certificate's DER in lower-case hex: how a certificate is named everywhere."""
+    return hashlib.sha256(der).hexdigest()
 
 
 def named(oid: x509.ObjectIdentifier, text: str) -> x509.NameAttribute[str]:

@@ -64,11 +64,6 @@ def load_certificate(der: bytes) -> x509.Certificate:
     return x509.load_der_x509_certificate(der)
 
 
-def certificate_fingerprint(der: bytes) -> str:
-    """SHA-256 of the certificate's DER in lower-case hex: how a certificate is named everywhere."""
-    return hashlib.sha256(der).hexdigest()
-
-
 def key_kind(der: bytes) -> str:
     """``"rsa"`` or ``"ec"``; raises ``errors.IntegrityFault`` for any other key."""
     key = load_certificate(der).public_key()

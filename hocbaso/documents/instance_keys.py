@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
-from hocbaso.documents import cms
 from hocbaso.errors import DomainError, IntegrityFault, Invalid
 
 if TYPE_CHECKING:
@@ -198,6 +197,7 @@ def check_statement(document: Any, trust: Trust) -> dict[str, Any]:
 
     Raises ``errors.Invalid`` (not one, or not exactly as written) and ``errors.IntegrityFault`` (signature, certificate, school).
     """
+    from hocbaso.documents import cms  # brings asn1crypto, which the web process does without
     from hocbaso.documents.trust import belongs_to_school, signer_facts
 
     fault = Invalid("Không đọc được bản xác nhận khoá của trường.")

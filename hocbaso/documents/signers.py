@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from hocbaso.documents.cms import certificate_fingerprint as certificate_fingerprint
+from hocbaso.documents.certificate_parts import certificate_fingerprint as certificate_fingerprint
 from hocbaso.errors import Invalid, NotAllowed
 
 WRONG_PIN = "Mã PIN không đúng, hoặc khoá ký không thuộc về người này."

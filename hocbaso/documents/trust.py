@@ -18,7 +18,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
 from pyhanko.sign.validation import KeyUsageConstraints
 
-from hocbaso.documents.cms import certificate_fingerprint, load_certificate
+from hocbaso.documents.certificate_parts import certificate_fingerprint
+from hocbaso.documents.cms import load_certificate
 from hocbaso.documents.paths import Evidence, PathFault, examine
 from hocbaso.documents.transcript_content import SignerNote, TranscriptContent
 from hocbaso.documents.verification_report import STRANGER, UNKNOWN_ISSUER

@@ -17,7 +17,6 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import connection
 from typing import Any
 
 from hocbaso.documents.parent_watch import end_with_parent
@@ -46,19 +45,6 @@ def _start() -> None:
     gc.set_threshold(50_000, 20, 50)
     with contextlib.suppress(OSError):
         os.nice(5)  # a teacher who types goes before a document that is made
-    threading.Thread(target=_end_with_parent, name="watch-parent", daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End this process when the one that started it has died: without it nobody takes a result, and an opened key lies about.
-
-    A worker holds both ends of the pool's pipes, so a killed parent is no end of file to it: it would wait for ever.
-    """
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-    connection.wait([parent.sentinel])
-    os._exit(1)
 
 
 def warm() -> int:

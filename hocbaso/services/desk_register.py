@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from cryptography import x509
 
-from hocbaso.documents import cms, signers
+from hocbaso.documents import signers
 from hocbaso.errors import Invalid, WrongState
 from hocbaso.regulations.permissions import Permission
 from hocbaso.services import certificate_register, certificates, document_pool
@@ -73,6 +73,8 @@ def register_desk(
     ``signature`` is over :func:`proof_message`; ``place`` has ``serial``, ``label`` and ``key_id``; ``shown`` are further certificates of the
     token. Raises WrongState (old page), Invalid (no proof, another's name, not trusted).
     """
+    from hocbaso.documents import cms  # brings asn1crypto, which the web process needs only here
+
     actor.require(Permission.CERTIFICATE_OWN)
     person = certificate_register.person_for(actor, purpose)
     _spend(session, nonce, now)

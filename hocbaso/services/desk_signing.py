@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from hocbaso.documents.certificate_parts import certificate_fingerprint
 from hocbaso.documents.desk_signer import DeskSigner, Round
-from hocbaso.documents.signers import certificate_fingerprint
 from hocbaso.errors import WrongState
 from hocbaso.services import batch_view, batches, document_pool
 from hocbaso.services.access import Actor

@@ -19,7 +19,7 @@ from sqlalchemy import select
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
-from hocbaso.documents.signers import certificate_fingerprint
+from hocbaso.documents.certificate_parts import certificate_fingerprint
 from hocbaso.errors import DomainError, Incomplete
 from hocbaso.regulations.deadlines import Deadline
 from hocbaso.regulations.permissions import Role
