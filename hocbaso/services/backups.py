@@ -137,12 +137,15 @@ def _make(target: Path, now: datetime) -> int:
     settings = _settings()
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".tam-") as scratch:
         copy = Path(scratch) / DATABASE
+        # Before the copy: a checkpoint signed while it is made covers entries that the copy has not, and would tell of a log
+        # that was cut.
+        checkpoints = _files("checkpoints", settings)
         database_copy.copy_out(copy)
         # The secret in use, from the environment or the file: sealed keys open with no other.
         secret = Path(scratch) / "secret_key"
         secret.write_text(settings.secret_key, encoding="utf-8")
         unfinished = Path(scratch) / "archive.tar"
-        n_documents = _write_archive(unfinished, copy, secret, settings, now)
+        n_documents = _write_archive(unfinished, copy, secret, checkpoints, settings, now)
         with contextlib.suppress(OSError):  # a stick's file system knows no modes
             os.chmod(unfinished, 0o600)
         _sync(unfinished)
@@ -158,21 +161,34 @@ def _drop_abandoned(folder: Path, now: datetime) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _members(copy: Path, secret: Path, settings: Config) -> Iterator[tuple[str, Path]]:
+def _files(folder: str, settings: Config) -> list[tuple[str, Path]]:
+    """(name in the archive, path) of every file of an instance's folder that an archive may hold."""
+    found = [
+        (path.relative_to(settings.instance).as_posix(), path)
+        for path in sorted((settings.instance / folder).rglob("*"))
+        # Half-written ones begin with a dot, and are gone a moment later.
+        if path.is_file() and not path.is_symlink() and not path.name.startswith(".")
+    ]
+    return [(name, path) for name, path in found if _NAMES.fullmatch(name)]
+
+
+def _members(
+    copy: Path, secret: Path, checkpoints: list[tuple[str, Path]], settings: Config
+) -> Iterator[tuple[str, Path]]:
     yield DATABASE, copy
     yield "secret_key", secret
     # Documents are never deleted, and rows are written after files: what the copied database names is there.
-    for folder in ("documents", "checkpoints", "keys"):
-        for path in sorted((settings.instance / folder).rglob("*")):
-            name = path.relative_to(settings.instance).as_posix()
-            if path.is_file() and not path.is_symlink() and _NAMES.fullmatch(name):
-                yield name, path
+    yield from _files("documents", settings)
+    yield from checkpoints
+    yield from _files("keys", settings)
     if (settings.instance / "config.toml").is_file():
         yield "config.toml", settings.instance / "config.toml"
 
 
-def _write_archive(target: Path, copy: Path, secret: Path, settings: Config, now: datetime) -> int:
-    members = list(_members(copy, secret, settings))
+def _write_archive(
+    target: Path, copy: Path, secret: Path, checkpoints: list[tuple[str, Path]], settings: Config, now: datetime
+) -> int:
+    members = list(_members(copy, secret, checkpoints, settings))
     listing = {name: {"sha256": _file_digest(path), "n_bytes": path.stat().st_size} for name, path in members}
     manifest = {
         "format": FORMAT,

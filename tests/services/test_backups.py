@@ -25,7 +25,8 @@ from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.documents.store import DocumentStore
 from hocbaso.errors import IntegrityFault, Invalid, NotAllowed, NotFound, Unavailable, WrongState
-from hocbaso.services import audit_verify, backups, schema, snapshots, transcripts
+from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.services import audit, audit_verify, backups, database_copy, schema, snapshots, transcripts
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
 from tests.conftest import make_app
@@ -205,6 +206,22 @@ def test_backing_up_while_teachers_type_gives_a_consistent_copy(
         assert n == version - 1
         versions.append(version)
     assert versions == sorted(versions) and versions[-1] > versions[0], "the writer really wrote meanwhile"
+
+
+def test_a_snapshot_taken_while_the_copy_is_made_tells_of_no_cut_log(
+    archive: Path, school: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy_out = database_copy.copy_out
+
+    def busy(target: Path) -> None:
+        copy_out(target)
+        with write_transaction():
+            audit.record(AuditTag.EXPORT_MADE, SYSTEM, NOW, target_kind="school_year", target_id=school.year_id)
+        snapshots.take(SYSTEM, NOW + timedelta(days=1))
+
+    monkeypatch.setattr(database_copy, "copy_out", busy)
+    made = backups.create(SYSTEM, NOW, name="dang-chup-anh.tar")
+    assert backups.verify(made).problems == []
 
 
 def test_verify_restores_into_a_scratch_place_and_checks_everything_there(archive: Path) -> None:
