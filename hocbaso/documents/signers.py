@@ -5,12 +5,14 @@ That is what a PKCS#11 token and a CSC ``signHash`` call offer too.
 
 Keys at rest: PKCS#8 DER encrypted by a random 256-bit key (AES-256-GCM); that key is wrapped by
 ``KEK = HKDF(Argon2id(PIN, salt) || server secret)``. Neither the database alone nor the PIN alone opens it. Owner and
-certificate are bound as associated data: an envelope moved to another account does not open.
+certificate are bound as associated data: an envelope moved to another account does not open. A mark derived one way from the
+server secret tells without any PIN whether a secret is the one that sealed.
 """
 
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 import secrets
 from collections.abc import Sequence
@@ -28,7 +30,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from hocbaso.documents.certificate_parts import certificate_fingerprint as certificate_fingerprint
-from hocbaso.errors import Invalid, NotAllowed
+from hocbaso.errors import IntegrityFault, Invalid, NotAllowed
 
 WRONG_PIN = "Mã PIN không đúng, hoặc khoá ký không thuộc về người này."
 _ARGON2: dict[str, Any] = {
@@ -40,6 +42,7 @@ _ARGON2: dict[str, Any] = {
     "version": 19,
 }
 _INFO = b"hocbaso signing key envelope 1"
+_MARK_INFO = b"hocbaso signing secret mark 1"
 MIN_PIN = 6
 
 
@@ -127,6 +130,11 @@ def _kek(pin: str, salt: bytes, server_secret: bytes) -> bytes:
     return HKDF(algorithm=hashes.SHA256(), length=32, salt=salt, info=_INFO).derive(slow + server_secret)
 
 
+def _mark(salt: bytes, server_secret: bytes) -> bytes:
+    # The secret is 256 random bits: its mark helps nobody to guess it, nor the PIN, which has no part in it.
+    return HKDF(algorithm=hashes.SHA256(), length=16, salt=salt, info=_MARK_INFO).derive(server_secret)
+
+
 def _aad(owner: str, fingerprint: str) -> bytes:
     return json.dumps(["hocbaso", owner, fingerprint], ensure_ascii=False).encode("utf-8")
 
@@ -147,12 +155,27 @@ def seal_key(
     data = {
         "v": 1,
         "salt": _b64(salt),
+        "mark": _b64(_mark(salt, server_secret)),
         "wrap_nonce": _b64(wrap_nonce),
         "wrapped": _b64(AESGCM(_kek(pin, salt, server_secret)).encrypt(wrap_nonce, inner, aad)),
         "nonce": _b64(nonce),
         "key": _b64(AESGCM(inner).encrypt(nonce, plain, aad)),
     }
     return KeyEnvelope(json.dumps(data, sort_keys=True).encode("ascii"), owner, fingerprint)
+
+
+def is_sealed_with(data: bytes, server_secret: bytes) -> bool | None:
+    """Whether the envelope ``data`` was sealed with this server secret; None when it carries no mark to tell by.
+
+    Raises ``errors.IntegrityFault`` when it is no envelope at all.
+    """
+    try:
+        read = json.loads(data)
+        part = {name: base64.b64decode(read[name]) for name in ("salt", "wrap_nonce", "wrapped", "nonce", "key")}
+        mark = base64.b64decode(read["mark"]) if "mark" in read else None
+    except (ValueError, KeyError, TypeError) as error:
+        raise IntegrityFault("Khoá ký đã lưu bị hỏng, không mở được bằng mã PIN nào.") from error
+    return None if mark is None else hmac.compare_digest(mark, _mark(part["salt"], server_secret))
 
 
 class SoftwareKeySigner:

@@ -427,7 +427,7 @@ def _sync(path: Path) -> None:
 
 
 def verify(path: Path) -> BackupCheck:
-    """Restore an archive into a scratch place and check everything there: digests, database, log, signatures.
+    """Restore an archive into a scratch place and check everything there: digests, database, log, secrets, signatures.
 
     The scratch instance is opened by a process of its own, exactly as a restored school would be.
     """

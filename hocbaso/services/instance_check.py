@@ -15,7 +15,7 @@ from hocbaso.db import db
 from hocbaso.documents.proof_plan import is_weaker
 from hocbaso.documents.verification_report import report_from_plain
 from hocbaso.errors import DomainError
-from hocbaso.services import audit_verify, document_pool, transcripts, trust_roots
+from hocbaso.services import audit_verify, document_pool, sealed_secrets, transcripts, trust_roots
 
 _FACES = ("pdf_digest", "xml_digest")
 _CUT = "Tệp PDF ở mức {found}, yếu hơn mức {recorded} đã ghi khi phát hành."
@@ -36,6 +36,7 @@ def check(now: datetime, *, max_problems: int = 50) -> InstanceCheck:
     they must still open and tell). Unfinished records are checked by their digests only."""
     report = audit_verify.verify()
     result = InstanceCheck(n_entries=report.n_entries, problems=[fault.message for fault in report.faults])
+    result.problems += sealed_secrets.problems()
     store = document_pool.document_store()
     for digest in db.session.scalars(select(m.StoredDocument.digest).order_by(m.StoredDocument.digest)):
         result.n_documents += 1

@@ -99,6 +99,19 @@ def present_key(now: datetime) -> bytes | None:
     return None if row is None else _read(row)
 
 
+def file_faults() -> list[str]:
+    """What speaks against the files of keys that still sign, a sentence each; for whoever checks a whole instance."""
+    found = []
+    for row in _rows():
+        if row.retired_at is None:
+            try:
+                _read(row)
+            except (IntegrityFault, ValueError) as fault:
+                words = fault.message if isinstance(fault, IntegrityFault) else "Tệp khoá của máy bị hỏng."
+                found.append(f"{words} ({row.key_id})")
+    return found
+
+
 def _read(row: m.InstanceKey) -> bytes:
     require_told(row)
     try:

@@ -10,9 +10,21 @@ from hocbaso.errors import WrongState
 from hocbaso.services import document_pool
 
 
+def _path() -> Path:
+    return document_pool.config().keys / "signing_secret"
+
+
+def stored_secret() -> bytes | None:
+    """What the file holds, or None where there is none; makes nothing, for whoever only looks."""
+    try:
+        return _path().read_bytes()
+    except FileNotFoundError:
+        return None
+
+
 def server_secret() -> bytes:
     """32 bytes in ``keys/signing_secret`` (0600), made on first use. Without it no envelope opens: it belongs in each backup."""
-    path: Path = document_pool.config().keys / "signing_secret"
+    path = _path()
     if not path.exists():
         scratch = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
         descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -26,7 +26,7 @@ from hocbaso.db import db, write_transaction
 from hocbaso.documents.store import DocumentStore
 from hocbaso.errors import IntegrityFault, Invalid, NotAllowed, NotFound, Unavailable, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
-from hocbaso.services import audit, audit_verify, backups, database_copy, schema, snapshots, transcripts
+from hocbaso.services import audit, audit_verify, backups, database_copy, schema, second_factor, snapshots, transcripts
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
 from tests.conftest import make_app
@@ -237,6 +237,16 @@ def test_verify_finds_a_score_that_was_changed_before_the_backup(archive: Path, 
     changed = backups.create(SYSTEM, NOW, name="bi-sua.tar")
     check = backups.verify(changed)
     assert not check.ok and any("student" in problem for problem in check.problems)
+
+
+def test_verify_carries_what_the_check_of_the_restored_place_finds(archive: Path, school: Cast) -> None:
+    """The code of a telephone, sealed with the secret of another machine."""
+    with write_transaction() as session:
+        account = session.get(m.Account, school.accounts["principal"])
+        assert account is not None
+        account.totp_secret = second_factor.seal(second_factor.new_secret(), account.id, "bí-mật-của-máy-khác")
+    check = backups.verify(backups.create(SYSTEM, NOW, name="may-khac.tar"))
+    assert any("xác nhận hai lớp của: gv001" in problem for problem in check.problems)
 
 
 def test_a_config_file_in_the_archive_cannot_lead_the_check_elsewhere(archive: Path, school: Cast) -> None:
