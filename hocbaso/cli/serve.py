@@ -29,7 +29,8 @@ from hocbaso.errors import DomainError, Unavailable, WrongState
 from hocbaso.services import accounts, lan_addresses, schema, setup, tls, tls_check
 from hocbaso.services.access import SYSTEM
 
-THREADS = 8
+THREADS = 4
+"""More only hinder each other (one interpreter, two cores) and cost 2 MB each; fewer would let a slow act hold up a school."""
 RESPAWN_SECONDS = "20"
 """On a new certificate the old worker serves this long beside the fresh one; a slow machine needs ten to load the pages."""
 

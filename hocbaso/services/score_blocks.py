@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -127,7 +127,7 @@ def write_cells(
         elif expected is not None and expected != old.version:
             outcomes.append(CellOutcome(enrollment_id, key, "stale", f"Ô đang là {old.text or 'trống'}.", old.version))
         else:
-            after = replace(value, version=old.version + 1, id=old.id)
+            after = value._replace(version=old.version + 1, id=old.id)
             outcomes.append(CellOutcome(enrollment_id, key, "written", version=after.version))
             if old.version:
                 changed.append((enrollment_id, key, after, old))
@@ -154,7 +154,7 @@ def write_cells(
             ],
         ).scalars()
         written += [
-            (enrollment_id, key, replace(value, id=cell_id))
+            (enrollment_id, key, value._replace(id=cell_id))
             for (enrollment_id, key, value), cell_id in zip(fresh, ids, strict=True)
         ]
     for enrollment_id, key, value, old in changed:

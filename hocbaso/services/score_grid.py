@@ -110,6 +110,8 @@ class SheetView:
     steps: tuple[StepLine, ...]
     today: date
     n_students: int
+    seen: str
+    """The version of each stored cell, ``<enrollment id>-<column>:<version>``, for a form that is sent whole."""
     is_blind: bool = False
     """The midterm, the final and the average are kept from this reader, who checks them from the papers."""
 
@@ -166,6 +168,7 @@ def open_sheet(actor: Actor, sheet_id: int, now: datetime) -> SheetView:
         steps=steps,
         today=today,
         n_students=body.n_students,
+        seen="" if is_blind else body.seen,
         is_blind=is_blind,
     )
 
@@ -182,6 +185,7 @@ class _Body:
     progress: Progress
     first_gap: str
     n_students: int
+    seen: str
 
 
 class _Bodies:
@@ -216,7 +220,7 @@ _BODIES = _Bodies()
 def _build(head: SheetHead, columns: tuple[Column, ...], roster: Iterable[tuple[Any, ...]], can_edit: bool) -> _Body:
     stored: dict[int, dict[str, CellRecord]] = {}
     for row in connection().execute(CELLS, {"sheet_id": head.id}):
-        stored.setdefault(row.enrollment_id, {})[row.column_key] = record_of(row)
+        stored.setdefault(row[0], {})[row[1]] = record_of(row)
     rows: list[RowView] = []
     n_entered = n_expected = 0
     first_gap = ""
@@ -233,7 +237,13 @@ def _build(head: SheetHead, columns: tuple[Column, ...], roster: Iterable[tuple[
                 else:
                     n_entered += 1
     n_students = sum(1 for row_view in rows if row_view.closed in ("", "Miễn"))
-    return _Body(tuple(rows), Progress(n_entered, n_expected), first_gap, n_students)
+    seen = " ".join(
+        f"{row_view.enrollment_id}-{cell.key}:{cell.version}"
+        for row_view in rows
+        for cell in (*row_view.cells, row_view.remark)
+        if cell.version
+    )
+    return _Body(tuple(rows), Progress(n_entered, n_expected), first_gap, n_students, seen)
 
 
 def build_row(

@@ -51,8 +51,7 @@ _ONE_OF_ROSTER = (
     .where(_enrollment.c.class_group_id == bindparam("class_group_id"), _enrollment.c.id == bindparam("enrollment_id"))
 )
 
-_CELL_COLUMNS = (
-    _cell.c.id,
+_CELL_COLUMNS = (  # in the order of CellRecord after the first two: score_cells.record_of
     _cell.c.enrollment_id,
     _cell.c.column_key,
     _cell.c.tenths,
@@ -61,6 +60,7 @@ _CELL_COLUMNS = (
     _cell.c.origin,
     _cell.c.makeup_due_on,
     _cell.c.version,
+    _cell.c.id,
 )
 CELLS = select(*_CELL_COLUMNS).where(_cell.c.score_sheet_id == bindparam("sheet_id"))
 _CELLS_OF_ROW = CELLS.where(_cell.c.enrollment_id == bindparam("enrollment_id"))

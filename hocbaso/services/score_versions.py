@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -98,7 +97,7 @@ def put(
     now: datetime,
 ) -> CellRecord | None:
     """The stored record, or None when the version had moved on."""
-    after = replace(value, version=standing.version + 1, id=standing.id)
+    after = value._replace(version=standing.version + 1, id=standing.id)
     if standing.version:
         done = link.execute(
             SET_CELL, {"cell_id": standing.id, "seen": standing.version, **cell_values(after, actor, now)}
@@ -113,7 +112,7 @@ def put(
             **cell_values(after, actor, now),
         },
     )
-    return replace(after, id=result.inserted_primary_key[0])
+    return after._replace(id=result.inserted_primary_key[0])
 
 
 def state_after(head: SheetHead, enrollment_id: int, column_key: str, value: CellRecord) -> dict[str, Any]:

@@ -125,7 +125,6 @@ def save(sheet_id: int, enrollment_id: int, column_key: str) -> BaseResponse | t
         return _refused(refusal.message, status_of(refusal))
     if not is_fragment():
         return go(url_for(".show", sheet_id=sheet_id, _anchor=f"c-{enrollment_id}-{column_key}"))
-    columns = score_grid.columns_of(saved.head)
     return render_template(
         "score_sheets/_saved.html",
         saved=saved,
@@ -134,7 +133,7 @@ def save(sheet_id: int, enrollment_id: int, column_key: str) -> BaseResponse | t
         kind=saved.head.kind.value,
         marks=rendered_rows.MARK_ICONS,
         remark=score_grid.REMARK,
-        edges={column.key for column in columns[-3:]} - {"GK"},
+        edges=rendered_rows.grid_edges(score_grid.columns_of(saved.head)),
         n_gaps=saved.progress.n_gaps,
         first_gap="",
     ), 200
@@ -261,16 +260,6 @@ def _page(
     asked: bool = False,
     trouble: dict[int, tuple[str, str]] | None = None,
 ) -> Response:
-    seen = (
-        " ".join(
-            f"{row.enrollment_id}-{cell.key}:{cell.version}"
-            for row in view.rows
-            for cell in (*row.cells, row.remark)
-            if cell.version
-        )
-        if view.can_edit
-        else ""
-    )
     is_author = _is_author(view)
     paper_codes = tuple(
         paper_kit.codes_of(view.head, {row.enrollment_id: row.class_place for row in view.rows}).items()
@@ -281,7 +270,7 @@ def _page(
         "score_sheets/sheet.html",
         view=view,
         head=view.head,
-        seen=seen,
+        seen=view.seen if view.can_edit else "",
         problems=problems or [],
         message=message,
         note=note,

@@ -71,7 +71,9 @@ def cache() -> SessionCache:
 
 def current_session() -> SignedIn | None:
     """The living session, complete or not; None for a stranger."""
-    return current_user.signed_in if current_user.is_authenticated else None
+    # Asked a dozen times a page: the proxy looks the user up anew for each attribute.
+    user = g.get("_login_user") or current_user._get_current_object()
+    return user.signed_in if user.is_authenticated else None
 
 
 def actor_or_none() -> Actor | None:
