@@ -20,14 +20,15 @@ PATIENCE_SECONDS = 0.05
 class Turns:
     """WSGI middleware that lets one request of ``PATHS`` in at a time, for as long as that is quick."""
 
-    def __init__(self, wsgi_app: Callable[..., Iterable[bytes]]) -> None:
+    def __init__(self, wsgi_app: Callable[..., Iterable[bytes]], patience: float = PATIENCE_SECONDS) -> None:
         self._wsgi_app = wsgi_app
+        self._patience = patience
         self._turn = Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if not environ.get("PATH_INFO", "").startswith(PATHS):
             return self._wsgi_app(environ, start_response)
-        has_turn = self._turn.acquire(timeout=PATIENCE_SECONDS)
+        has_turn = self._turn.acquire(timeout=self._patience)
         try:
             return self._wsgi_app(environ, start_response)
         finally:
