@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import lru_cache
 from typing import Any
 
 import pikepdf
@@ -16,6 +17,7 @@ QR_WORDS = "Mã QR mở trang kiểm tra học bạ"
 QR_BORDER = 2
 
 
+@lru_cache(maxsize=16)  # the choice of its mask takes 9 ms, and drawing, measuring and judging each ask for the same
 def qr_code(text: str) -> Any:
     """The QR of a text (error level M): an address alone, or an address and the digits of a summary, which are packed as digits."""
     address, mark, digits = text.partition("#")
