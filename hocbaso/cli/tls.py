@@ -30,6 +30,11 @@ Dấu vân tay SHA-256 của chứng thư gốc:
 """
 
 
+def _in_rows(mark: str) -> str:
+    groups = in_groups(mark)
+    return "\n".join("  " + " ".join(groups[start : start + 4]) for start in range(0, 16, 4))
+
+
 @tls_group.command("init")
 @click.option(
     "--host",
@@ -57,7 +62,6 @@ def init_command(hosts: tuple[str, ...], new_ca: bool, yes: bool, as_json: bool)
             raise click.UsageError("Thay chứng thư gốc cần xác nhận: thêm --yes.")
         click.confirm("Thay chứng thư gốc?", abort=True, err=True)
     issued = tls.init(SYSTEM, hosts, clock.now(), new_authority=new_ca)
-    groups = in_groups(issued.root_fingerprint)
     done = "Đã tạo chứng thư gốc và chứng thư máy chủ" if issued.new_authority else "Đã gia hạn chứng thư máy chủ"
     words = (
         f"{done} cho {', '.join(issued.names)}, đến {clock.local(issued.leaf_ends_at):%d/%m/%Y}.\n"
@@ -66,12 +70,13 @@ def init_command(hosts: tuple[str, ...], new_ca: bool, yes: bool, as_json: bool)
     if issued.new_authority:
         words += "\n" + _TEACH.format(
             name=issued.names[0],
-            mark="\n".join("  " + " ".join(groups[start : start + 4]) for start in range(0, 16, 4)),
+            mark=_in_rows(issued.root_fingerprint),
         )
     else:
         words += (
             "\nMáy chủ đang chạy tự đổi sang chứng thư mới khi không ai đang làm việc; muốn ngay thì khởi động lại."
         )
+    words += f"\nDấu vân tay của máy chủ, để so khi ghép chương trình ký trên máy của người ký:\n{_in_rows(issued.leaf_fingerprint)}"
     ends = {name: getattr(issued, name).isoformat() for name in ("leaf_ends_at", "root_ends_at")}
     emit(asdict(issued) | ends, as_json=as_json, words=words)
 
