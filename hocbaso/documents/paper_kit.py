@@ -2,55 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import io
 
-import jinja2
 import pikepdf
 import segno
-import weasyprint
 from markupsafe import Markup
-from weasyprint.text.fonts import FontConfiguration
 
+from hocbaso.documents.page_layout import plain_layout
 from hocbaso.documents.paper_content import PaperSheet
-from hocbaso.documents.pdf_render import TEMPLATES, ShippedFontsOnly
-
-
-class _Layout:
-    """Sheets, fonts and template, made once a process."""
-
-    def __init__(self) -> None:
-        self.fetcher = ShippedFontsOnly()
-        self.fonts = FontConfiguration()
-        self.ua = weasyprint.CSS(string=(TEMPLATES / "ua.css").read_text("utf-8"), url_fetcher=self.fetcher)
-        self.sheet = weasyprint.CSS(
-            string=(TEMPLATES / "paper_kit.css").read_text("utf-8"), font_config=self.fonts, url_fetcher=self.fetcher
-        )
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(TEMPLATES),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            auto_reload=False,
-        )
-        self.template = environment.get_template("paper_kit.html")
-
-
-@functools.cache
-def _layout() -> _Layout:
-    return _Layout()
-
-
-class _Html(weasyprint.HTML):
-    def _ua_stylesheets(self, forms: bool = False) -> list[weasyprint.CSS]:
-        return [_layout().ua]
 
 
 def render(sheets: tuple[PaperSheet, ...]) -> bytes:
     """The sheets one after the other, each beginning on a page of its own."""
-    layout = _layout()
+    layout = plain_layout("paper_kit")
     text = layout.template.render(sheets=[(sheet, _qr(sheet)) for sheet in sheets])
-    html = _Html(string=text, base_url=None, url_fetcher=layout.fetcher)
-    made: bytes = html.write_pdf(font_config=layout.fonts, stylesheets=[layout.sheet])
+    made: bytes = layout.lay_out(text).write_pdf()
     return made
 
 

@@ -13,30 +13,21 @@ from __future__ import annotations
 import functools
 import gc
 import io
-import logging
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 from typing import Any
 
-import jinja2
 import pikepdf
 import weasyprint
 from markupsafe import Markup
 from pikepdf import Array, Dictionary, Name, String
-from weasyprint.text.fonts import FontConfiguration
-from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
+from hocbaso.documents.page_layout import PageLayout
 from hocbaso.documents.printed_form import DEMO_MARK, QR_BORDER, QR_WORDS, qr_code, qr_drawing
 from hocbaso.documents.transcript_content import LEVEL_WORDS, TranscriptContent
 from hocbaso.documents.xml_record import ATTACHMENT_NAME, build_data_zone
 from hocbaso.errors import IntegrityFault
 from hocbaso.regulations.terms import Level
-
-ROOT = Path(__file__).resolve().parents[2]
-TEMPLATES = ROOT / "templates" / "pdf"
-FONTS = ROOT / "static" / "fonts" / "pdf"
-FONT_FILES = tuple(f"LiberationSerif-{style}.ttf" for style in ("Regular", "Bold", "Italic", "BoldItalic"))
 
 #: Signature fields in signing order, with what a screen reader says.
 FIELDS = {
@@ -51,55 +42,15 @@ _LONGEST_WORD = 12
 _PX_TO_PT = 0.75
 
 
-class ShippedFontsOnly(URLFetcher):
-    """Answers ``font:<file>`` for the four shipped fonts; every other address stops the rendering."""
-
-    def __init__(self) -> None:
-        super().__init__(allowed_protocols=())
-
-    def fetch(self, url: str, headers: object = None) -> URLFetcherResponse:
-        name = url.removeprefix("font:")
-        if url.startswith("font:") and name in FONT_FILES:
-            return URLFetcherResponse(url, (FONTS / name).read_bytes(), {"Content-Type": "font/ttf"})
-        raise FatalURLFetchingError(f"Mẫu in đã thử mở một địa chỉ ngoài: {url[:80]}")
-
-
-class _Layout:
-    """What does not depend on the record, made once a process: sheets, fonts, template."""
-
-    def __init__(self) -> None:
-        self.fetcher = ShippedFontsOnly()
-        self.fonts = FontConfiguration()
-        self.ua = weasyprint.CSS(string=(TEMPLATES / "ua.css").read_text("utf-8"), url_fetcher=self.fetcher)
-        self.sheet = weasyprint.CSS(
-            string=(TEMPLATES / "transcript.css").read_text("utf-8"), font_config=self.fonts, url_fetcher=self.fetcher
-        )
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(TEMPLATES),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            auto_reload=False,
-        )
-        environment.finalize = lambda value: "" if value is None else value
-        environment.filters |= _FILTERS
-        environment.tests["unbroken"] = _is_unbroken
-        self.template = environment.get_template("transcript.html")
-        # WeasyPrint makes many short-lived cycles; the default threshold costs a tenth of the time.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 50)
-        logging.getLogger("weasyprint").setLevel(logging.ERROR)
-        logging.getLogger("fontTools").setLevel(logging.ERROR)
-
-
 @functools.cache
-def _layout() -> _Layout:
-    return _Layout()
-
-
-class _Html(weasyprint.HTML):
-    def _ua_stylesheets(self, forms: bool = False) -> list[weasyprint.CSS]:
-        return [_layout().ua]
+def layout() -> PageLayout:
+    """The form's layout, made once a process."""
+    made = PageLayout("transcript", _FILTERS, {"unbroken": _is_unbroken})
+    # WeasyPrint makes many short-lived cycles; the default threshold costs a tenth of the time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    return made
 
 
 def _kind(place: str) -> str:
@@ -155,7 +106,7 @@ def render_html(content: TranscriptContent, densities: tuple[int, int] = (0, 0),
     """
     if content.has_summary != (qr_text is not None):
         raise IntegrityFault("Mẫu học bạ này và mã QR của nó không khớp nhau.")
-    return _layout().template.render(
+    return layout().template.render(
         c=content,
         mark=DEMO_MARK if content.demo else "",
         stamp=content.built_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -186,11 +137,8 @@ def _lay_out(content: TranscriptContent, qr_text: str | None) -> weasyprint.Docu
 
 
 def _try(content: TranscriptContent, densities: tuple[int, int], qr_text: str | None) -> weasyprint.Document:
-    layout = _layout()
-    html = _Html(string=render_html(content, densities, qr_text), base_url=None, url_fetcher=layout.fetcher)
-    document = html.render(
-        font_config=layout.fonts,
-        stylesheets=[layout.sheet],
+    document = layout().lay_out(
+        render_html(content, densities, qr_text),
         pdf_variant="pdf/a-3a",
         pdf_tags=True,
         uncompressed_pdf=False,

@@ -6,21 +6,17 @@ refused, so nothing can stand in it that was not signed.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import io
 from datetime import date, datetime
 from typing import Any
 
-import jinja2
 import pikepdf
-import weasyprint
 from lxml import etree
-from weasyprint.text.fonts import FontConfiguration
 
 from hocbaso.documents import cms
 from hocbaso.documents.appearance import VIETNAM
-from hocbaso.documents.pdf_render import TEMPLATES, ShippedFontsOnly
+from hocbaso.documents.page_layout import plain_layout
 from hocbaso.documents.recall_content import ListSignature, RecallListContent, from_json
 from hocbaso.documents.signers import SoftwareKeySigner
 from hocbaso.documents.trust import Trust, role_reasons, signer_facts
@@ -266,42 +262,12 @@ def _second(at: datetime) -> datetime:
 # --- the print --------------------------------------------------------------------------------------------------------
 
 
-class _Layout:
-    """Sheet, fonts and template, made once a process."""
-
-    def __init__(self) -> None:
-        self.fetcher = ShippedFontsOnly()
-        self.fonts = FontConfiguration()
-        self.ua = weasyprint.CSS(string=(TEMPLATES / "ua.css").read_text("utf-8"), url_fetcher=self.fetcher)
-        self.sheet = weasyprint.CSS(
-            string=(TEMPLATES / "recall_list.css").read_text("utf-8"), font_config=self.fonts, url_fetcher=self.fetcher
-        )
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(TEMPLATES),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            auto_reload=False,
-        )
-        self.template = environment.get_template("recall_list.html")
-
-
-@functools.cache
-def _layout() -> _Layout:
-    return _Layout()
-
-
-class _Html(weasyprint.HTML):
-    def _ua_stylesheets(self, forms: bool = False) -> list[weasyprint.CSS]:
-        return [_layout().ua]
-
-
 def render(content: RecallListContent, xml: bytes, nodes: list[SignerNode]) -> bytes:
     """The list as a letter on A4 with the XML inside; what the signatures say is printed in their places."""
-    layout = _layout()
+    layout = plain_layout("recall_list")
     signed = {node.role: (signer_facts(node.chain[0]), node.signed_at.astimezone(VIETNAM)) for node in nodes}
     text = layout.template.render(list=content, signed=signed, digest=hashlib.sha256(xml).hexdigest())
-    html = _Html(string=text, base_url=None, url_fetcher=layout.fetcher)
-    made: bytes = html.write_pdf(font_config=layout.fonts, stylesheets=[layout.sheet])
+    made: bytes = layout.lay_out(text).write_pdf()
     with pikepdf.open(io.BytesIO(made)) as pdf:
         pdf.attachments[ATTACHMENT_NAME] = pikepdf.AttachedFileSpec(pdf, xml, mime_type="application/xml")
         pdf.Root.Lang = pikepdf.String("vi")

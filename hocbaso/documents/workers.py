@@ -50,7 +50,7 @@ def _start() -> None:
 def warm() -> int:
     """Load what the first document would have to wait for; the worker's process id."""
     importlib.import_module("hocbaso.documents.issuing")
-    importlib.import_module("hocbaso.documents.pdf_render")._layout()
+    importlib.import_module("hocbaso.documents.pdf_render").layout()
     return os.getpid()
 
 

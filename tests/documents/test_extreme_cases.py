@@ -12,7 +12,7 @@ import pytest
 import weasyprint
 from fontTools.ttLib import TTFont
 
-from hocbaso.documents import pdf_render, proof
+from hocbaso.documents import page_layout, pdf_render, proof
 from hocbaso.documents.transcript_content import from_canonical_json, nfc, to_canonical_json
 from hocbaso.errors import Invalid
 from hocbaso.regulations import drawn_letters
@@ -75,8 +75,8 @@ def test_the_geometry_sees_what_runs_over() -> None:
 def test_every_letter_that_a_record_takes_is_in_all_four_faces() -> None:
     taken = {low + n for low, high in drawn_letters.DRAWN for n in range(high - low + 1)}
     taken = {code for code in taken if not drawn_letters.undrawable(chr(code))}
-    for name in pdf_render.FONT_FILES:
-        cmap = TTFont(pdf_render.FONTS / name, lazy=True).getBestCmap()
+    for name in page_layout.FONT_FILES:
+        cmap = TTFont(page_layout.FONTS / name, lazy=True).getBestCmap()
         assert not [hex(code) for code in taken if code not in cmap], name
 
 

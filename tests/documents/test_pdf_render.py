@@ -14,7 +14,7 @@ import pytest
 from fontTools.ttLib import TTFont
 from weasyprint.urls import FatalURLFetchingError
 
-from hocbaso.documents import pdf_render, printed_form, proof, xml_record
+from hocbaso.documents import page_layout, pdf_render, printed_form, proof, xml_record
 from hocbaso.documents.issuing import build_faces
 from hocbaso.documents.transcript_content import (
     FORMAT_1_0,
@@ -58,7 +58,7 @@ def test_same_content_same_bytes_in_another_process(world: World) -> None:
         "import hashlib; from tests.documents.samples import content, unsigned;"
         "print(hashlib.sha256(unsigned(content())).hexdigest())"
     )
-    env = {**os.environ, "PYTHONHASHSEED": "5", "TZ": "America/Lima", "PYTHONPATH": str(pdf_render.ROOT)}
+    env = {**os.environ, "PYTHONHASHSEED": "5", "TZ": "America/Lima", "PYTHONPATH": str(page_layout.ROOT)}
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True)
     assert out.stdout.strip() == hashlib.sha256(world.unsigned).hexdigest()
 
@@ -87,13 +87,13 @@ def test_every_vietnamese_letter_is_in_the_shipped_fonts() -> None:
         for tone in ("", "\u0300", "\u0301", "\u0303", "\u0309", "\u0323")
     } | set("đĐ–…“”0123456789,.;:()/")
     assert all(len(letter) == 1 for letter in letters)
-    for name in pdf_render.FONT_FILES:
-        cmap = TTFont(pdf_render.FONTS / name, lazy=True).getBestCmap()
+    for name in page_layout.FONT_FILES:
+        cmap = TTFont(page_layout.FONTS / name, lazy=True).getBestCmap()
         assert not [letter for letter in letters if ord(letter) not in cmap], name
 
 
 def test_nothing_but_the_shipped_fonts_is_ever_opened() -> None:
-    fetcher = pdf_render.ShippedFontsOnly()
+    fetcher = page_layout.ShippedFontsOnly()
     for url in (
         "http://127.0.0.1/x",
         "file:///etc/passwd",
@@ -251,7 +251,7 @@ def test_a_paper_of_form_1_0_is_still_drawn_by_the_same_page_and_rules() -> None
     """Its PDF is rebuilt byte for byte; the bytes depend on the machine's layout library, what goes into it does not."""
     page = pdf_render.render_html(content(format_version=FORMAT_1_0))
     assert hashlib.sha256(page.encode()).hexdigest() == PAGE_1_0
-    rules = (pdf_render.TEMPLATES / "transcript.css").read_text("utf-8").partition("\n/* form 1.1:")
+    rules = (page_layout.TEMPLATES / "transcript.css").read_text("utf-8").partition("\n/* form 1.1:")
     assert rules[1] and hashlib.sha256(rules[0].encode()).hexdigest() == RULES_1_0
     assert " full" not in page and "keywords" not in page
     old = unsigned(content(format_version=FORMAT_1_0))
@@ -317,10 +317,10 @@ def test_the_qr_of_a_text_is_drawn_as_it_always_was() -> None:
 def test_an_altered_template_is_caught_before_anything_is_signed(
     old: str, new: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = (pdf_render.TEMPLATES / "transcript.html").read_text("utf-8")
+    source = (page_layout.TEMPLATES / "transcript.html").read_text("utf-8")
     assert old in source
-    template = pdf_render._layout().template.environment.from_string(source.replace(old, new))
-    monkeypatch.setattr(pdf_render._layout(), "template", template)
+    template = pdf_render.layout().template.environment.from_string(source.replace(old, new))
+    monkeypatch.setattr(pdf_render.layout(), "template", template)
     with pytest.raises(IntegrityFault):
         build_faces(to_canonical_json(content()), KEY)
 
@@ -329,11 +329,13 @@ def test_a_letter_from_another_font_is_caught(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(
         pdf_render, "_DENSITIES", ('" style="font-family: serif', "dense", "dense closer", "dense denser")
     )
-    environment = pdf_render._layout().template.environment
+    environment = pdf_render.layout().template.environment
     source = (
-        (pdf_render.TEMPLATES / "transcript.html").read_text("utf-8").replace("{{ density_1 }}", "{{ density_1|safe }}")
+        (page_layout.TEMPLATES / "transcript.html")
+        .read_text("utf-8")
+        .replace("{{ density_1 }}", "{{ density_1|safe }}")
     )
-    monkeypatch.setattr(pdf_render._layout(), "template", environment.from_string(source))
+    monkeypatch.setattr(pdf_render.layout(), "template", environment.from_string(source))
     with pytest.raises(IntegrityFault, match="phông"):
         build_faces(to_canonical_json(content()), KEY)
 
@@ -370,6 +372,6 @@ def test_a_stored_record_is_rebuilt_byte_for_byte_on_another_day_and_machine(env
     )
     out = subprocess.run(
         [sys.executable, "-c", code, first.qr_text], input=stored, capture_output=True, check=True, cwd="/",
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(pdf_render.ROOT), **environment},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(page_layout.ROOT), **environment},
     )  # fmt: skip
     assert out.stdout.decode().split() == [hashlib.sha256(face).hexdigest() for face in (first.pdf, first.data_zone)]
