@@ -251,27 +251,9 @@ def _free_port() -> int:
 def _start(instance: Path, port: int) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "HOCBASO_INSTANCE": str(instance), "HOST": "127.0.0.1", "PORT": str(port)}
     flask = Path(sys.executable).with_name("flask")
-    serves = subprocess.run([flask, "serve", "--help"], cwd=ROOT, env=environment, capture_output=True).returncode == 0
-    command = (
-        [str(flask), "serve"]
-        if serves
-        else [
-            str(Path(sys.executable).with_name("granian")),
-            "--interface",
-            "wsgi",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--workers",
-            "1",
-            "--blocking-threads",
-            "8",
-            "--no-access-log",
-            "app:app",
-        ]
+    return subprocess.Popen(
+        [flask, "serve"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def _wait(port: int, server: subprocess.Popen[bytes]) -> None:

@@ -73,6 +73,14 @@ def served(instance: Path, *load: str) -> Iterator[Site]:
     loaded = run_flask(instance, "demo", "load", *load)
     assert loaded.returncode == 0, loaded.stdout + loaded.stderr
     accounts = json.loads(run_flask(instance, "demo", "accounts", "--json").stdout)
+    with running_server(instance) as base:
+        yield Site(base, instance, accounts)
+
+
+@contextmanager
+def running_server(instance: Path) -> Iterator[str]:
+    """Serve an instance as it is, on the loopback; its address. An empty folder gets a database without a school."""
+    instance.mkdir(parents=True, exist_ok=True)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -83,7 +91,7 @@ def served(instance: Path, *load: str) -> Iterator[Site]:
     base = f"http://127.0.0.1:{port}"
     try:
         _wait_until_ready(server, base, instance / "server.log")
-        yield Site(base, instance, accounts)
+        yield base
     finally:
         server.send_signal(signal.SIGTERM)
         try:
@@ -95,7 +103,7 @@ def served(instance: Path, *load: str) -> Iterator[Site]:
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], base: str, log: Path) -> None:
-    for _ in range(150):
+    for _ in range(400):
         assert server.poll() is None, log.read_text("utf-8", "replace")
         try:
             with urllib.request.urlopen(f"{base}/healthz", timeout=2) as answer:

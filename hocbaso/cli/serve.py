@@ -22,6 +22,7 @@ from flask.cli import with_appcontext
 
 from hocbaso import clock
 from hocbaso.cli import plain_port
+from hocbaso.cli.gateway import Gateway
 from hocbaso.cli.output import any_schema, refusals
 from hocbaso.config import PROJECT_ROOT, Config
 from hocbaso.documents.parent_watch import end_with_parent
@@ -29,15 +30,13 @@ from hocbaso.errors import DomainError, Unavailable, WrongState
 from hocbaso.services import accounts, lan_addresses, schema, setup, tls, tls_check
 from hocbaso.services.access import SYSTEM
 
-THREADS = 4
-"""More only hinder each other (one interpreter, two cores) and cost 2 MB each; fewer would let a slow act hold up a school."""
 RESPAWN_SECONDS = "20"
 """On a new certificate the old worker serves this long beside the fresh one; a slow machine needs ten to load the pages."""
 
 LAST_SECONDS = 1.0
 """For the answers that are on their way when the main process is killed; a save takes a hundredth of it."""
 
-TARGET = "hocbaso.cli.serve:application"
+TARGET = "hocbaso.cli.serve:gateway"
 
 
 def application() -> Flask:
@@ -57,6 +56,11 @@ def application() -> Flask:
     gc.collect()
     gc.freeze()  # a full collection walked through 100,000 objects that live as long as the process
     return made
+
+
+def gateway() -> Gateway:
+    """What the server calls in the worker process."""
+    return Gateway(application())
 
 
 def _die_with_parent() -> None:
@@ -95,7 +99,7 @@ def server_command(settings: Config, host: str, port: int, *, secure: bool) -> l
         "-m",
         "granian",
         "--interface",
-        "wsgi",
+        "rsgi",
         "--http",
         "1",
         "--host",
@@ -104,8 +108,6 @@ def server_command(settings: Config, host: str, port: int, *, secure: bool) -> l
         str(port),
         "--workers",
         "1",
-        "--blocking-threads",
-        str(THREADS),
         "--workers-kill-timeout",
         "15",
         "--respawn-interval",

@@ -106,7 +106,7 @@ def test_tls_is_spoken_when_the_instance_has_a_pair_that_fits(app: Flask):
     assert not speaks_tls(settings)
     command = server_command(settings, "0.0.0.0", 5000, secure=False)
     assert "--ssl-certificate" not in command
-    assert command[command.index("--workers") + 1] == "1" and command[command.index("--blocking-threads") + 1] == "8"
+    assert command[command.index("--workers") + 1] == "1" and command[command.index("--interface") + 1] == "rsgi"
     with app.app_context():
         tls.init(SYSTEM, ("hocba.truong.lan",), clock.now())
     assert speaks_tls(settings) and not speaks_tls(replace(settings, tls_off=True))
