@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, or_, select, tuple_
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -36,6 +36,8 @@ MOST_CELLS = 2000
 """Of one act: twice a sheet of the largest class."""
 
 _USED = "Mã lần ghi này đã dùng cho việc khác. Hãy tải lại trang rồi làm lại."
+
+UNDONE, REDONE = "undone", "redone"
 
 Place = tuple[int, str]
 """Enrolment id and column key."""
@@ -166,12 +168,12 @@ def take_back(
     ``stale`` and keeps its value. Raises like :func:`paste`.
     """
     request = f"{of}\n" + " ".join(f"{enrollment_id}-{key}" for enrollment_id, key in places)
-    source = "redone" if again else "undone"
+    source = REDONE if again else UNDONE
 
     def act(session: Session, head: SheetHead, key: OperationKey, done: dict[Place, Any]) -> list[CellOutcome]:
         acts = _versions_of(head, [of, *(derived_op_id(of, *where) for where in places)])
         require_versions_told({row.score_cell_id for row in acts.values()})
-        earlier, others = _values_before(acts.values()), _last_of_others(acts.values(), actor)
+        lives = _lives_of(list(acts.values()))
         standing = read_standing(head)
         outcomes: dict[int, CellOutcome] = {}
         wanted: list[tuple[int, str, CellRecord, int | None]] = []
@@ -185,12 +187,9 @@ def take_back(
                 # Version 0: whatever is typed on top of it is asked about, for nobody knows what was seen.
                 outcomes[order] = CellOutcome(*where, "same", "Lần ghi ấy chưa vào ô này.")
             else:
-                value = earlier.get((act_row.score_cell_id, act_row.version - 1), NOTHING)
-                # By value, not by version: what was taken back on top of this act stands in newer versions of one's own.
-                untouched = (
-                    old.same_value(_value_of(act_row)) and others.get(act_row.score_cell_id, 0) < act_row.version
-                )
-                if done or not untouched:
+                life = lives[act_row.score_cell_id]
+                value = _value_of(life[0]) if life[0].version < act_row.version else NOTHING
+                if done or not _stands(life, act_row, actor):
                     outcomes[order] = CellOutcome(
                         *where, "stale", _standing_words(old), act_row.version, as_typed(value)
                     )
@@ -248,35 +247,48 @@ def _versions_of(head: SheetHead, keys: Sequence[str]) -> dict[Place, Any]:
     return {(row.enrollment_id, row.column_key): row for row in rows}
 
 
-def _values_before(acts: Any) -> dict[tuple[int, int], CellRecord]:
-    """The values that stood before these versions, by (cell id, version)."""
-    wanted = [(row.score_cell_id, row.version - 1) for row in acts if row.version > 1]
-    if not wanted:
+def _lives_of(acts: Sequence[Any]) -> dict[int, list[Any]]:
+    """The versions of the cells of these acts from the one before the act on, oldest first, by cell id."""
+    from_version = {row.score_cell_id: row.version - 1 for row in acts}
+    if not from_version:
         return {}
     rows = connection().execute(
-        select(_version.c.score_cell_id, _version.c.version, *_VALUE).where(
-            tuple_(_version.c.score_cell_id, _version.c.version).in_(wanted)
-        )
+        select(_version.c.score_cell_id, _version.c.version, _version.c.source, _version.c.by_account_id, *_VALUE)
+        .where(_version.c.score_cell_id.in_(list(from_version)), _version.c.version >= min(from_version.values()))
+        .order_by(_version.c.score_cell_id, _version.c.version)
     )
-    return {(row.score_cell_id, row.version): _value_of(row) for row in rows}
+    lives: dict[int, list[Any]] = {cell_id: [] for cell_id in from_version}
+    for row in rows:
+        if row.version >= from_version[row.score_cell_id]:
+            lives[row.score_cell_id].append(row)
+    return lives
+
+
+def _stands(life: Sequence[Any], act: Any, actor: Actor) -> bool:
+    """Whether a cell shows what the act wrote there and nothing that was written since, by anybody.
+
+    Equal values are not enough: the same number typed again by hand is a newer one. What was written since and taken back
+    counts for nothing, and an act taken back and done again stands.
+    """
+    shown: list[Any] = []
+    taken: list[Any] = []
+    for row in life:
+        if row.version > act.version and row.by_account_id != actor.account_id:
+            return False
+        if row.source == UNDONE and len(shown) > 1 and _value_of(row).same_value(_value_of(shown[-2])):
+            taken.append(shown.pop())
+        elif row.source == UNDONE and len(shown) == 1 and row.version > act.version:
+            taken.append(shown.pop())  # to the empty cell before the first version
+        elif row.source == REDONE and taken and _value_of(row).same_value(_value_of(taken[-1])):
+            shown.append(taken.pop())
+        else:
+            shown.append(row)
+            taken.clear()
+    return bool(shown) and shown[-1].version == act.version
 
 
 def _value_of(row: Any) -> CellRecord:
     return CellRecord(row.tenths, row.mark, row.remark, row.origin, row.makeup_due_on)
-
-
-def _last_of_others(acts: Any, actor: Actor) -> dict[int, int]:
-    """The newest version that somebody else wrote, by cell id."""
-    cell_ids = [row.score_cell_id for row in acts]
-    rows = connection().execute(
-        select(_version.c.score_cell_id, func.max(_version.c.version).label("newest"))
-        .where(
-            _version.c.score_cell_id.in_(cell_ids),
-            or_(_version.c.by_account_id.is_(None), _version.c.by_account_id != actor.account_id),
-        )
-        .group_by(_version.c.score_cell_id)
-    )
-    return {row.score_cell_id: row.newest for row in rows}
 
 
 def _standing_words(old: CellRecord) -> str:

@@ -190,6 +190,24 @@ def test_acts_on_one_cell_are_taken_back_one_after_another(school: Cast) -> None
     assert audit_verify.verify().ok
 
 
+def test_the_same_number_typed_by_hand_since_is_a_newer_one(school: Cast) -> None:
+    type_in(school, "8", 0)
+    paste(school, (0, "TX1", "9", 1))
+    type_in(school, "7", 2, op="typed-0003")
+    type_in(school, "9", 3, op="typed-0004")
+    assert back(school, (0, "TX1"))[0].outcome == "stale"
+    assert values(school)[0] == (90, "entered", 4)
+    # Taken back by hand down to the block, the block is what stands, and can go as well, and come back.
+    assert back(school, (0, "TX1"), of="typed-0004", op="undo-00004")[0].outcome == "written"
+    assert back(school, (0, "TX1"))[0].outcome == "stale"
+    assert back(school, (0, "TX1"), of="typed-0003", op="undo-00003")[0].outcome == "written"
+    assert back(school, (0, "TX1"), op="undo-00002")[0].outcome == "written"
+    assert values(school)[0] == (80, "entered", 7)
+    assert back(school, (0, "TX1"), of="undo-00002", op="redo-00002", again=True)[0].outcome == "written"
+    assert back(school, (0, "TX1"), op="undo-00005")[0].outcome == "written"
+    assert values(school)[0] == (80, "entered", 9)
+
+
 def test_the_same_value_by_another_hand_is_not_ones_own(school: Cast) -> None:
     paste(school, (0, "TX1", "8", 0))
     type_in(school, "6", 1)
