@@ -293,7 +293,7 @@ def _page(
         may_submit=SheetVerb.SUBMIT in view.verbs,
         verb_names=labels.SHEET_VERBS,
         step_names=labels.SHEET_VERBS,
-        read_backs=read_back.read_backs_of(view.head),
+        read_backs=read_back.read_backs_of(view.head, current_actor(), told=told or is_author),
         notes=sheet_notes.notes_of(view, check, questions, why_closed=_why_closed(view), told=told),
         panel=sheet_notes.open_panel(
             view, check, questions, troubled=bool(message or problems), asked=asked, told=told
