@@ -47,6 +47,8 @@ def notes_of(
     if questions.open:
         words = f"{len(questions.open)} câu hỏi chờ thầy, cô trả lời trước khi nộp"
         found.append(Note(words, "late", "circle-help", panel="questions", way="Trả lời"))
+    if view.head.kept_out:
+        found.append(Note(view.head.kept_out, icon="user-x"))
     found += _of_check(view, check, told=told)
     if why_closed:
         found.append(Note(why_closed, icon="lock"))
