@@ -204,7 +204,9 @@ def test_a_deputy_who_typed_as_well_leaves_it_to_the_principal(school: Cast) -> 
 
 def test_without_a_deputy_the_principal_is_told_and_reviews(school: Cast) -> None:
     taken_over(school)
+    assert dashboard.count_waiting(school.actor("principal"), NOW) == 0
     without_deputy()
+    assert dashboard.count_waiting(school.actor("principal"), NOW) == 1, "the remembered number follows the roles"
     assert turn_of(school) == reminded(school) == {"principal"}
     (row,) = [row for row in readiness.board_rows(NOW.date()) if row.name == "6A"]
     assert sheet_hands.reviews_of(progress.sheet_lines(NOW.date()), NOW.date())[sheet_id(school)].turn == "principals"
