@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
 
-from sqlalchemy import bindparam, literal, or_, select, union_all
+from sqlalchemy import bindparam, false, or_, select, true, union_all
 
 from hocbaso import models as m
 from hocbaso.db import db
@@ -32,7 +32,7 @@ NO_HANDS = Hands()
 # A version counts while its value is the one that stands, whoever wrote the newest: undoing somebody's change puts one's own
 # number back under another's name.
 _TYPED = (
-    select(_cell.c.score_sheet_id, _version.c.by_account_id, literal(True).label("typed"))
+    select(_cell.c.score_sheet_id, _version.c.by_account_id, true().label("typed"))
     .join(_version, _version.c.score_cell_id == _cell.c.id)
     .where(
         _cell.c.score_sheet_id.in_(bindparam("sheet_ids", expanding=True)),
@@ -52,7 +52,7 @@ _TYPED = (
     .distinct()
 )
 _HANDED_IN = (
-    select(_step.c.score_sheet_id, _step.c.by_account_id, literal(False).label("typed"))
+    select(_step.c.score_sheet_id, _step.c.by_account_id, false().label("typed"))
     .where(
         _step.c.score_sheet_id.in_(bindparam("sheet_ids", expanding=True)),
         _step.c.verb == SheetVerb.SUBMIT.value,
