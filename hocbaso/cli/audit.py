@@ -145,6 +145,7 @@ def check_instance_command(upgrade: bool, as_json: bool) -> None:
         if not found.problems
         else "\n".join(found.problems)
     )
+    words = "\n".join([words, *(f"Để biết: {notice}" for notice in found.notices)])
     emit(found, as_json=as_json, words=words)
     sys.exit(1 if found.problems else 0)
 

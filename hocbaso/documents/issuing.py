@@ -28,7 +28,7 @@ from hocbaso.documents.signers import KeyEnvelope, SoftwareKeySigner
 from hocbaso.documents.time_stamps import TimeAuthority
 from hocbaso.documents.transcript_content import TranscriptContent, from_canonical_json
 from hocbaso.documents.trust import Trust
-from hocbaso.documents.verification import verify_file
+from hocbaso.documents.verification import verify_file, verify_kept
 from hocbaso.documents.verification_report import VerificationReport
 from hocbaso.documents.xml_record import assemble, build_data_zone, take_apart
 from hocbaso.documents.xml_signature import embed_xml, prepare_xml, verify_xml
@@ -290,6 +290,20 @@ def verify_upload(
     """
     with _at_most(VERIFY_MEMORY):
         return verify_file(data, roots, crls, at, expected).to_plain()
+
+
+def verify_own(
+    data: bytes,
+    roots: tuple[bytes, ...],
+    crls: tuple[bytes, ...],
+    at: datetime,
+    signed_at: Mapping[str, datetime],
+    expected: Mapping[str, tuple[str, ...]] | None = None,
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """``verify_kept`` with the report as a plain dictionary, within the same memory as ``verify_upload``."""
+    with _at_most(VERIFY_MEMORY):
+        report, expired = verify_kept(data, roots, crls, at, signed_at, expected)
+    return report.to_plain(), expired
 
 
 VERIFY_MEMORY = 384 * 1024 * 1024

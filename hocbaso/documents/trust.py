@@ -22,7 +22,7 @@ from hocbaso.documents.certificate_parts import certificate_fingerprint
 from hocbaso.documents.cms import load_certificate
 from hocbaso.documents.paths import Evidence, PathFault, examine
 from hocbaso.documents.transcript_content import SignerNote, TranscriptContent
-from hocbaso.documents.verification_report import STRANGER, UNKNOWN_ISSUER
+from hocbaso.documents.verification_report import EXPIRED, STRANGER, UNKNOWN_ISSUER
 from hocbaso.errors import Invalid
 
 #: Persons' and organisations' certificates are issued for signing with either bit.
@@ -38,7 +38,7 @@ def _ders(data: bytes) -> list[bytes]:
 _PATH_WORDS = {
     PathFault.EXTRA: "Chữ ký mang theo chứng thư không thuộc đường tin cậy.",
     PathFault.REVOKED: "Chứng thư của người ký đã bị thu hồi.",
-    PathFault.EXPIRED: "Chứng thư của người ký đã hết hạn.",
+    PathFault.EXPIRED: EXPIRED,
     PathFault.EARLY: "Chứng thư của người ký chưa có hiệu lực.",
     PathFault.STRANGE: STRANGER,
     PathFault.NO_STATUS: "Tệp thiếu bằng chứng rằng chứng thư của người ký không bị thu hồi.",

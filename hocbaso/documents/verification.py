@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from hocbaso.documents.machine_signed import REPORT, judge_keys, judge_report, j
 from hocbaso.documents.package import open_package
 from hocbaso.documents.pades_verify import read_content, verify_pdf
 from hocbaso.documents.trust import Trust
-from hocbaso.documents.verification_report import UNREADABLE, VerificationReport
+from hocbaso.documents.verification_report import EXPIRED, UNREADABLE, SignatureVerdict, VerificationReport
 from hocbaso.documents.xml_record import take_apart
 from hocbaso.documents.xml_signature import verify_xml
 from hocbaso.errors import DomainError
@@ -52,6 +53,45 @@ def verify_file(
     if data.lstrip()[:1] == b"<":
         return verify_xml(data, trust, expected=wanted)
     return VerificationReport(ok=False, kind="unknown", problems=(UNREADABLE,))
+
+
+def verify_kept(
+    data: bytes,
+    trust_roots_pem: Iterable[bytes],
+    crls: Iterable[bytes],
+    at: datetime,
+    signed_at: Mapping[str, datetime],
+    expected: Mapping[str, Iterable[str]] | None = None,
+) -> tuple[VerificationReport, tuple[str, ...]]:
+    """Judge a file of one's own at ``at``, and its signatures whose certificate has run out since as things stood at signing.
+
+    ``signed_at`` (role to aware UTC) is what the school's log says of the signing, not what the file claims. Returns the report
+    and the roles that only the day of the question speaks against; what else is wrong with the file stands in the report
+    as :func:`verify_file` found it. A time stamp needs none of this: it moves the judgement to its own moment.
+    """
+    roots, lists = tuple(trust_roots_pem), tuple(crls)
+    report = verify_file(data, roots, lists, at, expected)
+    expired = tuple(item.role for item in report.signatures if item.reasons == (EXPIRED,))
+    if report.problems or len(expired) != sum(not item.ok for item in report.signatures):
+        return report, ()
+    good: dict[str, SignatureVerdict] = {}
+    waiting = {role: signed_at[role] for role in expired if role in signed_at}
+    if len(waiting) < len(expired):
+        return report, ()
+    while waiting:
+        # The latest moment settles most: a certificate that held then and had begun before held at the earlier ones.
+        moment = max(waiting.values())
+        then = {item.role: item for item in verify_file(data, roots, lists, moment, expected).signatures}
+        for role in list(waiting):
+            item = then.get(role)
+            if item is not None and item.ok and item.valid_from is not None and item.valid_from <= waiting[role]:
+                good[role] = item
+                del waiting[role]
+            elif waiting[role] == moment:
+                return report, ()
+    signatures = tuple(good.get(item.role, item) for item in report.signatures)
+    ok = bool(signatures) and all(item.ok for item in signatures)
+    return replace(report, ok=ok, signatures=signatures), expired
 
 
 def _verify_package(data: bytes, trust: Trust, expected: dict[str, frozenset[str]] | None) -> VerificationReport:

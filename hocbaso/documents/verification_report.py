@@ -12,6 +12,7 @@ STRANGER = (
     "Không rõ nơi cấp chữ ký: khoá này không nằm trong số khoá mà trường tin cậy. Ai cũng tự làm được một chữ ký mang "
     "đúng tên như thế, nên chưa thể tin tệp này."
 )
+EXPIRED = "Chứng thư của người ký đã hết hạn."
 UNREADABLE = "Tệp bị hỏng hoặc không phải học bạ số."
 
 

@@ -1,7 +1,8 @@
 """Đối chiếu bài gốc through the eyes of who asks: who types from the papers, who names them, what stands open.
 
-The second person is the sheet's reviewer (workflow.md), or a teacher of the same group whom the reviewer or the principal
-names; never anybody who taught, typed or handed in the sheet.
+The second person is the sheet's reviewer (workflow.md, ``sheet_hands``), or a teacher of the same group whom the reviewer or
+the principal names; never anybody who teaches the sheet, has a value standing in it, ever typed a midterm or final result of
+it, or handed it in.
 """
 
 from __future__ import annotations
@@ -124,7 +125,8 @@ def check_for(actor: Actor, sheet_id: int, today: date) -> CheckHead:
         may_settle=second and (is_named or reviews),
     )
     if not (found.may_type or found.may_name or found.may_settle):
-        raise NotAllowed("Đối chiếu bài gốc do tổ trưởng, hoặc người trong tổ được giao, làm. Chưa có gì thay đổi.")
+        why = head.kept_out or "Đối chiếu bài gốc do tổ trưởng, hoặc người trong tổ được giao, làm."
+        raise NotAllowed(f"{why} Chưa có gì thay đổi.")
     return found
 
 

@@ -18,6 +18,7 @@ from hocbaso.services import audit
 from hocbaso.services.access import Actor
 from hocbaso.services.blind_access import CheckHead, check_for, counting, drawn_of, is_unseen, writers_of
 from hocbaso.services.in_force import in_force
+from hocbaso.services.sheet_hands import NO_HANDS, hands_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ def candidates(actor: Actor, found: CheckHead, today: date) -> tuple[Candidate, 
         .where(
             m.Account.disabled_at.is_(None),
             m.Account.id.not_in(writers_of(head.id)),
+            m.Person.id.not_in(hands_of([head.id]).get(head.id, NO_HANDS).all),
             or_(m.Person.left_on.is_(None), m.Person.left_on >= today),
             m.Person.id.not_in(of_sheet),
             m.Person.id.not_in(keeps),

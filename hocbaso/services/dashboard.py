@@ -147,8 +147,10 @@ _MARKS = select(
             m.TranscriptRecord.id,
             m.TranscriptSignature.id,
             m.TeachingAssignment.id,
+            m.RoleGrant.id,
         )
     ),
+    *(select(func.count(model.ends_on)).scalar_subquery() for model in (m.TeachingAssignment, m.RoleGrant)),
     select(func.count()).where(m.Exemption.state == "PROPOSED").scalar_subquery(),
     select(func.count()).where(m.RecallRequest.state == "ASKED").scalar_subquery(),
     select(func.count()).where(m.TranscriptRecord.state == RecordState.RECALLED.value).scalar_subquery(),

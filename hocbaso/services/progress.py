@@ -6,19 +6,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import and_, func, or_, select
 
 from hocbaso import clock
 from hocbaso import models as m
-from hocbaso.regulations.permissions import GrantScope, Permission, Role
+from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.registry import regulation_named
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.terms import SubjectKind
+from hocbaso.regulations.two_hands import may_stand_for_principal
 from hocbaso.services.access import Actor
-from hocbaso.services.in_force import in_force
+from hocbaso.services.in_force import ever_began
 from hocbaso.services.score_grid import ACTIVE
 from hocbaso.services.sheet_access import connection, table_of
+from hocbaso.services.sheet_hands import Review, authors_first, reaches, reviews_of
 
 _sheet = table_of(m.ScoreSheet)
 _cell = table_of(m.ScoreCell)
@@ -31,7 +34,6 @@ _assignment = table_of(m.TeachingAssignment)
 _person = table_of(m.Person)
 _window = table_of(m.SemesterWindow)
 _year = table_of(m.SchoolYear)
-_grant = table_of(m.RoleGrant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class SheetLine:
     teachers: tuple[str, ...]
     teacher_ids: frozenset[int]
     subject_group_id: int | None
+    """The group of whoever teaches, or last taught it."""
     opens_on: date
     closes_on: date
     n_entered: int
@@ -170,14 +173,26 @@ def sheet_lines(
         for term in (1, 2) if spare.semester is None else (spare.semester,):
             exempt.setdefault((spare.class_group_id, spare.subject_id, term), set()).add(spare.enrollment_id)
     entered = _entered(sheets, whole=len(sheets) > 200)
-    teachers: dict[int, list[tuple[str, int, int | None]]] = {}
+    assigned: dict[int, list[Any]] = {}
     for held in link.execute(
-        select(_assignment.c.class_subject_id, _person.c.full_name, _person.c.id, _person.c.subject_group_id)
+        select(
+            _assignment.c.id,
+            _assignment.c.class_subject_id,
+            _assignment.c.starts_on,
+            _assignment.c.ends_on,
+            _assignment.c.person_id,
+            _person.c.full_name,
+            _person.c.subject_group_id,
+        )
         .join(_person, _person.c.id == _assignment.c.person_id)
-        .where(in_force(_assignment.c, today))
+        .where(
+            _assignment.c.class_subject_id.in_({row.class_subject_id for row in rows}),
+            _assignment.c.starts_on <= today,
+            ever_began(_assignment.c),
+        )
         .order_by(_assignment.c.id)
     ):
-        teachers.setdefault(held.class_subject_id, []).append((held.full_name, held.id, held.subject_group_id))
+        assigned.setdefault(held.class_subject_id, []).append(held)
     windows = {
         (row.school_year_id, row.semester, row.grade_level): (row.opens_on, row.closes_on)
         for row in link.execute(select(_window))
@@ -186,7 +201,8 @@ def sheet_lines(
     for row in rows:
         keys = _keys(row.regulation_version, row.lessons_per_year, row.kind)
         spared = exempt.get((row.class_group_id, row.subject_id, row.semester), set())
-        holders = teachers.get(row.class_subject_id, [])
+        authors = assigned.get(row.class_subject_id, [])
+        teachers = [one for one in authors if one.ends_on is None or one.ends_on >= today]
         opens_on, closes_on = (
             windows.get((row.school_year_id, row.semester, row.grade_level))
             or windows.get((row.school_year_id, row.semester, None))
@@ -205,9 +221,9 @@ def sheet_lines(
                 state=SheetState(row.state),
                 version=row.version,
                 state_at=row.state_at,
-                teachers=tuple(name for name, _, _ in holders),
-                teacher_ids=frozenset(person_id for _, person_id, _ in holders),
-                subject_group_id=holders[0][2] if holders else None,
+                teachers=tuple(one.full_name for one in teachers),
+                teacher_ids=frozenset(one.person_id for one in teachers),
+                subject_group_id=authors_first(authors, today)[0].subject_group_id if authors else None,
                 opens_on=opens_on,
                 closes_on=closes_on,
                 n_entered=entered.get(row.id, 0) - _entered_by(row.id, spared, keys),
@@ -243,14 +259,13 @@ def class_progress(today: date, *, school_year_id: int | None = None) -> list[Cl
 def my_sheets(actor: Actor, now: datetime) -> list[ListedSheet]:
     """The sheets this person may open, what waits for the person first, then the rest by class.
 
-    Powers are read as in ``sheet_access``: own sheets, the group's, the homeroom class's, or the whole school's.
+    Powers are read as in ``sheet_access``: own sheets, the group's, the homeroom class's, or the whole school's; who reviews
+    is decided in ``sheet_hands`` for both.
     """
     if not actor.is_system and Permission.SHEET_READ not in actor.permissions:
         return []
     today = clock.local_date(now)
-    whole = actor.is_system or any(
-        grant.role in (Role.PRINCIPAL, Role.VICE_PRINCIPAL, Role.DELEGATE, Role.GROUP_HEAD) for grant in actor.grants
-    )
+    whole = actor.is_system or any(grant.role in _ABOVE for grant in actor.grants)
     if whole:
         lines = sheet_lines(today)
     else:
@@ -258,10 +273,10 @@ def my_sheets(actor: Actor, now: datetime) -> list[ListedSheet]:
         if actor.homeroom:
             known = {line.sheet_id for line in lines}
             lines += [line for line in sheet_lines(today, class_group_ids=actor.homeroom) if line.sheet_id not in known]
-    heads = _heads_by_group(today)
     listed = []
+    by_sheet = _reviews(actor, lines, today)
     for line in lines:
-        task = _task(actor, line, heads)
+        task = _task(actor, line, by_sheet.get(line.sheet_id))
         if task:
             waits = line.waits_as({task}) and (task != "type" or line.opens_on <= today)
             listed.append(ListedSheet(line, task, waits))
@@ -275,49 +290,38 @@ def my_sheets(actor: Actor, now: datetime) -> list[ListedSheet]:
     return listed
 
 
-def _task(actor: Actor, line: SheetLine, heads: dict[int, set[int]]) -> str:
+_ABOVE = frozenset({Role.PRINCIPAL, Role.VICE_PRINCIPAL, Role.DELEGATE, Role.GROUP_HEAD})
+
+
+def _reviews(actor: Actor, lines: Iterable[SheetLine], today: date) -> dict[int, Review]:
+    """Whose turn it is, of the sheets that wait for somebody above their teacher; nothing is read for a plain teacher."""
+    if not any(grant.role in _ABOVE for grant in actor.grants):
+        return {}
+    waiting = (SheetState.SUBMITTED, SheetState.REVIEWED) if actor.has_role(Role.DELEGATE) else (SheetState.SUBMITTED,)
+    return reviews_of([line for line in lines if line.state in waiting], today)
+
+
+def _task(actor: Actor, line: SheetLine, review: Review | None) -> str:
     """What this person does with a sheet: the act that waits in its present state if it is theirs, else reading."""
     tasks: set[str] = set()
     author = line.class_subject_id in actor.teaching
-    may_read = actor.is_system or line.class_group_id in actor.homeroom or author
+    roles = {grant.role for grant in actor.grants if reaches(grant, line)}
     if author:
         tasks.add("type")
-    eligible = heads.get(line.subject_group_id or 0, set()) - line.teacher_ids
-    for grant in actor.grants:
-        reaches = (
-            (grant.scope_kind is GrantScope.SCHOOL and grant.role is not Role.GROUP_HEAD)
-            or (grant.scope_kind is GrantScope.GRADE_LEVEL and grant.scope_id == line.grade_level)
-            or (grant.scope_kind is GrantScope.CLASS_GROUP and grant.scope_id == line.class_group_id)
-            or (grant.scope_kind is GrantScope.SUBJECT_GROUP and grant.scope_id == line.subject_group_id)
-        )
-        if not reaches:
-            continue
-        may_read = may_read or grant.role in (Role.PRINCIPAL, Role.VICE_PRINCIPAL, Role.DELEGATE, Role.GROUP_HEAD)
-        if grant.role is Role.PRINCIPAL:
-            tasks |= {"approve", "lock"}
-        elif grant.role is Role.DELEGATE and not author:
-            tasks.add("approve")
-        elif (grant.role is Role.GROUP_HEAD and not author and actor.person_id in eligible) or (
-            grant.role is Role.VICE_PRINCIPAL and not author and not eligible
+    if Role.PRINCIPAL in roles:
+        tasks |= {"approve", "lock"}
+    if review is not None and not author:
+        if Role.DELEGATE in roles and may_stand_for_principal(
+            is_principal=False, is_delegate=True, did_the_work=actor.person_id in review.own
         ):
+            tasks.add("approve")
+        if actor.person_id in review.reviewers:
             tasks.add("review")
     for task in tasks:
         if line.waits_as({task}):
             return task
+    may_read = actor.is_system or line.class_group_id in actor.homeroom or not roles.isdisjoint(_ABOVE)
     return "type" if author else "read" if may_read else ""
-
-
-def _heads_by_group(today: date) -> dict[int, set[int]]:
-    heads: dict[int, set[int]] = {}
-    for row in connection().execute(
-        select(_grant.c.person_id, _grant.c.scope_id).where(
-            _grant.c.role == Role.GROUP_HEAD.value,
-            _grant.c.scope_kind == GrantScope.SUBJECT_GROUP.value,
-            in_force(_grant.c, today),
-        )
-    ):
-        heads.setdefault(row.scope_id, set()).add(row.person_id)
-    return heads
 
 
 def _entered(sheets: list[int], *, whole: bool) -> dict[int, int]:

@@ -23,6 +23,8 @@ from hocbaso.services.sheet_access import SheetHead, connection, sheet_for, tabl
 _read_back = table_of(m.SheetReadBack)
 _OF_SHEET = (
     select(
+        _read_back.c.reader_id,
+        _read_back.c.listener_id,
         _read_back.c.reader_name,
         _read_back.c.listener_name,
         _read_back.c.column_keys,
@@ -36,7 +38,7 @@ _OF_SHEET = (
 
 @dataclass(frozen=True, slots=True)
 class ReadBackLine:
-    """A check that was made, for people."""
+    """A check that was made, for people. The names are "" for who is not told them."""
 
     reader_name: str
     listener_name: str
@@ -45,18 +47,19 @@ class ReadBackLine:
     at: datetime
 
 
-def read_backs_of(head: SheetHead) -> tuple[ReadBackLine, ...]:
-    """The checks of a sheet, the first one first."""
-    return tuple(
-        ReadBackLine(
-            row.reader_name,
-            row.listener_name,
-            ", ".join(column_words(head, key) for key in row.column_keys.split(",")),
-            row.n_cells,
-            row.at,
-        )
-        for row in connection().execute(_OF_SHEET, {"sheet_id": head.id})
-    )
+def read_backs_of(head: SheetHead, actor: Actor, *, told: bool) -> tuple[ReadBackLine, ...]:
+    """The checks of a sheet, the first one first.
+
+    Who read and who listened is for the sheet's teacher and for whoever reviews or approves it now (``told``), and for the two
+    themselves. Its other readers learn that it was checked, not by which colleague.
+    """
+    lines = []
+    for row in connection().execute(_OF_SHEET, {"sheet_id": head.id}):
+        named = told or (actor.person_id is not None and actor.person_id in (row.reader_id, row.listener_id))
+        columns = ", ".join(column_words(head, key) for key in row.column_keys.split(","))
+        reader, listener = (row.reader_name, row.listener_name) if named else ("", "")
+        lines.append(ReadBackLine(reader, listener, columns, row.n_cells, row.at))
+    return tuple(lines)
 
 
 def partners(actor: Actor, sheet_id: int, now: datetime) -> tuple[SheetHead, list[tuple[int, str]]]:

@@ -5,6 +5,7 @@ Counts of steps only, never a score: members of the Ban quản lý Học bạ s�
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -18,7 +19,7 @@ from hocbaso.regulations.deadlines import Deadline
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.transcript_flow import RecordState
-from hocbaso.services import progress
+from hocbaso.services import progress, sheet_hands
 from hocbaso.services.access import Actor
 from hocbaso.services.in_force import in_force
 from hocbaso.services.score_grid import ACTIVE
@@ -188,6 +189,8 @@ def board_rows(today: date) -> list[BoardRow]:
             select(m.ClassStep.class_group_id, func.max(m.ClassStep.at)).group_by(m.ClassStep.class_group_id)
         ).all()
     )
+    handed_in = [line for of_class in lines.values() for line in of_class if line.state is SheetState.SUBMITTED]
+    reviews = sheet_hands.reviews_of(handed_in, today)
     rows = []
     for row in db.session.scalars(
         select(m.ClassGroup)
@@ -207,6 +210,7 @@ def board_rows(today: date) -> list[BoardRow]:
                 moved.get(row.id),
                 today,
                 called,
+                reviews,
             )
         )
     return rows
@@ -223,6 +227,7 @@ def _board_row(
     moved: datetime | None,
     today: date,
     called: dict[str, str],
+    reviews: dict[int, sheet_hands.Review],
 ) -> BoardRow:
     total = len(lines)
     counts = [sum(line.n_gaps <= 0 or _REACHED[line.state] >= 1 for line in lines)]
@@ -241,7 +246,7 @@ def _board_row(
     cells.append(summing)
     cells += [StepCell(name, count, n_students) for name, count in zip(STEPS[6:], signed, strict=True)]
     before = year.sign_before(row.grade_level)
-    holder, since = _holder(state, lines, cells, keeper, principal, moved, called)
+    holder, since = _holder(state, lines, cells, keeper, principal, moved, called, reviews)
     n_left = sum(not cell.is_done for cell in cells)
     deadline = Deadline(before)
     late = n_left > 0 and (
@@ -264,6 +269,14 @@ def _board_row(
     )
 
 
+_TURNS = {
+    "heads": "tổ trưởng soát",
+    "deputies": "Phó Hiệu trưởng soát",
+    "principals": "{principal}, soát",
+    "": "chưa có người soát",
+}
+
+
 def _holder(
     state: ClassState,
     lines: list[progress.SheetLine],
@@ -272,12 +285,13 @@ def _holder(
     principal: str,
     moved: datetime | None,
     called: dict[str, str],
+    reviews: dict[int, sheet_hands.Review],
 ) -> tuple[str, date | None]:
     """Who holds the class up at its earliest unfinished step, and since when."""
     if state is ClassState.OPEN:
         for states, words in (
             ((SheetState.DRAFT, SheetState.RETURNED), None),
-            ((SheetState.SUBMITTED,), "tổ trưởng soát"),
+            ((SheetState.SUBMITTED,), ""),
             ((SheetState.REVIEWED,), f"{principal}, duyệt"),
             ((SheetState.APPROVED,), f"{principal}, khoá"),
         ):
@@ -292,6 +306,10 @@ def _holder(
                         by_teacher[name] = by_teacher.get(name, 0) + 1
                 name, n = max(by_teacher.items(), key=lambda pair: pair[1])
                 return f"{called.get(name, name)}, {n} bảng điểm", since
+            if not words:
+                turns = Counter(reviews[line.sheet_id].turn for line in held)
+                words, n = turns.most_common(1)[0]
+                return f"{_TURNS[words].format(principal=principal)} {n} bảng điểm", since
             return f"{words} {len(held)} bảng điểm", since
         return f"{keeper}, tổng kết lớp", clock.local_date(moved) if moved else None
     day = clock.local_date(moved) if moved else None

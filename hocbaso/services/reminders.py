@@ -13,7 +13,7 @@ from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
 from flask import current_app
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import func, select, update
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -26,7 +26,7 @@ from hocbaso.regulations.deadlines import Deadline, days_left_text, is_quiet
 from hocbaso.regulations.permissions import Role
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.transcript_flow import RecordState
-from hocbaso.services import audit, blind_view, roster
+from hocbaso.services import audit, blind_view, progress, roster, sheet_hands
 from hocbaso.services.access import Actor
 from hocbaso.services.in_force import in_force
 from hocbaso.services.transcript_counts import records_by_state
@@ -45,10 +45,8 @@ class HeldWork:
     group_heads: tuple[int, ...] = ()
 
 
-def _people_with(role: Role, today: date, *, scope_id: int | None = None) -> tuple[int, ...]:
+def _people_with(role: Role, today: date) -> tuple[int, ...]:
     statement = select(m.RoleGrant.person_id).where(m.RoleGrant.role == role.value, in_force(m.RoleGrant, today))
-    if scope_id is not None:
-        statement = statement.where(m.RoleGrant.scope_id == scope_id)
     return tuple(db.session.scalars(statement.order_by(m.RoleGrant.id)))
 
 
@@ -80,64 +78,40 @@ def _sheet_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
             .order_by(m.SemesterWindow.grade_level.is_not(None))
         )
     )
-    teacher = and_(
-        m.TeachingAssignment.class_subject_id == m.ClassSubject.id,
-        in_force(m.TeachingAssignment, today),
-    )
-    rows = db.session.execute(
-        select(
-            m.ScoreSheet.id,
-            m.ScoreSheet.state,
-            m.ScoreSheet.semester,
-            m.ClassGroup.name,
-            m.ClassGroup.grade_level,
-            m.Subject.name.label("subject"),
-            m.Person.id.label("person_id"),
-            m.Person.subject_group_id,
-        )
-        .join(m.ClassSubject, m.ScoreSheet.class_subject_id == m.ClassSubject.id)
-        .join(m.ClassGroup, m.ClassSubject.class_group_id == m.ClassGroup.id)
-        .join(m.Subject, m.ClassSubject.subject_id == m.Subject.id)
-        .outerjoin(m.TeachingAssignment, teacher)
-        .outerjoin(m.Person, m.TeachingAssignment.person_id == m.Person.id)
-        .where(m.ClassGroup.school_year_id == year.id, m.ScoreSheet.state != SheetState.LOCKED.value)
-        .order_by(m.ClassGroup.name, m.Subject.sheet_order, m.ScoreSheet.semester)
-    ).all()
+    lines = [
+        line
+        for line in progress.sheet_lines(today, school_year_id=year.id)
+        if line.state is not SheetState.LOCKED
+        and today >= next((w.opens_on for w in windows if w.semester == line.semester), year.starts_on)
+    ]
     principals = _people_with(Role.PRINCIPAL, today)
-    vice = _people_with(Role.VICE_PRINCIPAL, today)
-    heads: dict[int, tuple[int, ...]] = {}
-    checks = blind_view.standing_of([row.id for row in rows if row.state == SheetState.SUBMITTED.value])
+    reviews = sheet_hands.reviews_of(lines, today)
+    checks = blind_view.standing_of([line.sheet_id for line in lines if line.state is SheetState.SUBMITTED])
     work = []
-    for row in rows:
-        opens = next((w.opens_on for w in windows if w.semester == row.semester), year.starts_on)
-        if today < opens:
-            continue
-        group = row.subject_group_id
-        if group is not None and group not in heads:
-            heads[group] = _people_with(Role.GROUP_HEAD, today, scope_id=group)
-        group_heads = tuple(head for head in heads.get(group or 0, ()) if head != row.person_id)
-        author = (row.person_id,) if row.person_id else principals
-        state = SheetState(row.state)
+    for line in lines:
+        review = reviews[line.sheet_id]
+        author, reviewers = tuple(sorted(line.teacher_ids)) or principals, tuple(sorted(review.reviewers))
         holders, verb = {
             SheetState.DRAFT: (author, "nhập và nộp"),
             SheetState.RETURNED: (author, "sửa và nộp lại"),
-            SheetState.SUBMITTED: (group_heads or vice, "soát"),
+            SheetState.SUBMITTED: (reviewers, "soát") if reviewers else (principals, "giao người soát"),
             SheetState.REVIEWED: (principals, "duyệt"),
             SheetState.APPROVED: (principals, "khoá"),
-        }[state]
-        link, check = f"/bang-diem/{row.id}", checks.get(row.id)
-        if check is not None and check.n_typing and state is SheetState.SUBMITTED:
+        }[line.state]
+        # The head of the holder's group hears of it too, unless it is the head's own work that waits for somebody else.
+        own = review.own if line.state is SheetState.SUBMITTED else review.teacher_ids
+        link, check = f"/bang-diem/{line.sheet_id}", checks.get(line.sheet_id)
+        if check is not None and check.n_typing and line.state is SheetState.SUBMITTED:
             holders, verb = (check.named_id,) if check.named_id else holders, "đối chiếu bài gốc"
             link += "/doi-chieu"
-        before = _window_end(year, windows, row.semester, row.grade_level) + timedelta(days=1)
-        semester = "I" * row.semester
+        before = _window_end(year, windows, line.semester, line.grade_level) + timedelta(days=1)
         work.append(
             HeldWork(
-                f"{verb.capitalize()} bảng điểm {row.subject} {row.name}, học kì {semester}",
+                f"{verb.capitalize()} bảng điểm {line.label}",
                 link,
                 holders,
                 Deadline(before),
-                group_heads,
+                tuple(sorted(review.order.heads - own)),
             )
         )
     return work
@@ -253,7 +227,7 @@ def remind(actor: Actor, now: datetime) -> int:
             )
             if exists:
                 continue
-            items = sorted(set(items))  # two teachers of one sheet: its reviewer hears of it once
+            items = sorted(set(items))
             body = "\n".join(text for _left, text in items)
             notice = m.Notice(
                 person_id=person,

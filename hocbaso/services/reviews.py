@@ -22,7 +22,7 @@ from hocbaso.services.locking import guard_lock
 from hocbaso.services.log_reading import require_told
 from hocbaso.services.log_replay import audit_faults_of_sheets
 from hocbaso.services.score_lines import list_gaps
-from hocbaso.services.sheet_access import SheetHead, connection, is_own, sheet_for, table_of
+from hocbaso.services.sheet_access import SheetHead, connection, sheet_for, table_of
 
 _sheet = table_of(m.ScoreSheet)
 _NOTE_MAX = 1000
@@ -96,7 +96,8 @@ def return_(actor: Actor, sheet_id: int, *, expected_version: int, now: datetime
 
 
 def review(actor: Actor, sheet_id: int, *, expected_version: int, now: datetime, note: str | None = None) -> Moved:
-    """Confirm as the author's group head, never one's own sheet. Raises WrongState while its check from the papers waits."""
+    """Confirm as the one whose turn it is (``sheet_hands``), never one's own sheet. Raises NotAllowed for everybody else,
+    WrongState while its check from the papers waits."""
     return _move(actor, sheet_id, SheetVerb.REVIEW, note, expected_version, now)
 
 
@@ -148,9 +149,7 @@ def _move(
         row = find_move(head.state, verb)
         attests = verb is SheetVerb.SUBMIT and head.is_orphan and SheetParty.PRINCIPAL in head.parties
         if row.party not in head.parties and not attests:
-            raise NotAllowed(f"Việc này của {_WHOSE[row.party]}. Chưa có gì thay đổi.")
-        if row.party is SheetParty.REVIEWER and is_own(actor, head):
-            raise NotAllowed("Không ai tự soát bảng điểm của mình. Chưa có gì thay đổi.")
+            raise NotAllowed(f"{head.kept_out or f'Việc này của {_WHOSE[row.party]}.'} Chưa có gì thay đổi.")
         if expected_version != head.version:
             raise Stale(
                 "Bảng điểm đã đổi sau khi thầy, cô mở trang. Xin xem lại rồi làm tiếp; chưa có gì thay đổi.",

@@ -10,16 +10,18 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import cast
 
-from sqlalchemy import Connection, Table, and_, bindparam, or_, select
+from sqlalchemy import Connection, Table, and_, bindparam, select
 
 from hocbaso import models as m
 from hocbaso.db import Base, db
 from hocbaso.errors import NotAllowed, NotFound
-from hocbaso.regulations.permissions import GrantScope, Permission, Role
+from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.score_sheet_flow import EDITABLE, MOVES, SheetParty, SheetState, SheetVerb
 from hocbaso.regulations.terms import SubjectKind
-from hocbaso.regulations.two_hands import may_stand_for_principal
-from hocbaso.services.access import Actor, Grant
+from hocbaso.regulations.two_hands import WHY_NOT_FOR_PRINCIPAL, may_stand_for_principal, own_sheet_words
+from hocbaso.services.access import Actor
+from hocbaso.services.in_force import ever_began
+from hocbaso.services.sheet_hands import NO_HANDS, authors_first, hands_of, names_of, reaches, reviews_of
 
 
 def table_of(model: type[Base]) -> Table:
@@ -36,8 +38,6 @@ _own_window = table_of(m.SemesterWindow).alias("own_window")
 _any_window = table_of(m.SemesterWindow).alias("any_window")
 _assignment = table_of(m.TeachingAssignment)
 _person = table_of(m.Person)
-_grant = table_of(m.RoleGrant)
-_step = table_of(m.SheetStep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,8 @@ class SheetHead:
     window: Window
     parties: frozenset[SheetParty] = frozenset()
     authors: tuple[Author, ...] = ()
+    kept_out: str = ""
+    """Why the actor does not act next, though the role would let them: their own work stands in the sheet."""
 
     @property
     def label(self) -> str:
@@ -100,6 +102,21 @@ class SheetHead:
     def is_orphan(self) -> bool:
         """Whether nobody holds the teaching assignment (the principal then attests)."""
         return not any(author.in_force for author in self.authors)
+
+    @property
+    def sheet_id(self) -> int:
+        """The sheet's own id, by the name that it has in lists."""
+        return self.id
+
+    @property
+    def subject_group_id(self) -> int | None:
+        """The group to which the sheet belongs: that of who teaches, or last taught it."""
+        return self.authors[0].subject_group_id if self.authors else None
+
+    @property
+    def teacher_ids(self) -> frozenset[int]:
+        """Persons who teach it today."""
+        return frozenset(author.person_id for author in self.authors if author.in_force)
 
     def may_type(self, today: date) -> bool:
         """Whether this actor may write a cell today."""
@@ -156,31 +173,20 @@ _HEAD = (
 
 _AUTHORS = (
     select(
-        _person.c.id,
+        _person.c.id.label("person_id"),
         _person.c.full_name,
         _person.c.sex,
         _person.c.subject_group_id,
+        _assignment.c.id,
         _assignment.c.starts_on,
         _assignment.c.ends_on,
     )
     .join(_assignment, _assignment.c.person_id == _person.c.id)
     .where(
-        _assignment.c.class_subject_id == bindparam("class_subject_id"), _assignment.c.starts_on <= bindparam("today")
+        _assignment.c.class_subject_id == bindparam("class_subject_id"),
+        _assignment.c.starts_on <= bindparam("today"),
+        ever_began(_assignment.c),
     )
-    .order_by(_assignment.c.starts_on.desc(), _assignment.c.id.desc())
-)
-
-_HEADS_AND_DEPUTIES = select(_grant.c.person_id, _grant.c.role, _grant.c.scope_kind, _grant.c.scope_id).where(
-    _grant.c.role.in_([Role.GROUP_HEAD.value, Role.VICE_PRINCIPAL.value]),
-    _grant.c.starts_on <= bindparam("today"),
-    or_(_grant.c.ends_on.is_(None), _grant.c.ends_on >= bindparam("today")),
-)
-
-_LAST_SUBMIT = (
-    select(_step.c.by_account_id)
-    .where(_step.c.score_sheet_id == bindparam("sheet_id"), _step.c.verb == SheetVerb.SUBMIT.value)
-    .order_by(_step.c.id.desc())
-    .limit(1)
 )
 
 
@@ -234,54 +240,60 @@ def sheet_for(actor: Actor, sheet_id: int, permission: Permission, today: date) 
     """
     head = read_head(sheet_id)
     authors = _authors(head.class_subject_id, today)
-    parties, may_read = relations(actor, head, authors, today)
+    head, may_read = _related(actor, replace(head, authors=authors), today)
     if not may_read:
         raise _not_found()
-    head = replace(head, parties=parties, authors=authors)
     if permission is not Permission.SHEET_READ and not _covers(head, permission):
-        raise NotAllowed("Thầy, cô xem được bảng điểm này nhưng việc này do người khác làm.")
+        raise NotAllowed(head.kept_out or "Thầy, cô xem được bảng điểm này nhưng việc này do người khác làm.")
     return head
 
 
-def relations(
-    actor: Actor, head: SheetHead, authors: tuple[Author, ...], today: date
-) -> tuple[frozenset[SheetParty], bool]:
-    """The actor's relations to a sheet and whether the actor may read it."""
+def _related(actor: Actor, head: SheetHead, today: date) -> tuple[SheetHead, bool]:
+    """The sheet, its authors known, with the actor's relations to it; and whether the actor may read it."""
     if actor.is_system:
-        return frozenset(SheetParty) - {SheetParty.CORRECTION}, True
+        return replace(head, parties=frozenset(SheetParty) - {SheetParty.CORRECTION}), True
     if actor.person_id is None or Permission.SHEET_READ not in actor.permissions:
-        return frozenset(), False
-    parties: set[SheetParty] = set()
-    may_read = head.class_group_id in actor.homeroom
-    group_id = _group_of(authors)
-    is_author = head.class_subject_id in actor.teaching
-    if is_author:
-        parties.add(SheetParty.AUTHOR)
-    for grant in actor.grants:
-        if not _reaches(grant, head, group_id):
-            continue
-        if grant.role is Role.PRINCIPAL:
-            parties |= {SheetParty.PRINCIPAL, SheetParty.APPROVER}
-        elif grant.role is Role.DELEGATE:
-            may_read = True
-            # KT. never stands under one's own sheet, nor under one that this person handed in before it was given away
-            if may_stand_for_principal(is_principal=False, is_delegate=True, did_the_work=is_own(actor, head)):
-                parties.add(SheetParty.APPROVER)
-        elif grant.role in (Role.VICE_PRINCIPAL, Role.GROUP_HEAD):
-            may_read = True
-    if not is_author and actor.person_id in _reviewers(actor, group_id, authors, today, head):
+        return head, False
+    roles = {grant.role for grant in actor.grants if reaches(grant, head)}
+    may_read = head.class_group_id in actor.homeroom or not roles.isdisjoint(_READERS)
+    parties = {SheetParty.PRINCIPAL, SheetParty.APPROVER} if Role.PRINCIPAL in roles else set()
+    if head.class_subject_id in actor.teaching:
+        # Nobody reviews, nor approves by delegation, what they teach: their own page costs no statement more.
+        return replace(head, parties=frozenset(parties | {SheetParty.AUTHOR})), True
+    kept_out = ""
+    review = reviews_of([head], today)[head.id] if any(actor.has_role(role) for role in _REVIEWERS) else None
+    if review is not None and actor.person_id in review.reviewers:
         parties.add(SheetParty.REVIEWER)
-    return frozenset(parties), may_read or bool(parties)
+    elif review is not None and head.state is SheetState.SUBMITTED and review.keeps_out(actor.person_id):
+        kept_out = own_sheet_words(review.hands.say(actor.person_id), names_of(review.reviewers))
+    if Role.DELEGATE in roles and SheetParty.APPROVER not in parties:
+        # KT. never stands under one's own sheet, nor under what one typed or handed in before it was given away
+        own = actor.person_id in review.own if review is not None else is_own(actor, head)
+        if may_stand_for_principal(is_principal=False, is_delegate=True, did_the_work=own):
+            parties.add(SheetParty.APPROVER)
+        elif head.state is SheetState.REVIEWED:
+            kept_out = WHY_NOT_FOR_PRINCIPAL
+    return replace(head, parties=frozenset(parties), kept_out=kept_out), may_read or bool(parties)
+
+
+_READERS = frozenset({Role.PRINCIPAL, Role.VICE_PRINCIPAL, Role.DELEGATE, Role.GROUP_HEAD})
+_REVIEWERS = (Role.GROUP_HEAD, Role.VICE_PRINCIPAL, Role.PRINCIPAL)
 
 
 def is_own(actor: Actor, head: SheetHead) -> bool:
-    """Whether the actor teaches the sheet today or was the last to hand it in: nobody reviews their own sheet."""
+    """Whether the actor teaches the sheet today, typed a value that stands in it, or ever handed it in."""
     if actor.is_system:
         return False
     if head.class_subject_id in actor.teaching:
         return True
-    last = connection().execute(_LAST_SUBMIT, {"sheet_id": head.id}).first()
-    return last is not None and last.by_account_id == actor.account_id
+    return actor.person_id in hands_of([head.id]).get(head.id, NO_HANDS).all
+
+
+def reviewer_names(sheet_id: int, today: date) -> tuple[str, ...]:
+    """Who may review the sheet today, by name; nobody where everyone in line has work in it. Not scoped: callers check."""
+    head = read_head(sheet_id)
+    head = replace(head, authors=_authors(head.class_subject_id, today))
+    return names_of(reviews_of([head], today)[sheet_id].reviewers)
 
 
 def open_verbs(actor: Actor, head: SheetHead) -> tuple[SheetVerb, ...]:
@@ -291,11 +303,8 @@ def open_verbs(actor: Actor, head: SheetHead) -> tuple[SheetVerb, ...]:
         if move.from_state is not head.state:
             continue
         attests = move.verb is SheetVerb.SUBMIT and head.is_orphan and SheetParty.PRINCIPAL in head.parties
-        if move.party not in head.parties and not attests:
-            continue
-        if move.party is SheetParty.REVIEWER and is_own(actor, head):
-            continue
-        found.append(move.verb)
+        if move.party in head.parties or attests:
+            found.append(move.verb)
     return tuple(found)
 
 
@@ -320,62 +329,10 @@ def _covers(head: SheetHead, permission: Permission) -> bool:
 def _authors(class_subject_id: int, today: date) -> tuple[Author, ...]:
     """Everyone who holds or held the assignment, those in force first, then the latest."""
     rows = connection().execute(_AUTHORS, {"class_subject_id": class_subject_id, "today": today}).all()
-    found = [
-        Author(row.id, row.full_name, row.sex, row.subject_group_id, row.ends_on is None or row.ends_on >= today)
-        for row in rows
-    ]
-    found.sort(key=lambda author: not author.in_force)
-    return tuple(found)
-
-
-def _group_of(authors: tuple[Author, ...]) -> int | None:
-    return authors[0].subject_group_id if authors else None
-
-
-def _reaches(grant: Grant, head: SheetHead, group_id: int | None) -> bool:
-    match grant.scope_kind:
-        case GrantScope.SCHOOL:
-            return grant.role is not Role.GROUP_HEAD
-        case GrantScope.GRADE_LEVEL:
-            return grant.scope_id == head.grade_level
-        case GrantScope.CLASS_GROUP:
-            return grant.scope_id == head.class_group_id
-        case GrantScope.SUBJECT_GROUP:
-            return group_id is not None and grant.scope_id == group_id
-
-
-def _reviewers(
-    actor: Actor, group_id: int | None, authors: tuple[Author, ...], today: date, head: SheetHead
-) -> frozenset[int]:
-    """Persons who review: heads of the author's group; else the vice-principals; else the principal.
-
-    The last step keeps a school without a vice-principal, or whose only one teaches the sheet, from standing still.
-    """
-    if not any(g.role in (Role.GROUP_HEAD, Role.VICE_PRINCIPAL, Role.PRINCIPAL) for g in actor.grants):
-        return frozenset()
-    teaching = {author.person_id for author in authors if author.in_force}
-    rows = connection().execute(_HEADS_AND_DEPUTIES, {"today": today}).all()
-    heads = {
-        row.person_id
-        for row in rows
-        if row.role == Role.GROUP_HEAD.value
-        and row.scope_kind == GrantScope.SUBJECT_GROUP.value
-        and group_id is not None
-        and row.scope_id == group_id
-    } - teaching
-    if heads:
-        return frozenset(heads)
-    deputies = {
-        row.person_id
-        for row in rows
-        if row.role == Role.VICE_PRINCIPAL.value
-        and _reaches(Grant(Role.VICE_PRINCIPAL, GrantScope(row.scope_kind), row.scope_id), head, group_id)
-    } - teaching
-    if deputies:
-        return frozenset(deputies)
-    if actor.has_role(Role.PRINCIPAL) and actor.person_id is not None:
-        return frozenset({actor.person_id})
-    return frozenset()
+    return tuple(
+        Author(row.person_id, row.full_name, row.sex, row.subject_group_id, row.ends_on is None or row.ends_on >= today)
+        for row in authors_first(rows, today)
+    )
 
 
 def _not_found() -> NotFound:

@@ -12,6 +12,7 @@ from hocbaso.errors import DomainError, Incomplete, Invalid, Stale, WrongState
 from hocbaso.regulations.paper_codes import sheet_code
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.score_sheet_flow import SheetParty, SheetVerb
+from hocbaso.regulations.two_hands import next_reviewer_words
 from hocbaso.services import (
     anomaly_questions,
     blind_view,
@@ -23,6 +24,7 @@ from hocbaso.services import (
     score_grid,
     score_history,
     score_why,
+    sheet_access,
 )
 from hocbaso.services.score_grid import SheetView
 from hocbaso.web import labels, rendered_rows, score_operations, sheet_notes
@@ -49,7 +51,7 @@ SLUGS = {
 SLUG_OF = {verb: slug for slug, verb in SLUGS.items()}
 
 DONE = {
-    SheetVerb.SUBMIT: "Đã nộp {}. Tổ trưởng sẽ soát.",
+    SheetVerb.SUBMIT: "Đã nộp {}.",
     SheetVerb.RECALL: "Đã rút lại {}. Thầy, cô sửa tiếp được.",
     SheetVerb.RETURN: "Đã trả lại {} kèm lời nhắn.",
     SheetVerb.REVIEW: "Đã soát xong {}. Bảng điểm chờ Ban Giám hiệu duyệt.",
@@ -196,7 +198,10 @@ def move(sheet_id: int, slug: str) -> BaseResponse | tuple[Response, int]:
     except (Invalid, Stale, WrongState) as refusal:
         view = score_grid.open_sheet(actor, sheet_id, now)
         return _page(view, message=refusal.message, note=form.note.data or ""), status_of(refusal)
-    flash(DONE[verb].format(done.label), "done")
+    words = DONE[verb].format(done.label)
+    if verb is SheetVerb.SUBMIT:
+        words += f" {next_reviewer_words(sheet_access.reviewer_names(sheet_id, clock.local_date(now)))}"
+    flash(words, "done")
     target = (
         url_for(".index")
         if verb in (SheetVerb.REVIEW, SheetVerb.APPROVE, SheetVerb.RETURN)
@@ -282,7 +287,7 @@ def _page(
         may_submit=SheetVerb.SUBMIT in view.verbs,
         verb_names=labels.SHEET_VERBS,
         step_names=labels.SHEET_VERBS,
-        read_backs=read_back.read_backs_of(view.head),
+        read_backs=read_back.read_backs_of(view.head, current_actor(), told=told or is_author),
         notes=sheet_notes.notes_of(view, check, questions, why_closed=_why_closed(view), told=told),
         panel=sheet_notes.open_panel(
             view, check, questions, troubled=bool(message or problems), asked=asked, told=told

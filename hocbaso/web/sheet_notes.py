@@ -47,6 +47,9 @@ def notes_of(
     if questions.open:
         words = f"{len(questions.open)} câu hỏi chờ thầy, cô trả lời trước khi nộp"
         found.append(Note(words, "late", "circle-help", panel="questions", way="Trả lời"))
+    if view.head.kept_out:
+        short = f"Người khác {'soát' if view.head.state is SheetState.SUBMITTED else 'duyệt'} bảng này"
+        found.append(Note(view.head.kept_out, icon="user-x", short=short))
     found += _of_check(view, check, told=told)
     if why_closed:
         found.append(Note(why_closed, icon="lock"))

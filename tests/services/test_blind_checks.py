@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -14,7 +15,7 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import DomainError, IntegrityFault, Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.regulations import blind_check
 from hocbaso.regulations.audit_tags import AuditTag
-from hocbaso.regulations.permissions import GrantScope, Role
+from hocbaso.regulations.permissions import GrantScope, Permission, Role
 from hocbaso.regulations.score_sheet_flow import SheetState, SheetVerb
 from hocbaso.regulations.score_values import format_score
 from hocbaso.services import (
@@ -293,26 +294,50 @@ def test_the_principal_names_but_does_not_type(school: Cast) -> None:
         blind_typing.type_results(school.actor("principal"), sheet_id(school), [], now=NOW)
 
 
+def typed_by(school: Cast, who: str, value: str) -> None:
+    """The first pupil's final result, typed by somebody who teaches the class for that moment."""
+    actor = replace(
+        school.actor(who),
+        teaching=frozenset({school.class_subjects["9A", "MATH"]}),
+        permissions=frozenset(Permission),
+    )
+    enrollment = school.enrollments["9A", BINH]
+    cell = db.session.scalars(
+        select(m.ScoreCell).where(m.ScoreCell.enrollment_id == enrollment, m.ScoreCell.column_key == "CK")
+        .where(m.ScoreCell.score_sheet_id == sheet_id(school)).execution_options(populate_existing=True)
+    ).one()  # fmt: skip
+    score_entry.save_cell(
+        actor, sheet_id(school), enrollment, "CK", value, expected_version=cell.version, op_id=None, now=NOW
+    )
+
+
 def test_a_reviewer_who_once_typed_a_final_result_is_no_second_person(school: Cast) -> None:
     policy(100)
     fill(school)
-    with write_transaction() as session:
-        session.execute(
-            update(m.ScoreCellVersion)
-            .where(
-                m.ScoreCellVersion.id
-                == select(m.ScoreCellVersion.id)
-                .join(m.ScoreCell, m.ScoreCell.id == m.ScoreCellVersion.score_cell_id)
-                .where(m.ScoreCell.column_key == "CK")
-                .limit(1)
-                .scalar_subquery()
-            )
-            .values(by_account_id=school.accounts["head_science"])
-        )
+    typed_by(school, "head_science", "4,5")
+    typed_by(school, "math", "6,2")  # the head's number stands no more: the head reviews, and names somebody to type
     hand_in(school)
     assert not page(school).may_type and page(school).asked == ()
     with pytest.raises(NotAllowed):
         blind_typing.type_results(school.actor("head_science"), sheet_id(school), [], now=NOW)
+
+
+def test_a_head_whose_number_stands_gives_the_check_to_the_next_in_line(school: Cast) -> None:
+    policy(100)
+    fill(school)
+    typed_by(school, "head_science", "4,5")
+    hand_in(school)
+    with pytest.raises(NotAllowed, match=r"đã nhập điểm đang có trong bảng này nên không tự soát.*Trần Quốc Bình"):
+        page(school)
+    deputy = page(school, "vice_principal")
+    assert deputy.may_type and len(deputy.asked) == 10
+    assert "Vũ Đình Lâm" not in [one.name for one in deputy.candidates]
+    assert score_grid.open_sheet(school.actor("vice_principal"), sheet_id(school), NOW).is_blind
+    assert not score_grid.open_sheet(school.actor("head_science"), sheet_id(school), NOW).is_blind, "knows them already"
+    reminders.remind(SYSTEM, NOW)
+    told = {row.person_id: row.body for row in db.session.scalars(select(m.Notice))}
+    assert "Đối chiếu bài gốc bảng điểm Toán 9A, học kì II" in told[school.people["vice_principal"]]
+    assert "Toán 9A, học kì II" not in told.get(school.people["head_science"], "")
 
 
 def test_a_named_colleague_types_in_the_heads_place_without_reading_the_sheet(school: Cast) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import select
 
@@ -50,7 +52,7 @@ def test_both_names_the_columns_and_the_number_of_marks_are_kept(school: Cast) -
         2,
     )
     head = score_entry.read_head(school.sheets["9A", "MATH", 2])
-    assert read_back.read_backs_of(head) == (line,)
+    assert read_back.read_backs_of(head, school.actor("math"), told=True) == (line,)
 
 
 def test_the_log_tells_of_it_and_watches_the_row(school: Cast) -> None:
@@ -79,3 +81,13 @@ def test_only_the_author_writes_it_down(school: Cast, who: str, error: type[Exce
     filled(school)
     with pytest.raises(error):
         record(school, who=who)
+
+
+def test_names_are_for_who_is_told_and_for_the_two_themselves(school: Cast) -> None:
+    filled(school)
+    line = record(school)
+    head = score_entry.read_head(school.sheets["9A", "MATH", 2])
+    (unnamed,) = read_back.read_backs_of(head, school.actor("vice_principal"), told=False)
+    assert unnamed == replace(line, reader_name="", listener_name="")
+    for who in ("math", "head_science"):
+        assert read_back.read_backs_of(head, school.actor(who), told=False) == (line,)

@@ -14,10 +14,11 @@ from werkzeug.test import TestResponse
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
-from hocbaso.services import reviews, score_entry, score_grid
+from hocbaso.services import read_back, reviews, score_entry, score_grid
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast, put_sheets
 from tests.services.full_class import fill_scores
+from tests.services.test_sheet_hands import give, type_cell
 
 ClientOf = Callable[[str], FlaskClient]
 HTMX = {"HX-Request": "true"}
@@ -407,3 +408,49 @@ def test_a_page_never_writes_when_it_is_read(school: Cast, client_of: ClientOf) 
     db.session.commit()
     assert db.session.scalars(select(m.AuditEntry.seq).order_by(m.AuditEntry.seq.desc()).limit(1)).one() == before
     assert client.get(place(school)).status_code == 405
+
+
+def test_a_head_with_a_number_in_the_sheet_reads_who_reviews_it(school: Cast, client_of: ClientOf) -> None:
+    fill_scores(school, "6A")
+    type_cell(school, "head_science", "9,9")
+    give(school, "math")
+    path = url(school, class_name="6A")
+    answer = client_of("math").post(f"{path}/nop", data={"version": "1"}, follow_redirects=True)
+    assert "Đã nộp Toán 6A, học kì II. Người soát bảng này: Trần Quốc Bình." in answer.get_data(as_text=True)
+    why = "Thầy, cô đã nhập điểm đang có trong bảng này nên không tự soát. Người soát bảng này: Trần Quốc Bình."
+    head = client_of("head_science").get(path).get_data(as_text=True)
+    assert why in head and 'id="move-soat"' not in head
+    deputy = client_of("vice_principal").get(path).get_data(as_text=True)
+    assert "không tự soát" not in deputy and 'id="move-soat"' in deputy
+    refused = client_of("head_science").post(f"{path}/soat", data={"version": "2"})
+    assert refused.status_code == 403 and why in refused.get_data(as_text=True)
+    listed = client_of("head_science").get("/bang-diem/").get_data(as_text=True)
+    assert f'name="chon" value="{school.sheets["6A", "MATH", 2]}:' not in listed
+    checked = client_of("head_science").get(f"{path}/doi-chieu")
+    assert checked.status_code == 403 and why in checked.get_data(as_text=True)
+
+
+def test_who_read_back_is_told_to_the_teacher_and_to_whose_turn_it_is_only(school: Cast, client_of: ClientOf) -> None:
+    fill_scores(school, "9A")
+    sheet_id = school.sheets["9A", "LIT", 2]  # taught by head_society; math keeps the class, and only reads
+    read_back.record_read_back(
+        school.actor("head_society"),
+        sheet_id,
+        partner_id=school.people["outsider"],
+        actor_reads=True,
+        column_keys=["GK"],
+        n_read=5,
+        now=NOW,
+    )
+    put_sheets([sheet_id], "SUBMITTED")
+    named = "Phan Thị Mận đọc, Cao Xuân Nghĩa dò trên giấy; giữa kì, 5 điểm"
+    pages = {
+        who: client_of(who).get(f"/bang-diem/{sheet_id}").get_data(as_text=True)
+        for who in ("head_society", "vice_principal", "math", "principal")
+    }
+    assert named in pages["head_society"] and named in pages["vice_principal"]  # who reviews it: a head's own sheet
+    for who in ("math", "principal"):
+        assert "hai người đọc dò trên giấy; giữa kì, 5 điểm" in pages[who] and "Cao Xuân Nghĩa" not in pages[who], who
+    put_sheets([sheet_id], "REVIEWED")
+    assert named in client_of("principal").get(f"/bang-diem/{sheet_id}").get_data(as_text=True)
+    assert "Cao Xuân Nghĩa" not in client_of("vice_principal").get(f"/bang-diem/{sheet_id}").get_data(as_text=True)
