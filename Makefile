@@ -14,7 +14,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 NOT_SLOW := not slow and not faults and not fuzz
 
-.PHONY: help setup setup-test demo clean-demo run test test-fast test-postgresql test-faults test-fuzz lint format bench lock verifier clean
+.PHONY: help setup setup-test demo clean-demo run test test-fast test-postgresql test-slow test-faults test-fuzz lint format bench lock verifier clean
 
 help: ## Các lệnh có ở đây
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -61,6 +61,9 @@ test-postgresql: setup-test ## Toàn bộ kiểm thử trên PostgreSQL
 
 test-fast: setup-test ## Kiểm thử không có trình duyệt
 	@$(PYTEST) -m "$(NOT_SLOW) and not browser"
+
+test-slow: setup-test ## Mọi cỡ màn hình và màu, cả mùa ký (lâu)
+	@$(PYTEST) -m "slow and not faults and not fuzz"
 
 test-faults: setup-test ## Cắt điện, kill -9, đầy đĩa (lâu)
 	@$(BIN)/python -m pytest -m faults

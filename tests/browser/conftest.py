@@ -13,6 +13,25 @@ from tests.browser.grid_site import CHROMIUM, CHROMIUM_ARGS, Site, served
 from tests.cast import NOW, Cast
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a page that is looked at in several sizes and both themes, ``make test`` sees the first in light and the last in dark;
+    ``make test-slow`` sees the others."""
+    looks: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        name, _, which = item.nodeid.partition("[")
+        if which.endswith(("-light]", "-dark]")):
+            looks.setdefault(name, []).append(item)
+    for shown in looks.values():
+        kept = (
+            next((item for item in shown if item.nodeid.endswith("-light]")), None),
+            next((item for item in reversed(shown) if item.nodeid.endswith("-dark]")), None),
+        )
+        for item in shown:
+            if item not in kept:
+                item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="module")
 def driver() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api")

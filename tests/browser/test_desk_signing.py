@@ -248,7 +248,7 @@ def class_page(school: School) -> str:
     return f"{school.base}/hoc-ba/lop/{school.cast.classes['9A']}"
 
 
-@pytest.mark.parametrize("kind", ["ec", "rsa"])
+@pytest.mark.parametrize("kind", ["ec", pytest.param("rsa", marks=pytest.mark.slow)])
 def test_the_principal_signs_a_class_from_another_computer(
     browser: Any, cable: Cable, school_site: School, tls: Path, tmp_path: Path, kind: str
 ) -> None:

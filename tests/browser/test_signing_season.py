@@ -52,6 +52,7 @@ class Looker:
             visitor.trouble.clear()
 
 
+@pytest.mark.slow  # its steps one by one: test_signing, test_wide_pages, the newcomer's journey
 def test_a_signing_season(browser: Any, site: Site) -> None:
     look = Looker()
     clerk = Visitor(browser, site, "Văn thư", viewport=TABLET)

@@ -140,7 +140,8 @@ def check(instance: Path, n_lost_at_most: int) -> tuple[int, int]:
         )
         batch_id = db.session.scalar(select(m.SigningBatch.id).order_by(m.SigningBatch.id.desc()).limit(1)) or 0
         progress = batch_view.batch_progress(Many().actor("hieutruong"), batch_id, clock.now())
-        assert (progress.state, progress.n_done) == ("done", N_RECORDS), [item.reason for item in progress.failures]
+        # Of the newest batch only: where a task met two deaths, that one signed the rest. How many: the records say.
+        assert (progress.state, progress.n_failed) == ("done", 0), [item.reason for item in progress.failures]
         assert {record.state for record in records} == {"PRINCIPAL_SIGNED"} and len(records) == N_RECORDS
         for record in records:
             assert [row.role for row in record.signatures] == ["homeroom", "principal"]

@@ -41,7 +41,7 @@ SHEET = {
 }
 
 
-@pytest.mark.parametrize(("state", "verb"), itertools.product(SheetState, SheetVerb))
+@pytest.mark.parametrize(("state", "verb"), list(itertools.product(SheetState, SheetVerb)))
 def test_each_move_of_a_sheet(state: SheetState, verb: SheetVerb) -> None:
     expected = SHEET.get((state.value, verb.value))
     if expected is None:
@@ -82,7 +82,7 @@ CLASS = {
 }
 
 
-@pytest.mark.parametrize(("state", "verb"), itertools.product(ClassState, ClassVerb))
+@pytest.mark.parametrize(("state", "verb"), list(itertools.product(ClassState, ClassVerb)))
 def test_each_move_of_a_class(state: ClassState, verb: ClassVerb) -> None:
     expected = CLASS.get((state.value, verb.value))
     if expected is None:
@@ -103,7 +103,7 @@ def test_the_order_of_signing_is_homeroom_principal_seal() -> None:
     assert state is RecordState.ISSUED
 
 
-@pytest.mark.parametrize(("state", "role"), itertools.product(RecordState, SignatureRole))
+@pytest.mark.parametrize(("state", "role"), list(itertools.product(RecordState, SignatureRole)))
 def test_each_turn_to_sign(state: RecordState, role: SignatureRole) -> None:
     due = {
         RecordState.CREATED: "homeroom",
@@ -117,7 +117,7 @@ def test_each_turn_to_sign(state: RecordState, role: SignatureRole) -> None:
             transcript_flow.require_turn(state, role)
 
 
-@pytest.mark.parametrize(("state", "verb"), itertools.product(RecordState, RecordVerb))
+@pytest.mark.parametrize(("state", "verb"), list(itertools.product(RecordState, RecordVerb)))
 def test_a_record_is_published_only_sealed_and_recalled_once(state: RecordState, verb: RecordVerb) -> None:
     allowed = {RecordVerb.PUBLISH: {"ISSUED"}, RecordVerb.RECALL: {"CREATED", "HOMEROOM_SIGNED", "PRINCIPAL_SIGNED"}}
     assert (state in RECORD_MOVES[verb].from_states) is (state.value in allowed[verb])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -387,7 +386,7 @@ def test_a_bulk_write_is_one_entry_that_the_verifier_can_replay(school: Cast) ->
             session,
             SYSTEM,
             sheet,
-            cells[:-1] + [(cells[-1][0], "GK", replace(value, tenths=80), 1)],
+            cells[:-1] + [(cells[-1][0], "GK", value._replace(tenths=80), 1)],
             source="imported",
             now=NOW,
         )
