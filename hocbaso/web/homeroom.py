@@ -11,7 +11,7 @@ from flask import Blueprint, Flask, flash, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
-from hocbaso.errors import Invalid, Stale
+from hocbaso.errors import DomainError, Invalid, NotFound, Stale
 from hocbaso.regulations.class_flow import ClassParty, ClassState
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.terms import Level
@@ -19,6 +19,7 @@ from hocbaso.services import class_approval, class_moves, class_page, homeroom
 from hocbaso.services.access import class_for
 from hocbaso.services.class_page import ClassPage, ClassRow
 from hocbaso.web import labels
+from hocbaso.web.errors import status_of
 from hocbaso.web.forms.homeroom import (
     ClassMoveForm,
     FieldForm,
@@ -163,12 +164,13 @@ def save(class_group_id: int, enrollment_id: int) -> BaseResponse | tuple[str, i
 
 @classes.post("/<int:class_group_id>/luu")
 @requires(P.CLASS_KEEP)
-def save_form(class_group_id: int) -> BaseResponse:
-    """Save the matrix, or one student's page, as a plain form: browsers without script. One outcome a field."""
+def save_form(class_group_id: int) -> BaseResponse | tuple[str, int]:
+    """Save the matrix, or one student's page, as a plain form: browsers without script. One outcome a field; what was not
+    written comes back in its fields."""
     require_own_page(request.form.get("account"))
     actor, now = current_actor(), clock.now()
     class_for(actor, class_group_id, P.CLASS_KEEP)
-    n_written, refusals = 0, []
+    n_written, refused = 0, []
     for name, raw in request.form.items():
         left, _, field = name.partition("-")
         if not (left.isascii() and left.isdigit() and field in homeroom.FIELDS):
@@ -187,18 +189,43 @@ def save_form(class_group_id: int) -> BaseResponse:
                 expected_version=int(seen) if seen.isascii() and seen.isdigit() else 0,
             )
             n_written += saved.written
-        except (Invalid, Stale) as refusal:
-            refusals.append(refusal.message)
-    if n_written:
-        flash(f"Đã lưu {n_written} mục.", "done")
-    for message in dict.fromkeys(refusals):
-        flash(message, "wrong")
-    if not n_written and not refusals:
-        flash("Không có mục nào thay đổi.", "done")
+        except NotFound:
+            raise
+        except DomainError as refusal:
+            refused.append((int(left), field, raw, refusal))
     student = request.form.get("hoc-sinh", "")
     if student.isascii() and student.isdigit():
-        return go(url_for(".student", class_group_id=class_group_id, enrollment_id=int(student)))
-    return go(url_for(".show", class_group_id=class_group_id))
+        back = url_for(".student", class_group_id=class_group_id, enrollment_id=int(student))
+    else:
+        student, back = "", url_for(".show", class_group_id=class_group_id)
+    if refused:
+        return _unsaved(class_group_id, refused, n_written, student, back)
+    flash(f"Đã lưu {n_written} mục." if n_written else "Không có mục nào thay đổi.", "done")
+    return go(back)
+
+
+def _unsaved(
+    class_group_id: int, refused: list[tuple[int, str, str, DomainError]], n_written: int, student: str, back: str
+) -> tuple[str, int]:
+    page = class_page.class_page(current_actor(), class_group_id, clock.now())
+    rows = {row.enrollment_id: row for row in page.rows}
+    left = [
+        {"row": rows[place], "field": rows[place].fields[field], "typed": raw, "message": refusal.message}
+        for place, field, raw, refusal in refused
+        if place in rows
+    ]
+    body = render_template(
+        "homeroom/unsaved.html",
+        page=page,
+        left=left,
+        rows=list({item["row"].enrollment_id: item["row"] for item in left}.values()),  # type: ignore[attr-defined]
+        n_written=n_written,
+        student=student,
+        back=back,
+        levels=LEVEL_CHOICES,
+        **words(),
+    )
+    return body, max(status_of(refusal) for *_, refusal in refused)
 
 
 SHORT = {

@@ -1,7 +1,7 @@
 """What makes the school's pages an installed application that opens without network: manifest, service worker, marks.
 
-The server says which pages a browser may keep: ``Hocbaso-Keep`` with the account's number stands on the sheets, and the
-list of sheets, of somebody who types scores, over HTTPS, and on nothing else. The worker keeps nothing without it, so a
+The server says which pages a browser may keep: ``Hocbaso-Keep`` with the account's number stands on the list of sheets, and
+on the own sheets, of somebody who types scores, over HTTPS, and on nothing else. The worker keeps nothing without it, so a
 transcript, a profile, an export or a page of the machine can't be kept by an oversight in the browser.
 """
 
@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, render_template, request, url_for
+from flask import Blueprint, Flask, Response, current_app, g, render_template, request, url_for
 
 from hocbaso import clock
 from hocbaso.services import school_frame
@@ -89,8 +89,10 @@ def offline() -> str:
 
 
 def may_keep() -> bool:
-    """Whether this answer is a page that the browser of this person may keep."""
+    """Whether this answer is a page that the browser of this person may keep: the list, and sheets of one's own."""
     if request.endpoint not in KEPT or request.method != "GET" or request.query_string or is_fragment():
+        return False
+    if request.endpoint == "score_sheets.show" and not g.get("is_own_sheet"):
         return False
     actor = actor_or_none()
     return request.is_secure and actor is not None and bool(actor.teaching)

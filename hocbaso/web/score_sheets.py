@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from flask import Blueprint, Flask, Response, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, Response, abort, flash, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
@@ -265,7 +265,7 @@ def _page(
     asked: bool = False,
     trouble: dict[int, tuple[str, str]] | None = None,
 ) -> Response:
-    is_author = _is_author(view)
+    is_author = g.is_own_sheet = _is_author(view)
     paper_codes = tuple(
         paper_kit.codes_of(view.head, {row.enrollment_id: row.class_place for row in view.rows}).items()
     )

@@ -90,9 +90,22 @@ def save(student_id: int) -> BaseResponse | tuple[str, int]:
             return _page(found, form, status=422)
         return _page(found, form, odd=refusal.details, message=refusal.message, status=422)
     except Stale as stale:
-        return _page(profiles.profile(actor, student_id), message=stale.message, status=409)
+        return _overtaken(profiles.profile(actor, student_id), form, stale.message)
     flash("Đã lưu hồ sơ.", "done")
     return go(url_for(".show", student_id=student_id))
+
+
+def _overtaken(found: profiles.Profile, form: ProfileForm, message: str) -> tuple[str, int]:
+    """The profile as it stands, with what was typed in its fields: each difference says what is there now."""
+    form.version.raw_data, form.version.data = None, found.version
+    for name in found.editable & set(form._fields):
+        stands = found.values.get(name)
+        if name == "birth_on":
+            stands = vn_date(stands) if stands else ""
+        typed = form[name].data
+        if (typed or "") != (stands or ""):
+            form[name].errors = [f"Nơi khác vừa ghi: {stands or 'để trống'}. Lưu lần nữa là ghi theo ô này."]
+    return _page(found, form, message=message, status=409)
 
 
 @students.post("/hoc-sinh/<int:student_id>/qua-trinh")

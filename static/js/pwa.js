@@ -115,7 +115,7 @@
   const count = async () => {
     const cache = await caches.open(PAGES + account);
     const sheets = (await cache.keys()).filter((request) => /\/bang-diem\/\d+$/.test(request.url)).length;
-    said.textContent = sheets ? `Máy này giữ ${sheets} bảng điểm để mở khi mất mạng, lâu nhất 7 ngày.` : "Máy này không giữ bảng điểm nào.";
+    said.textContent = sheets ? `Máy này giữ ${sheets} bảng điểm để mở khi mất mạng, lâu nhất một ngày.` : "Máy này không giữ bảng điểm nào.";
   };
   count();
   box.querySelector("[data-kept-wipe]").addEventListener("click", () => wipe(null).then(count));

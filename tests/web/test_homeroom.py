@@ -117,6 +117,21 @@ def test_who_opens_the_class(school: Cast, client_of: Clients, who: str, status:
         assert BINH not in answer.get_data(as_text=True)
 
 
+def test_without_script_a_remark_overtaken_or_refused_comes_back_to_be_saved_again(school: Cast, client_of: Clients):
+    client, enrollment = client_of("math"), school.enrollments["9A", BINH]
+    address = f"/lop/{school.classes['9A']}"
+    client.post(f"{address}/luu", data={f"{enrollment}-remark": "Chăm.", f"v-{enrollment}": "0"})
+    typed = {f"{enrollment}-remark": "Hai mươi phút gõ.", f"cu-{enrollment}-remark": "", f"v-{enrollment}": "0"}
+    answer = client.post(f"{address}/luu", data=typed | {"hoc-sinh": str(enrollment)})
+    body = answer.get_data(as_text=True)
+    assert answer.status_code == 409 and "Hai mươi phút gõ." in body and "Đang có: Chăm." in body
+    again = dict(re.findall(r'name="(v-\d+)" value="(\d+)"', body))
+    answer = client.post(f"{address}/luu", data={f"{enrollment}-remark": "Hai mươi phút gõ.", **again})
+    assert answer.status_code == 303
+    row = record(school)
+    assert row is not None and row.remark == "Hai mươi phút gõ."
+
+
 def test_a_stranger_is_sent_to_sign_in(school: Cast, school_app):
     answer = school_app.test_client().get(f"/lop/{school.classes['9A']}")
     assert answer.status_code in (302, 303) and "/dang-nhap" in answer.headers["Location"]
@@ -156,7 +171,8 @@ def test_without_script_the_matrix_is_a_form_that_saves_what_changed(school: Cas
         follow_redirects=True,
     )
     body = answer.get_data(as_text=True)
-    assert "Đã lưu 2 mục." in body and "số nguyên" in body
+    assert answer.status_code == 422 and "Đã lưu 2 mục khác" in body and "số nguyên" in body
+    assert f'name="{enrollment}-absences_excused_2"' in body and ">x</textarea>" in body, "what was typed stays"
     row = record(school)
     assert (row.conduct_1, row.remark, row.absences_excused_2) == ("T", "Ngoan.", None)
 

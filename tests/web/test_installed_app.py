@@ -38,6 +38,9 @@ def test_only_sheets_and_their_list_may_be_kept_by_who_types_over_https(
     assert keep(teacher, sheet, headers={"HX-Request": "true"}) is None
     assert keep(teacher, "/bang-diem/?lop=9A") is None and keep(teacher, "/bang-diem/999999") is None
     assert keep(client_of("principal"), sheet) is None, "who reads only"
+    head, other = client_of("head_science"), f"/bang-diem/{school.sheets['9A', 'SCI', 2]}"
+    assert keep(head, "/bang-diem/") is not None and head.get(other).status_code == 200
+    assert keep(head, other) is None, "a colleague's sheet, read by somebody who types elsewhere"
     assert keep(school_app.test_client(), sheet) is None
     rules = [rule for rule in school_app.url_map.iter_rules() if "GET" in (rule.methods or ()) and not rule.arguments]
     kept = {rule.rule for rule in rules if keep(teacher, rule.rule) is not None}

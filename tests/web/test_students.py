@@ -71,7 +71,16 @@ def test_a_profile_is_saved_and_an_old_page_is_not(school: Cast, client_of: Clie
     assert client_of("clerk").post(f"/hoc-sinh/{row.id}", data=data).status_code == 303
     assert student().phone == "0912345678"
     answer = client_of("clerk").post(f"/hoc-sinh/{row.id}", data={**data, "phone": "0999"})
+    body = answer.get_data(as_text=True)
     assert answer.status_code == 409 and student().phone == "0912345678"
+    assert 'value="0999"' in body and "Nơi khác vừa ghi: 0912345678" in body, "both values, and what was typed stays"
+    fresh = re.search(r'name="version"[^>]*value="(\d+)"', body)
+    assert fresh is not None and int(fresh[1]) == student().version
+    assert (
+        client_of("clerk").post(f"/hoc-sinh/{row.id}", data={**data, "phone": "0999", "version": fresh[1]}).status_code
+        == 303
+    )
+    assert student().phone == "0999"
 
 
 def test_a_field_of_another_hand_is_refused(school: Cast, client_of: Clients):
