@@ -211,7 +211,7 @@ class Gateway:
 
 
 def _no_writing(_data: bytes) -> object:
-    raise NotImplementedError("the write callable of old WSGI applications")
+    raise TypeError("the write callable of old WSGI applications is not given here")
 
 
 def _address_of(scope: Any) -> str:
