@@ -198,6 +198,17 @@ def rows(results: dict[str, dict[str, Any]]) -> list[Row]:
     ):
         if key in documents:
             made.append(Row(words, f"{vn(documents[key])} ms"))
+    for part, key, words, limit in (
+        ("compared", "weasyprint_naive_cpu_ms", "  cùng trang đó, WeasyPrint gọi như hướng dẫn mở đầu (CPU)", None),
+        ("compared", "pyhanko_three_signatures_cpu_ms", "  ba chữ ký ấy do riêng pyHanko làm (CPU)", None),
+        ("long_proof", "extend_to_b_lta_wall_ms", "Thêm bằng chứng lâu dài B-LTA, máy chủ thời gian tại chỗ", 300),
+        ("year", "wall_ms_per_student", "Dựng, ba chữ ký có hình, kiểm tra toàn bộ: mỗi học sinh một năm", 100),
+    ):
+        if key in documents.get(part, {}):
+            value = documents[part][key]
+            made.append(
+                Row(words, f"{vn(value)} ms", f"≤ {limit} ms" if limit else "", value <= limit if limit else None)
+            )
     batch = results.get("batch", {})
     if "total_s" in batch:
         made.append(
