@@ -43,6 +43,7 @@ SHEET_VERBS = {
     SheetVerb.APPROVE: "Duyệt",
     SheetVerb.LOCK: "Khoá",
     SheetVerb.REOPEN: "Mở lại",
+    SheetVerb.RELOCK: "Khoá lại",
 }
 CLASS_STATES = {ClassState.OPEN: "Đang tổng kết", ClassState.FINALISED: "Đã chốt", ClassState.APPROVED: "Đã duyệt"}
 RECORD_STATES = {
