@@ -82,6 +82,11 @@ def with_sealed_record(student_ids: Iterable[int]) -> frozenset[int]:
     )
 
 
+def n_sealed(student_id: int) -> int:
+    """How many sealed records in force a pupil has."""
+    return sum(RecordState(record.state) in SIGNED_STATES for record in records_of(student_id))
+
+
 def why_not(student: m.Student, new: Mapping[str, Any]) -> str:
     """Why a profile may not simply be changed so; "" when no sealed record in force says otherwise."""
     # What was not known when the record was sealed may be added: nothing that a family was given becomes untrue.

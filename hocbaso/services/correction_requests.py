@@ -15,7 +15,7 @@ from sqlalchemy import select
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
-from hocbaso.errors import IntegrityFault, Invalid, NotAllowed, NotFound, Stale, WrongState
+from hocbaso.errors import DomainError, IntegrityFault, Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.regulations.correction_flow import (
     OPEN_STATES,
     CorrectionKind,
@@ -81,6 +81,15 @@ def may_ask_scores(actor: Actor, head: SheetHead) -> bool:
     if Permission.CORRECTION_ASK not in actor.permissions:
         return False
     return SheetParty.AUTHOR in head.parties or (head.is_orphan and SheetParty.PRINCIPAL in head.parties)
+
+
+def may_ask_about(actor: Actor, sheet_id: int, enrollment_id: int, column_key: str, now: datetime) -> bool:
+    """Whether the page of a cell offers to ask for its correction: a locked sheet, a line that is open, no request under way."""
+    try:
+        head = require_asks_scores(actor, sheet_id, clock.local_date(now))
+    except DomainError:
+        return False
+    return not read_row(head, enrollment_id)[1] and (sheet_id, column_key) not in _held(enrollment_id)
 
 
 def ask_scores(
@@ -447,6 +456,14 @@ def score_form(actor: Actor, enrollment_id: int, now: datetime) -> ScoreForm:
         enrollment.class_group.school_year.label,
         tuple(choice for head in found if (choice := _sheet_choice(head, enrollment_id, held)) is not None),
     )
+
+
+def asks_about(actor: Actor, enrollment_id: int, now: datetime) -> bool:
+    """Whether :func:`score_form` has anything to offer."""
+    try:
+        return bool(score_form(actor, enrollment_id, now).sheets)
+    except NotFound:
+        return False
 
 
 def _held(enrollment_id: int) -> dict[Cell, int]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -22,7 +22,7 @@ from hocbaso.regulations.correction_flow import (
     due_before,
 )
 from hocbaso.regulations.deadlines import Deadline
-from hocbaso.regulations.permissions import Permission
+from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.services import correction_access, correction_impact
 from hocbaso.services.access import Actor
 from hocbaso.services.correction_impact import Impact, ItemView, cell_words, value_of_item
@@ -262,3 +262,17 @@ def _line(actor: Actor, request: m.CorrectionRequest, today: date) -> RequestLin
         Deadline(before).days_left(today),
         actor.person_id is not None and actor.person_id in correction_access.holders(request, today),
     )
+
+
+def n_waiting(actor: Actor, now: datetime) -> int:
+    """How many requests wait for this person, for the rail."""
+    return len(waiting(actor, clock.local_date(now)))
+
+
+def is_concerned(actor: Actor) -> bool:
+    """Whether corrections are this person's matter: by office, or because there is a request of theirs or of their class."""
+    if any(grant.role in (Role.PRINCIPAL, Role.VICE_PRINCIPAL, Role.CLERK) for grant in actor.grants):
+        return True
+    own = or_(m.CorrectionRequest.asked_by == actor.account_id, m.Enrollment.class_group_id.in_(actor.homeroom))
+    rows = select(m.CorrectionRequest.id).join(m.Enrollment, m.Enrollment.id == m.CorrectionRequest.enrollment_id)
+    return db.session.scalar(rows.where(own).limit(1)) is not None

@@ -161,7 +161,7 @@ def test_what_follows_is_told_in_the_order_of_its_reasons_with_the_article() -> 
 
 def test_a_place_nobody_described_is_refused() -> None:
     with pytest.raises(KeyError):
-        impact({("subject", "MATH", "quarter")  : "1"}, {}, SUBJECTS, TT22)
+        impact({("subject", "MATH", "quarter"): "1"}, {}, SUBJECTS, TT22)
     with pytest.raises(ValueError, match="no such place"):
         impact({("award", "gold"): "1"}, {}, SUBJECTS, TT22)
 

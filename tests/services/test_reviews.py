@@ -98,7 +98,11 @@ def test_every_act_of_every_person_in_this_state(school: Cast, state: SheetState
                 assert who in STRANGERS, (state, verb, who)
                 outcome = None
             except NotAllowed:
-                assert (who in READERS and (state, verb) in INTENDED) or verb in (V.REOPEN, V.RELOCK), (state, verb, who)
+                assert (who in READERS and (state, verb) in INTENDED) or verb in (V.REOPEN, V.RELOCK), (
+                    state,
+                    verb,
+                    who,
+                )
                 outcome = None
             except WrongState:
                 assert (state, verb) not in INTENDED, (state, verb, who)
