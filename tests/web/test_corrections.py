@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
@@ -13,16 +16,25 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
 from tests.cast import NOW, Cast
-from tests.services.full_class import fill_scores, lock_class
+from tests.services.approved_class import copy_of
+from tests.services.locked_class import locked_template_fixture  # noqa: F401 (fixture)
 from tests.services.test_corrections import BINH, PHOTO
+
+
+@pytest.fixture
+def school_app(locked_template: Path, tmp_path: Path) -> Iterator[Flask]:
+    """An application on a fresh copy of the school in which every sheet of 9A is locked."""
+    application = copy_of(locked_template, tmp_path / "school")
+    yield application
+    with application.app_context():
+        db.session.remove()
+        db.engine.dispose()
 
 
 @pytest.fixture(name="locked")
 def locked_fixture(school: Cast, monkeypatch: pytest.MonkeyPatch) -> Cast:
-    """9A with every sheet locked, on the school's day."""
+    """The cast on the school's day."""
     monkeypatch.setattr(clock, "now", lambda: NOW)
-    fill_scores(school, "9A")
-    lock_class(school, "9A")
     return school
 
 
