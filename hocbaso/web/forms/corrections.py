@@ -21,6 +21,11 @@ class AskScoresForm(FlaskForm):
 class AskCivilStatusForm(AskScoresForm):
     """The same with the decision that the change rests on."""
 
+    reason = TextAreaField(
+        "Lí do",
+        [DataRequired("Xin ghi lí do."), Length(max=1000, message="Ghi nhiều nhất 1000 kí tự.")],
+        description="Ví dụ: cải chính hộ tịch theo quyết định của Uỷ ban nhân dân xã.",
+    )
     paper = StringField(
         "Số, ngày của quyết định hoặc giấy tờ hộ tịch",
         [DataRequired("Xin ghi số, ngày của quyết định."), Length(max=300, message="Ghi nhiều nhất 300 kí tự.")],
