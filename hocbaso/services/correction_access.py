@@ -10,6 +10,7 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.errors import NotFound
 from hocbaso.regulations.correction_flow import (
+    OPEN_STATES,
     CorrectionKind,
     CorrectionParty,
     CorrectionState,
@@ -100,6 +101,49 @@ def holders(request: m.CorrectionRequest, today: date) -> tuple[int, ...]:
             asker = person_of(request.asked_by)
             return (asker,) if asker is not None else ()
     return ()
+
+
+def held_by(actor: Actor, today: date) -> list[int]:
+    """Ids of the open requests on which this person has to act next, oldest first: :func:`holders` for all of them in two statements."""
+    if actor.is_system or actor.person_id is None or Permission.CORRECTION_READ not in actor.permissions:
+        return []
+    rows = db.session.execute(
+        select(
+            m.CorrectionRequest.id,
+            m.CorrectionRequest.state,
+            m.CorrectionRequest.asked_by_principal,
+            m.Enrollment.class_group_id,
+            m.Account.person_id.label("asker"),
+        )
+        .join(m.Enrollment, m.Enrollment.id == m.CorrectionRequest.enrollment_id)
+        .outerjoin(m.Account, m.Account.id == m.CorrectionRequest.asked_by)
+        .where(m.CorrectionRequest.state.in_([state.value for state in OPEN_STATES]))
+        .order_by(m.CorrectionRequest.id)
+    ).all()
+    if not rows:
+        return []
+    kept: dict[int, set[int]] = {}
+    for class_group_id, person_id in db.session.execute(
+        select(m.HomeroomAssignment.class_group_id, m.HomeroomAssignment.person_id).where(
+            m.HomeroomAssignment.class_group_id.in_({row.class_group_id for row in rows}),
+            in_force(m.HomeroomAssignment, today),
+        )
+    ):
+        kept.setdefault(class_group_id, set()).add(person_id)
+    found = []
+    for row in rows:
+        confirm = kept.get(row.class_group_id, set()) - {row.asker}
+        match standing_of(CorrectionState(row.state), somebody_confirms=bool(confirm)):
+            case CorrectionState.ASKED:
+                is_mine = actor.person_id in confirm
+            case CorrectionState.CONFIRMED:
+                role = Role.VICE_PRINCIPAL if row.asked_by_principal else Role.PRINCIPAL
+                is_mine = actor.has_role(role) and actor.person_id != row.asker
+            case _:
+                is_mine = actor.person_id == row.asker
+        if is_mine:
+            found.append(row.id)
+    return found
 
 
 def parties_of(actor: Actor, request: m.CorrectionRequest, *, voids_sealed: bool = False) -> frozenset[CorrectionParty]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -22,7 +23,7 @@ from hocbaso.regulations.correction_flow import (
     due_before,
 )
 from hocbaso.regulations.deadlines import Deadline
-from hocbaso.regulations.permissions import Permission, Role
+from hocbaso.regulations.permissions import Role
 from hocbaso.services import correction_access, correction_impact
 from hocbaso.services.access import Actor
 from hocbaso.services.correction_impact import Impact, ItemView, cell_words, value_of_item
@@ -104,31 +105,34 @@ class RequestPage:
 
 
 def overview(actor: Actor, now: datetime) -> Overview:
-    """Requests that concern this person, those that wait for them first."""
+    """Requests that concern this person, those that wait for them first; of those that are over the newest."""
     today = clock.local_date(now)
-    rows = db.session.scalars(
-        select(m.CorrectionRequest).order_by(m.CorrectionRequest.id).execution_options(populate_existing=True)
+    rows = select(m.CorrectionRequest).execution_options(populate_existing=True)
+    under_way = db.session.scalars(rows.where(m.CorrectionRequest.state.in_(_OPEN)).order_by(m.CorrectionRequest.id))
+    found = [_line(actor, row, today) for row in under_way if correction_access.reads(actor, row)]
+    over = db.session.scalars(
+        rows.where(m.CorrectionRequest.state.not_in(_OPEN)).order_by(m.CorrectionRequest.id.desc())
     )
-    found = [_line(actor, row, today) for row in rows if correction_access.reads(actor, row)]
+    closed = islice((row for row in over if correction_access.reads(actor, row)), _SHOWN_CLOSED)
     return Overview(
         tuple(line for line in found if line.waits),
-        tuple(line for line in found if line.state in OPEN_STATES and not line.waits),
-        tuple(line for line in reversed(found) if line.state not in OPEN_STATES)[:_SHOWN_CLOSED],
+        tuple(line for line in found if not line.waits),
+        tuple(_line(actor, row, today) for row in closed),
     )
 
 
 def waiting(actor: Actor, today: date) -> list[RequestLine]:
     """The open requests on which this person has to act next, oldest first."""
-    if actor.is_system or Permission.CORRECTION_READ not in actor.permissions:
+    mine = correction_access.held_by(actor, today)
+    if not mine:
         return []
     rows = db.session.scalars(
         select(m.CorrectionRequest)
-        .where(m.CorrectionRequest.state.in_(_OPEN))
+        .where(m.CorrectionRequest.id.in_(mine))
         .order_by(m.CorrectionRequest.id)
         .execution_options(populate_existing=True)
     )
-    lines = [_line(actor, row, today) for row in rows if correction_access.reads(actor, row)]
-    return [line for line in lines if line.waits]
+    return [_line(actor, row, today) for row in rows if correction_access.reads(actor, row)]
 
 
 def of_cell(actor: Actor, sheet_id: int, enrollment_id: int, column_key: str, today: date) -> list[RequestLine]:
@@ -265,8 +269,8 @@ def _line(actor: Actor, request: m.CorrectionRequest, today: date) -> RequestLin
 
 
 def n_waiting(actor: Actor, now: datetime) -> int:
-    """How many requests wait for this person, for the rail."""
-    return len(waiting(actor, clock.local_date(now)))
+    """How many requests wait for this person, for the rail of every page."""
+    return len(correction_access.held_by(actor, clock.local_date(now)))
 
 
 def is_concerned(actor: Actor) -> bool:

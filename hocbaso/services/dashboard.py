@@ -23,6 +23,7 @@ from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services import (
     class_moves,
+    correction_access,
     exemptions,
     progress,
     readiness,
@@ -205,7 +206,7 @@ def _count_waiting(actor: Actor, now: datetime, today: date) -> int:
     )
     if year is not None:
         n += len(transcript_items(actor, year, today))
-    n += len(recall_items(actor, today)) + len(correction_items(actor, today))
+    n += len(recall_items(actor, today)) + len(correction_access.held_by(actor, today))
     return n + len(exemptions.waiting(actor))
 
 

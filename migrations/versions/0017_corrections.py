@@ -100,9 +100,7 @@ def upgrade() -> None:
             "(score_sheet_id IS NULL) = (column_key IS NULL) AND (score_sheet_id IS NULL) <> (field IS NULL)",
             name=op.f("ck_correction_item_a_cell_or_a_field"),
         ),
-        sa.CheckConstraint(
-            "new_mark IS NULL OR new_mark IN ('Đ','CĐ')", name=op.f("ck_correction_item_known_mark")
-        ),
+        sa.CheckConstraint("new_mark IS NULL OR new_mark IN ('Đ','CĐ')", name=op.f("ck_correction_item_known_mark")),
         sa.CheckConstraint(
             "field IS NOT NULL OR new_tenths IS NOT NULL OR new_mark IS NOT NULL OR new_remark IS NOT NULL",
             name=op.f("ck_correction_item_a_cell_is_never_emptied"),
@@ -110,9 +108,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["correction_request_id"], ["correction_request.id"], name=op.f("fk_correction_item_correction_request_id")
         ),
-        sa.ForeignKeyConstraint(
-            ["score_sheet_id"], ["score_sheet.id"], name=op.f("fk_correction_item_score_sheet_id")
-        ),
+        sa.ForeignKeyConstraint(["score_sheet_id"], ["score_sheet.id"], name=op.f("fk_correction_item_score_sheet_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_correction_item")),
         sa.UniqueConstraint("correction_request_id", "score_sheet_id", "column_key", name="uq_correction_item_cell"),
         sa.UniqueConstraint(

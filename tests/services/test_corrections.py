@@ -21,6 +21,7 @@ from hocbaso.services import (
     audit_verify,
     class_gaps,
     class_moves,
+    correction_access,
     correction_apply,
     correction_decisions,
     correction_evidence,
@@ -756,6 +757,9 @@ def test_what_was_not_known_may_be_added_without_a_recall(issued: Cast) -> None:
 def waits_for(cast: Cast) -> set[str]:
     found = set()
     for key in ("head_society", "math", "principal", "vice_principal", "clerk", "other"):
+        held = correction_access.held_by(cast.actor(key), LATER.date())
+        rows = db.session.scalars(select(m.CorrectionRequest).order_by(m.CorrectionRequest.id)).all()
+        assert held == [row.id for row in rows if cast.people[key] in correction_access.holders(row, LATER.date())]
         items = [item for item in dashboard.daily(cast.actor(key), LATER).odd if item.kind == "correction"]
         if items:
             found.add(key)
