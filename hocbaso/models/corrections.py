@@ -12,7 +12,7 @@ from hocbaso.models.students import Enrollment
 
 
 class CorrectionRequest(Base):
-    """Cells of locked sheets of one pupil's year (``score``), or civil-status fields of a pupil (``civil_status``).
+    """Cells of locked sheets (``score``) or the homeroom teacher's part (``homeroom``) of one pupil's year, or civil-status fields.
 
     ``enrollment_id``: the year concerned; for civil status the pupil's latest class, whose homeroom teacher confirms. ``paper``: the
     decision a civil-status change rests on. ``outcome``: once applied, canonical JSON of what changed and what went out of force.
@@ -20,7 +20,7 @@ class CorrectionRequest(Base):
 
     __tablename__ = "correction_request"
     __table_args__ = (
-        CheckConstraint("kind IN ('score','civil_status')", name="known_kind"),
+        CheckConstraint("kind IN ('score','homeroom','civil_status')", name="known_kind"),
         CheckConstraint(
             "state IN ('ASKED','CONFIRMED','RETURNED','APPLIED','REFUSED','WITHDRAWN')", name="known_state"
         ),
@@ -72,7 +72,7 @@ class CorrectionRequest(Base):
 
 
 class CorrectionItem(Base):
-    """One value that should become another: a cell (``score_sheet_id``, ``column_key``) or a field of the profile (``field``).
+    """One value that should become another: a cell (``score_sheet_id``, ``column_key``) or a field of the profile or of the homeroom record.
 
     ``seen_version``: the cell's version (0: empty) that the request was made against; of a field the old value itself is the pin.
     """
@@ -106,8 +106,8 @@ class CorrectionItem(Base):
     new_mark: Mapped[str | None] = mapped_column(String(2))
     new_remark: Mapped[str | None] = mapped_column(String(1000))
     new_origin: Mapped[str | None] = mapped_column(String(20))
-    old_text: Mapped[str | None] = mapped_column(String(300))
-    new_text: Mapped[str | None] = mapped_column(String(300))
+    old_text: Mapped[str | None] = mapped_column(String(2000))
+    new_text: Mapped[str | None] = mapped_column(String(2000))
 
 
 class CorrectionEvidence(Base):

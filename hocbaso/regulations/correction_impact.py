@@ -15,7 +15,8 @@ from hocbaso.regulations.terms import SubjectKind
 
 Place = tuple[str, ...]
 """``("subject", code, term)``, ``("learning", term)``, ``("conduct", term)``, ``("promotion",)``, ``("award",)``; terms:
-``semester_1``, ``semester_2``, ``year``, ``after``; of a subject also ``remark``; of learning also ``adjusted_<term>`` and ``review_<term>``."""
+``semester_1``, ``semester_2``, ``year``, ``after``; of a subject also ``remark``; of learning also ``adjusted_<term>`` and ``review_<term>``;
+and ``("homeroom", name)`` with a name of :data:`HOMEROOM_WORDS`."""
 
 YearFacts = Mapping[Place, str | None]
 """Place -> value as it is stored: ``8.5``, ``Đ``, ``CĐ``, ``Miễn``, a level, an outcome; None where there is none."""
@@ -27,7 +28,22 @@ TERM_WORDS = {
     "after": "sau hè",
 }
 
-_HEADS = {"subject": 0, "conduct": 1, "learning": 2, "promotion": 3, "award": 4}
+HOMEROOM_WORDS = {
+    "conduct_1": f"Rèn luyện {SEMESTER_NAMES[0]}",
+    "conduct_2": f"Rèn luyện {SEMESTER_NAMES[1]}",
+    "absences_excused_1": f"Nghỉ có phép {SEMESTER_NAMES[0]}",
+    "absences_unexcused_1": f"Nghỉ không phép {SEMESTER_NAMES[0]}",
+    "absences_excused_2": f"Nghỉ có phép {SEMESTER_NAMES[1]}",
+    "absences_unexcused_2": f"Nghỉ không phép {SEMESTER_NAMES[1]}",
+    "remark": "Nhận xét của giáo viên chủ nhiệm",
+    "award_extra": "Khen thưởng khác",
+    "competitions": "Các cuộc thi",
+    "certificates": "Chứng chỉ",
+    "certificates_grade": "Loại chứng chỉ",
+}
+"""What the homeroom teacher writes and the record prints: stored name -> words. No article follows from it alone."""
+
+_HEADS = {"subject": 0, "homeroom": 1, "conduct": 2, "learning": 3, "promotion": 4, "award": 5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +119,8 @@ def _label(place: Place, subjects: Mapping[str, SubjectName]) -> str:
             return f"Học tập {TERM_WORDS[term]}"
         case ("conduct", term):
             return f"Rèn luyện {TERM_WORDS[term]}"
+        case ("homeroom", name):
+            return HOMEROOM_WORDS[name]
         case ("promotion",):
             return "Kết luận cả năm"
         case ("award",):
@@ -116,7 +134,7 @@ def _name(code: str, subjects: Mapping[str, SubjectName]) -> str:
 
 def _article(place: Place, subjects: Mapping[str, SubjectName], articles: Articles) -> str:
     match place:
-        case ("subject", _, "remark"):
+        case ("subject", _, "remark") | ("homeroom", _):
             return ""
         case ("subject", _, "after"):
             return articles.reassessment

@@ -6,6 +6,7 @@ is recalled (``services/recall_requests``) and a new one, under a new UUID, beco
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -26,6 +27,7 @@ from hocbaso.services import (
     audit,
     correction_impact,
     frozen_results,
+    homeroom,
     recall_requests,
     results,
     reviews,
@@ -51,8 +53,8 @@ Rulings = Sequence[tuple[str, str, str, str]]
 """Decisions made with the approval: kind, term, outcome, reason."""
 
 
-def apply_scores(actor: Actor, request: m.CorrectionRequest, found: Impact, rulings: Rulings, now: datetime) -> str:
-    """Write the cells, lock again, decide what was left to people, freeze anew, take records out of force; the outcome as JSON.
+def apply_year(actor: Actor, request: m.CorrectionRequest, found: Impact, rulings: Rulings, now: datetime) -> str:
+    """Write the cells and lock again, or the homeroom part; decide what was left to people, freeze anew, take records out of force; the outcome as JSON.
 
     Raises WrongState (a sheet is not locked any more), Stale, IntegrityFault (what came out is not what was previewed).
     """
@@ -69,8 +71,10 @@ def apply_scores(actor: Actor, request: m.CorrectionRequest, found: Impact, ruli
     foreseen = correction_impact.evaluated(computed, correction_impact.corrected(given, request))
     by_sheet: dict[int, list[m.CorrectionItem]] = {}
     for item in request.items:
-        assert item.score_sheet_id is not None
-        by_sheet.setdefault(item.score_sheet_id, []).append(item)
+        if item.score_sheet_id is not None:
+            by_sheet.setdefault(item.score_sheet_id, []).append(item)
+    if request.kind == CorrectionKind.HOMEROOM:
+        _correct_homeroom(actor, request, now)
     for sheet_id in sorted(by_sheet):
         _correct_sheet(actor, request, sheet_id, by_sheet[sheet_id], now)
     computed, given = pupil()
@@ -154,6 +158,47 @@ def _write_cells(
         },
     )
     link.execute(NEW_VERSION, [version_values(value, author, now, "corrected", seq) for _, value, _ in written])
+
+
+def _correct_homeroom(actor: Actor, request: m.CorrectionRequest, now: datetime) -> None:
+    """The fields of the homeroom record, as who asked would write them; the entry bears the name of who approved."""
+    record = db.session.scalars(
+        select(m.HomeroomRecord)
+        .where(m.HomeroomRecord.enrollment_id == request.enrollment_id)
+        .execution_options(populate_existing=True)
+    ).one()
+    written_by: dict[str, list[Any]] = json.loads(record.field_versions)
+    before = {}
+    record.version += 1
+    for item in request.items:
+        assert item.field is not None
+        if correction_impact.homeroom_text(record, item.field) != (item.old_text or ""):
+            raise Stale("Một mục vừa được người khác sửa. Chưa có gì thay đổi; xin xem lại.")
+        before[item.field] = getattr(record, item.field)
+        setattr(record, item.field, homeroom.read_value(item.field, item.new_text or ""))
+        written_by[item.field] = [record.version, None]
+    record.field_versions = json.dumps(written_by, sort_keys=True)
+    record.updated_at, record.updated_by = now, request.asked_by
+    db.session.flush()
+    audit.record(
+        AuditTag.HOMEROOM_CHANGED,
+        actor,
+        now,
+        target_kind="homeroom_record",
+        target_id=record.id,
+        state=audit.states("homeroom_record", [record]),
+        before=before,
+        note=request.reason,
+        facts={
+            "student": request.enrollment.student.full_name,
+            "class": request.enrollment.class_group.name,
+            "fields": [correction_impact.field_words(name) for name in before],
+            "source": "corrected",
+            "request": request.id,
+            "asked_by": request.asker_name,
+            "confirmed_by": request.confirmer_name,
+        },
+    )
 
 
 def _rule(actor: Actor, request: m.CorrectionRequest, rulings: Rulings, now: datetime) -> None:

@@ -102,8 +102,8 @@ def approve(
                 "Tác động của đề nghị đã khác với lúc thầy, cô xem. Xin xem lại rồi duyệt; chưa có gì thay đổi.",
                 current=found,
             )
-        if request.kind == CorrectionKind.SCORE:
-            outcome = correction_apply.apply_scores(actor, request, found, _ruled(found, rulings or {}, said), now)
+        if request.kind != CorrectionKind.CIVIL_STATUS:
+            outcome = correction_apply.apply_year(actor, request, found, _ruled(found, rulings or {}, said), now)
         else:
             outcome = correction_apply.apply_civil_status(actor, request, found, now)
         request.decided_at, request.decided_by, request.decider_name = now, actor.account_id, actor.name

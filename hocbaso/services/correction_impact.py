@@ -20,13 +20,13 @@ from hocbaso.errors import NotFound
 from hocbaso.regulations.averages import SEMESTER_NAMES
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.correction_flow import CorrectionKind
-from hocbaso.regulations.correction_impact import Change, Place, SubjectName, impact, new_steps
+from hocbaso.regulations.correction_impact import HOMEROOM_WORDS, Change, Place, SubjectName, impact, new_steps
 from hocbaso.regulations.hash_chain import canonical_json
 from hocbaso.regulations.recall_flow import needs_authority
 from hocbaso.regulations.registry import regulation_named
 from hocbaso.regulations.terms import Promotion
 from hocbaso.regulations.transcript_flow import SIGNED_STATES, RecordState
-from hocbaso.services import civil_status, frozen_results, results, transcripts
+from hocbaso.services import civil_status, frozen_results, homeroom, results, transcripts
 from hocbaso.services.decisions import TERM_WORDS, TERMS, promotion_outcomes
 from hocbaso.services.evaluation import Evaluated, evaluate_student
 from hocbaso.services.results import ClassResults, StudentResult
@@ -112,9 +112,29 @@ class Impact:
 
 def of_request(request: m.CorrectionRequest, today: date) -> Impact:
     """What the request would change today. Not scoped: callers check the actor."""
-    if request.kind == CorrectionKind.SCORE:
-        return _of_scores(request, today)
-    return _of_civil_status(request, today)
+    if request.kind == CorrectionKind.CIVIL_STATUS:
+        return _of_civil_status(request, today)
+    return _of_year(request, today)
+
+
+def field_words(field: str) -> str:
+    """The words for a field of the profile or of the homeroom record."""
+    return HOMEROOM_WORDS.get(field) or FIELD_WORDS[field]
+
+
+def field_text(field: str, stored: str | None) -> str:
+    """A field's value of a request as people read it."""
+    if field in homeroom.CONDUCT_FIELDS:
+        return results.level_words(stored) or "trống"
+    return stored or "trống"
+
+
+def homeroom_text(given: StudentInput | m.HomeroomRecord | None, field: str) -> str:
+    """What stands in a field of the homeroom record, as the request keeps it: "" for nothing."""
+    if given is None:
+        return ""
+    value = given.homeroom.get(field) if isinstance(given, StudentInput) else getattr(given, field)
+    return "" if value is None else str(value)
 
 
 # --- scores -----------------------------------------------------------------------------------------------------------
@@ -161,6 +181,25 @@ def score_items(request: m.CorrectionRequest) -> tuple[ItemView, ...]:
     return tuple(found)
 
 
+def homeroom_items(request: m.CorrectionRequest, given: StudentInput) -> tuple[ItemView, ...]:
+    """The fields of the homeroom record of a request beside what stands in them now."""
+    found = []
+    for item in request.items:
+        assert item.field is not None
+        present = homeroom_text(given, item.field)
+        found.append(
+            ItemView(
+                field_words(item.field),
+                field_text(item.field, item.old_text),
+                field_text(item.field, item.new_text),
+                field_text(item.field, present),
+                present != (item.old_text or ""),
+                field=item.field,
+            )
+        )
+    return tuple(found)
+
+
 def find_student(computed: ClassResults, enrollment_id: int) -> StudentInput:
     """A pupil of the class, also one who has left; NotFound otherwise."""
     found = computed.by_id.get(enrollment_id)
@@ -188,7 +227,8 @@ def corrected(given: StudentInput, request: m.CorrectionRequest) -> StudentInput
                 else:
                     marks[at] = {**marks[at], key: Mark(value.tenths, value.mark, value.origin)}
         lines.append(replace(line, marks=(marks[0], marks[1]), remarks=(remarks[0], remarks[1])))
-    return replace(given, subjects=tuple(lines))
+    kept = {item.field: homeroom.read_value(item.field, item.new_text or "") for item in request.items if item.field}
+    return replace(given, subjects=tuple(lines), homeroom={**given.homeroom, **kept})
 
 
 def as_frozen(given: StudentInput, freeze: str | None) -> StudentInput:
@@ -213,11 +253,39 @@ def facts_of(given: StudentInput, result: Evaluated) -> dict[Place, str]:
         facts["learning", f"adjusted_{term}"] = "1" if result.adjusted[at] else None
         facts["learning", f"review_{term}"] = "1" if result.needs_review[at] else None
     facts["learning", "after"] = result.learning_after
+    for name in HOMEROOM_WORDS:
+        facts["homeroom", name] = _printed_words(name, homeroom_text(given, name))
+    if not given.homeroom["certificates"]:
+        facts.pop(("homeroom", "certificates_grade"), None)
     facts["conduct", "year"] = result.conduct_year.value if result.conduct_year else None
     facts["conduct", "after"] = result.conduct_after.value if result.conduct_after else None
     facts["promotion",] = result.promotion.value
     facts["award",] = result.award
     return {place: value for place, value in facts.items() if value is not None}
+
+
+def _printed_words(name: str, text: str) -> str | None:
+    """A homeroom field as the record prints it: awards and competitions line by line, without empty ones."""
+    if name in ("award_extra", "competitions"):
+        text = "\n".join(line.strip() for line in text.splitlines() if line.strip())
+    return text or None
+
+
+def _homeroom_of_frozen(frozen: Mapping[str, Any]) -> dict[str, str]:
+    awards = frozen["awards"][1:] if frozen["award"] else frozen["awards"]
+    certificate = frozen["certificates"][0] if frozen["certificates"] else {"name": None, "grade": None}
+    found = {
+        "remark": frozen["homeroom_remark"],
+        "award_extra": "\n".join(awards),
+        "competitions": "\n".join(frozen["competitions"]),
+        "certificates": certificate["name"],
+        "certificates_grade": certificate["grade"],
+    }
+    for n in (1, 2):
+        found[f"conduct_{n}"] = frozen["conduct"][f"semester_{n}"]
+        for name in ("excused", "unexcused"):
+            found[f"absences_{name}_{n}"] = frozen["absences"][f"semester_{n}"][name]
+    return {name: "" if value is None else str(value) for name, value in found.items()}
 
 
 def facts_of_frozen(frozen: Mapping[str, Any]) -> dict[Place, str]:
@@ -233,6 +301,8 @@ def facts_of_frozen(frozen: Mapping[str, Any]) -> dict[Place, str]:
         facts["learning", f"adjusted_{term}"] = "1" if frozen["learning"][f"{term}_adjusted"] else None
         facts["learning", f"review_{term}"] = "1" if frozen["learning"][f"{term}_review"] else None
     facts["learning", "after"] = frozen["learning"]["after"]
+    for name, text in _homeroom_of_frozen(frozen).items():
+        facts["homeroom", name] = _printed_words(name, text)
     for term in ("year", "after"):
         facts["conduct", term] = frozen["conduct"][term]
     facts["promotion",] = frozen["promotion"]["outcome"]
@@ -265,7 +335,7 @@ def evaluated(computed: ClassResults, given: StudentInput) -> StudentResult:
     return StudentResult(given, evaluate_student(given, computed.grade_level, computed.regulation_version))
 
 
-def _of_scores(request: m.CorrectionRequest, today: date) -> Impact:
+def _of_year(request: m.CorrectionRequest, today: date) -> Impact:
     computed = results.compute_class(request.enrollment.class_group_id, today)
     former = (
         frozen_results.newest_frozen(request.enrollment_id) if computed.state == ClassState.APPROVED.value else None
@@ -279,7 +349,7 @@ def _of_scores(request: m.CorrectionRequest, today: date) -> Impact:
         record = transcripts.records_in_force([request.enrollment_id]).get(request.enrollment_id)
         voided = (_void(record, today),) if record is not None else ()
     return _pinned(
-        items=score_items(request),
+        items=score_items(request) if request.kind == CorrectionKind.SCORE else homeroom_items(request, given),
         changes=changes,
         steps=steps,
         voided=voided,

@@ -1,4 +1,4 @@
-"""Asking for a correction: cells of locked sheets by who teaches them, civil-status data by the office or the homeroom teacher.
+"""Asking for a correction: cells by who teaches them, the homeroom part by who keeps the class, civil status also by the office.
 
 A request is pinned to the values it was made against; it holds several cells of one pupil, or several fields. What came back is
 sent again with an answer, pinned anew; whoever asked takes it back as long as it is open.
@@ -16,6 +16,7 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import DomainError, IntegrityFault, Invalid, NotAllowed, NotFound, Stale, WrongState
+from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.correction_flow import (
     OPEN_STATES,
     CorrectionKind,
@@ -25,14 +26,21 @@ from hocbaso.regulations.correction_flow import (
 )
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.score_sheet_flow import SheetParty, SheetState
-from hocbaso.services import correction_access, correction_evidence, correction_impact, correction_steps, students
-from hocbaso.services.access import Actor
+from hocbaso.services import (
+    correction_access,
+    correction_evidence,
+    correction_impact,
+    correction_steps,
+    homeroom,
+    students,
+)
+from hocbaso.services.access import Actor, class_for, keeps_class, roles_reaching
 from hocbaso.services.civil_status import CIVIL_FIELDS
 from hocbaso.services.correction_evidence import Upload
 from hocbaso.services.correction_impact import cell_words, shown_field
 from hocbaso.services.log_replay import audit_faults_of_sheets
 from hocbaso.services.score_cells import NOTHING, REMARK, CellRecord, column_words, columns_of, says_nothing_new
-from hocbaso.services.score_lines import read_row
+from hocbaso.services.score_lines import ACTIVE, read_row
 from hocbaso.services.score_reading import as_typed, read_value
 from hocbaso.services.sheet_access import SheetHead, sheet_for
 from hocbaso.services.student_fields import FIELD_WORDS
@@ -192,6 +200,95 @@ def _guard_open_cells(enrollment_id: int, items: Sequence[m.CorrectionItem]) -> 
             raise WrongState(f"Một ô đã có trong đề nghị số {row.id} đang chờ. Xin chờ kết quả hoặc rút đề nghị ấy.")
 
 
+# --- the homeroom teacher's part ----------------------------------------------------------------------------------------
+
+
+def require_asks_homeroom(actor: Actor, enrollment_id: int, today: date) -> m.Enrollment:
+    """A pupil of an approved class, for its homeroom teacher of today; where nobody keeps it any more, for the principal.
+
+    Raises NotFound, NotAllowed, WrongState (not approved: the class is simply opened again; the pupil has left).
+    """
+    enrollment = db.session.get(m.Enrollment, enrollment_id, populate_existing=True)
+    if enrollment is None:
+        raise NotFound("Không có học sinh này trong phần việc của thầy, cô.")
+    class_group = class_for(actor, enrollment.class_group_id, Permission.CLASS_READ)
+    orphan = not correction_access.keepers(class_group.id, today)
+    if not (
+        (keeps_class(actor, class_group) or (orphan and Role.PRINCIPAL in roles_reaching(actor, class_group)))
+        and actor.may(Permission.CORRECTION_ASK)
+    ):
+        raise NotAllowed("Đề nghị sửa phần chủ nhiệm do giáo viên chủ nhiệm của lớp lập.")
+    db.session.refresh(class_group)
+    if class_group.state != ClassState.APPROVED.value:
+        raise WrongState(f"Lớp {class_group.name} chưa được duyệt: mở lại lớp rồi sửa thẳng, không cần đề nghị.")
+    if enrollment.status not in ACTIVE:
+        raise WrongState("Học sinh không còn học ở lớp này.")
+    return enrollment
+
+
+def asks_homeroom(actor: Actor, enrollment_id: int, now: datetime) -> bool:
+    """Whether a page offers :func:`ask_homeroom`."""
+    try:
+        require_asks_homeroom(actor, enrollment_id, clock.local_date(now))
+    except DomainError:
+        return False
+    return True
+
+
+def homeroom_form(actor: Actor, enrollment_id: int, now: datetime) -> tuple[m.Enrollment, dict[str, str]]:
+    """The pupil and what stands in each field. Raises as :func:`require_asks_homeroom`."""
+    enrollment = require_asks_homeroom(actor, enrollment_id, clock.local_date(now))
+    record = _homeroom_record(enrollment_id)
+    return enrollment, {name: correction_impact.homeroom_text(record, name) for name in homeroom.FIELDS}
+
+
+def _homeroom_record(enrollment_id: int) -> m.HomeroomRecord | None:
+    found: m.HomeroomRecord | None = db.session.scalar(
+        select(m.HomeroomRecord)
+        .where(m.HomeroomRecord.enrollment_id == enrollment_id)
+        .execution_options(populate_existing=True)
+    )
+    return found
+
+
+def ask_homeroom(
+    actor: Actor,
+    enrollment_id: int,
+    raw: Mapping[str, str],
+    seen: Mapping[str, str],
+    reason: str,
+    files: Sequence[Upload],
+    now: datetime,
+) -> m.CorrectionRequest:
+    """Ask for other values in the homeroom part of an approved class: conduct, absences, remark, awards.
+
+    ``raw`` and ``seen`` as of :func:`ask_civil_status`. Raises NotFound, NotAllowed, WrongState, Invalid, Stale.
+    """
+    said = correction_steps.words(reason, "reason", _REASON, required=True)
+    kept = correction_evidence.look(files)
+    with write_transaction():
+        enrollment = require_asks_homeroom(actor, enrollment_id, clock.local_date(now))
+        record = _homeroom_record(enrollment_id)
+        items, moved = [], []
+        for field, text in raw.items():
+            value = homeroom.read_value(field, text)
+            if value is None and field in homeroom.REQUIRED:
+                raise Invalid(f"{correction_impact.field_words(field)}: không được để trống.", field=field)
+            new, present = "" if value is None else str(value), correction_impact.homeroom_text(record, field)
+            if seen.get(field, "") != present:
+                label, shown = correction_impact.field_words(field), correction_impact.field_text
+                moved.append(ChangedCell(label, shown(field, present), shown(field, new)))
+            elif new != present:
+                items.append(m.CorrectionItem(field=field, old_text=present or None, new_text=new or None))
+        if moved:
+            raise Stale("Phần chủ nhiệm đã đổi sau khi thầy, cô mở trang. Chưa gửi gì.", current=tuple(moved))
+        if not items:
+            raise Invalid("Chưa có mục nào được đề nghị sửa.", field="fields")
+        _guard_open_fields(enrollment.student_id, items, enrollment_id=enrollment_id)
+        request = _new(actor, CorrectionKind.HOMEROOM, enrollment, said or "", None, now)
+        return _send(actor, request, items, kept, now)
+
+
 # --- civil status -----------------------------------------------------------------------------------------------------
 
 
@@ -258,16 +355,18 @@ def _guard_free_numbers(student_id: int, items: Sequence[m.CorrectionItem]) -> N
                 raise Invalid("Số này đã thuộc về học sinh khác.", field=item.field)
 
 
-def _guard_open_fields(student_id: int, items: Sequence[m.CorrectionItem]) -> None:
+def _guard_open_fields(student_id: int, items: Sequence[m.CorrectionItem], *, enrollment_id: int | None = None) -> None:
+    """A field stands in one open request; ``enrollment_id``: of this year, for what each year has its own of."""
     wanted = {item.field for item in items}
+    years = () if enrollment_id is None else (m.CorrectionRequest.enrollment_id == enrollment_id,)
     for row in db.session.execute(
         select(m.CorrectionItem.field, m.CorrectionRequest.id)
         .join(m.CorrectionRequest, m.CorrectionRequest.id == m.CorrectionItem.correction_request_id)
         .join(m.Enrollment, m.Enrollment.id == m.CorrectionRequest.enrollment_id)
-        .where(m.Enrollment.student_id == student_id, m.CorrectionRequest.state.in_(_OPEN))
+        .where(m.Enrollment.student_id == student_id, m.CorrectionRequest.state.in_(_OPEN), *years)
     ):
         if row.field in wanted:
-            raise WrongState(f"{FIELD_WORDS[row.field]} đã có trong đề nghị số {row.id} đang chờ.")
+            raise WrongState(f"{correction_impact.field_words(row.field)} đã có trong đề nghị số {row.id} đang chờ.")
 
 
 # --- both -------------------------------------------------------------------------------------------------------------
@@ -365,10 +464,14 @@ def _pin_cells_again(actor: Actor, request: m.CorrectionRequest, today: date) ->
 def _pin_fields_again(request: m.CorrectionRequest) -> None:
     student = request.enrollment.student
     db.session.refresh(student)
+    record = _homeroom_record(request.enrollment_id)
     fresh = False
     for item in request.items:
         assert item.field is not None
-        item.old_text = shown_field(item.field, getattr(student, item.field)) or None
+        if request.kind == CorrectionKind.HOMEROOM:
+            item.old_text = correction_impact.homeroom_text(record, item.field) or None
+        else:
+            item.old_text = shown_field(item.field, getattr(student, item.field)) or None
         fresh = fresh or item.old_text != item.new_text
     if not fresh:
         raise WrongState(_DONE_ALREADY)

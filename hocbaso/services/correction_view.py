@@ -24,12 +24,11 @@ from hocbaso.regulations.correction_flow import (
 )
 from hocbaso.regulations.deadlines import Deadline
 from hocbaso.regulations.permissions import Role
-from hocbaso.services import correction_access, correction_impact
+from hocbaso.services import correction_access, correction_impact, homeroom
 from hocbaso.services.access import Actor
-from hocbaso.services.correction_impact import Impact, ItemView, cell_words, value_of_item
+from hocbaso.services.correction_impact import Impact, ItemView, cell_words, field_text, field_words, value_of_item
 from hocbaso.services.score_cells import column_words
 from hocbaso.services.sheet_access import read_head
-from hocbaso.services.student_fields import FIELD_WORDS
 
 _SHOWN_CLOSED = 50
 _OPEN = tuple(state.value for state in OPEN_STATES)
@@ -162,13 +161,13 @@ def of_student(actor: Actor, student_id: int, today: date) -> list[RequestLine]:
 
 
 def applied_in_class(class_group_id: int) -> list[tuple[str, str, str]]:
-    """(pupil, what, who approved) of each applied correction of scores in a class: whoever approves or signs looks at them."""
+    """(pupil, what, who approved) of each applied correction of a class: whoever approves or signs looks at them."""
     rows = db.session.scalars(
         select(m.CorrectionRequest)
         .join(m.Enrollment, m.Enrollment.id == m.CorrectionRequest.enrollment_id)
         .where(
             m.Enrollment.class_group_id == class_group_id,
-            m.CorrectionRequest.kind == CorrectionKind.SCORE.value,
+            m.CorrectionRequest.kind != CorrectionKind.CIVIL_STATUS.value,
             m.CorrectionRequest.state == CorrectionState.APPLIED.value,
         )
         .order_by(m.CorrectionRequest.id)
@@ -181,7 +180,9 @@ def what_words(request: m.CorrectionRequest) -> str:
     said = []
     for item in request.items[:2]:
         if item.field is not None:
-            said.append(f"{FIELD_WORDS[item.field]}: {item.old_text or 'trống'} → {item.new_text or 'trống'}")
+            words = field_words(item.field)
+            long = item.field in homeroom.TEXT_LIMITS
+            said.append(words if long else f"{words}: {_text(item, 'old')} → {_text(item, 'new')}")
             continue
         assert item.score_sheet_id is not None and item.column_key is not None
         head = read_head(item.score_sheet_id)
@@ -218,7 +219,7 @@ def page(actor: Actor, request_id: int, now: datetime) -> RequestPage:
         frozenset(move.verb for move in MOVES if move.from_state is line.state and move.party in parties),
         request.asked_by == actor.account_id,
         _names(correction_access.holders(request, today)),
-        request.kind == CorrectionKind.SCORE,
+        request.kind != CorrectionKind.CIVIL_STATUS,
     )
 
 
@@ -227,8 +228,8 @@ def _closed_items(request: m.CorrectionRequest) -> tuple[ItemView, ...]:
     found = []
     for item in request.items:
         if item.field is not None:
-            before, after = item.old_text or "trống", item.new_text or "trống"
-            found.append(ItemView(FIELD_WORDS[item.field], before, after, after, False, field=item.field))
+            before, after = _text(item, "old"), _text(item, "new")
+            found.append(ItemView(field_words(item.field), before, after, after, False, field=item.field))
             continue
         assert item.score_sheet_id is not None and item.column_key is not None
         head = read_head(item.score_sheet_id)
@@ -236,6 +237,10 @@ def _closed_items(request: m.CorrectionRequest) -> tuple[ItemView, ...]:
         before, after = cell_words(value_of_item(item, "old")), cell_words(value_of_item(item, "new"))
         found.append(ItemView(label, before, after, after, False, head.id, item.column_key))
     return tuple(found)
+
+
+def _text(item: m.CorrectionItem, which: str) -> str:
+    return field_text(item.field or "", getattr(item, f"{which}_text"))
 
 
 def _names(person_ids: Sequence[int]) -> tuple[str, ...]:

@@ -19,6 +19,9 @@ _TITLES = {
 }
 
 
+KIND_WORDS = {"score": "Sửa điểm đã khoá", "homeroom": "Sửa phần chủ nhiệm", "civil_status": "Sửa hộ tịch"}
+
+
 def correction_items(actor: Actor, today: date) -> list[DailyItem]:
     """One item a request on which this person has to act next, of whatever year."""
     items = []
@@ -27,7 +30,7 @@ def correction_items(actor: Actor, today: date) -> list[DailyItem]:
         assert row is not None
         who = f"{line.student_name}, lớp {line.class_name}"
         oddity = Oddity(
-            "Sửa hộ tịch" if line.kind == "civil_status" else "Sửa điểm đã khoá",
+            KIND_WORDS[line.kind],
             "pen-line",
             who,
             f"{line.asker_name} đề nghị {day_words(line.asked_at)}: {line.reason}",

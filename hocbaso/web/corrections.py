@@ -13,12 +13,14 @@ from flask import Blueprint, Flask, Response, render_template, request, send_fil
 from hocbaso import clock
 from hocbaso.errors import DomainError, Invalid, NotFound, Stale
 from hocbaso.regulations.correction_flow import CorrectionVerb
+from hocbaso.regulations.correction_impact import HOMEROOM_WORDS
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.services import (
     correction_decisions,
     correction_evidence,
     correction_requests,
     correction_view,
+    homeroom,
     student_fields,
     students,
 )
@@ -29,7 +31,7 @@ from hocbaso.services.correction_requests import Wanted
 from hocbaso.web import help as help_pages
 from hocbaso.web import labels, navigation
 from hocbaso.web.errors import status_of
-from hocbaso.web.forms.corrections import ActForm, AskCivilStatusForm, AskScoresForm
+from hocbaso.web.forms.corrections import ActForm, AskCivilStatusForm, AskHomeroomForm, AskScoresForm
 from hocbaso.web.htmx import go
 from hocbaso.web.security import confirm_recent, current_actor, note, requires
 
@@ -120,6 +122,79 @@ def send_scores(enrollment_id: int) -> Any:
     return _sent(made.id)
 
 
+@corrections.get("/chu-nhiem/<int:enrollment_id>")
+@requires(P.CORRECTION_ASK)
+def ask_homeroom(enrollment_id: int) -> str:
+    """The homeroom part of one pupil of an approved class."""
+    return _homeroom_form(enrollment_id)[0]
+
+
+def _homeroom_form(
+    enrollment_id: int,
+    form: AskScoresForm | None = None,
+    *,
+    typed: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+    message: str = "",
+    moved: tuple[Any, ...] = (),
+    status: int = 200,
+) -> tuple[str, int]:
+    enrollment, present = correction_requests.homeroom_form(current_actor(), enrollment_id, clock.now())
+    return render_template(
+        "corrections/ask_homeroom.html",
+        enrollment=enrollment,
+        present=present,
+        words=HOMEROOM_WORDS,
+        levels=labels.TABLES["level_name"],
+        limits=homeroom.TEXT_LIMITS,
+        form=form or AskHomeroomForm(formdata=None),
+        typed=typed or {},
+        errors=errors or {},
+        message=message,
+        moved=moved,
+    ), status
+
+
+@corrections.post("/chu-nhiem/<int:enrollment_id>")
+@requires(P.CORRECTION_ASK)
+def send_homeroom(enrollment_id: int) -> Any:
+    """Send the request; a field that says what it said before is left out."""
+    form = AskHomeroomForm()
+    typed, seen, raw = _fields()
+    correction_requests.homeroom_form(current_actor(), enrollment_id, clock.now())
+    if not form.validate():
+        return _homeroom_form(enrollment_id, form, typed=typed, status=422)
+    try:
+        made = correction_requests.ask_homeroom(
+            current_actor(), enrollment_id, raw, seen, form.reason.data or "", _uploads(), clock.now()
+        )
+    except Invalid as refusal:
+        errors = {refusal.field: refusal.message} if refusal.field else {}
+        return _homeroom_form(enrollment_id, form, typed=typed, errors=errors, message=refusal.message, status=422)
+    except Stale as stale:
+        moved = stale.current if isinstance(stale.current, tuple) else ()
+        return _homeroom_form(enrollment_id, form, typed=typed, message=stale.message, moved=moved, status=409)
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _homeroom_form(enrollment_id, form, typed=typed, message=refusal.message, status=status_of(refusal))
+    return _sent(made.id)
+
+
+def _fields() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """What was typed in each field, what stood there, and those typed ones that differ."""
+    typed = {name.removeprefix("f-"): raw for name, raw in request.form.items() if name.startswith("f-")}
+    seen = {
+        name.removeprefix("s-"): raw.replace("\r\n", "\n")
+        for name, raw in request.form.items()
+        if name.startswith("s-")
+    }
+    differing = {
+        name: raw for name, raw in typed.items() if " ".join(raw.split()) != " ".join(seen.get(name, "").split())
+    }
+    return typed, seen, differing
+
+
 @corrections.get("/ho-so/<int:student_id>")
 @_asks
 def ask_civil_status(student_id: int) -> str:
@@ -159,9 +234,7 @@ def _civil_form(
 def send_civil_status(student_id: int) -> Any:
     """Send the request; a field that says what it said before is left out."""
     form = AskCivilStatusForm()
-    typed = {name.removeprefix("f-"): raw for name, raw in request.form.items() if name.startswith("f-")}
-    seen = {name.removeprefix("s-"): raw for name, raw in request.form.items() if name.startswith("s-")}
-    raw = {name: text for name, text in typed.items() if " ".join(text.split()) != seen.get(name, "")}
+    typed, seen, raw = _fields()
     students.profile(current_actor(), student_id)
     if not form.validate():
         return _civil_form(student_id, form, typed=typed, status=422)
@@ -254,13 +327,13 @@ def change_words(place: tuple[str, ...], value: str | None) -> str:
         return "có" if value else "không"
     if value is None:
         return "không có" if place[0] == "award" else "chưa có"
-    if place[0] in ("learning", "conduct"):
+    if place[0] in ("learning", "conduct") or (place[0] == "homeroom" and place[1] in homeroom.CONDUCT_FIELDS):
         return labels.TABLES["level_name"][value]
     if place[0] == "promotion":
         return labels.TABLES["promotion_name"][value]
     if place[0] == "award":
         return labels.TABLES["award_name"][value]
-    return value if place[-1] == "remark" else value.replace(".", ",")
+    return value if place[-1] == "remark" or place[0] == "homeroom" else value.replace(".", ",")
 
 
 def _choices(page: correction_view.RequestPage) -> list[tuple[str, str, list[tuple[str, str]]]]:
@@ -401,6 +474,7 @@ def init_app(app: Flask) -> None:
                 "Trước khi duyệt, trang cho thấy đúng những gì đổi theo: trung bình môn, mức, kết luận, khen thưởng, chữ ký và học bạ nào hết hiệu lực.",
                 "Duyệt xong máy ghi giá trị mới và khoá lại; giá trị cũ còn mãi trong lịch sử của ô.",
                 "Học bạ đã phát hành không bao giờ bị sửa: bản cũ được thu hồi, văn thư lập bản mới mang mã khác.",
+                "Rèn luyện, ngày nghỉ, nhận xét của lớp đã duyệt: giáo viên chủ nhiệm lập đề nghị từ trang của học sinh.",
                 "Họ tên, ngày sinh đã in trên học bạ chỉ đổi theo quyết định, lập đề nghị từ hồ sơ của học sinh.",
             ),
             35,

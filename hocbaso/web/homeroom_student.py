@@ -77,6 +77,7 @@ def _student(
         state_words=exemptions.STATE_WORDS,
         message=message,
         corrections=correction_view.of_student(actor, row.student_id, page.today),
+        asks_homeroom=correction_requests.asks_homeroom(actor, enrollment_id, clock.now()),
         asks=correction_requests.asks_about(actor, enrollment_id, clock.now()),
         may_rule=current_actor().may(P.EXEMPTION_DECIDE),
         ruling_form=ExemptionDecisionForm(formdata=None),

@@ -39,7 +39,9 @@ def upgrade() -> None:
         sa.Column("outcome", sa.Text(), nullable=True),
         sa.Column("frozen_result_id", sa.Integer(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.CheckConstraint("kind IN ('score','civil_status')", name=op.f("ck_correction_request_known_kind")),
+        sa.CheckConstraint(
+            "kind IN ('score','homeroom','civil_status')", name=op.f("ck_correction_request_known_kind")
+        ),
         sa.CheckConstraint(
             "state IN ('ASKED','CONFIRMED','RETURNED','APPLIED','REFUSED','WITHDRAWN')",
             name=op.f("ck_correction_request_known_state"),
@@ -94,8 +96,8 @@ def upgrade() -> None:
         sa.Column("new_mark", sa.String(length=2), nullable=True),
         sa.Column("new_remark", sa.String(length=1000), nullable=True),
         sa.Column("new_origin", sa.String(length=20), nullable=True),
-        sa.Column("old_text", sa.String(length=300), nullable=True),
-        sa.Column("new_text", sa.String(length=300), nullable=True),
+        sa.Column("old_text", sa.String(length=2000), nullable=True),
+        sa.Column("new_text", sa.String(length=2000), nullable=True),
         sa.CheckConstraint(
             "(score_sheet_id IS NULL) = (column_key IS NULL) AND (score_sheet_id IS NULL) <> (field IS NULL)",
             name=op.f("ck_correction_item_a_cell_or_a_field"),

@@ -22,7 +22,7 @@ from hocbaso.regulations.correction_flow import (
     may_decide,
     standing_of,
 )
-from hocbaso.regulations.correction_impact import SubjectName, impact, new_steps, patched
+from hocbaso.regulations.correction_impact import HOMEROOM_WORDS, SubjectName, impact, new_steps, patched
 from hocbaso.regulations.terms import SubjectKind
 
 TABLE = {
@@ -111,6 +111,7 @@ PLACES = [
     *(("subject", code, term) for code in (*SUBJECTS, "NEW") for term in (*_TERMS, "remark")),
     *(("learning", name) for term in _TERMS for name in (term, f"adjusted_{term}", f"review_{term}")),
     *(("conduct", term) for term in _TERMS),
+    *(("homeroom", name) for name in HOMEROOM_WORDS),
     ("promotion",),
     ("award",),
 ]
@@ -123,7 +124,9 @@ def test_the_impact_leads_from_the_one_year_to_the_other(before: dict, after: di
     assert patched(before, changes) == after, "nothing is forgotten"
     assert all(change.before != change.after for change in changes), "nothing is told that stays"
     assert len({change.place for change in changes}) == len(changes)
-    assert all(bool(change.article) == (change.place[-1] != "remark") for change in changes)
+    assert all(
+        bool(change.article) == (change.place[-1] != "remark" and change.place[0] != "homeroom") for change in changes
+    )
     back = impact(after, before, SUBJECTS, TT22)
     assert {(one.place, one.before, one.after) for one in back} == {
         (one.place, one.after, one.before) for one in changes

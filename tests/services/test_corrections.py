@@ -659,6 +659,73 @@ def test_a_doubt_of_clause_3_is_decided_with_the_approval(approved: Cast) -> Non
     assert audit_verify.verify().faults == []
 
 
+# --- the homeroom teacher's part ------------------------------------------------------------------------------------------
+
+
+def ask_kept(cast: Cast, raw: dict[str, str], who: str = "math", student: str = BINH) -> m.CorrectionRequest:
+    enrollment_id = cast.enrollments["9A", student]
+    _, seen = correction_requests.homeroom_form(cast.actor(who), enrollment_id, LATER)
+    return correction_requests.ask_homeroom(cast.actor(who), enrollment_id, raw, seen, "Ghi nhầm dòng", [SCAN], LATER)
+
+
+def test_conduct_of_an_approved_class_is_corrected_and_the_year_with_it(issued: Cast) -> None:
+    enrollment_id = issued.enrollments["9A", BINH]
+    request = ask_kept(issued, {"conduct_2": "Khá", "absences_excused_1": "46", "competitions": "Giải Nhì cờ vua"})
+    assert request.state == "CONFIRMED", "the homeroom teacher asks, so nobody but the principal is left"
+    found = correction_impact.of_request(request, LATER.date())
+    said = {change.label: (change.before, change.after) for change in found.changes}
+    assert said == {
+        "Rèn luyện học kì II": ("T", "K"),
+        "Nghỉ có phép học kì I": ("1", "46"),
+        "Các cuộc thi": (None, "Giải Nhì cờ vua"),
+        "Rèn luyện cả năm": ("T", "K"),
+        "Kết luận cả năm": ("COMPLETED", "RETAINED"),
+        "Khen thưởng": ("GIOI", None),
+    }
+    assert [one.how for one in found.voided] == ["recalled"]
+    with pytest.raises(NotAllowed, match="tự"):
+        approve(issued, request, "math")
+    approve(issued, request)
+    frozen = frozen_results.read_frozen(enrollment_id)
+    assert (frozen["conduct"]["semester_2"], frozen["absences"]["year"]["excused"]) == ("K", 46)
+    assert frozen["promotion"]["outcome"] == "RETAINED" and frozen["corrections"] == {
+        "n_places": 0,
+        "subject_names": [],
+    }
+    transcripts.build_class(issued.actor("clerk"), issued.classes["9A"], LATER, f"#{enrollment_id}")
+    assert audit_verify.verify().faults == []
+
+
+def test_the_homeroom_part_is_asked_about_by_its_keeper_once_the_class_is_approved(approved: Cast) -> None:
+    for who in ("head_society", "principal", "clerk"):
+        with pytest.raises((NotFound, NotAllowed)):
+            ask_kept(approved, {"conduct_2": "Khá"}, who)
+    for raw, field in (
+        ({"remark": " "}, "remark"),
+        ({"absences_excused_1": "nhiều"}, "absences_excused_1"),
+        ({}, "fields"),
+    ):
+        with pytest.raises(Invalid) as refused:
+            ask_kept(approved, raw)
+        assert refused.value.field == field
+    ask_kept(approved, {"conduct_2": "Khá"})
+    with pytest.raises(WrongState, match="đang chờ"):
+        ask_kept(approved, {"conduct_2": "Đạt"})
+
+
+def test_an_open_class_needs_no_request(locked: Cast) -> None:
+    with pytest.raises(WrongState, match="sửa thẳng"):
+        ask_kept(locked, {"conduct_2": "Khá"})
+
+
+def test_frozen_and_live_results_of_an_untouched_class_read_the_same(approved: Cast) -> None:
+    """Otherwise a correction would show differences that nobody made."""
+    computed = results.compute_class(approved.classes["9A"], LATER.date(), fresh=True)
+    for row in computed.students:
+        frozen = frozen_results.read_frozen(row.given.enrollment_id)
+        assert correction_impact.facts_of(row.given, row.result) == correction_impact.facts_of_frozen(frozen)
+
+
 # --- civil status -----------------------------------------------------------------------------------------------------------
 
 

@@ -18,6 +18,16 @@ class AskScoresForm(FlaskForm):
     )
 
 
+class AskHomeroomForm(AskScoresForm):
+    """Why the homeroom part is to be another."""
+
+    reason = TextAreaField(
+        "Lí do",
+        [DataRequired("Xin ghi lí do."), Length(max=1000, message="Ghi nhiều nhất 1000 kí tự.")],
+        description="Ví dụ: ghi nhầm dòng, sổ theo dõi ghi 3 buổi có phép.",
+    )
+
+
 class AskCivilStatusForm(AskScoresForm):
     """The same with the decision that the change rests on."""
 
