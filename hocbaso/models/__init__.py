@@ -5,6 +5,7 @@ from hocbaso.models.anomaly_questions import AnomalyQuestion
 from hocbaso.models.audit import AuditEntry, AuditSnapshot, JobRun, MachineState
 from hocbaso.models.blind_checks import BlindCheck, BlindChecker, BlindDraw
 from hocbaso.models.certificates import Certificate, InstanceKey, InstanceKeyStatement, TrustRoot
+from hocbaso.models.corrections import CorrectionEvidence, CorrectionItem, CorrectionRequest, CorrectionStep
 from hocbaso.models.imports import ImportBatch
 from hocbaso.models.notices import Notice
 from hocbaso.models.people import HomeroomAssignment, Person, RoleGrant, TeachingAssignment
@@ -52,6 +53,10 @@ __all__ = [
     "ClassGroup",
     "ClassStep",
     "ClassSubject",
+    "CorrectionEvidence",
+    "CorrectionItem",
+    "CorrectionRequest",
+    "CorrectionStep",
     "DocumentProof",
     "Enrollment",
     "Exemption",

@@ -27,6 +27,10 @@ class Permission(StrEnum):
     EXEMPTION_PROPOSE = "exemption:propose"
     EXEMPTION_DECIDE = "exemption:decide"
     DECISION_RECORD = "decision:record"
+    CORRECTION_READ = "correction:read"
+    CORRECTION_ASK = "correction:ask"
+    CORRECTION_CONFIRM = "correction:confirm"
+    CORRECTION_DECIDE = "correction:decide"
     TRANSCRIPT_READ = "transcript:read"
     TRANSCRIPT_BUILD = "transcript:build"
     TRANSCRIPT_SIGN_HOMEROOM = "transcript:sign_homeroom"
@@ -90,6 +94,9 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.STUDENT_READ,
             _P.EXEMPTION_DECIDE,
             _P.DECISION_RECORD,
+            _P.CORRECTION_READ,
+            _P.CORRECTION_ASK,
+            _P.CORRECTION_DECIDE,
             _P.TRANSCRIPT_READ,
             _P.TRANSCRIPT_BUILD,
             _P.TRANSCRIPT_SIGN_PRINCIPAL,
@@ -110,12 +117,15 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.REHEARSE,
         }
     ),
-    # Reads the whole school and reviews where a group has no head; approves only through a DELEGATE grant.
+    # Reads the whole school and reviews where a group has no head; approves only through a DELEGATE grant, and decides the
+    # corrections that the principal asks for.
     Role.VICE_PRINCIPAL: frozenset(
         {
             _P.SHEET_READ,
             _P.SHEET_REVIEW,
             _P.CLASS_READ,
+            _P.CORRECTION_READ,
+            _P.CORRECTION_DECIDE,
             _P.STUDENT_READ,
             _P.TRANSCRIPT_READ,
             _P.STAFF_READ,
@@ -134,6 +144,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.SHEET_APPROVE,
             _P.CLASS_READ,
             _P.CLASS_APPROVE,
+            _P.CORRECTION_READ,
+            _P.CORRECTION_DECIDE,
             _P.TRANSCRIPT_READ,
             _P.TRANSCRIPT_SIGN_PRINCIPAL,
             _P.TRANSCRIPT_PUBLISH,
@@ -144,6 +156,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         {
             _P.STUDENT_READ,
             _P.STUDENT_EDIT,
+            _P.CORRECTION_READ,
+            _P.CORRECTION_ASK,
             _P.TRANSCRIPT_READ,
             _P.TRANSCRIPT_BUILD,
             _P.TRANSCRIPT_SEAL,
@@ -166,7 +180,17 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.BOARD_MEMBER: frozenset({_P.PROGRESS_READ}),
 }
 
-TEACHING_PERMISSIONS = frozenset({_P.SHEET_READ, _P.SHEET_ENTER, _P.SHEET_SUBMIT, _P.IMPORT_SCORES, _P.EXPORT_SCORES})
+TEACHING_PERMISSIONS = frozenset(
+    {
+        _P.SHEET_READ,
+        _P.SHEET_ENTER,
+        _P.SHEET_SUBMIT,
+        _P.CORRECTION_READ,
+        _P.CORRECTION_ASK,
+        _P.IMPORT_SCORES,
+        _P.EXPORT_SCORES,
+    }
+)
 """Powers over exactly the sheets of one's teaching assignments."""
 
 HOMEROOM_PERMISSIONS = frozenset(
@@ -178,6 +202,9 @@ HOMEROOM_PERMISSIONS = frozenset(
         _P.STUDENT_READ,
         _P.STUDENT_EDIT,
         _P.EXEMPTION_PROPOSE,
+        _P.CORRECTION_READ,
+        _P.CORRECTION_ASK,
+        _P.CORRECTION_CONFIRM,
         _P.TRANSCRIPT_READ,
         _P.TRANSCRIPT_BUILD,
         _P.TRANSCRIPT_SIGN_HOMEROOM,
@@ -213,6 +240,10 @@ LEARNING_DATA = frozenset(
         _P.EXEMPTION_PROPOSE,
         _P.EXEMPTION_DECIDE,
         _P.DECISION_RECORD,
+        _P.CORRECTION_READ,
+        _P.CORRECTION_ASK,
+        _P.CORRECTION_CONFIRM,
+        _P.CORRECTION_DECIDE,
         _P.STUDENT_EDIT,
     }
 )

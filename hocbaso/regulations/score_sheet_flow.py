@@ -29,6 +29,7 @@ class SheetVerb(StrEnum):
     APPROVE = "approve"
     LOCK = "lock"
     REOPEN = "reopen"
+    RELOCK = "relock"
 
 
 class SheetParty(StrEnum):
@@ -67,7 +68,9 @@ MOVES: tuple[Move, ...] = (
     Move(_S.REVIEWED, _V.RETURN, _S.RETURNED, _W.APPROVER, needs_note=True),
     Move(_S.REVIEWED, _V.APPROVE, _S.APPROVED, _W.APPROVER),
     Move(_S.APPROVED, _V.LOCK, _S.LOCKED, _W.PRINCIPAL),
+    # Both in the transaction of the correction: nobody ever finds the sheet open in between.
     Move(_S.LOCKED, _V.REOPEN, _S.RETURNED, _W.CORRECTION),
+    Move(_S.RETURNED, _V.RELOCK, _S.LOCKED, _W.CORRECTION),
 )
 
 EDITABLE = frozenset({SheetState.DRAFT, SheetState.RETURNED})

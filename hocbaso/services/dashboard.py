@@ -1,7 +1,7 @@
 """What waits for a person today: one list, the odd things first and open, the plain ones after them.
 
 Everything here is read through the powers of the person who asks. What waits is found by kind in ``waiting_sheets``,
-``waiting_checks``, ``waiting_classes`` and ``waiting_transcripts``.
+``waiting_checks``, ``waiting_classes``, ``waiting_transcripts`` and ``waiting_corrections``.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services import (
     class_moves,
+    correction_access,
     exemptions,
     progress,
     readiness,
@@ -34,11 +35,18 @@ from hocbaso.services.daily_items import DailyItem
 from hocbaso.services.happenings import Happening, since_yesterday
 from hocbaso.services.waiting_checks import check_items, named_checks
 from hocbaso.services.waiting_classes import class_items, exemption_items, open_classes
+from hocbaso.services.waiting_corrections import correction_items
 from hocbaso.services.waiting_sheets import sheet_items
 from hocbaso.services.waiting_transcripts import recall_items, transcript_items
 from hocbaso.services.wanted_roles import wanted_roles
 
-KINDS = {"sheet": "Bảng điểm", "class": "Tổng kết lớp", "transcript": "Học bạ", "exemption": "Miễn học"}
+KINDS = {
+    "sheet": "Bảng điểm",
+    "class": "Tổng kết lớp",
+    "transcript": "Học bạ",
+    "exemption": "Miễn học",
+    "correction": "Sửa chữa",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +104,7 @@ def daily(
         items = sheet_items(actor, now, today) + class_items(actor, year, today)
         items += check_items(actor, today, frozenset(item.link for item in items))
         items += transcript_items(actor, year, today) + exemption_items(actor, year, today)
-    items += recall_items(actor, today)
+    items += recall_items(actor, today) + correction_items(actor, today)
     items.sort(key=lambda item: (item.days_left, item.kind != "class", item.grade_level != 9, item.title))
     locks = tuple(item for item in items if item.verb == "lock")
     waiting = [item for item in items if item.verb != "lock"]
@@ -156,6 +164,8 @@ _MARKS = select(
     select(func.count()).where(m.TranscriptRecord.state == RecordState.RECALLED.value).scalar_subquery(),
     select(func.count()).where(m.TranscriptRecord.state == RecordState.ISSUED.value).scalar_subquery(),
     select(func.sum(m.ClassGroup.version)).scalar_subquery(),
+    select(func.sum(m.CorrectionRequest.version)).scalar_subquery(),
+    select(func.max(m.HomeroomAssignment.id)).scalar_subquery(),
     select(func.sum(m.BlindChecker.version)).scalar_subquery(),
 )
 """One small statement whose answer changes with every move that changes what waits for anybody."""
@@ -198,7 +208,7 @@ def _count_waiting(actor: Actor, now: datetime, today: date) -> int:
     )
     if year is not None:
         n += len(transcript_items(actor, year, today))
-    n += len(recall_items(actor, today))
+    n += len(recall_items(actor, today)) + len(correction_access.held_by(actor, today))
     return n + len(exemptions.waiting(actor))
 
 

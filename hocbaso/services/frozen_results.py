@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -48,7 +48,8 @@ def frozen_content(
     column -> [value, origin]. ``conduct`` and ``learning``: ``semester_1``, ``semester_2``, ``year``, ``after``
     (levels); learning also ``*_adjusted`` (Art. 9.3) and ``*_review``. ``absences``: ``semester_1``, ``semester_2``,
     ``year`` with ``excused`` and ``unexcused``. ``promotion.outcome``: :class:`Promotion`. ``completion``: True or
-    False for grade 9, else None. ``awards``: texts. ``certificates``: name and grade. ``steps``: the explanations.
+    False for grade 9, else None. ``awards``: texts. ``certificates``: name and grade. ``steps``: the explanations. After a correction also ``corrections``: ``n_places`` and
+    ``subject_names``.
     """
     given, result = row.given, row.result
     kept = given.homeroom
@@ -160,26 +161,73 @@ def freeze_class(
     ``computed`` must have been checked with ``untouched.require_untouched``. A student frozen before gets the next
     revision.
     """
-    ids = [row.given.enrollment_id for row in computed.students]
+    contents = {
+        row.given.enrollment_id: frozen_content(
+            computed, row, freeze=freeze, principal_remark=principal_remark, approved_by=actor.name, approved_at=now
+        )
+        for row in computed.students
+    }
+    return _write(session, actor, computed, contents, freeze, now)
+
+
+def freeze_corrected(
+    session: Session,
+    actor: Actor,
+    computed: ClassResults,
+    row: StudentResult,
+    former: m.FrozenResult,
+    now: datetime,
+    *,
+    n_places: int,
+    subject_names: Sequence[str],
+) -> m.FrozenResult:
+    """Write the next revision of one student's frozen result after a correction, in the caller's transaction.
+
+    ``row``: the student as corrected, evaluated. What the correction does not touch stays as it was frozen: the principal's
+    remark, the names of teachers and homeroom teacher. ``n_places`` and ``subject_names``: what the form's foot says of
+    all corrections of this page. Raises IntegrityFault when ``former`` is not what was frozen.
+    """
+    old = read_frozen(former)
+    content = frozen_content(
+        computed,
+        row,
+        freeze=former.freeze,
+        principal_remark=old["principal_remark"],
+        approved_by=actor.name,
+        approved_at=now,
+    )
+    teachers = {one["code"]: one["teacher_name"] for one in old["subjects"]}
+    for one in content["subjects"]:
+        one["teacher_name"] = teachers.get(one["code"], one["teacher_name"])
+    content["homeroom"] = old["homeroom"]
+    content["corrections"] = {"n_places": n_places, "subject_names": list(subject_names)}
+    return _write(session, actor, computed, {former.enrollment_id: content}, former.freeze, now)[0]
+
+
+def _write(
+    session: Session,
+    actor: Actor,
+    computed: ClassResults,
+    contents: Mapping[int, dict[str, Any]],
+    freeze: str,
+    now: datetime,
+) -> list[m.FrozenResult]:
+    """The next revision of each enrolment's frozen result, with one entry aimed at the class."""
     revisions: dict[int, int] = dict(
         session.execute(
             select(m.FrozenResult.enrollment_id, func.max(m.FrozenResult.revision))
-            .where(m.FrozenResult.enrollment_id.in_(ids), m.FrozenResult.freeze == freeze)
+            .where(m.FrozenResult.enrollment_id.in_(list(contents)), m.FrozenResult.freeze == freeze)
             .group_by(m.FrozenResult.enrollment_id)
         ).all()
     )
     frozen = []
-    for row in computed.students:
-        content = canonical_json(
-            frozen_content(
-                computed, row, freeze=freeze, principal_remark=principal_remark, approved_by=actor.name, approved_at=now
-            )
-        )
+    for enrollment_id, plain in contents.items():
+        content = canonical_json(plain)
         frozen.append(
             m.FrozenResult(
-                enrollment_id=row.given.enrollment_id,
+                enrollment_id=enrollment_id,
                 freeze=freeze,
-                revision=revisions.get(row.given.enrollment_id, 0) + 1,
+                revision=revisions.get(enrollment_id, 0) + 1,
                 regulation_version=computed.regulation_version,
                 content=content,
                 content_digest=digest_of(content),

@@ -33,6 +33,7 @@ _SHEETS = frozenset(
         "score:cells:imported",
         "score:cells:changed",
         "score:cell:changed",
+        "score:cells:corrected",
     }
 )
 
@@ -43,6 +44,9 @@ _CLASSES = frozenset(
         "exemption:record:proposed",
         "exemption:record:decided",
         "decision:record:made",
+        "correction:request:asked",
+        "correction:request:applied",
+        "correction:request:refused",
     }
 )
 
@@ -65,6 +69,7 @@ _BY_VERB = {
         "approve": "duyệt {what}",
         "lock": "khoá {what}",
         "reopen": "mở lại {what}",
+        "relock": "khoá lại {what}",
     },
     "class:state:moved": {
         "finalise": "chốt tổng kết {what}",
@@ -83,6 +88,10 @@ _WORDS = {
     "exemption:record:proposed": "đề nghị miễn học {what}",
     "exemption:record:decided": "quyết định miễn học {what}",
     "decision:record:made": "ghi quyết định {what}",
+    "score:cells:corrected": "sửa {what} theo đề nghị đã duyệt",
+    "correction:request:asked": "đề nghị sửa chữa {what}",
+    "correction:request:applied": "duyệt đề nghị sửa chữa {what}",
+    "correction:request:refused": "không duyệt đề nghị sửa chữa {what}",
     "transcript:record:built": "lập {n} học bạ",
     "transcript:record:signed": "ký {n} học bạ",
     "transcript:record:issued": "đóng dấu {n} học bạ",

@@ -18,7 +18,7 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.score_sheet_flow import EDITABLE
 from hocbaso.regulations.vietnamese_names import normalise_name, search_key, sort_key
-from hocbaso.services import audit, roster
+from hocbaso.services import audit, civil_status, roster
 from hocbaso.services.import_plans import (
     FieldChange,
     ImportPlan,
@@ -103,6 +103,7 @@ def plan_students(table: ImportTable[StudentRow], context: PlanContext) -> Impor
     places: dict[int, m.Enrollment] = {row.student_id: row for row in active_enrollments(context.year)}
     class_names = {row.id: name for name, row in classes.items()}
     handed_in = _handed_in()
+    sealed = civil_status.with_sealed_record(places)
     matched: dict[int, StudentRow] = {}
     _check_unique_within(table.rows, builder)
     for row in table.rows:
@@ -134,6 +135,7 @@ def plan_students(table: ImportTable[StudentRow], context: PlanContext) -> Impor
             continue
         matched[student.id] = row
         changed = {column: value for column, value in values.items() if getattr(student, column) != value}
+        _leave_what_is_printed(row, student, changed, sealed, builder)
         moved = _plan_place(row, student, certain, places, classes, class_names, handed_in, work, builder)
         if changed:
             work.updates.append((student.id, changed))
@@ -157,6 +159,23 @@ def plan_students(table: ImportTable[StudentRow], context: PlanContext) -> Impor
             builder.count("Học sinh", "same")
     _note_absent(table, matched, places, classes, builder)
     return builder.build(work)
+
+
+def _leave_what_is_printed(
+    row: StudentRow, student: m.Student, changed: dict[str, Any], sealed: frozenset[int], builder: PlanBuilder
+) -> None:
+    """Take out of ``changed`` what a sealed record in force prints otherwise, and say so: a file never overrules a record."""
+    if student.id not in sealed:
+        return
+    for name, column in STUDENT_COLUMNS.items():
+        if column in changed and civil_status.why_not(student, {column: changed[column]}):
+            builder.warn(
+                row.at(name),
+                _LABELS.label(name),
+                shown(changed[column]),
+                f"giữ nguyên {shown(getattr(student, column))}: đã in trên học bạ đã phát hành. Đổi bằng đề nghị sửa hộ tịch.",
+            )
+            del changed[column]
 
 
 def _is_plausible(row: StudentRow, builder: PlanBuilder) -> bool:

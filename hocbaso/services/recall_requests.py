@@ -92,6 +92,26 @@ def recall(actor: Actor, record_uuid: str, reason: str, now: datetime, *, paper:
     return request
 
 
+def recall_by_correction(
+    actor: Actor, record: m.TranscriptRecord, reason: str, now: datetime, *, paper: str | None
+) -> m.RecallRequest | None:
+    """Take a record out of force that an approved correction has overtaken; in the caller's transaction, who has checked the power.
+
+    None when it was not sealed and is simply taken back. One that somebody has asked to recall already is approved with this
+    decision; one that waits for the authority is left to its answer. Raises as :func:`recall`.
+    """
+    if RecordState(record.state) not in SIGNED_STATES:
+        transcripts.take_back(actor, record, reason, now)
+        return None
+    request = open_request_of(record.id)
+    if request is None:
+        request = _ask(actor, record, reason, paper, now)
+    require_untouched(request)
+    if request.state == RecallState.ASKED:
+        _approve(actor, record, request, reason, now, wait=False)
+    return request
+
+
 def approve(actor: Actor, request_id: int, now: datetime, *, note: str = "", wait: bool = False) -> m.RecallRequest:
     """The principal agrees: recalled at once, or where the authority has to agree (``wait`` asks it anyway) by its answer.
 

@@ -22,11 +22,12 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import NotFound, Unavailable
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassState
+from hocbaso.regulations.correction_flow import OPEN_STATES, CorrectionState, due_before
 from hocbaso.regulations.deadlines import Deadline, days_left_text, is_quiet
 from hocbaso.regulations.permissions import Role
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.transcript_flow import RecordState
-from hocbaso.services import audit, blind_view, progress, roster, sheet_hands
+from hocbaso.services import audit, blind_view, correction_access, progress, roster, sheet_hands
 from hocbaso.services.access import Actor
 from hocbaso.services.in_force import in_force
 from hocbaso.services.transcript_counts import records_by_state
@@ -51,13 +52,14 @@ def _people_with(role: Role, today: date) -> tuple[int, ...]:
 
 
 def held_work(now: datetime) -> list[HeldWork]:
-    """Everything unfinished of the open year with its holder of today; empty before a year is open."""
+    """Everything unfinished of the open year with its holder of today, and corrections of whatever year."""
+    today = clock.local_date(now)
+    corrections = _correction_work(today)
     try:
         year = roster.open_year()
     except NotFound:
-        return []
-    today = clock.local_date(now)
-    return _sheet_work(year, today) + _class_work(year, today) + _transcript_work(year, today)
+        return corrections
+    return _sheet_work(year, today) + _class_work(year, today) + _transcript_work(year, today) + corrections
 
 
 def _window_end(year: m.SchoolYear, windows: list[m.SemesterWindow], semester: int, grade_level: int) -> date:
@@ -193,6 +195,34 @@ def _transcript_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
                         Deadline(year.sign_before(class_group.grade_level)),
                     )
                 )
+    return work
+
+
+_CORRECTION_WORDS = {
+    CorrectionState.ASKED: "Xác nhận đề nghị sửa số {n} của {who}",
+    CorrectionState.CONFIRMED: "Quyết định đề nghị sửa số {n} của {who}",
+    CorrectionState.RETURNED: "Trả lời đề nghị sửa số {n} của {who} đã bị trả lại",
+}
+
+
+def _correction_work(today: date) -> list[HeldWork]:
+    rows = db.session.scalars(
+        select(m.CorrectionRequest)
+        .where(m.CorrectionRequest.state.in_([state.value for state in OPEN_STATES]))
+        .order_by(m.CorrectionRequest.id)
+    )
+    work = []
+    for row in rows:
+        enrollment = row.enrollment
+        who = f"{enrollment.student.full_name}, lớp {enrollment.class_group.name}"
+        work.append(
+            HeldWork(
+                _CORRECTION_WORDS[correction_access.standing(row, today)].format(n=row.id, who=who),
+                f"/sua-chua/{row.id}",
+                correction_access.holders(row, today),
+                Deadline(due_before(clock.local_date(row.asked_at))),
+            )
+        )
     return work
 
 

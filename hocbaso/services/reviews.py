@@ -183,7 +183,7 @@ def _move(
         if not questions and not unchecked:
             if verb is SheetVerb.SUBMIT:
                 blind_draws.renew(actor, head, now)
-            return _carry_out(actor, head, row, words, now, attests=attests)
+            return carry_out(actor, head, row, words, now, attests=attests)
     # Raised after the block: what was asked or drawn is kept, only the move does not happen.
     if unchecked:
         raise WrongState(unchecked)
@@ -194,8 +194,13 @@ def _move(
     )
 
 
-def _carry_out(actor: Actor, head: SheetHead, row: Move, words: str | None, now: datetime, *, attests: bool) -> Moved:
-    """Move the sheet and write it down; every guard has passed, in this same transaction."""
+def carry_out(
+    actor: Actor, head: SheetHead, row: Move, words: str | None, now: datetime, *, attests: bool = False
+) -> Moved:
+    """Move the sheet and write it down; every guard has passed, in this same transaction.
+
+    Also for an approved correction, which reopens and locks again (``services/correction_apply``).
+    """
     link = connection()
     moved = link.execute(
         _SET_STATE,

@@ -20,7 +20,7 @@ from hocbaso.regulations.identifiers import check_moet_code, check_personal_id, 
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.terms import Sex
 from hocbaso.regulations.vietnamese_names import normalise_name, search_key, sort_key
-from hocbaso.services import audit
+from hocbaso.services import audit, civil_status
 from hocbaso.services.access import Actor, class_for, reaches_class
 from hocbaso.services.score_grid import ACTIVE
 from hocbaso.services.student_fields import FIELD_WORDS, FIELDS, HOMEROOM_FIELDS, REQUIRED
@@ -231,6 +231,7 @@ def update_profile(
             return profile(actor, student_id)
         if expected_version != student.version:
             raise Stale("Hồ sơ vừa được người khác sửa. Chưa ghi đè; xin xem lại rồi lưu.", current=student.version)
+        civil_status.require_not_printed(student, changed)
         after = {**{name: getattr(student, name) for name in FIELDS}, **changed}
         if not confirmed and {"personal_id_number", "birth_on", "sex", "moet_code"} & changed.keys():
             odd = warnings_of(after)

@@ -268,12 +268,19 @@ def content_from_frozen(
         awards=_texts(frozen["awards"]),
         homeroom_remark=_text(frozen["homeroom_remark"]),
         principal_remark=_text(frozen["principal_remark"]),
+        corrections=_corrections(frozen.get("corrections")),
         demo=bool(school_row and school_row.is_demo),
     )
 
 
 _UNSETTLED = (Promotion.REASSESS, Promotion.SUMMER_TRAINING, Promotion.DECISION_NEEDED, Promotion.INCOMPLETE)
 """Outcomes after which the summer or a decision is still to come: the form's line stays empty."""
+
+
+def _corrections(row: Mapping[str, Any] | None) -> tc.CorrectionNote:
+    if row is None:
+        return tc.CorrectionNote()
+    return tc.CorrectionNote(n_places=row["n_places"], subject_names=_texts(row["subject_names"]))
 
 
 def _subject(row: Mapping[str, Any]) -> tc.SubjectRow:

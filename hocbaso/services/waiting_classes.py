@@ -15,6 +15,7 @@ from hocbaso.regulations.permissions import Permission
 from hocbaso.services import (
     class_gaps,
     class_moves,
+    correction_view,
     exemptions,
     results,
 )
@@ -145,6 +146,8 @@ def class_oddities(computed: ClassResults, who: str) -> list[Oddity]:
             found.append(Oddity("Kiểm tra lại, rèn luyện hè", "redo-2", who, f"{given.full_name} có kết quả sau hè."))
         if any(any(line.exempt) for line in given.subjects):
             exempt.append(given.full_name)
+    for full_name, what, by_name in correction_view.applied_in_class(computed.class_group_id):
+        found.append(Oddity("Sửa sau khi khoá", "pen-line", who, f"{full_name}, {what} ({by_name} duyệt)."))
     if exempt:
         found.append(Oddity("Có học sinh được miễn", "user-x", who, f"{some_names(exempt)} được miễn học."))
     return found

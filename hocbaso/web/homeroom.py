@@ -15,7 +15,7 @@ from hocbaso.errors import DomainError, Invalid, NotFound, Stale
 from hocbaso.regulations.class_flow import ClassParty, ClassState
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.terms import Level
-from hocbaso.services import class_approval, class_moves, class_page, homeroom
+from hocbaso.services import class_approval, class_moves, class_page, correction_requests, homeroom
 from hocbaso.services.access import class_for
 from hocbaso.services.class_page import ClassPage, ClassRow
 from hocbaso.web import labels
@@ -103,8 +103,22 @@ def lists_page(class_group_id: int, message: str | None = None) -> str:
     page = class_page.class_page(actor, class_group_id, clock.now())
     form = ClassMoveForm(formdata=None, version=page.results.version, remark=class_approval.DEFAULT_REMARK)
     return render_template(
-        "homeroom/lists.html", page=page, form=form, message=message, can_approve=_can_approve(page), **words()
+        "homeroom/lists.html",
+        page=page,
+        form=form,
+        message=message,
+        can_approve=_can_approve(page),
+        to_ask=_to_ask(page),
+        **words(),
     )
+
+
+def _to_ask(page: ClassPage) -> list[tuple[int, str]]:
+    """The pupils whose locked sheets lack results, where the person before the screen may ask for them."""
+    names = {row.enrollment_id: row.full_name for row in page.rows}
+    lacking = dict.fromkeys(gap.enrollment_id for gap in page.gaps_of("score") if gap.enrollment_id is not None)
+    actor, now = current_actor(), clock.now()
+    return [(one, names[one]) for one in lacking if correction_requests.asks_about(actor, one, now)]
 
 
 def _can_approve(page: ClassPage) -> bool:

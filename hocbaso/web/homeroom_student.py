@@ -9,7 +9,7 @@ from hocbaso import clock
 from hocbaso.errors import Invalid, NotFound
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.terms import Level
-from hocbaso.services import class_page, decisions, exemptions
+from hocbaso.services import class_page, correction_requests, correction_view, decisions, exemptions
 from hocbaso.web import labels
 from hocbaso.web.forms.homeroom import (
     DecisionForm,
@@ -76,6 +76,9 @@ def _student(
         term_words=decisions.TERM_WORDS,
         state_words=exemptions.STATE_WORDS,
         message=message,
+        corrections=correction_view.of_student(actor, row.student_id, page.today),
+        asks_homeroom=correction_requests.asks_homeroom(actor, enrollment_id, clock.now()),
+        asks=correction_requests.asks_about(actor, enrollment_id, clock.now()),
         may_rule=current_actor().may(P.EXEMPTION_DECIDE),
         ruling_form=ExemptionDecisionForm(formdata=None),
         **(picker(actor, None, None) if page.can_edit else {}),

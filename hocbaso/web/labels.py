@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hocbaso.regulations.class_flow import ClassState
+from hocbaso.regulations.correction_flow import CorrectionState
 from hocbaso.regulations.permissions import GrantScope, Role
 from hocbaso.regulations.recall_flow import ListState, RecallState
 from hocbaso.regulations.score_sheet_flow import SheetState, SheetVerb
@@ -43,6 +44,7 @@ SHEET_VERBS = {
     SheetVerb.APPROVE: "Duyệt",
     SheetVerb.LOCK: "Khoá",
     SheetVerb.REOPEN: "Mở lại",
+    SheetVerb.RELOCK: "Khoá lại",
 }
 CLASS_STATES = {ClassState.OPEN: "Đang tổng kết", ClassState.FINALISED: "Đã chốt", ClassState.APPROVED: "Đã duyệt"}
 RECORD_STATES = {
@@ -70,6 +72,22 @@ RECALL_LIST_STATES = {
     ListState.SEALED: "Chờ gửi",
     ListState.SENT: "Đã gửi, chờ trả lời",
     ListState.ANSWERED: "Đã có trả lời",
+}
+CORRECTION_STATES = {
+    CorrectionState.ASKED: "Chờ giáo viên chủ nhiệm xác nhận",
+    CorrectionState.CONFIRMED: "Chờ Hiệu trưởng quyết định",
+    CorrectionState.RETURNED: "Đã trả lại",
+    CorrectionState.APPLIED: "Đã sửa",
+    CorrectionState.REFUSED: "Không duyệt",
+    CorrectionState.WITHDRAWN: "Đã rút",
+}
+CORRECTION_BADGES = {
+    CorrectionState.ASKED: "late",
+    CorrectionState.CONFIRMED: "late",
+    CorrectionState.RETURNED: "wrong",
+    CorrectionState.APPLIED: "done",
+    CorrectionState.REFUSED: "",
+    CorrectionState.WITHDRAWN: "",
 }
 SIGNATURE_ROLES = {
     SignatureRole.HOMEROOM: "Giáo viên chủ nhiệm",
@@ -143,6 +161,8 @@ TABLES: dict[str, dict[str, str]] = {
         ("record_state_name", RECORD_STATES),
         ("recall_state_name", RECALL_STATES),
         ("recall_list_state_name", RECALL_LIST_STATES),
+        ("correction_state_name", CORRECTION_STATES),
+        ("correction_state_badge", CORRECTION_BADGES),
         ("signature_role_name", SIGNATURE_ROLES),
         ("role_name", ROLES),
         ("scope_name", SCOPES),

@@ -16,6 +16,8 @@ from hocbaso.regulations.two_hands import next_reviewer_words
 from hocbaso.services import (
     anomaly_questions,
     blind_view,
+    correction_requests,
+    correction_view,
     paper_kit,
     progress,
     read_back,
@@ -232,7 +234,8 @@ def move_many() -> BaseResponse | tuple[str, int]:
 @requires(P.SHEET_READ)
 def history(sheet_id: int, enrollment_id: int, column_key: str) -> str:
     """Every value a cell has had, in plain words."""
-    name, words, lines = score_history.cell_history(current_actor(), sheet_id, enrollment_id, column_key, clock.now())
+    actor, now = current_actor(), clock.now()
+    name, words, lines = score_history.cell_history(actor, sheet_id, enrollment_id, column_key, now)
     template = "score_sheets/_history.html" if is_fragment() else "score_sheets/history.html"
     return render_template(
         template,
@@ -240,9 +243,11 @@ def history(sheet_id: int, enrollment_id: int, column_key: str) -> str:
         words=words,
         lines=lines,
         sheet_id=sheet_id,
-        why=score_why.why(current_actor(), sheet_id, enrollment_id, clock.now())
-        if column_key != score_grid.REMARK
-        else None,
+        enrollment_id=enrollment_id,
+        column_key=column_key,
+        requests=correction_view.of_cell(actor, sheet_id, enrollment_id, column_key, clock.local_date(now)),
+        may_ask=correction_requests.may_ask_about(actor, sheet_id, enrollment_id, column_key, now),
+        why=score_why.why(actor, sheet_id, enrollment_id, now) if column_key != score_grid.REMARK else None,
     )
 
 

@@ -6,9 +6,9 @@ from flask import Blueprint, Flask, flash, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
-from hocbaso.errors import Invalid, Stale
+from hocbaso.errors import Invalid, Stale, WrongState
 from hocbaso.regulations.permissions import Permission as P
-from hocbaso.services import student_classes, student_fields, study_history
+from hocbaso.services import civil_status, correction_view, student_classes, student_fields, study_history
 from hocbaso.services import students as profiles
 from hocbaso.services.access import class_for
 from hocbaso.web.filters import vn_date
@@ -56,6 +56,9 @@ def _page(
         checks=CHECKS,
         past_years=study_history.past_years(current_actor(), found.student_id),
         past_form=past_form or PastYearForm(formdata=None),
+        corrections=correction_view.of_student(current_actor(), found.student_id, clock.local_date(clock.now())),
+        n_sealed=civil_status.n_sealed(found.student_id),
+        asks_correction=bool(found.editable) and current_actor().may(P.CORRECTION_ASK),
         keeps_papers=found.editable >= student_fields.IDENTITY_FIELDS,
     ), status
 
@@ -89,6 +92,8 @@ def save(student_id: int) -> BaseResponse | tuple[str, int]:
             form[refusal.field].errors = [refusal.message]
             return _page(found, form, status=422)
         return _page(found, form, odd=refusal.details, message=refusal.message, status=422)
+    except WrongState as refusal:  # printed on a record that was issued
+        return _page(found, form, message=refusal.message, status=409)
     except Stale as stale:
         return _overtaken(profiles.profile(actor, student_id), form, stale.message)
     flash("Đã lưu hồ sơ.", "done")

@@ -38,6 +38,7 @@ SHEET = {
     ("REVIEWED", "approve"): ("APPROVED", "approver", False),
     ("APPROVED", "lock"): ("LOCKED", "principal", False),
     ("LOCKED", "reopen"): ("RETURNED", "correction", False),
+    ("RETURNED", "relock"): ("LOCKED", "correction", False),
 }
 
 
@@ -55,11 +56,12 @@ def test_each_move_of_a_sheet(state: SheetState, verb: SheetVerb) -> None:
 
 def test_a_sheet_is_typed_only_while_it_is_the_teachers() -> None:
     assert {SheetState.DRAFT, SheetState.RETURNED} == EDITABLE
-    assert all(move.party is SheetParty.AUTHOR for move in MOVES if move.from_state in EDITABLE)
+    parties = {(move.verb, move.party) for move in MOVES if move.from_state in EDITABLE}
+    assert parties == {(SheetVerb.SUBMIT, SheetParty.AUTHOR), (SheetVerb.RELOCK, SheetParty.CORRECTION)}
 
 
 def test_approving_never_locks_and_only_a_correction_opens() -> None:
-    assert [move.verb for move in MOVES if move.to_state is SheetState.LOCKED] == [SheetVerb.LOCK]
+    assert [move.verb for move in MOVES if move.to_state is SheetState.LOCKED] == [SheetVerb.LOCK, SheetVerb.RELOCK]
     assert [move.party for move in MOVES if move.from_state is SheetState.LOCKED] == [SheetParty.CORRECTION]
 
 

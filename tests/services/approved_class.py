@@ -199,22 +199,22 @@ def issued_template_fixture(
 @pytest.fixture(name="approved")
 def approved_fixture(school_template: tuple[Path, Cast], approved_template: Path, tmp_path: Path) -> Iterator[Cast]:
     """The cast, in a fresh copy of the approved class, with its application context."""
-    yield from _opened(school_template[1], approved_template, tmp_path)
+    yield from opened(school_template[1], approved_template, tmp_path)
 
 
 @pytest.fixture(name="built")
 def built_fixture(school_template: tuple[Path, Cast], built_template: Path, tmp_path: Path) -> Iterator[Cast]:
     """The cast, in a fresh copy of the built class."""
-    yield from _opened(school_template[1], built_template, tmp_path)
+    yield from opened(school_template[1], built_template, tmp_path)
 
 
 @pytest.fixture(name="issued")
 def issued_fixture(school_template: tuple[Path, Cast], issued_template: Path, tmp_path: Path) -> Iterator[Cast]:
     """The cast, in a fresh copy of the issued class."""
-    yield from _opened(school_template[1], issued_template, tmp_path)
+    yield from opened(school_template[1], issued_template, tmp_path)
 
 
-def _opened(cast: Cast, template: Path, tmp_path: Path) -> Iterator[Cast]:
+def opened(cast: Cast, template: Path, tmp_path: Path) -> Iterator[Cast]:
     app = copy_of(template, tmp_path / "instance")
     with app.app_context():
         yield cast

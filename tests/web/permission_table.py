@@ -473,3 +473,26 @@ ROWS += [
     Row("rehearsal.run", "POST", "/dien-tap/", _REHEARSERS),
     Row("rehearsal.sheets", "GET", "/dien-tap/999999/phieu", _REHEARSERS, passes=(404,)),
 ]
+
+# --- corrections: the service knows whose turn it is; a request that is not there tells nobody anything ---
+_ASKERS = only("principal", "clerk", "head_science", "head_society", "math", "other")
+_CORRECTORS = _ASKERS | only("vice_principal")
+_CONFIRMERS = only("head_society", "math")
+_DECIDERS = BOSSES
+ROWS += [
+    Row("corrections.index", "GET", "/sua-chua/", _CORRECTORS),
+    Row("corrections.ask_scores", "GET", _pupil("/sua-chua/diem/{pupil}"), _ASKERS, passes=(404,)),
+    Row("corrections.send_scores", "POST", _pupil("/sua-chua/diem/{pupil}"), _ASKERS, passes=(404,)),
+    Row("corrections.ask_civil_status", "GET", "/sua-chua/ho-so/7", only("clerk", "math"), refused=_HIDDEN),
+    Row("corrections.send_civil_status", "POST", "/sua-chua/ho-so/7", only("clerk", "math"), refused=_HIDDEN),
+    Row("corrections.ask_homeroom", "GET", _pupil("/sua-chua/chu-nhiem/{pupil}"), only("math"), refused=_HIDDEN),
+    Row("corrections.send_homeroom", "POST", _pupil("/sua-chua/chu-nhiem/{pupil}"), only("math"), refused=_HIDDEN),
+    Row("corrections.show", "GET", "/sua-chua/999999", _CORRECTORS, passes=(404,)),
+    Row("corrections.evidence", "GET", "/sua-chua/999999/minh-chung/1", _CORRECTORS, passes=(404,)),
+    Row("corrections.confirm", "POST", "/sua-chua/999999/xac-nhan", _CONFIRMERS, passes=(404,)),
+    Row("corrections.approve", "POST", "/sua-chua/999999/duyet", _DECIDERS, passes=(404,)),
+    Row("corrections.send_back", "POST", "/sua-chua/999999/tra-lai", _CONFIRMERS | _DECIDERS, passes=(404,)),
+    Row("corrections.refuse", "POST", "/sua-chua/999999/khong-duyet", _CONFIRMERS | _DECIDERS, passes=(404,)),
+    Row("corrections.resend", "POST", "/sua-chua/999999/gui-lai", _ASKERS, passes=(404,)),
+    Row("corrections.withdraw", "POST", "/sua-chua/999999/rut", _ASKERS, passes=(404,)),
+]

@@ -1,0 +1,109 @@
+"""What civil-status papers say of a pupil and the records in force that print it: changed by an approved correction only.
+
+Until a record is sealed the office keeps these fields freely. From then on a profile that says something else than the paper
+in the family's hands would be a second truth, so the change and the recall are one act (CV 2088 Đ.21.7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import SimpleNamespace
+from typing import Any, cast
+
+from sqlalchemy import select
+
+from hocbaso import models as m
+from hocbaso.db import db
+from hocbaso.documents import transcript_content as tc
+from hocbaso.errors import WrongState
+from hocbaso.regulations.transcript_flow import SIGNED_STATES, RecordState
+from hocbaso.services.student_fields import FIELDS
+from hocbaso.services.transcript_contents import student_block
+
+PRINTED = {
+    "full_name": "full_name",
+    "birth_on": "born_on",
+    "sex": "sex",
+    "birth_place": "birth_place",
+    "ethnicity": "ethnicity",
+    "nationality": "nationality",
+    "personal_id_number": "personal_id",
+    "moet_code": "moet_code",
+    "register_no": "register_no",
+}
+"""Civil-status fields of a profile -> their names on the record."""
+
+CIVIL_FIELDS = frozenset(PRINTED)
+
+
+def records_of(student_id: int) -> list[m.TranscriptRecord]:
+    """All records in force of a pupil, the oldest year first, read afresh."""
+    return list(
+        db.session.scalars(
+            select(m.TranscriptRecord)
+            .join(m.Enrollment, m.Enrollment.id == m.TranscriptRecord.enrollment_id)
+            .where(m.Enrollment.student_id == student_id, m.TranscriptRecord.state != RecordState.RECALLED.value)
+            .order_by(m.Enrollment.id)
+            .execution_options(populate_existing=True)
+        )
+    )
+
+
+def printing_otherwise(student: m.Student, new: Mapping[str, Any]) -> list[m.TranscriptRecord]:
+    """The records in force whose print of a changed field is not what ``new`` (profile column -> value) makes it."""
+    named = {PRINTED[name] for name in new if name in CIVIL_FIELDS}
+    if not named:
+        return []
+    columns = {name: getattr(student, name) for name in FIELDS}
+    wanted = student_block(cast(m.Student, SimpleNamespace(**{**columns, **new})))
+    return [
+        record
+        for record in records_of(student.id)
+        if any(getattr(_printed(record), name) != getattr(wanted, name) for name in named)
+    ]
+
+
+def _printed(record: m.TranscriptRecord) -> tc.Student:
+    return tc.from_canonical_json(record.content.encode("utf-8")).student
+
+
+def with_sealed_record(student_ids: Iterable[int]) -> frozenset[int]:
+    """Which of these pupils have a sealed record in force."""
+    return frozenset(
+        db.session.scalars(
+            select(m.Enrollment.student_id)
+            .distinct()
+            .join(m.TranscriptRecord, m.TranscriptRecord.enrollment_id == m.Enrollment.id)
+            .where(
+                m.Enrollment.student_id.in_(list(student_ids)),
+                m.TranscriptRecord.state.in_([state.value for state in SIGNED_STATES]),
+            )
+        )
+    )
+
+
+def n_sealed(student_id: int) -> int:
+    """How many sealed records in force a pupil has."""
+    return sum(RecordState(record.state) in SIGNED_STATES for record in records_of(student_id))
+
+
+def why_not(student: m.Student, new: Mapping[str, Any]) -> str:
+    """Why a profile may not simply be changed so; "" when no sealed record in force says otherwise."""
+    # What was not known when the record was sealed may be added: nothing that a family was given becomes untrue.
+    changed = {name: value for name, value in new.items() if name in CIVIL_FIELDS and getattr(student, name)}
+    if not changed or student.id not in with_sealed_record([student.id]):
+        return ""
+    sealed = [record for record in printing_otherwise(student, changed) if RecordState(record.state) in SIGNED_STATES]
+    if not sealed:
+        return ""
+    n = len(sealed)
+    return (
+        f"Mục này đã in trên {n} học bạ đã phát hành của {student.full_name}. Xin lập đề nghị sửa hộ tịch, kèm quyết định; "
+        "được duyệt thì hồ sơ và học bạ cùng đổi. Chưa có gì thay đổi."
+    )
+
+
+def require_not_printed(student: m.Student, new: Mapping[str, Any]) -> None:
+    """Raise WrongState when a sealed record in force prints another value than ``new`` of a civil-status field."""
+    if why := why_not(student, new):
+        raise WrongState(why)

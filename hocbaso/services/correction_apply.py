@@ -1,0 +1,330 @@
+"""Carrying an approved correction out, inside the transaction of the approval: values, locks, results, records.
+
+Nothing is overwritten: the cell gets its next version, the frozen result its next revision, a record that no longer says the truth
+is recalled (``services/recall_requests``) and a new one, under a new UUID, becomes due.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+
+from hocbaso import clock
+from hocbaso import models as m
+from hocbaso.db import db
+from hocbaso.errors import IntegrityFault, Stale, WrongState
+from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.correction_flow import CorrectionKind, CorrectionState
+from hocbaso.regulations.hash_chain import canonical_json
+from hocbaso.regulations.score_sheet_flow import SheetParty, SheetVerb, find_move
+from hocbaso.regulations.vietnamese_names import search_key, sort_key
+from hocbaso.services import (
+    audit,
+    correction_impact,
+    frozen_results,
+    homeroom,
+    recall_requests,
+    results,
+    reviews,
+    transcripts,
+)
+from hocbaso.services.access import Actor
+from hocbaso.services.correction_impact import Impact
+from hocbaso.services.results import ClassResults
+from hocbaso.services.score_cells import NOTHING, column_words
+from hocbaso.services.score_lines import read_row
+from hocbaso.services.score_versions import (
+    NEW_VERSION,
+    TOUCH_SHEET,
+    put,
+    state_after,
+    version_values,
+)
+from hocbaso.services.sheet_access import SheetHead, connection, read_head
+from hocbaso.services.student_fields import FIELD_WORDS
+from hocbaso.services.student_inputs import StudentInput
+
+Rulings = Sequence[tuple[str, str, str, str]]
+"""Decisions made with the approval: kind, term, outcome, reason."""
+
+
+def apply_year(actor: Actor, request: m.CorrectionRequest, found: Impact, rulings: Rulings, now: datetime) -> str:
+    """Write the cells and lock again, or the homeroom part; decide what was left to people, freeze anew, take records out of force; the outcome as JSON.
+
+    Raises WrongState (a sheet is not locked any more), Stale, IntegrityFault (what came out is not what was previewed).
+    """
+    today = clock.local_date(now)
+    class_group_id, enrollment_id = request.enrollment.class_group_id, request.enrollment_id
+    former = frozen_results.newest_frozen(enrollment_id) if found.refreezes else None
+    freeze = former.freeze if former is not None else None
+
+    def pupil() -> tuple[ClassResults, StudentInput]:
+        computed = results.compute_class(class_group_id, today, fresh=True)
+        return computed, correction_impact.as_frozen(correction_impact.find_student(computed, enrollment_id), freeze)
+
+    computed, given = pupil()
+    foreseen = correction_impact.evaluated(computed, correction_impact.corrected(given, request))
+    by_sheet: dict[int, list[m.CorrectionItem]] = {}
+    for item in request.items:
+        if item.score_sheet_id is not None:
+            by_sheet.setdefault(item.score_sheet_id, []).append(item)
+    if request.kind == CorrectionKind.HOMEROOM:
+        _correct_homeroom(actor, request, now)
+    for sheet_id in sorted(by_sheet):
+        _correct_sheet(actor, request, sheet_id, by_sheet[sheet_id], now)
+    computed, given = pupil()
+    if correction_impact.evaluated(computed, given).result != foreseen.result:
+        raise IntegrityFault("Kết quả sau khi sửa khác với tác động đã xem. Chưa có gì thay đổi.")
+    changes = found.changes
+    if rulings:
+        _rule(actor, request, rulings, now)
+        computed, given = pupil()
+    after = correction_impact.evaluated(computed, given)
+    if former is not None:
+        changes, _ = correction_impact.changes_from(computed, given, former, after)
+    if former is not None:
+        subjects = _corrected_subjects(request)
+        frozen = frozen_results.freeze_corrected(
+            db.session(), actor, computed, after, former, now, n_places=len(subjects), subject_names=_once(subjects)
+        )
+        request.frozen_result_id = frozen.id
+    return _outcome(replace(found, changes=changes), _void(actor, request, found, now))
+
+
+def _correct_sheet(
+    actor: Actor, request: m.CorrectionRequest, sheet_id: int, items: Sequence[m.CorrectionItem], now: datetime
+) -> None:
+    """LOCKED -> RETURNED, the cells, RETURNED -> LOCKED: nobody finds the sheet open in between."""
+    head = replace(read_head(sheet_id), parties=frozenset({SheetParty.CORRECTION}))
+    note = f"Đề nghị sửa chữa số {request.id} của {request.asker_name}: {request.reason}"[:1000]
+    reviews.carry_out(actor, head, find_move(head.state, SheetVerb.REOPEN), note, now)
+    _write_cells(actor, request, head, items, now)
+    opened = read_head(sheet_id)
+    reviews.carry_out(actor, opened, find_move(opened.state, SheetVerb.RELOCK), note, now)
+
+
+def _write_cells(
+    actor: Actor, request: m.CorrectionRequest, head: SheetHead, items: Sequence[m.CorrectionItem], now: datetime
+) -> None:
+    """The next version of each cell, one entry for the sheet. The version bears the name of who asked: it is that teacher's value; the
+    entry bears the name of who approved."""
+    link = connection()
+    if link.execute(TOUCH_SHEET, {"sheet_id": head.id}).rowcount == 0:
+        raise WrongState("Bảng điểm vừa được người khác chuyển. Chưa có gì thay đổi.")
+    full_name, closed, cells = read_row(head, request.enrollment_id)
+    if closed:
+        raise WrongState(f"{full_name} {closed.lower()} ở {head.label} nên không sửa điểm được.")
+    author = replace(actor, account_id=request.asked_by)
+    written = []
+    for item in items:
+        assert item.column_key is not None
+        standing = cells.get(item.column_key, NOTHING)
+        value = correction_impact.value_of_item(item, "new")
+        stored = (
+            put(link, author, head, request.enrollment_id, item.column_key, value, standing, now)
+            if standing.version == item.seen_version
+            else None
+        )
+        if stored is None:
+            raise Stale("Một ô vừa được người khác sửa. Chưa có gì thay đổi; xin xem lại.")
+        written.append((item.column_key, stored, standing))
+    seq = audit.record(
+        AuditTag.CELLS_CORRECTED,
+        actor,
+        now,
+        target_kind="score_sheet",
+        target_id=head.id,
+        state={
+            "score_cell": {
+                str(value.id): state_after(head, request.enrollment_id, key, value) for key, value, _ in written
+            }
+        },
+        before={f"{request.enrollment_id}-{key}": standing.text for key, _, standing in written},
+        note=request.reason,
+        facts={
+            "sheet": head.label,
+            "student": full_name,
+            "columns": [column_words(head, key) for key, _, _ in written],
+            "source": "corrected",
+            "n_cells": len(written),
+            "request": request.id,
+            "asked_by": request.asker_name,
+            "confirmed_by": request.confirmer_name,
+        },
+    )
+    link.execute(NEW_VERSION, [version_values(value, author, now, "corrected", seq) for _, value, _ in written])
+
+
+def _correct_homeroom(actor: Actor, request: m.CorrectionRequest, now: datetime) -> None:
+    """The fields of the homeroom record, as who asked would write them; the entry bears the name of who approved."""
+    record = db.session.scalars(
+        select(m.HomeroomRecord)
+        .where(m.HomeroomRecord.enrollment_id == request.enrollment_id)
+        .execution_options(populate_existing=True)
+    ).one()
+    written_by: dict[str, list[Any]] = json.loads(record.field_versions)
+    before = {}
+    record.version += 1
+    for item in request.items:
+        assert item.field is not None
+        if correction_impact.homeroom_text(record, item.field) != (item.old_text or ""):
+            raise Stale("Một mục vừa được người khác sửa. Chưa có gì thay đổi; xin xem lại.")
+        before[item.field] = getattr(record, item.field)
+        setattr(record, item.field, homeroom.read_value(item.field, item.new_text or ""))
+        written_by[item.field] = [record.version, None]
+    record.field_versions = json.dumps(written_by, sort_keys=True)
+    record.updated_at, record.updated_by = now, request.asked_by
+    db.session.flush()
+    audit.record(
+        AuditTag.HOMEROOM_CHANGED,
+        actor,
+        now,
+        target_kind="homeroom_record",
+        target_id=record.id,
+        state=audit.states("homeroom_record", [record]),
+        before=before,
+        note=request.reason,
+        facts={
+            "student": request.enrollment.student.full_name,
+            "class": request.enrollment.class_group.name,
+            "fields": [correction_impact.field_words(name) for name in before],
+            "source": "corrected",
+            "request": request.id,
+            "asked_by": request.asker_name,
+            "confirmed_by": request.confirmer_name,
+        },
+    )
+
+
+def _rule(actor: Actor, request: m.CorrectionRequest, rulings: Rulings, now: datetime) -> None:
+    """The decisions that the corrected year needs; those made before stay, the newest is in force."""
+    for kind, term, outcome, reason in rulings:
+        decision = m.PrincipalDecision(
+            enrollment_id=request.enrollment_id,
+            kind=kind,
+            term=term,
+            outcome=outcome,
+            reason=reason,
+            document=None,
+            decided_by=actor.account_id,
+            decided_at=now,
+        )
+        db.session.add(decision)
+        db.session.flush()
+        audit.record(
+            AuditTag.DECISION_RECORDED,
+            actor,
+            now,
+            target_kind="principal_decision",
+            target_id=decision.id,
+            state=audit.states("principal_decision", [decision]),
+            note=reason,
+            facts={
+                "student": request.enrollment.student.full_name,
+                "class": request.enrollment.class_group.name,
+                "kind": kind,
+                "term": term,
+                "request": request.id,
+            },
+        )
+
+
+def _corrected_subjects(request: m.CorrectionRequest) -> list[str]:
+    """The subject of each place of this page that was corrected after it was frozen, this request's among them."""
+    earlier = select(m.CorrectionRequest.id).where(
+        m.CorrectionRequest.enrollment_id == request.enrollment_id,
+        m.CorrectionRequest.kind == CorrectionKind.SCORE.value,
+        m.CorrectionRequest.state == CorrectionState.APPLIED.value,
+        m.CorrectionRequest.frozen_result_id.is_not(None),
+    )
+    rows = db.session.execute(
+        select(m.Subject.transcript_name, m.CorrectionItem.score_sheet_id, m.CorrectionItem.column_key)
+        .join(m.ClassSubject, m.ClassSubject.subject_id == m.Subject.id)
+        .join(m.ScoreSheet, m.ScoreSheet.class_subject_id == m.ClassSubject.id)
+        .join(m.CorrectionItem, m.CorrectionItem.score_sheet_id == m.ScoreSheet.id)
+        .where(
+            (m.CorrectionItem.correction_request_id == request.id) | m.CorrectionItem.correction_request_id.in_(earlier)
+        )
+        .order_by(m.Subject.transcript_order, m.CorrectionItem.id)
+    )
+    return [name for name, *_ in dict.fromkeys((row[0], row[1], row[2]) for row in rows)]
+
+
+def _once(names: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def apply_civil_status(actor: Actor, request: m.CorrectionRequest, found: Impact, now: datetime) -> str:
+    """Write the profile and take the records that print otherwise out of force; the outcome as JSON. Raises Stale, Invalid."""
+    student = request.enrollment.student
+    db.session.refresh(student)
+    changed = correction_impact.new_values(request)
+    before = {name: getattr(student, name) for name in changed}
+    values: dict[str, Any] = dict(changed)
+    if "full_name" in changed:
+        values["sort_key"] = sort_key(changed["full_name"])
+        values["search_key"] = search_key(changed["full_name"])
+    done = db.session.execute(
+        update(m.Student)
+        .where(m.Student.id == student.id, m.Student.version == student.version)
+        .values(**values, version=m.Student.version + 1, touched_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    if done.rowcount != 1:  # type: ignore[attr-defined]
+        raise Stale("Hồ sơ vừa được người khác sửa. Chưa có gì thay đổi; xin xem lại.")
+    db.session.refresh(student)
+    audit.record(
+        AuditTag.STUDENT_CHANGED,
+        actor,
+        now,
+        target_kind="student",
+        target_id=student.id,
+        state=audit.states("student", [student], columns=values),
+        before=before,
+        note=request.reason,
+        facts={
+            "student": student.full_name,
+            "fields": [FIELD_WORDS[name] for name in changed],
+            "source": "corrected",
+            "request": request.id,
+            "paper": request.paper,
+            "asked_by": request.asker_name,
+            "confirmed_by": request.confirmer_name,
+        },
+    )
+    return _outcome(found, _void(actor, request, found, now))
+
+
+def _void(actor: Actor, request: m.CorrectionRequest, found: Impact, now: datetime) -> list[Mapping[str, Any]]:
+    """Take each record out of force; what became of it."""
+    reason = f"Đề nghị sửa chữa số {request.id}: {request.reason}"[:1000]
+    told: list[Mapping[str, Any]] = []
+    for one in found.voided:
+        record = db.session.scalars(
+            select(m.TranscriptRecord)
+            .where(m.TranscriptRecord.uuid == one.uuid)
+            .execution_options(populate_existing=True)
+        ).one()
+        transcripts.require_untouched(record)
+        recall = recall_requests.recall_by_correction(actor, record, reason, now, paper=request.paper)
+        told.append({**asdict(one), "recall_request": recall.id if recall is not None else None})
+    return told
+
+
+def _outcome(found: Impact, voided: Sequence[Mapping[str, Any]]) -> str:
+    """What is kept of an applied request for whoever asks in five years."""
+    return canonical_json(
+        {
+            "items": [asdict(one) for one in found.items],
+            "changes": [asdict(one) for one in found.changes],
+            "steps": list(found.steps),
+            "voided": list(voided),
+            "rulings": [asdict(one) for one in found.rulings],
+            "refrozen": found.refreezes,
+        }
+    )

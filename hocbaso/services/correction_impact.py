@@ -1,0 +1,483 @@
+"""What a correction would change, to the last value: results with their articles, signatures, issued files, decisions to make.
+
+The same reading stands on the preview, in the pin that the decider approves, and in the outcome that is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from typing import Any
+
+from sqlalchemy import select
+
+from hocbaso import models as m
+from hocbaso.db import db
+from hocbaso.documents import transcript_content as tc
+from hocbaso.errors import NotFound
+from hocbaso.regulations.averages import SEMESTER_NAMES
+from hocbaso.regulations.class_flow import ClassState
+from hocbaso.regulations.correction_flow import CorrectionKind
+from hocbaso.regulations.correction_impact import HOMEROOM_WORDS, Change, Place, SubjectName, impact, new_steps
+from hocbaso.regulations.hash_chain import canonical_json
+from hocbaso.regulations.recall_flow import needs_authority
+from hocbaso.regulations.registry import regulation_named
+from hocbaso.regulations.terms import Promotion
+from hocbaso.regulations.transcript_flow import SIGNED_STATES, RecordState
+from hocbaso.services import civil_status, frozen_results, homeroom, results, transcripts
+from hocbaso.services.decisions import TERM_WORDS, TERMS, promotion_outcomes
+from hocbaso.services.evaluation import Evaluated, evaluate_student
+from hocbaso.services.results import ClassResults, StudentResult
+from hocbaso.services.score_cells import NOTHING, REMARK, CellRecord, column_words
+from hocbaso.services.score_lines import read_row
+from hocbaso.services.sheet_access import read_head
+from hocbaso.services.student_fields import FIELD_WORDS
+from hocbaso.services.student_inputs import Mark, StudentInput
+from hocbaso.services.students import read_value as read_field
+
+_SUBJECT = ("semester_1", "semester_2", "year")
+
+
+@dataclass(frozen=True, slots=True)
+class ItemView:
+    """One value of a request. ``present``: what stands now; differs from ``before`` when somebody was quicker (``is_stale``)."""
+
+    label: str
+    before: str
+    after: str
+    present: str
+    is_stale: bool
+    sheet_id: int | None = None
+    column_key: str | None = None
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VoidRecord:
+    """A record that goes out of force. ``how``: taken_back (never sealed), recalled, or waits (the authority has to agree).
+
+    ``signatures``: (role, name, signed at); each covers the old bytes and counts for nothing on the new record.
+    """
+
+    uuid: str
+    school_year: str
+    class_name: str
+    state: str
+    how: str
+    signatures: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A decision the circular leaves to people, to be made with the approval: ``kind`` and ``term`` as of ``PrincipalDecision``."""
+
+    kind: str
+    term: str
+    words: str
+    choices: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """Names its field in a form."""
+        return f"{self.kind}-{self.term}"
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """What follows from a request today. ``digest`` pins all of it: the approval names the one it saw."""
+
+    items: tuple[ItemView, ...]
+    changes: tuple[Change, ...]
+    steps: tuple[str, ...]
+    voided: tuple[VoidRecord, ...]
+    rulings: tuple[Ruling, ...]
+    refreezes: bool
+    """Whether a new revision of the frozen result is written."""
+    moved_on_to: str
+    """The class of the next year the pupil is in already, where the conclusion of this year changes; "" otherwise."""
+    digest: str
+
+    @property
+    def stale(self) -> tuple[ItemView, ...]:
+        """The values that changed since the request was made."""
+        return tuple(item for item in self.items if item.is_stale)
+
+    @property
+    def voids_sealed(self) -> bool:
+        """Whether a record that families hold goes out of force."""
+        return any(one.how != "taken_back" for one in self.voided)
+
+
+def of_request(request: m.CorrectionRequest, today: date) -> Impact:
+    """What the request would change today. Not scoped: callers check the actor."""
+    if request.kind == CorrectionKind.CIVIL_STATUS:
+        return _of_civil_status(request, today)
+    return _of_year(request, today)
+
+
+def field_words(field: str) -> str:
+    """The words for a field of the profile or of the homeroom record."""
+    return HOMEROOM_WORDS.get(field) or FIELD_WORDS[field]
+
+
+def field_text(field: str, stored: str | None) -> str:
+    """A field's value of a request as people read it."""
+    if field in homeroom.CONDUCT_FIELDS:
+        return results.level_words(stored) or "trống"
+    return stored or "trống"
+
+
+def homeroom_text(given: StudentInput | m.HomeroomRecord | None, field: str) -> str:
+    """What stands in a field of the homeroom record, as the request keeps it: "" for nothing."""
+    if given is None:
+        return ""
+    value = given.homeroom.get(field) if isinstance(given, StudentInput) else getattr(given, field)
+    return "" if value is None else str(value)
+
+
+# --- scores -----------------------------------------------------------------------------------------------------------
+
+
+def value_of_item(item: m.CorrectionItem, which: str) -> CellRecord:
+    """The ``old`` or ``new`` value of a cell; ``old`` carries the version that was seen."""
+    return CellRecord(
+        getattr(item, f"{which}_tenths"),
+        getattr(item, f"{which}_mark"),
+        getattr(item, f"{which}_remark"),
+        getattr(item, f"{which}_origin") or "empty",
+        None,
+        item.seen_version if which == "old" else 0,
+    )
+
+
+def cell_words(value: CellRecord) -> str:
+    """A value as people read it, with the origin that its number does not tell."""
+    said = value.text or "trống"
+    return f"{said} (vắng không phép)" if value.origin == "missed_unexcused" else said
+
+
+def score_items(request: m.CorrectionRequest) -> tuple[ItemView, ...]:
+    """The cells of a request beside what stands in them now."""
+    found = []
+    heads = {item.score_sheet_id: read_head(item.score_sheet_id) for item in request.items if item.score_sheet_id}
+    cells = {sheet_id: read_row(head, request.enrollment_id)[2] for sheet_id, head in heads.items()}
+    for item in request.items:
+        assert item.score_sheet_id is not None and item.column_key is not None
+        head = heads[item.score_sheet_id]
+        present = cells[head.id].get(item.column_key, NOTHING)
+        found.append(
+            ItemView(
+                f"{head.subject_name}, {SEMESTER_NAMES[head.semester - 1]}, {column_words(head, item.column_key)}",
+                cell_words(value_of_item(item, "old")),
+                cell_words(value_of_item(item, "new")),
+                cell_words(present),
+                present.version != item.seen_version,
+                head.id,
+                item.column_key,
+            )
+        )
+    return tuple(found)
+
+
+def homeroom_items(request: m.CorrectionRequest, given: StudentInput) -> tuple[ItemView, ...]:
+    """The fields of the homeroom record of a request beside what stands in them now."""
+    found = []
+    for item in request.items:
+        assert item.field is not None
+        present = homeroom_text(given, item.field)
+        found.append(
+            ItemView(
+                field_words(item.field),
+                field_text(item.field, item.old_text),
+                field_text(item.field, item.new_text),
+                field_text(item.field, present),
+                present != (item.old_text or ""),
+                field=item.field,
+            )
+        )
+    return tuple(found)
+
+
+def find_student(computed: ClassResults, enrollment_id: int) -> StudentInput:
+    """A pupil of the class, also one who has left; NotFound otherwise."""
+    found = computed.by_id.get(enrollment_id)
+    if found is not None:
+        return found.given
+    for given in computed.left:
+        if given.enrollment_id == enrollment_id:
+            return given
+    raise NotFound("Không có học sinh này trong lớp.")
+
+
+def corrected(given: StudentInput, request: m.CorrectionRequest) -> StudentInput:
+    """The pupil with the values of the request in their cells."""
+    new: dict[int, dict[str, CellRecord]] = {}
+    for item in request.items:
+        if item.score_sheet_id is not None and item.column_key is not None:
+            new.setdefault(item.score_sheet_id, {})[item.column_key] = value_of_item(item, "new")
+    lines = []
+    for line in given.subjects:
+        marks, remarks = list(line.marks), list(line.remarks)
+        for at, sheet in enumerate(line.subject.sheets):
+            for key, value in new.get(sheet.id if sheet is not None else 0, {}).items():
+                if key == REMARK:
+                    remarks[at] = value.remark
+                else:
+                    marks[at] = {**marks[at], key: Mark(value.tenths, value.mark, value.origin)}
+        lines.append(replace(line, marks=(marks[0], marks[1]), remarks=(remarks[0], remarks[1])))
+    kept = {item.field: homeroom.read_value(item.field, item.new_text or "") for item in request.items if item.field}
+    return replace(given, subjects=tuple(lines), homeroom={**given.homeroom, **kept})
+
+
+def as_frozen(given: StudentInput, freeze: str | None) -> StudentInput:
+    """The pupil as a freeze sees them: the main one stands before the summer, whatever was typed since."""
+    if freeze != "main":
+        return given
+    lines = tuple(replace(line, reassessed=None) for line in given.subjects)
+    return replace(given, subjects=lines, conduct_after_summer=None)
+
+
+def facts_of(given: StudentInput, result: Evaluated) -> dict[Place, str]:
+    """The year as the impact compares it."""
+    facts: dict[Place, Any] = {}
+    for line in given.subjects:
+        code, found = line.subject.code, result.subjects[line.subject.code]
+        for term in _SUBJECT:
+            facts["subject", code, term] = getattr(found, term)
+        facts["subject", code, "after"] = found.after_reassessment
+        facts["subject", code, "remark"] = line.remarks[1] or line.remarks[0]
+    for at, term in enumerate(_SUBJECT):
+        facts["learning", term] = result.learning[at]
+        facts["learning", f"adjusted_{term}"] = "1" if result.adjusted[at] else None
+        facts["learning", f"review_{term}"] = "1" if result.needs_review[at] else None
+    facts["learning", "after"] = result.learning_after
+    for name in HOMEROOM_WORDS:
+        facts["homeroom", name] = _printed_words(name, homeroom_text(given, name))
+    if not given.homeroom["certificates"]:
+        facts.pop(("homeroom", "certificates_grade"), None)
+    facts["conduct", "year"] = result.conduct_year.value if result.conduct_year else None
+    facts["conduct", "after"] = result.conduct_after.value if result.conduct_after else None
+    facts["promotion",] = result.promotion.value
+    facts["award",] = result.award
+    return {place: value for place, value in facts.items() if value is not None}
+
+
+def _printed_words(name: str, text: str) -> str | None:
+    """A homeroom field as the record prints it: awards and competitions line by line, without empty ones."""
+    if name in ("award_extra", "competitions"):
+        text = "\n".join(line.strip() for line in text.splitlines() if line.strip())
+    return text or None
+
+
+def _homeroom_of_frozen(frozen: Mapping[str, Any]) -> dict[str, str]:
+    awards = frozen["awards"][1:] if frozen["award"] else frozen["awards"]
+    certificate = frozen["certificates"][0] if frozen["certificates"] else {"name": None, "grade": None}
+    found = {
+        "remark": frozen["homeroom_remark"],
+        "award_extra": "\n".join(awards),
+        "competitions": "\n".join(frozen["competitions"]),
+        "certificates": certificate["name"],
+        "certificates_grade": certificate["grade"],
+    }
+    for n in (1, 2):
+        found[f"conduct_{n}"] = frozen["conduct"][f"semester_{n}"]
+        for name in ("excused", "unexcused"):
+            found[f"absences_{name}_{n}"] = frozen["absences"][f"semester_{n}"][name]
+    return {name: "" if value is None else str(value) for name, value in found.items()}
+
+
+def facts_of_frozen(frozen: Mapping[str, Any]) -> dict[Place, str]:
+    """The same of a frozen result, which is what was printed."""
+    facts: dict[Place, Any] = {}
+    for row in frozen["subjects"]:
+        for term in _SUBJECT:
+            facts["subject", row["code"], term] = row[term]
+        facts["subject", row["code"], "after"] = row["after_reassessment"]
+        facts["subject", row["code"], "remark"] = row["remark"]
+    for term in _SUBJECT:
+        facts["learning", term] = frozen["learning"][term]
+        facts["learning", f"adjusted_{term}"] = "1" if frozen["learning"][f"{term}_adjusted"] else None
+        facts["learning", f"review_{term}"] = "1" if frozen["learning"][f"{term}_review"] else None
+    facts["learning", "after"] = frozen["learning"]["after"]
+    for name, text in _homeroom_of_frozen(frozen).items():
+        facts["homeroom", name] = _printed_words(name, text)
+    for term in ("year", "after"):
+        facts["conduct", term] = frozen["conduct"][term]
+    facts["promotion",] = frozen["promotion"]["outcome"]
+    facts["award",] = frozen["award"]
+    return {place: value for place, value in facts.items() if value is not None}
+
+
+def subject_names(given: StudentInput) -> dict[str, SubjectName]:
+    """The pupil's subjects by code, in the order of the class."""
+    return {line.subject.code: SubjectName(line.subject.name, line.subject.kind) for line in given.subjects}
+
+
+def changes_from(
+    computed: ClassResults, given: StudentInput, former: m.FrozenResult | None, after: StudentResult
+) -> tuple[tuple[Change, ...], tuple[str, ...]]:
+    """What differs between the year in force (frozen, or as the sheets stand) and the corrected one, and the new sentences."""
+    articles = regulation_named(computed.regulation_version).articles
+    if former is not None:
+        frozen = frozen_results.read_frozen(former)
+        before, steps = facts_of_frozen(frozen), frozen["steps"]
+    else:
+        result = evaluate_student(given, computed.grade_level, computed.regulation_version)
+        before, steps = facts_of(given, result), result.steps
+    changes = impact(before, facts_of(after.given, after.result), subject_names(given), articles)
+    return changes, new_steps(steps, after.result.steps)
+
+
+def evaluated(computed: ClassResults, given: StudentInput) -> StudentResult:
+    """The pupil with what the year's regulation concludes."""
+    return StudentResult(given, evaluate_student(given, computed.grade_level, computed.regulation_version))
+
+
+def _of_year(request: m.CorrectionRequest, today: date) -> Impact:
+    computed = results.compute_class(request.enrollment.class_group_id, today)
+    former = (
+        frozen_results.newest_frozen(request.enrollment_id) if computed.state == ClassState.APPROVED.value else None
+    )
+    freeze = former.freeze if former is not None else None
+    given = as_frozen(find_student(computed, request.enrollment_id), freeze)
+    after = evaluated(computed, as_frozen(corrected(given, request), freeze))
+    changes, steps = changes_from(computed, given, former, after)
+    voided: tuple[VoidRecord, ...] = ()
+    if former is not None and changes:
+        record = transcripts.records_in_force([request.enrollment_id]).get(request.enrollment_id)
+        voided = (_void(record, today),) if record is not None else ()
+    return _pinned(
+        items=score_items(request) if request.kind == CorrectionKind.SCORE else homeroom_items(request, given),
+        changes=changes,
+        steps=steps,
+        voided=voided,
+        rulings=_rulings(computed, evaluated(computed, given), after),
+        refreezes=former is not None and bool(changes),
+        moved_on_to=_moved_on_to(request.enrollment) if any(one.place == ("promotion",) for one in changes) else "",
+        request=request,
+    )
+
+
+def _rulings(computed: ClassResults, before: StudentResult, after: StudentResult) -> tuple[Ruling, ...]:
+    """What has to be decided with the approval: the class is approved and nobody can decide later, or a decision that stands was
+    made about another choice."""
+    found = []
+    is_approved = computed.state == ClassState.APPROVED.value
+    for at, term in enumerate(TERMS):
+        choices = after.result.review_levels[at]
+        ruled = after.given.decision("learning_level", term)
+        asks = is_approved if ruled is None else before.result.review_levels[at] != choices
+        if choices and asks:
+            found.append(Ruling("learning_level", term, f"Học tập {TERM_WORDS[term]}", choices))
+    if is_approved and after.result.promotion is Promotion.DECISION_NEEDED:
+        outcomes = tuple(one.value for one in promotion_outcomes(computed.grade_level))
+        found.append(Ruling("promotion", "year", "Kết luận cả năm", outcomes))
+    return tuple(found)
+
+
+def _moved_on_to(enrollment: m.Enrollment) -> str:
+    later: str | None = db.session.scalar(
+        select(m.ClassGroup.name)
+        .join(m.Enrollment, m.Enrollment.class_group_id == m.ClassGroup.id)
+        .join(m.SchoolYear, m.SchoolYear.id == m.ClassGroup.school_year_id)
+        .where(
+            m.Enrollment.student_id == enrollment.student_id,
+            m.SchoolYear.starts_on > enrollment.class_group.school_year.starts_on,
+        )
+        .order_by(m.SchoolYear.starts_on)
+        .limit(1)
+    )
+    return later or ""
+
+
+# --- civil status -----------------------------------------------------------------------------------------------------
+
+
+def shown_field(field: str, value: Any) -> str:
+    """A value of the profile as the request keeps it: dates as 19/05/2012, "" for none."""
+    if isinstance(value, date):
+        return f"{value:%d/%m/%Y}"
+    return "" if value is None else str(value)
+
+
+def new_values(request: m.CorrectionRequest) -> dict[str, Any]:
+    """The profile's columns as a civil-status request makes them. Raises Invalid for what the profile does not take."""
+    return {item.field: read_field(item.field, item.new_text or "") for item in request.items if item.field}
+
+
+def _of_civil_status(request: m.CorrectionRequest, today: date) -> Impact:
+    student = request.enrollment.student
+    items = []
+    for item in request.items:
+        assert item.field is not None
+        present = shown_field(item.field, getattr(student, item.field))
+        items.append(
+            ItemView(
+                FIELD_WORDS[item.field],
+                item.old_text or "trống",
+                item.new_text or "trống",
+                present or "trống",
+                present != (item.old_text or ""),
+                field=item.field,
+            )
+        )
+    voided = tuple(_void(record, today) for record in civil_status.printing_otherwise(student, new_values(request)))
+    return _pinned(tuple(items), (), (), voided, (), False, "", request)
+
+
+# --- both -------------------------------------------------------------------------------------------------------------
+
+
+def _void(record: m.TranscriptRecord, today: date) -> VoidRecord:
+    state = RecordState(record.state)
+    year = record.enrollment.class_group.school_year
+    if state not in SIGNED_STATES:
+        how = "taken_back"
+    elif _waits(record, state, year.summer_freeze_on, today):
+        how = "waits"
+    else:
+        how = "recalled"
+    return VoidRecord(
+        record.uuid,
+        year.label,
+        tc.from_canonical_json(record.content.encode("utf-8")).class_name,
+        state.value,
+        how,
+        tuple((one.role, one.signer_name, one.signed_at.isoformat()) for one in record.signatures),
+    )
+
+
+def _waits(record: m.TranscriptRecord, state: RecordState, closes_on: date, today: date) -> bool:
+    if state is RecordState.RECALL_REQUESTED:
+        asked = db.session.scalar(
+            select(m.RecallRequest.needs_authority)
+            .where(m.RecallRequest.transcript_record_id == record.id)
+            .order_by(m.RecallRequest.id.desc())
+            .limit(1)
+        )
+        return bool(asked)
+    return needs_authority(state, closes_on, today)
+
+
+def _pinned(
+    items: tuple[ItemView, ...],
+    changes: tuple[Change, ...],
+    steps: Sequence[str],
+    voided: tuple[VoidRecord, ...],
+    rulings: tuple[Ruling, ...],
+    refreezes: bool,
+    moved_on_to: str,
+    request: m.CorrectionRequest,
+) -> Impact:
+    seen = {
+        "request": request.id,
+        "version": request.version,
+        "items": [asdict(one) for one in items],
+        "changes": [[list(one.place), one.before, one.after] for one in changes],
+        "voided": [asdict(one) for one in voided],
+        "rulings": [one.key for one in rulings],
+    }
+    digest = hashlib.sha256(canonical_json(seen).encode("utf-8")).hexdigest()
+    return Impact(items, changes, tuple(steps), voided, rulings, refreezes, moved_on_to, digest)
