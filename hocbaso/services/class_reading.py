@@ -254,7 +254,7 @@ def read_inputs(link: Any, asked: dict[str, Any], subjects: Sequence[SubjectFact
     decisions: dict[int, dict[tuple[str, str], DecisionFacts]] = {}
     for row in link.execute(_DECISIONS, asked):
         decisions.setdefault(row.enrollment_id, {})[row.kind, row.term] = DecisionFacts(
-            row.id, row.kind, row.term, row.outcome, row.reason, row.document, row.decided_at
+            row.id, row.kind, row.term, row.outcome, row.reason, row.document, row.decided_at, row.basis
         )
     nothing: dict[str, Mark] = {}
     given = []

@@ -23,7 +23,9 @@ from hocbaso.regulations.hash_chain import canonical_json
 from hocbaso.regulations.terms import Award, Promotion
 from hocbaso.services import audit
 from hocbaso.services.access import Actor
+from hocbaso.services.evaluation import TERMS
 from hocbaso.services.results import ClassResults, StudentResult
+from hocbaso.services.student_inputs import DecisionFacts
 
 FORMAT = "frozen-result-1"
 
@@ -46,7 +48,8 @@ def frozen_content(
 
     ``subjects``: in the form's order; results ``"8.5"``, ``"Đ"``, ``"CĐ"``, ``"Miễn"`` or None; ``marks``: per semester
     column -> [value, origin]. ``conduct`` and ``learning``: ``semester_1``, ``semester_2``, ``year``, ``after``
-    (levels); learning also ``*_adjusted`` (Art. 9.3) and ``*_review``. ``absences``: ``semester_1``, ``semester_2``,
+    (levels); learning also ``*_adjusted`` (Art. 9.3) and ``*_review``. ``decisions``: the principal's, ``counts`` where
+    one is the level or the conclusion (made on these results, in a matter the circular leaves open). ``absences``: ``semester_1``, ``semester_2``,
     ``year`` with ``excused`` and ``unexcused``. ``promotion.outcome``: :class:`Promotion`. ``completion``: True or
     False for grade 9, else None. ``awards``: texts. ``certificates``: name and grade. ``steps``: the explanations.
     """
@@ -130,11 +133,18 @@ def frozen_content(
                 "reason": one.reason,
                 "document": one.document,
                 "decided_at": audit.plain(one.decided_at),
+                "counts": _counts(one, row),
             }
             for one in given.decisions
         ],
         "steps": list(result.steps),
     }
+
+
+def _counts(one: DecisionFacts, row: StudentResult) -> bool:
+    if one.kind == "promotion":
+        return row.result.promotion_decided
+    return row.result.decided[TERMS.index(one.term)]
 
 
 def _absences(kept: Mapping[str, Any]) -> dict[str, Any]:

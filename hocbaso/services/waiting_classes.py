@@ -109,14 +109,14 @@ def class_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem
 def class_oddities(computed: ClassResults, who: str) -> list[Oddity]:
     """What in a class differs from a plain year: adjusted, reviewed, decided, exempt, re-assessed."""
     found: list[Oddity] = []
-    terms = ("học kì I", "học kì II", "cả năm")
+    terms = ("học kì I", "học kì II", "cả năm", "sau kiểm tra, đánh giá lại")
     exempt: list[str] = []
     for row in computed.students:
         given, result = row.given, row.result
         names = {line.subject.code: line.subject.name for line in given.subjects}
         for at, term in enumerate(terms):
-            code = result.adjusted_by[at]
-            if result.adjusted[at] and code is not None:
+            code = result.adjusted_by[at] if at < len(result.adjusted_by) else None
+            if code is not None and result.adjusted[at]:
                 subject = result.subjects[code]
                 value = (subject.semester_1, subject.semester_2, subject.year)[at]
                 found.append(

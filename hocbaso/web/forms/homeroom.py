@@ -57,6 +57,7 @@ class DecisionForm(FlaskForm):
 
     kind = StringField(widget=HiddenInput(), validators=[InputRequired()])
     term = StringField(widget=HiddenInput(), default="year")
+    seen = StringField(widget=HiddenInput())
     outcome = RadioField(
         "Kết luận", choices=[], validate_choice=False, validators=[InputRequired("Xin chọn kết luận.")]
     )
