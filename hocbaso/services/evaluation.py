@@ -80,6 +80,11 @@ def basis_for(result: Evaluated, kind: str, term: str) -> str | None:
     return result.bases[TERMS.index(term)] if kind == "learning_level" and term in TERMS else None
 
 
+def decision_counts(result: Evaluated, kind: str, term: str) -> bool:
+    """Whether the decision in force of this kind and term is the conclusion, or the level."""
+    return result.promotion_decided if kind == "promotion" else result.decided[TERMS.index(term)]
+
+
 def value_of(text: str) -> Value:
     """A stored result as the rules take it: ``"8.5"`` is 85, ``"Đ"`` and ``"CĐ"`` are :class:`PassFail`."""
     return PassFail(text) if text in (PassFail.PASS.value, PassFail.FAIL.value) else from_point(text)

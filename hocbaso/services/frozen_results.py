@@ -23,9 +23,8 @@ from hocbaso.regulations.hash_chain import canonical_json
 from hocbaso.regulations.terms import Award, Promotion
 from hocbaso.services import audit
 from hocbaso.services.access import Actor
-from hocbaso.services.evaluation import TERMS
+from hocbaso.services.evaluation import decision_counts
 from hocbaso.services.results import ClassResults, StudentResult
-from hocbaso.services.student_inputs import DecisionFacts
 
 FORMAT = "frozen-result-1"
 
@@ -133,18 +132,12 @@ def frozen_content(
                 "reason": one.reason,
                 "document": one.document,
                 "decided_at": audit.plain(one.decided_at),
-                "counts": _counts(one, row),
+                "counts": decision_counts(row.result, one.kind, one.term),
             }
             for one in given.decisions
         ],
         "steps": list(result.steps),
     }
-
-
-def _counts(one: DecisionFacts, row: StudentResult) -> bool:
-    if one.kind == "promotion":
-        return row.result.promotion_decided
-    return row.result.decided[TERMS.index(one.term)]
 
 
 def _absences(kept: Mapping[str, Any]) -> dict[str, Any]:

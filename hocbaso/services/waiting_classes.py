@@ -20,6 +20,7 @@ from hocbaso.services import (
 )
 from hocbaso.services.access import Actor
 from hocbaso.services.daily_items import DailyItem, Oddity, class_item, day_words, some_names
+from hocbaso.services.evaluation import decision_counts
 from hocbaso.services.results import ClassResults, comma, level_words
 
 
@@ -140,7 +141,9 @@ def class_oddities(computed: ClassResults, who: str) -> list[Oddity]:
                     )
                 )
         for one in given.decisions:
-            found.append(Oddity("Có quyết định riêng", "scale", who, f"{given.full_name}: {one.reason}"))
+            counts = decision_counts(result, one.kind, one.term)
+            kind = "Có quyết định riêng" if counts else "Quyết định không còn áp dụng"
+            found.append(Oddity(kind, "scale", who, f"{given.full_name}: {one.reason}"))
         if any(line.reassessed is not None for line in given.subjects) or given.conduct_after_summer:
             found.append(Oddity("Kiểm tra lại, rèn luyện hè", "redo-2", who, f"{given.full_name} có kết quả sau hè."))
         if any(any(line.exempt) for line in given.subjects):

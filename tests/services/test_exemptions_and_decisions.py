@@ -25,6 +25,7 @@ from hocbaso.services import (
     frozen_results,
     results,
     score_entry,
+    transcript_contents,
 )
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.score_cells import columns_of
@@ -147,10 +148,15 @@ def test_a_locked_sheet_takes_no_exemption(school: Cast):
 
 def disabled(cast: Cast) -> None:
     """The student learns by an individual plan."""
+    flag_disability(cast, cast.enrollments["9A", BINH], True)
+
+
+def flag_disability(cast: Cast, enrollment_id: int, flag: bool) -> None:
+    """The office's entry about an individual plan."""
     with write_transaction() as session:
-        enrollment = session.get(m.Enrollment, cast.enrollments["9A", BINH])
+        enrollment = session.get(m.Enrollment, enrollment_id)
         student = session.get(m.Student, enrollment.student_id, populate_existing=True)
-        student.inclusive_disability = True
+        student.inclusive_disability = flag
         student.version += 1
         audit.record(
             AuditTag.STUDENT_CHANGED,
@@ -198,6 +204,39 @@ def test_a_disability_waits_for_the_principal_and_then_follows_the_decision(scho
     with pytest.raises(WrongState):
         decisions.record_decision(school.actor("principal"), enrollment, "promotion", "RETAINED", "Muộn", now=NOW)
     assert audit_verify.verify().faults == []
+
+
+@pytest.mark.parametrize("keeps_counts", [True, False])
+def test_a_paper_names_the_decision_only_where_it_is_the_conclusion(school: Cast, keeps_counts: bool):
+    """Retained by decision while the plan was on file, then the flag was put right: the rule promotes, and says so alone."""
+    an = STUDENTS["6A"][1]
+    enrollment = school.enrollments["6A", an]
+    flag_disability(school, enrollment, True)
+    fill_scores(school, "6A")
+    fill_homeroom(school, "6A")
+    decisions.record_decision(
+        school.actor("principal"), enrollment, "promotion", "RETAINED", "Theo kế hoạch giáo dục cá nhân.", now=NOW
+    )
+    flag_disability(school, enrollment, False)
+    lock_class(school, "6A")
+    class_moves.finalise(school.actor("head_society"), school.classes["6A"], expected_version=1, now=NOW)
+    class_approval.approve_class(school.actor("principal"), school.classes["6A"], expected_version=2, now=NOW)
+    frozen = frozen_results.read_frozen(enrollment)
+    assert [one["counts"] for one in frozen["decisions"]] == [False]
+    if not keeps_counts:  # as it was frozen before decisions said whether they count
+        del frozen["decisions"][0]["counts"]
+    assert frozen["promotion"]["outcome"] == Promotion.PROMOTED.value
+    assert not transcript_contents.is_decided(frozen)
+    note = transcript_contents.promotion_note(
+        Promotion.PROMOTED, 6, is_summer=False, decided=transcript_contents.is_decided(frozen)
+    )
+    assert note.promoted == "Lên lớp 7"
+    # And where it is the conclusion, it is named.
+    frozen["student"]["inclusive_disability"] = True
+    frozen["decisions"][0]["outcome"] = Promotion.PROMOTED.value
+    if keeps_counts:
+        frozen["decisions"][0]["counts"] = True
+    assert transcript_contents.is_decided(frozen)
 
 
 def test_a_plain_student_needs_no_decision(school: Cast):
