@@ -36,8 +36,12 @@ class ClassGap:
     field: str | None = None
 
 
-def list_gaps(computed: ClassResults) -> tuple[ClassGap, ...]:
-    """Everything that keeps the class from being finalised: unlocked sheets, empty fields, undecided matters."""
+def list_gaps(computed: ClassResults, *, untold: frozenset[str] = frozenset()) -> tuple[ClassGap, ...]:
+    """Everything that keeps the class from being finalised: unlocked sheets, empty fields, undecided matters.
+
+    ``untold``: codes of subjects kept from the reader until a check from the papers is compared; what a level of theirs
+    waits for is left out (the sheet itself stands in the list).
+    """
     gaps: list[ClassGap] = []
     page = f"/lop/{computed.class_group_id}"
     for subject in computed.subjects:
@@ -85,10 +89,11 @@ def list_gaps(computed: ClassResults) -> tuple[ClassGap, ...]:
                     given.enrollment_id,
                 )
             )
-        gaps += [
-            ClassGap("decision", words, f"{page}/hoc-sinh/{given.enrollment_id}", given.enrollment_id)
-            for words in _undecided(row)
-        ]
+        if not untold:
+            gaps += [
+                ClassGap("decision", words, f"{page}/hoc-sinh/{given.enrollment_id}", given.enrollment_id)
+                for words in _undecided(row)
+            ]
     return tuple(gaps)
 
 

@@ -18,6 +18,7 @@ from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.two_hands import BOTH_HANDS, may_stand_for_principal
 from hocbaso.services import audit, results
 from hocbaso.services.access import Actor, class_for, keeps_class, roles_reaching
+from hocbaso.services.blind_access import hidden_in_class
 from hocbaso.services.class_gaps import list_gaps
 from hocbaso.services.log_reading import require_told
 
@@ -46,6 +47,12 @@ def finalise(actor: Actor, class_group_id: int, *, expected_version: int, now: d
             raise WrongState(f"Lớp {class_group.name} chưa có học sinh nào.")
         gaps = list_gaps(computed)
         if gaps:
+            kept = {
+                class_subject_id
+                for class_subject_id, _ in hidden_in_class(actor, class_group_id, clock.local_date(now))
+            }
+            codes = frozenset(subject.code for subject in computed.subjects if subject.class_subject_id in kept)
+            gaps = list_gaps(computed, untold=codes)
             raise Incomplete(
                 f"Chưa chốt được lớp {class_group.name}: còn {len(gaps)} việc. Những gì đã ghi vẫn còn nguyên.",
                 gaps=gaps,

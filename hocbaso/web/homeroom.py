@@ -219,12 +219,10 @@ SHORT = {
 }
 """Heads of the matrix: a column is 40 px wide."""
 
-_TERM_HEADS = {0: "Học tập cả năm", 1: "Học tập học kì I:", 2: "Học tập học kì II"}
-
 
 def _in_learning(step: str, term: int) -> bool:
     """Whether a sentence explains the learning rating of a term (0: the year)."""
-    return step.startswith(_TERM_HEADS[term])
+    return step.startswith(class_page.TERM_HEADS[term])
 
 
 def init_app(app: Flask) -> None:
