@@ -15,7 +15,7 @@ from hocbaso.regulations.class_flow import ClassState, ClassVerb
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.registry import regulation_named
 from hocbaso.regulations.terms import Award, Promotion
-from hocbaso.services import results
+from hocbaso.services import class_seal, results
 from hocbaso.services.access import Actor, class_for, keeps_class, reaches_class, roles_reaching
 from hocbaso.services.blind_access import hidden_in_class
 from hocbaso.services.class_gaps import ClassGap, list_gaps
@@ -120,6 +120,11 @@ class ClassPage:
     def state(self) -> ClassState:
         """Where the class stands."""
         return ClassState(self.results.state)
+
+    @property
+    def seal(self) -> str:
+        """What an act upon the class carries of the results on this page; "" while something keeps it from being acted upon."""
+        return "" if self.gaps else class_seal.seal(self.results, self.today)
 
     @property
     def n_open_subjects(self) -> int:

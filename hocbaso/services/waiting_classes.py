@@ -15,6 +15,7 @@ from hocbaso.regulations.permissions import Permission
 from hocbaso.services import (
     class_gaps,
     class_moves,
+    class_seal,
     exemptions,
     results,
 )
@@ -71,18 +72,17 @@ def class_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem
                 oddities.append(
                     Oddity("Chốt muộn", "clock", who, f"Dữ liệu cần xong trước {year.data_complete_before:%d/%m/%Y}.")
                 )
-            items.append(
-                class_item(
-                    row,
-                    "approve",
-                    f"Tổng kết lớp {row.name}",
-                    who,
-                    f"{len(computed.students)} học sinh",
-                    before,
-                    today,
-                    oddities,
-                )
+            made = class_item(
+                row,
+                "approve",
+                f"Tổng kết lớp {row.name}",
+                who,
+                f"{len(computed.students)} học sinh",
+                before,
+                today,
+                oddities,
             )
+            items.append(replace(made, seen=class_seal.seal(computed, today)))
         else:
             n_gaps = len(class_gaps.list_gaps(computed))
             oddities = []

@@ -63,7 +63,7 @@ def show(class_group_id: int) -> str:
         filters=FILTERS,
         levels=LEVEL_CHOICES,
         first_gap=next((gap for gap in page.gaps if gap.kind == "field"), None),
-        form=ClassMoveForm(version=page.results.version),
+        form=ClassMoveForm(version=page.results.version, seen=page.seal),
         **(picker(current_actor(), None, None) if page.can_edit else {}),
         **words(),
     )
@@ -100,7 +100,9 @@ def lists_page(class_group_id: int, message: str | None = None) -> str:
     """The page of lists, with a message where an act was refused."""
     actor = current_actor()
     page = class_page.class_page(actor, class_group_id, clock.now())
-    form = ClassMoveForm(formdata=None, version=page.results.version, remark=class_approval.DEFAULT_REMARK)
+    form = ClassMoveForm(
+        formdata=None, version=page.results.version, seen=page.seal, remark=class_approval.DEFAULT_REMARK
+    )
     return render_template(
         "homeroom/lists.html", page=page, form=form, message=message, can_approve=_can_approve(page), **words()
     )

@@ -32,7 +32,7 @@ from hocbaso.services.score_cells import columns_of
 from hocbaso.services.score_grid import CellRecord
 from hocbaso.services.sheet_access import sheet_for
 from tests.cast import NOW, STUDENTS, Cast
-from tests.services.full_class import class_row, fill_homeroom, fill_scores, last_entry, lock_class, teacher_of
+from tests.services.full_class import class_row, fill_homeroom, fill_scores, last_entry, lock_class, seen_of, teacher_of
 
 BINH = "Hoàng Thanh Bình"
 
@@ -175,7 +175,7 @@ def test_a_disability_waits_for_the_principal_and_then_follows_the_decision(scho
     fill_homeroom(school, "9A")
     row = class_row(school, "9A")
     with pytest.raises(Incomplete) as incomplete:
-        class_moves.finalise(school.actor("math"), row.id, expected_version=1, now=NOW)
+        class_moves.finalise(school.actor("math"), row.id, seen=seen_of(row.id), expected_version=1, now=NOW)
     assert [gap.kind for gap in incomplete.value.gaps] == ["decision"]
     enrollment = school.enrollments["9A", BINH]
     with pytest.raises(Invalid):
@@ -196,8 +196,8 @@ def test_a_disability_waits_for_the_principal_and_then_follows_the_decision(scho
         document="03/QĐ",
         now=NOW,
     )
-    class_moves.finalise(school.actor("math"), row.id, expected_version=1, now=NOW)
-    class_approval.approve_class(school.actor("principal"), row.id, expected_version=2, now=NOW)
+    class_moves.finalise(school.actor("math"), row.id, seen=seen_of(row.id), expected_version=1, now=NOW)
+    class_approval.approve_class(school.actor("principal"), row.id, seen=seen_of(row.id), expected_version=2, now=NOW)
     content = frozen_results.read_frozen(enrollment)
     assert content["promotion"]["outcome"] == Promotion.COMPLETED.value
     assert content["decisions"][0]["document"] == "03/QĐ"
@@ -219,8 +219,16 @@ def test_a_paper_names_the_decision_only_where_it_is_the_conclusion(school: Cast
     )
     flag_disability(school, enrollment, False)
     lock_class(school, "6A")
-    class_moves.finalise(school.actor("head_society"), school.classes["6A"], expected_version=1, now=NOW)
-    class_approval.approve_class(school.actor("principal"), school.classes["6A"], expected_version=2, now=NOW)
+    class_moves.finalise(
+        school.actor("head_society"),
+        school.classes["6A"],
+        seen=seen_of(school.classes["6A"]),
+        expected_version=1,
+        now=NOW,
+    )
+    class_approval.approve_class(
+        school.actor("principal"), school.classes["6A"], seen=seen_of(school.classes["6A"]), expected_version=2, now=NOW
+    )
     frozen = frozen_results.read_frozen(enrollment)
     assert [one["counts"] for one in frozen["decisions"]] == [False]
     if not keeps_counts:  # as it was frozen before decisions said whether they count
@@ -370,14 +378,18 @@ def test_a_semester_with_five_scored_subjects_asks_for_its_level(school: Cast):
     fill_homeroom(school, "9A")
     enrollment = school.enrollments["9A", BINH]
     with pytest.raises(Incomplete) as incomplete:
-        class_moves.finalise(school.actor("math"), school.classes["9A"], expected_version=1, now=NOW)
+        class_moves.finalise(
+            school.actor("math"), school.classes["9A"], seen=seen_of(school.classes["9A"]), expected_version=1, now=NOW
+        )
     assert [gap.words for gap in incomplete.value.gaps] == [
         f"{BINH}: học tập học kì I không đủ 6 môn tính điểm, Hiệu trưởng quyết định mức"
     ]
     decisions.record_decision(
         school.actor("principal"), enrollment, "learning_level", "T", "Theo năm môn đã học.", term="1", now=NOW
     )
-    class_moves.finalise(school.actor("math"), school.classes["9A"], expected_version=1, now=NOW)
+    class_moves.finalise(
+        school.actor("math"), school.classes["9A"], seen=seen_of(school.classes["9A"]), expected_version=1, now=NOW
+    )
     result = results.compute_class(school.classes["9A"], NOW.date()).by_id[enrollment].result
     assert result.learning == ("T", "T", "T")
 

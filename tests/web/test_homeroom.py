@@ -161,6 +161,15 @@ def test_without_script_the_matrix_is_a_form_that_saves_what_changed(school: Cas
     assert (row.conduct_1, row.remark, row.absences_excused_2) == ("T", "Ngoan.", None)
 
 
+def carried(page: str, act: str) -> dict[str, str]:
+    """The hidden values of the first form on a page that posts to this act."""
+    form = re.search(rf'<form[^>]*action="[^"]*{act}".*?</form>', page, re.DOTALL)
+    assert form, act
+    fields = re.findall(r"<input[^>]*>", form[0])
+    found = {re.search(r'name="([^"]*)"', one)[1]: re.search(r'value="([^"]*)"', one) for one in fields}
+    return {name: value[1] if value else "" for name, value in found.items() if name in ("version", "seen")}
+
+
 def test_finalising_early_shows_what_is_missing(school: Cast, client_of: Clients):
     fill_scores(school, "9A")
     answer = client_of("math").post(f"/lop/{school.classes['9A']}/chot", data={"version": "1"})
@@ -176,11 +185,16 @@ def test_a_class_is_finalised_and_approved_by_clicking(school: Cast, client_of: 
     class_id = school.classes["9A"]
     page = client_of("math").get(f"/lop/{class_id}").get_data(as_text=True)
     assert "Chốt lớp" in page and 'id="con-thieu">0<' in page
-    assert client_of("math").post(f"/lop/{class_id}/chot", data={"version": "1"}).status_code == 303
+    assert client_of("math").post(f"/lop/{class_id}/chot", data={"version": "1"}).status_code == 409
+    assert client_of("math").post(f"/lop/{class_id}/chot", data=carried(page, "/chot")).status_code == 303
     lists = client_of("principal").get(f"/lop/{class_id}/danh-sach").get_data(as_text=True)
     assert "Đồng ý với kết quả đánh giá" in lists
     assert client_of("math").post(f"/lop/{class_id}/duyet", data={"version": "2"}).status_code == 403
-    answer = client_of("principal").post(f"/lop/{class_id}/duyet", data={"version": "2", "remark": "Đồng ý."})
+    assert {"version", "seen"} <= carried(lists, "/tra-lai").keys()
+    data = {**carried(lists, "/duyet"), "remark": "Đồng ý."}
+    unseen = client_of("principal").post(f"/lop/{class_id}/duyet", data={**data, "seen": ""})
+    assert unseen.status_code == 409 and "xem lại" in unseen.get_data(as_text=True)
+    answer = client_of("principal").post(f"/lop/{class_id}/duyet", data=data)
     assert answer.status_code == 303 and class_row(school, "9A").state == "APPROVED"
     assert client_of("principal").post(f"/lop/{class_id}/duyet", data={"version": "2"}).status_code == 409
 
