@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hocbaso import clock
+from hocbaso.exchange.subjects import SUBJECT_BY_CODE
 from hocbaso.regulations.averages import SEMESTER_NAMES, column_name
+from hocbaso.regulations.compulsory_subjects import CURRICULUM, missing_subjects
 from hocbaso.regulations.ratings import MIN_SCORED_SUBJECTS
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.score_values import format_score
@@ -27,7 +29,7 @@ HOLDERS = {
 
 @dataclass(frozen=True, slots=True)
 class ClassGap:
-    """What keeps a class from being finalised. ``kind``: sheet, score, field, decision or exemption; ``link``: where to go."""
+    """What keeps a class from being finalised. ``kind``: subject, sheet, score, field, decision or exemption; ``link``: where to go."""
 
     kind: str
     words: str
@@ -44,6 +46,14 @@ def list_gaps(computed: ClassResults, *, untold: frozenset[str] = frozenset()) -
     """
     gaps: list[ClassGap] = []
     page = f"/lop/{computed.class_group_id}"
+    for code in missing_subjects(computed.grade_level, [subject.code for subject in computed.subjects]):
+        gaps.append(
+            ClassGap(
+                "subject",
+                f"{SUBJECT_BY_CODE[code].name}: môn bắt buộc mà lớp chưa có, văn thư nhập ở tệp phân công ({CURRICULUM})",
+                page,
+            )
+        )
     for subject in computed.subjects:
         for index, sheet in enumerate(subject.sheets):
             semester = "I" * (index + 1)

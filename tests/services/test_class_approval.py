@@ -16,6 +16,7 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassVerb
 from hocbaso.regulations.hash_chain import canonical_json
 from hocbaso.regulations.permissions import GrantScope, Role
+from hocbaso.regulations.score_sheet_flow import SheetVerb
 from hocbaso.services import (
     audit,
     audit_verify,
@@ -31,11 +32,21 @@ from hocbaso.services import (
     students,
 )
 from hocbaso.services.access import SYSTEM
-from tests.cast import NOW, Cast
+from tests.cast import LESSONS, NOW, Cast
 from tests.databases import Outside
-from tests.services.full_class import class_row, fill_homeroom, fill_scores, finalised, last_entry, lock_class, seen_of
+from tests.services.full_class import (
+    class_row,
+    fill_homeroom,
+    fill_scores,
+    finalised,
+    last_entry,
+    lock_class,
+    move_sheets,
+    seen_of,
+)
 
 BINH = "Hoàng Thanh Bình"
+LOCKING = (SheetVerb.SUBMIT, SheetVerb.REVIEW, SheetVerb.APPROVE, SheetVerb.LOCK)
 CHAU = "Nguyễn Bảo Châu"
 
 
@@ -466,3 +477,23 @@ def test_a_corrected_name_of_a_teacher_is_on_the_class_page_at_once(school: Cast
     after = results.compute_class(school.classes["9A"], NOW.date())
     assert (before.homeroom_name, after.homeroom_name) == ("Trịnh Thu Hà", "Trịnh Thị Thu Hà")
     assert [one.teachers for one in after.subjects if one.code == "SCI"] == [("Trịnh Thị Thu Hà",)]
+
+
+def test_a_class_without_a_compulsory_subject_is_not_finalised(school: Cast):
+    """Rated over what was offered, it would complete the programme with a title and without these subjects."""
+    left_out = ("TECH", "LOCAL")
+    fill_scores(school, "9A", skip=tuple(("9A", code, semester) for code in left_out for semester in (1, 2)))
+    for code in left_out:  # as if the office had never offered them
+        tamper("DELETE FROM score_sheet WHERE class_subject_id = :id", id=school.class_subjects["9A", code])
+        tamper("DELETE FROM teaching_assignment WHERE class_subject_id = :id", id=school.class_subjects["9A", code])
+        tamper("DELETE FROM class_subject WHERE id = :id", id=school.class_subjects["9A", code])
+    move_sheets(school, "9A", *LOCKING, codes=tuple(code for code in LESSONS if code not in left_out))
+    fill_homeroom(school, "9A")
+    class_id = school.classes["9A"]
+    assert {row.result.award for row in results.compute_class(class_id, NOW.date()).students} == {"GIOI"}
+    with pytest.raises(Incomplete) as incomplete:
+        class_moves.finalise(school.actor("math"), class_id, seen=seen_of(class_id), expected_version=1, now=NOW)
+    gaps = [gap for gap in incomplete.value.gaps if gap.kind == "subject"]
+    assert [gap.words.split(":")[0] for gap in gaps] == ["Công nghệ", "Nội dung giáo dục của địa phương"]
+    page = class_page.class_page(school.actor("math"), class_id, NOW)
+    assert page.gaps_of("subject") == tuple(gaps) and page.seal == ""
