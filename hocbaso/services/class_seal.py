@@ -26,15 +26,14 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
     "điểm, miễn học, nhận xét hoặc giáo viên môn học": ("subjects",),
     "quyết định của Hiệu trưởng": ("decisions",),
     "giáo viên chủ nhiệm": ("homeroom",),
-    "rèn luyện, ngày nghỉ, nhận xét hoặc khen thưởng": (
+    "rèn luyện, ngày nghỉ hoặc nhận xét": (
         "conduct",
         "absences",
         "competitions",
         "certificates",
         "homeroom_remark",
-        "awards",
     ),
-    "mức học tập hoặc kết luận": ("learning", "promotion", "completion", "award", "steps"),
+    "mức học tập, khen thưởng hoặc kết luận": ("learning", "promotion", "completion", "award", "awards", "steps"),
 }
 """What is frozen of a student, by the words of a refusal."""
 

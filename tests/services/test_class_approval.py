@@ -402,7 +402,7 @@ def rename_keeper(cast: Cast) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda cast: edit_student(cast, BINH, inclusive_disability="1"), f"hồ sơ học sinh; mức học tập .*{BINH}"),
+        (lambda cast: edit_student(cast, BINH, inclusive_disability="1"), f"hồ sơ học sinh; mức học tập, .*{BINH}"),
         (lambda cast: edit_student(cast, CHAU, full_name="Nguyễn Bảo Châu Anh"), "hồ sơ học sinh"),
         (lambda cast: leave(cast, CHAU), "danh sách học sinh"),
         (rename_keeper, "giáo viên chủ nhiệm"),
@@ -440,7 +440,7 @@ def test_a_flag_taken_back_between_looking_and_approving_is_refused(school: Cast
     class_moves.finalise(school.actor("math"), class_id, seen=seen_of(class_id), expected_version=1, now=NOW)
     seen = seen_of(class_id)
     edit_student(school, BINH, inclusive_disability="")
-    with pytest.raises(Stale, match=f"hồ sơ học sinh; .*mức học tập hoặc kết luận .*{BINH}"):
+    with pytest.raises(Stale, match=f"hồ sơ học sinh; .*mức học tập, khen thưởng hoặc kết luận .*{BINH}"):
         class_approval.approve_class(school.actor("principal"), class_id, expected_version=2, seen=seen, now=NOW)
     assert frozen_count() == 0
 
