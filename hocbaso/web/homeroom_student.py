@@ -10,7 +10,7 @@ from hocbaso.errors import Invalid, NotFound
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.terms import Level
 from hocbaso.services import class_page, decisions, exemptions
-from hocbaso.services.evaluation import TERMS
+from hocbaso.services.evaluation import TERMS, decision_counts
 from hocbaso.web import labels
 from hocbaso.web.forms.homeroom import (
     DecisionForm,
@@ -79,6 +79,7 @@ def _student(
         exemptions=exemptions.of_student(actor, enrollment_id),
         exemption_form=exemption_form,
         decided=decisions.decisions_of(enrollment_id),
+        counting={one.id for one in found.given.decisions if decision_counts(result, one.kind, one.term)},
         asked=asked if page.can_decide else [],
         decision_form=decision_form or DecisionForm(formdata=None),
         term_words=decisions.TERM_WORDS,

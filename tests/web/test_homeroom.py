@@ -14,6 +14,7 @@ from hocbaso import models as m
 from hocbaso.db import db
 from tests.cast import NOW, Cast
 from tests.services.full_class import class_row, fill_homeroom, fill_scores, finalised, lock_class
+from tests.services.test_exemptions_and_decisions import type_scores
 
 Clients = Callable[[str], FlaskClient]
 HTMX = {"HX-Request": "true"}
@@ -226,3 +227,29 @@ def test_an_exemption_is_proposed_and_granted_by_clicking(school: Cast, client_o
     )
     page = client_of("math").get(f"/lop/{class_id}").get_data(as_text=True)
     assert ">Miễn</td>" in page
+
+
+def test_an_outdated_decision_is_told_and_asked_again_from_the_page(school: Cast, client_of: Clients):
+    codes = ("LIT", "MATH", "FL1", "CIVICS", "HISTGEO", "SCI", "TECH", "ICT")
+    values = dict(zip(codes, (80, 80, 80, 80, 80, 70, 70, 40), strict=True))
+    fill_scores(school, "9A", {(BINH, code): value for code, value in values.items()})
+    enrollment = school.enrollments["9A", BINH]
+    path = f"/lop/{school.classes['9A']}/hoc-sinh/{enrollment}"
+    client = client_of("principal")
+
+    def form_of_year(page: str) -> dict[str, str]:
+        form = next(one for one in re.findall(r"<form.*?</form>", page, re.DOTALL) if 'name="term" value="year"' in one)
+        return dict(re.findall(r'<input type="hidden" name="(kind|term|seen)" value="([^"]*)"', form))
+
+    before = form_of_year(client.get(path).get_data(as_text=True))
+    assert before["seen"]
+    said = {"outcome": "K", "reason": "Hội đồng họp ngày 10/5."}
+    assert client.post(f"{path}/quyet-dinh", data={**before, **said}).status_code == 303
+    assert "Không dùng cho kết quả bây giờ" not in client.get(path).get_data(as_text=True)
+    type_scores(school, {"ICT": "3,9"})
+    page = client.get(path).get_data(as_text=True)
+    assert "kết quả đã thay đổi từ quyết định ngày 12/05/2027 (Tin học 4,0 → 3,9), xin xem xét lại" in page
+    assert "Không dùng cho kết quả bây giờ" in page
+    answer = client.post(f"{path}/quyet-dinh", data={**before, **said})  # from a page that shows the scores before
+    assert answer.status_code == 409 and "đã thay đổi" in answer.get_data(as_text=True)
+    assert client.post(f"{path}/quyet-dinh", data={**form_of_year(page), **said}).status_code == 303
