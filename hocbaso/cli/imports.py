@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -47,7 +48,14 @@ def _command(kind: str) -> click.Command:
     @json_option
     @refusals
     def run(
-        file: Path, profile: str, apply_it: bool, year: str | None, school: str | None, actor: str | None, as_json: bool
+        file: Path,
+        profile: str,
+        apply_it: bool,
+        year: str | None,
+        school: str | None,
+        actor: str | None,
+        as_json: bool,
+        joined_on: datetime | None = None,
     ) -> None:
         who = acting(actor)
         with working(f"Đang {'nhập' if apply_it else 'đọc'} {file.name}"):
@@ -61,10 +69,17 @@ def _command(kind: str) -> click.Command:
                 apply=apply_it,
                 year_label=year,
                 school_name=school,
+                joined_on=joined_on.date() if joined_on else None,
             )
         emit({**asdict(report), "ok": not report.n_errors}, as_json=as_json, words=_words(report))
         sys.exit(1 if report.n_errors else 0)
 
+    if kind == "students":
+        run = click.option(
+            "--joined-on",
+            type=click.DateTime(["%Y-%m-%d"]),
+            help="Ngày vào lớp của các em mới không có ngày trong tệp, như 2027-03-15 (mặc định: đầu năm học).",
+        )(run)
     run.__doc__ = f"{KINDS[kind].title}. {KINDS[kind].hint}"
     command: click.Command = import_group.command(kind)(run)
     return command

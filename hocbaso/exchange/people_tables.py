@@ -102,6 +102,7 @@ def _student(reader: RowReader, sheet_class: str | None, *, by_column: bool) -> 
     phone = reader.read("phone", read_phone)
     height = reader.read("height_cm", partial(read_measure, lowest=50, highest=230, unit="cm"))
     weight = reader.read("weight_kg", partial(read_measure, lowest=10, highest=200, unit="kg"))
+    joined_on = reader.day("joined_on")
     if reader.failed or class_name is None or full_name is None or born_on is None or sex is None:
         return None
     return StudentRow(
@@ -116,6 +117,7 @@ def _student(reader: RowReader, sheet_class: str | None, *, by_column: bool) -> 
         phone=phone,
         height_cm=height,
         weight_kg=weight,
+        joined_on=joined_on,
         **texts,
         **names,
     )

@@ -186,6 +186,7 @@ _STUDENTS = {
     "home_town": ("Quê quán", "Nguyên quán", "Quê"),
     "height_cm": ("Chiều cao (cm)", "Chiều cao"),
     "weight_kg": ("Cân nặng (kg)", "Cân nặng"),
+    "joined_on": ("Ngày vào lớp", "Ngày nhập học", "Ngày vào trường", "Ngày chuyển đến", "Ngày tiếp nhận"),
     **_SPLIT,
     "female_mark": ("Nữ",),
 }

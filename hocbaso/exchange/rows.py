@@ -49,7 +49,10 @@ class SourceRow:
 
 @dataclass(frozen=True)
 class StudentRow(SourceRow):
-    """A pupil as the office lists them. ``code`` is the Ministry's identifier, None until known."""
+    """A pupil as the office lists them. ``code`` is the Ministry's identifier, None until known.
+
+    ``joined_on``: the day the pupil came into the class, or into the school; None where the list does not say.
+    """
 
     class_name: str
     code: str | None
@@ -73,6 +76,7 @@ class StudentRow(SourceRow):
     home_town: str | None = None
     height_cm: Decimal | None = None
     weight_kg: Decimal | None = None
+    joined_on: date | None = None
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,8 @@ class PrincipalDecision(Base):
     outcome: Mapped[str] = mapped_column(String(20))
     reason: Mapped[str] = mapped_column(String(1000))
     document: Mapped[str | None] = mapped_column(String(200))
+    basis: Mapped[str | None] = mapped_column(Text)
+    """The results it was made on, as the rules write them; it counts for no others."""
     decided_by: Mapped[int] = mapped_column(ForeignKey("account.id"))
     decided_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

@@ -129,6 +129,16 @@ def rate_learning(scored: Sequence[tuple[str, int]], comment: Sequence[tuple[str
     return LearningRating(base, base)
 
 
+def basis_of(scored: Sequence[tuple[str, int]], comment: Sequence[tuple[str, PassFail]]) -> str:
+    """The results that a rating is drawn from, as one text: ``ART=Đ ICT=34 LIT=65``, by code, scores in tenths.
+
+    A decision of the council (Art. 9.3) is about these results; with others it decides nothing.
+    """
+    return " ".join(
+        sorted([f"{code}={tenths}" for code, tenths in scored] + [f"{code}={mark.value}" for code, mark in comment])
+    )
+
+
 # --- sentences --------------------------------------------------------------------------------------------------------
 
 

@@ -18,6 +18,8 @@ from hocbaso.regulations.terms import Award, Level, PassFail, Promotion, ScoreOr
 
 __all__ = [
     "ConductResult",
+    "DecidedLevel",
+    "DecidedPromotion",
     "LearningResult",
     "SemesterMarks",
     "StudentYear",
@@ -28,7 +30,7 @@ __all__ = [
     "explain_average",
 ]
 
-_TERMS = (*SEMESTER_NAMES, "cả năm")
+_TERMS = (*SEMESTER_NAMES, "cả năm", "sau kiểm tra, đánh giá lại")
 _N_GAPS_NAMED = 5
 
 
@@ -62,11 +64,28 @@ class SubjectYear:
 
 
 @dataclass(frozen=True, slots=True)
+class DecidedLevel:
+    """The principal's recorded level. ``basis``: the results it was made on, :attr:`LearningResult.bases` of that day."""
+
+    level: Level
+    basis: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedPromotion:
+    """The principal's recorded conclusion of the year. ``basis``: :attr:`StudentYearResult.promotion_basis` of that day."""
+
+    outcome: Promotion
+    basis: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class StudentYear:
     """All that the circular asks about a student's year. ``absences``: sessions, excused and unexcused together.
 
-    ``decided_levels`` (semester I, II, year) and ``decided_promotion`` are the principal's recorded decisions; they
-    count only where the circular leaves the matter open (clause 3 in doubt, fewer than six scored subjects, disability).
+    ``decided_levels`` (semester I, II, year, after re-assessment) and ``decided_promotion`` are the principal's recorded
+    decisions; they count only where the circular leaves the matter open (clause 3 in doubt, fewer than six scored
+    subjects, disability), and only for the results they were made on: :func:`level_counts`.
     """
 
     grade_level: int
@@ -75,8 +94,8 @@ class StudentYear:
     conduct_after_summer: Level | None = None
     absences: int | None = None
     inclusive_disability: bool = False
-    decided_levels: tuple[Level | None, Level | None, Level | None] = (None, None, None)
-    decided_promotion: Promotion | None = None
+    decided_levels: tuple[DecidedLevel | None, ...] = (None, None, None, None)
+    decided_promotion: DecidedPromotion | None = None
     id: object = None
 
 
@@ -97,12 +116,18 @@ class LearningResult:
     """Learning of semester I, II, the year, and the year after re-assessment.
 
     The levels are the official ones (after clause 3 and recorded decisions); the ratings tell how they came about.
+    ``bases``, ``decided`` and ``outdated`` have a fourth place for the level after re-assessment: the results that count
+    there where people must decide (:func:`~hocbaso.regulations.ratings.basis_of`; None where the rule alone decides or a
+    result is missing), whether a recorded decision made the level, and whether one was recorded on other results.
     """
 
     levels: tuple[Level | None, Level | None, Level | None]
     ratings: tuple[LearningRating | None, LearningRating | None, LearningRating | None]
     after_reassessment: Level | None
     rating_after: LearningRating | None
+    bases: tuple[str | None, ...] = (None, None, None, None)
+    decided: tuple[bool, ...] = (False, False, False, False)
+    outdated: tuple[bool, ...] = (False, False, False, False)
 
     @property
     def year(self) -> Level | None:
@@ -116,10 +141,17 @@ class LearningResult:
         return first, second, year
 
     @property
+    def in_doubt(self) -> tuple[bool, bool, bool, bool]:
+        """Where the two readings of clause 3 differ: semester I, II, year, after re-assessment (the clause applies again)."""
+        all_four = (*self.ratings, self.rating_after)
+        first, second, year, after = [rating is not None and rating.needs_council_review for rating in all_four]
+        return first, second, year, after
+
+    @property
     def needs_council_review(self) -> tuple[bool, bool, bool]:
-        """Where the two readings of clause 3 differ: semester I, II, year."""
-        first, second, year = [rating is not None and rating.needs_council_review for rating in self.ratings]
-        return first, second, year
+        """As :attr:`in_doubt`, the year before or after re-assessment in one: people must look at the year either way."""
+        first, second, year, after = self.in_doubt
+        return first, second, year or after
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +175,12 @@ class StudentYearResult:
     award: Award | None
     gaps: tuple[Gap, ...] = ()
     steps: tuple[str, ...] = field(default=(), repr=False)
+    promotion_basis: str | None = None
+    """What a decision about the conclusion is made on; None where the rule concludes, or a gap keeps it from asking."""
+    promotion_decided: bool = False
+    """Whether the recorded decision is the conclusion."""
+    promotion_outdated: bool = False
+    """Whether a decision was recorded on something else and therefore does not count."""
 
     def subject(self, code: str) -> SubjectResult:
         """The subject with this code; KeyError when the student does not have it."""
@@ -205,7 +243,13 @@ def evaluate(student_year: StudentYear, regulation: Regulation = TT22_2021) -> S
         award = regulation.award_of(conduct.year, learning.year, year_tenths)
         if award is not None:
             steps.append(awards.explain_award(award, year_tenths, regulation.articles))
-    outcome = _conclude(student_year, regulation, learning, conduct, gaps, names, steps)
+    promotion_basis = None
+    if not gaps and (student_year.inclusive_disability or learning.year is None):
+        again = after if any_reassessed else None
+        promotion_basis = _promotion_basis(student_year, learning, conduct, terms[2], again)
+    decided = student_year.decided_promotion
+    counts = decided is not None and promotion_basis is not None and decided.basis == promotion_basis
+    outcome = _conclude(student_year, regulation, learning, conduct, gaps, names, steps, decision_counts=counts)
     return StudentYearResult(
         id=student_year.id,
         regulation_version=regulation.version,
@@ -216,7 +260,38 @@ def evaluate(student_year: StudentYear, regulation: Regulation = TT22_2021) -> S
         award=award,
         gaps=tuple(gaps),
         steps=tuple(steps),
+        promotion_basis=promotion_basis,
+        promotion_decided=counts,
+        promotion_outdated=decided is not None and promotion_basis is not None and not counts,
     )
+
+
+def level_counts(decided: DecidedLevel, basis: str | None, rating: LearningRating | None) -> bool:
+    """Whether a recorded level is the official one of the results that ``basis`` names (Art. 9.3; 9.2 below six subjects).
+
+    A decision settles the doubt about the results it was made on and no other. Where the rule gives a level, it may
+    keep that one or take the next (clause 3: "điều chỉnh lên mức liền kề"), and only where the rule itself is in doubt.
+    """
+    if basis is None or decided.basis != basis:
+        return False
+    if rating is None:
+        return True
+    return rating.needs_council_review and decided.level.rank - rating.base_level.rank in (0, 1)
+
+
+def _promotion_basis(
+    student_year: StudentYear, learning: LearningResult, conduct: ConductResult, year: _Counted, after: _Counted | None
+) -> str:
+    """What Art. 12 looks at, as one text, where a person concludes: why, conduct, absences against the limit, results."""
+    why = "disability" if student_year.inclusive_disability else "few"
+    absent = "over" if (student_year.absences or 0) > promotion.MAX_ABSENCES else "within"
+    words = f"{why} absent:{absent} conduct:{_or_dash(conduct.year)}/{_or_dash(conduct.after_summer)}"
+    words += f" learning:{_or_dash(learning.year)} year: {ratings.basis_of(year.scored, year.comment)}"
+    return words if after is None else f"{words} after: {ratings.basis_of(after.scored, after.comment)}"
+
+
+def _or_dash(level: Level | None) -> str:
+    return level.value if level is not None else "-"
 
 
 def _evaluate_subject(
@@ -336,24 +411,39 @@ def _evaluate_learning(
 ) -> LearningResult:
     found: list[LearningRating | None] = []
     levels: list[Level | None] = []
-    for term, counted, decided in zip(_TERMS, terms, student_year.decided_levels, strict=True):
-        rating = _rate(term, counted, regulation, names, steps)
+    bases: list[str | None] = []
+    counted_decisions: list[bool] = []
+    outdated: list[bool] = []
+    decisions = (*student_year.decided_levels, *[None] * (len(_TERMS) - len(student_year.decided_levels)))
+    for term, counted, decided in zip(_TERMS, (*terms, after), decisions, strict=True):
+        rating = _rate(term, counted, regulation, names, steps) if counted is not None else None
         level = rating.final_level if rating is not None else None
-        is_open = counted.complete and (rating is None or rating.needs_council_review)
-        if decided is not None and is_open:
-            level = decided
-            article = regulation.articles.learning_level if rating is None else regulation.articles.adjustment
+        article = regulation.articles.learning_level if rating is None else regulation.articles.adjustment
+        basis = None
+        if counted is not None and counted.complete and (rating is None or rating.needs_council_review):
+            basis = ratings.basis_of(counted.scored, counted.comment)
+        counts = decided is not None and level_counts(decided, basis, rating)
+        if decided is not None and counts:
+            level = decided.level
+            steps.append(f"Học tập {term}: mức {LEVEL_WORDS[level]} theo quyết định đã ghi của Hiệu trưởng ({article})")
+        elif decided is not None and basis is not None:
             steps.append(
-                f"Học tập {term}: mức {LEVEL_WORDS[decided]} theo quyết định đã ghi của Hiệu trưởng ({article})"
+                f"Học tập {term}: quyết định đã ghi của Hiệu trưởng (mức {LEVEL_WORDS[decided.level]}) dựa trên kết quả "
+                f"khác với kết quả bây giờ nên không dùng; cần xem xét lại ({article})"
             )
         found.append(rating)
         levels.append(level)
-    rating_after = _rate("sau kiểm tra, đánh giá lại", after, regulation, names, steps) if after is not None else None
+        bases.append(basis)
+        counted_decisions.append(counts)
+        outdated.append(decided is not None and basis is not None and not counts)
     return LearningResult(
         levels=(levels[0], levels[1], levels[2]),
         ratings=(found[0], found[1], found[2]),
-        after_reassessment=rating_after.final_level if rating_after is not None else None,
-        rating_after=rating_after,
+        after_reassessment=levels[3],
+        rating_after=found[3],
+        bases=tuple(bases),
+        decided=tuple(counted_decisions),
+        outdated=tuple(outdated),
     )
 
 
@@ -404,6 +494,8 @@ def _conclude(
     gaps: list[Gap],
     names: dict[str, str],
     steps: list[str],
+    *,
+    decision_counts: bool,
 ) -> Promotion:
     articles = regulation.articles
     if gaps:
@@ -417,9 +509,9 @@ def _conclude(
             why = f"học sinh khuyết tật hòa nhập được đánh giá theo kế hoạch giáo dục cá nhân ({articles.disability})"
         else:
             why = f"không đủ {MIN_SCORED_SUBJECTS} môn tính điểm để xếp mức học tập ({articles.learning_level})"
-        if student_year.decided_promotion is not None:
+        if student_year.decided_promotion is not None and decision_counts:
             steps.append(f"Kết luận: theo quyết định đã ghi của Hiệu trưởng, vì {why}")
-            return student_year.decided_promotion
+            return student_year.decided_promotion.outcome
         steps.append(f"Kết luận: phần mềm không tự kết luận, cần quyết định của Hiệu trưởng: {why}")
         return Promotion.DECISION_NEEDED
     after = learning.after_reassessment

@@ -155,7 +155,7 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
     "summer_result": (m.SummerResult, ("enrollment_id", "subject_id", "tenths", "mark", "conduct")),
     "principal_decision": (
         m.PrincipalDecision,
-        ("enrollment_id", "kind", "term", "outcome", "reason", "document"),
+        ("enrollment_id", "kind", "term", "outcome", "reason", "document", "basis"),
     ),
     "frozen_result": (m.FrozenResult, ("enrollment_id", "freeze", "revision", "content_digest")),
     "transcript_record": (
@@ -382,6 +382,7 @@ ADDED_LATER: dict[str, frozenset[str]] = {
     "account": frozenset({"password_digest", "second_factor_digest"}),
     "certificate": frozenset({"key_kind", "key_place", "bound_roles", "approval", "renewal_asked_at", "revoked_at"}),
     "enrollment": frozenset({"class_place"}),
+    "principal_decision": frozenset({"basis"}),
     "transcript_record": frozenset({"published_at", "recalled_at", "replaces_id", "qr_text"}),
     "transcript_signature": frozenset({"publish_on_seal"}),
     "trust_root": frozenset({"kind"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from hocbaso.regulations.class_flow import ClassVerb
 from hocbaso.regulations.score_sheet_flow import SheetVerb
 from hocbaso.services import (
     class_approval,
+    class_seal,
     reviews,
 )
 from hocbaso.services.access import Actor
@@ -38,7 +40,8 @@ def act(
 ) -> list[Outcome]:
     """Approve, review, return or lock what was ticked: one transaction and one outcome an item.
 
-    Each key carries the version that was seen; what changed meanwhile is skipped and says so. Raises Invalid for an
+    Each key carries the version that was seen, a class's also the seal of its results; what changed meanwhile is skipped and
+    says so. Raises Invalid for an
     unknown act, a return without a reason, or nothing ticked.
     """
     wanted = _parsed(keys)
@@ -49,8 +52,8 @@ def act(
     if verb == "return" and not (note or "").strip():
         raise Invalid("Xin ghi lí do để người nhận biết cần làm gì.", field="note")
     outcomes: list[Outcome] = []
-    sheets = [(item_id, version) for kind, item_id, version in wanted if kind == "sheet"]
-    classes = [(item_id, version) for kind, item_id, version in wanted if kind == "class"]
+    sheets = [(item_id, version) for kind, item_id, version, _ in wanted if kind == "sheet"]
+    classes = [(item_id, version, seen) for kind, item_id, version, seen in wanted if kind == "class"]
     versions = dict(sheets)
     for done in reviews.move_many(actor, SheetVerb(verb), sheets, now=now, note=note if verb == "return" else None):
         outcomes.append(
@@ -59,7 +62,7 @@ def act(
             )
         )
     if verb in ("approve", "return"):
-        of_class = dict(classes)
+        of_class = {item_id: version for item_id, version, _ in classes}
         for moved in class_approval.bulk(actor, ClassVerb(verb), classes, now=now, note=note, remark=remark):
             outcomes.append(
                 Outcome(
@@ -72,23 +75,23 @@ def act(
     else:
         outcomes += [
             Outcome(f"class-{item_id}-{version}", "Tổng kết lớp", False, "Việc này chỉ dành cho bảng điểm.")
-            for item_id, version in classes
+            for item_id, version, _ in classes
         ]
     return outcomes
 
 
-def _parsed(keys: Iterable[str]) -> list[tuple[str, int, int]]:
-    found: dict[tuple[str, int], int] = {}
+_KEY = re.compile(r"(sheet|class)-([0-9]{1,11})-([0-9]{1,11})(?:-([0-9a-f_]+))?")
+
+
+def _parsed(keys: Iterable[str]) -> list[tuple[str, int, int, str]]:
+    """(kind, id, version, seal) of each key once; a key without a seal has seen no results."""
+    found: dict[tuple[str, int], tuple[int, str]] = {}
     for key in keys:
-        parts = key.split("-")
-        if (
-            len(parts) != 3
-            or parts[0] not in ("sheet", "class")
-            or not all(part.isascii() and part.isdigit() and len(part) < 12 for part in parts[1:])
-        ):
+        parts = _KEY.fullmatch(key) if len(key) <= class_seal.LONGEST + 40 else None
+        if parts is None:
             raise Invalid("Danh sách chọn không đọc được. Xin tải lại trang.", field="chon")
-        found[parts[0], int(parts[1])] = int(parts[2])
-    return [(kind, item_id, version) for (kind, item_id), version in found.items()]
+        found[parts[1], int(parts[2])] = (int(parts[3]), parts[4] or "")
+    return [(kind, item_id, version, seen) for (kind, item_id), (version, seen) in found.items()]
 
 
 def recent_reasons(actor: Actor, limit: int = 5) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from hocbaso.documents.printable_text import nfc, why_not_printed
 from hocbaso.errors import DomainError, Incomplete, Invalid, Stale
 from hocbaso.regulations.class_flow import ClassVerb
 from hocbaso.regulations.permissions import Permission
-from hocbaso.services import class_moves, frozen_results, results, untouched
+from hocbaso.services import class_moves, class_seal, frozen_results, results, untouched
 from hocbaso.services.access import Actor, class_for
 from hocbaso.services.class_gaps import list_gaps
 from hocbaso.services.class_moves import ClassMoved
@@ -34,12 +34,13 @@ class ClassOutcome:
 
 
 def approve_class(
-    actor: Actor, class_group_id: int, *, expected_version: int, now: datetime, remark: str | None = None
+    actor: Actor, class_group_id: int, *, expected_version: int, seen: str, now: datetime, remark: str | None = None
 ) -> ClassMoved:
     """Approve a finalised class and freeze the results of all its students, both or neither.
 
-    ``remark``: the principal's text on each transcript (default :data:`DEFAULT_REMARK`). Raises NotFound, NotAllowed,
-    WrongState, Stale, Incomplete (something was opened again), Invalid, and IntegrityFault when a value was changed
+    ``seen``: :func:`class_seal.seal` of the results that were on the screen; nothing else is frozen. ``remark``: the
+    principal's text on each transcript (default :data:`DEFAULT_REMARK`). Raises NotFound, NotAllowed, WrongState,
+    Stale (the class or its results changed since), Incomplete (something was opened again), Invalid, and IntegrityFault when a value was changed
     behind the application's back: then nothing is frozen.
     """
     words = nfc(remark) or DEFAULT_REMARK
@@ -66,6 +67,7 @@ def approve_class(
                 gaps=gaps,
                 details=tuple(gap.words for gap in gaps),
             )
+        class_seal.require_seen(seen, computed)
         frozen_results.freeze_class(session, actor, computed, now, principal_remark=words)
         return class_moves.move(actor, class_group, ClassVerb.APPROVE, None, now)
 
@@ -84,20 +86,20 @@ def return_class(actor: Actor, class_group_id: int, note: str, *, expected_versi
 def bulk(
     actor: Actor,
     verb: ClassVerb,
-    items: Iterable[tuple[int, int]],
+    items: Iterable[tuple[int, int, str]],
     *,
     now: datetime,
     note: str | None = None,
     remark: str | None = None,
 ) -> list[ClassOutcome]:
-    """Approve or return many classes, (class id, version seen) each: one transaction and one outcome a class."""
+    """Approve or return many classes, (class id, version seen, seal seen) each: one transaction and one outcome a class."""
     outcomes = []
-    for class_group_id, version in items:
+    for class_group_id, version, seen in items:
         label = ""
         try:
             label = f"Tổng kết lớp {class_for(actor, class_group_id, Permission.CLASS_READ).name}"
             if verb is ClassVerb.APPROVE:
-                approve_class(actor, class_group_id, expected_version=version, now=now, remark=remark)
+                approve_class(actor, class_group_id, expected_version=version, seen=seen, now=now, remark=remark)
             else:
                 return_class(actor, class_group_id, note or "", expected_version=version, now=now)
             outcomes.append(ClassOutcome(class_group_id, label, True))

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hocbaso import clock
+from hocbaso.exchange.subjects import SUBJECT_BY_CODE
 from hocbaso.regulations.averages import SEMESTER_NAMES, column_name
+from hocbaso.regulations.compulsory_subjects import CURRICULUM, missing_subjects
+from hocbaso.regulations.ratings import MIN_SCORED_SUBJECTS
 from hocbaso.regulations.score_sheet_flow import SheetState
+from hocbaso.regulations.score_values import format_score
 from hocbaso.regulations.terms import Promotion
+from hocbaso.services.evaluation import TERMS, basis_for
 from hocbaso.services.homeroom import FIELD_WORDS, REQUIRED
 from hocbaso.services.results import ClassResults, StudentResult
 
@@ -23,7 +29,7 @@ HOLDERS = {
 
 @dataclass(frozen=True, slots=True)
 class ClassGap:
-    """What keeps a class from being finalised. ``kind``: sheet, score, field, decision or exemption; ``link``: where to go."""
+    """What keeps a class from being finalised. ``kind``: subject, sheet, score, field, decision or exemption; ``link``: where to go."""
 
     kind: str
     words: str
@@ -32,10 +38,22 @@ class ClassGap:
     field: str | None = None
 
 
-def list_gaps(computed: ClassResults) -> tuple[ClassGap, ...]:
-    """Everything that keeps the class from being finalised: unlocked sheets, empty fields, undecided matters."""
+def list_gaps(computed: ClassResults, *, untold: frozenset[str] = frozenset()) -> tuple[ClassGap, ...]:
+    """Everything that keeps the class from being finalised: unlocked sheets, empty fields, undecided matters.
+
+    ``untold``: codes of subjects kept from the reader until a check from the papers is compared; what a level of theirs
+    waits for is left out (the sheet itself stands in the list).
+    """
     gaps: list[ClassGap] = []
     page = f"/lop/{computed.class_group_id}"
+    for code in missing_subjects(computed.grade_level, [subject.code for subject in computed.subjects]):
+        gaps.append(
+            ClassGap(
+                "subject",
+                f"{SUBJECT_BY_CODE[code].name}: môn bắt buộc mà lớp chưa có, văn thư nhập ở tệp phân công ({CURRICULUM})",
+                page,
+            )
+        )
     for subject in computed.subjects:
         for index, sheet in enumerate(subject.sheets):
             semester = "I" * (index + 1)
@@ -59,7 +77,7 @@ def list_gaps(computed: ClassResults) -> tuple[ClassGap, ...]:
     }
     names = {subject.code: subject.name for subject in computed.subjects}
     for row in computed.students:
-        given, result = row.given, row.result
+        given = row.given
         for name in REQUIRED:
             if given.homeroom.get(name) in (None, ""):
                 gaps.append(
@@ -81,26 +99,64 @@ def list_gaps(computed: ClassResults) -> tuple[ClassGap, ...]:
                     given.enrollment_id,
                 )
             )
-        for term, needed in zip(("học kì I", "học kì II", "cả năm"), result.needs_review, strict=True):
-            if needed:
-                gaps.append(
-                    ClassGap(
-                        "decision",
-                        f"{given.full_name}: học tập {term} cần Hội đồng xem xét theo Điều 9 khoản 3",
-                        f"{page}/hoc-sinh/{given.enrollment_id}",
-                        given.enrollment_id,
-                    )
-                )
-        if result.promotion is Promotion.DECISION_NEEDED:
-            gaps.append(
-                ClassGap(
-                    "decision",
-                    f"{given.full_name}: kết luận cả năm chờ quyết định của Hiệu trưởng",
-                    f"{page}/hoc-sinh/{given.enrollment_id}",
-                    given.enrollment_id,
-                )
-            )
+        if not untold:
+            gaps += [
+                ClassGap("decision", words, f"{page}/hoc-sinh/{given.enrollment_id}", given.enrollment_id)
+                for words in _undecided(row)
+            ]
     return tuple(gaps)
+
+
+_TERM_WORDS = ("học kì I", "học kì II", "cả năm", "sau kiểm tra, đánh giá lại")
+
+
+def _undecided(row: StudentResult) -> list[str]:
+    """What waits for the council or the principal, one sentence each."""
+    given, result = row.given, row.result
+    found = []
+    for at, term in enumerate(_TERM_WORDS):
+        if not result.needs_review[at]:
+            continue
+        rated = at > 1 or result.base[at] is not None
+        if rated:
+            words = f"{given.full_name}: học tập {term} cần Hội đồng xem xét theo Điều 9 khoản 3"
+        else:
+            words = f"{given.full_name}: học tập {term} không đủ {MIN_SCORED_SUBJECTS} môn tính điểm, Hiệu trưởng quyết định mức"
+        found.append(words + (_why_again(row, "learning_level", TERMS[at]) if result.outdated[at] else ""))
+    if result.promotion is Promotion.DECISION_NEEDED:
+        again = ""
+        if result.promotion_outdated:
+            again = _why_again(row, "promotion", "year")
+        elif result.outdated[2]:
+            again = _why_again(row, "learning_level", "year")
+        found.append(f"{given.full_name}: kết luận cả năm chờ quyết định của Hiệu trưởng{again}")
+    return found
+
+
+def _why_again(row: StudentResult, kind: str, term: str) -> str:
+    """Why a recorded decision does not count: what changed since, in words."""
+    decision = row.given.decision(kind, term)
+    if decision is None:
+        return ""
+    day = f"{clock.local_date(decision.decided_at):%d/%m/%Y}"
+    if decision.basis is None:
+        return f"; quyết định ngày {day} ghi khi phần mềm chưa giữ kết quả làm căn cứ, xin ghi lại"
+    names = {line.subject.code: line.subject.name for line in row.given.subjects}
+    before = _results_in(decision.basis)
+    now = _results_in(basis_for(row.result, kind, term) or "")
+    changed = [
+        f"{names.get(code, code)} {before.get(code, 'không có')} → {now.get(code, 'không có')}"
+        for code in sorted(before.keys() | now.keys(), key=lambda code: names.get(code, code))
+        if before.get(code) != now.get(code)
+    ]
+    what = f" ({'; '.join(changed)})" if changed else ""
+    return f"; kết quả đã thay đổi từ quyết định ngày {day}{what}, xin xem xét lại"
+
+
+def _results_in(basis: str) -> dict[str, str]:
+    """Results named in the basis of a decision, by subject code, as people read them."""
+    pairs = [part.split("=", 1) for part in basis.split(" after: ")[0].split() if "=" in part]
+    return {code: format_score(int(value)) if value.isdigit() else value for code, value in pairs}
 
 
 def _missing_scores(

@@ -16,8 +16,9 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassParty, ClassState, ClassVerb, find_move
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.two_hands import BOTH_HANDS, may_stand_for_principal
-from hocbaso.services import audit, results
+from hocbaso.services import audit, class_seal, results
 from hocbaso.services.access import Actor, class_for, keeps_class, roles_reaching
+from hocbaso.services.blind_access import hidden_in_class
 from hocbaso.services.class_gaps import list_gaps
 from hocbaso.services.log_reading import require_told
 
@@ -32,10 +33,10 @@ class ClassMoved:
     version: int
 
 
-def finalise(actor: Actor, class_group_id: int, *, expected_version: int, now: datetime) -> ClassMoved:
+def finalise(actor: Actor, class_group_id: int, *, expected_version: int, seen: str, now: datetime) -> ClassMoved:
     """Close the homeroom teacher's work: OPEN -> FINALISED.
 
-    Raises Incomplete (``gaps``: tuple of :class:`ClassGap`) while a sheet is unlocked, a field is empty or a decision
+    ``seen``: :func:`class_seal.seal` of what was on the screen; what the teacher wrote there since is theirs. Raises Incomplete (``gaps``: tuple of :class:`ClassGap`) while a sheet is unlocked, a field is empty or a decision
     is due; NotFound, NotAllowed, WrongState, Stale.
     """
     with write_transaction():
@@ -46,11 +47,18 @@ def finalise(actor: Actor, class_group_id: int, *, expected_version: int, now: d
             raise WrongState(f"Lớp {class_group.name} chưa có học sinh nào.")
         gaps = list_gaps(computed)
         if gaps:
+            kept = {
+                class_subject_id
+                for class_subject_id, _ in hidden_in_class(actor, class_group_id, clock.local_date(now))
+            }
+            codes = frozenset(subject.code for subject in computed.subjects if subject.class_subject_id in kept)
+            gaps = list_gaps(computed, untold=codes)
             raise Incomplete(
                 f"Chưa chốt được lớp {class_group.name}: còn {len(gaps)} việc. Những gì đã ghi vẫn còn nguyên.",
                 gaps=gaps,
                 details=tuple(gap.words for gap in gaps),
             )
+        class_seal.require_seen(seen, computed, own_writing=True)
         return move(actor, class_group, ClassVerb.FINALISE, None, now)
 
 

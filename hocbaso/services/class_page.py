@@ -15,13 +15,13 @@ from hocbaso.regulations.class_flow import ClassState, ClassVerb
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.registry import regulation_named
 from hocbaso.regulations.terms import Award, Promotion
-from hocbaso.services import results
+from hocbaso.services import class_seal, results
 from hocbaso.services.access import Actor, class_for, keeps_class, reaches_class, roles_reaching
 from hocbaso.services.blind_access import hidden_in_class
 from hocbaso.services.class_gaps import ClassGap, list_gaps
 from hocbaso.services.homeroom import ABSENCE_FIELDS, FIELDS, FieldView, field_view
 from hocbaso.services.results import ClassResults, StudentResult, comma, level_words
-from hocbaso.services.student_inputs import SubjectFacts
+from hocbaso.services.student_inputs import StudentInput, SubjectFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,11 @@ class ClassPage:
         return ClassState(self.results.state)
 
     @property
+    def seal(self) -> str:
+        """What an act upon the class carries of the results on this page; "" while something keeps it from being acted upon."""
+        return "" if self.gaps else class_seal.seal(self.results, self.today)
+
+    @property
     def n_open_subjects(self) -> int:
         """Subjects with a sheet that is not locked."""
         return sum(not subject.is_locked for subject in self.subjects)
@@ -160,7 +165,7 @@ def class_page(actor: Actor, class_group_id: int, now: datetime, *, term: int = 
     year = class_group.school_year
     hidden = _hidden(actor, computed, today)
     rows = tuple(_row(number, row, term, hidden) for number, row in enumerate(computed.students, start=1))
-    gaps = list_gaps(computed)
+    gaps = list_gaps(computed, untold=frozenset(code for code, _ in hidden))
     keeps = keeps_class(actor, class_group)
     is_open = computed.state == ClassState.OPEN.value
     steps = tuple(
@@ -207,10 +212,31 @@ def _hidden(actor: Actor, computed: ClassResults, today: date) -> frozenset[tupl
     return frozenset(found | {(code, 0) for code, _ in found})
 
 
+TERM_HEADS = {0: "Học tập cả năm:", 1: "Học tập học kì I:", 2: "Học tập học kì II:"}
+"""How the sentences about the learning rating of a term (0: the year) begin."""
+
+
+def _told(steps: tuple[str, ...], given: StudentInput, hidden: frozenset[tuple[str, int]]) -> tuple[str, ...]:
+    """The sentences without those that give away a hidden result: the subject's own, and what was concluded from it."""
+    if not hidden:
+        return steps
+    names = [line.subject.name for line in given.subjects if (line.subject.code, 0) in hidden]
+    terms = sorted({term for _, term in hidden}, key=(1, 2, 0).index)
+    secret = (
+        *(f"{name}{mark} " for name in names for mark in (",", ":")),
+        *(TERM_HEADS[term] for term in terms),
+        "Học tập sau ",
+        "Khen thưởng:",
+        "Kết luận:",
+    )
+    kept = [step for step in steps if not step.startswith(secret)]
+    return (*kept, *(f"{TERM_HEADS[term]} chờ đối chiếu bài gốc, chưa hiện ở đây." for term in terms))
+
+
 def _row(number: int, found: StudentResult, term: int, hidden: frozenset[tuple[str, int]]) -> ClassRow:
     given, result = found.given, found.result
     cells = []
-    untold = tuple(f"{line.subject.name}, " for line in given.subjects if (line.subject.code, 0) in hidden)
+    untold = {term for _, term in hidden}
     for line in given.subjects:
         subject = result.subjects[line.subject.code]
         text = (subject.year, subject.semester_1, subject.semester_2)[term]
@@ -229,16 +255,16 @@ def _row(number: int, found: StudentResult, term: int, hidden: frozenset[tuple[s
         full_name=given.full_name,
         cells=tuple(cells),
         fields=fields,
-        learning=level_words(result.learning[at]),
-        learning_level=result.learning[at] or "",
-        adjusted=result.adjusted[at],
-        needs_review=any(result.needs_review),
+        learning="" if term in untold else level_words(result.learning[at]),
+        learning_level="" if term in untold else result.learning[at] or "",
+        adjusted=term not in untold and result.adjusted[at],
+        needs_review=not hidden and any(result.needs_review),
         decided=bool(given.decisions),
         conduct_year=level_words(result.conduct_year),
-        promotion=result.promotion,
-        award=Award(result.award) if result.award else None,
-        steps=tuple(step for step in result.steps if not (untold and step.startswith(untold))),
-        after_reassessment=level_words(result.learning_after),
+        promotion=Promotion.INCOMPLETE if hidden else result.promotion,
+        award=Award(result.award) if result.award and not hidden else None,
+        steps=_told(result.steps, given, hidden),
+        after_reassessment="" if hidden else level_words(result.learning_after),
     )
 
 

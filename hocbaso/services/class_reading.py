@@ -172,14 +172,20 @@ PRINTS = (
     .join(_student, _student.c.id == _enrollment.c.student_id)
     .where(_enrollment.c.class_group_id == bindparam("class_id"))
     .order_by(_enrollment.c.id),
-    select(_class_subject.c.id, _class_subject.c.lessons_per_year)
+    select(_class_subject.c.id, _class_subject.c.lessons_per_year, _subject.c.transcript_name, _subject.c.kind)
+    .join(_subject, _subject.c.id == _class_subject.c.subject_id)
     .where(_class_subject.c.class_group_id == bindparam("class_id"))
     .order_by(_class_subject.c.id),
-    select(_assignment.c.id, _assignment.c.person_id, _assignment.c.ends_on)
+    # The people are printed by name, and a name is corrected without touching the assignment.
+    select(
+        _assignment.c.id, _assignment.c.person_id, _assignment.c.starts_on, _assignment.c.ends_on, _person.c.full_name
+    )
+    .join(_person, _person.c.id == _assignment.c.person_id)
     .join(_class_subject, _class_subject.c.id == _assignment.c.class_subject_id)
     .where(_class_subject.c.class_group_id == bindparam("class_id"))
     .order_by(_assignment.c.id),
-    select(_homeroom.c.id, _homeroom.c.person_id, _homeroom.c.ends_on)
+    select(_homeroom.c.id, _homeroom.c.person_id, _homeroom.c.starts_on, _homeroom.c.ends_on, _person.c.full_name)
+    .join(_person, _person.c.id == _homeroom.c.person_id)
     .where(_homeroom.c.class_group_id == bindparam("class_id"))
     .order_by(_homeroom.c.id),
 )
@@ -254,7 +260,7 @@ def read_inputs(link: Any, asked: dict[str, Any], subjects: Sequence[SubjectFact
     decisions: dict[int, dict[tuple[str, str], DecisionFacts]] = {}
     for row in link.execute(_DECISIONS, asked):
         decisions.setdefault(row.enrollment_id, {})[row.kind, row.term] = DecisionFacts(
-            row.id, row.kind, row.term, row.outcome, row.reason, row.document, row.decided_at
+            row.id, row.kind, row.term, row.outcome, row.reason, row.document, row.decided_at, row.basis
         )
     nothing: dict[str, Mark] = {}
     given = []

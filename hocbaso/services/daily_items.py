@@ -47,6 +47,13 @@ class DailyItem:
     subject_group_id: int | None
     oddities: tuple[Oddity, ...] = ()
     exemption: ExemptionLine | None = None
+    seen: str = ""
+    """Of a class to approve: the seal of the results this page was made from."""
+
+    @property
+    def tick(self) -> str:
+        """What a form sends for this item: its key, with what was seen of it."""
+        return f"{self.key}-{self.seen}" if self.seen else self.key
 
     @property
     def is_odd(self) -> bool:

@@ -1,34 +1,41 @@
 """Decisions of the principal where the circular gives no automatic conclusion: each with its reason, none edited.
 
 ``promotion``: a pupil with an inclusive education plan, or fewer than six scored subjects (regulations.md R22, R23).
-``learning_level``: the two readings of Art. 9.3 differ and the council has looked at it (R20).
+``learning_level``: the two readings of Art. 9.3 differ and the council has looked at it (R20), or a term has too few
+scored subjects. A decision keeps the results it was made on and counts for no others: when they change, it is asked again.
 """
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 from datetime import datetime
 
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
-from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
+from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.terms import Level, Promotion
 from hocbaso.services import audit, results
 from hocbaso.services.access import Actor, class_for, roles_reaching
+from hocbaso.services.evaluation import TERMS, basis_for
 from hocbaso.services.score_grid import ACTIVE
 
-TERMS = ("1", "2", "year")
-TERM_WORDS = {"1": "học kì I", "2": "học kì II", "year": "cả năm"}
+TERM_WORDS = {"1": "học kì I", "2": "học kì II", "year": "cả năm", "redo": "sau kiểm tra, đánh giá lại"}
 
 
 def promotion_outcomes(grade_level: int) -> tuple[Promotion, ...]:
     """What the principal may conclude in a grade level."""
     done = Promotion.COMPLETED if grade_level == 9 else Promotion.PROMOTED
     return done, Promotion.REASSESS, Promotion.SUMMER_TRAINING, Promotion.RETAINED
+
+
+def seal(basis: str | None) -> str:
+    """What a form carries of the results its reader saw (hex)."""
+    return hashlib.sha256((basis or "").encode()).hexdigest()[:32]
 
 
 def record_decision(
@@ -41,11 +48,13 @@ def record_decision(
     now: datetime,
     term: str = "year",
     document: str | None = None,
+    seen: str | None = None,
 ) -> int:
     """Record a decision; the id of its row. The newest of a kind and term is in force, the older ones stay.
 
-    Raises NotFound, NotAllowed, WrongState (class approved; or the rule itself concludes, so that there is nothing to
-    decide), Invalid (outcome, reason).
+    ``seen``: :func:`seal` of the results that were on the screen; a decision about others is refused (Stale). Raises
+    NotFound, NotAllowed, WrongState (class approved; or the rule itself concludes, so that there is nothing to decide),
+    Invalid (outcome, reason).
     """
     words = " ".join(unicodedata.normalize("NFC", reason or "").split())
     paper = " ".join(unicodedata.normalize("NFC", document or "").split()) or None
@@ -60,7 +69,7 @@ def record_decision(
         if not may:
             raise NotAllowed("Quyết định này của Hiệu trưởng.")
         session.refresh(class_group)
-        if class_group.state == ClassState.APPROVED.value:
+        if class_group.state == ClassState.APPROVED.value and term != "redo":  # summer comes after the approval
             raise WrongState("Lớp đã được duyệt, kết quả đã đóng băng nên không đổi được nữa.")
         if enrollment.status not in ACTIVE:
             raise WrongState("Học sinh không còn học ở lớp này.")
@@ -73,7 +82,7 @@ def record_decision(
         if kind == "promotion":
             if term != "year" or outcome not in {one.value for one in promotion_outcomes(class_group.grade_level)}:
                 raise Invalid("Kết luận không hợp lệ.", field="outcome")
-            if not row.result.may_decide and standing is None:
+            if not row.result.may_decide:
                 raise WrongState("Thông tư đã cho kết luận với học sinh này nên không cần quyết định riêng.")
         elif kind == "learning_level":
             if term not in TERMS or outcome not in {level.value for level in Level}:
@@ -86,6 +95,12 @@ def record_decision(
                 raise Invalid("Hội đồng chỉ chọn giữa giữ nguyên mức và nâng lên mức liền kề.", field="outcome")
         else:
             raise Invalid("Loại quyết định không hợp lệ.", field="kind")
+        basis = basis_for(row.result, kind, term)
+        if seen is not None and seen != seal(basis):
+            raise Stale(
+                f"Kết quả của {row.given.full_name} đã thay đổi sau khi thầy, cô mở trang. Xin xem lại rồi quyết định; "
+                "chưa ghi gì."
+            )
         decision = m.PrincipalDecision(
             enrollment_id=enrollment_id,
             kind=kind,
@@ -93,6 +108,7 @@ def record_decision(
             outcome=outcome,
             reason=words,
             document=paper,
+            basis=basis,
             decided_by=actor.account_id,
             decided_at=now,
         )

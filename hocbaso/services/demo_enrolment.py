@@ -219,7 +219,7 @@ def enter_new_students(
                     name, demo_people.student_values(built.rng, birth_year, built.number, built.taken, COMMUNE)
                 )
             )
-    for row in roster.enter_students(SYSTEM, year, new, now, joined_on=year.starts_on):
+    for row in roster.enter_students(SYSTEM, year, new, now):
         built.talents[row.student_id] = demo_people.talent(built.rng, floor)
 
 

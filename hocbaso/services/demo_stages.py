@@ -22,7 +22,9 @@ from hocbaso.services import (
     audit,
     class_approval,
     class_moves,
+    class_seal,
     demo_people,
+    results,
     reviews,
     roster,
     score_entry,
@@ -64,14 +66,26 @@ def bring_to(built: Built, year: m.SchoolYear, name: str, stage: str, now: datet
             _move_sheets(built, class_group, verb, now)
         _keep_class(built, class_group, now)
         class_moves.finalise(
-            _homeroom_actor(built, class_group, now), class_group.id, expected_version=_version(class_group), now=now
+            _homeroom_actor(built, class_group, now),
+            class_group.id,
+            expected_version=_version(class_group),
+            seen=_seal(class_group, now),
+            now=now,
         )
     if reached >= STAGES.index("signing"):
         class_approval.approve_class(
-            _actor(built, built.principal, now), class_group.id, expected_version=_version(class_group), now=now
+            _actor(built, built.principal, now),
+            class_group.id,
+            expected_version=_version(class_group),
+            seen=_seal(class_group, now),
+            now=now,
         )
     if reached >= STAGES.index("issued"):
         _issue(built, class_group, now)
+
+
+def _seal(class_group: m.ClassGroup, now: datetime) -> str:
+    return class_seal.seal(results.compute_class(class_group.id, clock.local_date(now)))
 
 
 def _version(class_group: m.ClassGroup) -> int:

@@ -10,12 +10,21 @@ from hocbaso.regulations.completeness import Gap, Value
 from hocbaso.regulations.ratings import LearningRating
 from hocbaso.regulations.registry import Regulation, regulation_named
 from hocbaso.regulations.score_values import from_point, to_point
-from hocbaso.regulations.student_year import SemesterMarks, StudentYear, StudentYearResult, SubjectYear, evaluate
-from hocbaso.regulations.terms import Level, PassFail, Promotion, ScoreOrigin, SubjectKind
+from hocbaso.regulations.student_year import (
+    DecidedLevel,
+    DecidedPromotion,
+    SemesterMarks,
+    StudentYear,
+    StudentYearResult,
+    SubjectYear,
+    evaluate,
+)
+from hocbaso.regulations.terms import Level, PassFail, Promotion, ScoreOrigin
 from hocbaso.services.student_inputs import Mark, StudentInput, SubjectInput
 
 EXEMPT = "Miễn"
-_TERMS = ("1", "2", "year")
+TERMS = ("1", "2", "year", "redo")
+"""Semester I, II, the year, and the year after re-assessment: the terms of a decision about a level."""
 _PLAIN_ORIGINS = (ScoreOrigin.EMPTY.value, ScoreOrigin.ENTERED.value)
 
 
@@ -33,9 +42,12 @@ class EvaluatedSubject:
 class Evaluated:
     """What the regulation concludes about a student. Triples stand for semester I, semester II, year.
 
-    ``base``: the level before clause 3 and before decisions. ``needs_review``: clause 3 is in doubt and nobody has
-    decided. ``review_levels``: what the principal may decide there, empty where there is nothing to decide.
-    ``may_decide``: the circular draws no conclusion of the year by itself (disability, too few subjects).
+    ``base``: the level before clause 3 and before decisions. Quadruples have the level after re-assessment as fourth:
+    ``needs_review``: a level waits for the principal (clause 3 is in doubt, or a semester has too few scored subjects, and
+    no decision counts). ``review_levels``: what the principal may decide there, empty where there is nothing to decide.
+    ``bases``: the results such a decision is about; ``decided``: a recorded decision made the level; ``outdated``: one
+    was recorded on other results. ``may_decide``: the circular draws no conclusion of the year by itself (disability,
+    too few subjects); ``promotion_basis``, ``promotion_decided`` and ``promotion_outdated`` are the same for it.
     """
 
     subjects: Mapping[str, EvaluatedSubject]
@@ -44,15 +56,33 @@ class Evaluated:
     learning_after: str | None
     adjusted: tuple[bool, bool, bool]
     adjusted_by: tuple[str | None, str | None, str | None]
-    needs_review: tuple[bool, bool, bool]
-    review_levels: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+    needs_review: tuple[bool, ...]
+    review_levels: tuple[tuple[str, ...], ...]
+    bases: tuple[str | None, ...]
+    decided: tuple[bool, ...]
+    outdated: tuple[bool, ...]
     conduct_year: Level | None
     conduct_after: Level | None
     promotion: Promotion
     may_decide: bool
+    promotion_basis: str | None
+    promotion_decided: bool
+    promotion_outdated: bool
     award: str | None
     gaps: tuple[Gap, ...]
     steps: tuple[str, ...]
+
+
+def basis_for(result: Evaluated, kind: str, term: str) -> str | None:
+    """The results a decision of this kind and term would be made on now; None where there is nothing to decide."""
+    if kind == "promotion":
+        return result.promotion_basis if term == "year" else None
+    return result.bases[TERMS.index(term)] if kind == "learning_level" and term in TERMS else None
+
+
+def decision_counts(result: Evaluated, kind: str, term: str) -> bool:
+    """Whether the decision in force of this kind and term is the conclusion, or the level."""
+    return result.promotion_decided if kind == "promotion" else result.decided[TERMS.index(term)]
 
 
 def value_of(text: str) -> Value:
@@ -106,7 +136,7 @@ def evaluate_student(given: StudentInput, grade_level: int, regulation_version: 
     regulation = regulation_named(regulation_version)
     levels = [given.homeroom.get(name) for name in ("conduct_1", "conduct_2")]
     decided = given.decision("promotion")
-    ruled = [given.decision("learning_level", term) for term in _TERMS]
+    ruled = [given.decision("learning_level", term) for term in TERMS]
     asked = StudentYear(
         grade_level=grade_level,
         subjects=tuple(_subject_year(line, regulation) for line in given.subjects),
@@ -114,13 +144,19 @@ def evaluate_student(given: StudentInput, grade_level: int, regulation_version: 
         conduct_after_summer=Level(given.conduct_after_summer) if given.conduct_after_summer else None,
         absences=given.absences(),
         inclusive_disability=given.inclusive_disability,
-        decided_levels=tuple(Level(one.outcome) if one else None for one in ruled),  # type: ignore[arg-type]
-        decided_promotion=Promotion(decided.outcome) if decided else None,
+        decided_levels=tuple(DecidedLevel(Level(one.outcome), one.basis) if one else None for one in ruled),
+        decided_promotion=DecidedPromotion(Promotion(decided.outcome), decided.basis) if decided else None,
         id=given.enrollment_id,
     )
     found = evaluate(asked, regulation)
-    reviews = [_review_levels(found, at) for at in range(3)]
-    doubtful = found.learning.needs_council_review
+    reviews = tuple(_review_levels(found, at) for at in range(len(TERMS)))
+    learning = found.learning
+    # A year without a level asks through its conclusion; a semester has none, and would be printed blank.
+    unrated = (*[learning.levels[at] is None and bool(reviews[at]) for at in (0, 1)], False, False)
+    waits = [
+        (doubt and not settled) or blank
+        for doubt, settled, blank in zip(learning.in_doubt, learning.decided, unrated, strict=True)
+    ]
     ratings = found.learning.ratings
     return Evaluated(
         subjects={
@@ -132,12 +168,18 @@ def evaluate_student(given: StudentInput, grade_level: int, regulation_version: 
         learning_after=found.learning.after_reassessment,
         adjusted=found.learning.adjusted,
         adjusted_by=tuple(rating.adjusted_by_subject if rating else None for rating in ratings),  # type: ignore[arg-type]
-        needs_review=tuple(doubt and one is None for doubt, one in zip(doubtful, ruled, strict=True)),  # type: ignore[arg-type]
-        review_levels=(reviews[0], reviews[1], reviews[2]),
+        needs_review=tuple(waits),
+        review_levels=reviews,
+        bases=learning.bases,
+        decided=learning.decided,
+        outdated=learning.outdated,
         conduct_year=found.conduct.year,
         conduct_after=found.conduct.after_summer,
         promotion=found.promotion,
-        may_decide=not found.gaps and (given.inclusive_disability or found.learning.year is None),
+        may_decide=found.promotion_basis is not None,
+        promotion_basis=found.promotion_basis,
+        promotion_decided=found.promotion_decided,
+        promotion_outdated=found.promotion_outdated,
         award=found.award,
         gaps=found.gaps,
         steps=found.steps,
@@ -163,16 +205,10 @@ def _triple(levels: tuple[Level | None, ...] | list[Level | None]) -> tuple[str 
 
 
 def _review_levels(found: StudentYearResult, at: int) -> tuple[str, ...]:
-    rating: LearningRating | None = found.learning.ratings[at]
+    """Art. 9.3 leaves two levels to choose from; without a rating of its own (R23) the circular says nothing."""
+    rating: LearningRating | None = (*found.learning.ratings, found.learning.rating_after)[at]
+    if found.learning.bases[at] is None:
+        return ()
     if rating is not None:
-        if not rating.needs_council_review:
-            return ()
         return rating.base_level.value, Level.of_rank(rating.base_level.rank + 1).value
-    scored = [one for one in found.subjects if one.kind is SubjectKind.SCORED]
-    results = [
-        one.year if at == 2 else one.semesters[at]
-        for one in scored
-        if not (all(one.exempt) if at == 2 else one.exempt[at])
-    ]
-    complete = not any(gap.subject is not None and (at == 2 or gap.semester == at + 1) for gap in found.gaps)
-    return tuple(level.value for level in Level) if complete and None not in results else ()
+    return tuple(level.value for level in Level)

@@ -5,7 +5,7 @@ What writes workbooks is imported where it is used: it brings openpyxl, which a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -247,21 +247,23 @@ def _students(actor: Actor, form: str, year: m.SchoolYear, class_name: str | Non
 
     rows: list[StudentRow] = []
     for class_group in _whole_classes(actor, year, class_name, Permission.EXPORT_STUDENTS):
-        rows += [student_row(class_group.name, student) for student in _enrolled(class_group)]
+        rows += [student_row(class_group.name, student, came) for student, came in _enrolled(class_group)]
     data = write_students(rows) if form == "xlsx" else _lines(students_jsonl(rows))
     return ExportFile(data, f"hoc-sinh-{_suffix(year, class_name)}.{form}", len(rows))
 
 
-def _enrolled(class_group: m.ClassGroup) -> Sequence[m.Student]:
-    return db.session.scalars(
-        select(m.Student)
+def _enrolled(class_group: m.ClassGroup) -> list[tuple[m.Student, date | None]]:
+    """The pupils of a class, each with the day of coming where that was after the year began."""
+    rows = db.session.execute(
+        select(m.Student, m.Enrollment.status, m.Enrollment.joined_on)
         .join(m.Enrollment, m.Enrollment.student_id == m.Student.id)
         .where(m.Enrollment.class_group_id == class_group.id, m.Enrollment.status.in_(ACTIVE))
         .order_by(m.Student.sort_key, m.Enrollment.id)
-    ).all()
+    )
+    return [(student, joined_on if status == "transferred_in" else None) for student, status, joined_on in rows]
 
 
-def student_row(class_name: str, student: m.Student) -> StudentRow:
+def student_row(class_name: str, student: m.Student, joined_on: date | None = None) -> StudentRow:
     """A student as a line of the office's list."""
     from hocbaso.services.import_students import STUDENT_COLUMNS
 
@@ -269,7 +271,7 @@ def student_row(class_name: str, student: m.Student) -> StudentRow:
     values["sex"] = Sex(student.sex)
     for name in ("height_cm", "weight_kg"):
         values[name] = Decimal(values[name]) if values[name] is not None else None
-    return StudentRow(address="", cells={}, class_name=class_name, **values)
+    return StudentRow(address="", cells={}, class_name=class_name, joined_on=joined_on, **values)
 
 
 # --- statistics -------------------------------------------------------------------------------------------------------

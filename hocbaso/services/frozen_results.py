@@ -23,6 +23,7 @@ from hocbaso.regulations.hash_chain import canonical_json
 from hocbaso.regulations.terms import Award, Promotion
 from hocbaso.services import audit
 from hocbaso.services.access import Actor
+from hocbaso.services.evaluation import decision_counts
 from hocbaso.services.results import ClassResults, StudentResult
 
 FORMAT = "frozen-result-1"
@@ -46,7 +47,8 @@ def frozen_content(
 
     ``subjects``: in the form's order; results ``"8.5"``, ``"Đ"``, ``"CĐ"``, ``"Miễn"`` or None; ``marks``: per semester
     column -> [value, origin]. ``conduct`` and ``learning``: ``semester_1``, ``semester_2``, ``year``, ``after``
-    (levels); learning also ``*_adjusted`` (Art. 9.3) and ``*_review``. ``absences``: ``semester_1``, ``semester_2``,
+    (levels); learning also ``*_adjusted`` (Art. 9.3) and ``*_review``. ``decisions``: the principal's, ``counts`` where
+    one is the level or the conclusion (made on these results, in a matter the circular leaves open). ``absences``: ``semester_1``, ``semester_2``,
     ``year`` with ``excused`` and ``unexcused``. ``promotion.outcome``: :class:`Promotion`. ``completion``: True or
     False for grade 9, else None. ``awards``: texts. ``certificates``: name and grade. ``steps``: the explanations. After a correction also ``corrections``: ``n_places`` and
     ``subject_names``.
@@ -131,6 +133,7 @@ def frozen_content(
                 "reason": one.reason,
                 "document": one.document,
                 "decided_at": audit.plain(one.decided_at),
+                "counts": decision_counts(row.result, one.kind, one.term),
             }
             for one in given.decisions
         ],

@@ -127,6 +127,8 @@ class ImportPlan(Findings):
     counts: tuple[CountLine, ...]
     problems: tuple[CellProblem, ...]
     notes: tuple[str, ...] = ()
+    n_undated: int = 0
+    """New pupils of a year that runs, without the day they came: entered as there from its start unless a day is given."""
     work: Any = field(default=None, compare=False, repr=False)
 
     @property
@@ -150,6 +152,8 @@ class PlanContext:
     year: m.SchoolYear | None
     year_label: str
     school_name: str | None = None
+    joined_on: date | None = None
+    """Students: the day the new pupils came whose row does not say."""
 
     @property
     def today(self) -> date:
@@ -174,6 +178,7 @@ class PlanBuilder:
         self.items: list[PlannedItem] = list(context.setup_items())
         self.problems: list[CellProblem] = list(problems)
         self.notes: list[str] = []
+        self.n_undated = 0
         self._counts: dict[str, list[int]] = {}
         for item in self.items:
             self.count(item.noun, "create")
@@ -214,6 +219,7 @@ class PlanBuilder:
             counts=tuple(CountLine(noun, *n) for noun, n in self._counts.items()),
             problems=tuple(self.problems),
             notes=tuple(self.notes),
+            n_undated=self.n_undated,
             work=work,
         )
 

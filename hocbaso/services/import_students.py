@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -57,6 +57,9 @@ STUDENT_COLUMNS: dict[str, str] = {
 }
 """Field of :class:`StudentRow` -> column of ``Student``."""
 
+RUNNING_AFTER = timedelta(days=30)
+"""How long after a year began new pupils of a list are asked for the day they came: until then lists are first lists."""
+
 _LABELS = column_map("students")
 _UNIQUE = {"register_number": "Số sổ đăng bộ", "personal_id": "Số định danh cá nhân", "code": "Mã định danh"}
 
@@ -68,7 +71,7 @@ class StudentWork:
     classes: list[str] = field(default_factory=list)
     new: list[roster.NewStudent] = field(default_factory=list)
     updates: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
-    enrol: list[tuple[int, str]] = field(default_factory=list)
+    enrol: list[tuple[int, str, date | None]] = field(default_factory=list)
     moves: list[tuple[int, str]] = field(default_factory=list)
     """(enrollment id, class): a misplaced student nothing has been written about yet."""
 
@@ -128,9 +131,13 @@ def plan_students(table: ImportTable[StudentRow], context: PlanContext) -> Impor
             target = classes.get(row.class_name)
             if target is not None and not _may_enter(target, row, handed_in, builder):
                 continue
-            work.new.append(roster.NewStudent(row.class_name, values))
+            day, refused = _plan_day(row, builder)
+            if refused:
+                continue
+            work.new.append(roster.NewStudent(row.class_name, values, day))
+            said = () if day is None else (FieldChange(_LABELS.label("joined_on"), "", shown(day), _day_at(row)),)
             builder.add(
-                PlannedItem("create", "Học sinh", f"{row.full_name}, lớp {row.class_name}", row.at("full_name"))
+                PlannedItem("create", "Học sinh", f"{row.full_name}, lớp {row.class_name}", row.at("full_name"), said)
             )
             continue
         matched[student.id] = row
@@ -158,6 +165,12 @@ def plan_students(table: ImportTable[StudentRow], context: PlanContext) -> Impor
         else:
             builder.count("Học sinh", "same")
     _note_absent(table, matched, places, classes, builder)
+    if builder.n_undated and context.year is not None:
+        builder.notes.append(
+            f"{builder.n_undated} học sinh mới không có ngày vào lớp, được ghi là học ở đây từ đầu năm học "
+            f"({shown(context.year.starts_on)}). Em nào chuyển đến giữa năm thì phải ghi ngày, vì kết quả ở trường cũ chỉ "
+            "nhập được cho em vào giữa năm."
+        )
     return builder.build(work)
 
 
@@ -176,6 +189,32 @@ def _leave_what_is_printed(
                 f"giữ nguyên {shown(getattr(student, column))}: đã in trên học bạ đã phát hành. Đổi bằng đề nghị sửa hộ tịch.",
             )
             del changed[column]
+
+
+def _plan_day(row: StudentRow, builder: PlanBuilder) -> tuple[date | None, bool]:
+    """(the day a new pupil came after the year began, None for its start; refused)."""
+    context = builder.context
+    year = context.year
+    if year is None:
+        return None, False
+    day = row.joined_on or context.joined_on
+    if day is None:
+        if context.today > year.starts_on + RUNNING_AFTER:
+            builder.n_undated += 1
+        return None, False
+    if day > min(year.ends_on, max(context.today, year.starts_on)):
+        builder.error(
+            _day_at(row),
+            _LABELS.label("joined_on"),
+            day,
+            "sau hôm nay hoặc sau ngày kết thúc năm học; hãy ghi ngày em vào lớp.",
+        )
+        return None, True
+    return (day if day > year.starts_on else None), False
+
+
+def _day_at(row: StudentRow) -> str:
+    return row.at("joined_on") if row.joined_on is not None else ""
 
 
 def _is_plausible(row: StudentRow, builder: PlanBuilder) -> bool:
@@ -312,8 +351,12 @@ def _plan_place(
             return ()
         if target is not None and not _may_enter(target, row, handed_in, builder):
             return ()
-        work.enrol.append((student.id, row.class_name))
-        return (FieldChange("Lớp", "", row.class_name, address),)
+        day, refused = _plan_day(row, builder)
+        if refused:
+            return ()
+        work.enrol.append((student.id, row.class_name, day))
+        said = () if day is None else (FieldChange(_LABELS.label("joined_on"), "", shown(day), _day_at(row)),)
+        return (FieldChange("Lớp", "", row.class_name, address), *said)
     now_in = class_names[standing.class_group_id]
     if now_in == row.class_name:
         return ()
@@ -429,11 +472,11 @@ def apply_students(work: StudentWork, context: PlanContext, year: m.SchoolYear) 
             before=before,
             facts={"n_students": len(rows), "source": "imported"},
         )
-    by_class: dict[str, list[int]] = {}
-    for student_id, name in work.enrol:
-        by_class.setdefault(name, []).append(student_id)
-    for name, ids in by_class.items():
-        roster.enrol(actor, ids, classes[name], max(context.today, year.starts_on), now)
+    by_class: dict[tuple[str, date], list[int]] = {}
+    for student_id, name, day in work.enrol:
+        by_class.setdefault((name, day or year.starts_on), []).append(student_id)
+    for (name, day), ids in by_class.items():
+        roster.enrol(actor, ids, classes[name], day, now)
     if work.moves:
         targets = dict(work.moves)
         moved = list(

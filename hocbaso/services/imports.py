@@ -10,10 +10,11 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select, update
 
+from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale, WrongState
@@ -81,6 +82,14 @@ class ImportReport(Findings):
     n_errors: int
     n_warnings: int
     batch_id: int | None = None
+    n_undated: int = 0
+    joined_on: str = ""
+    """The day given for new pupils whose row does not say, as ``2027-03-15``."""
+
+    @property
+    def asks_day(self) -> bool:
+        """Whether the page offers a day for the new pupils of a year that runs."""
+        return not self.applied and bool(self.n_undated or self.joined_on)
 
     @property
     def can_apply(self) -> bool:
@@ -106,27 +115,29 @@ def run_import(
     school_name: str | None = None,
     fingerprint: str | None = None,
     batch_id: int | None = None,
+    joined_on: date | None = None,
 ) -> ImportReport:
     """Read a workbook and plan it; with ``apply`` write exactly that plan in one transaction.
 
     A plan with an error is returned and never applied (``applied`` False). In an instance without a school the system
     actor's import creates it (``school_name``) and the year (``year_label``, default the one containing today).
-    ``fingerprint``: of the plan that was previewed; Stale when the database has changed so that the plan would differ.
+    ``joined_on``: students, the day the new ones came whose row does not say. ``fingerprint``: of the plan that was previewed; Stale when the database has changed so that the plan would differ.
     Raises NotAllowed, NotFound for the year, Invalid when the file cannot be read as this kind at all.
     """
     steps = _require(actor, kind)
     table = read_apart(kind, data, profile)
     if not apply:
-        return _report(steps.plan(table, _context(actor, now, year_label, school_name)), file_name, applied=False)
+        context = _context(actor, now, year_label, school_name, joined_on)
+        return _report(steps.plan(table, context), file_name, applied=False, joined_on=joined_on)
     with write_transaction() as session:
-        context = _context(actor, now, year_label, school_name)
+        context = _context(actor, now, year_label, school_name, joined_on)
         plan = steps.plan(table, context)
         if plan.errors:
-            return _report(plan, file_name, applied=False)
+            return _report(plan, file_name, applied=False, joined_on=joined_on)
         if fingerprint is not None and plan.fingerprint != fingerprint:
             raise Stale("Dữ liệu của trường đã thay đổi sau lần xem trước nên chưa ghi gì. Hãy xem trước lại.")
         if batch_id is None and not plan.n_changes:
-            return _report(plan, file_name, applied=True)
+            return _report(plan, file_name, applied=True, joined_on=joined_on)
         if context.school_name is not None:
             school_setup_from_files.make_school(actor, context.school_name, now)
         year = context.year or school_setup_from_files.make_year(actor, context.year_label, now)
@@ -135,7 +146,7 @@ def run_import(
         if batch is None:
             batch = _new_batch(actor, kind, profile, data, file_name, now)
             session.add(batch)
-        report = _report(plan, file_name, applied=True)
+        report = _report(plan, file_name, applied=True, joined_on=joined_on)
         batch.state, batch.applied_at, batch.summary = "APPLIED", now, _pack(report)
         session.flush()
         audit.record(
@@ -166,9 +177,12 @@ def preview(
     *,
     profile: str = DEFAULT_PROFILE,
     year_label: str | None = None,
+    joined_on: date | None = None,
 ) -> int:
     """Plan a workbook and keep its bytes with what was found; the id of the batch. Raises like :func:`run_import`."""
-    report = run_import(actor, kind, data, now, profile=profile, file_name=file_name, year_label=year_label)
+    report = run_import(
+        actor, kind, data, now, profile=profile, file_name=file_name, year_label=year_label, joined_on=joined_on
+    )
     with write_transaction() as session:
         session.execute(
             update(m.ImportBatch)
@@ -214,11 +228,33 @@ def apply_batch(actor: Actor, batch_id: int, fingerprint: str, now: datetime) ->
         year_label=summary.year_label,
         fingerprint=fingerprint,
         batch_id=batch.id,
+        joined_on=_day(summary),
     )
 
 
-def preview_again(actor: Actor, batch_id: int, now: datetime) -> int:
-    """A fresh preview of the same bytes, after the database has changed."""
+def _day(report: ImportReport) -> date | None:
+    return date.fromisoformat(report.joined_on) if report.joined_on else None
+
+
+def preview_with_day(actor: Actor, batch_id: int, joined_on: date | None, now: datetime) -> int:
+    """A fresh preview of the same list of students with a day for the new ones whose row does not say; None for none.
+
+    Raises NotFound, Invalid (not students, or a day outside the school year so far), WrongState (dropped).
+    """
+    report = open_batch(actor, batch_id)
+    if report.kind != "students":
+        raise Invalid("Chỉ danh sách học sinh có ngày vào lớp.", field="joined_on")
+    if joined_on is not None:
+        year = roster.year_by_label(report.year_label)
+        if not year.starts_on <= joined_on <= min(year.ends_on, clock.local_date(now)):
+            raise Invalid(
+                f"Ngày vào lớp phải từ {year.starts_on:%d/%m/%Y} đến hôm nay, trong năm học.", field="joined_on"
+            )
+    return preview_again(actor, batch_id, now, day=(joined_on,))
+
+
+def preview_again(actor: Actor, batch_id: int, now: datetime, *, day: tuple[date | None] | None = None) -> int:
+    """A fresh preview of the same bytes, after the database has changed, or with another ``day`` for new pupils."""
     batch = _batch_for(actor, batch_id)
     if batch.file_bytes is None:
         raise WrongState("Lần xem trước này đã quá hai ngày. Hãy chọn tệp và xem trước lại.")
@@ -230,6 +266,7 @@ def preview_again(actor: Actor, batch_id: int, now: datetime) -> int:
         now,
         profile=batch.profile,
         year_label=_unpack(batch).year_label,
+        joined_on=_day(_unpack(batch)) if day is None else day[0],
     )
 
 
@@ -272,12 +309,14 @@ def _require(actor: Actor, kind: str) -> _Steps:
     return _steps_of(kind)
 
 
-def _context(actor: Actor, now: datetime, year_label: str | None, school_name: str | None) -> PlanContext:
+def _context(
+    actor: Actor, now: datetime, year_label: str | None, school_name: str | None, joined_on: date | None = None
+) -> PlanContext:
     if not school_setup_from_files.is_unconfigured():
         year = roster.year_by_label(year_label)
         if year.state != "OPEN":
             raise WrongState(f"Năm học {year.label} đã đóng, không nhập thêm được.")
-        return PlanContext(actor, now, year, year.label)
+        return PlanContext(actor, now, year, year.label, joined_on=joined_on)
     if not actor.is_system:
         raise NotAllowed("Trường chưa được khai báo. Hãy hoàn thành thiết lập ban đầu trước.")
     context = PlanContext(actor, now, None, "", normalise_name(school_name or "") or UNNAMED_SCHOOL)
@@ -311,7 +350,7 @@ def _batch_for(actor: Actor, batch_id: int) -> m.ImportBatch:
     return batch
 
 
-def _report(plan: ImportPlan, file_name: str, *, applied: bool) -> ImportReport:
+def _report(plan: ImportPlan, file_name: str, *, applied: bool, joined_on: date | None = None) -> ImportReport:
     return ImportReport(
         kind=plan.kind,
         title=KINDS[plan.kind].title,
@@ -326,6 +365,8 @@ def _report(plan: ImportPlan, file_name: str, *, applied: bool) -> ImportReport:
         n_items=len(plan.items),
         n_errors=len(plan.errors),
         n_warnings=len(plan.warnings),
+        n_undated=plan.n_undated,
+        joined_on=joined_on.isoformat() if joined_on else "",
     )
 
 

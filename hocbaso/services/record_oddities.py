@@ -41,8 +41,11 @@ def flags_of(content: tc.TranscriptContent, frozen: dict[str, Any]) -> tuple[str
     adjusted = [words for term, words in _TERMS.items() if getattr(content.learning, f"{term}_adjusted")]
     if adjusted:
         found.append("Học tập nâng mức theo khoản 3 Điều 9: " + ", ".join(adjusted))
-    if frozen.get("decisions"):
+    decisions = frozen.get("decisions") or []
+    if any(one.get("counts", True) for one in decisions):
         found.append("Có quyết định của Hiệu trưởng")
+    elif decisions:
+        found.append("Có quyết định của Hiệu trưởng không còn áp dụng")
     if content.corrections.n_places:
         found.append(f"Sửa chữa {content.corrections.n_places} chỗ: " + ", ".join(content.corrections.subject_names))
     if content.replaces_uuid:

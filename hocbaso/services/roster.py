@@ -34,10 +34,16 @@ UNNAMED_SCHOOL = "Trường chưa đặt tên"
 
 @dataclass(frozen=True, slots=True)
 class NewStudent:
-    """A student to be entered: the columns of Student by name, and the class."""
+    """A student to be entered: the columns of Student by name, the class, and the day of coming (None: the year's first)."""
 
     class_name: str
     values: dict[str, Any]
+    joined_on: date | None = None
+
+
+def status_on(year: m.SchoolYear, joined_on: date) -> str:
+    """Status of a pupil who comes that day: whoever comes after the year began was at another school until then."""
+    return "transferred_in" if joined_on > year.starts_on else "studying"
 
 
 def the_school() -> m.School | None:
@@ -409,7 +415,7 @@ def _assign(
 
 
 def enter_students(
-    actor: Actor, year: m.SchoolYear, students: Sequence[NewStudent], now: datetime, *, joined_on: date | None = None
+    actor: Actor, year: m.SchoolYear, students: Sequence[NewStudent], now: datetime
 ) -> list[m.Enrollment]:
     """Create students with their enrollments in existing classes: one transaction, one entry.
 
@@ -438,7 +444,10 @@ def enter_students(
         session.flush()
         enrollments = [
             m.Enrollment(
-                student_id=row.id, class_group_id=classes[new.class_name].id, joined_on=joined_on or year.starts_on
+                student_id=row.id,
+                class_group_id=classes[new.class_name].id,
+                joined_on=new.joined_on or year.starts_on,
+                status=status_on(year, new.joined_on or year.starts_on),
             )
             for row, new in zip(rows, students, strict=True)
         ]
@@ -484,7 +493,12 @@ def enrol(
     with write_transaction() as session:
         _require_open(class_group)
         enrollments = [
-            m.Enrollment(student_id=student_id, class_group_id=class_group.id, joined_on=joined_on)
+            m.Enrollment(
+                student_id=student_id,
+                class_group_id=class_group.id,
+                joined_on=joined_on,
+                status=status_on(class_group.school_year, joined_on),
+            )
             for student_id in student_ids
         ]
         session.add_all(enrollments)

@@ -79,7 +79,10 @@ class SubjectFacts:
 
 @dataclass(frozen=True, slots=True)
 class DecisionFacts:
-    """A decision of the principal that stands in for the rule (the latest of its kind and term)."""
+    """A decision of the principal that stands in for the rule (the latest of its kind and term).
+
+    ``basis``: the results it was made on; it counts for no others. None: recorded before that was kept.
+    """
 
     id: int
     kind: str
@@ -88,6 +91,7 @@ class DecisionFacts:
     reason: str
     document: str | None
     decided_at: datetime
+    basis: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

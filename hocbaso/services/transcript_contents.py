@@ -254,7 +254,7 @@ def content_from_frozen(
         learning=_levels(frozen["learning"]),
         absences=_absences(frozen["absences"]),
         promotion=promotion_note(
-            outcome, frozen["grade_level"], is_summer=frozen["freeze"] == "summer", decisions=frozen["decisions"]
+            outcome, frozen["grade_level"], is_summer=frozen["freeze"] == "summer", decided=is_decided(frozen)
         ),
         completion=None
         if completion is None or outcome in _UNSETTLED
@@ -323,13 +323,23 @@ def _texts(rows: Sequence[str]) -> tuple[str, ...]:
     return tuple(text for row in rows if (text := _text(row)))
 
 
-def promotion_note(
-    outcome: Promotion, grade_level: int, *, is_summer: bool, decisions: Sequence[Mapping[str, Any]] = ()
-) -> tc.PromotionNote:
+def is_decided(frozen: Mapping[str, Any]) -> bool:
+    """Whether the conclusion of a frozen year is the principal's decision, and not one that the rule drew beside it."""
+    for one in frozen["decisions"]:
+        if one["kind"] != "promotion":
+            continue
+        if "counts" in one:
+            return bool(one["counts"])
+        # Frozen before decisions said so: it counted only where the circular draws no conclusion.
+        is_open = frozen["student"]["inclusive_disability"] or frozen["learning"]["year"] is None
+        return bool(is_open and one["outcome"] == frozen["promotion"]["outcome"])
+    return False
+
+
+def promotion_note(outcome: Promotion, grade_level: int, *, is_summer: bool, decided: bool = False) -> tc.PromotionNote:
     """What is written on the three lines beside the level table (Art. 12). Grade 9 has its own line (completion)."""
     promoted = outcome in (Promotion.PROMOTED, Promotion.COMPLETED)
     words = f"Lên lớp {grade_level + 1}" if grade_level < 9 else None
-    decided = any(row["kind"] == "promotion" for row in decisions)
     if words and decided and promoted:
         words += " theo quyết định của Hiệu trưởng"
     return tc.PromotionNote(

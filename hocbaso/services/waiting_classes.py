@@ -15,12 +15,14 @@ from hocbaso.regulations.permissions import Permission
 from hocbaso.services import (
     class_gaps,
     class_moves,
+    class_seal,
     correction_view,
     exemptions,
     results,
 )
 from hocbaso.services.access import Actor
 from hocbaso.services.daily_items import DailyItem, Oddity, class_item, day_words, some_names
+from hocbaso.services.evaluation import decision_counts
 from hocbaso.services.results import ClassResults, comma, level_words
 
 
@@ -71,18 +73,17 @@ def class_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem
                 oddities.append(
                     Oddity("Chốt muộn", "clock", who, f"Dữ liệu cần xong trước {year.data_complete_before:%d/%m/%Y}.")
                 )
-            items.append(
-                class_item(
-                    row,
-                    "approve",
-                    f"Tổng kết lớp {row.name}",
-                    who,
-                    f"{len(computed.students)} học sinh",
-                    before,
-                    today,
-                    oddities,
-                )
+            made = class_item(
+                row,
+                "approve",
+                f"Tổng kết lớp {row.name}",
+                who,
+                f"{len(computed.students)} học sinh",
+                before,
+                today,
+                oddities,
             )
+            items.append(replace(made, seen=class_seal.seal(computed, today)))
         else:
             n_gaps = len(class_gaps.list_gaps(computed))
             oddities = []
@@ -110,14 +111,14 @@ def class_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem
 def class_oddities(computed: ClassResults, who: str) -> list[Oddity]:
     """What in a class differs from a plain year: adjusted, reviewed, decided, exempt, re-assessed."""
     found: list[Oddity] = []
-    terms = ("học kì I", "học kì II", "cả năm")
+    terms = ("học kì I", "học kì II", "cả năm", "sau kiểm tra, đánh giá lại")
     exempt: list[str] = []
     for row in computed.students:
         given, result = row.given, row.result
         names = {line.subject.code: line.subject.name for line in given.subjects}
         for at, term in enumerate(terms):
-            code = result.adjusted_by[at]
-            if result.adjusted[at] and code is not None:
+            code = result.adjusted_by[at] if at < len(result.adjusted_by) else None
+            if code is not None and result.adjusted[at]:
                 subject = result.subjects[code]
                 value = (subject.semester_1, subject.semester_2, subject.year)[at]
                 found.append(
@@ -141,7 +142,9 @@ def class_oddities(computed: ClassResults, who: str) -> list[Oddity]:
                     )
                 )
         for one in given.decisions:
-            found.append(Oddity("Có quyết định riêng", "scale", who, f"{given.full_name}: {one.reason}"))
+            counts = decision_counts(result, one.kind, one.term)
+            kind = "Có quyết định riêng" if counts else "Quyết định không còn áp dụng"
+            found.append(Oddity(kind, "scale", who, f"{given.full_name}: {one.reason}"))
         if any(line.reassessed is not None for line in given.subjects) or given.conduct_after_summer:
             found.append(Oddity("Kiểm tra lại, rèn luyện hè", "redo-2", who, f"{given.full_name} có kết quả sau hè."))
         if any(any(line.exempt) for line in given.subjects):

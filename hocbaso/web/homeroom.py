@@ -64,7 +64,7 @@ def show(class_group_id: int) -> str:
         filters=FILTERS,
         levels=LEVEL_CHOICES,
         first_gap=next((gap for gap in page.gaps if gap.kind == "field"), None),
-        form=ClassMoveForm(version=page.results.version),
+        form=ClassMoveForm(version=page.results.version, seen=page.seal),
         **(picker(current_actor(), None, None) if page.can_edit else {}),
         **words(),
     )
@@ -101,7 +101,9 @@ def lists_page(class_group_id: int, message: str | None = None) -> str:
     """The page of lists, with a message where an act was refused."""
     actor = current_actor()
     page = class_page.class_page(actor, class_group_id, clock.now())
-    form = ClassMoveForm(formdata=None, version=page.results.version, remark=class_approval.DEFAULT_REMARK)
+    form = ClassMoveForm(
+        formdata=None, version=page.results.version, seen=page.seal, remark=class_approval.DEFAULT_REMARK
+    )
     return render_template(
         "homeroom/lists.html",
         page=page,
@@ -260,12 +262,10 @@ SHORT = {
 }
 """Heads of the matrix: a column is 40 px wide."""
 
-_TERM_HEADS = {0: "Học tập cả năm", 1: "Học tập học kì I:", 2: "Học tập học kì II"}
-
 
 def _in_learning(step: str, term: int) -> bool:
     """Whether a sentence explains the learning rating of a term (0: the year)."""
-    return step.startswith(_TERM_HEADS[term])
+    return step.startswith(class_page.TERM_HEADS[term])
 
 
 def init_app(app: Flask) -> None:

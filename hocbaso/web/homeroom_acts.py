@@ -34,7 +34,11 @@ def finalise(class_group_id: int) -> BaseResponse | tuple[str, int]:
     form = _move_form()
     try:
         moved = class_moves.finalise(
-            current_actor(), class_group_id, expected_version=form.version.data or 0, now=clock.now()
+            current_actor(),
+            class_group_id,
+            expected_version=form.version.data or 0,
+            seen=form.seen.data or "",
+            now=clock.now(),
         )
     except Incomplete as incomplete:
         if is_fragment():
@@ -65,6 +69,7 @@ def approve(class_group_id: int) -> BaseResponse:
         current_actor(),
         class_group_id,
         expected_version=form.version.data or 0,
+        seen=form.seen.data or "",
         now=clock.now(),
         remark=form.remark.data,
     )

@@ -10,6 +10,7 @@ from hocbaso.errors import Invalid, NotFound
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.terms import Level
 from hocbaso.services import class_page, correction_requests, correction_view, decisions, exemptions
+from hocbaso.services.evaluation import TERMS, decision_counts
 from hocbaso.web import labels
 from hocbaso.web.forms.homeroom import (
     DecisionForm,
@@ -47,17 +48,24 @@ def _student(
     found = page.results.by_id[enrollment_id]
     exemption_form = exemption_form or ExemptionForm(formdata=None)
     exemption_form.subject.choices = [(subject.subject_id, subject.name) for subject in page.subjects]
+    result = found.result
     asked = [
-        ("learning_level", term, [(level, labels.LEVELS[Level(level)]) for level in found.result.review_levels[index]])
-        for index, term in enumerate(decisions.TERMS)
-        if found.result.review_levels[index]
+        (
+            "learning_level",
+            term,
+            [(level, labels.LEVELS[Level(level)]) for level in result.review_levels[index]],
+            decisions.seal(result.bases[index]),
+        )
+        for index, term in enumerate(TERMS)
+        if result.review_levels[index]
     ]
-    if found.result.may_decide:
+    if result.may_decide:
         asked.append(
             (
                 "promotion",
                 "year",
                 [(one.value, labels.PROMOTIONS[one]) for one in decisions.promotion_outcomes(page.results.grade_level)],
+                decisions.seal(result.promotion_basis),
             )
         )
     return render_template(
@@ -71,6 +79,7 @@ def _student(
         exemptions=exemptions.of_student(actor, enrollment_id),
         exemption_form=exemption_form,
         decided=decisions.decisions_of(enrollment_id),
+        counting={one.id for one in found.given.decisions if decision_counts(result, one.kind, one.term)},
         asked=asked if page.can_decide else [],
         decision_form=decision_form or DecisionForm(formdata=None),
         term_words=decisions.TERM_WORDS,
@@ -147,6 +156,7 @@ def decide(class_group_id: int, enrollment_id: int) -> BaseResponse | tuple[str,
         form.reason.data or "",
         term=form.term.data or "year",
         document=form.document.data,
+        seen=form.seen.data or "",
         now=clock.now(),
     )
     flash("Đã ghi quyết định.", "done")

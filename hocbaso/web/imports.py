@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import date
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -13,7 +14,7 @@ from hocbaso.errors import Invalid, Stale
 from hocbaso.regulations.permissions import Permission
 from hocbaso.services import first_steps, imports
 from hocbaso.services.import_plans import KINDS
-from hocbaso.web.forms.imports import ApplyForm, UploadForm
+from hocbaso.web.forms.imports import ApplyForm, DayForm, UploadForm
 from hocbaso.web.htmx import go, is_fragment
 from hocbaso.web.security import current_actor, note, requires
 
@@ -111,9 +112,30 @@ def blank(kind: str) -> Any:
 @_may_import
 def batch(batch_id: int) -> Any:
     """What the file would do, or did."""
+    return _batch(batch_id)
+
+
+def _batch(batch_id: int, day_form: DayForm | None = None, status: int = 200) -> Any:
     report = imports.open_batch(current_actor(), batch_id)
-    form = ApplyForm(fingerprint=report.fingerprint)
-    return render_template("imports/batch.html", report=report, form=form)
+    form = ApplyForm(formdata=None, fingerprint=report.fingerprint)
+    if day_form is None:
+        day_form = DayForm(formdata=None, joined_on=date.fromisoformat(report.joined_on) if report.joined_on else None)
+    return render_template("imports/batch.html", report=report, form=form, day_form=day_form), status
+
+
+@pages.post("/<int:batch_id>/ngay-vao-lop")
+@_may_import
+def day(batch_id: int) -> Any:
+    """Preview the same list again, with the day its new pupils came."""
+    form = DayForm()
+    if not form.validate_on_submit():
+        return _batch(batch_id, form, 422)
+    try:
+        again = imports.preview_with_day(current_actor(), batch_id, form.joined_on.data, clock.now())
+    except Invalid as refusal:
+        form.joined_on.errors = [refusal.message]
+        return _batch(batch_id, form, 422)
+    return go(url_for("imports.batch", batch_id=again))
 
 
 @pages.post("/<int:batch_id>/ghi")

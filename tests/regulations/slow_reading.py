@@ -161,7 +161,12 @@ def read(student: dict) -> dict:
             "semesters": levels[:2],
             "year": levels[2],
             "adjusted": [bool(rating and rating[1]) for rating in ratings],
-            "needs_council_review": [bool(rating and rating[2]) for rating in ratings],
+            # The clause applies again after re-assessment, and so does its doubt: the year must be looked at.
+            "needs_council_review": [
+                bool(ratings[0] and ratings[0][2]),
+                bool(ratings[1] and ratings[1][2]),
+                bool(ratings[2] and ratings[2][2]) or bool(after and after[2]),
+            ],
             "after_reassessment": after and after[0],
         },
         "conduct": {"year": conduct, "after_summer": summer},

@@ -52,6 +52,47 @@ def test_both_readings_agree_on_random_student_years(seed: int):
         assert seen[name] >= 5, (name, seen)
 
 
+def doubtful_again(chance: random.Random, number: int) -> dict:
+    """Results at the edges of clause 3, some of them re-assessed."""
+    subjects = []
+    for index in range(8):
+        value = f"{chance.choice((65, 65, 65, 65, 80, 50, 49, 34, 30)) / 10:.1f}"
+        semester = {"regular": [value, value], "midterm": value, "final": value}
+        again = chance.choice((None, "5.0", "6.5", "3.4")) if value < "5.0" else None
+        subjects.append(
+            {
+                "code": f"S{index}",
+                "kind": "scored",
+                "lessons_per_year": 35,
+                "exempt": False,
+                "semesters": [semester, semester],
+                "reassessed": again,
+            }
+        )
+    return {
+        "id": number,
+        "grade_level": 8,
+        "subjects": subjects,
+        "conduct": ["T", "T"],
+        "conduct_after_summer": None,
+        "absences": 0,
+        "inclusive_disability": False,
+    }
+
+
+def test_both_readings_see_the_doubt_that_only_reassessment_brings():
+    chance = random.Random(3)
+    n_alone = 0
+    for number in range(2000):
+        student = doubtful_again(chance, number)
+        found = answer(student)
+        assert found == slow_reading.read(student), student
+        if found["learning"]["needs_council_review"][2]:
+            before = {**student, "subjects": [{**one, "reassessed": None} for one in student["subjects"]]}
+            n_alone += not answer(before)["learning"]["needs_council_review"][2]
+    assert n_alone >= 20
+
+
 def test_the_comparison_would_notice_a_different_rule(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(slow_reading, "CONDUCT", slow_reading.CONDUCT.replace("CĐ  K  Đ  Đ  CĐ", "CĐ  Đ  Đ  Đ  CĐ"))
     chance = random.Random(7)

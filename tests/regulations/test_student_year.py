@@ -8,7 +8,14 @@ import pytest
 
 from hocbaso.errors import Invalid
 from hocbaso.regulations.completeness import Gap
-from hocbaso.regulations.student_year import SemesterMarks, StudentYear, SubjectYear, evaluate
+from hocbaso.regulations.student_year import (
+    DecidedLevel,
+    DecidedPromotion,
+    SemesterMarks,
+    StudentYear,
+    SubjectYear,
+    evaluate,
+)
 from hocbaso.regulations.terms import Award, Level, PassFail, Promotion, ScoreOrigin, SubjectKind
 
 P, F = PassFail.PASS, PassFail.FAIL
@@ -34,6 +41,18 @@ def year(*tenths: int, grade_level: int = 8, **more) -> StudentYear:
     subjects = more.pop("subjects", None) or tuple(scored(f"S{index}", value) for index, value in enumerate(tenths))
     known = {"conduct": (T, T), "absences": 0} | more
     return StudentYear(grade_level, (*subjects, comment("PE")), **known)
+
+
+def decide(given: StudentYear, *levels: Level | None) -> StudentYear:
+    """The same student-year with levels that the principal records on its results as they stand."""
+    bases = evaluate(given).learning.bases
+    decisions = [level and DecidedLevel(level, basis) for level, basis in zip(levels, bases, strict=False)]
+    return replace(given, decided_levels=tuple(decisions))
+
+
+def conclude(given: StudentYear, outcome: Promotion) -> StudentYear:
+    """The same student-year with a conclusion recorded on it as it stands."""
+    return replace(given, decided_promotion=DecidedPromotion(outcome, evaluate(given).promotion_basis))
 
 
 def test_a_plain_year():
@@ -130,7 +149,7 @@ def test_exemptions_and_decided_levels_cite_an_article():
         scored("OUT", None, exempt=(True, True)),
         comment("ART", F, None, exempt=(False, True)),
     )
-    steps = evaluate(year(subjects=subjects, decided_levels=(D, D, D))).steps
+    steps = evaluate(decide(year(subjects=subjects), D, D, D)).steps
     assert all("Điều" in step for step in steps)
     assert (
         "X, cả năm: miễn học học kì I theo quyết định của Hiệu trưởng, lấy kết quả học kì II → 4,0 "
@@ -148,7 +167,7 @@ def test_exemptions_and_decided_levels_cite_an_article():
         "Học tập cả năm: mức Đạt theo quyết định đã ghi của Hiệu trưởng (Điều 9 khoản 2 Thông tư 22/2021/TT-BGDĐT)"
         in steps
     )
-    doubtful = evaluate(year(*[65] * 5, 50, 50, 34, decided_levels=(None, None, D))).steps
+    doubtful = evaluate(decide(year(*[65] * 5, 50, 50, 34), None, None, D)).steps
     assert (
         "Học tập cả năm: mức Đạt theo quyết định đã ghi của Hiệu trưởng (Điều 9 khoản 3 Thông tư 22/2021/TT-BGDĐT)"
         in doubtful
@@ -159,7 +178,7 @@ def test_fewer_than_six_subjects_need_a_decision():
     result = evaluate(year(*[90] * 5))
     assert result.learning.levels == (None, None, None)
     assert (result.promotion, result.award) == (Promotion.DECISION_NEEDED, None)
-    decided = evaluate(year(*[90] * 5, decided_levels=(None, None, D)))
+    decided = evaluate(decide(year(*[90] * 5), None, None, D))
     assert (decided.learning.year, decided.promotion) == (D, Promotion.PROMOTED)
 
 
@@ -167,7 +186,7 @@ def test_no_automatic_conclusion_for_a_pupil_with_a_disability():
     result = evaluate(year(*[95] * 8, inclusive_disability=True))
     assert (result.promotion, result.award, result.learning.year) == (Promotion.DECISION_NEEDED, None, T)
     assert "kế hoạch giáo dục cá nhân" in result.steps[-1]
-    decided = evaluate(year(*[20] * 8, inclusive_disability=True, decided_promotion=Promotion.PROMOTED))
+    decided = evaluate(conclude(year(*[20] * 8, inclusive_disability=True), Promotion.PROMOTED))
     assert decided.promotion is Promotion.PROMOTED
 
 
@@ -175,10 +194,76 @@ def test_a_decision_counts_only_where_the_circular_is_in_doubt():
     doubtful = year(*[65] * 5, 50, 50, 34)
     assert evaluate(doubtful).promotion is Promotion.REASSESS
     assert evaluate(doubtful).learning.needs_council_review == (True, True, True)
-    assert evaluate(replace(doubtful, decided_levels=(None, None, D))).promotion is Promotion.PROMOTED
-    clear = year(*[50] * 7, 34, decided_levels=(T, T, T), decided_promotion=Promotion.PROMOTED)
+    assert evaluate(decide(doubtful, None, None, D)).promotion is Promotion.PROMOTED
+    clear = conclude(decide(year(*[50] * 7, 34), T, T, T), Promotion.PROMOTED)
     assert evaluate(clear).learning.year is C
     assert evaluate(clear).promotion is Promotion.REASSESS
+
+
+def test_a_council_decision_counts_only_for_the_results_it_was_made_on():
+    """The council chose Khá over five 8,0, two 7,0 and a 4,0; with lower scores the base is Chưa đạt and in doubt anew."""
+    before = decide(year(*[80] * 5, 70, 70, 40), K, K, K)
+    assert evaluate(before).learning.levels == (K, K, K)
+    after = replace(year(*[80] * 5, 50, 50, 30), decided_levels=before.decided_levels)
+    found = evaluate(after)
+    assert found.learning.levels == (C, C, C) and found.promotion is Promotion.REASSESS
+    assert found.learning.needs_council_review == (True, True, True)
+    assert (found.learning.decided, found.learning.outdated) == ((False,) * 4, (True, True, True, False))
+    assert any("dựa trên kết quả khác" in step for step in found.steps)
+    # The same base and the same subject in doubt, but another score: the council has not seen it.
+    other = evaluate(replace(year(*[80] * 5, 70, 70, 36), decided_levels=before.decided_levels))
+    assert other.learning.levels == (D, D, D) and other.learning.outdated[:3] == (True, True, True)
+    # With the results as they were it counts again.
+    assert evaluate(replace(before, conduct=(K, K))).learning.year is K
+
+
+@pytest.mark.parametrize(("level", "counts"), [(C, True), (D, True), (K, False), (T, False)])
+def test_the_council_keeps_the_level_or_takes_the_next(level: Level, counts: bool):
+    """Art. 9.3 raises to the adjacent level, never more: whatever was recorded."""
+    found = evaluate(decide(year(*[65] * 5, 50, 50, 34), None, None, level)).learning
+    assert found.decided[2] is counts
+    assert found.year is (level if counts else C)
+
+
+def test_a_decision_below_six_subjects_counts_only_for_its_results():
+    five = decide(year(*[90] * 5), T, T, T)
+    assert evaluate(five).learning.levels == (T, T, T)
+    fallen = evaluate(replace(year(*[20] * 5), decided_levels=five.decided_levels))
+    assert (fallen.learning.levels, fallen.promotion) == ((None, None, None), Promotion.DECISION_NEEDED)
+
+
+def test_a_conclusion_counts_only_for_what_it_was_made_on():
+    given = conclude(year(*[60] * 8, inclusive_disability=True), Promotion.PROMOTED)
+    found = evaluate(given)
+    assert (found.promotion, found.promotion_decided, found.promotion_outdated) == (Promotion.PROMOTED, True, False)
+    for changed in (
+        replace(given, absences=46),
+        replace(given, conduct=(T, C)),
+        replace(given, subjects=year(*[60] * 7, 20).subjects),
+    ):
+        found = evaluate(changed)
+        assert (found.promotion, found.promotion_outdated) == (Promotion.DECISION_NEEDED, True)
+    assert evaluate(replace(given, absences=3)).promotion_decided  # within the limit as before
+    plain = evaluate(replace(given, inclusive_disability=False))
+    assert (plain.promotion_decided, plain.promotion_outdated, plain.promotion_basis) == (False, False, None)
+
+
+def test_the_doubt_of_clause_3_comes_back_after_reassessment():
+    """Case 24 reached by a re-take: retained by the strict reading, promoted by the other."""
+    subjects = (
+        *(scored(f"S{i}", 65) for i in range(5)),
+        scored("A", 50),
+        scored("B", 30, reassessed=50),
+        scored("X", 34),
+    )
+    given = year(subjects=subjects)
+    found = evaluate(given)
+    assert found.learning.in_doubt == (False, False, False, True)
+    assert found.learning.needs_council_review == (False, False, True)
+    assert (found.learning.after_reassessment, found.promotion) == (C, Promotion.RETAINED)
+    raised = evaluate(decide(given, None, None, None, D))
+    assert (raised.learning.year, raised.learning.after_reassessment) == (C, D)
+    assert raised.promotion is Promotion.PROMOTED and raised.learning.decided == (False, False, False, True)
 
 
 def test_a_missed_assessment_is_zero_with_its_origin_and_a_hole_is_not():

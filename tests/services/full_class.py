@@ -12,7 +12,7 @@ from hocbaso.regulations.averages import regular_count
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.score_sheet_flow import SheetVerb
 from hocbaso.regulations.terms import SubjectKind
-from hocbaso.services import class_moves, homeroom, reviews, score_entry
+from hocbaso.services import class_moves, class_seal, homeroom, results, reviews, score_entry
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.score_grid import CellRecord
 from hocbaso.services.sheet_access import sheet_for
@@ -119,6 +119,11 @@ def lock_class(cast: Cast, class_name: str) -> None:
     move_sheets(cast, class_name, SheetVerb.SUBMIT, SheetVerb.REVIEW, SheetVerb.APPROVE, SheetVerb.LOCK)
 
 
+def seen_of(class_group_id: int) -> str:
+    """What whoever opens the class's page now has seen of it."""
+    return class_seal.seal(results.compute_class(class_group_id, NOW.date()))
+
+
 def finalised(
     cast: Cast,
     class_name: str = "9A",
@@ -129,7 +134,13 @@ def finalised(
     fill_scores(cast, class_name, levels)
     lock_class(cast, class_name)
     fill_homeroom(cast, class_name, changes)
-    class_moves.finalise(cast.actor(keeper_of(class_name)), cast.classes[class_name], expected_version=1, now=NOW)
+    class_moves.finalise(
+        cast.actor(keeper_of(class_name)),
+        cast.classes[class_name],
+        seen=seen_of(cast.classes[class_name]),
+        expected_version=1,
+        now=NOW,
+    )
     return class_row(cast, class_name)
 
 

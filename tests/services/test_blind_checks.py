@@ -18,6 +18,7 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import GrantScope, Permission, Role
 from hocbaso.regulations.score_sheet_flow import SheetState, SheetVerb
 from hocbaso.regulations.score_values import format_score
+from hocbaso.regulations.terms import Promotion
 from hocbaso.services import (
     audit,
     audit_verify,
@@ -41,6 +42,7 @@ from hocbaso.services.access import SYSTEM
 from hocbaso.services.blind_typing import TypedResult
 from tests.cast import NOW, STUDENTS, Cast
 from tests.databases import Outside
+from tests.services.full_class import fill_homeroom, fill_scores, move_sheets
 
 BINH, CHAU = STUDENTS["9A"][:2]
 REASON = "Đọc nhầm số 7 thành số 1 trên bài"
@@ -795,6 +797,27 @@ def test_the_class_page_keeps_what_the_sheet_keeps(school: Cast) -> None:
         assert ((code, 2) in page_.hidden) == hidden and ((code, 0) in page_.hidden) == hidden
         if sees:
             assert not hidden
+
+
+@pytest.mark.parametrize("term", [0, 2])
+def test_the_class_page_says_nothing_that_a_hidden_score_decides(school: Cast, term: int) -> None:
+    """The sentence of clause 3 names the one subject and its average; level, title and outcome follow from it."""
+    an = STUDENTS["6A"][1]
+    fill_scores(school, "6A", {(an, "HISTGEO"): 34})
+    fill_homeroom(school, "6A")
+    policy(50)
+    move_sheets(school, "6A", SheetVerb.SUBMIT, codes=("HISTGEO",))
+    keeper, class_id = school.actor("head_society"), school.classes["6A"]
+    assert score_grid.open_sheet(keeper, school.sheets["6A", "HISTGEO", 2], NOW).is_blind
+    page = class_page.class_page(keeper, class_id, NOW, term=term)
+    row = next(row for row in page.rows if row.full_name == an)
+    assert not [step for step in row.steps if "3,4" in step or step.startswith(("Lịch sử", "Kết luận", "Khen"))]
+    assert f"{class_page.TERM_HEADS[term]} chờ đối chiếu bài gốc, chưa hiện ở đây." in row.steps
+    assert (row.learning, row.award, row.promotion, row.adjusted) == ("", None, Promotion.INCOMPLETE, False)
+    assert [step for step in row.steps if step.startswith("Ngữ văn, cả năm")]  # the other subjects are told
+    told = class_page.class_page(school.actor("principal"), class_id, NOW, term=term)
+    row = next(row for row in told.rows if row.full_name == an)
+    assert any("chỉ do môn Lịch sử và Địa lí (3,4)" in step for step in row.steps) and row.learning == "Đạt"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from hocbaso.services import (
     reviews,
 )
 from tests.cast import NOW, Cast
-from tests.services.full_class import class_row, fill_homeroom, fill_scores, finalised, lock_class, move_sheets
+from tests.services.full_class import class_row, fill_homeroom, fill_scores, finalised, lock_class, move_sheets, seen_of
 
 
 def sheet_key(cast: Cast, class_name: str, code: str, semester: int) -> str:
@@ -214,7 +214,9 @@ def test_the_board_counts_steps_and_never_shows_a_score(school: Cast):
     assert six.is_late and six.holder.startswith("cô Phát") and six.percent == 0
     said = repr(asdict(board))
     assert "8.5" not in said and "8,5" not in said and "Nguyễn Bảo Châu" not in said
-    class_approval.approve_class(school.actor("principal"), row.id, expected_version=row.version, now=NOW)
+    class_approval.approve_class(
+        school.actor("principal"), row.id, seen=seen_of(row.id), expected_version=row.version, now=NOW
+    )
     nine = next(one for one in readiness.board(school.actor("board"), NOW).rows if one.name == "9A")
     assert nine.cells[5].is_done and nine.holder == "cô Hà, ký 5 bản"
 
@@ -227,7 +229,9 @@ def test_the_board_is_for_those_who_may_read_progress(school: Cast, who: str):
 
 def test_an_approved_class_waits_for_its_transcripts(school: Cast):
     row = finalised(school)
-    class_approval.approve_class(school.actor("principal"), row.id, expected_version=row.version, now=NOW)
+    class_approval.approve_class(
+        school.actor("principal"), row.id, seen=seen_of(row.id), expected_version=row.version, now=NOW
+    )
     items = dashboard.daily(school.actor("math"), NOW)
     assert [(item.verb, item.link) for item in items.plain if item.kind == "transcript"] == [
         ("build", f"/hoc-ba/lop/{row.id}")

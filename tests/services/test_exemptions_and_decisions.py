@@ -9,13 +9,15 @@ from sqlalchemy import select
 
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
-from hocbaso.errors import Incomplete, Invalid, NotAllowed, NotFound, WrongState
+from hocbaso.errors import Incomplete, Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.terms import Promotion
 from hocbaso.services import (
     audit,
     audit_verify,
     class_approval,
+    class_gaps,
     class_moves,
     class_page,
     decisions,
@@ -23,10 +25,14 @@ from hocbaso.services import (
     frozen_results,
     results,
     score_entry,
+    transcript_contents,
 )
 from hocbaso.services.access import SYSTEM
-from tests.cast import NOW, Cast
-from tests.services.full_class import class_row, fill_homeroom, fill_scores, last_entry, lock_class
+from hocbaso.services.score_cells import columns_of
+from hocbaso.services.score_grid import CellRecord
+from hocbaso.services.sheet_access import sheet_for
+from tests.cast import NOW, STUDENTS, Cast
+from tests.services.full_class import class_row, fill_homeroom, fill_scores, last_entry, lock_class, seen_of, teacher_of
 
 BINH = "Hoàng Thanh Bình"
 
@@ -142,10 +148,15 @@ def test_a_locked_sheet_takes_no_exemption(school: Cast):
 
 def disabled(cast: Cast) -> None:
     """The student learns by an individual plan."""
+    flag_disability(cast, cast.enrollments["9A", BINH], True)
+
+
+def flag_disability(cast: Cast, enrollment_id: int, flag: bool) -> None:
+    """The office's entry about an individual plan."""
     with write_transaction() as session:
-        enrollment = session.get(m.Enrollment, cast.enrollments["9A", BINH])
+        enrollment = session.get(m.Enrollment, enrollment_id)
         student = session.get(m.Student, enrollment.student_id, populate_existing=True)
-        student.inclusive_disability = True
+        student.inclusive_disability = flag
         student.version += 1
         audit.record(
             AuditTag.STUDENT_CHANGED,
@@ -164,7 +175,7 @@ def test_a_disability_waits_for_the_principal_and_then_follows_the_decision(scho
     fill_homeroom(school, "9A")
     row = class_row(school, "9A")
     with pytest.raises(Incomplete) as incomplete:
-        class_moves.finalise(school.actor("math"), row.id, expected_version=1, now=NOW)
+        class_moves.finalise(school.actor("math"), row.id, seen=seen_of(row.id), expected_version=1, now=NOW)
     assert [gap.kind for gap in incomplete.value.gaps] == ["decision"]
     enrollment = school.enrollments["9A", BINH]
     with pytest.raises(Invalid):
@@ -185,14 +196,55 @@ def test_a_disability_waits_for_the_principal_and_then_follows_the_decision(scho
         document="03/QĐ",
         now=NOW,
     )
-    class_moves.finalise(school.actor("math"), row.id, expected_version=1, now=NOW)
-    class_approval.approve_class(school.actor("principal"), row.id, expected_version=2, now=NOW)
+    class_moves.finalise(school.actor("math"), row.id, seen=seen_of(row.id), expected_version=1, now=NOW)
+    class_approval.approve_class(school.actor("principal"), row.id, seen=seen_of(row.id), expected_version=2, now=NOW)
     content = frozen_results.read_frozen(enrollment)
     assert content["promotion"]["outcome"] == Promotion.COMPLETED.value
     assert content["decisions"][0]["document"] == "03/QĐ"
     with pytest.raises(WrongState):
         decisions.record_decision(school.actor("principal"), enrollment, "promotion", "RETAINED", "Muộn", now=NOW)
     assert audit_verify.verify().faults == []
+
+
+@pytest.mark.parametrize("keeps_counts", [True, False])
+def test_a_paper_names_the_decision_only_where_it_is_the_conclusion(school: Cast, keeps_counts: bool):
+    """Retained by decision while the plan was on file, then the flag was put right: the rule promotes, and says so alone."""
+    an = STUDENTS["6A"][1]
+    enrollment = school.enrollments["6A", an]
+    flag_disability(school, enrollment, True)
+    fill_scores(school, "6A")
+    fill_homeroom(school, "6A")
+    decisions.record_decision(
+        school.actor("principal"), enrollment, "promotion", "RETAINED", "Theo kế hoạch giáo dục cá nhân.", now=NOW
+    )
+    flag_disability(school, enrollment, False)
+    lock_class(school, "6A")
+    class_moves.finalise(
+        school.actor("head_society"),
+        school.classes["6A"],
+        seen=seen_of(school.classes["6A"]),
+        expected_version=1,
+        now=NOW,
+    )
+    class_approval.approve_class(
+        school.actor("principal"), school.classes["6A"], seen=seen_of(school.classes["6A"]), expected_version=2, now=NOW
+    )
+    frozen = frozen_results.read_frozen(enrollment)
+    assert [one["counts"] for one in frozen["decisions"]] == [False]
+    if not keeps_counts:  # as it was frozen before decisions said whether they count
+        del frozen["decisions"][0]["counts"]
+    assert frozen["promotion"]["outcome"] == Promotion.PROMOTED.value
+    assert not transcript_contents.is_decided(frozen)
+    note = transcript_contents.promotion_note(
+        Promotion.PROMOTED, 6, is_summer=False, decided=transcript_contents.is_decided(frozen)
+    )
+    assert note.promoted == "Lên lớp 7"
+    # And where it is the conclusion, it is named.
+    frozen["student"]["inclusive_disability"] = True
+    frozen["decisions"][0]["outcome"] = Promotion.PROMOTED.value
+    if keeps_counts:
+        frozen["decisions"][0]["counts"] = True
+    assert transcript_contents.is_decided(frozen)
 
 
 def test_a_plain_student_needs_no_decision(school: Cast):
@@ -224,3 +276,141 @@ def test_the_doubt_of_clause_3_is_settled_by_the_council(school: Cast):
         )
     page = class_page.class_page(school.actor("math"), school.classes["9A"], NOW)
     assert page.gaps == () and next(row for row in page.rows if row.full_name == BINH).promotion is Promotion.COMPLETED
+
+
+FIVE_TWO_ONE = ("LIT", "MATH", "FL1", "CIVICS", "HISTGEO", "SCI", "TECH", "ICT")
+
+
+def type_scores(cast: Cast, values: dict[str, str], semester: int = 2) -> None:
+    """The subject's teacher types one value into every cell of the student."""
+    enrollment = cast.enrollments["9A", BINH]
+    for code, text in values.items():
+        sheet_id = cast.sheets["9A", code, semester]
+        for cell in db.session.scalars(
+            select(m.ScoreCell).where(m.ScoreCell.score_sheet_id == sheet_id, m.ScoreCell.enrollment_id == enrollment)
+        ):
+            if cell.column_key != "NX":
+                score_entry.save_cell(
+                    cast.actor(teacher_of("9A", code)),
+                    sheet_id,
+                    enrollment,
+                    cell.column_key,
+                    text,
+                    expected_version=cell.version,
+                    op_id=None,
+                    now=NOW,
+                )
+
+
+def test_a_decision_lapses_with_the_results_it_was_made_on(school: Cast):
+    """Case 10, decided Khá; the scores fall, the base is Chưa đạt: one level up at most, and the council is asked again."""
+    fill_scores(school, "9A", {(BINH, code): v for code, v in zip(FIVE_TWO_ONE, (80,) * 5 + (70, 70, 40), strict=True)})
+    fill_homeroom(school, "9A")
+    enrollment = school.enrollments["9A", BINH]
+    for term in ("1", "2", "year"):
+        decisions.record_decision(
+            school.actor("principal"), enrollment, "learning_level", "K", "Hội đồng họp ngày 10/5.", term=term, now=NOW
+        )
+    row = results.compute_class(school.classes["9A"], NOW.date()).by_id[enrollment]
+    assert row.result.learning == ("K", "K", "K") and not any(row.result.needs_review)
+    type_scores(school, {"SCI": "5,0", "TECH": "5,0", "ICT": "3,0"})
+    computed = results.compute_class(school.classes["9A"], NOW.date())
+    result = computed.by_id[enrollment].result
+    assert result.learning == ("K", "CĐ", "CĐ") and result.promotion is Promotion.REASSESS
+    assert result.needs_review == (False, True, True, False) and result.outdated == (False, True, True, False)
+    words = [gap.words for gap in class_gaps.list_gaps(computed) if gap.kind == "decision"]
+    assert len(words) == 2
+    assert "học tập học kì II cần Hội đồng xem xét" in words[0]
+    assert "Tin học 4,0 → 3,0" in words[0] and "kết quả đã thay đổi từ quyết định ngày" in words[0]
+    page = class_page.class_page(school.actor("math"), school.classes["9A"], NOW)
+    assert [one.full_name for one in page.to_review] == [BINH]
+    decisions.record_decision(
+        school.actor("principal"), enrollment, "learning_level", "Đ", "Hội đồng họp lại.", term="year", now=NOW
+    )
+    result = results.compute_class(school.classes["9A"], NOW.date()).by_id[enrollment].result
+    assert result.learning[2] == "Đ" and result.promotion is Promotion.COMPLETED
+    assert audit_verify.verify().faults == []
+
+
+def test_a_decision_is_about_the_results_that_were_seen(school: Cast):
+    fill_scores(school, "9A", {(BINH, code): v for code, v in zip(FIVE_TWO_ONE, (80,) * 5 + (70, 70, 40), strict=True)})
+    enrollment = school.enrollments["9A", BINH]
+
+    def seal() -> str:
+        row = results.compute_class(school.classes["9A"], NOW.date()).by_id[enrollment]
+        return decisions.seal(row.result.bases[1])
+
+    def decide(seen: str) -> int:
+        return decisions.record_decision(
+            school.actor("principal"), enrollment, "learning_level", "K", "Hội đồng", term="2", now=NOW, seen=seen
+        )
+
+    seen = seal()
+    type_scores(school, {"ICT": "3,9"})
+    with pytest.raises(Stale, match="đã thay đổi"):
+        decide(seen)
+    assert decide(seal())
+
+
+def test_a_decision_from_before_its_results_were_kept_is_asked_again(school: Cast):
+    fill_scores(school, "9A", {(BINH, code): v for code, v in zip(FIVE_TWO_ONE, (80,) * 5 + (70, 70, 40), strict=True)})
+    enrollment = school.enrollments["9A", BINH]
+    decision = decisions.record_decision(
+        school.actor("principal"), enrollment, "learning_level", "K", "Hội đồng họp.", now=NOW
+    )
+    with write_transaction() as session:
+        session.get(m.PrincipalDecision, decision).basis = None
+    computed = results.compute_class(school.classes["9A"], NOW.date(), fresh=True)
+    assert computed.by_id[enrollment].result.learning[2] == "Đ"
+    assert any("xin ghi lại" in gap.words for gap in class_gaps.list_gaps(computed))
+
+
+def test_a_semester_with_five_scored_subjects_asks_for_its_level(school: Cast):
+    """R23: nobody is concluded by the machine below six subjects; the paper would stay blank."""
+    for code in ("FL1", "ICT", "TECH"):
+        line = propose(school, code=code, semester=1)
+        exemptions.decide(school.actor("principal"), line.id, True, document="12/QĐ", now=NOW)
+    exempt = {(BINH, code, 1) for code in ("FL1", "ICT", "TECH")}
+    for code in FIVE_TWO_ONE:
+        fill_scores_but(school, code, exempt)
+    fill_comments(school)
+    lock_class(school, "9A")
+    fill_homeroom(school, "9A")
+    enrollment = school.enrollments["9A", BINH]
+    with pytest.raises(Incomplete) as incomplete:
+        class_moves.finalise(
+            school.actor("math"), school.classes["9A"], seen=seen_of(school.classes["9A"]), expected_version=1, now=NOW
+        )
+    assert [gap.words for gap in incomplete.value.gaps] == [
+        f"{BINH}: học tập học kì I không đủ 6 môn tính điểm, Hiệu trưởng quyết định mức"
+    ]
+    decisions.record_decision(
+        school.actor("principal"), enrollment, "learning_level", "T", "Theo năm môn đã học.", term="1", now=NOW
+    )
+    class_moves.finalise(
+        school.actor("math"), school.classes["9A"], seen=seen_of(school.classes["9A"]), expected_version=1, now=NOW
+    )
+    result = results.compute_class(school.classes["9A"], NOW.date()).by_id[enrollment].result
+    assert result.learning == ("T", "T", "T")
+
+
+def fill_scores_but(cast: Cast, code: str, exempt: set[tuple[str, str, int]]) -> None:
+    """One scored subject at 8,5, without the cells of whoever is exempt."""
+    for semester in (1, 2):
+        with write_transaction() as session:
+            head = sheet_for(SYSTEM, cast.sheets["9A", code, semester], Permission.SHEET_ENTER, NOW.date())
+            record = CellRecord(tenths=85, origin="entered")
+            cells = [
+                (cast.enrollments["9A", name], column.key, record, None)
+                for name in STUDENTS["9A"]
+                if (name, code, semester) not in exempt
+                for column in columns_of(head)
+                if column.key != "NX"
+            ]
+            score_entry.write_cells(session, SYSTEM, head, cells, source="demo", now=NOW)
+
+
+def fill_comments(cast: Cast) -> None:
+    """Đ in every comment subject."""
+    skip = tuple(("9A", code, semester) for code in FIVE_TWO_ONE for semester in (1, 2))
+    fill_scores(cast, "9A", skip=skip)

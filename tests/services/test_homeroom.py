@@ -15,7 +15,7 @@ from hocbaso.regulations.terms import Promotion
 from hocbaso.services import audit_verify, class_moves, class_page, homeroom, log_replay, results
 from hocbaso.services.homeroom import StandingField
 from tests.cast import NOW, Cast
-from tests.services.full_class import class_row, fill_homeroom, fill_scores, finalised, last_entry, lock_class
+from tests.services.full_class import class_row, fill_homeroom, fill_scores, finalised, last_entry, lock_class, seen_of
 
 BINH = "Hoàng Thanh Bình"
 CHAU = "Nguyễn Bảo Châu"
@@ -175,7 +175,9 @@ def test_unknown_fields_and_keys_are_refused(school: Cast):
 def test_finalising_lists_every_gap_with_its_link_and_holder(school: Cast):
     fill_scores(school, "9A")
     with pytest.raises(Incomplete) as incomplete:
-        class_moves.finalise(school.actor("math"), school.classes["9A"], expected_version=1, now=NOW)
+        class_moves.finalise(
+            school.actor("math"), school.classes["9A"], seen=seen_of(school.classes["9A"]), expected_version=1, now=NOW
+        )
     gaps = incomplete.value.gaps
     assert sum(gap.kind == "sheet" for gap in gaps) == 24
     assert any(
@@ -192,7 +194,9 @@ def test_one_empty_remark_blocks(school: Cast):
     lock_class(school, "9A")
     fill_homeroom(school, "9A", {CHAU: {"remark": ""}})
     with pytest.raises(Incomplete) as incomplete:
-        class_moves.finalise(school.actor("math"), school.classes["9A"], expected_version=1, now=NOW)
+        class_moves.finalise(
+            school.actor("math"), school.classes["9A"], seen=seen_of(school.classes["9A"]), expected_version=1, now=NOW
+        )
     assert [gap.words for gap in incomplete.value.gaps] == [f"{CHAU}: thiếu nhận xét"]
     assert incomplete.value.gaps[0].link.endswith(f"#o-{school.enrollments['9A', CHAU]}-remark")
 
@@ -211,10 +215,10 @@ def test_finalising_twice_or_from_an_old_page_is_refused(school: Cast):
     row = finalised(school)
     seen = row.version
     with pytest.raises(WrongState):
-        class_moves.finalise(school.actor("math"), row.id, expected_version=seen, now=NOW)
+        class_moves.finalise(school.actor("math"), row.id, seen=seen_of(row.id), expected_version=seen, now=NOW)
     class_moves.reopen(school.actor("math"), row.id, expected_version=seen, now=NOW)
     with pytest.raises(Stale):
-        class_moves.finalise(school.actor("math"), row.id, expected_version=seen, now=NOW)
+        class_moves.finalise(school.actor("math"), row.id, seen=seen_of(row.id), expected_version=seen, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +226,9 @@ def test_finalising_twice_or_from_an_old_page_is_refused(school: Cast):
 )
 def test_only_the_homeroom_teacher_finalises(school: Cast, who: str, error: type[DomainError]):
     with pytest.raises(error):
-        class_moves.finalise(school.actor(who), school.classes["9A"], expected_version=1, now=NOW)
+        class_moves.finalise(
+            school.actor(who), school.classes["9A"], seen=seen_of(school.classes["9A"]), expected_version=1, now=NOW
+        )
 
 
 def test_the_summer_lists(school: Cast):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import openpyxl
@@ -12,8 +12,9 @@ from sqlalchemy import func, select
 
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
-from hocbaso.errors import NotAllowed, NotFound, Stale, WrongState
-from hocbaso.services import audit_verify, exports, imports
+from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale, WrongState
+from hocbaso.exchange import people_tables
+from hocbaso.services import audit_verify, exports, imports, study_history
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.import_staff import roles_of
 from hocbaso.services.school_setup_from_files import label_containing
@@ -316,3 +317,75 @@ def test_exports_stay_in_scope(school):
     assert own.count('"class": "9A"') == 5 and '"6A"' not in own
     with pytest.raises(NotAllowed):
         exports.export(school.actor("outsider"), "students", NOW)
+
+
+MARCH = datetime(2027, 3, 15, 2, tzinfo=UTC)
+KHOI = [1, "6A", "3699999999", "Phạm Minh Khôi", "02/02/2015", "Nam", None]
+
+
+def placed(name: str = "Phạm Minh Khôi") -> m.Enrollment:
+    return db.session.scalars(select(m.Enrollment).join(m.Student).where(m.Student.full_name == name)).one()
+
+
+def old_school(school: Cast, student_id: int) -> int:
+    year = {"year_label": YEAR, "class_name": "6C", "school_name": "Trường THCS Khác", "arrived_on": "15/03/2027"}
+    return study_history.enter(school.actor("clerk"), student_id, year, MARCH)
+
+
+@pytest.mark.parametrize("header", ["Ngày vào lớp", "Ngày nhập học", "Ngày chuyển đến"])
+def test_a_pupil_who_comes_in_the_middle_of_the_year_has_the_day_of_the_file(school: Cast, header: str):
+    data = book([[*STUDENT_HEAD, header], [*KHOI, "15/03/2027"]])
+    report = imports.run_import(school.actor("clerk"), "students", data, MARCH, apply=True)
+    assert report.applied and report.n_undated == 0
+    row = placed()
+    assert (row.joined_on, row.status) == (date(2027, 3, 15), "transferred_in")
+    assert old_school(school, row.student_id)
+    assert audit_verify.verify().faults == []
+
+
+def test_without_a_day_the_preview_says_so_and_takes_one_for_all(school: Cast):
+    clerk, data = school.actor("clerk"), book([STUDENT_HEAD, KHOI])
+    first = imports.open_batch(clerk, imports.preview(clerk, "students", data, "moi.xlsx", MARCH))
+    assert first.n_undated == 1 and first.asks_day
+    assert any("được ghi là học ở đây từ đầu năm học (05/09/2026)" in note for note in first.notes)
+    with pytest.raises(Invalid):
+        imports.preview_with_day(clerk, first.batch_id, date(2027, 3, 16), MARCH)
+    again = imports.open_batch(clerk, imports.preview_with_day(clerk, first.batch_id, date(2027, 3, 15), MARCH))
+    assert again.n_undated == 0 and again.asks_day and again.fingerprint != first.fingerprint
+    assert [change.after for item in again.items for change in item.changes] == ["15/03/2027"]
+    with pytest.raises(Stale):  # the day is part of what was agreed to
+        imports.apply_batch(clerk, again.batch_id, first.fingerprint, MARCH)
+    imports.apply_batch(clerk, again.batch_id, again.fingerprint, MARCH)
+    row = placed()
+    assert (row.joined_on, row.status) == (date(2027, 3, 15), "transferred_in")
+    assert old_school(school, row.student_id)
+
+
+def test_a_first_list_and_an_early_day_are_there_from_the_start(school: Cast):
+    """The first month's list is the year's; and a day of an earlier year is the day of coming into the school."""
+    early = datetime(2026, 9, 20, 2, tzinfo=UTC)
+    report = imports.run_import(school.actor("clerk"), "students", book([STUDENT_HEAD, KHOI]), early, apply=True)
+    assert report.n_undated == 0 and not any("ngày vào lớp" in note for note in report.notes)
+    assert (placed().joined_on, placed().status) == (date(2026, 9, 5), "studying")
+    other = [2, "9A", "3699999998", "Lý Minh Đăng", "02/02/2012", "Nam", None, "05/09/2023"]
+    data = book([[*STUDENT_HEAD, "Ngày nhập học"], other])
+    report = imports.run_import(school.actor("clerk"), "students", data, MARCH, apply=True)
+    assert report.n_undated == 0
+    assert (placed("Lý Minh Đăng").joined_on, placed("Lý Minh Đăng").status) == (date(2026, 9, 5), "studying")
+    with pytest.raises(Invalid):
+        old_school(school, placed("Lý Minh Đăng").student_id)
+
+
+@pytest.mark.parametrize("typed", ["16/03/2027", "01/06/2027", "40/03/2027"])
+def test_a_day_that_cannot_be_is_named(school: Cast, typed: str):
+    data = book([[*STUDENT_HEAD, "Ngày vào lớp"], [*KHOI, typed]])
+    report = imports.run_import(school.actor("clerk"), "students", data, MARCH, apply=True)
+    assert not report.applied and [problem.field for problem in report.errors] == ["Ngày vào lớp"]
+
+
+def test_a_day_in_the_middle_of_the_year_survives_export_and_import(school: Cast):
+    data = book([[*STUDENT_HEAD, "Ngày vào lớp"], [*KHOI, "15/03/2027"]])
+    imports.run_import(school.actor("clerk"), "students", data, MARCH, apply=True)
+    made = exports.export(SYSTEM, "students", MARCH, form="xlsx", class_name="6A")
+    rows = people_tables.read_students(made.data).rows
+    assert {row.full_name: row.joined_on for row in rows if row.joined_on} == {"Phạm Minh Khôi": date(2027, 3, 15)}

@@ -12,7 +12,7 @@ from hocbaso.regulations.terms import Promotion
 from hocbaso.services import class_gaps, class_moves, homeroom, imports, results, reviews, roster
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast, put_sheets
-from tests.services.full_class import class_row, fill_homeroom, fill_scores, finalised, lock_class
+from tests.services.full_class import class_row, fill_homeroom, fill_scores, finalised, lock_class, seen_of
 from tests.services.test_imports import book
 
 LATE = "Vũ Văn Muộn"
@@ -54,7 +54,9 @@ def test_who_comes_after_the_sheets_were_locked_keeps_the_class_open(school: Cas
     assert gaps[0].words.startswith(f"{LATE}: ") and gaps[0].words.endswith("bảng điểm đã khoá")
     assert computed.by_id[late.id].result.promotion is Promotion.INCOMPLETE
     with pytest.raises(Incomplete):
-        class_moves.finalise(school.actor("math"), school.classes["9A"], expected_version=1, now=NOW)
+        class_moves.finalise(
+            school.actor("math"), school.classes["9A"], seen=seen_of(school.classes["9A"]), expected_version=1, now=NOW
+        )
 
 
 @pytest.mark.parametrize(

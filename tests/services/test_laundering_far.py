@@ -23,7 +23,7 @@ from hocbaso.services.access import SYSTEM
 from hocbaso.services.account_log import is_as_written
 from tests.cast import NOW, Cast, put_sheets
 from tests.databases import Outside
-from tests.services.full_class import finalised
+from tests.services.full_class import finalised, seen_of
 
 BINH, AN = "Hoàng Thanh Bình", "Nguyễn Hoài An"
 
@@ -102,7 +102,9 @@ def test_who_finalised_a_class_is_held_against_the_log(school: Cast) -> None:
     row = finalised(school)
     forge("UPDATE class_step SET by_account_id = ?, by_name = 'Người khác'", school.accounts["other"])
     with pytest.raises(IntegrityFault, match="bước chuyển"):
-        class_approval.approve_class(school.actor("principal"), row.id, expected_version=2, now=NOW)
+        class_approval.approve_class(
+            school.actor("principal"), row.id, seen=seen_of(row.id), expected_version=2, now=NOW
+        )
 
 
 def test_the_calendar_vouches_for_no_forged_window(school: Cast) -> None:

@@ -23,7 +23,7 @@ from tests.services.approved_class import (  # noqa: F401 (fixtures)
     issued_template_fixture,
     workers_end,
 )
-from tests.services.full_class import finalised
+from tests.services.full_class import finalised, seen_of
 
 OF_9A = "(SELECT id FROM class_group WHERE name = '9A')"
 MATH_9A = (
@@ -161,7 +161,9 @@ def test_a_class_is_not_approved_over_an_edited_number_of_lessons(school: Cast) 
     row = finalised(school)
     tamper(f"UPDATE class_subject SET lessons_per_year = 35 WHERE id = {MATH_9A}")
     with pytest.raises(IntegrityFault, match="số tiết cả năm"):
-        class_approval.approve_class(school.actor("principal"), row.id, expected_version=row.version, now=NOW)
+        class_approval.approve_class(
+            school.actor("principal"), row.id, seen=seen_of(row.id), expected_version=row.version, now=NOW
+        )
 
 
 def test_a_score_altered_after_the_seal_stops_publishing(built: Cast) -> None:

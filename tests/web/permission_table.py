@@ -156,6 +156,7 @@ ROWS += [
     Row("imports.upload", "POST", "/nhap-du-lieu/", _IMPORTERS),
     Row("imports.blank", "GET", "/nhap-du-lieu/mau/khong-co", _IMPORTERS, passes=(404,)),
     Row("imports.batch", "GET", "/nhap-du-lieu/999999", _IMPORTERS, passes=(404,)),
+    Row("imports.day", "POST", "/nhap-du-lieu/999999/ngay-vao-lop", _IMPORTERS, passes=(404,)),
     Row("imports.apply", "POST", "/nhap-du-lieu/999999/ghi", _IMPORTERS, passes=(404, 422)),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -12,7 +13,7 @@ from flask.testing import FlaskClient
 from hocbaso import clock
 from hocbaso.regulations.score_sheet_flow import SheetVerb
 from tests.cast import NOW, Cast
-from tests.services.full_class import class_row, fill_scores, finalised, move_sheets
+from tests.services.full_class import class_row, fill_scores, finalised, move_sheets, seen_of
 from tests.services.test_dashboard import return_and_hand_in_again, sheet_key, state_of
 
 Clients = Callable[[str], FlaskClient]
@@ -106,9 +107,12 @@ def test_a_class_is_approved_from_the_day_with_the_remark(school: Cast, client_o
     row = finalised(school)
     body = client_of("principal").get("/hom-nay").get_data(as_text=True)
     assert "Tổng kết lớp 9A" in body and "Đồng ý với kết quả đánh giá" in body
-    client_of("principal").post(
-        "/hom-nay", data={"verb": "approve", "chon": [f"class-{row.id}-{row.version}"], "remark": "Đồng ý."}
-    )
+    key = f"class-{row.id}-{row.version}"
+    carried = re.search(rf'name="chon" value="({key}-[0-9a-f_]+)"', body)
+    assert carried and carried[1] == f"{key}-{seen_of(row.id)}"
+    answer = client_of("principal").post("/hom-nay", data={"verb": "approve", "chon": [key], "remark": "Đồng ý."})
+    assert answer.status_code == 409 and "xem lại" in answer.get_data(as_text=True)  # a key that has seen no results
+    client_of("principal").post("/hom-nay", data={"verb": "approve", "chon": [carried[1]], "remark": "Đồng ý."})
     assert class_row(school, "9A").state == "APPROVED"
 
 

@@ -14,6 +14,7 @@ from hocbaso import models as m
 from hocbaso.db import db
 from tests.cast import NOW, Cast
 from tests.services.full_class import class_row, fill_homeroom, fill_scores, finalised, lock_class
+from tests.services.test_exemptions_and_decisions import type_scores
 
 Clients = Callable[[str], FlaskClient]
 HTMX = {"HX-Request": "true"}
@@ -177,6 +178,15 @@ def test_without_script_the_matrix_is_a_form_that_saves_what_changed(school: Cas
     assert (row.conduct_1, row.remark, row.absences_excused_2) == ("T", "Ngoan.", None)
 
 
+def carried(page: str, act: str) -> dict[str, str]:
+    """The hidden values of the first form on a page that posts to this act."""
+    form = re.search(rf'<form[^>]*action="[^"]*{act}".*?</form>', page, re.DOTALL)
+    assert form, act
+    fields = re.findall(r"<input[^>]*>", form[0])
+    found = {re.search(r'name="([^"]*)"', one)[1]: re.search(r'value="([^"]*)"', one) for one in fields}
+    return {name: value[1] if value else "" for name, value in found.items() if name in ("version", "seen")}
+
+
 def test_finalising_early_shows_what_is_missing(school: Cast, client_of: Clients):
     fill_scores(school, "9A")
     answer = client_of("math").post(f"/lop/{school.classes['9A']}/chot", data={"version": "1"})
@@ -192,11 +202,16 @@ def test_a_class_is_finalised_and_approved_by_clicking(school: Cast, client_of: 
     class_id = school.classes["9A"]
     page = client_of("math").get(f"/lop/{class_id}").get_data(as_text=True)
     assert "Chốt lớp" in page and 'id="con-thieu">0<' in page
-    assert client_of("math").post(f"/lop/{class_id}/chot", data={"version": "1"}).status_code == 303
+    assert client_of("math").post(f"/lop/{class_id}/chot", data={"version": "1"}).status_code == 409
+    assert client_of("math").post(f"/lop/{class_id}/chot", data=carried(page, "/chot")).status_code == 303
     lists = client_of("principal").get(f"/lop/{class_id}/danh-sach").get_data(as_text=True)
     assert "Đồng ý với kết quả đánh giá" in lists
     assert client_of("math").post(f"/lop/{class_id}/duyet", data={"version": "2"}).status_code == 403
-    answer = client_of("principal").post(f"/lop/{class_id}/duyet", data={"version": "2", "remark": "Đồng ý."})
+    assert {"version", "seen"} <= carried(lists, "/tra-lai").keys()
+    data = {**carried(lists, "/duyet"), "remark": "Đồng ý."}
+    unseen = client_of("principal").post(f"/lop/{class_id}/duyet", data={**data, "seen": ""})
+    assert unseen.status_code == 409 and "xem lại" in unseen.get_data(as_text=True)
+    answer = client_of("principal").post(f"/lop/{class_id}/duyet", data=data)
     assert answer.status_code == 303 and class_row(school, "9A").state == "APPROVED"
     assert client_of("principal").post(f"/lop/{class_id}/duyet", data={"version": "2"}).status_code == 409
 
@@ -228,3 +243,29 @@ def test_an_exemption_is_proposed_and_granted_by_clicking(school: Cast, client_o
     )
     page = client_of("math").get(f"/lop/{class_id}").get_data(as_text=True)
     assert ">Miễn</td>" in page
+
+
+def test_an_outdated_decision_is_told_and_asked_again_from_the_page(school: Cast, client_of: Clients):
+    codes = ("LIT", "MATH", "FL1", "CIVICS", "HISTGEO", "SCI", "TECH", "ICT")
+    values = dict(zip(codes, (80, 80, 80, 80, 80, 70, 70, 40), strict=True))
+    fill_scores(school, "9A", {(BINH, code): value for code, value in values.items()})
+    enrollment = school.enrollments["9A", BINH]
+    path = f"/lop/{school.classes['9A']}/hoc-sinh/{enrollment}"
+    client = client_of("principal")
+
+    def form_of_year(page: str) -> dict[str, str]:
+        form = next(one for one in re.findall(r"<form.*?</form>", page, re.DOTALL) if 'name="term" value="year"' in one)
+        return dict(re.findall(r'<input type="hidden" name="(kind|term|seen)" value="([^"]*)"', form))
+
+    before = form_of_year(client.get(path).get_data(as_text=True))
+    assert before["seen"]
+    said = {"outcome": "K", "reason": "Hội đồng họp ngày 10/5."}
+    assert client.post(f"{path}/quyet-dinh", data={**before, **said}).status_code == 303
+    assert "Không dùng cho kết quả bây giờ" not in client.get(path).get_data(as_text=True)
+    type_scores(school, {"ICT": "3,9"})
+    page = client.get(path).get_data(as_text=True)
+    assert "kết quả đã thay đổi từ quyết định ngày 12/05/2027 (Tin học 4,0 → 3,9), xin xem xét lại" in page
+    assert "Không dùng cho kết quả bây giờ" in page
+    answer = client.post(f"{path}/quyet-dinh", data={**before, **said})  # from a page that shows the scores before
+    assert answer.status_code == 409 and "đã thay đổi" in answer.get_data(as_text=True)
+    assert client.post(f"{path}/quyet-dinh", data={**form_of_year(page), **said}).status_code == 303

@@ -147,3 +147,20 @@ def test_a_long_preview_shows_twenty_items_and_folds_the_rest(client_of):
     shown, folded = page.split("<details", 1)
     assert "Xem tất cả 24 mục" in folded and "Lại Ngọc Bé A" in shown and "Lại Ngọc Bé X" in folded
     assert shown.count("Lại Ngọc Bé") == 20 and folded.count("Lại Ngọc Bé") == 4
+
+
+def test_a_day_for_the_new_pupils_is_offered_and_previewed_again(school, client_of):
+    client = client_of("clerk")
+    sent = send(client, "students", NEW)
+    page = text(client.get(sent.location))
+    assert "Các em mới vào lớp từ ngày" in page and "1 học sinh mới không có ngày vào lớp" in page
+    wrong = client.post(f"{sent.location}/ngay-vao-lop", data={"joined_on": "01/06/2027"})
+    assert wrong.status_code == 422 and "đến hôm nay" in text(wrong)
+    again = client.post(f"{sent.location}/ngay-vao-lop", data={"joined_on": "10/05/2027"})
+    assert again.status_code == 303 and again.location != sent.location
+    preview = text(client.get(again.location))
+    assert "<ins>10/05/2027</ins>" in preview and 'value="10/05/2027"' in preview
+    client.post(f"{again.location}/ghi", data={"fingerprint": fingerprint(preview)})
+    db.session.expire_all()
+    row = db.session.scalars(select(m.Enrollment).join(m.Student).where(m.Student.full_name == "Lại Ngọc Diệp")).one()
+    assert (row.status, f"{row.joined_on:%d/%m/%Y}") == ("transferred_in", "10/05/2027")

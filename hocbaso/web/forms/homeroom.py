@@ -25,9 +25,10 @@ class FieldForm:
 
 
 class ClassMoveForm(FlaskForm):
-    """An act upon a class: the version that was on the screen, and words for whoever works on it next."""
+    """An act upon a class: the version and the results that were on the screen, and words for whoever works on it next."""
 
     version = IntegerField(widget=HiddenInput(), validators=[InputRequired(), NumberRange(min=1)])
+    seen = StringField(widget=HiddenInput())
     note = TextAreaField("Lời nhắn", validators=[Length(max=1000)])
     remark = TextAreaField("Nhận xét, phê duyệt ghi trên học bạ", validators=[Length(max=2000)])
 
@@ -57,6 +58,7 @@ class DecisionForm(FlaskForm):
 
     kind = StringField(widget=HiddenInput(), validators=[InputRequired()])
     term = StringField(widget=HiddenInput(), default="year")
+    seen = StringField(widget=HiddenInput())
     outcome = RadioField(
         "Kết luận", choices=[], validate_choice=False, validators=[InputRequired("Xin chọn kết luận.")]
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
 from wtforms import RadioField, SelectField, StringField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import InputRequired, Length, Optional
 from wtforms.widgets import HiddenInput
+
+from hocbaso.web.forms.people import VnDateField
 
 
 class UploadForm(FlaskForm):
@@ -21,6 +23,12 @@ class UploadForm(FlaskForm):
         validators=[FileRequired("Xin chọn tệp.")],
         description="Tối đa 2 MB.",
     )
+
+
+class DayForm(FlaskForm):
+    """The day the new pupils of a list came into their class; empty: from the first day of the year."""
+
+    joined_on = VnDateField("Các em mới vào lớp từ ngày", [Optional()])
 
 
 class ApplyForm(FlaskForm):
