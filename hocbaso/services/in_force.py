@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_
 
+from hocbaso import models as m
+
 
 def in_force(dated: Any, day: date) -> ColumnElement[bool]:
     """The condition that a row holds on ``day``.
@@ -24,3 +26,13 @@ def not_over(dated: Any, day: date) -> ColumnElement[bool]:
 def ever_began(dated: Any) -> ColumnElement[bool]:
     """The condition that a row held on some day: one that was given for later and ended before it began never did."""
     return or_(dated.ends_on.is_(None), dated.ends_on >= dated.starts_on)
+
+
+def has_left(person: m.Person, day: date) -> bool:
+    """Whether somebody's last working day was before ``day``: from then on nobody acts, whatever roles and duties stand."""
+    return person.left_on is not None and person.left_on < day
+
+
+def last_day(person: m.Person, ends_on: date | None) -> date | None:
+    """Where a duty or role that was to end on ``ends_on`` (None: open) ends: on the last working day at the latest."""
+    return min((day for day in (ends_on, person.left_on) if day is not None), default=None)
