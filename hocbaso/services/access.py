@@ -72,8 +72,8 @@ SYSTEM = Actor(account_id=None, person_id=None, username="he-thong", name="Hệ 
 def load_actor(account_id: int, today: date) -> Actor:
     """The account's actor with the powers of ``today``, read afresh.
 
-    An account holding the IT role keeps none of the powers over learning data, whatever else was granted to it.
-    Raises NotFound for an unknown or disabled account, and for whoever's last working day is over, whatever rows stand.
+    An account holding the IT role keeps none of the powers over learning data, whatever else was granted to it. A delegation
+    counts while its holder is vice-principal. Raises NotFound for an unknown or disabled account, and for whoever's last working day is over, whatever rows stand.
     """
     session: Session = db.session()
     found = session.execute(
@@ -92,6 +92,8 @@ def load_actor(account_id: int, today: date) -> Actor:
         .order_by(m.RoleGrant.id)
     )
     grants = tuple(Grant(Role(row.role), GrantScope(row.scope_kind), row.scope_id) for row in rows)
+    if not any(grant.role is Role.VICE_PRINCIPAL for grant in grants):
+        grants = tuple(grant for grant in grants if grant.role is not Role.DELEGATE)
     teaching = frozenset(
         session.scalars(
             select(m.TeachingAssignment.class_subject_id).where(

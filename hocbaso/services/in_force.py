@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 
 from hocbaso import models as m
+from hocbaso.regulations.permissions import Role
 
 
 def in_force(dated: Any, day: date) -> ColumnElement[bool]:
@@ -26,6 +27,18 @@ def not_over(dated: Any, day: date) -> ColumnElement[bool]:
 def ever_began(dated: Any) -> ColumnElement[bool]:
     """The condition that a row held on some day: one that was given for later and ended before it began never did."""
     return or_(dated.ends_on.is_(None), dated.ends_on >= dated.starts_on)
+
+
+def delegates(day: date) -> Select[tuple[m.RoleGrant]]:
+    """The delegations that count on ``day``, oldest first: in force, and their holders are vice-principals of that day."""
+    deputies = select(m.RoleGrant.person_id).where(
+        m.RoleGrant.role == Role.VICE_PRINCIPAL.value, in_force(m.RoleGrant, day)
+    )
+    return (
+        select(m.RoleGrant)
+        .where(m.RoleGrant.role == Role.DELEGATE.value, in_force(m.RoleGrant, day), m.RoleGrant.person_id.in_(deputies))
+        .order_by(m.RoleGrant.id)
+    )
 
 
 def has_left(person: m.Person, day: date) -> bool:
