@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, or_, select
@@ -21,7 +21,7 @@ from hocbaso.regulations.terms import Sex
 from hocbaso.regulations.vietnamese_names import normalise_name, search_key, sort_key
 from hocbaso.services import audit, lockout, roster, sessions
 from hocbaso.services.access import Actor
-from hocbaso.services.in_force import ever_began, in_force
+from hocbaso.services.in_force import ever_began, in_force, not_over
 
 PROFILE_COLUMNS = (
     "staff_code",
@@ -216,7 +216,8 @@ def save_profile(
 ) -> m.Person:
     """Change a profile. Needs ``staff:edit``; Stale when somebody changed it since; the same values write nothing.
 
-    With a last working day (``left_on``) every duty and role ends on it, and from that day on the account is shut.
+    With a last working day (``left_on``) every duty ends on it, and from the day after nobody acts in that name. Roles are the
+    principal's to end: WrongState while the person holds one beyond that day.
     """
     actor.require(Permission.STAFF_EDIT)
     cleaned = _cleaned(values)
@@ -239,40 +240,65 @@ def save_profile(
         session.flush()
         state = audit.states("person", [person])
         if person.left_on is not None and "left_on" in before:
-            state = audit.merge_states(state, _let_go(person, person.left_on, now))
+            state = audit.merge_states(state, _let_go(actor, person, person.left_on, now))
         audit.record(
             AuditTag.PERSON_CHANGED, actor, now, target_kind="person", target_id=person_id, state=state, before=before
         )
     return person
 
 
-def _let_go(person: m.Person, last_day: date, now: datetime) -> dict[str, dict[str, Any]]:
+def _require_free_to_go(actor: Actor, person: m.Person, last_day: date, now: datetime) -> None:
+    """Refuse a last working day that would cut a role short, unless the actor gives and ends roles; nor the last principal's.
+
+    A last day ends powers and shuts the account of whoever held them; the office that enters it may do neither (``role:grant``,
+    ``account:manage``).
+    """
+    after = _first_day_without(last_day, now)
+    held = db.session.scalars(
+        select(m.RoleGrant.role).where(
+            m.RoleGrant.person_id == person.id, not_over(m.RoleGrant, after), ever_began(m.RoleGrant)
+        )
+    ).all()
+    if not held:
+        return
+    if Role.PRINCIPAL in held and not db.session.scalar(
+        select(m.RoleGrant.id)
+        .where(
+            m.RoleGrant.role == Role.PRINCIPAL.value,
+            m.RoleGrant.person_id != person.id,
+            in_force(m.RoleGrant, after),
+        )
+        .limit(1)
+    ):
+        raise WrongState(
+            f"Trường luôn cần một Hiệu trưởng, mà từ {after:%d/%m/%Y} chưa có ai khác: xin giao vai trò cho người kế nhiệm từ "
+            "ngày ấy trước."
+        )
+    if not actor.may(Permission.ROLE_GRANT):
+        raise WrongState(
+            f"Từ {after:%d/%m/%Y} {person.full_name} còn giữ vai trò do Hiệu trưởng giao. Xin Hiệu trưởng kết thúc vai trò ấy "
+            "trước ngày này (trang Vai trò), rồi ghi lại ngày làm việc cuối cùng. Chưa có gì thay đổi."
+        )
+
+
+def _first_day_without(last_day: date, now: datetime) -> date:
+    """From when on a role counts as cut short: one that was ended since a last day in the past stays as it was ended."""
+    return max(last_day + timedelta(days=1), clock.local_date(now))
+
+
+def _let_go(actor: Actor, person: m.Person, last_day: date, now: datetime) -> dict[str, dict[str, Any]]:
     """End duties and roles on the last working day; shut the account once that day is over."""
+    _require_free_to_go(actor, person, last_day, now)
     lockout.require_another(person.id, lockout.roles_today(person.id, now) & {Role.IT_OFFICER}, now)
     parts = []
-    watched: tuple[tuple[str, Any], ...] = (
-        ("teaching_assignment", m.TeachingAssignment),
-        ("homeroom_assignment", m.HomeroomAssignment),
-        ("role_grant", m.RoleGrant),
+    after = last_day + timedelta(days=1)
+    watched: tuple[tuple[str, Any, date], ...] = (
+        ("teaching_assignment", m.TeachingAssignment, after),
+        ("homeroom_assignment", m.HomeroomAssignment, after),
+        ("role_grant", m.RoleGrant, _first_day_without(last_day, now)),
     )
-    for kind, model in watched:
-        rows = list(
-            db.session.scalars(
-                select(model).where(
-                    model.person_id == person.id, or_(model.ends_on.is_(None), model.ends_on > last_day)
-                )
-            )
-        )
-        if any(kind == "role_grant" and row.role == Role.PRINCIPAL for row in rows) and not db.session.scalar(
-            select(m.RoleGrant.id)
-            .where(
-                m.RoleGrant.role == Role.PRINCIPAL.value,
-                m.RoleGrant.person_id != person.id,
-                or_(m.RoleGrant.ends_on.is_(None), m.RoleGrant.ends_on > last_day),
-            )
-            .limit(1)
-        ):
-            raise WrongState("Trường luôn cần một Hiệu trưởng: xin giao vai trò cho người kế nhiệm trước.")
+    for kind, model, day in watched:
+        rows = list(db.session.scalars(select(model).where(model.person_id == person.id, not_over(model, day))))
         for row in rows:
             row.ends_on = last_day
         if rows:

@@ -133,3 +133,67 @@ def test_no_duty_is_imported_for_somebody_gone_before_the_year_begins(school: Ca
     report = imports.run_import(clerk, "assignments", plan_of("GV009"), before, apply=True)
     assert not report.applied and any("đến hết 31/08/2026" in str(problem) for problem in report.problems)
     assert duties_of(school, "outsider") == []
+
+
+# --- whose last day the office enters ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("who", ["vice_principal", "it_officer", "head_science", "board", "clerk"])
+@pytest.mark.parametrize("day", [date(2027, 5, 11), date(2027, 5, 31)], ids=["yesterday", "later"])
+def test_the_office_cuts_no_role_short_by_a_last_day(school: Cast, who: str, day: date) -> None:
+    with pytest.raises(WrongState, match="Xin Hiệu trưởng kết thúc vai trò ấy"):
+        leaves(school, who, day)
+    db.session.expire_all()
+    assert school.actor(who).grants
+    assert db.session.scalar(select(m.Person.left_on).where(m.Person.id == school.people[who])) is None
+
+
+def test_a_role_that_begins_later_is_not_cut_off_either(school: Cast) -> None:
+    principal, begins = school.actor("principal"), date(2027, 8, 1)
+    role_grants.grant_role(principal, school.people["outsider"], Role.VICE_PRINCIPAL, NOW, starts_on=begins)
+    with pytest.raises(WrongState, match="còn giữ vai trò"):
+        leaves(school, "outsider", LAST)
+
+
+def test_once_the_principal_has_ended_the_role_the_office_enters_the_last_day(school: Cast) -> None:
+    grant = db.session.scalars(
+        select(m.RoleGrant.id).where(m.RoleGrant.person_id == school.people["vice_principal"])
+    ).one()
+    role_grants.end_role(school.actor("principal"), grant, NOW, ends_on=LAST)
+    with pytest.raises(WrongState):
+        leaves(school, "vice_principal", LAST - timedelta(days=1))
+    leaves(school, "vice_principal", LAST)
+    assert load_actor(school.accounts["vice_principal"], LAST).has_role(Role.VICE_PRINCIPAL)
+    with pytest.raises(NotFound):
+        load_actor(school.accounts["vice_principal"], LAST + timedelta(days=1))
+
+
+def test_a_last_day_long_past_is_entered_once_the_role_has_ended_and_leaves_that_end(school: Cast) -> None:
+    grant = db.session.scalars(select(m.RoleGrant).where(m.RoleGrant.person_id == school.people["head_science"])).one()
+    role_grants.end_role(school.actor("principal"), grant.id, NOW)
+    leaves(school, "head_science", date(2027, 4, 30))
+    db.session.refresh(grant)
+    assert grant.ends_on == date(2027, 5, 11)
+    assert duties_of(school, "head_science") == [date(2027, 4, 30)]
+
+
+@pytest.mark.parametrize("actor", ["clerk", "system"])
+def test_a_successor_of_august_does_not_let_the_principal_go_in_may(school: Cast, actor: str) -> None:
+    role_grants.grant_role(
+        school.actor("principal"),
+        school.people["math"],
+        Role.PRINCIPAL,
+        NOW,
+        starts_on=date(2027, 8, 1),
+        hand_over=True,
+    )
+    person = db.session.get(m.Person, school.people["principal"], populate_existing=True)
+    assert person is not None
+    who = SYSTEM if actor == "system" else school.actor("clerk")
+    values = {name: getattr(person, name) for name in staff.PROFILE_COLUMNS}
+    for day in (date(2027, 5, 11), date(2027, 7, 30)):
+        with pytest.raises(WrongState, match="Trường luôn cần một Hiệu trưởng"):
+            staff.save_profile(who, person.id, values | {"left_on": day}, person.version, NOW)
+        db.session.refresh(person)
+    assert school.actor("principal").has_role(Role.PRINCIPAL)
+    staff.save_profile(who, person.id, values | {"left_on": date(2027, 7, 31)}, person.version, NOW)

@@ -473,3 +473,8 @@ ROWS += [
     Row("rehearsal.run", "POST", "/dien-tap/", _REHEARSERS),
     Row("rehearsal.sheets", "GET", "/dien-tap/999999/phieu", _REHEARSERS, passes=(404,)),
 ]
+
+# --- the last day of a role ---
+ROWS += [
+    Row("people.end_role_on", "POST", "/nguoi-dung/vai-tro/ket-thuc", only("principal"), passes=(422,)),
+]
