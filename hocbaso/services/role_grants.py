@@ -134,8 +134,9 @@ def grant_role(
     return grant
 
 
-def clash(person: m.Person, role: Role, others: Sequence[Role], day: date) -> str:
-    """Why a role from ``day`` on cannot stand beside the other roles and the duties of a person; "" when it can."""
+def clash(person: m.Person | None, role: Role, others: Sequence[Role], day: date) -> str:
+    """Why a role from ``day`` on cannot stand beside the other roles and the duties of a person (None: one who is new here);
+    "" when it can."""
     if role is Role.IT_OFFICER and any(other is not Role.IT_OFFICER for other in others):
         return (
             "Người phụ trách CNTT không giữ vai trò khác: tài khoản này không được chạm tới điểm và "
@@ -143,7 +144,7 @@ def clash(person: m.Person, role: Role, others: Sequence[Role], day: date) -> st
         )
     if role is not Role.IT_OFFICER and Role.IT_OFFICER in others:
         return "Người này đang phụ trách CNTT nên không giữ thêm vai trò khác được."
-    if role is Role.CLERK and duties.holds_any(person.id, day):
+    if role is Role.CLERK and person is not None and duties.holds_any(person.id, day):
         return (
             f"{person.full_name} đang được phân công dạy hoặc chủ nhiệm. Văn thư không ghi điểm vào học bạ mình đóng dấu: "
             "xin giao các lớp ấy cho người khác trước."
