@@ -29,7 +29,7 @@ def ever_began(dated: Any) -> ColumnElement[bool]:
     return or_(dated.ends_on.is_(None), dated.ends_on >= dated.starts_on)
 
 
-def delegates(day: date) -> Select[tuple[m.RoleGrant]]:
+def delegates(day: date) -> Select[m.RoleGrant]:
     """The delegations that count on ``day``, oldest first: in force, and their holders are vice-principals of that day."""
     deputies = select(m.RoleGrant.person_id).where(
         m.RoleGrant.role == Role.VICE_PRINCIPAL.value, in_force(m.RoleGrant, day)
