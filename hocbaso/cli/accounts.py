@@ -234,18 +234,21 @@ def grant_command(
 
 @role_group.command("end")
 @click.argument("grant_id", type=int, metavar="SỐ")
+@click.option("--to", "ends_on", type=DAY, help="Đến hết ngày; bỏ trống: kết thúc ngay.")
 @force_options
 @actor_option
 @json_option
 @refusals
-def end_command(grant_id: int, force: bool, reason: str | None, actor_name: str | None, as_json: bool) -> None:
+def end_command(
+    grant_id: int, ends_on: datetime | None, force: bool, reason: str | None, actor_name: str | None, as_json: bool
+) -> None:
     """Kết thúc một vai trò (số lấy từ `flask role list`).
 
     Với --force, ở bàn phím máy chủ, hệ thống làm và lí do nằm trong nhật ký.
     """
     forced = _forced(force, reason)
     actor = SYSTEM if forced is not None and actor_name is None else acting(actor_name)
-    role_grants.end_role(actor, grant_id, clock.now(), forced=forced)
+    role_grants.end_role(actor, grant_id, clock.now(), ends_on=ends_on.date() if ends_on else None, forced=forced)
     emit({"id": grant_id, "ended": True}, as_json=as_json, words="Đã kết thúc.")
 
 

@@ -23,7 +23,7 @@ from hocbaso.regulations.permissions import (
     Permission,
     Role,
 )
-from hocbaso.services.in_force import in_force
+from hocbaso.services.in_force import has_left, in_force
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +70,21 @@ SYSTEM = Actor(account_id=None, person_id=None, username="he-thong", name="Hệ 
 
 
 def load_actor(account_id: int, today: date) -> Actor:
-    """The account's actor with the powers of ``today``.
+    """The account's actor with the powers of ``today``, read afresh.
 
-    An account holding the IT role keeps none of the powers over learning data, whatever else was granted to it.
-    Raises NotFound for an unknown or disabled account.
+    An account holding the IT role keeps none of the powers over learning data, whatever else was granted to it. A delegation
+    counts while its holder is vice-principal. Raises NotFound for an unknown or disabled account, and for whoever's last working day is over, whatever rows stand.
     """
     session: Session = db.session()
-    account = session.get(m.Account, account_id)
-    if account is None or account.disabled_at is not None:
+    found = session.execute(
+        select(m.Account, m.Person)
+        .join(m.Person, m.Person.id == m.Account.person_id)
+        .where(m.Account.id == account_id)
+        .execution_options(populate_existing=True)
+    ).first()
+    if found is None or found.Account.disabled_at is not None or has_left(found.Person, today):
         raise NotFound("Tài khoản không còn hoạt động.")
-    person = account.person
+    account, person = found
 
     rows = session.scalars(
         select(m.RoleGrant)
@@ -87,6 +92,8 @@ def load_actor(account_id: int, today: date) -> Actor:
         .order_by(m.RoleGrant.id)
     )
     grants = tuple(Grant(Role(row.role), GrantScope(row.scope_kind), row.scope_id) for row in rows)
+    if not any(grant.role is Role.VICE_PRINCIPAL for grant in grants):
+        grants = tuple(grant for grant in grants if grant.role is not Role.DELEGATE)
     teaching = frozenset(
         session.scalars(
             select(m.TeachingAssignment.class_subject_id).where(

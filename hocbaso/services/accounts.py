@@ -18,7 +18,7 @@ from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.vietnamese_names import search_key
 from hocbaso.services import account_log, audit, lockout, passwords, sessions, wrong_tries
 from hocbaso.services.access import SYSTEM, Actor, load_actor
-from hocbaso.services.in_force import in_force
+from hocbaso.services.in_force import has_left, in_force
 
 FIRST_PASSWORD_LASTS = timedelta(hours=72)
 USERNAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{1,38})[a-z0-9]")
@@ -83,7 +83,7 @@ def resolve_cli_actor(actor_name: str | None, password: str | None, *, now: date
         if wait > 0:
             raise wrong_tries.SignInRefused(f"Đã nhập sai nhiều lần. Xin đợi {wait} giây.", wait_seconds=wait)
     matches = passwords.verify(account.password_hash if account else None, password or "")
-    if account is None or not matches or account.disabled_at is not None:
+    if account is None or not matches or sessions.is_shut(account, now):
         wrong_tries.note_wrong_try(account, "cli", now)
         raise wrong_tries.SignInRefused(sessions.WRONG)
     if not account_log.is_as_written(account):
@@ -296,8 +296,14 @@ def disable(actor: Actor, account_id: int, now: datetime, *, forced: str | None 
 
 
 def enable(actor: Actor, account_id: int, now: datetime) -> None:
-    """Open a shut account again. Needs ``account:manage``."""
-    _set_disabled(actor, account_for(actor, account_id), None, now, AuditTag.ACCOUNT_ENABLED)
+    """Open a shut account again. Needs ``account:manage``; WrongState when the last working day of its owner is over."""
+    account = account_for(actor, account_id)
+    if has_left(account.person, clock.local_date(now)):
+        raise WrongState(
+            f"{account.person.full_name} đã thôi làm việc ở trường. Nếu người này trở lại, văn thư bỏ ngày làm việc cuối cùng "
+            "trong hồ sơ trước."
+        )
+    _set_disabled(actor, account, None, now, AuditTag.ACCOUNT_ENABLED)
 
 
 def _set_disabled(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select
 
+from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
-from hocbaso.errors import NotFound
+from hocbaso.errors import NotAllowed, NotFound
 from hocbaso.regulations.permissions import GrantScope, Permission
-from hocbaso.services.access import Actor, class_for, reaches_class
+from hocbaso.services.access import Actor, class_for, load_actor, reaches_class
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +105,22 @@ def batches_of_class(actor: Actor, row: m.ClassGroup, limit: int = 5) -> list[in
         .limit(4 * limit)
     )
     return [batch.id for batch in found if may_see(actor, batch)][:limit]
+
+
+def require_power(actor: Actor, enrollment_id: int, permission: Permission, at: datetime) -> None:
+    """Refuse an item whose class the actor no longer holds the power over: a batch lasts minutes, a power may end meanwhile.
+
+    Account, roles and assignments are read afresh, as of ``at``. Raises NotAllowed.
+    """
+    if actor.is_system:
+        return
+    class_id = db.session.scalar(select(m.Enrollment.class_group_id).where(m.Enrollment.id == enrollment_id))
+    try:
+        if actor.account_id is None or class_id is None:
+            raise NotFound("Không còn học sinh này trong lớp.")
+        class_for(load_actor(actor.account_id, clock.local_date(at)), class_id, permission)
+    except NotFound as gone:
+        raise NotAllowed(
+            f"{actor.name} không còn quyền làm việc này với lớp (vai trò, phân công hoặc tài khoản đã đổi trong khi đang làm). "
+            "Bản này chưa có gì thay đổi."
+        ) from gone

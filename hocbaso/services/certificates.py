@@ -243,6 +243,23 @@ def require_bound(row: m.Certificate, role: SignatureRole) -> None:
         )
 
 
+def require_standing(certificate_id: int, role: SignatureRole, now: datetime) -> None:
+    """Refuse a signature of a certificate that no longer stands, read afresh: its key may have been open for minutes.
+
+    Raises WrongState (revoked, refused, retired, not valid at ``now``, its root no longer trusted), NotAllowed (not bound).
+    """
+    row = db.session.get(m.Certificate, certificate_id, populate_existing=True)
+    if row is None:
+        raise WrongState("Chứng thư số không còn trong sổ, không ký được.")
+    require_bound(row, role)
+    if row.retired_at is not None:
+        raise WrongState("Chứng thư số đã ngừng dùng trong khi đang ký, không ký tiếp được.")
+    if not row.not_before <= now <= row.not_after:
+        raise WrongState("Chứng thư số không còn trong thời hạn có hiệu lực, không ký tiếp được.")
+    if not chain_is_trusted(chain_of(row), now):
+        raise WrongState("Chứng thư số không do nơi cấp mà trường tin cậy. Hãy báo cán bộ CNTT.")
+
+
 ROLE_WORDS = {
     SignatureRole.HOMEROOM: "giáo viên chủ nhiệm",
     SignatureRole.PRINCIPAL: "Hiệu trưởng",

@@ -35,6 +35,7 @@ from hocbaso.services import (
 )
 from hocbaso.services.access import Actor
 from hocbaso.services.correction_impact import Impact
+from hocbaso.services.evaluation import basis_for
 from hocbaso.services.results import ClassResults
 from hocbaso.services.score_cells import NOTHING, column_words
 from hocbaso.services.score_lines import read_row
@@ -49,7 +50,8 @@ from hocbaso.services.sheet_access import SheetHead, connection, read_head
 from hocbaso.services.student_fields import FIELD_WORDS
 from hocbaso.services.student_inputs import StudentInput
 
-Rulings = Sequence[tuple[str, str, str, str]]
+Ruling = tuple[str, str, str, str]
+Rulings = Sequence[Ruling]
 """Decisions made with the approval: kind, term, outcome, reason."""
 
 
@@ -82,8 +84,10 @@ def apply_year(actor: Actor, request: m.CorrectionRequest, found: Impact, ruling
         raise IntegrityFault("Kết quả sau khi sửa khác với tác động đã xem. Chưa có gì thay đổi.")
     changes = found.changes
     if rulings:
-        _rule(actor, request, rulings, now)
-        computed, given = pupil()
+        for ruling in rulings:  # one after the other: each is bound to the results that it is made on
+            basis = basis_for(correction_impact.evaluated(computed, given).result, *ruling[:2])
+            _rule(actor, request, ruling, basis, now)
+            computed, given = pupil()
     after = correction_impact.evaluated(computed, given)
     if former is not None:
         changes, _ = correction_impact.changes_from(computed, given, former, after)
@@ -201,37 +205,38 @@ def _correct_homeroom(actor: Actor, request: m.CorrectionRequest, now: datetime)
     )
 
 
-def _rule(actor: Actor, request: m.CorrectionRequest, rulings: Rulings, now: datetime) -> None:
-    """The decisions that the corrected year needs; those made before stay, the newest is in force."""
-    for kind, term, outcome, reason in rulings:
-        decision = m.PrincipalDecision(
-            enrollment_id=request.enrollment_id,
-            kind=kind,
-            term=term,
-            outcome=outcome,
-            reason=reason,
-            document=None,
-            decided_by=actor.account_id,
-            decided_at=now,
-        )
-        db.session.add(decision)
-        db.session.flush()
-        audit.record(
-            AuditTag.DECISION_RECORDED,
-            actor,
-            now,
-            target_kind="principal_decision",
-            target_id=decision.id,
-            state=audit.states("principal_decision", [decision]),
-            note=reason,
-            facts={
-                "student": request.enrollment.student.full_name,
-                "class": request.enrollment.class_group.name,
-                "kind": kind,
-                "term": term,
-                "request": request.id,
-            },
-        )
+def _rule(actor: Actor, request: m.CorrectionRequest, ruling: Ruling, basis: str | None, now: datetime) -> None:
+    """A decision that the corrected year needs; those made before stay, the newest is in force."""
+    kind, term, outcome, reason = ruling
+    decision = m.PrincipalDecision(
+        enrollment_id=request.enrollment_id,
+        kind=kind,
+        term=term,
+        outcome=outcome,
+        reason=reason,
+        document=None,
+        basis=basis,
+        decided_by=actor.account_id,
+        decided_at=now,
+    )
+    db.session.add(decision)
+    db.session.flush()
+    audit.record(
+        AuditTag.DECISION_RECORDED,
+        actor,
+        now,
+        target_kind="principal_decision",
+        target_id=decision.id,
+        state=audit.states("principal_decision", [decision]),
+        note=reason,
+        facts={
+            "student": request.enrollment.student.full_name,
+            "class": request.enrollment.class_group.name,
+            "kind": kind,
+            "term": term,
+            "request": request.id,
+        },
+    )
 
 
 def _corrected_subjects(request: m.CorrectionRequest) -> list[str]:

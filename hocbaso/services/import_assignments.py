@@ -28,7 +28,7 @@ from hocbaso.services.import_plans import (
     classes_of,
     plan_class,
 )
-from hocbaso.services.in_force import not_over
+from hocbaso.services.in_force import has_left, last_day, not_over
 
 
 @dataclass(slots=True)
@@ -48,9 +48,10 @@ class AssignmentWork:
 class _Staff:
     """The people of the school by code and by name."""
 
-    def __init__(self, today: date) -> None:
+    def __init__(self, begins: date) -> None:
         people = list(db.session.scalars(select(m.Person)))
-        self.today = today
+        self.begins = begins
+        """The day from which an assignment that takes over counts."""
         self.by_code = {row.staff_code.upper(): row for row in people}
         self.by_name: dict[str, list[m.Person]] = {}
         for row in people:
@@ -89,12 +90,12 @@ class _Staff:
                 )
                 return None
             person = named[0]
-        if person.left_on is not None and person.left_on < self.today:
+        if has_left(person, self.begins):
             builder.error(
                 row.at("teacher_code" if row.teacher_code else "teacher_name"),
                 "Giáo viên",
                 person.full_name,
-                f"đã nghỉ từ {person.left_on:%d/%m/%Y}.",
+                f"làm việc ở trường đến hết {person.left_on:%d/%m/%Y}.",
             )
             return None
         return person
@@ -103,7 +104,7 @@ class _Staff:
 def plan_assignments(table: ImportTable[AssignmentRow], context: PlanContext) -> ImportPlan:
     """Compare the assignments with the database. Whoever is assigned and not in the file keeps the assignment."""
     builder = PlanBuilder("assignments", table.profile, context, table.problems)
-    work, classes, staff = AssignmentWork(), classes_of(context.year), _Staff(context.today)
+    work, classes, staff = AssignmentWork(), classes_of(context.year), _Staff(_begins(context))
     offered = _offered(context.year)
     teaching = _assigned(m.TeachingAssignment, "class_subject_id", context)
     homeroom = _assigned(m.HomeroomAssignment, "class_group_id", context)
@@ -123,6 +124,10 @@ def plan_assignments(table: ImportTable[AssignmentRow], context: PlanContext) ->
             known = classes.get(row.class_name)
             _plan_homeroom(row, person, homeroom.get(known.id, []) if known else [], work, builder)
     return builder.build(work)
+
+
+def _begins(context: PlanContext) -> date:
+    return max(context.today, context.year.starts_on) if context.year is not None else context.today
 
 
 def _offered(year: m.SchoolYear | None) -> dict[tuple[str, str], m.ClassSubject]:
@@ -346,6 +351,10 @@ def _assign(
         return
     session, actor, now = db.session, context.actor, context.now
     handover = max(context.today, year.starts_on)
+    people = {
+        row.id: row
+        for row in session.scalars(select(m.Person).where(m.Person.id.in_({person_id for _, person_id in wanted})))
+    }
     ended, made = [], []
     for place_id, person_id in wanted:
         standing = list(
@@ -359,7 +368,7 @@ def _assign(
             model(
                 person_id=person_id,
                 starts_on=handover if standing else year.starts_on,
-                ends_on=None,
+                ends_on=last_day(people[person_id], None),
                 **{place: place_id},
             )
         )

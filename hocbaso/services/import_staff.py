@@ -16,7 +16,7 @@ from hocbaso.exchange.vietnamese_text import fold_key, name_key
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import GrantScope, Permission, Role
 from hocbaso.regulations.vietnamese_names import normalise_name, sort_key
-from hocbaso.services import audit, roster
+from hocbaso.services import audit, role_grants, roster
 from hocbaso.services.import_plans import (
     FieldChange,
     ImportPlan,
@@ -26,7 +26,7 @@ from hocbaso.services.import_plans import (
     shown,
     too_long,
 )
-from hocbaso.services.in_force import in_force
+from hocbaso.services.in_force import has_left, not_over
 
 STAFF_COLUMNS: dict[str, str] = {
     "full_name": "full_name",
@@ -234,11 +234,14 @@ def _want_roles(
                 row.at("position"),
                 "Chức vụ",
                 row.position,
-                f"{other} đang là Hiệu trưởng trong phần mềm; chưa giao quyền cho {row.full_name}.",
+                f"{other} đã được giao vai trò Hiệu trưởng; chưa giao quyền cho {row.full_name}.",
             )
             continue
         if not may_grant:
             builder.notes.append(f"{row.full_name} ({row.code}): {words} — cần Hiệu trưởng giao quyền.")
+            continue
+        if why_not := _why_not(row, person, role, context, work):
+            builder.warn(row.at("position"), "Chức vụ", row.position, f"{why_not} Chưa giao quyền cho {row.full_name}.")
             continue
         work.grants.append(WantedGrant(row.code, role, group_name if role is Role.GROUP_HEAD else None))
         builder.add(
@@ -246,12 +249,27 @@ def _want_roles(
         )
 
 
+def _why_not(row: TeacherRow, person: m.Person | None, role: Role, context: PlanContext, work: StaffWork) -> str:
+    """Why this role is not given by a list, by the rules of ``services/role_grants.py``; "" when it may be."""
+    planned = [grant.role for grant in work.grants if grant.staff_code == row.code]
+    if person is None:
+        return role_grants.clash(None, role, planned, context.today)
+    if not context.actor.is_system and person.id == context.actor.person_id:
+        return "không ai tự giao vai trò cho chính mình."
+    if has_left(person, context.today):
+        return f"làm việc ở trường đến hết {person.left_on:%d/%m/%Y}."
+    held = db.session.scalars(
+        select(m.RoleGrant.role).where(m.RoleGrant.person_id == person.id, not_over(m.RoleGrant, context.today))
+    )
+    return role_grants.clash(person, role, [*(Role(one) for one in held), *planned], context.today)
+
+
 def _holders(role: Role, group_name: str | None, context: PlanContext) -> dict[int, str]:
-    """Who holds a role today, by person id; heads of groups by group."""
+    """Who holds a role today or later, by person id; heads of groups by group."""
     query = (
         select(m.RoleGrant, m.Person.full_name)
         .join(m.Person, m.Person.id == m.RoleGrant.person_id)
-        .where(m.RoleGrant.role == role.value, in_force(m.RoleGrant, context.today))
+        .where(m.RoleGrant.role == role.value, not_over(m.RoleGrant, context.today))
     )
     if role is Role.GROUP_HEAD:
         query = query.join(m.SubjectGroup, m.SubjectGroup.id == m.RoleGrant.scope_id).where(
@@ -320,7 +338,7 @@ def apply_teachers(work: StaffWork, context: PlanContext, year: m.SchoolYear) ->
     }
     for grant in work.grants:
         scoped = grant.group_name is not None
-        roster.grant_role(
+        role_grants.grant_role(
             actor,
             person_ids[grant.staff_code.upper()],
             grant.role,

@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, Select, and_, or_, select
+
+from hocbaso import models as m
+from hocbaso.regulations.permissions import Role
 
 
 def in_force(dated: Any, day: date) -> ColumnElement[bool]:
@@ -24,3 +27,25 @@ def not_over(dated: Any, day: date) -> ColumnElement[bool]:
 def ever_began(dated: Any) -> ColumnElement[bool]:
     """The condition that a row held on some day: one that was given for later and ended before it began never did."""
     return or_(dated.ends_on.is_(None), dated.ends_on >= dated.starts_on)
+
+
+def delegates(day: date) -> Select[m.RoleGrant]:
+    """The delegations that count on ``day``, oldest first: in force, and their holders are vice-principals of that day."""
+    deputies = select(m.RoleGrant.person_id).where(
+        m.RoleGrant.role == Role.VICE_PRINCIPAL.value, in_force(m.RoleGrant, day)
+    )
+    return (
+        select(m.RoleGrant)
+        .where(m.RoleGrant.role == Role.DELEGATE.value, in_force(m.RoleGrant, day), m.RoleGrant.person_id.in_(deputies))
+        .order_by(m.RoleGrant.id)
+    )
+
+
+def has_left(person: m.Person, day: date) -> bool:
+    """Whether somebody's last working day was before ``day``: from then on nobody acts, whatever roles and duties stand."""
+    return person.left_on is not None and person.left_on < day
+
+
+def last_day(person: m.Person, ends_on: date | None) -> date | None:
+    """Where a duty or role that was to end on ``ends_on`` (None: open) ends: on the last working day at the latest."""
+    return min((day for day in (ends_on, person.left_on) if day is not None), default=None)

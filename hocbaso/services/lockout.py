@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -35,15 +35,18 @@ def clean_force(actor: Actor, forced: str | None) -> str | None:
 
 def require_another(person_id: int, roles: frozenset[Role], now: datetime) -> None:
     """Raise WrongState when this person is the only one with an open account in one of the kept roles."""
+    today = clock.local_date(now)
     for role in (one for one in KEPT if one in roles):
         other = db.session.scalar(
             select(m.RoleGrant.id)
             .join(m.Account, m.Account.person_id == m.RoleGrant.person_id)
+            .join(m.Person, m.Person.id == m.RoleGrant.person_id)
             .where(
                 m.RoleGrant.role == role.value,
                 m.RoleGrant.person_id != person_id,
                 m.Account.disabled_at.is_(None),
-                in_force(m.RoleGrant, clock.local_date(now)),
+                or_(m.Person.left_on.is_(None), m.Person.left_on >= today),
+                in_force(m.RoleGrant, today),
             )
             .limit(1)
         )

@@ -24,12 +24,12 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.correction_flow import OPEN_STATES, CorrectionState, due_before
 from hocbaso.regulations.deadlines import Deadline, days_left_text, is_quiet
-from hocbaso.regulations.permissions import Role
+from hocbaso.regulations.permissions import GrantScope, Role
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services import audit, blind_view, correction_access, progress, roster, sheet_hands
 from hocbaso.services.access import Actor
-from hocbaso.services.in_force import in_force
+from hocbaso.services.in_force import delegates, in_force
 from hocbaso.services.transcript_counts import records_by_state
 
 log = logging.getLogger(__name__)
@@ -89,6 +89,7 @@ def _sheet_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
     principals = _people_with(Role.PRINCIPAL, today)
     reviews = sheet_hands.reviews_of(lines, today)
     checks = blind_view.standing_of([line.sheet_id for line in lines if line.state is SheetState.SUBMITTED])
+    delegations = list(db.session.scalars(delegates(today)))
     work = []
     for line in lines:
         review = reviews[line.sheet_id]
@@ -97,7 +98,10 @@ def _sheet_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
             SheetState.DRAFT: (author, "nhập và nộp"),
             SheetState.RETURNED: (author, "sửa và nộp lại"),
             SheetState.SUBMITTED: (reviewers, "soát") if reviewers else (principals, "giao người soát"),
-            SheetState.REVIEWED: (principals, "duyệt"),
+            SheetState.REVIEWED: (
+                principals + _delegated(delegations, line.class_group_id, line.grade_level, but=tuple(review.own)),
+                "duyệt",
+            ),
             SheetState.APPROVED: (principals, "khoá"),
         }[line.state]
         # The head of the holder's group hears of it too, unless it is the head's own work that waits for somebody else.
@@ -117,6 +121,22 @@ def _sheet_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
             )
         )
     return work
+
+
+def _delegated(
+    delegations: list[m.RoleGrant], class_group_id: int, grade_level: int, *, but: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Who may approve something of a class in the principal's place; never ``but``, whose own work it is."""
+    reach = {
+        GrantScope.SCHOOL.value: None,
+        GrantScope.GRADE_LEVEL.value: grade_level,
+        GrantScope.CLASS_GROUP.value: class_group_id,
+    }
+    return tuple(
+        grant.person_id
+        for grant in delegations
+        if grant.person_id not in but and grant.scope_kind in reach and grant.scope_id == reach[grant.scope_kind]
+    )
 
 
 def _homeroom_of(class_group_id: int, today: date) -> tuple[int, ...]:
@@ -150,6 +170,7 @@ def _class_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
         .order_by(m.ClassGroup.name)
     ).all()
     principals = _people_with(Role.PRINCIPAL, today)
+    delegations = list(db.session.scalars(delegates(today)))
     work = []
     for row in rows:
         if row.state == ClassState.OPEN.value and row.n_unlocked == 0:
@@ -166,7 +187,7 @@ def _class_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
                 HeldWork(
                     f"Duyệt tổng kết lớp {row.name}",
                     "/hom-nay",
-                    principals,
+                    principals + _delegated(delegations, row.id, row.grade_level, but=_homeroom_of(row.id, today)),
                     Deadline(year.sign_before(row.grade_level)),
                 )
             )

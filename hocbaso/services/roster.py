@@ -27,7 +27,7 @@ from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.vietnamese_names import normalise_name, search_key, sort_key
 from hocbaso.services import audit
 from hocbaso.services.access import Actor
-from hocbaso.services.in_force import not_over
+from hocbaso.services.in_force import has_left, last_day, not_over
 
 UNNAMED_SCHOOL = "Trường chưa đặt tên"
 
@@ -245,14 +245,19 @@ def grant_role(
     ends_on: date | None = None,
     document: str | None = None,
 ) -> m.RoleGrant:
-    """Write a grant (who may do so is checked by ``services/role_grants.py`` and set-up) and renew the person's powers."""
+    """Write a grant (who may do so is checked by ``services/role_grants.py`` and set-up) and renew the person's powers.
+
+    It ends with the person's last working day at the latest.
+    """
+    starts_on = starts_on or clock.local_date(now)
     with write_transaction() as session:
+        ends_on = last_day(working_on(person_id, starts_on), ends_on)
         grant = m.RoleGrant(
             person_id=person_id,
             role=role.value,
             scope_kind=scope_kind.value,
             scope_id=scope_id,
-            starts_on=starts_on or clock.local_date(now),
+            starts_on=starts_on,
             ends_on=ends_on,
             document=document,
             granted_by=actor.account_id,
@@ -338,7 +343,10 @@ def open_sheets(
 def assign_teacher(
     actor: Actor, class_subject_id: int, person_id: int, now: datetime, *, starts_on: date, ends_on: date | None = None
 ) -> m.TeachingAssignment:
-    """Give a class subject to a teacher from a day on; an open assignment of another ends the day before."""
+    """Give a class subject to a teacher from a day on; an open assignment of another ends the day before.
+
+    It ends with the teacher's last working day at the latest; Invalid when that is before ``starts_on``.
+    """
     return _assign(
         actor,
         m.TeachingAssignment,
@@ -355,7 +363,10 @@ def assign_teacher(
 def assign_homeroom(
     actor: Actor, class_group_id: int, person_id: int, now: datetime, *, starts_on: date, ends_on: date | None = None
 ) -> m.HomeroomAssignment:
-    """Give a class to a homeroom teacher from a day on; an open assignment of another ends the day before."""
+    """Give a class to a homeroom teacher from a day on; an open assignment of another ends the day before.
+
+    It ends with the teacher's last working day at the latest; Invalid when that is before ``starts_on``.
+    """
     return _assign(
         actor,
         m.HomeroomAssignment,
@@ -367,6 +378,19 @@ def assign_homeroom(
         starts_on,
         ends_on,
     )
+
+
+def working_on(person_id: int, day: date) -> m.Person:
+    """The person, read afresh. Invalid for whoever has left by ``day``: what is given then would outlive them."""
+    person = db.session.get(m.Person, person_id, populate_existing=True)
+    if person is None:
+        raise NotFound("Không có người này trong danh sách cán bộ, giáo viên.")
+    if has_left(person, day):
+        raise Invalid(
+            f"{person.full_name} làm việc ở trường đến hết {person.left_on:%d/%m/%Y}, không giao việc từ {day:%d/%m/%Y}.",
+            field="person_id",
+        )
+    return person
 
 
 def _assign(
@@ -381,6 +405,7 @@ def _assign(
     ends_on: date | None,
 ) -> Any:
     with write_transaction() as session:
+        ends_on = last_day(working_on(person_id, starts_on), ends_on)
         still_open = list(
             session.scalars(select(model).where(getattr(model, place) == place_id, not_over(model, starts_on)))
         )

@@ -1,8 +1,8 @@
 """Signing in, the server-side sessions this opens, and how each ends.
 
 The browser holds 256 random bits; the table holds only their SHA-256, so a stolen database opens nothing. A session
-ends at sign-out, after 30 minutes without use (15 for the IT officer), after 12 hours, and at once when the account is
-disabled, its password changes or its roles change, or when the clock turns out to have run ahead when it was opened or used.
+ends at sign-out, after 30 minutes without use (15 for the IT officer), after 12 hours, with the owner's last working day,
+and at once when the account is disabled, its password changes or its roles change, or when the clock turns out to have run ahead when it was opened or used.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import SECOND_FACTOR_ROLES, Role
 from hocbaso.services import account_log, audit, passwords
 from hocbaso.services.access import SYSTEM, Actor, load_actor
+from hocbaso.services.in_force import has_left
 from hocbaso.services.wrong_tries import AHEAD, SignInRefused, delay_left, note_wrong_try, one_try, too_many_from
 
 IDLE = timedelta(minutes=30)
@@ -97,7 +98,7 @@ WRONG = "Tên đăng nhập hoặc mật khẩu chưa đúng."
 def sign_in(username: str, password: str, *, address: str, agent: str = "", now: datetime) -> Opened:
     """Check a password and open a session.
 
-    SignInRefused for an unknown name, a wrong password, a disabled account (all three with the same words and in the
+    SignInRefused for an unknown name, a wrong password, an account that is shut (all three with the same words and in the
     same time), an expired first password, or while a delay runs. The delay does not fall on an address from which this
     account signed in during the last fortnight, so a pupil at another machine cannot keep the principal out.
     """
@@ -111,9 +112,14 @@ def sign_in(username: str, password: str, *, address: str, agent: str = "", now:
         return _try_password(account, password, address, agent, now)
 
 
+def is_shut(account: m.Account, now: datetime) -> bool:
+    """Whether an account opens nothing today: disabled, or its owner's last working day is over."""
+    return account.disabled_at is not None or has_left(account.person, clock.local_date(now))
+
+
 def _try_password(account: m.Account | None, password: str, address: str, agent: str, now: datetime) -> Opened:
     matches = passwords.verify(account.password_hash if account else None, password)
-    if account is None or not matches or account.disabled_at is not None:
+    if account is None or not matches or is_shut(account, now):
         note_wrong_try(account, address, now)
         raise SignInRefused(WRONG)
     if not account_log.is_as_written(account):
@@ -154,7 +160,7 @@ def _open(
     token = secrets.token_urlsafe(32)
     with write_transaction() as session:
         account = session.get(m.Account, account_id, populate_existing=True)
-        if account is None or account.disabled_at is not None:
+        if account is None or is_shut(account, now):
             raise SignInRefused(WRONG)
         if forgive:
             account.n_failed, account.failed_at = 0, None

@@ -39,7 +39,7 @@ from hocbaso.services import (
     untouched,
 )
 from hocbaso.services.access import Actor, class_for, roles_reaching
-from hocbaso.services.batch_scope import BatchScope, scope_of_class
+from hocbaso.services.batch_scope import BatchScope, require_power, scope_of_class
 from hocbaso.services.transcript_contents import homeroom_person
 
 PERMISSION = {
@@ -164,7 +164,8 @@ def start(
 ) -> m.SigningBatch:
     """Open the key of ``person`` (None: the seal) and sign these enrolments' records; the caller has checked the power over them.
 
-    ``gate`` is asked before each record and refuses it with a DomainError. Raises what opening key and batch raise.
+    ``gate`` is asked before each record and refuses it with a DomainError; power and certificate are asked for again there, and the
+    rest fails once one of them is gone. Raises what opening key and batch raise.
     """
     key = certificates.open_key(
         actor, person.id if person else None, pin, now, role=role, code=code, last_try=last_try, desk=desk
@@ -187,13 +188,15 @@ def start(
     if isinstance(key.elsewhere, DeskSigner):
         desk_signing.announce(batch_id, key.elsewhere)
     tick = batches.running_clock(now)
-    trust = (tuple(certificates.trusted_roots()), tuple(certificates.trusted_crls()))
 
     def prepare(enrollment_id: int) -> batches.Job | None:
+        at = tick()
+        _require_still(actor, enrollment_id, role, key, at)
         gate(enrollment_id)
-        return _prepare(actor, enrollment_id, role, person, key, pin, trust, tick())
+        return _prepare(actor, enrollment_id, role, person, key, pin, at)
 
     def finish(enrollment_id: int, task: _Task, made: Any, at: datetime) -> None:
+        _require_still(actor, enrollment_id, role, key, at)
         _store_signature(actor, role, key, task, made, at, orders)
 
     def work() -> None:
@@ -232,6 +235,15 @@ def _nothing_due(class_group: m.ClassGroup, role: SignatureRole, records: list[m
     return f"Cả {len(records)} học bạ của lớp {class_group.name} đã qua bước {batches.STEPS[role.value].lower()}; không ký lần thứ hai."
 
 
+def _require_still(
+    actor: Actor, enrollment_id: int, role: SignatureRole, key: certificates.OpenKey, at: datetime
+) -> None:
+    """Power and certificate stand at this moment, not only when the batch began: asked before each signature is made, and again
+    in the transaction that writes it."""
+    require_power(actor, enrollment_id, PERMISSION[role], at)
+    certificates.require_standing(key.certificate_id, role, at)
+
+
 def _prepare(
     actor: Actor,
     enrollment_id: int,
@@ -239,7 +251,6 @@ def _prepare(
     person: m.Person | None,
     key: certificates.OpenKey,
     pin: str,
-    trust: tuple[tuple[bytes, ...], tuple[bytes, ...]],
     at: datetime,
 ) -> batches.Job | None:
     record = transcripts.records_in_force([enrollment_id]).get(enrollment_id)
@@ -270,8 +281,8 @@ def _prepare(
         at=at,
         signer_name=key.owner_name,
         place=content.issue_place,
-        roots=trust[0],
-        crls=trust[1],
+        roots=tuple(certificates.trusted_roots()),
+        crls=tuple(certificates.trusted_crls()),
         expected=(*_earlier(record.id), (role.value, key.fingerprint)),
         plan=document_pool.config().proof,
         demo_mark=content.demo and key.is_test,

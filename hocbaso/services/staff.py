@@ -12,14 +12,14 @@ from sqlalchemy import func, or_, select
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
-from hocbaso.errors import Invalid, NotFound, Stale, WrongState
+from hocbaso.errors import Invalid, NotFound, Stale
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.drawn_letters import why_not_a_name
 from hocbaso.regulations.identifiers import check_personal_id
 from hocbaso.regulations.permissions import GrantScope, Permission, Role
 from hocbaso.regulations.terms import Sex
 from hocbaso.regulations.vietnamese_names import normalise_name, search_key, sort_key
-from hocbaso.services import audit, lockout, roster, sessions
+from hocbaso.services import audit, leaving, roster
 from hocbaso.services.access import Actor
 from hocbaso.services.in_force import ever_began, in_force
 
@@ -216,7 +216,8 @@ def save_profile(
 ) -> m.Person:
     """Change a profile. Needs ``staff:edit``; Stale when somebody changed it since; the same values write nothing.
 
-    With a last working day (``left_on``) every duty and role ends on it, and from that day on the account is shut.
+    With a last working day (``left_on``) every duty ends on it, and from the day after nobody acts in that name. Roles are the
+    principal's to end: WrongState while the person holds one beyond that day.
     """
     actor.require(Permission.STAFF_EDIT)
     cleaned = _cleaned(values)
@@ -239,52 +240,11 @@ def save_profile(
         session.flush()
         state = audit.states("person", [person])
         if person.left_on is not None and "left_on" in before:
-            state = audit.merge_states(state, _let_go(person, person.left_on, now))
+            state = audit.merge_states(state, leaving.let_go(actor, person, person.left_on, now))
         audit.record(
             AuditTag.PERSON_CHANGED, actor, now, target_kind="person", target_id=person_id, state=state, before=before
         )
     return person
-
-
-def _let_go(person: m.Person, last_day: date, now: datetime) -> dict[str, dict[str, Any]]:
-    """End duties and roles on the last working day; shut the account once that day is over."""
-    lockout.require_another(person.id, lockout.roles_today(person.id, now) & {Role.IT_OFFICER}, now)
-    parts = []
-    watched: tuple[tuple[str, Any], ...] = (
-        ("teaching_assignment", m.TeachingAssignment),
-        ("homeroom_assignment", m.HomeroomAssignment),
-        ("role_grant", m.RoleGrant),
-    )
-    for kind, model in watched:
-        rows = list(
-            db.session.scalars(
-                select(model).where(
-                    model.person_id == person.id, or_(model.ends_on.is_(None), model.ends_on > last_day)
-                )
-            )
-        )
-        if any(kind == "role_grant" and row.role == Role.PRINCIPAL for row in rows) and not db.session.scalar(
-            select(m.RoleGrant.id)
-            .where(
-                m.RoleGrant.role == Role.PRINCIPAL.value,
-                m.RoleGrant.person_id != person.id,
-                or_(m.RoleGrant.ends_on.is_(None), m.RoleGrant.ends_on > last_day),
-            )
-            .limit(1)
-        ):
-            raise WrongState("Trường luôn cần một Hiệu trưởng: xin giao vai trò cho người kế nhiệm trước.")
-        for row in rows:
-            row.ends_on = last_day
-        if rows:
-            parts.append(audit.states(kind, rows))
-    account = db.session.scalar(select(m.Account).where(m.Account.person_id == person.id))
-    if account is not None:
-        if last_day < clock.local_date(now) and account.disabled_at is None:
-            account.disabled_at = now
-            parts.append(audit.states("account", [account]))
-        sessions.end_all(account.id, now=now)
-    db.session.flush()
-    return audit.merge_states(*parts)
 
 
 def _cleaned(values: dict[str, Any]) -> dict[str, Any]:

@@ -85,7 +85,8 @@ def _load(actor: Actor, student_id: int) -> m.Student:
 
 
 def editable_fields(actor: Actor, student: m.Student) -> frozenset[str]:
-    """The office changes every field; the homeroom teacher of today the fields of ``student_fields.HOMEROOM_FIELDS``."""
+    """The office changes every field; the homeroom teacher of the class in which the student now learns the fields of
+    ``student_fields.HOMEROOM_FIELDS``: whoever kept an earlier class may still hold it, without a last day."""
     if actor.is_system:
         return frozenset(FIELDS)
     if not actor.may(Permission.STUDENT_EDIT):
@@ -93,8 +94,23 @@ def editable_fields(actor: Actor, student: m.Student) -> frozenset[str]:
     reached = _reach(actor, student, Permission.STUDENT_EDIT)
     if actor.has_role(Role.CLERK) and reached:
         return frozenset(FIELDS)
-    kept = [row for row in reached if row.class_group_id in actor.homeroom and row.status in ACTIVE]
-    return HOMEROOM_FIELDS if kept else frozenset()
+    now_in = _present_enrollment(student.id)
+    if now_in is None or now_in.status not in ACTIVE or now_in not in reached:
+        return frozenset()
+    return HOMEROOM_FIELDS if now_in.class_group_id in actor.homeroom else frozenset()
+
+
+def _present_enrollment(student_id: int) -> m.Enrollment | None:
+    """The newest enrolment of the newest open year in which the student has one."""
+    found: m.Enrollment | None = db.session.scalar(
+        select(m.Enrollment)
+        .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
+        .join(m.SchoolYear, m.SchoolYear.id == m.ClassGroup.school_year_id)
+        .where(m.Enrollment.student_id == student_id, m.SchoolYear.state == "OPEN")
+        .order_by(m.SchoolYear.starts_on.desc(), m.Enrollment.id.desc())
+        .limit(1)
+    )
+    return found
 
 
 def warnings_of(values: Mapping[str, Any]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from hocbaso.errors import Invalid, NotFound
 from hocbaso.regulations.permissions import Permission
 from hocbaso.services import duties, roster
 from hocbaso.services.access import Actor
+from hocbaso.services.in_force import has_left
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,8 @@ def hand_over(
 ) -> None:
     """Give a subject of a class (or, for None, the class itself) to a teacher from a day on.
 
-    The one who had it keeps it to the day before, and what they wrote stays theirs. Needs ``assignment:edit``; Invalid
+    The one who had it keeps it to the day before, and what they wrote stays theirs. It ends with the teacher's last working
+    day, where one is entered. Needs ``assignment:edit``; Invalid
     for a day outside the school year, a person who has left, oneself, or whoever never touches scores (IT officer, clerk).
     """
     actor.require(Permission.ASSIGNMENT_EDIT)
@@ -136,7 +138,7 @@ def hand_over(
     if not year.starts_on <= starts_on <= year.ends_on:
         raise Invalid(f"Ngày bắt đầu phải trong năm học {year.label}.", field="starts_on")
     person = db.session.get(m.Person, person_id)
-    if person is None or (person.left_on is not None and person.left_on < starts_on):
+    if person is None or has_left(person, starts_on):
         raise Invalid("Xin chọn người đang làm việc ở trường.", field="person_id")
     if why_not := duties.why_not(actor, person_id, starts_on):
         raise Invalid(why_not, field="person_id")

@@ -19,7 +19,7 @@ from hocbaso.documents import transcript_content as tc
 from hocbaso.errors import Incomplete, Invalid
 from hocbaso.regulations.permissions import Role
 from hocbaso.regulations.terms import Level, Promotion, Sex, SubjectKind
-from hocbaso.services.in_force import in_force
+from hocbaso.services.in_force import delegates, in_force
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +64,7 @@ def deputies(class_group: m.ClassGroup, today: date) -> list[m.Person]:
         .where(m.HomeroomAssignment.class_group_id == class_group.id, in_force(m.HomeroomAssignment, today))
         .limit(1)
     )
-    rows = db.session.scalars(
-        select(m.RoleGrant)
-        .where(m.RoleGrant.role == Role.DELEGATE.value, in_force(m.RoleGrant, today))
-        .order_by(m.RoleGrant.id)
-    )
+    rows = db.session.scalars(delegates(today))
     reach = {"school": None, "grade_level": class_group.grade_level, "class_group": class_group.id}
     found: dict[int, m.Person] = {}
     for row in rows:

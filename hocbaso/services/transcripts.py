@@ -25,7 +25,7 @@ from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.transcript_flow import RECORD_MOVES, SIGNED_STATES, RecordState, RecordVerb, SignatureRole
 from hocbaso.services import audit, batches, document_pool, frozen_results, instance_keys, untouched
 from hocbaso.services.access import Actor, class_for
-from hocbaso.services.batch_scope import BatchScope, scope_of_class
+from hocbaso.services.batch_scope import BatchScope, require_power, scope_of_class
 from hocbaso.services.log_reading import require_told, told_of
 from hocbaso.services.transcript_contents import Signers, content_from_frozen, signers_of
 
@@ -234,11 +234,14 @@ def start_build(
     issue_on = choices.issue_on or clock.local_date(now)
 
     def prepare(enrollment_id: int) -> batches.Job | None:
-        return _prepare_build(enrollment_id, gate(enrollment_id), issue_on, machine_key, tick())
+        at = tick()
+        require_power(actor, enrollment_id, Permission.TRANSCRIPT_BUILD, at)
+        return _prepare_build(enrollment_id, gate(enrollment_id), issue_on, machine_key, at)
 
     def finish(
         enrollment_id: int, made: tuple[tc.TranscriptContent, int, int | None], faces: Any, at: datetime
     ) -> None:
+        require_power(actor, enrollment_id, Permission.TRANSCRIPT_BUILD, at)
         _store_record(actor, enrollment_id, made, faces, at)
 
     def work() -> None:

@@ -25,7 +25,7 @@ from hocbaso.services.student_fields import FIELD_WORDS
 _Row = Mapping[str, Any]
 _Rows = dict[str, _Row]
 
-_SIGNING_ROLES = (Role.PRINCIPAL.value, Role.DELEGATE.value, Role.CLERK.value)
+_SIGNING_ROLES = (Role.PRINCIPAL.value, Role.VICE_PRINCIPAL.value, Role.DELEGATE.value, Role.CLERK.value)
 """Whose grants decide what is printed under a record or who may put it in force."""
 
 _COLUMN_WORDS = {

@@ -23,8 +23,9 @@ from hocbaso.services import (
     teaching_plan,
 )
 from hocbaso.services.wanted_roles import wanted_roles
+from hocbaso.web import labels
 from hocbaso.web.errors import status_of
-from hocbaso.web.forms.people import GrantForm, HandOverForm, ProfileForm, UsernameForm, numbered
+from hocbaso.web.forms.people import EndRoleForm, GrantForm, HandOverForm, ProfileForm, UsernameForm, numbered
 from hocbaso.web.htmx import go
 from hocbaso.web.navigation import may_open
 from hocbaso.web.security import confirm_recent, current_actor, note, requires, signed_in
@@ -279,13 +280,30 @@ def _grant_form(*, empty: bool = False) -> GrantForm:
     return form
 
 
-def _roles(form: GrantForm, status: int) -> Answer:
+def _end_form(*, empty: bool = False) -> EndRoleForm:
+    actor = current_actor()
+    form = EndRoleForm(formdata=None, prefix="het-") if empty else EndRoleForm(prefix="het-")
+    open_ones = [
+        (
+            row.grant_id,
+            f"{labels.ROLES[row.role]}: {row.name}"
+            + ("" if row.scope_kind is GrantScope.SCHOOL else f" ({row.scope})"),
+        )
+        for row in role_grants.list_grants(actor, clock.now())
+        if row.may_end and row.person_id != actor.person_id
+    ]
+    form.grant_id.choices = numbered(open_ones, "Chọn vai trò")
+    return form
+
+
+def _roles(form: GrantForm, status: int, end_form: EndRoleForm | None = None) -> Answer:
     past = "da-qua" in request.args
     grants = role_grants.list_grants(current_actor(), clock.now(), include_past=past)
     page = render_template(
         "people/roles.html",
         grants=grants,
         form=form,
+        end_form=end_form or _end_form(empty=True),
         past=past,
         wanted=wanted_roles(current_actor()),
         tabs=people_tabs(),
@@ -337,6 +355,23 @@ def end_role(grant_id: int) -> Answer:
     confirm_recent(actor)
     role_grants.end_role(actor, grant_id, clock.now())
     note("Đã kết thúc vai trò.")
+    return go(url_for("people.roles"))
+
+
+@people.post("/vai-tro/ket-thuc")
+@requires(P.ROLE_GRANT)
+def end_role_on() -> Answer:
+    """Say on which day a role ends."""
+    actor = current_actor()
+    form = _end_form()
+    if not form.validate_on_submit():
+        return _roles(_grant_form(empty=True), 422, form)
+    confirm_recent(actor)
+    try:
+        role_grants.end_role(actor, form.grant_id.data or 0, clock.now(), ends_on=form.ends_on.data)
+    except (Invalid, WrongState) as error:
+        return _roles(_grant_form(empty=True), _show(form, error), form)
+    note("Đã ghi ngày cuối của vai trò.")
     return go(url_for("people.roles"))
 
 

@@ -153,6 +153,7 @@ def test_a_delegate_approves_inside_the_delegation_only(school: Cast):
 
 def test_nobody_approves_the_own_homeroom_class_by_delegation(school: Cast):
     row = finalised(school)
+    roster.grant_role(SYSTEM, school.people["math"], Role.VICE_PRINCIPAL, NOW, starts_on=NOW.date())
     roster.grant_role(SYSTEM, school.people["math"], Role.DELEGATE, NOW, starts_on=NOW.date())
     with pytest.raises(NotAllowed):
         class_approval.approve_class(
@@ -163,6 +164,7 @@ def test_nobody_approves_the_own_homeroom_class_by_delegation(school: Cast):
 def test_who_finalised_the_class_does_not_approve_it_by_delegation_after_giving_it_away(school: Cast):
     row = finalised(school)
     roster.assign_homeroom(SYSTEM, row.id, school.people["outsider"], NOW, starts_on=NOW.date())
+    roster.grant_role(SYSTEM, school.people["math"], Role.VICE_PRINCIPAL, NOW, starts_on=NOW.date())
     roster.grant_role(SYSTEM, school.people["math"], Role.DELEGATE, NOW, starts_on=NOW.date())
     assert school.actor("math").homeroom == frozenset()
     with pytest.raises(NotAllowed, match=r"không thay Hiệu trưởng \(KT"):

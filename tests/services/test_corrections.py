@@ -56,7 +56,7 @@ from tests.services.approved_class import (  # noqa: F401 (fixtures)
     issued_template_fixture,
     workers_end,
 )
-from tests.services.full_class import fill_homeroom, fill_scores
+from tests.services.full_class import fill_homeroom, fill_scores, seen_of
 from tests.services.locked_class import locked_fixture, locked_template_fixture  # noqa: F401 (fixtures)
 from tests.services.test_late_arrivals import LATE, arrive, late_enrollment
 from tests.services.test_transcripts import records
@@ -518,7 +518,9 @@ def test_a_late_pupils_locked_sheets_are_filled_and_the_class_can_be_closed(lock
     computed = results.compute_class(school.classes["9A"], NOW.date(), fresh=True)
     assert class_gaps.list_gaps(computed) == ()
     assert computed.by_id[late.id].result.promotion.value == "COMPLETED"
-    moved = class_moves.finalise(school.actor("math"), school.classes["9A"], expected_version=1, now=LATER)
+    moved = class_moves.finalise(
+        school.actor("math"), school.classes["9A"], seen=seen_of(school.classes["9A"]), expected_version=1, now=LATER
+    )
     assert moved.state.value == "FINALISED"
     assert audit_verify.verify().faults == []
     said = dashboard.daily(school.actor("principal"), LATER)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from hocbaso import clock
@@ -9,6 +11,7 @@ from hocbaso.db import db
 from hocbaso.errors import Invalid, WrongState
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.services import role_grants, teaching_plan
+from hocbaso.services.access import load_actor
 from tests.cast import NOW, Cast
 
 TODAY = clock.local_date(NOW)
@@ -47,3 +50,15 @@ def test_a_teacher_becomes_clerk_only_without_classes(school: Cast) -> None:
     role_grants.grant_role(school.actor("principal"), school.people["outsider"], Role.CLERK, NOW)
     db.session.expire_all()
     assert school.actor("outsider").has_role(Role.CLERK)
+
+
+@pytest.mark.parametrize("role", [Role.CLERK, Role.IT_OFFICER])
+@pytest.mark.parametrize("code", ["LIT", None], ids=["a subject", "the class"])
+def test_a_role_that_begins_later_stands_against_a_duty_of_today(school: Cast, role: Role, code: str | None) -> None:
+    """Otherwise the duty given today and the role of the day after tomorrow meet in one person."""
+    begins = TODAY + timedelta(days=2)
+    role_grants.grant_role(school.actor("principal"), school.people["outsider"], role, NOW, starts_on=begins)
+    with pytest.raises(Invalid, match="không được phân công dạy hoặc chủ nhiệm"):
+        give(school, "clerk", "outsider", code)
+    then = load_actor(school.accounts["outsider"], begins)
+    assert not then.teaching and not then.homeroom and not then.may(Permission.SHEET_ENTER)

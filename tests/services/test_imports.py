@@ -14,13 +14,15 @@ from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.exchange import people_tables
-from hocbaso.services import audit_verify, exports, imports, study_history
+from hocbaso.regulations.permissions import Role
+from hocbaso.services import audit_verify, exports, imports, role_grants, staff, study_history
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.import_staff import roles_of
 from hocbaso.services.school_setup_from_files import label_containing
 from tests.cast import NOW, STUDENTS, Cast
 
 YEAR = "2026-2027"
+LATER = date(2027, 6, 1)
 
 
 def book(rows: list[list[Any]], title: str = "Trang") -> bytes:
@@ -266,6 +268,39 @@ def test_the_clerk_gives_no_role_by_a_file(school):
     report = imports.run_import(school.actor("clerk"), "teachers", book(rows), NOW, apply=True)
     assert report.applied and sum("cần Hiệu trưởng giao quyền" in note for note in report.notes) == 2
     assert db.session.scalar(select(func.count()).select_from(m.RoleGrant)) == before
+    assert audit_verify.verify().ok
+
+
+def test_a_list_gives_no_role_that_the_principal_could_not_give(school):
+    """Set-up gives the roles that positions call for, by the rules of every other way; the rest of the list goes in."""
+    gone = {"staff_code": "GV009", "full_name": "Cao Xuân Nghĩa", "left_on": date(2027, 5, 11)}
+    staff.save_profile(school.actor("clerk"), school.people["outsider"], gone, 1, NOW)
+    grant = role_grants.grant_role(
+        SYSTEM, school.people["board"], Role.GROUP_HEAD, NOW, scope_id=school.groups["Tổ Xã hội"], starts_on=LATER
+    )
+    rows = [
+        ["Mã giáo viên", "Họ và tên", "Chức vụ", "Tổ chuyên môn"],
+        ["GV007", "Trịnh Thu Hà", "Giáo viên, Văn thư", "Tổ Tự nhiên"],  # teaches 9A
+        ["GV004", "Ngô Văn Quý", "Giáo viên CNTT, Văn thư", "Tổ Tự nhiên"],  # looks after the machines
+        ["GV030", "Lưu Kim Oanh", "Văn thư, CNTT", None],  # new, asks for both
+        ["GV009", "Cao Xuân Nghĩa", "Phó Hiệu trưởng", "Tổ Xã hội"],  # has left
+        ["GV010", "Đỗ Hạnh Dung", "Tổ trưởng", "Tổ Xã hội"],  # is given it already, from June
+        ["GV031", "Mai Thế Vinh", "Văn thư", None],
+    ]
+    report = imports.run_import(SYSTEM, "teachers", book(rows), NOW, apply=True)
+    assert report.applied
+    held: dict[str, list[str]] = {}
+    for code, role in db.session.execute(
+        select(m.Person.staff_code, m.RoleGrant.role)
+        .join(m.RoleGrant, m.RoleGrant.person_id == m.Person.id)
+        .order_by(m.RoleGrant.id)
+    ):
+        held.setdefault(code, []).append(role)
+    assert "GV007" not in held and "GV009" not in held
+    assert held["GV004"] == ["it_officer"] and held["GV030"] == ["clerk"] and held["GV031"] == ["clerk"]
+    assert held["GV010"] == ["board_member", "group_head"] and grant.starts_on == LATER
+    said = " ".join(problem.message_vi for problem in report.problems)
+    assert all(words in said for words in ("dạy hoặc chủ nhiệm", "CNTT không giữ vai trò khác", "đến hết 11/05/2027"))
     assert audit_verify.verify().ok
 
 

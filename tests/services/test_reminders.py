@@ -21,7 +21,8 @@ from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import NotFound, Unavailable
 from hocbaso.regulations.audit_tags import AuditTag
-from hocbaso.services import audit, audit_verify, reminders
+from hocbaso.regulations.permissions import GrantScope, Role
+from hocbaso.services import audit, audit_verify, reminders, role_grants, roster
 from hocbaso.services.access import SYSTEM
 from tests.cast import Cast
 
@@ -110,6 +111,49 @@ def test_the_reminder_goes_to_who_holds_the_sheet_now(school: Cast, state: str, 
     assert reminders.remind(SYSTEM, morning(day)) == 2  # and the homeroom teacher of 9A, all of whose sheets are locked
     assert texts(school, holder, day).startswith(f"{verb} bảng điểm ")
     assert "bảng điểm" not in texts(school, "math", day)
+
+
+@pytest.mark.parametrize(
+    ("scope", "place", "hears"),
+    [("school", None, True), ("grade_level", 6, True), ("grade_level", 9, False), ("class_group", "6A", True)],
+)
+def test_what_waits_for_approval_is_also_the_delegates_within_the_delegation(
+    school: Cast, scope: str, place: int | str | None, hears: bool
+) -> None:
+    only(school, ("6A", "SCI", 2), "REVIEWED")
+    day = BEFORE - timedelta(days=7)
+    role_grants.grant_role(
+        school.actor("principal"),
+        school.people["vice_principal"],
+        Role.DELEGATE,
+        school.now,
+        scope_kind=GrantScope(scope),
+        scope_id=school.classes[place] if isinstance(place, str) else place,
+        starts_on=day,
+        ends_on=date(2027, 5, 31),
+        document="12/GUQ-THCS",
+    )
+    reminders.remind(SYSTEM, morning(day))
+    assert texts(school, "principal", day).startswith("Duyệt bảng điểm ")
+    assert texts(school, "vice_principal", day).startswith("Duyệt bảng điểm ") is hears
+
+
+def test_nobody_hears_of_the_own_sheet_or_class_as_a_delegate(school: Cast) -> None:
+    only(school, ("6A", "SCI", 2), "REVIEWED")
+    with write_transaction() as session:
+        for name in ("6A", "9A"):
+            class_group = session.get(m.ClassGroup, school.classes[name])
+            assert class_group is not None
+            class_group.state = "FINALISED"
+    day = BEFORE - timedelta(days=7)
+    for who in ("other", "math"):  # who teaches the sheet, and who keeps 9A
+        for role in (Role.VICE_PRINCIPAL, Role.DELEGATE):
+            roster.grant_role(SYSTEM, school.people[who], role, school.now, starts_on=day, ends_on=date(2027, 5, 31))
+    held = {work.what: work.holders for work in reminders.held_work(morning(day))}
+    principal, other, math = (school.people[key] for key in ("principal", "other", "math"))
+    assert held["Duyệt bảng điểm Khoa học tự nhiên 6A, học kì II"] == (principal, math)
+    assert held["Duyệt tổng kết lớp 6A"] == (principal, other, math)
+    assert held["Duyệt tổng kết lớp 9A"] == (principal, other)
 
 
 def test_a_sheet_of_the_group_head_goes_to_the_vice_principal_for_review(school: Cast) -> None:

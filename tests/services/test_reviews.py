@@ -315,6 +315,7 @@ def test_who_handed_a_sheet_in_does_not_approve_it_by_delegation_after_giving_it
     roster.assign_teacher(
         SYSTEM, school.class_subjects["9A", "MATH"], school.people["other"], NOW, starts_on=date(2027, 5, 12)
     )
+    roster.grant_role(SYSTEM, school.people["math"], Role.VICE_PRINCIPAL, NOW, starts_on=date(2027, 5, 12))
     roster.grant_role(SYSTEM, school.people["math"], Role.DELEGATE, NOW, starts_on=date(2027, 5, 12))
     with pytest.raises(NotAllowed):
         act(school, "math", V.APPROVE, version=3)

@@ -192,6 +192,7 @@ def test_a_deputy_signs_only_what_was_built_for_a_deputy(built: Cast) -> None:
 
 def test_who_signed_as_homeroom_teacher_does_not_sign_the_same_record_for_the_principal(built: Cast) -> None:
     """The homeroom teacher signs, gives the class away, becomes the principal's delegate: the second hand is missing."""
+    roster.grant_role(SYSTEM, built.people["math"], Role.VICE_PRINCIPAL, NOW, starts_on=NOW.date())
     roster.grant_role(SYSTEM, built.people["math"], Role.DELEGATE, NOW, starts_on=NOW.date())
     uuid = records()[0].uuid
     recall_requests.recall(built.actor("principal"), uuid, "Hiệu trưởng đi công tác", LATER)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, date, datetime
 
 import pytest
 from sqlalchemy import select
 
 from hocbaso import models as m
-from hocbaso.db import db
+from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale
-from hocbaso.services import audit_verify, students
+from hocbaso.services import audit_verify, roster, students
+from hocbaso.services.access import SYSTEM, load_actor
 from tests.cast import NOW, Cast
 from tests.services.full_class import last_entry
 
@@ -39,6 +41,33 @@ def test_the_homeroom_teacher_changes_what_families_tell_and_nothing_else(school
     for field, value in (("full_name", "X Y"), ("personal_id_number", "036212900001"), ("inclusive_disability", "1")):
         with pytest.raises(NotAllowed):
             change(school, "math", {field: value}, 2)
+
+
+def test_last_years_homeroom_teacher_changes_nothing_once_the_student_is_in_another_class(school: Cast):
+    """The assignment of last year has no last day; the next year opens, the student goes to 7A with another teacher."""
+    student = student_id(school, "Nguyễn Hoài An")
+    then = datetime(2027, 9, 10, 2, tzinfo=UTC)
+    year = roster.create_year(SYSTEM, "2027-2028", then)
+    old = load_actor(school.accounts["head_society"], date(2027, 9, 10))
+    assert students.profile(old, student).editable  # not yet in a class of the new year
+    class_7a = roster.create_class(SYSTEM, year, "7A", then)
+    roster.enrol(SYSTEM, [student], class_7a, date(2027, 9, 5), then)
+    roster.assign_homeroom(SYSTEM, class_7a.id, school.people["outsider"], then, starts_on=date(2027, 9, 5))
+    old = load_actor(school.accounts["head_society"], date(2027, 9, 10))
+    assert school.classes["6A"] in old.homeroom
+    assert students.profile(old, student).editable == frozenset()
+    with pytest.raises(NotAllowed):
+        students.update_profile(old, student, {"father_name": "Lê Văn Tám"}, expected_version=1, now=then)
+    new = load_actor(school.accounts["outsider"], date(2027, 9, 10))
+    assert students.update_profile(new, student, {"father_name": "Lê Văn Tám"}, expected_version=1, now=then)
+
+
+def test_who_kept_the_class_before_a_move_within_the_year_changes_nothing(school: Cast):
+    student = student_id(school, "Nguyễn Hoài An")
+    with write_transaction() as session:
+        session.add(m.Enrollment(student_id=student, class_group_id=school.classes["9A"], joined_on=date(2027, 1, 4)))
+    assert students.profile(school.actor("head_society"), student).editable == frozenset()
+    assert "father_name" in students.profile(school.actor("math"), student).editable
 
 
 @pytest.mark.parametrize("who", ["head_society", "other", "it_officer", "board", "outsider"])

@@ -497,3 +497,8 @@ ROWS += [
     Row("corrections.resend", "POST", "/sua-chua/999999/gui-lai", _ASKERS, passes=(404,)),
     Row("corrections.withdraw", "POST", "/sua-chua/999999/rut", _ASKERS, passes=(404,)),
 ]
+
+# --- the last day of a role ---
+ROWS += [
+    Row("people.end_role_on", "POST", "/nguoi-dung/vai-tro/ket-thuc", only("principal"), passes=(422,)),
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -129,8 +129,15 @@ def test_whoever_leaves_loses_duties_and_account_that_day(client_of, school_app,
     assert db.session.scalar(select(m.Account.disabled_at).where(m.Account.person_id == person.id)) is not None
 
 
-@pytest.mark.parametrize(("who", "words"), [("principal", "người kế nhiệm"), ("it_officer", "duy nhất có tài khoản")])
-def test_the_last_principal_or_it_officer_cannot_be_let_go(client_of, school: Cast, who: str, words: str):
+@pytest.mark.parametrize(
+    ("who", "words"),
+    [
+        ("principal", "người kế nhiệm"),
+        ("it_officer", "Xin Hiệu trưởng kết thúc vai trò"),
+        ("vice_principal", "Xin Hiệu trưởng kết thúc vai trò"),
+    ],
+)
+def test_the_clerk_lets_nobody_go_who_holds_a_role(client_of, school: Cast, who: str, words: str):
     person = db.session.get(m.Person, school.people[who])
     answer = client_of("clerk").post(f"/nguoi-dung/{person.id}/sua", data=form_of(person, left_on="20/10/2026"))
     assert answer.status_code == 409
@@ -193,6 +200,24 @@ def test_the_principal_delegates_with_paper_and_dates(client_of, school: Cast):
     assert client.post(f"/nguoi-dung/vai-tro/{grant}/ket-thuc").status_code == 303
     assert "37/GUQ-THCS" not in text_of(client.get("/nguoi-dung/vai-tro"))
     assert "37/GUQ-THCS" in text_of(client.get("/nguoi-dung/vai-tro?da-qua=1"))
+
+
+def test_the_principal_says_on_which_day_a_role_ends_and_the_clerk_then_enters_the_last_day(client_of, school: Cast):
+    client, person = client_of("principal"), db.session.get(m.Person, school.people["vice_principal"])
+    grant = db.session.scalar(select(m.RoleGrant.id).where(m.RoleGrant.person_id == person.id))
+    page = text_of(client.get("/nguoi-dung/vai-tro"))
+    assert f'<option value="{grant}">Phó Hiệu trưởng: Trần Quốc Bình' in page
+    address = "/nguoi-dung/vai-tro/ket-thuc"
+    for day, words in (("", "ngày cuối"), ("1/13/2027", "het-ends_on-loi"), ("01/01/2020", "từ hôm nay trở đi")):
+        answer = client.post(address, data={"het-grant_id": str(grant), "het-ends_on": day})
+        assert answer.status_code == 422 and words in text_of(answer)
+    last = clock.local_date(clock.now()) + timedelta(days=30)
+    assert client.post(address, data={"het-grant_id": str(grant), "het-ends_on": f"{last:%d/%m/%Y}"}).status_code == 303
+    assert f"đến {last:%d/%m/%Y}" in text_of(client.get("/nguoi-dung/vai-tro"))
+    answer = client_of("clerk").post(f"/nguoi-dung/{person.id}/sua", data=form_of(person, left_on=f"{last:%d/%m/%Y}"))
+    assert answer.status_code == 303
+    db.session.expire_all()
+    assert person.left_on == last
 
 
 def test_a_subject_changes_hands_on_a_day(client_of, school: Cast):

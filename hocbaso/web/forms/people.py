@@ -70,7 +70,8 @@ class ProfileForm(FlaskForm):
     left_on = VnDateField(
         "Ngày làm việc cuối cùng",
         [Optional()],
-        description="Ghi khi thôi việc hoặc chuyển đi: mọi phân công và vai trò kết thúc vào ngày này.",
+        description="Ghi khi thôi việc hoặc chuyển đi: mọi phân công kết thúc vào ngày này. Ai giữ vai trò thì Hiệu trưởng kết "
+        "thúc vai trò trước.",
     )
     version = IntegerField(widget=HiddenInput(), default=0)
 
@@ -99,6 +100,13 @@ class GrantForm(FlaskForm):
         "Bàn giao chức Hiệu trưởng",
         description="Khi giao vai trò Hiệu trưởng: vai trò của Hiệu trưởng hiện nay kết thúc ngày hôm trước",
     )
+
+
+class EndRoleForm(FlaskForm):
+    """The last day of a role."""
+
+    grant_id = SelectField("Vai trò", coerce=_number_or_none, validators=[DataRequired("Xin chọn vai trò.")])
+    ends_on = VnDateField("Đến hết ngày", [InputRequired("Xin ghi ngày cuối của vai trò.")])
 
 
 class HandOverForm(FlaskForm):
