@@ -35,7 +35,7 @@ for _name, _words in FIELD_WORDS.items():
     if _name == "inclusive_disability":
         setattr(ProfileForm, _name, BooleanField(_words))
     elif _name == "sex":
-        setattr(ProfileForm, _name, SelectField(_words, choices=[("Nam", "Nam"), ("Nữ", "Nữ")]))
+        setattr(ProfileForm, _name, SelectField(_words, choices=["Nam", "Nữ"]))
     else:
         _checks = [InputRequired("Không được để trống.")] if _name in REQUIRED else []
         setattr(ProfileForm, _name, StringField(_words, validators=_checks))
