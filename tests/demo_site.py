@@ -60,7 +60,10 @@ def environment(instance: Path, port: int = 0) -> dict[str, str]:
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("HOCBASO_", "DATABASE_URL", "SECRET"))
     }
-    kept |= {"HOCBASO_INSTANCE": str(instance), "HOCBASO_WORKERS": "2", "HOST": "127.0.0.1", "PORT": str(port)}
+    kept |= {"HOCBASO_INSTANCE": str(instance), "HOCBASO_WORKERS": "2", "HOST": "127.0.0.1"}
+    kept.pop("PORT", None)
+    if port:
+        kept["PORT"] = str(port)
     if databases.ON_POSTGRESQL:
         instance.mkdir(parents=True, exist_ok=True)
         kept["DATABASE_URL"] = databases.url_for(instance)

@@ -27,9 +27,14 @@ def _table(accounts: list[demo_school.DemoAccount]) -> str:
 @click.option(
     "--stage", type=click.Choice(demo_stages.STAGES), help="Mọi lớp đứng ở bước nào; bỏ trống: mỗi lớp một bước."
 )
+@click.option(
+    "--port", envvar="PORT", type=click.IntRange(1, 65535), default=5000, help="Cổng sẽ chạy: giấy in địa chỉ tra cứu."
+)
 @json_option
 @refusals
-def load_command(n_classes: int | None, n_students: int | None, seed: int, stage: str | None, as_json: bool) -> None:
+def load_command(
+    n_classes: int | None, n_students: int | None, seed: int, stage: str | None, port: int, as_json: bool
+) -> None:
     """Nạp trường mẫu vào một nơi trống."""
     started = time.monotonic()
     schema.upgrade()
@@ -39,6 +44,7 @@ def load_command(n_classes: int | None, n_students: int | None, seed: int, stage
         n_students=n_students,
         seed=seed,
         stage=stage,
+        address=f"http://127.0.0.1:{port}",
         say=lambda line: click.echo(f"  {line}", err=True),
     )
     elapsed = time.monotonic() - started

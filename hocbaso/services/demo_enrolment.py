@@ -73,7 +73,7 @@ def morning(day: date, hour: int = 8) -> datetime:
     return datetime.combine(day, time(hour), clock.SCHOOL_ZONE).astimezone(UTC)
 
 
-def create_school(now: datetime) -> None:
+def create_school(now: datetime, address: str) -> None:
     """The school itself, marked as a sample."""
     roster.create_school(
         SYSTEM,
@@ -85,7 +85,7 @@ def create_school(now: datetime) -> None:
             "commune": COMMUNE,
             "province": "Ninh Bình",
             "place_name": COMMUNE,
-            "lookup_url": "http://127.0.0.1:5000/xac-thuc",
+            "lookup_url": f"{address}/xac-thuc",
             "is_demo": True,
             "require_second_factor": False,
         },

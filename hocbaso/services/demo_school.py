@@ -83,12 +83,13 @@ def load(
     n_students: int | None = None,
     seed: int = 22,
     stage: str | None = None,
+    address: str = "http://127.0.0.1:5000",
     say: Callable[[str], None] = _say_nothing,
 ) -> list[DemoAccount]:
     """Fill an empty instance.
 
     Without ``stage`` the mixture: five classes unless told otherwise, each grade level a step further than the one
-    below it, each class with a past year already issued.
+    below it, each class with a past year already issued. ``address``: where it will be served; the papers print it.
 
     Returns one account a role. WrongState when the instance holds a school; Invalid for an impossible size.
     """
@@ -107,7 +108,7 @@ def load(
     first = int(label[:4])
     september = morning(date(first - 1, 9, 5)) if mixture else min(now, morning(date(first, 9, 5)))
     say("Trường, năm học, thầy cô, tài khoản")
-    create_school(september)
+    create_school(september, address)
     password = passwords.generate()
     hire_staff(built, names, september, password)
     if mixture:
