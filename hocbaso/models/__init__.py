@@ -27,7 +27,7 @@ from hocbaso.models.school import (
     SubjectGroup,
 )
 from hocbaso.models.scores import ScoreCell, ScoreCellVersion, ScoreSheet, SheetReadBack, SheetStep
-from hocbaso.models.students import Enrollment, Exemption, Student, StudyHistory
+from hocbaso.models.students import Enrollment, Exemption, InheritedResult, Movement, Student, StudyHistory
 from hocbaso.models.transcripts import (
     DocumentProof,
     Rehearsal,
@@ -59,10 +59,12 @@ __all__ = [
     "HomeroomAssignment",
     "HomeroomRecord",
     "ImportBatch",
+    "InheritedResult",
     "InstanceKey",
     "InstanceKeyStatement",
     "JobRun",
     "MachineState",
+    "Movement",
     "Notice",
     "Person",
     "PrincipalDecision",
