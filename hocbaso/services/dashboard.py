@@ -24,6 +24,7 @@ from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services import (
     class_moves,
     exemptions,
+    inherited_results,
     progress,
     readiness,
     reset_requests,
@@ -33,12 +34,18 @@ from hocbaso.services.bulk_acts import recent_reasons
 from hocbaso.services.daily_items import DailyItem
 from hocbaso.services.happenings import Happening, since_yesterday
 from hocbaso.services.waiting_checks import check_items, named_checks
-from hocbaso.services.waiting_classes import class_items, exemption_items, open_classes
+from hocbaso.services.waiting_classes import class_items, exemption_items, inherited_items, open_classes
 from hocbaso.services.waiting_sheets import sheet_items
 from hocbaso.services.waiting_transcripts import recall_items, transcript_items
 from hocbaso.services.wanted_roles import wanted_roles
 
-KINDS = {"sheet": "Bảng điểm", "class": "Tổng kết lớp", "transcript": "Học bạ", "exemption": "Miễn học"}
+KINDS = {
+    "sheet": "Bảng điểm",
+    "class": "Tổng kết lớp",
+    "transcript": "Học bạ",
+    "exemption": "Miễn học",
+    "inherited": "Nơi chuyển đến",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +103,7 @@ def daily(
         items = sheet_items(actor, now, today) + class_items(actor, year, today)
         items += check_items(actor, today, frozenset(item.link for item in items))
         items += transcript_items(actor, year, today) + exemption_items(actor, year, today)
+        items += inherited_items(actor, year, today)
     items += recall_items(actor, today)
     items.sort(key=lambda item: (item.days_left, item.kind != "class", item.grade_level != 9, item.title))
     locks = tuple(item for item in items if item.verb == "lock")
@@ -199,7 +207,7 @@ def _count_waiting(actor: Actor, now: datetime, today: date) -> int:
     if year is not None:
         n += len(transcript_items(actor, year, today))
     n += len(recall_items(actor, today))
-    return n + len(exemptions.waiting(actor))
+    return n + len(exemptions.waiting(actor)) + len(inherited_results.waiting(actor))
 
 
 def _calendar(year: m.SchoolYear, today: date) -> tuple[tuple[str, date, int], ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import select
 
@@ -242,18 +243,17 @@ def view(actor: Actor, row: m.Movement) -> Movement:
     )
 
 
-def read_papers(
-    raw: Mapping[str, str], words: Mapping[str, str], today: date, *, needs_school: bool
-) -> dict[str, date | str | None]:
+def read_papers(raw: Mapping[str, str], words: Mapping[str, str], today: date, *, needs_school: bool) -> dict[str, Any]:
     """Day, school, paper and reason from typed texts, as columns of ``Movement``. Invalid names the field.
 
     Neither day is in the future: what is recorded holds from now on.
     """
-    values: dict[str, date | str | None] = {}
+    values: dict[str, Any] = {}
     for name in ("happened_on", "paper_on"):
-        values[name] = day = students.read_date(raw.get(name, "").strip(), name, words[name])
+        day = students.read_date(raw.get(name, "").strip(), name, words[name])
         if day > today:
             raise Invalid(f"{words[name]} {day:%d/%m/%Y} chưa tới. Xin ghi khi đã đến ngày.", field=name)
+        values[name] = day
     for name in ("paper_no", "reason"):
         values[name] = _text(raw.get(name, ""), name, words[name])
     values["school_name"] = (
@@ -337,7 +337,9 @@ def _tell(
 
 def _handed_in_with_gaps(class_group_id: int, enrollment_id: int, today: date) -> int:
     computed = results.compute_class(class_group_id, today, fresh=True)
-    lacking = {(gap.subject, gap.semester) for gap in computed.by_id[enrollment_id].result.gaps}
+    lacking = {
+        (gap.subject, gap.semester) for gap in computed.by_id[enrollment_id].result.gaps if gap.missing != "inherited"
+    }
     return sum(
         sheet is not None and sheet.state not in ("DRAFT", "RETURNED") and (subject.code, sheet.semester) in lacking
         for subject in computed.subjects

@@ -45,7 +45,7 @@ def frozen_content(
     """Everything that a transcript prints about a year, and what it was computed from; only str, int, bool, None.
 
     ``subjects``: in the form's order; results ``"8.5"``, ``"Đ"``, ``"CĐ"``, ``"Miễn"`` or None; ``marks``: per semester
-    column -> [value, origin]. ``conduct`` and ``learning``: ``semester_1``, ``semester_2``, ``year``, ``after``
+    column -> [value, origin]; ``inherited``: the old school's result of semester I. ``conduct`` and ``learning``: ``semester_1``, ``semester_2``, ``year``, ``after``
     (levels); learning also ``*_adjusted`` (Art. 9.3) and ``*_review``. ``absences``: ``semester_1``, ``semester_2``,
     ``year`` with ``excused`` and ``unexcused``. ``promotion.outcome``: :class:`Promotion`. ``completion``: True or
     False for grade 9, else None. ``awards``: texts. ``certificates``: name and grade. ``steps``: the explanations.
@@ -68,6 +68,7 @@ def frozen_content(
                 "year": found.year,
                 "after_reassessment": found.after_reassessment,
                 "reassessed": line.reassessed,
+                "inherited": line.inherited,
                 "remark": line.remarks[1] or line.remarks[0],
                 "remarks": list(line.remarks),
                 "teacher_name": ", ".join(line.subject.teachers) or None,
