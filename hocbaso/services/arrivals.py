@@ -20,7 +20,7 @@ from hocbaso.errors import Invalid, NotAllowed, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.enrollment_flow import HERE, EnrollmentStatus, require_open
-from hocbaso.regulations.permissions import Permission, Role
+from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.score_sheet_flow import EDITABLE
 from hocbaso.regulations.vietnamese_names import search_key, sort_key
 from hocbaso.services import audit, departures, roster, student_fields, students, study_history
@@ -51,11 +51,6 @@ class Arrived:
     n_handed_in: int
 
 
-def may_receive(actor: Actor) -> bool:
-    """Whether this person is the office."""
-    return actor.is_system or (actor.may(Permission.STUDENT_EDIT) and actor.has_role(Role.CLERK))
-
-
 def open_classes(actor: Actor) -> list[tuple[int, str]]:
     """(id, name) of the classes that take pupils in today: of the open year, not finalised, in reach."""
     rows = db.session.scalars(
@@ -69,7 +64,7 @@ def open_classes(actor: Actor) -> list[tuple[int, str]]:
 
 def may_return(actor: Actor, student_id: int) -> bool:
     """Whether a pupil whose profile is here sits in no class of an open year, so that the office may take them in again."""
-    return may_receive(actor) and _seat(student_id) is None
+    return departures.is_office(actor) and _seat(student_id) is None
 
 
 def receive(
@@ -86,8 +81,8 @@ def receive(
     date as somebody here that were not ``confirmed``: ``details`` say what), WrongState (class finalised, pupil in a class).
     """
     with write_transaction() as session:
-        if not may_receive(actor):
-            raise NotAllowed("Tiếp nhận học sinh do văn thư ghi theo giấy tờ. Chưa có gì thay đổi.")
+        if not departures.is_office(actor):
+            raise NotAllowed(departures.OFFICE_ONLY)
         class_group = _class(actor, raw.get("class_group_id", ""))
         year = class_group.school_year
         values = departures.read_papers(raw, FIELDS, clock.local_date(now), needs_school=True)

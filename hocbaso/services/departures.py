@@ -37,6 +37,7 @@ FIELDS = {
 }
 """What the office writes, by name."""
 
+OFFICE_ONLY = "Chuyển đến, chuyển đi, thôi học do văn thư ghi theo giấy tờ. Chưa có gì thay đổi."
 _LIMITS = {"school_name": 200, "paper_no": 100, "reason": 500}
 
 
@@ -70,12 +71,17 @@ class Movement:
     @property
     def words(self) -> str:
         """``Chuyển đến THCS Sông Bồ, học đến hết ngày 12/05/2027``."""
-        day = f"{self.happened_on:%d/%m/%Y}"
-        if self.kind is EnrollmentStatus.TRANSFERRED_IN:
-            return f"Từ {self.school_name} đến, học từ ngày {day}"
-        if self.kind is EnrollmentStatus.TRANSFERRED_OUT:
-            return f"Chuyển đến {self.school_name}, học đến hết ngày {day}"
-        return f"Thôi học, học đến hết ngày {day}"
+        return said(self.kind, self.school_name, self.happened_on)
+
+
+def said(kind: str, school_name: str | None, happened_on: date) -> str:
+    """A coming or going in words."""
+    day = f"{happened_on:%d/%m/%Y}"
+    if kind == EnrollmentStatus.TRANSFERRED_IN:
+        return f"Từ {school_name} đến, học từ ngày {day}"
+    if kind == EnrollmentStatus.TRANSFERRED_OUT:
+        return f"Chuyển đến {school_name}, học đến hết ngày {day}"
+    return f"Thôi học, học đến hết ngày {day}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +92,33 @@ class Returned:
     n_sheets: int
 
 
+def is_office(actor: Actor) -> bool:
+    """Whether this person writes down who comes and goes: the clerk."""
+    return actor.is_system or (actor.may(Permission.STUDENT_EDIT) and actor.has_role(Role.CLERK))
+
+
 def require_office(actor: Actor, class_group_id: int) -> None:
     """The clerk whose reach holds the class, or the system. Raises NotFound, NotAllowed."""
     if actor.is_system:
         return
     if not reaches_class(actor, class_group_id, Permission.STUDENT_READ):
         raise NotFound("Không có học sinh này trong phần việc của thầy, cô.")
-    if not (actor.may(Permission.STUDENT_EDIT) and actor.has_role(Role.CLERK)):
-        raise NotAllowed("Chuyển đến, chuyển đi, thôi học do văn thư ghi theo giấy tờ. Chưa có gì thay đổi.")
+    if not is_office(actor):
+        raise NotAllowed(OFFICE_ONLY)
 
 
-def place_to_leave(actor: Actor, student_id: int) -> m.Enrollment | None:
-    """The place of a pupil in a class of an open year from which this person may record a departure; None when there is none."""
-    if not (actor.is_system or (actor.may(Permission.STUDENT_EDIT) and actor.has_role(Role.CLERK))):
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A place in a class that a pupil may leave."""
+
+    enrollment_id: int
+    class_name: str
+    joined_on: date
+
+
+def seat_of(actor: Actor, student_id: int) -> Seat | None:
+    """The place of a pupil in an open class from which this person may record a departure; None when there is none."""
+    if not is_office(actor):
         return None
     row = db.session.scalar(
         select(m.Enrollment)
@@ -108,12 +128,13 @@ def place_to_leave(actor: Actor, student_id: int) -> m.Enrollment | None:
             m.Enrollment.student_id == student_id,
             m.Enrollment.status.in_(sorted(flow.HERE)),
             m.SchoolYear.state == "OPEN",
-            m.ClassGroup.state == ClassState.OPEN.value,
         )
         .order_by(m.SchoolYear.starts_on.desc(), m.Enrollment.id.desc())
         .limit(1)
     )
-    return row if row is not None and reaches_class(actor, row.class_group_id, Permission.STUDENT_EDIT) else None
+    if row is None or not (actor.is_system or reaches_class(actor, row.class_group_id, Permission.STUDENT_EDIT)):
+        return None
+    return Seat(row.id, row.class_group.name, row.joined_on)
 
 
 def record(actor: Actor, enrollment_id: int, raw: Mapping[str, str], now: datetime) -> Movement:
@@ -217,7 +238,6 @@ def of_class(actor: Actor, class_group_id: int) -> list[tuple[str, Movement]]:
 def view(actor: Actor, row: m.Movement) -> Movement:
     """A row as people read it."""
     class_group = row.enrollment.class_group
-    office = actor.is_system or (actor.may(Permission.STUDENT_EDIT) and actor.has_role(Role.CLERK))
     return Movement(
         row.id,
         row.enrollment_id,
@@ -235,7 +255,7 @@ def view(actor: Actor, row: m.Movement) -> Movement:
         row.taken_back_at,
         row.taken_back_name,
         row.taken_back_reason,
-        office
+        is_office(actor)
         and row.taken_back_at is None
         and row.kind != EnrollmentStatus.TRANSFERRED_IN
         and class_group.state == ClassState.OPEN.value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import flash, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -9,7 +11,7 @@ from hocbaso import clock
 from hocbaso.errors import Invalid, NotFound
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.terms import Level
-from hocbaso.services import class_page, decisions, exemptions
+from hocbaso.services import class_page, decisions, exemptions, inherited_results
 from hocbaso.web import labels
 from hocbaso.web.forms.homeroom import (
     DecisionForm,
@@ -26,18 +28,21 @@ from hocbaso.web.security import confirm_recent, current_actor, requires
 @requires(P.CLASS_READ)
 def student(class_group_id: int, enrollment_id: int) -> str:
     """One student: every field, the results with their reasons, exemptions and decisions."""
-    return _student(class_group_id, enrollment_id)[0]
+    return student_page(class_group_id, enrollment_id)[0]
 
 
-def _student(
+def student_page(
     class_group_id: int,
     enrollment_id: int,
     *,
     exemption_form: ExemptionForm | None = None,
     decision_form: DecisionForm | None = None,
+    inherited_typed: Mapping[str, str] | None = None,
+    inherited_wrong: tuple[str, str] = ("", ""),
     message: str | None = None,
     status: int = 200,
 ) -> tuple[str, int]:
+    """The page, with what was typed and refused in one of its forms."""
     actor = current_actor()
     page = class_page.class_page(actor, class_group_id, clock.now())
     at = next((index for index, row in enumerate(page.rows) if row.enrollment_id == enrollment_id), None)
@@ -76,6 +81,10 @@ def _student(
         term_words=decisions.TERM_WORDS,
         state_words=exemptions.STATE_WORDS,
         message=message,
+        inherited=inherited_results.read(actor, enrollment_id),
+        inherited_typed=inherited_typed or {},
+        inherited_wrong=inherited_wrong,
+        inherited_words=inherited_results.STATE_WORDS,
         may_rule=current_actor().may(P.EXEMPTION_DECIDE),
         ruling_form=ExemptionDecisionForm(formdata=None),
         **(picker(actor, None, None) if page.can_edit else {}),
@@ -90,7 +99,7 @@ def propose(class_group_id: int, enrollment_id: int) -> BaseResponse | tuple[str
     form = ExemptionForm()
     form.subject.validate_choice = False
     if not form.validate():
-        return _student(class_group_id, enrollment_id, exemption_form=form, status=422)
+        return student_page(class_group_id, enrollment_id, exemption_form=form, status=422)
     line = exemptions.propose(
         current_actor(),
         enrollment_id,
@@ -128,7 +137,7 @@ def decide(class_group_id: int, enrollment_id: int) -> BaseResponse | tuple[str,
     """Record a decision of the principal."""
     form = DecisionForm()
     if not form.validate():
-        return _student(
+        return student_page(
             class_group_id,
             enrollment_id,
             decision_form=form,

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from hocbaso import clock
 from hocbaso.errors import Invalid, Stale
 from hocbaso.regulations.permissions import Permission as P
-from hocbaso.services import student_classes, student_fields, study_history
+from hocbaso.services import arrivals, departures, student_classes, student_fields, study_history
 from hocbaso.services import students as profiles
 from hocbaso.services.access import class_for
 from hocbaso.web.filters import vn_date
@@ -56,6 +56,9 @@ def _page(
         checks=CHECKS,
         past_years=study_history.past_years(current_actor(), found.student_id),
         past_form=past_form or PastYearForm(formdata=None),
+        movements=departures.of_student(current_actor(), found.student_id),
+        seat=departures.seat_of(current_actor(), found.student_id),
+        may_return=arrivals.may_return(current_actor(), found.student_id),
         keeps_papers=found.editable >= student_fields.IDENTITY_FIELDS,
     ), status
 
@@ -148,7 +151,9 @@ def roster(class_group_id: int) -> str:
     """The students of a class."""
     rows = profiles.class_roster(current_actor(), class_group_id)
     class_group = class_for(current_actor(), class_group_id, P.STUDENT_READ)
-    return render_template("students/roster.html", rows=rows, class_name=class_group.name)
+    return render_template(
+        "students/roster.html", rows=rows, class_name=class_group.name, class_group_id=class_group.id
+    )
 
 
 @students.get("/tim")
