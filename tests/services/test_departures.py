@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from sqlalchemy import func, select, update
 
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
+from hocbaso.documents import transcript_content
 from hocbaso.errors import DomainError, Incomplete, IntegrityFault, Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.score_sheet_flow import SheetVerb
@@ -19,19 +20,28 @@ from hocbaso.services import (
     exports,
     happenings,
     homeroom,
+    partial_results,
     progress,
     results,
     reviews,
+    roster,
     score_entry,
     score_grid,
     score_lines,
     student_classes,
     students,
+    transcripts,
     untouched,
 )
+from hocbaso.services.access import SYSTEM
 from hocbaso.services.sheet_access import sheet_for
 from tests.cast import NOW, STUDENTS, Cast, put_sheets
 from tests.databases import Outside
+from tests.services.approved_class import (  # noqa: F401 (fixtures)
+    approved_fixture,
+    approved_template_fixture,
+    workers_end,
+)
 from tests.services.full_class import class_row, fill_scores, finalised, lock_class
 
 WHO = "Nguyễn Bảo Châu"
@@ -287,3 +297,50 @@ def test_a_paper_that_was_changed_outside_is_found(school: Cast, table: str, cha
         untouched.require_untouched(school.classes["9A"])
     with pytest.raises(IntegrityFault):
         departures.take_back(school.actor("clerk"), done.id, "Ghi nhầm", NOW)
+
+
+def test_the_years_that_were_finished_keep_their_transcripts(approved: Cast) -> None:
+    """Châu finished 9A here, is in a class of the next year and leaves it: the record of 9A is built and exported as before."""
+    clerk, later = approved.actor("clerk"), datetime(2027, 10, 4, 2, 0, tzinfo=UTC)
+    year = roster.create_year(SYSTEM, "2027-2028", NOW)
+    again = roster.create_class(SYSTEM, year, "9C", NOW)
+    new = roster.enrol(SYSTEM, [row(approved).student_id], again, year.starts_on, NOW)[0]
+    new_id = new.id
+    gone = {**OUT, "happened_on": "01/10/2027", "paper_on": "30/09/2027"}
+    departures.record(clerk, new_id, gone, later)
+    batch = transcripts.build_class(clerk, approved.classes["9A"], later, "3690000001")
+    assert [item.outcome for item in batch.items] == ["done"], [item.reason for item in batch.items]
+    record = db.session.scalars(
+        select(m.TranscriptRecord).where(m.TranscriptRecord.enrollment_id == place(approved))
+    ).one()
+    content = transcript_content.from_canonical_json(record.content.encode())
+    assert [one.school_year for one in content.study_history] == ["2026-2027"]
+    assert row(approved).status == "studying", "the finished year says nothing of the next"
+    now_out = db.session.get(m.Enrollment, new_id, populate_existing=True)
+    assert now_out is not None and now_out.status == "transferred_out"
+    summary, _ = partial_results.read(clerk, now_out.student_id, new_id, later)
+    assert summary.class_name == "9C" and summary.movements == (
+        "Chuyển đến THCS Sông Bồ, Thừa Thiên Huế, học đến hết ngày 01/10/2027",
+    )
+
+
+def test_the_summary_tells_what_stands_and_what_may_change(school: Cast) -> None:
+    fill_scores(school, "9A", {(WHO, "MATH"): 70}, skip=(("9A", "LIT", 2),))
+    put_sheets([school.sheets["9A", "MATH", 1]], "LOCKED")
+    goes(school)
+    content, _ = partial_results.read(school.actor("clerk"), row(school).student_id, place(school), NOW)
+    by_name = {one.name: one for one in content.subjects}
+    maths, literature = by_name["Toán"], by_name["Ngữ văn"]
+    assert (maths.terms[0].regular, maths.terms[0].midterm, maths.terms[0].result) == (
+        "7,0; 7,0; 7,0; 7,0",
+        "7,0",
+        "7,0",
+    )
+    assert not maths.terms[0].is_open and maths.terms[1].is_open and maths.year == "7,0"
+    assert (literature.terms[1].regular, literature.terms[1].result, literature.year) == ("", "", "")
+    assert content.notes[0].startswith("* Bảng điểm chưa khoá")
+    for who, error in (("head_society", NotFound), ("it_officer", NotFound), ("other", NotFound)):
+        with pytest.raises(error):
+            partial_results.read(school.actor(who), row(school).student_id, place(school), NOW)
+    with pytest.raises(NotFound):
+        partial_results.read(school.actor("clerk"), 1, place(school), NOW)
