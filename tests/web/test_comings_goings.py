@@ -67,7 +67,7 @@ def test_a_pupil_goes_and_a_slip_is_taken_back(school: Cast, client_of: Clients)
     assert "Không còn học" in lists and f"Lương Thị Thoa ghi {WHO}: chuyển đến THCS Sông Bồ" in lists
     assert "Không còn học 1" in text_of(keeper.get(f"/lop/{school.classes['9A']}"))
     roster = text_of(office.get(f"/hoc-sinh/lop/{school.classes['9A']}"))
-    assert "4 học sinh" in roster and "1 em không còn học" in roster and "Đã chuyển đi, đến hết 07/05/2027" in roster
+    assert "4 học sinh" in roster and "1 em không còn học" in roster and "Đã chuyển đi học đến hết 07/05/2027" in roster
     sheet = text_of(keeper.get(f"/bang-diem/{school.sheets['9A', 'MATH', 2]}"))
     assert "Đã chuyển đi" in sheet
 

@@ -54,11 +54,11 @@ class DepartureForm(FlaskForm):
         DEPARTURE_FIELDS["kind"], choices=[(kind.value, words) for kind, words in DEPARTURE_KINDS.items()]
     )
     happened_on = StringField(DEPARTURE_FIELDS["happened_on"], [InputRequired(_EMPTY)], render_kw=_DAY)
-    school_name = StringField(DEPARTURE_FIELDS["school_name"], description="Chỉ ghi khi chuyển trường.")
+    school_name = StringField(DEPARTURE_FIELDS["school_name"], description="Phải ghi khi chuyển trường; thôi học thì để trống.")
     paper_no = StringField(
         DEPARTURE_FIELDS["paper_no"],
         [InputRequired(_EMPTY)],
-        description="Chuyển trường: văn bản đồng ý của trường tiếp nhận. Thôi học: đơn của gia đình.",
+        description="Văn bản đồng ý của trường tiếp nhận, hoặc đơn xin thôi học.",
     )
     paper_on = StringField(DEPARTURE_FIELDS["paper_on"], [InputRequired(_EMPTY)], render_kw=_DAY)
     reason = StringField(DEPARTURE_FIELDS["reason"], [InputRequired(_EMPTY)])
