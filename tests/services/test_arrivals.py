@@ -25,6 +25,7 @@ from hocbaso.services import (
     exemptions,
     frozen_results,
     homeroom,
+    imports,
     inherited_results,
     log_replay,
     progress,
@@ -32,6 +33,7 @@ from hocbaso.services import (
     score_entry,
     score_grid,
     score_lines,
+    score_why,
     transcript_contents,
     untouched,
 )
@@ -39,6 +41,7 @@ from hocbaso.services.sheet_access import sheet_for
 from tests.cast import LESSONS, NOW, Cast, put_sheets
 from tests.databases import Outside
 from tests.services.full_class import COMMENT, class_row, fill_homeroom, fill_scores, finalised, lock_class, teacher_of
+from tests.services.test_imports import book
 
 NAME = "Vũ Thị Tới"
 CAME = {
@@ -223,6 +226,8 @@ def test_sheets_of_semester_one_ask_nothing_of_who_was_elsewhere(school: Cast) -
     listed = {one.sheet_id: one for one in progress.sheet_lines(NOW.date())}
     for semester in (1, 2):
         assert listed[school.sheets["9A", "MATH", semester]].n_expected == after[semester].n_expected
+    why = score_why.why(school.actor("math"), school.sheets["9A", "MATH", 1], done.enrollment_id, NOW)
+    assert len(why.steps) == 1 and BY_OLD_SCHOOL in why.steps[0]
     put_sheets([school.sheets["9A", "MATH", 1]], "RETURNED")
     with pytest.raises(WrongState, match="nơi chuyển đến"):
         score_entry.save_cell(
@@ -424,3 +429,17 @@ def test_nothing_is_drawn_of_a_semester_elsewhere(school: Cast) -> None:
         blind_draws.renew(school.actor("math"), head(school, "MATH", 1), NOW)
     drawn = set(db.session.scalars(select(m.BlindCheck.enrollment_id)))
     assert drawn and done.enrollment_id not in drawn
+
+
+def test_a_list_that_still_names_who_left_changes_nothing_about_leaving(school: Cast) -> None:
+    """The office imports last week's Excel list again."""
+    gone = school.enrollments["9A", "Nguyễn Bảo Châu"]
+    departures.record(
+        school.actor("clerk"), gone,
+        {"kind": "left", "happened_on": "01/03/2027", "paper_no": "1", "paper_on": "01/03/2027", "reason": "Đi xa"}, NOW,
+    )  # fmt: skip
+    head = ["Mã định danh Bộ GD&ĐT", "Họ và tên", "Ngày sinh", "Giới tính", "Lớp"]
+    file = book([head, [row(gone).student.moet_code, "Nguyễn Bảo Châu", "02/03/2012", "Nam", "9A"]])
+    report = imports.run_import(school.actor("clerk"), "students", file, NOW, apply=True)
+    assert not report.applied and "đã thôi học ở lớp này" in report.problems[0].message_vi
+    assert row(gone).status == "left"

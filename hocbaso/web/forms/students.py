@@ -54,7 +54,9 @@ class DepartureForm(FlaskForm):
         DEPARTURE_FIELDS["kind"], choices=[(kind.value, words) for kind, words in DEPARTURE_KINDS.items()]
     )
     happened_on = StringField(DEPARTURE_FIELDS["happened_on"], [InputRequired(_EMPTY)], render_kw=_DAY)
-    school_name = StringField(DEPARTURE_FIELDS["school_name"], description="Phải ghi khi chuyển trường; thôi học thì để trống.")
+    school_name = StringField(
+        DEPARTURE_FIELDS["school_name"], description="Phải ghi khi chuyển trường; thôi học thì để trống."
+    )
     paper_no = StringField(
         DEPARTURE_FIELDS["paper_no"],
         [InputRequired(_EMPTY)],
