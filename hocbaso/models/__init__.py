@@ -28,7 +28,7 @@ from hocbaso.models.school import (
     SubjectGroup,
 )
 from hocbaso.models.scores import ScoreCell, ScoreCellVersion, ScoreSheet, SheetReadBack, SheetStep
-from hocbaso.models.students import Enrollment, Exemption, Student, StudyHistory
+from hocbaso.models.students import Enrollment, Exemption, InheritedResult, Movement, Student, StudyHistory
 from hocbaso.models.transcripts import (
     DocumentProof,
     Rehearsal,
@@ -64,10 +64,12 @@ __all__ = [
     "HomeroomAssignment",
     "HomeroomRecord",
     "ImportBatch",
+    "InheritedResult",
     "InstanceKey",
     "InstanceKeyStatement",
     "JobRun",
     "MachineState",
+    "Movement",
     "Notice",
     "Person",
     "PrincipalDecision",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from hocbaso.db import Base, UtcDateTime
+from hocbaso.db import Base, ScoreTenths, UtcDateTime
 from hocbaso.models.school import ClassGroup, Subject
 
 
@@ -54,6 +54,7 @@ class Enrollment(Base):
         UniqueConstraint("student_id", "class_group_id"),
         UniqueConstraint("class_group_id", "class_place", name="uq_enrollment_class_place"),
         CheckConstraint("status IN ('studying','transferred_in','transferred_out','left')", name="known_status"),
+        CheckConstraint("first_semester IN (1,2)", name="first_semester_one_or_two"),
         Index("ix_enrollment_class_group", "class_group_id"),
     )
 
@@ -66,9 +67,103 @@ class Enrollment(Base):
     class_place: Mapped[int | None]
     """Given when the pupil comes into the class and never taken by another: the check numbers on paper are made of it.
     NULL in a class of more pupils than two digits tell apart."""
+    first_semester: Mapped[int] = mapped_column(default=1, server_default="1")
+    """2 for a pupil who came when semester I was over: its results are those of the old school (docs/decisions/0022)."""
 
     student: Mapped[Student] = relationship()
     class_group: Mapped[ClassGroup] = relationship()
+
+
+class Movement(Base):
+    """Biến động: a pupil who came from another school, went to one, or stopped, each with its day, paper and reason.
+
+    A departure that was recorded wrongly is taken back, never deleted.
+    """
+
+    __tablename__ = "movement"
+    __table_args__ = (
+        CheckConstraint("kind IN ('transferred_in','transferred_out','left')", name="known_kind"),
+        CheckConstraint("kind = 'left' OR school_name IS NOT NULL", name="transfer_names_the_school"),
+        CheckConstraint("from_status IN ('studying','transferred_in')", name="from_a_place_in_class"),
+        CheckConstraint(
+            "(taken_back_at IS NULL) = (taken_back_name IS NULL) AND (taken_back_at IS NULL) = (taken_back_reason IS NULL)",
+            name="taken_back_by_somebody_for_a_reason",
+        ),
+        CheckConstraint("taken_back_at IS NULL OR kind <> 'transferred_in'", name="only_departures_are_taken_back"),
+        Index(
+            "uq_movement_departure",
+            "enrollment_id",
+            unique=True,
+            sqlite_where=text("taken_back_at IS NULL AND kind <> 'transferred_in'"),
+            postgresql_where=text("taken_back_at IS NULL AND kind <> 'transferred_in'"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    enrollment_id: Mapped[int] = mapped_column(ForeignKey("enrollment.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    from_status: Mapped[str] = mapped_column(String(20))
+    happened_on: Mapped[date]
+    """The first day here of who came, the last day at school of who left."""
+    school_name: Mapped[str | None] = mapped_column(String(200))
+    paper_no: Mapped[str] = mapped_column(String(100))
+    paper_on: Mapped[date]
+    reason: Mapped[str] = mapped_column(String(500))
+    recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    recorder_name: Mapped[str] = mapped_column(String(120))
+    taken_back_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    taken_back_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    taken_back_name: Mapped[str | None] = mapped_column(String(120))
+    taken_back_reason: Mapped[str | None] = mapped_column(String(500))
+
+    enrollment: Mapped[Enrollment] = relationship()
+
+
+class InheritedResult(Base):
+    """The old school's result of a subject in a semester that was over when the pupil came (docs/decisions/0022).
+
+    Copied from its paper by the homeroom teacher, accepted by the principal; one that was accepted stays when a newer takes its place.
+    """
+
+    __tablename__ = "inherited_result"
+    __table_args__ = (
+        CheckConstraint("semester = 1", name="semester_one"),
+        CheckConstraint("state IN ('PROPOSED','ACCEPTED','REFUSED','REPLACED')", name="known_state"),
+        CheckConstraint("(tenths IS NULL) <> (mark IS NULL)", name="score_or_mark"),
+        CheckConstraint("tenths IS NULL OR tenths BETWEEN 0 AND 100", name="tenths_0_to_100"),
+        CheckConstraint("mark IS NULL OR mark IN ('Đ','CĐ')", name="mark_pass_or_fail"),
+        CheckConstraint("(state = 'PROPOSED') = (decided_at IS NULL)", name="decided_has_its_time"),
+        Index(
+            "uq_inherited_result_standing",
+            "enrollment_id",
+            "subject_id",
+            "semester",
+            "state",
+            unique=True,
+            sqlite_where=text("state IN ('PROPOSED','ACCEPTED')"),
+            postgresql_where=text("state IN ('PROPOSED','ACCEPTED')"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    enrollment_id: Mapped[int] = mapped_column(ForeignKey("enrollment.id"), index=True)
+    subject_id: Mapped[int] = mapped_column(ForeignKey("subject.id"))
+    semester: Mapped[int]
+    tenths: Mapped[int | None] = mapped_column(ScoreTenths)
+    mark: Mapped[str | None] = mapped_column(String(2))
+    state: Mapped[str] = mapped_column(String(10), default="PROPOSED")
+    document: Mapped[str] = mapped_column(String(200))
+    proposed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    proposed_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    proposer_name: Mapped[str] = mapped_column(String(120))
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    decider_name: Mapped[str | None] = mapped_column(String(120))
+    decision_note: Mapped[str | None] = mapped_column(String(500))
+
+    subject: Mapped[Subject] = relationship()
+    enrollment: Mapped[Enrollment] = relationship()
 
 
 class StudyHistory(Base):

@@ -15,7 +15,7 @@ FEW_LESSONS = 35
 MANY_LESSONS = 70
 COMMENT_REGULAR = 2
 SEMESTER_NAMES = ("học kì I", "học kì II")
-_COLUMN_NAMES = {"midterm": "giữa kì", "final": "cuối kì"}
+_COLUMN_NAMES = {"midterm": "giữa kì", "final": "cuối kì", "inherited": "kết quả nơi chuyển đến"}
 
 
 def column_name(missing: str) -> str:

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 CIRCULAR_22 = "Thông tư 22/2021/TT-BGDĐT"
 
+INHERITED = "kế thừa kết quả của trường cũ khi chuyển trường, Thông tư 15/2026/TT-BGDĐT"
+"""No article of the circular averages marks of two schools: docs/decisions/0022."""
+
 
 def cite(article: int, clause: int | None = None, point: str | None = None, *, text: str = CIRCULAR_22) -> str:
     """``Điều 9 khoản 1 điểm b Thông tư 22/2021/TT-BGDĐT``."""

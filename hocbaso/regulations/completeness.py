@@ -14,7 +14,8 @@ Value = int | PassFail
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Something not entered. ``missing``: regular_1…, midterm, final; conduct_1, conduct_2; absences.
+    """Something not entered. ``missing``: regular_1…, midterm, final; inherited (of a semester at the old school);
+    conduct_1, conduct_2; absences.
 
     ``subject`` is the subject's code, None for conduct and absences; ``semester`` is 1 or 2, None for absences.
     """

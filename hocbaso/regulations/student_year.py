@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from hocbaso.errors import Invalid
 from hocbaso.regulations import averages, awards, promotion, ratings
 from hocbaso.regulations.averages import SEMESTER_NAMES, column_name, explain_average
+from hocbaso.regulations.citations import INHERITED
 from hocbaso.regulations.completeness import Gap, Value, marks_missing
 from hocbaso.regulations.ratings import LEVEL_WORDS, MIN_SCORED_SUBJECTS, LearningRating
 from hocbaso.regulations.registry import TT22_2021, Regulation
@@ -32,6 +33,8 @@ __all__ = [
 
 _TERMS = (*SEMESTER_NAMES, "cả năm", "sau kiểm tra, đánh giá lại")
 _N_GAPS_NAMED = 5
+BY_OLD_SCHOOL = "theo điểm nơi chuyển đến"
+"""How every sentence names a result that the old school gave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,11 @@ _NO_MARKS = SemesterMarks()
 
 @dataclass(frozen=True, slots=True)
 class SubjectYear:
-    """One subject of one student. ``exempt`` stands for the two semesters; marks of an exempt semester do not count."""
+    """One subject of one student. ``exempt`` stands for the two semesters; marks of an exempt semester do not count.
+
+    ``elsewhere``: the semester was over when the pupil came from another school. Its result is that school's (``inherited``: the
+    semester's average or Đ/CĐ as its paper says, None while it is awaited); marks of such a semester do not count.
+    """
 
     code: str
     kind: SubjectKind
@@ -61,6 +68,8 @@ class SubjectYear:
     exempt: tuple[bool, bool] = (False, False)
     reassessed: Value | None = None
     name: str | None = None
+    elsewhere: tuple[bool, bool] = (False, False)
+    inherited: tuple[Value | None, Value | None] = (None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +259,9 @@ def evaluate(student_year: StudentYear, regulation: Regulation = TT22_2021) -> S
     decided = student_year.decided_promotion
     counts = decided is not None and promotion_basis is not None and decided.basis == promotion_basis
     outcome = _conclude(student_year, regulation, learning, conduct, gaps, names, steps, decision_counts=counts)
+    brought = [one for one in student_year.subjects if any(one.elsewhere) and not all(one.exempt)]
+    if brought and not gaps:
+        steps[-1] += f"; {SEMESTER_NAMES[0]} {BY_OLD_SCHOOL} ({INHERITED})"
     return StudentYearResult(
         id=student_year.id,
         regulation_version=regulation.version,
@@ -324,6 +336,21 @@ def _evaluate_subject(
                 )
         if exempt[index]:
             continue
+        if subject.elsewhere[index]:
+            brought = subject.inherited[index]
+            if brought is not None and type(brought) is not value_type:
+                raise Invalid(
+                    f"{name}, {SEMESTER_NAMES[index]}: kết quả nơi chuyển đến không đúng loại của môn học.",
+                    field=subject.code,
+                )
+            if brought is None:
+                terms[index].complete = False
+                gaps.append(Gap(subject.code, index + 1, "inherited"))
+            else:
+                found[index] = brought
+                steps.append(f"{name}, {SEMESTER_NAMES[index]}: {_value_words(brought)} {BY_OLD_SCHOOL} ({INHERITED})")
+                terms[index].add(subject, brought)
+            continue
         if midterm is None or final is None or len(regular) < n_regular or None in regular:
             terms[index].complete = False
             gaps += [
@@ -368,7 +395,8 @@ def _evaluate_subject(
         year = regulation.year_average(first, second)  # type: ignore[arg-type]
         if first is not None and second is not None:
             words = averages.explain_year_average(first, second)  # type: ignore[arg-type]
-            steps.append(f"{name}, cả năm: {words} ({articles.subject_average})")
+            brought_in = f", {SEMESTER_NAMES[0]} {BY_OLD_SCHOOL}" if subject.elsewhere[0] else ""
+            steps.append(f"{name}, cả năm: {words}{brought_in} ({articles.subject_average})")
     else:
         year = regulation.comment_year(first, second)  # type: ignore[arg-type]
         if year is not None:

@@ -29,7 +29,8 @@ HOLDERS = {
 
 @dataclass(frozen=True, slots=True)
 class ClassGap:
-    """What keeps a class from being finalised. ``kind``: subject, sheet, score, field, decision or exemption; ``link``: where to go."""
+    """What keeps a class from being finalised. ``kind``: subject, sheet, score, inherited, field, decision or exemption;
+    ``link``: where to go."""
 
     kind: str
     words: str
@@ -90,6 +91,21 @@ def list_gaps(computed: ClassResults, *, untold: frozenset[str] = frozenset()) -
                     )
                 )
         gaps += _missing_scores(row, locked, names)
+        brought = [gap for gap in row.result.gaps if gap.missing == "inherited"]
+        if brought:
+            gaps.append(
+                ClassGap(
+                    "inherited",
+                    f"{given.full_name}: kết quả học kì I của trường cũ "
+                    + (
+                        "đang chờ Hiệu trưởng nhận"
+                        if given.has_pending_inherited
+                        else f"chưa ghi, còn {len(brought)} môn"
+                    ),
+                    f"{page}/hoc-sinh/{given.enrollment_id}#noi-chuyen-den",
+                    given.enrollment_id,
+                )
+            )
         if given.pending_exemptions:
             gaps.append(
                 ClassGap(
@@ -165,6 +181,8 @@ def _missing_scores(
     """Results that locked sheets do not have: of a pupil who came after the sheet was handed in."""
     found: dict[tuple[str, int], list[str]] = {}
     for gap in row.result.gaps:
+        if gap.missing == "inherited":
+            continue
         if gap.subject is not None and gap.semester is not None and (gap.subject, gap.semester) in locked:
             found.setdefault((gap.subject, gap.semester), []).append(column_name(gap.missing))
     return [

@@ -12,13 +12,15 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.regulations.class_flow import ClassState, ClassVerb
+from hocbaso.regulations.enrollment_flow import DEPARTURES
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.registry import regulation_named
 from hocbaso.regulations.terms import Award, Promotion
-from hocbaso.services import class_seal, results
+from hocbaso.services import class_seal, departures, results
 from hocbaso.services.access import Actor, class_for, keeps_class, reaches_class, roles_reaching
 from hocbaso.services.blind_access import hidden_in_class
 from hocbaso.services.class_gaps import ClassGap, list_gaps
+from hocbaso.services.departures import Movement
 from hocbaso.services.homeroom import ABSENCE_FIELDS, FIELDS, FieldView, field_view
 from hocbaso.services.results import ClassResults, StudentResult, comma, level_words
 from hocbaso.services.student_inputs import StudentInput, SubjectFacts
@@ -100,7 +102,10 @@ class ClassPage:
     to_train: tuple[SummerLine, ...]
     to_decide: tuple[ClassRow, ...]
     to_review: tuple[ClassRow, ...]
-    left: tuple[str, ...]
+    left: tuple[tuple[int, str, str], ...]
+    """(student id, full name, how they left) of who is no longer in the class."""
+    movements: tuple[tuple[str, Movement], ...]
+    """Who came and who left, with the paper; taken-back ones too."""
     steps: tuple[StepLine, ...]
     can_edit: bool
     can_finalise: bool
@@ -174,6 +179,8 @@ def class_page(actor: Actor, class_group_id: int, now: datetime, *, term: int = 
             select(m.ClassStep).where(m.ClassStep.class_group_id == class_group_id).order_by(m.ClassStep.id)
         )
     )
+    movements = tuple(departures.of_class(actor, class_group_id))
+    went = {one.enrollment_id: one.words for _, one in movements if one.stands and one.kind in DEPARTURES}
     by_promotion: dict[Promotion, list[ClassRow]] = {}
     for row in rows:
         by_promotion.setdefault(row.promotion, []).append(row)
@@ -191,7 +198,8 @@ def class_page(actor: Actor, class_group_id: int, now: datetime, *, term: int = 
         to_train=tuple(SummerLine(row) for row in by_promotion.get(Promotion.SUMMER_TRAINING, [])),
         to_decide=tuple(by_promotion.get(Promotion.DECISION_NEEDED, [])),
         to_review=tuple(row for row in rows if row.needs_review),
-        left=tuple(row.full_name for row in computed.left),
+        left=tuple((row.student_id, row.full_name, went.get(row.enrollment_id, "")) for row in computed.left),
+        movements=movements,
         steps=steps,
         can_edit=keeps and is_open and year.state == "OPEN",
         can_finalise=keeps and is_open,

@@ -33,6 +33,7 @@ _subject = m.Subject.__table__
 _enrollment = m.Enrollment.__table__
 _student = m.Student.__table__
 _exemption = m.Exemption.__table__
+_inherited = m.InheritedResult.__table__
 _record = m.HomeroomRecord.__table__
 _summer = m.SummerResult.__table__
 _decision = m.PrincipalDecision.__table__
@@ -89,6 +90,7 @@ STUDENTS = (
     select(
         _enrollment.c.id,
         _enrollment.c.status,
+        _enrollment.c.first_semester,
         _student.c.id.label("student_id"),
         _student.c.full_name,
         _student.c.sort_key,
@@ -126,6 +128,15 @@ _EXEMPTIONS = of_class(
     _exemption.c.subject_id,
     _exemption.c.semester,
     _exemption.c.state,
+)
+_INHERITED = of_class(
+    _inherited,
+    _inherited.c.id,
+    _inherited.c.enrollment_id,
+    _inherited.c.subject_id,
+    _inherited.c.tenths,
+    _inherited.c.mark,
+    _inherited.c.state,
 )
 _RECORDS = of_class(_record)
 _SUMMER = of_class(_summer)
@@ -168,7 +179,8 @@ PRINTS = (
     .where(_enrollment.c.class_group_id == bindparam("class_id"))
     .order_by(_decision.c.id),
     _EXEMPTIONS,
-    select(_enrollment.c.id, _enrollment.c.status, _student.c.id, _student.c.version)
+    _INHERITED,
+    select(_enrollment.c.id, _enrollment.c.status, _enrollment.c.first_semester, _student.c.id, _student.c.version)
     .join(_student, _student.c.id == _enrollment.c.student_id)
     .where(_enrollment.c.class_group_id == bindparam("class_id"))
     .order_by(_enrollment.c.id),
@@ -253,6 +265,13 @@ def read_inputs(link: Any, asked: dict[str, Any], subjects: Sequence[SubjectFact
                 exempt.add((row.enrollment_id, row.subject_id, index))
         elif row.state == "PROPOSED":
             pending[row.enrollment_id] = pending.get(row.enrollment_id, 0) + 1
+    inherited: dict[tuple[int, int], str | None] = {}
+    awaited: set[int] = set()
+    for row in link.execute(_INHERITED, asked):
+        if row.state == "ACCEPTED":
+            inherited[row.enrollment_id, row.subject_id] = Mark(row.tenths, row.mark, "entered").text
+        elif row.state == "PROPOSED":
+            awaited.add(row.enrollment_id)
     records = {row["enrollment_id"]: row for row in link.execute(_RECORDS, asked).mappings()}
     summer: dict[tuple[int, int | None], Any] = {
         (row.enrollment_id, row.subject_id): row for row in link.execute(_SUMMER, asked)
@@ -278,6 +297,7 @@ def read_inputs(link: Any, asked: dict[str, Any], subjects: Sequence[SubjectFact
                     (marks.get((*at, 0), nothing), marks.get((*at, 1), nothing)),
                     (remarks.get((*at, 0)), remarks.get((*at, 1))),
                     Mark(again.tenths, again.mark, "entered").text if again is not None else None,
+                    inherited.get(at),
                 )
             )
         trained = summer.get((enrollment_id, None))
@@ -296,6 +316,8 @@ def read_inputs(link: Any, asked: dict[str, Any], subjects: Sequence[SubjectFact
                 conduct_after_summer=trained.conduct if trained is not None else None,
                 decisions=tuple(decisions.get(enrollment_id, {}).values()),
                 pending_exemptions=pending.get(enrollment_id, 0),
+                first_semester=row["first_semester"],
+                has_pending_inherited=enrollment_id in awaited,
             )
         )
     return given

@@ -25,6 +25,7 @@ from hocbaso.services import (
     class_moves,
     correction_access,
     exemptions,
+    inherited_results,
     progress,
     readiness,
     reset_requests,
@@ -34,7 +35,7 @@ from hocbaso.services.bulk_acts import recent_reasons
 from hocbaso.services.daily_items import DailyItem
 from hocbaso.services.happenings import Happening, since_yesterday
 from hocbaso.services.waiting_checks import check_items, named_checks
-from hocbaso.services.waiting_classes import class_items, exemption_items, open_classes
+from hocbaso.services.waiting_classes import class_items, exemption_items, inherited_items, open_classes
 from hocbaso.services.waiting_corrections import correction_items
 from hocbaso.services.waiting_sheets import sheet_items
 from hocbaso.services.waiting_transcripts import recall_items, transcript_items
@@ -46,6 +47,7 @@ KINDS = {
     "transcript": "Học bạ",
     "exemption": "Miễn học",
     "correction": "Sửa chữa",
+    "inherited": "Nơi chuyển đến",
 }
 
 
@@ -104,6 +106,7 @@ def daily(
         items = sheet_items(actor, now, today) + class_items(actor, year, today)
         items += check_items(actor, today, frozenset(item.link for item in items))
         items += transcript_items(actor, year, today) + exemption_items(actor, year, today)
+        items += inherited_items(actor, year, today)
     items += recall_items(actor, today) + correction_items(actor, today)
     items.sort(key=lambda item: (item.days_left, item.kind != "class", item.grade_level != 9, item.title))
     locks = tuple(item for item in items if item.verb == "lock")
@@ -209,7 +212,7 @@ def _count_waiting(actor: Actor, now: datetime, today: date) -> int:
     if year is not None:
         n += len(transcript_items(actor, year, today))
     n += len(recall_items(actor, today)) + len(correction_access.held_by(actor, today))
-    return n + len(exemptions.waiting(actor))
+    return n + len(exemptions.waiting(actor)) + len(inherited_results.waiting(actor))
 
 
 def _calendar(year: m.SchoolYear, today: date) -> tuple[tuple[str, date, int], ...]:

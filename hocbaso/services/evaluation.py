@@ -114,7 +114,7 @@ def _marks(found: Mapping[str, Mark], columns: tuple[tuple[str, str], ...]) -> S
     return SemesterMarks(tuple(values[:-2]), values[-2], values[-1], origins)
 
 
-def _subject_year(line: SubjectInput, regulation: Regulation) -> SubjectYear:
+def _subject_year(line: SubjectInput, regulation: Regulation, first_semester: int) -> SubjectYear:
     subject = line.subject
     columns = _columns(regulation.regular_count(subject.lessons_per_year, subject.kind))
     again: Value | None = None
@@ -128,6 +128,8 @@ def _subject_year(line: SubjectInput, regulation: Regulation) -> SubjectYear:
         line.exempt,
         again,
         subject.name,
+        (first_semester > 1, False),
+        (value_of(line.inherited) if line.inherited is not None else None, None),
     )
 
 
@@ -139,7 +141,7 @@ def evaluate_student(given: StudentInput, grade_level: int, regulation_version: 
     ruled = [given.decision("learning_level", term) for term in TERMS]
     asked = StudentYear(
         grade_level=grade_level,
-        subjects=tuple(_subject_year(line, regulation) for line in given.subjects),
+        subjects=tuple(_subject_year(line, regulation, given.first_semester) for line in given.subjects),
         conduct=(Level(levels[0]) if levels[0] else None, Level(levels[1]) if levels[1] else None),
         conduct_after_summer=Level(given.conduct_after_summer) if given.conduct_after_summer else None,
         absences=given.absences(),

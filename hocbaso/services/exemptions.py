@@ -97,7 +97,7 @@ def propose(
         )
         if offered is None:
             raise Invalid("Lớp này không học môn đó.", field="subject")
-        _guard_unlocked(offered.id, semester)
+        _guard_unlocked(offered.id, semester, enrollment)
         if _overlapping(enrollment_id, subject_id, semester):
             raise WrongState("Môn này đã có đề nghị hoặc quyết định miễn học cho học sinh.")
         row = m.Exemption(
@@ -157,7 +157,7 @@ def decide(actor: Actor, exemption_id: int, granted: bool, *, document: str | No
                 )
             )
             if offered is not None:
-                _guard_unlocked(offered, row.semester)
+                _guard_unlocked(offered, row.semester, row.enrollment)
         require_told("exemption", row.id, {"state": row.state}, "Đề nghị miễn học này")
         row.state = "GRANTED" if granted else "REFUSED"
         row.document = paper
@@ -183,12 +183,14 @@ def decide(actor: Actor, exemption_id: int, granted: bool, *, document: str | No
         return line
 
 
-def _guard_unlocked(class_subject_id: int, semester: int | None) -> None:
+def _guard_unlocked(class_subject_id: int, semester: int | None, enrollment: m.Enrollment) -> None:
+    """A locked sheet says what it says; of a semester at the old school it says nothing of this pupil."""
     locked = db.session.scalar(
         select(m.ScoreSheet.semester)
         .where(
             m.ScoreSheet.class_subject_id == class_subject_id,
             m.ScoreSheet.state == SheetState.LOCKED.value,
+            m.ScoreSheet.semester >= enrollment.first_semester,
             *([m.ScoreSheet.semester == semester] if semester else []),
         )
         .limit(1)
@@ -257,7 +259,7 @@ def waiting(actor: Actor) -> list[ExemptionLine]:
         .join(m.Enrollment)
         .join(m.ClassGroup)
         .join(m.SchoolYear)
-        .where(m.Exemption.state == "PROPOSED", m.SchoolYear.state == "OPEN")
+        .where(m.Exemption.state == "PROPOSED", m.SchoolYear.state == "OPEN", m.Enrollment.status.in_(ACTIVE))
         .order_by(m.Exemption.proposed_at, m.Exemption.id)
         .execution_options(populate_existing=True)
     )

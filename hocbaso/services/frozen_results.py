@@ -46,9 +46,10 @@ def frozen_content(
     """Everything that a transcript prints about a year, and what it was computed from; only str, int, bool, None.
 
     ``subjects``: in the form's order; results ``"8.5"``, ``"Đ"``, ``"CĐ"``, ``"Miễn"`` or None; ``marks``: per semester
-    column -> [value, origin]. ``conduct`` and ``learning``: ``semester_1``, ``semester_2``, ``year``, ``after``
-    (levels); learning also ``*_adjusted`` (Art. 9.3) and ``*_review``. ``decisions``: the principal's, ``counts`` where
-    one is the level or the conclusion (made on these results, in a matter the circular leaves open). ``absences``: ``semester_1``, ``semester_2``,
+    column -> [value, origin]; ``inherited``: the old school's result of semester I. ``conduct`` and ``learning``:
+    ``semester_1``, ``semester_2``, ``year``, ``after`` (levels); learning also ``*_adjusted`` (Art. 9.3) and ``*_review``.
+    ``decisions``: the principal's, ``counts`` where one is the level or the conclusion (made on these results, in a matter
+    the circular leaves open). ``absences``: ``semester_1``, ``semester_2``,
     ``year`` with ``excused`` and ``unexcused``. ``promotion.outcome``: :class:`Promotion`. ``completion``: True or
     False for grade 9, else None. ``awards``: texts. ``certificates``: name and grade. ``steps``: the explanations. After a correction also ``corrections``: ``n_places`` and
     ``subject_names``.
@@ -71,6 +72,7 @@ def frozen_content(
                 "year": found.year,
                 "after_reassessment": found.after_reassessment,
                 "reassessed": line.reassessed,
+                "inherited": line.inherited,
                 "remark": line.remarks[1] or line.remarks[0],
                 "remarks": list(line.remarks),
                 "teacher_name": ", ".join(line.subject.teachers) or None,

@@ -50,6 +50,9 @@ _CLASSES = frozenset(
     }
 )
 
+_PUPILS = frozenset({"enrollment:arrival:recorded", "enrollment:departure:recorded", "enrollment:departure:taken_back"})
+"""Who came and who left: of a class, like what is in ``_CLASSES``, and the office hears of them too."""
+
 _PAPERS = frozenset(
     {
         "transcript:record:built",
@@ -92,6 +95,9 @@ _WORDS = {
     "correction:request:asked": "đề nghị sửa chữa {what}",
     "correction:request:applied": "duyệt đề nghị sửa chữa {what}",
     "correction:request:refused": "không duyệt đề nghị sửa chữa {what}",
+    "enrollment:arrival:recorded": "tiếp nhận {n} học sinh vào {what}",
+    "enrollment:departure:recorded": "ghi {n} học sinh rời {what}",
+    "enrollment:departure:taken_back": "lấy lại {n} lần ghi rời {what}",
     "transcript:record:built": "lập {n} học bạ",
     "transcript:record:signed": "ký {n} học bạ",
     "transcript:record:issued": "đóng dấu {n} học bạ",
@@ -139,7 +145,7 @@ def since_yesterday(actor: Actor, now: datetime, limit: int = 12) -> tuple[Happe
         if entry.tag in _SHEETS and sheets is not None and entry.target_id not in sheets:
             continue
         facts = _facts(entry.head)
-        if entry.tag in _CLASSES and classes is not None and facts.get("class") not in classes:
+        if entry.tag in _CLASSES | _PUPILS and classes is not None and facts.get("class") not in classes:
             continue
         if entry.tag in _PAPERS and classes is not None and facts.get("class") not in classes | {None}:
             continue
@@ -154,7 +160,7 @@ def since_yesterday(actor: Actor, now: datetime, limit: int = 12) -> tuple[Happe
         pattern = _BY_VERB[tag].get(verb, "{what}") if tag in _BY_VERB else _WORDS[tag]
         shown = said[0] if said else ""
         if len(said) > 1:
-            shown += f" và {len(said) - 1} {'lớp' if tag in _CLASSES else 'bảng điểm'} nữa"
+            shown += f" và {len(said) - 1} {'lớp' if tag in _CLASSES | _PUPILS else 'bảng điểm'} nữa"
         lines.append(Happening(at, f"{name} {pattern.format(n=n, what=shown)}".strip()))
     lines.sort(key=lambda line: line.at, reverse=True)
     return tuple(lines[:limit])
@@ -163,11 +169,11 @@ def since_yesterday(actor: Actor, now: datetime, limit: int = 12) -> tuple[Happe
 def _may_hear(actor: Actor) -> tuple[frozenset[str], frozenset[str] | None, frozenset[str] | None]:
     """Tags, sheet ids (None: all) and class names (None: all) that this person may hear of."""
     if actor.is_system or actor.has_role(Role.PRINCIPAL) or actor.has_role(Role.VICE_PRINCIPAL):
-        return _SHEETS | _CLASSES | _PAPERS | _MACHINE, None, None
+        return _SHEETS | _CLASSES | _PUPILS | _PAPERS | _MACHINE, None, None
     if actor.has_role(Role.IT_OFFICER):
         return _MACHINE, frozenset(), frozenset()
     if actor.has_role(Role.CLERK):
-        return _PAPERS | _MACHINE, frozenset(), None
+        return _PAPERS | _PUPILS | _MACHINE, frozenset(), None
     tags: set[str] = set()
     sheets: set[str] = set()
     classes: set[str] = set()
@@ -192,7 +198,7 @@ def _may_hear(actor: Actor) -> tuple[frozenset[str], frozenset[str] | None, froz
             )
         }
     if actor.homeroom:
-        tags |= _SHEETS | _CLASSES | _PAPERS
+        tags |= _SHEETS | _CLASSES | _PUPILS | _PAPERS
         classes |= set(db.session.scalars(select(m.ClassGroup.name).where(m.ClassGroup.id.in_(actor.homeroom))))
         sheets |= {
             str(row)

@@ -37,6 +37,7 @@ _subject = m.Subject.__table__
 _enrollment = m.Enrollment.__table__
 _student = m.Student.__table__
 _exemption = m.Exemption.__table__
+_inherited = m.InheritedResult.__table__
 _record = m.HomeroomRecord.__table__
 _summer = m.SummerResult.__table__
 _decision = m.PrincipalDecision.__table__
@@ -159,12 +160,14 @@ def audit_faults_of_class(class_group_id: int) -> list[ValueFault]:
         "summer_result": "kết quả hè",
         "principal_decision": "quyết định",
         "exemption": "miễn học",
+        "inherited_result": "kết quả nơi chuyển đến",
     }
     for kind, table in (
         ("homeroom_record", _record),
         ("summer_result", _summer),
         ("principal_decision", _decision),
         ("exemption", _exemption),
+        ("inherited_result", _inherited),
     ):
         rows = list(link.execute(of_class(table), asked).mappings())
         # Whole classes are written with one entry aimed at the class, single fields with one aimed at the row. Every entry

@@ -172,6 +172,15 @@ def sheet_lines(
     ):
         for term in (1, 2) if spare.semester is None else (spare.semester,):
             exempt.setdefault((spare.class_group_id, spare.subject_id, term), set()).add(spare.enrollment_id)
+    for late in link.execute(
+        select(_enrollment.c.id, _enrollment.c.class_group_id).where(
+            _enrollment.c.class_group_id.in_(classes),
+            _enrollment.c.status.in_(ACTIVE),
+            _enrollment.c.first_semester > 1,
+        )
+    ):
+        for subject_id in {row.subject_id for row in rows if row.class_group_id == late.class_group_id}:
+            exempt.setdefault((late.class_group_id, subject_id, 1), set()).add(late.id)
     entered = _entered(sheets, whole=len(sheets) > 200)
     assigned: dict[int, list[Any]] = {}
     for held in link.execute(

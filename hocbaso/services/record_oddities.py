@@ -41,6 +41,8 @@ def flags_of(content: tc.TranscriptContent, frozen: dict[str, Any]) -> tuple[str
     adjusted = [words for term, words in _TERMS.items() if getattr(content.learning, f"{term}_adjusted")]
     if adjusted:
         found.append("Học tập nâng mức theo khoản 3 Điều 9: " + ", ".join(adjusted))
+    if any(row.get("inherited") for row in frozen.get("subjects", ())):
+        found.append("Học kì I theo điểm nơi chuyển đến")
     decisions = frozen.get("decisions") or []
     if any(one.get("counts", True) for one in decisions):
         found.append("Có quyết định của Hiệu trưởng")

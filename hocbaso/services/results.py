@@ -78,7 +78,7 @@ def level_words(level: Level | str | None) -> str:
 
 
 def fingerprint(class_group_id: int) -> tuple[Any, ...]:
-    """Grows or changes with anything that a class's results depend on; ten small statements."""
+    """Grows or changes with anything that a class's results depend on; eleven small statements."""
     link = db.session.connection()
     return tuple(
         tuple(tuple(row) for row in link.execute(statement, {"class_id": class_group_id}))

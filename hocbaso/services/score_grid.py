@@ -30,7 +30,7 @@ from hocbaso.services.score_cells import (
     record_of,
     view_cell,
 )
-from hocbaso.services.score_lines import ACTIVE, CELLS, ROSTER, Progress, closed_word
+from hocbaso.services.score_lines import ACTIVE, CELLS, ELSEWHERE_WORD, ROSTER, Progress, closed_word
 from hocbaso.services.sheet_access import SheetHead, connection, open_verbs, sheet_for, table_of
 
 __all__ = [
@@ -67,7 +67,7 @@ class RowView:
     family_name: str
     given_name: str
     closed: str
-    """Why nothing is asked of this line: "" | "Miễn" | "Đã chuyển đi" | "Đã thôi học"."""
+    """Why nothing is asked of this line: "" | "Miễn" | "Đã chuyển đi" | "Đã thôi học" | "Ở trường cũ"."""
     cells: tuple[CellView, ...]
     remark: CellView
     average: str
@@ -236,7 +236,7 @@ def _build(head: SheetHead, columns: tuple[Column, ...], roster: Iterable[tuple[
                     first_gap = first_gap or f"{enrollment_id}-{cell.key}"
                 else:
                     n_entered += 1
-    n_students = sum(1 for row_view in rows if row_view.closed in ("", "Miễn"))
+    n_students = sum(1 for row_view in rows if row_view.closed in ("", "Miễn", ELSEWHERE_WORD))
     seen = " ".join(
         f"{row_view.enrollment_id}-{cell.key}:{cell.version}"
         for row_view in rows

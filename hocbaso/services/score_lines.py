@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import and_, bindparam, exists, func, or_, select
+from sqlalchemy import and_, bindparam, case, exists, func, literal, or_, select
 
 from hocbaso import models as m
 from hocbaso.errors import NotFound
@@ -13,6 +13,10 @@ from hocbaso.services.sheet_access import SheetHead, connection, table_of
 
 ACTIVE = ("studying", "transferred_in")
 """States of an enrolment whose cells are asked for."""
+
+ELSEWHERE = "elsewhere"
+"""In place of the state: the pupil is here and was at another school in this semester (``Enrollment.first_semester``)."""
+ELSEWHERE_WORD = "Ở trường cũ"
 
 _cell = table_of(m.ScoreCell)
 _enrollment = table_of(m.Enrollment)
@@ -26,11 +30,19 @@ _IS_EXEMPT = exists().where(
     or_(_exemption.c.semester.is_(None), _exemption.c.semester == bindparam("semester")),
 )
 
+_STATUS = case(
+    (
+        and_(_enrollment.c.status.in_(ACTIVE), _enrollment.c.first_semester > bindparam("semester")),
+        literal(ELSEWHERE),
+    ),
+    else_=_enrollment.c.status,
+).label("status")
+
 ROSTER = (
     select(
         _enrollment.c.id,
         _student.c.full_name,
-        _enrollment.c.status,
+        _STATUS,
         _IS_EXEMPT.label("exempt"),
         _enrollment.c.class_place,
     )
@@ -43,7 +55,7 @@ _ONE_OF_ROSTER = (
     select(
         _enrollment.c.id,
         _student.c.full_name,
-        _enrollment.c.status,
+        _STATUS,
         _IS_EXEMPT.label("exempt"),
         _enrollment.c.class_place,
     )
@@ -66,7 +78,10 @@ CELLS = select(*_CELL_COLUMNS).where(_cell.c.score_sheet_id == bindparam("sheet_
 _CELLS_OF_ROW = CELLS.where(_cell.c.enrollment_id == bindparam("enrollment_id"))
 
 _ASKED = and_(
-    _enrollment.c.class_group_id == bindparam("class_group_id"), _enrollment.c.status.in_(ACTIVE), ~_IS_EXEMPT
+    _enrollment.c.class_group_id == bindparam("class_group_id"),
+    _enrollment.c.status.in_(ACTIVE),
+    _enrollment.c.first_semester <= bindparam("semester"),
+    ~_IS_EXEMPT,
 )
 _COUNTS = select(
     select(func.count()).select_from(_enrollment).where(_ASKED).scalar_subquery().label("n_students"),
@@ -98,6 +113,8 @@ class Progress:
 
 def closed_word(status: str, exempt: bool) -> str:
     """Why a line is closed, in one word; "" when it is open."""
+    if status == ELSEWHERE:
+        return ELSEWHERE_WORD
     if status not in ACTIVE:
         return "Đã chuyển đi" if status == "transferred_out" else "Đã thôi học"
     return "Miễn" if exempt else ""

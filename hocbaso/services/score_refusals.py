@@ -12,6 +12,7 @@ from hocbaso import models as m
 from hocbaso.errors import Stale, WrongState
 from hocbaso.regulations.score_sheet_flow import EDITABLE, SheetState
 from hocbaso.services.score_cells import CellRecord, CellView, view_cell
+from hocbaso.services.score_lines import ELSEWHERE_WORD
 from hocbaso.services.score_reading import one_line
 from hocbaso.services.sheet_access import SheetHead, table_of
 
@@ -83,6 +84,8 @@ def closed_sentence(student_name: str, closed: str) -> str:
     """Why nothing is written on a closed line."""
     if closed == "Miễn":
         return f"{student_name} được miễn học môn này nên không ghi điểm. Chưa có gì thay đổi."
+    if closed == ELSEWHERE_WORD:
+        return f"Học kì này {student_name} học ở trường cũ: kết quả lấy theo nơi chuyển đến, không ghi ở đây. Chưa có gì thay đổi."
     return f"{student_name} {closed.lower()} nên dòng này đã đóng. Chưa có gì thay đổi."
 
 

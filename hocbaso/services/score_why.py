@@ -7,12 +7,14 @@ from datetime import datetime
 
 from hocbaso.errors import NotFound
 from hocbaso.regulations.averages import explain_average, explain_comment_semester
+from hocbaso.regulations.citations import INHERITED
 from hocbaso.regulations.registry import regulation_named
 from hocbaso.regulations.score_values import parse_score
 from hocbaso.regulations.terms import PassFail, SubjectKind
 from hocbaso.services.access import Actor
 from hocbaso.services.score_cells import CellView
 from hocbaso.services.score_grid import RowView, SheetView, open_sheet
+from hocbaso.services.score_lines import ELSEWHERE_WORD
 
 _FILLED = ("value", "missed")
 
@@ -45,6 +47,8 @@ def _steps(view: SheetView, row: RowView) -> list[str]:
     scored = head.kind is SubjectKind.SCORED
     if row.closed == "Miễn":
         return ["Em được miễn học môn này trong học kì theo quyết định của Hiệu trưởng, nên không có kết quả học kì."]
+    if row.closed == ELSEWHERE_WORD:
+        return [f"Học kì này em học ở trường cũ: kết quả lấy theo điểm nơi chuyển đến, không tính ở đây ({INHERITED})."]
     n_regular = len(view.columns) - 2
     lessons = f" {head.lessons_per_year} tiết một năm" if scored else ", đánh giá bằng nhận xét"
     steps = [

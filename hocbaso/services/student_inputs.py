@@ -96,13 +96,17 @@ class DecisionFacts:
 
 @dataclass(frozen=True, slots=True)
 class SubjectInput:
-    """What one student has in one subject: marks by column and semester, remarks, exemption, re-assessment."""
+    """What one student has in one subject: marks by column and semester, remarks, exemption, re-assessment.
+
+    ``inherited``: the old school's result of semester I as ``"8.5"`` or ``"Đ"``, accepted by the principal.
+    """
 
     subject: SubjectFacts
     exempt: tuple[bool, bool]
     marks: tuple[Mapping[str, Mark], Mapping[str, Mark]]
     remarks: tuple[str | None, str | None]
     reassessed: str | None = None
+    inherited: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,9 @@ class StudentInput:
     conduct_after_summer: str | None
     decisions: tuple[DecisionFacts, ...]
     pending_exemptions: int
+    first_semester: int = 1
+    """2: semester I was at the old school."""
+    has_pending_inherited: bool = False
 
     @property
     def is_active(self) -> bool:

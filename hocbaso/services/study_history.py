@@ -107,18 +107,15 @@ def strike(actor: Actor, student_id: int, row_id: int, now: datetime) -> None:
 
 
 def _class_here(student_id: int, year_label: str) -> str | None:
-    """The class here in which the pupil began that year; None when the pupil came in the middle of it, or not at all."""
-    return db.session.scalar(
-        select(m.ClassGroup.name)
-        .join(m.Enrollment, m.Enrollment.class_group_id == m.ClassGroup.id)
+    """The class here in which the pupil spent that whole year; None for who came or left in the middle of it, or was not here."""
+    rows = db.session.execute(
+        select(m.ClassGroup.name, m.Enrollment.status)
+        .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
         .join(m.SchoolYear, m.SchoolYear.id == m.ClassGroup.school_year_id)
-        .where(
-            m.Enrollment.student_id == student_id,
-            m.SchoolYear.label == year_label,
-            m.Enrollment.status != "transferred_in",
-        )
-        .limit(1)
-    )
+        .where(m.Enrollment.student_id == student_id, m.SchoolYear.label == year_label)
+        .order_by(m.Enrollment.id)
+    ).all()
+    return rows[0].name if rows and all(row.status == "studying" for row in rows) else None
 
 
 def _require_office(actor: Actor, student_id: int) -> None:

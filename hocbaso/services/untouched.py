@@ -41,6 +41,10 @@ _COLUMN_WORDS = {
     "subject_id": "môn học",
     "student_id": "học sinh",
     "status": "tình trạng",
+    "joined_on": "ngày vào lớp",
+    "left_on": "ngày rời lớp",
+    "first_semester": "học kì đầu tiên ở trường",
+    "happened_on": "ngày đến, ngày đi",
     "starts_on": "ngày bắt đầu",
     "ends_on": "ngày kết thúc",
     "role": "vai trò",
@@ -121,6 +125,9 @@ def frame_faults(class_group_id: int) -> list[ValueFault]:
             ),
             "role_grant": select(m.RoleGrant).where(m.RoleGrant.role.in_(_SIGNING_ROLES)),
             "enrollment": select(m.Enrollment).where(m.Enrollment.student_id.in_(members)),
+            "movement": select(m.Movement)
+            .join(m.Enrollment, m.Enrollment.id == m.Movement.enrollment_id)
+            .where(m.Enrollment.student_id.in_(members)),
             "study_history": select(m.StudyHistory).where(m.StudyHistory.student_id.in_(members)),
             "student": select(m.Student).where(m.Student.id.in_(members)),
         }
@@ -154,6 +161,9 @@ def frame_faults(class_group_id: int) -> list[ValueFault]:
         "enrollment": _Kind(
             "Việc học trong lớp",
             lambda row: row.get("class_group_id") == class_group_id or str(row.get("student_id")) in pupils,
+        ),
+        "movement": _Kind(
+            "Việc chuyển đến, rời trường", lambda row: str(row.get("enrollment_id")) in present["enrollment"]
         ),
         "study_history": _Kind("Quá trình học tập", lambda row: str(row.get("student_id")) in pupils),
         "student": _Kind("Hồ sơ học sinh", lambda row: False),

@@ -18,6 +18,7 @@ from hocbaso.services import (
     class_seal,
     correction_view,
     exemptions,
+    inherited_results,
     results,
 )
 from hocbaso.services.access import Actor
@@ -186,6 +187,35 @@ def exemption_items(actor: Actor, year: m.SchoolYear, today: date) -> list[Daily
                 key=f"exemption-{line.id}-1",
                 link=f"/lop/{row.id}/hoc-sinh/{line.enrollment_id}",
                 exemption=line,
+            )
+        )
+    return items
+
+
+def inherited_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem]:
+    """Results of old schools for this principal to accept."""
+    items = []
+    for class_group_id, enrollment_id, name, proposed_at in inherited_results.waiting(actor):
+        row = db.session.get(m.ClassGroup, class_group_id)
+        assert row is not None
+        asked = f"lớp {row.name}, ghi {day_words(proposed_at)}"
+        why = "Giáo viên chủ nhiệm đã ghi kết quả học kì I của trường cũ. Đối chiếu với bảng tổng hợp rồi nhận."
+        made = class_item(
+            row,
+            "decide",
+            f"Kết quả nơi chuyển đến: {name}",
+            asked,
+            f"lớp {row.name}",
+            year.data_complete_before,
+            today,
+            [Oddity("Nơi chuyển đến", "file-text", asked, why)],
+        )
+        items.append(
+            replace(
+                made,
+                kind="inherited",
+                key=f"inherited-{enrollment_id}-1",
+                link=f"/lop/{row.id}/hoc-sinh/{enrollment_id}#noi-chuyen-den",
             )
         )
     return items

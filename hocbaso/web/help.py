@@ -54,6 +54,19 @@ TOPICS = (
         20,
     ),
     Topic(
+        "chuyen-den-di",
+        "Chuyển đến, chuyển đi, thôi học",
+        "/hoc-sinh/tiep-nhan",
+        (
+            "Em rời trường: mở hồ sơ của em, bấm Ghi chuyển đi, thôi học. Các bảng điểm đóng dòng của em, điểm đã ghi vẫn còn.",
+            "Ghi nhầm thì lấy lại trên hồ sơ khi lớp chưa chốt. Lớp đã chốt thì giáo viên chủ nhiệm mở lại trước.",
+            "Em chuyển đến: Học sinh, Tiếp nhận học sinh. Hồ sơ, lớp, trường cũ và văn bản ghi một lần.",
+            "Học kì I đã xong ở trường cũ: giáo viên chủ nhiệm chép kết quả theo bảng tổng hợp, Hiệu trưởng nhận.",
+            "Trường mới cần kết quả đến nay: in Bảng tổng hợp ở hồ sơ của em, chủ nhiệm và Hiệu trưởng kí.",
+        ),
+        25,
+    ),
+    Topic(
         "lop",
         "Lớp chủ nhiệm",
         "/lop/",

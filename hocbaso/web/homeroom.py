@@ -273,4 +273,5 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(classes)
     app.add_template_test(_in_learning, "in_learning")
     app.add_template_filter(lambda code, name: SHORT.get(code, name), "subject_short")
+    app.add_template_filter(lambda text: text[:1].lower() + text[1:], "first_lower")
     app.add_template_filter(lambda text: text[:1].upper() + text[1:], "first_upper")  # capitalize() lowers "học kì I"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import flash, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -9,7 +11,7 @@ from hocbaso import clock
 from hocbaso.errors import Invalid, NotFound
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.terms import Level
-from hocbaso.services import class_page, correction_requests, correction_view, decisions, exemptions
+from hocbaso.services import class_page, correction_requests, correction_view, decisions, exemptions, inherited_results
 from hocbaso.services.evaluation import TERMS, decision_counts
 from hocbaso.web import labels
 from hocbaso.web.forms.homeroom import (
@@ -27,18 +29,21 @@ from hocbaso.web.security import confirm_recent, current_actor, requires
 @requires(P.CLASS_READ)
 def student(class_group_id: int, enrollment_id: int) -> str:
     """One student: every field, the results with their reasons, exemptions and decisions."""
-    return _student(class_group_id, enrollment_id)[0]
+    return student_page(class_group_id, enrollment_id)[0]
 
 
-def _student(
+def student_page(
     class_group_id: int,
     enrollment_id: int,
     *,
     exemption_form: ExemptionForm | None = None,
     decision_form: DecisionForm | None = None,
+    inherited_typed: Mapping[str, str] | None = None,
+    inherited_wrong: tuple[str, str] = ("", ""),
     message: str | None = None,
     status: int = 200,
 ) -> tuple[str, int]:
+    """The page, with what was typed and refused in one of its forms."""
     actor = current_actor()
     page = class_page.class_page(actor, class_group_id, clock.now())
     at = next((index for index, row in enumerate(page.rows) if row.enrollment_id == enrollment_id), None)
@@ -88,6 +93,10 @@ def _student(
         corrections=correction_view.of_student(actor, row.student_id, page.today),
         asks_homeroom=correction_requests.asks_homeroom(actor, enrollment_id, clock.now()),
         asks=correction_requests.asks_about(actor, enrollment_id, clock.now()),
+        inherited=inherited_results.read(actor, enrollment_id),
+        inherited_typed=inherited_typed or {},
+        inherited_wrong=inherited_wrong,
+        inherited_words=inherited_results.STATE_WORDS,
         may_rule=current_actor().may(P.EXEMPTION_DECIDE),
         ruling_form=ExemptionDecisionForm(formdata=None),
         **(picker(actor, None, None) if page.can_edit else {}),
@@ -102,7 +111,7 @@ def propose(class_group_id: int, enrollment_id: int) -> BaseResponse | tuple[str
     form = ExemptionForm()
     form.subject.validate_choice = False
     if not form.validate():
-        return _student(class_group_id, enrollment_id, exemption_form=form, status=422)
+        return student_page(class_group_id, enrollment_id, exemption_form=form, status=422)
     line = exemptions.propose(
         current_actor(),
         enrollment_id,
@@ -140,7 +149,7 @@ def decide(class_group_id: int, enrollment_id: int) -> BaseResponse | tuple[str,
     """Record a decision of the principal."""
     form = DecisionForm()
     if not form.validate():
-        return _student(
+        return student_page(
             class_group_id,
             enrollment_id,
             decision_form=form,

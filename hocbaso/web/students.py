@@ -8,7 +8,15 @@ from werkzeug.wrappers import Response as BaseResponse
 from hocbaso import clock
 from hocbaso.errors import Invalid, Stale, WrongState
 from hocbaso.regulations.permissions import Permission as P
-from hocbaso.services import civil_status, correction_view, student_classes, student_fields, study_history
+from hocbaso.services import (
+    arrivals,
+    civil_status,
+    correction_view,
+    departures,
+    student_classes,
+    student_fields,
+    study_history,
+)
 from hocbaso.services import students as profiles
 from hocbaso.services.access import class_for
 from hocbaso.web.filters import vn_date
@@ -59,6 +67,9 @@ def _page(
         corrections=correction_view.of_student(current_actor(), found.student_id, clock.local_date(clock.now())),
         n_sealed=civil_status.n_sealed(found.student_id),
         asks_correction=bool(found.editable) and current_actor().may(P.CORRECTION_ASK),
+        movements=departures.of_student(current_actor(), found.student_id),
+        seat=departures.seat_of(current_actor(), found.student_id),
+        may_return=arrivals.may_return(current_actor(), found.student_id),
         keeps_papers=found.editable >= student_fields.IDENTITY_FIELDS,
     ), status
 
@@ -153,7 +164,9 @@ def roster(class_group_id: int) -> str:
     """The students of a class."""
     rows = profiles.class_roster(current_actor(), class_group_id)
     class_group = class_for(current_actor(), class_group_id, P.STUDENT_READ)
-    return render_template("students/roster.html", rows=rows, class_name=class_group.name)
+    return render_template(
+        "students/roster.html", rows=rows, class_name=class_group.name, class_group_id=class_group.id
+    )
 
 
 @students.get("/tim")

@@ -360,6 +360,10 @@ def filled_school(school: Cast) -> None:
             "exemption": m.Exemption(
                 enrollment_id=enrollment, subject_id=1, semester=1, state="PROPOSED", reason="ốm", proposed_at=NOW
             ),
+            "movement": m.Movement(enrollment_id=enrollment, kind="left", from_status="studying"),
+            "inherited_result": m.InheritedResult(
+                enrollment_id=enrollment, subject_id=1, semester=1, tenths=60, state="PROPOSED"
+            ),
             "summer_result": m.SummerResult(enrollment_id=enrollment, subject_id=1, tenths=60),
             "principal_decision": m.PrincipalDecision(
                 enrollment_id=enrollment, kind="promotion", term="year", outcome="lift"

@@ -502,3 +502,41 @@ ROWS += [
 ROWS += [
     Row("people.end_role_on", "POST", "/nguoi-dung/vai-tro/ket-thuc", only("principal"), passes=(422,)),
 ]
+
+# --- pupils who come and go ---
+ROWS += [
+    Row("students.leaving", "GET", "/hoc-sinh/7/roi-truong", only("clerk"), refused=_HIDDEN),
+    Row("students.leave", "POST", "/hoc-sinh/7/roi-truong", only("clerk"), refused=_HIDDEN),
+    Row(
+        "students.take_back_leaving",
+        "POST",
+        "/hoc-sinh/7/roi-truong/999999/lay-lai",
+        only("clerk"),
+        refused=_HIDDEN,
+        passes=(404,),
+    ),
+    Row("students.arriving", "GET", "/hoc-sinh/tiep-nhan", only("clerk")),
+    Row("students.receive", "POST", "/hoc-sinh/tiep-nhan", only("clerk")),
+    Row(
+        "students.partial",
+        "GET",
+        "/hoc-sinh/7/tong-hop/1",
+        BOSSES | only("clerk") | _HOMEROOMS,
+        refused=_HIDDEN,
+        passes=(404,),
+    ),
+    Row(
+        "homeroom.copy_inherited",
+        "POST",
+        _pupil("/lop/{class_id}/hoc-sinh/{pupil}/noi-chuyen-den"),
+        only("math"),
+        refused=_HIDDEN,
+    ),
+    Row(
+        "homeroom.decide_inherited",
+        "POST",
+        _pupil("/lop/{class_id}/hoc-sinh/{pupil}/noi-chuyen-den/nhan"),
+        only("principal"),
+        refused=_HIDDEN,
+    ),
+]
