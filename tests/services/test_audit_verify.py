@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,11 +19,24 @@ from hocbaso.documents import checkpoints
 from hocbaso.errors import IntegrityFault, Invalid
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.hash_chain import GENESIS, canonical_json, merkle_root, row_hash
-from hocbaso.services import accounts, audit, audit_verify, credentials, reset_requests, roster, score_entry, snapshots
+from hocbaso.services import (
+    accounts,
+    audit,
+    audit_verify,
+    correction_requests,
+    credentials,
+    reset_requests,
+    roster,
+    score_entry,
+    snapshots,
+)
 from hocbaso.services.access import SYSTEM
+from hocbaso.services.correction_evidence import Upload
+from hocbaso.services.correction_requests import Wanted
 from tests import databases
 from tests.cast import NOW, Cast
 from tests.databases import Outside
+from tests.services.locked_class import locked_fixture, locked_template_fixture  # noqa: F401 (fixtures)
 
 COLUMNS = ("seq", "at", "tag", "actor_id", "actor_name", "target_kind", "target_id", "payload", "prev_hash", "hash")
 Row = dict[str, object]
@@ -395,11 +408,14 @@ def _any_value(column: object) -> object:
     return NOW if "DATETIME" in name else NOW.date() if "DATE" in name else 1 if "INT" in name else "x"
 
 
-def test_each_watched_kind_changed_in_the_file_is_named_in_words(school: Cast) -> None:
-    filled_school(school)
-    assert audit_verify.verify().faults == []
+CORRECTIONS = {"correction_request", "correction_item", "correction_evidence", "correction_step"}
+
+
+def try_kinds(kinds: Iterable[str]) -> set[str]:
+    """Change each watched column of a row of each kind in the file, and back; the kinds of which there was a row."""
     tried = set()
-    for kind, (model, _names) in audit.WATCHED.items():
+    for kind in kinds:
+        model, _names = audit.WATCHED[kind]
         table = model.__table__  # type: ignore[attr-defined]
         row = db.session.execute(text(f"SELECT * FROM {table.name} ORDER BY id LIMIT 1")).mappings().first()
         if row is None:
@@ -433,6 +449,13 @@ def test_each_watched_kind_changed_in_the_file_is_named_in_words(school: Cast) -
             connection.execute(f"UPDATE {table.name} SET {column} = ? WHERE id = ?", (old, row["id"]))
             connection.close()
             tried.add(kind)
+    return tried
+
+
+def test_each_watched_kind_changed_in_the_file_is_named_in_words(school: Cast) -> None:
+    filled_school(school)
+    assert audit_verify.verify().faults == []
+    tried = try_kinds(audit.WATCHED)
     db.session.remove()
     assert audit_verify.verify().ok
     assert set(audit.WATCHED) - tried <= {
@@ -446,7 +469,25 @@ def test_each_watched_kind_changed_in_the_file_is_named_in_words(school: Cast) -
         "recall_list",
         "instance_key",
         "instance_key_statement",
-    }, "kinds of the paper are tried with the paper"
+        *CORRECTIONS,
+    }, "kinds of the paper are tried with the paper, those of corrections with a correction"
+
+
+def test_each_watched_kind_of_a_correction_changed_in_the_file_is_named_too(locked: Cast) -> None:
+    form = correction_requests.score_form(locked.actor("math"), locked.enrollments["9A", "Hoàng Thanh Bình"], NOW)
+    sheet = next(choice for choice in form.sheets if choice.cells)
+    wanted = {(sheet.head.id, "CK"): Wanted("3", next(one.version for one in sheet.cells if one.key == "CK"))}
+    correction_requests.ask_scores(
+        locked.actor("math"),
+        locked.enrollments["9A", "Hoàng Thanh Bình"],
+        wanted,
+        "Ghi nhầm dòng",
+        [Upload("a.jpg", b"\xff\xd8\xff" + b"0" * 64)],
+        NOW,
+    )
+    assert try_kinds(CORRECTIONS) == CORRECTIONS
+    db.session.remove()
+    assert audit_verify.verify().ok
 
 
 def test_a_score_changed_in_the_file_is_told_with_both_values(school: Cast) -> None:

@@ -92,8 +92,13 @@ def after_expiry() -> datetime:
     return max(ends) + timedelta(days=30)
 
 
+NAME = "Hoàng Thanh Bình".encode()
+
+
 def records() -> list[m.TranscriptRecord]:
-    return list(db.session.scalars(select(m.TranscriptRecord).order_by(m.TranscriptRecord.id)))
+    """Hoàng Thanh Bình's first: workers build a class in any order."""
+    rows = db.session.scalars(select(m.TranscriptRecord).order_by(m.TranscriptRecord.id)).all()
+    return sorted(rows, key=lambda row: NAME not in document_pool.document_store().path(row.xml_digest).read_bytes())
 
 
 def flip(digest: str) -> None:
@@ -110,9 +115,8 @@ def forge(record: m.TranscriptRecord) -> str:
     uuid = record.uuid
     store = document_pool.document_store()
     data = store.get(record.xml_digest)
-    name = "Hoàng Thanh Bình".encode()
-    assert name in data
-    digest = store.put(data.replace(name, "Hoàng Thanh Bính".encode()))
+    assert NAME in data
+    digest = store.put(data.replace(NAME, "Hoàng Thanh Bính".encode()))
     with Outside() as other:
         other.execute(
             "INSERT INTO stored_document (digest, kind, media_type, n_bytes, stored_at)"
