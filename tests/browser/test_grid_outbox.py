@@ -295,7 +295,7 @@ def test_the_pause_between_tries_grows_to_half_a_minute_and_is_drawn_anew(site: 
     pauses = [(later - earlier) / 1000 for earlier, later in itertools.pairwise(tries)]
     for number, pause in enumerate(pauses[:8]):
         wanted = min(30, 2**number) * (0.75 + drawn / 2)
-        assert wanted - 0.1 <= pause <= wanted + 3.1, pauses  # steps of a second; a slow machine is some of them late
+        assert wanted - 0.1 <= pause <= wanted + 6, pauses  # steps of a second; a slow machine is some of them late
 
 
 def test_a_token_that_ran_out_is_renewed_without_a_word(site: Site) -> None:
