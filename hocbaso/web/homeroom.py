@@ -186,7 +186,7 @@ def save_form(class_group_id: int) -> BaseResponse | tuple[str, int]:
     require_own_page(request.form.get("account"))
     actor, now = current_actor(), clock.now()
     class_for(actor, class_group_id, P.CLASS_KEEP)
-    n_written, refused = 0, []
+    n_written, refused, names = 0, [], set()
     for name, raw in request.form.items():
         left, _, field = name.partition("-")
         if not (left.isascii() and left.isdigit() and field in homeroom.FIELDS):
@@ -205,23 +205,40 @@ def save_form(class_group_id: int) -> BaseResponse | tuple[str, int]:
                 expected_version=int(seen) if seen.isascii() and seen.isdigit() else 0,
             )
             n_written += saved.written
+            names.add(saved.student_name)
         except NotFound:
             raise
         except DomainError as refusal:
             refused.append((int(left), field, raw, refusal))
-    student = request.form.get("hoc-sinh", "")
-    if student.isascii() and student.isdigit():
-        back = url_for(".student", class_group_id=class_group_id, enrollment_id=int(student))
-    else:
-        student, back = "", url_for(".show", class_group_id=class_group_id)
+    student, onward = _number("hoc-sinh"), "lop" if request.form.get("tiep") == "lop" else _number("tiep")
+    back = _place(class_group_id, student)
     if refused:
-        return _unsaved(class_group_id, refused, n_written, student, back)
-    flash(f"Đã lưu {n_written} mục." if n_written else "Không có mục nào thay đổi.", "done")
-    return go(back)
+        return _unsaved(class_group_id, refused, n_written, student, back, onward)
+    whose = f" của {', '.join(names)}" if len(names) == 1 else ""
+    flash(f"Đã lưu {n_written} mục{whose}." if n_written else "Không có mục nào thay đổi.", "done")
+    return go(_place(class_group_id, "" if onward == "lop" else onward or student))
+
+
+def _number(name: str) -> str:
+    """The digits a form sent under a name, "" for anything else."""
+    found = request.form.get(name, "")
+    return found if found.isascii() and found.isdigit() and len(found) < 10 else ""
+
+
+def _place(class_group_id: int, enrollment_id: str) -> str:
+    """The page of a student, or of the class without one."""
+    if enrollment_id:
+        return url_for(".student", class_group_id=class_group_id, enrollment_id=int(enrollment_id))
+    return url_for(".show", class_group_id=class_group_id)
 
 
 def _unsaved(
-    class_group_id: int, refused: list[tuple[int, str, str, DomainError]], n_written: int, student: str, back: str
+    class_group_id: int,
+    refused: list[tuple[int, str, str, DomainError]],
+    n_written: int,
+    student: str,
+    back: str,
+    onward: str,
 ) -> tuple[str, int]:
     page = class_page.class_page(current_actor(), class_group_id, clock.now())
     rows = {row.enrollment_id: row for row in page.rows}
@@ -238,6 +255,7 @@ def _unsaved(
         n_written=n_written,
         student=student,
         back=back,
+        onward=onward,
         levels=LEVEL_CHOICES,
         **words(),
     )

@@ -80,6 +80,17 @@
     if (same) same.focus();
   });
 
+  // One pupil's page is a form: whoever leaves it with fields that are not saved is asked first.
+  const one = document.querySelector("form[data-one]");
+  if (one) {
+    const fresh = () => JSON.stringify([...new FormData(one)].filter(([name]) => name !== "csrf_token"));
+    const opened = fresh();
+    let sent = false;
+    one.addEventListener("submit", () => { sent = true; });
+    window.addEventListener("pageshow", () => { sent = false; });
+    window.addEventListener("beforeunload", (event) => { if (!sent && fresh() !== opened) event.preventDefault(); });
+  }
+
   show(document.querySelector("tr[data-who]"));
   const goal = location.hash && document.getElementById(location.hash.slice(1));
   const field = goal && goal.querySelector("select, input:not([type=hidden]), textarea");

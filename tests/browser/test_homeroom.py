@@ -79,6 +79,26 @@ def test_a_slip_is_marked_and_kept_until_it_is_mended(site: Site):
     page.wait_for_selector(f"{field(site, BINH, 'absences_excused_1')}:not(.cell--refused) input[data-version='1']")
 
 
+def test_one_pupil_after_another_loses_nothing(site: Site):
+    class_id, enrollment = site.cast.classes["9A"], site.cast.enrollments["9A", BINH]
+    page = open_page(site, "math", f"/lop/{class_id}/hoc-sinh/{enrollment}")
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.check(f'input[name="{enrollment}-conduct_1"][value="T"]')
+    page.fill("#n-absences_excused_1", "2")
+    page.fill("#f-remark", "Chăm ngoan.")
+    page.click(".crumbs a")
+    page.wait_for_timeout(300)
+    assert asked == ["beforeunload"] and page.input_value("#f-remark") == "Chăm ngoan."
+    page.get_by_role("button", name="Lưu, sang em tiếp").first.click()
+    page.wait_for_url(f"**/hoc-sinh/{site.cast.enrollments['9A', CHAU]}")
+    row = stored(site, BINH)
+    assert row is not None and (row.conduct_1, row.absences_excused_1, row.remark) == ("T", 2, "Chăm ngoan.")
+    page.click(".crumbs a")
+    page.wait_for_url(f"**/lop/{class_id}")
+    assert asked == ["beforeunload"], "nothing unsaved, nothing asked"
+
+
 def test_two_values_meet_and_the_person_chooses(site: Site):
     page = open_page(site, "math", f"/lop/{site.cast.classes['9A']}")
     homeroom.save_field(

@@ -133,6 +133,31 @@ def test_without_script_a_remark_overtaken_or_refused_comes_back_to_be_saved_aga
     assert row is not None and row.remark == "Hai mươi phút gõ."
 
 
+def test_the_primary_button_of_a_students_page_saves_and_goes_on(school: Cast, client_of: Clients):
+    client, class_id = client_of("math"), school.classes["9A"]
+    enrollment, after = school.enrollments["9A", BINH], school.enrollments["9A", "Nguyễn Bảo Châu"]
+    page = client.get(f"/lop/{class_id}/hoc-sinh/{enrollment}").get_data(as_text=True)
+    head = page[page.index('<div class="head__do">') : page.index('id="phan-chu-nhiem"')]
+    assert re.search(rf'<button class="btn btn--primary[^>]*form="mot-em" name="tiep" value="{after}"', head)
+    assert re.search(r'<button class="btn btn--big"[^>]*form="mot-em">Lưu<', head)
+    given = {"hoc-sinh": str(enrollment), "tiep": str(after), f"v-{enrollment}": "0", f"{enrollment}-conduct_1": "T"}
+    answer = client.post(f"/lop/{class_id}/luu", data=given)
+    assert answer.status_code == 303 and answer.headers["Location"].endswith(f"/hoc-sinh/{after}")
+    assert record(school).conduct_1 == "T"
+    assert f"Đã lưu 1 mục của {BINH}." in client.get(answer.headers["Location"]).get_data(as_text=True)
+    wrong = {f"{enrollment}-absences_excused_1": "hai", f"v-{enrollment}": "1"}
+    body = client.post(f"/lop/{class_id}/luu", data=given | wrong).get_data(as_text=True)
+    assert ">hai</textarea>" in body and f'name="tiep" value="{after}"' in body, "mended, it goes on where it was going"
+    to_class = client.post(f"/lop/{class_id}/luu", data={"hoc-sinh": str(enrollment), "tiep": "lop"})
+    assert to_class.headers["Location"].endswith(f"/lop/{class_id}")
+
+
+@pytest.mark.parametrize("onward", ["//evil.example", "http://evil.example", "9" * 40, "-1"])
+def test_going_on_leads_nowhere_else(school: Cast, client_of: Clients, onward: str):
+    answer = client_of("math").post(f"/lop/{school.classes['9A']}/luu", data={"tiep": onward})
+    assert answer.headers["Location"].endswith(f"/lop/{school.classes['9A']}")
+
+
 def test_a_stranger_is_sent_to_sign_in(school: Cast, school_app):
     answer = school_app.test_client().get(f"/lop/{school.classes['9A']}")
     assert answer.status_code in (302, 303) and "/dang-nhap" in answer.headers["Location"]
