@@ -11,6 +11,7 @@ from sqlalchemy import select
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
+from hocbaso.errors import Stale
 from hocbaso.regulations.class_flow import ClassState, ClassVerb
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.registry import regulation_named
@@ -125,6 +126,19 @@ class ClassPage:
     def seal(self) -> str:
         """What an act upon the class carries of the results on this page; "" while something keeps it from being acted upon."""
         return "" if self.gaps else class_seal.seal(self.results, self.today)
+
+    @property
+    def seal_to_write(self) -> str:
+        """The same while fields are still empty: carried by the page on which they are written, whose last save offers the act."""
+        return class_seal.seal(self.results, self.today) if self.can_finalise else ""
+
+    def is_as_seen(self, seen: str) -> bool:
+        """Whether all but the homeroom teacher's own writing still is what a page showed (``seen``: its seal)."""
+        try:
+            class_seal.require_seen(seen, self.results, own_writing=True)
+        except Stale:
+            return False
+        return True
 
     @property
     def n_open_subjects(self) -> int:

@@ -73,10 +73,43 @@ def test_a_slip_is_marked_and_kept_until_it_is_mended(site: Site):
     page.fill(box, "abc")
     page.keyboard.press("Tab")
     page.wait_for_selector(f"{field(site, BINH, 'absences_excused_1')}.cell--refused")
-    assert page.input_value(box) == "abc" and "số nguyên" in page.inner_text("#notices")
+    page.fill(f"{field(site, CHAU, 'absences_excused_2')} input", "900")
+    page.keyboard.press("Tab")
+    page.wait_for_function("() => document.getElementById('row-wrong').textContent.includes('Còn 1 ô khác')")
+    said = page.inner_text("#row-wrong")
+    assert page.input_value(box) == "abc" and f"{CHAU}, nghỉ có phép học kì II: “900”" in said and "số nguyên" in said
+    assert page.inner_text("#notices") == "", "nothing piles up above the table"
+    page.focus(box)
+    assert f"{BINH}, nghỉ có phép học kì I: “abc”" in page.inner_text("#row-wrong")
     page.fill(box, "2")
     page.keyboard.press("Tab")
     page.wait_for_selector(f"{field(site, BINH, 'absences_excused_1')}:not(.cell--refused) input[data-version='1']")
+    page.fill(f"{field(site, CHAU, 'absences_excused_2')} input", "9")
+    page.keyboard.press("Tab")
+    page.wait_for_function("() => document.getElementById('row-wrong').textContent === ''")
+
+
+def test_the_last_field_lets_the_class_be_finalised_without_a_reload(site: Site):
+    fill_scores(site.cast, "9A")
+    lock_class(site.cast, "9A")
+    fill_homeroom(site.cast, "9A", {BINH: {"absences_excused_1": None}, CHAU: {"remark": ""}})
+    db.session.remove()
+    page = open_page(site, "math", f"/lop/{site.cast.classes['9A']}")
+    head, bar = page.locator("main .head"), page.locator("main .toolbar").first
+    assert bar.get_by_role("button", name="Chốt lớp").is_disabled() and "Còn thiếu 2" in bar.inner_text()
+    page.fill(f"{field(site, BINH, 'absences_excused_1')} input", "0")
+    page.keyboard.press("Tab")
+    page.wait_for_function("() => document.getElementById('con-thieu-o').textContent === '1'")
+    head.get_by_role("link", name="Đến ô chưa ghi").click()
+    assert page.evaluate("document.activeElement.dataset.field") == "remark", "to the field that is empty now"
+    page.keyboard.type("Tiến bộ nhiều.")
+    page.keyboard.press("Tab")
+    page.wait_for_selector(".head >> role=button[name='Chốt lớp']")
+    assert bar.get_by_role("button", name="Chốt lớp").is_enabled() and "Còn thiếu" not in bar.inner_text()
+    head.get_by_role("button", name="Chốt lớp").click()
+    page.wait_for_selector("text=Lớp chờ Hiệu trưởng duyệt.")
+    db.session.rollback()
+    assert class_row(site.cast, "9A").state == "FINALISED"
 
 
 def test_one_pupil_after_another_loses_nothing(site: Site):

@@ -68,13 +68,65 @@ def test_a_conflict_shows_both_values_and_writes_neither(school: Cast, client_of
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "status"),
-    [("absences_excused_1", "abc", 422), ("conduct_year", "T", 404), ("conduct_1", "Giỏi", 422)],
+    ("field", "value", "status", "place"),
+    [
+        ("absences_excused_1", "abc", 422, "#row-wrong"),
+        ("conduct_year", "T", 404, "#notices"),
+        ("conduct_1", "Giỏi", 422, "#row-wrong"),
+    ],
 )
-def test_refusals_keep_the_page(school: Cast, client_of: Clients, field: str, value: str, status: int):
+def test_refusals_keep_the_page(school: Cast, client_of: Clients, field: str, value: str, status: int, place: str):
     answer = save(client_of("math"), school, field, value, 0)
-    assert answer.status_code == status and answer.headers["HX-Retarget"] == "#notices"
+    assert answer.status_code == status and answer.headers["HX-Retarget"] == place
     assert record(school) is None
+
+
+def test_a_refusal_names_the_pupil_the_field_and_what_was_typed(school: Cast, client_of: Clients):
+    body = save(client_of("math"), school, "absences_excused_1", "<b>hai", 0).get_data(as_text=True)
+    assert f"{BINH}, nghỉ có phép học kì I:" in body and "“&lt;b&gt;hai” chưa ghi được" in body and "số nguyên" in body
+
+
+def ready_but(school: Cast, changes: dict[str, object]) -> None:
+    """9A locked and filled, except for what is said of one pupil."""
+    fill_scores(school, "9A")
+    lock_class(school, "9A")
+    fill_homeroom(school, "9A", {BINH: changes})
+
+
+def test_the_last_field_offers_to_finalise_and_an_emptied_one_takes_it_back(school: Cast, client_of: Clients):
+    ready_but(school, {"conduct_2": "", "remark": ""})
+    client, class_id, enrollment = client_of("math"), school.classes["9A"], school.enrollments["9A", BINH]
+    page = client.get(f"/lop/{class_id}").get_data(as_text=True)
+    seen = re.search(r'name="seen" value="([^"]+)"', page)[1]
+    address = f"/lop/{class_id}/o/{enrollment}"
+
+    def put(field: str, value: str, version: int, carried: str = seen) -> str:
+        data = {"field": field, "value": value, "version": str(version), "seen": carried}
+        return client.post(address, headers=HTMX, data=data).get_data(as_text=True)
+
+    body = put("conduct_2", "T", 1)
+    assert "/chot" not in body and re.search(r'id="con-thieu-o" hx-swap-oob="true">1<', body)
+    body = put("remark", "Chăm ngoan.", 2)
+    assert body.count('action="/lop/%d/chot"' % class_id) == 2 and 'data-none hx-swap-oob="true">0<' in body
+    assert "Đến ô chưa ghi" not in body and 'id="con-thieu">0<' in body
+    emptied = put("remark", "", 3)
+    assert "/chot" not in emptied and f'href="#o-{enrollment}-remark" data-next-gap' in emptied and "disabled" in emptied
+    body = put("remark", "Chăm ngoan lắm.", 4)
+    assert client.post(f"/lop/{class_id}/chot", data=carried(body, "/chot")).status_code == 303
+    assert class_row(school, "9A").state == "FINALISED"
+
+
+def test_results_that_changed_under_the_page_are_looked_at_first(school: Cast, client_of: Clients):
+    ready_but(school, {"remark": ""})
+    client, class_id = client_of("math"), school.classes["9A"]
+    page = client.get(f"/lop/{class_id}").get_data(as_text=True)
+    seen = re.search(r'name="seen" value="([^"]+)"', page)[1]
+    older = ("0" if seen[40] != "0" else "1").join((seen[:40], seen[41:]))  # another digest of the subjects' results
+    address = f"/lop/{class_id}/o/{school.enrollments['9A', BINH]}"
+    data = {"field": "remark", "value": "Chăm ngoan.", "version": "1"}
+    for carried_seal in ("", older):
+        body = client.post(address, headers=HTMX, data={**data, "seen": carried_seal}).get_data(as_text=True)
+        assert "Xem kết quả mới" in body and "/chot" not in body
 
 
 @pytest.mark.parametrize(
