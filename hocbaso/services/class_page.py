@@ -19,7 +19,7 @@ from hocbaso.regulations.terms import Award, Promotion
 from hocbaso.services import class_seal, results
 from hocbaso.services.access import Actor, class_for, keeps_class, reaches_class, roles_reaching
 from hocbaso.services.blind_access import hidden_in_class
-from hocbaso.services.class_gaps import ClassGap, list_gaps
+from hocbaso.services.class_gaps import ClassGap, bare_remarks, list_gaps
 from hocbaso.services.homeroom import ABSENCE_FIELDS, FIELDS, FieldView, field_view
 from hocbaso.services.results import ClassResults, StudentResult, comma, level_words
 from hocbaso.services.student_inputs import StudentInput, SubjectFacts
@@ -148,6 +148,11 @@ class ClassPage:
     def gaps_of(self, *kinds: str) -> tuple[ClassGap, ...]:
         """The gaps of some kinds."""
         return tuple(gap for gap in self.gaps if gap.kind in kinds)
+
+    @property
+    def bare_remarks(self) -> tuple[ClassGap, ...]:
+        """Remarks that say nothing, asked about before finalising."""
+        return bare_remarks(self.results)
 
     @property
     def returned_note(self) -> StepLine | None:

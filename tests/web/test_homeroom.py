@@ -107,10 +107,12 @@ def test_the_last_field_offers_to_finalise_and_an_emptied_one_takes_it_back(scho
     body = put("conduct_2", "T", 1)
     assert "/chot" not in body and re.search(r'id="con-thieu-o" hx-swap-oob="true">1<', body)
     body = put("remark", "Chăm ngoan.", 2)
-    assert body.count('action="/lop/%d/chot"' % class_id) == 2 and 'data-none hx-swap-oob="true">0<' in body
+    assert body.count(f'action="/lop/{class_id}/chot"') == 2 and 'data-none hx-swap-oob="true">0<' in body
     assert "Đến ô chưa ghi" not in body and 'id="con-thieu">0<' in body
     emptied = put("remark", "", 3)
-    assert "/chot" not in emptied and f'href="#o-{enrollment}-remark" data-next-gap' in emptied and "disabled" in emptied
+    assert (
+        "/chot" not in emptied and f'href="#o-{enrollment}-remark" data-next-gap' in emptied and "disabled" in emptied
+    )
     body = put("remark", "Chăm ngoan lắm.", 4)
     assert client.post(f"/lop/{class_id}/chot", data=carried(body, "/chot")).status_code == 303
     assert class_row(school, "9A").state == "FINALISED"
@@ -291,6 +293,29 @@ def test_a_class_is_finalised_and_approved_by_clicking(school: Cast, client_of: 
     answer = client_of("principal").post(f"/lop/{class_id}/duyet", data=data)
     assert answer.status_code == 303 and class_row(school, "9A").state == "APPROVED"
     assert client_of("principal").post(f"/lop/{class_id}/duyet", data={"version": "2"}).status_code == 409
+
+
+def test_a_remark_that_says_nothing_is_asked_about_and_shown_to_the_principal(school: Cast, client_of: Clients):
+    ready_but(school, {"remark": "1"})
+    client, class_id, enrollment = client_of("math"), school.classes["9A"], school.enrollments["9A", BINH]
+    page = client.get(f"/lop/{class_id}").get_data(as_text=True)
+    answer = client.post(f"/lop/{class_id}/chot", data=carried(page, "/chot"))
+    body = answer.get_data(as_text=True)
+    assert answer.status_code == 409 and class_row(school, "9A").state == "OPEN"
+    assert f'href="/lop/{class_id}#o-{enrollment}-remark">{BINH}: “1”' in body and "Giữ nguyên, chốt lớp" in body
+    assert f'name="giu" value="{enrollment}"' in body
+    assert client.post(f"/lop/{class_id}/chot", data={**carried(body, "/chot"), "giu": enrollment}).status_code == 303
+    today = client_of("principal").get("/hom-nay").get_data(as_text=True)
+    assert "Nhận xét quá ngắn" in today and f"{BINH}: “1”" in today
+
+
+def test_the_homeroom_teacher_takes_a_finalised_class_back_from_its_page(school: Cast, client_of: Clients):
+    row = finalised(school)
+    client = client_of("math")
+    page = client.get(f"/lop/{row.id}").get_data(as_text=True)
+    assert "Rút lại" in page and "Rút lại" not in client_of("principal").get(f"/lop/{row.id}").get_data(as_text=True)
+    assert client.post(f"/lop/{row.id}/mo-lai", data=carried(page, "/mo-lai")).status_code == 303
+    assert class_row(school, "9A").state == "OPEN"
 
 
 def test_a_return_without_reason_is_refused(school: Cast, client_of: Clients):
