@@ -132,6 +132,27 @@ def test_one_pupil_after_another_loses_nothing(site: Site):
     assert asked == ["beforeunload"], "nothing unsaved, nothing asked"
 
 
+CUT = "element => element.scrollWidth > element.clientWidth + 1"
+
+
+def test_on_a_tablet_every_field_of_the_homeroom_teacher_is_in_sight(site: Site):
+    page = open_page(
+        site, "math", f"/lop/{site.cast.classes['9A']}", viewport={"width": 1180, "height": 820}, bypass_csp=True
+    )
+    edge = page.locator(".sheet").bounding_box()
+    field_box = page.locator(f"{field(site, BINH, 'remark')} textarea").bounding_box()
+    assert field_box["x"] + field_box["width"] <= edge["x"] + edge["width"] + 1
+    assert [one.inner_text() for one in page.locator(".grid--class thead th:visible").all() if one.evaluate(CUT)] == []
+    assert "P phép, K không" in page.inner_text("#h-absent") and findings(page) == []
+    page.uncheck("#gon")
+    assert page.is_visible("th.sub >> text=Toán") and page.is_hidden("th.subsum")
+
+
+def test_the_head_of_two_regular_columns_is_not_cut(site: Site):
+    page = site.open("other", "ICT", viewport={"width": 820, "height": 1180})
+    assert "hệ số 1" in page.inner_text("th.regular") and not page.locator("th.regular").evaluate(CUT)
+
+
 def test_two_values_meet_and_the_person_chooses(site: Site):
     page = open_page(site, "math", f"/lop/{site.cast.classes['9A']}")
     homeroom.save_field(
