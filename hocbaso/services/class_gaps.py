@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from hocbaso import clock
 from hocbaso.exchange.subjects import SUBJECT_BY_CODE
+from hocbaso.regulations.anomalies.remark_words import says_nothing
+from hocbaso.regulations.anomalies.thresholds import DEFAULT
 from hocbaso.regulations.averages import SEMESTER_NAMES, column_name
 from hocbaso.regulations.compulsory_subjects import CURRICULUM, missing_subjects
 from hocbaso.regulations.ratings import MIN_SCORED_SUBJECTS
@@ -121,6 +123,21 @@ def list_gaps(computed: ClassResults, *, untold: frozenset[str] = frozenset()) -
                 for words in _undecided(row)
             ]
     return tuple(gaps)
+
+
+def bare_remarks(computed: ClassResults) -> tuple[ClassGap, ...]:
+    """Remarks that say nothing ("0", "1"): no gaps, but asked about before the class is finalised (kind: remark)."""
+    return tuple(
+        ClassGap(
+            "remark",
+            f"{row.given.full_name}: “{remark}”",
+            f"/lop/{computed.class_group_id}#o-{row.given.enrollment_id}-remark",
+            row.given.enrollment_id,
+            "remark",
+        )
+        for row in computed.students
+        if says_nothing(remark := row.given.homeroom.get("remark") or "", DEFAULT)
+    )
 
 
 _TERM_WORDS = ("học kì I", "học kì II", "cả năm", "sau kiểm tra, đánh giá lại")

@@ -19,7 +19,7 @@ from hocbaso.regulations.two_hands import BOTH_HANDS, may_stand_for_principal
 from hocbaso.services import audit, class_seal, results
 from hocbaso.services.access import Actor, class_for, keeps_class, roles_reaching
 from hocbaso.services.blind_access import hidden_in_class
-from hocbaso.services.class_gaps import list_gaps
+from hocbaso.services.class_gaps import bare_remarks, list_gaps
 from hocbaso.services.log_reading import require_told
 
 
@@ -33,11 +33,20 @@ class ClassMoved:
     version: int
 
 
-def finalise(actor: Actor, class_group_id: int, *, expected_version: int, seen: str, now: datetime) -> ClassMoved:
+def finalise(
+    actor: Actor,
+    class_group_id: int,
+    *,
+    expected_version: int,
+    seen: str,
+    now: datetime,
+    kept_remarks: frozenset[int] = frozenset(),
+) -> ClassMoved:
     """Close the homeroom teacher's work: OPEN -> FINALISED.
 
-    ``seen``: :func:`class_seal.seal` of what was on the screen; what the teacher wrote there since is theirs. Raises Incomplete (``gaps``: tuple of :class:`ClassGap`) while a sheet is unlocked, a field is empty or a decision
-    is due; NotFound, NotAllowed, WrongState, Stale.
+    ``seen``: :func:`class_seal.seal` of what was on the screen; what the teacher wrote there since is theirs.
+    ``kept_remarks``: enrolments whose remark says next to nothing and is meant so. Raises Incomplete (``gaps``: tuple of :class:`ClassGap`) while a sheet is unlocked, a field is empty or a decision
+    is due, or such a remark was not answered for (kind "remark"); NotFound, NotAllowed, WrongState, Stale.
     """
     with write_transaction():
         class_group = class_for(actor, class_group_id, Permission.CLASS_READ)
@@ -59,6 +68,13 @@ def finalise(actor: Actor, class_group_id: int, *, expected_version: int, seen: 
                 details=tuple(gap.words for gap in gaps),
             )
         class_seal.require_seen(seen, computed, own_writing=True)
+        asked = tuple(one for one in bare_remarks(computed) if one.enrollment_id not in kept_remarks)
+        if asked:
+            raise Incomplete(
+                f"Trước khi chốt lớp {class_group.name}, xin xem lại {len(asked)} nhận xét quá ngắn. Lớp chưa chốt.",
+                gaps=asked,
+                details=tuple(one.words for one in asked),
+            )
         return move(actor, class_group, ClassVerb.FINALISE, None, now)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
+from hocbaso.errors import Stale
 from hocbaso.regulations.class_flow import ClassState, ClassVerb
 from hocbaso.regulations.enrollment_flow import DEPARTURES
 from hocbaso.regulations.permissions import Permission, Role
@@ -19,7 +20,7 @@ from hocbaso.regulations.terms import Award, Promotion
 from hocbaso.services import class_seal, departures, results
 from hocbaso.services.access import Actor, class_for, keeps_class, reaches_class, roles_reaching
 from hocbaso.services.blind_access import hidden_in_class
-from hocbaso.services.class_gaps import ClassGap, list_gaps
+from hocbaso.services.class_gaps import ClassGap, bare_remarks, list_gaps
 from hocbaso.services.departures import Movement
 from hocbaso.services.homeroom import ABSENCE_FIELDS, FIELDS, FieldView, field_view
 from hocbaso.services.results import ClassResults, StudentResult, comma, level_words
@@ -132,6 +133,19 @@ class ClassPage:
         return "" if self.gaps else class_seal.seal(self.results, self.today)
 
     @property
+    def seal_to_write(self) -> str:
+        """The same while fields are still empty: carried by the page on which they are written, whose last save offers the act."""
+        return class_seal.seal(self.results, self.today) if self.can_finalise else ""
+
+    def is_as_seen(self, seen: str) -> bool:
+        """Whether all but the homeroom teacher's own writing still is what a page showed (``seen``: its seal)."""
+        try:
+            class_seal.require_seen(seen, self.results, own_writing=True)
+        except Stale:
+            return False
+        return True
+
+    @property
     def n_open_subjects(self) -> int:
         """Subjects with a sheet that is not locked."""
         return sum(not subject.is_locked for subject in self.subjects)
@@ -139,6 +153,11 @@ class ClassPage:
     def gaps_of(self, *kinds: str) -> tuple[ClassGap, ...]:
         """The gaps of some kinds."""
         return tuple(gap for gap in self.gaps if gap.kind in kinds)
+
+    @property
+    def bare_remarks(self) -> tuple[ClassGap, ...]:
+        """Remarks that say nothing, asked about before finalising."""
+        return bare_remarks(self.results)
 
     @property
     def returned_note(self) -> StepLine | None:

@@ -209,6 +209,11 @@ def save_field(
         return _saved(class_group, enrollment, name, field, record, written=True)
 
 
+def name_of(actor: Actor, enrollment_id: int) -> str:
+    """The pupil's name for a refusal; NotFound and NotAllowed as for writing."""
+    return _kept_enrollment(actor, enrollment_id).student.full_name
+
+
 def save_class(actor: Actor, class_group_id: int, values: Mapping[int, Mapping[str, Any]], *, now: datetime) -> int:
     """Write stored values of many students at once (``field`` -> value), one transaction and one entry.
 

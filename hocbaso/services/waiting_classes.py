@@ -150,6 +150,10 @@ def class_oddities(computed: ClassResults, who: str) -> list[Oddity]:
             found.append(Oddity("Kiểm tra lại, rèn luyện hè", "redo-2", who, f"{given.full_name} có kết quả sau hè."))
         if any(any(line.exempt) for line in given.subjects):
             exempt.append(given.full_name)
+    bare = [one.words for one in class_gaps.bare_remarks(computed)]
+    if bare:
+        more = f"; và {len(bare) - 5} em nữa" if len(bare) > 5 else ""
+        found.append(Oddity("Nhận xét quá ngắn", "circle-help", who, f"{'; '.join(bare[:5])}{more}."))
     for full_name, what, by_name in correction_view.applied_in_class(computed.class_group_id):
         found.append(Oddity("Sửa sau khi khoá", "pen-line", who, f"{full_name}, {what} ({by_name} duyệt)."))
     if exempt:

@@ -56,6 +56,7 @@ def show(class_group_id: int) -> str:
     page = class_page.class_page(current_actor(), class_group_id, clock.now(), term=term)
     chosen = request.args.get("loc", "")
     rows = _filtered(page, chosen if chosen in FILTERS else "")
+    first_gap = next((gap for gap in page.gaps if gap.kind == "field"), None)
     return render_template(
         "homeroom/page.html",
         page=page,
@@ -63,11 +64,16 @@ def show(class_group_id: int) -> str:
         chosen=chosen,
         filters=FILTERS,
         levels=LEVEL_CHOICES,
-        first_gap=next((gap for gap in page.gaps if gap.kind == "field"), None),
+        first_gap=first_gap,
+        to_fill=_place_of(first_gap.enrollment_id, first_gap.field) if first_gap and page.can_edit else "",
         form=ClassMoveForm(version=page.results.version, seen=page.seal),
         **(picker(current_actor(), None, None) if page.can_edit else {}),
         **words(),
     )
+
+
+def _place_of(enrollment_id: int | None, field: str | None) -> str:
+    return f"#o-{enrollment_id}-{field}"
 
 
 def words() -> dict[str, Any]:
@@ -163,6 +169,18 @@ def save(class_group_id: int, enrollment_id: int) -> BaseResponse | tuple[str, i
             **words(),
         )
         return answer(body, 409, retarget="#notices", reswap="beforeend")
+    except Invalid as refusal:
+        if not is_fragment():
+            raise
+        body = render_template(
+            "homeroom/_refused.html",
+            full_name=homeroom.name_of(current_actor(), enrollment_id),
+            field=form.field,
+            typed=form.value[:60],
+            message=refusal.message,
+            **words(),
+        )
+        return answer(body, status_of(refusal), retarget="#row-wrong", reswap="innerHTML")
     if not is_fragment():
         return go(url_for(".show", class_group_id=class_group_id, _anchor=f"o-{enrollment_id}-{form.field}"))
     return render_template(
@@ -174,8 +192,23 @@ def save(class_group_id: int, enrollment_id: int) -> BaseResponse | tuple[str, i
         class_group_id=class_group_id,
         can_edit=True,
         levels=LEVEL_CHOICES,
+        **_next_act(class_group_id, saved),
         **words(),
     ), 200
+
+
+def _next_act(class_group_id: int, saved: homeroom.SavedField) -> dict[str, Any]:
+    """What a save changes outside its row: the class is looked at whole once no field is empty."""
+    if saved.n_gaps:
+        return {"to_fill": _place_of(saved.enrollment_id, saved.field.name) if saved.field.is_gap else ""}
+    page = class_page.class_page(current_actor(), class_group_id, clock.now())
+    overtaken = not page.gaps and not page.is_as_seen(request.form.get("seen", ""))
+    return {
+        "page": page,
+        "form": ClassMoveForm(formdata=None, version=page.results.version, seen=page.seal),
+        "overtaken": overtaken,
+        "ready": page.can_finalise and not page.gaps and not overtaken,
+    }
 
 
 @classes.post("/<int:class_group_id>/luu")
@@ -186,7 +219,7 @@ def save_form(class_group_id: int) -> BaseResponse | tuple[str, int]:
     require_own_page(request.form.get("account"))
     actor, now = current_actor(), clock.now()
     class_for(actor, class_group_id, P.CLASS_KEEP)
-    n_written, refused = 0, []
+    n_written, refused, names = 0, [], set()
     for name, raw in request.form.items():
         left, _, field = name.partition("-")
         if not (left.isascii() and left.isdigit() and field in homeroom.FIELDS):
@@ -205,23 +238,40 @@ def save_form(class_group_id: int) -> BaseResponse | tuple[str, int]:
                 expected_version=int(seen) if seen.isascii() and seen.isdigit() else 0,
             )
             n_written += saved.written
+            names.add(saved.student_name)
         except NotFound:
             raise
         except DomainError as refusal:
             refused.append((int(left), field, raw, refusal))
-    student = request.form.get("hoc-sinh", "")
-    if student.isascii() and student.isdigit():
-        back = url_for(".student", class_group_id=class_group_id, enrollment_id=int(student))
-    else:
-        student, back = "", url_for(".show", class_group_id=class_group_id)
+    student, onward = _number("hoc-sinh"), "lop" if request.form.get("tiep") == "lop" else _number("tiep")
+    back = _place(class_group_id, student)
     if refused:
-        return _unsaved(class_group_id, refused, n_written, student, back)
-    flash(f"Đã lưu {n_written} mục." if n_written else "Không có mục nào thay đổi.", "done")
-    return go(back)
+        return _unsaved(class_group_id, refused, n_written, student, back, onward)
+    whose = f" của {', '.join(names)}" if len(names) == 1 else ""
+    flash(f"Đã lưu {n_written} mục{whose}." if n_written else "Không có mục nào thay đổi.", "done")
+    return go(_place(class_group_id, "" if onward == "lop" else onward or student))
+
+
+def _number(name: str) -> str:
+    """The digits a form sent under a name, "" for anything else."""
+    found = request.form.get(name, "")
+    return found if found.isascii() and found.isdigit() and len(found) < 10 else ""
+
+
+def _place(class_group_id: int, enrollment_id: str) -> str:
+    """The page of a student, or of the class without one."""
+    if enrollment_id:
+        return url_for(".student", class_group_id=class_group_id, enrollment_id=int(enrollment_id))
+    return url_for(".show", class_group_id=class_group_id)
 
 
 def _unsaved(
-    class_group_id: int, refused: list[tuple[int, str, str, DomainError]], n_written: int, student: str, back: str
+    class_group_id: int,
+    refused: list[tuple[int, str, str, DomainError]],
+    n_written: int,
+    student: str,
+    back: str,
+    onward: str,
 ) -> tuple[str, int]:
     page = class_page.class_page(current_actor(), class_group_id, clock.now())
     rows = {row.enrollment_id: row for row in page.rows}
@@ -238,6 +288,7 @@ def _unsaved(
         n_written=n_written,
         student=student,
         back=back,
+        onward=onward,
         levels=LEVEL_CHOICES,
         **words(),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import flash, url_for
+from flask import flash, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
@@ -39,12 +39,13 @@ def finalise(class_group_id: int) -> BaseResponse | tuple[str, int]:
             expected_version=form.version.data or 0,
             seen=form.seen.data or "",
             now=clock.now(),
+            kept_remarks=frozenset(request.form.getlist("giu", type=int)),
         )
     except Incomplete as incomplete:
         if is_fragment():
             raise
         return lists_page(class_group_id, incomplete.message), 409
-    flash(f"Đã chốt tổng kết lớp {moved.name}. Lớp chờ Hiệu trưởng duyệt.", "done")
+    flash(f"Đã chốt tổng kết lớp {moved.name}. Lớp chờ Hiệu trưởng duyệt. Trước khi duyệt vẫn rút lại được.", "done")
     return go(url_for(".show", class_group_id=class_group_id))
 
 

@@ -8,12 +8,12 @@ from werkzeug.wrappers import Response as BaseResponse
 from hocbaso import clock
 from hocbaso.errors import Invalid, Stale, WrongState
 from hocbaso.regulations.permissions import Permission as P
-from hocbaso.services import anomaly_questions, score_grid
+from hocbaso.services import anomaly_questions, blind_view, score_grid
 from hocbaso.services.score_grid import SheetView
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.scores import AnswerForm
 from hocbaso.web.htmx import go, is_fragment
-from hocbaso.web.score_sheets import sheet_page, shown_questions
+from hocbaso.web.score_sheets import notes_now, sheet_page, shown_questions
 from hocbaso.web.security import current_actor, requires
 
 questions = Blueprint("score_questions", __name__, url_prefix="/bang-diem")
@@ -56,10 +56,13 @@ def _sheet_url(sheet_id: int) -> str:
 
 
 def _cards(view: SheetView, trouble: dict[int, tuple[str, str]] | None = None, message: str = "") -> str:
+    shown = shown_questions(view)
     return render_template(
         "score_sheets/_questions.html",
         head=view.head,
-        questions=shown_questions(view),
+        questions=shown,
+        notes=notes_now(view, blind_view.record_of(view.head), shown, told=False),
+        panel="questions",
         trouble=trouble or {},
         message=message,
         fragment=True,

@@ -293,7 +293,7 @@ def _page(
         verb_names=labels.SHEET_VERBS,
         step_names=labels.SHEET_VERBS,
         read_backs=read_back.read_backs_of(view.head, current_actor(), told=told or is_author),
-        notes=sheet_notes.notes_of(view, check, questions, why_closed=_why_closed(view), told=told),
+        notes=notes_now(view, check, questions, told=told),
         panel=sheet_notes.open_panel(
             view, check, questions, troubled=bool(message or problems), asked=asked, told=told
         ),
@@ -336,6 +336,13 @@ def shown_questions(view: SheetView) -> anomaly_questions.QuestionList:
 
 def _is_author(view: SheetView) -> bool:
     return SheetParty.AUTHOR in view.head.parties
+
+
+def notes_now(
+    view: SheetView, check: blind_view.CheckRecord, questions: anomaly_questions.QuestionList, *, told: bool
+) -> list[sheet_notes.Note]:
+    """What the line of notes says now, for the page and for an answer that changes it."""
+    return sheet_notes.notes_of(view, check, questions, why_closed=_why_closed(view), told=told)
 
 
 def _why_closed(view: SheetView) -> str:

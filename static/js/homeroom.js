@@ -4,6 +4,7 @@
 (() => {
   const who = document.getElementById("row-who");
   const say = document.getElementById("row-say");
+  const refusals = new Map();
   let here = null;
 
   function newKey() {
@@ -19,6 +20,8 @@
       parameters.field = box.dataset.field;
       parameters.value = box.value;
       parameters.version = box.dataset.version;
+      const seen = document.querySelector('#luu [name="seen"]');
+      if (seen) parameters.seen = seen.value;
     }
     if (parameters.field) parameters.op = newKey();
   });
@@ -30,8 +33,31 @@
     if (name) cell.classList.add(name);
   }
   document.addEventListener("htmx:beforeRequest", (event) => mark(event, "cell--saving"));
-  document.addEventListener("htmx:responseError", (event) => mark(event, "cell--refused"));
+  document.addEventListener("htmx:responseError", (event) => {
+    mark(event, "cell--refused");
+    keepRefusal(event.detail.elt, event.detail.xhr);
+  });
   document.addEventListener("htmx:sendError", (event) => mark(event, "cell--refused"));
+
+  // What a field refuses stands in the bar below for as long as the field does: the words of the field one is in, else the first.
+  const wrong = document.getElementById("row-wrong");
+  function keepRefusal(box, xhr) {
+    if (!wrong || xhr.status !== 422 || !box.dataset.field) return;
+    box.setAttribute("aria-invalid", "true");
+    box.setAttribute("aria-describedby", "row-wrong");
+    refusals.set(box, xhr.responseText);
+  }
+  function tellRefusal() {
+    if (!wrong) return;
+    for (const box of refusals.keys()) if (!box.isConnected) refusals.delete(box);
+    const box = refusals.has(document.activeElement) ? document.activeElement : [...refusals.keys()].pop();
+    const parsed = new DOMParser().parseFromString(box ? refusals.get(box) : "", "text/html");
+    wrong.replaceChildren(...parsed.body.childNodes);
+    if (refusals.size > 1) wrong.append(` Còn ${refusals.size - 1} ô khác chưa ghi được.`);
+  }
+  document.addEventListener("htmx:afterSettle", tellRefusal);
+  document.addEventListener("focusin", (event) => { if (refusals.has(event.target)) tellRefusal(); });
+  window.addEventListener("beforeunload", (event) => { if (refusals.size) event.preventDefault(); });
 
   // The fragment takes the place of the field that has the focus: put it back where the hand is.
   let moved = null;
@@ -60,6 +86,13 @@
     show(event.target.closest("tr[data-who]"));
     const card = event.target.closest("[data-close-card]");
     if (card) window.setTimeout(() => card.closest(".clash-card").remove(), 0);
+    const empty = event.target.closest("[data-next-gap]") && document.querySelector(".own--gap");
+    if (empty) {
+      event.preventDefault();
+      empty.scrollIntoView({ block: "nearest" });
+      empty.querySelector("select, input:not([type=hidden]), textarea").focus();
+      return;
+    }
     const step = event.target.closest("[data-step]");
     if (!step) return;
     const rows = Array.from(document.querySelectorAll("tr[data-who]"));
@@ -79,6 +112,17 @@
     const same = next && next.querySelector(`[data-field="${box.dataset.field}"]`);
     if (same) same.focus();
   });
+
+  // One pupil's page is a form: whoever leaves it with fields that are not saved is asked first.
+  const one = document.querySelector("form[data-one]");
+  if (one) {
+    const fresh = () => JSON.stringify([...new FormData(one)].filter(([name]) => name !== "csrf_token"));
+    const opened = fresh();
+    let sent = false;
+    one.addEventListener("submit", () => { sent = true; });
+    window.addEventListener("pageshow", () => { sent = false; });
+    window.addEventListener("beforeunload", (event) => { if (!sent && fresh() !== opened) event.preventDefault(); });
+  }
 
   show(document.querySelector("tr[data-who]"));
   const goal = location.hash && document.getElementById(location.hash.slice(1));

@@ -73,10 +73,84 @@ def test_a_slip_is_marked_and_kept_until_it_is_mended(site: Site):
     page.fill(box, "abc")
     page.keyboard.press("Tab")
     page.wait_for_selector(f"{field(site, BINH, 'absences_excused_1')}.cell--refused")
-    assert page.input_value(box) == "abc" and "số nguyên" in page.inner_text("#notices")
+    page.fill(f"{field(site, CHAU, 'absences_excused_2')} input", "900")
+    page.keyboard.press("Tab")
+    page.wait_for_function("() => document.getElementById('row-wrong').textContent.includes('Còn 1 ô khác')")
+    said = page.inner_text("#row-wrong")
+    assert page.input_value(box) == "abc" and f"{CHAU}, nghỉ có phép học kì II: “900”" in said and "số nguyên" in said
+    assert page.inner_text("#notices") == "", "nothing piles up above the table"
+    page.focus(box)
+    assert f"{BINH}, nghỉ có phép học kì I: “abc”" in page.inner_text("#row-wrong")
     page.fill(box, "2")
     page.keyboard.press("Tab")
     page.wait_for_selector(f"{field(site, BINH, 'absences_excused_1')}:not(.cell--refused) input[data-version='1']")
+    page.fill(f"{field(site, CHAU, 'absences_excused_2')} input", "9")
+    page.keyboard.press("Tab")
+    page.wait_for_function("() => document.getElementById('row-wrong').textContent === ''")
+
+
+def test_the_last_field_lets_the_class_be_finalised_without_a_reload(site: Site):
+    fill_scores(site.cast, "9A")
+    lock_class(site.cast, "9A")
+    fill_homeroom(site.cast, "9A", {BINH: {"absences_excused_1": None}, CHAU: {"remark": ""}})
+    db.session.remove()
+    page = open_page(site, "math", f"/lop/{site.cast.classes['9A']}")
+    head, bar = page.locator("main .head"), page.locator("main .toolbar").first
+    assert bar.get_by_role("button", name="Chốt lớp").is_disabled() and "Còn thiếu 2" in bar.inner_text()
+    page.fill(f"{field(site, BINH, 'absences_excused_1')} input", "0")
+    page.keyboard.press("Tab")
+    page.wait_for_function("() => document.getElementById('con-thieu-o').textContent === '1'")
+    head.get_by_role("link", name="Đến ô chưa ghi").click()
+    assert page.evaluate("document.activeElement.dataset.field") == "remark", "to the field that is empty now"
+    page.keyboard.type("Tiến bộ nhiều.")
+    page.keyboard.press("Tab")
+    page.wait_for_selector(".head >> role=button[name='Chốt lớp']")
+    assert bar.get_by_role("button", name="Chốt lớp").is_enabled() and "Còn thiếu" not in bar.inner_text()
+    head.get_by_role("button", name="Chốt lớp").click()
+    page.wait_for_selector("text=Lớp chờ Hiệu trưởng duyệt.")
+    db.session.rollback()
+    assert class_row(site.cast, "9A").state == "FINALISED"
+
+
+def test_one_pupil_after_another_loses_nothing(site: Site):
+    class_id, enrollment = site.cast.classes["9A"], site.cast.enrollments["9A", BINH]
+    page = open_page(site, "math", f"/lop/{class_id}/hoc-sinh/{enrollment}")
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.check(f'input[name="{enrollment}-conduct_1"][value="T"]')
+    page.fill("#n-absences_excused_1", "2")
+    page.fill("#f-remark", "Chăm ngoan.")
+    page.click(".crumbs a")
+    page.wait_for_timeout(300)
+    assert asked == ["beforeunload"] and page.input_value("#f-remark") == "Chăm ngoan."
+    page.get_by_role("button", name="Lưu, sang em tiếp").first.click()
+    page.wait_for_url(f"**/hoc-sinh/{site.cast.enrollments['9A', CHAU]}")
+    row = stored(site, BINH)
+    assert row is not None and (row.conduct_1, row.absences_excused_1, row.remark) == ("T", 2, "Chăm ngoan.")
+    page.click(".crumbs a")
+    page.wait_for_url(f"**/lop/{class_id}")
+    assert asked == ["beforeunload"], "nothing unsaved, nothing asked"
+
+
+CUT = "element => element.scrollWidth > element.clientWidth + 1"
+
+
+def test_on_a_tablet_every_field_of_the_homeroom_teacher_is_in_sight(site: Site):
+    page = open_page(
+        site, "math", f"/lop/{site.cast.classes['9A']}", viewport={"width": 1180, "height": 820}, bypass_csp=True
+    )
+    edge = page.locator(".sheet").bounding_box()
+    field_box = page.locator(f"{field(site, BINH, 'remark')} textarea").bounding_box()
+    assert field_box["x"] + field_box["width"] <= edge["x"] + edge["width"] + 1
+    assert [one.inner_text() for one in page.locator(".grid--class thead th:visible").all() if one.evaluate(CUT)] == []
+    assert "P phép, K không" in page.inner_text("#h-absent") and findings(page) == []
+    page.uncheck("#gon")
+    assert page.is_visible("th.sub >> text=Toán") and page.is_hidden("th.subsum")
+
+
+def test_the_head_of_two_regular_columns_is_not_cut(site: Site):
+    page = site.open("other", "ICT", viewport={"width": 820, "height": 1180})
+    assert "hệ số 1" in page.inner_text("th.regular") and not page.locator("th.regular").evaluate(CUT)
 
 
 def test_two_values_meet_and_the_person_chooses(site: Site):

@@ -45,8 +45,11 @@ def test_a_teacher_answers_one_question_mends_another_and_the_group_head_reads_b
         page.press(f"{cell} textarea", "Enter")
     page.click("text=kiểm tra lại")
     page.wait_for_selector("text=Trước khi nộp, xin trả lời 1 câu hỏi")
+    page.wait_for_selector("#sheet-notes:has-text('1 câu hỏi chờ thầy, cô trả lời')")
     page.click(".question .chip >> nth=0")
     page.wait_for_selector("text=Đã trả lời hết các câu hỏi")
+    page.wait_for_selector("#sheet-notes:has-text('câu hỏi trước khi nộp đã có trả lời')")
+    assert "chờ thầy, cô trả lời" not in page.inner_text("main")
     assert findings(page) == []
     shot(page, "answered-1280")
     page.click("#questions >> text=Nộp bảng điểm")

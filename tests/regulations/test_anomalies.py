@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import unicodedata
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from bench import anomalies as measured
 from hocbaso.regulations.anomalies.checks import find_anomalies
 from hocbaso.regulations.anomalies.kinds import OFFERED_REASONS, AnomalyKind
+from hocbaso.regulations.anomalies.remark_words import says_nothing
 from hocbaso.regulations.anomalies.sheet_data import (
     Line,
     Mark,
@@ -19,6 +21,7 @@ from hocbaso.regulations.anomalies.sheet_data import (
     PastSemester,
     SheetData,
 )
+from hocbaso.regulations.anomalies.thresholds import DEFAULT
 from hocbaso.regulations.terms import PassFail, SubjectKind
 from tests.regulations.clean_sheets import FAULTS, clean_sheet, closed, with_columns
 
@@ -364,3 +367,13 @@ def test_a_clean_school_is_asked_little_and_slips_are_found():
 @pytest.mark.parametrize("seed", range(4))
 def test_the_figures_hold_over_many_schools(seed: int):
     check_figures(2000, seed)
+
+
+@pytest.mark.parametrize("text", ["0", "1", "12.", "ok", "Tốt.", "…", "x x x"])
+def test_a_remark_of_a_few_letters_says_nothing(text: str):
+    assert says_nothing(text, DEFAULT)
+
+
+@pytest.mark.parametrize("text", ["", "  ", "Ngoan.", "Chăm ngoan", unicodedata.normalize("NFD", "Khá tốt")])
+def test_a_remark_of_words_is_not_asked_about_and_an_empty_one_is_a_gap_already(text: str):
+    assert not says_nothing(text, DEFAULT)

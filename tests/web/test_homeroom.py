@@ -68,13 +68,67 @@ def test_a_conflict_shows_both_values_and_writes_neither(school: Cast, client_of
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "status"),
-    [("absences_excused_1", "abc", 422), ("conduct_year", "T", 404), ("conduct_1", "Giỏi", 422)],
+    ("field", "value", "status", "place"),
+    [
+        ("absences_excused_1", "abc", 422, "#row-wrong"),
+        ("conduct_year", "T", 404, "#notices"),
+        ("conduct_1", "Giỏi", 422, "#row-wrong"),
+    ],
 )
-def test_refusals_keep_the_page(school: Cast, client_of: Clients, field: str, value: str, status: int):
+def test_refusals_keep_the_page(school: Cast, client_of: Clients, field: str, value: str, status: int, place: str):
     answer = save(client_of("math"), school, field, value, 0)
-    assert answer.status_code == status and answer.headers["HX-Retarget"] == "#notices"
+    assert answer.status_code == status and answer.headers["HX-Retarget"] == place
     assert record(school) is None
+
+
+def test_a_refusal_names_the_pupil_the_field_and_what_was_typed(school: Cast, client_of: Clients):
+    body = save(client_of("math"), school, "absences_excused_1", "<b>hai", 0).get_data(as_text=True)
+    assert f"{BINH}, nghỉ có phép học kì I:" in body and "“&lt;b&gt;hai” chưa ghi được" in body and "số nguyên" in body
+
+
+def ready_but(school: Cast, changes: dict[str, object]) -> None:
+    """9A locked and filled, except for what is said of one pupil."""
+    fill_scores(school, "9A")
+    lock_class(school, "9A")
+    fill_homeroom(school, "9A", {BINH: changes})
+
+
+def test_the_last_field_offers_to_finalise_and_an_emptied_one_takes_it_back(school: Cast, client_of: Clients):
+    ready_but(school, {"conduct_2": "", "remark": ""})
+    client, class_id, enrollment = client_of("math"), school.classes["9A"], school.enrollments["9A", BINH]
+    page = client.get(f"/lop/{class_id}").get_data(as_text=True)
+    seen = re.search(r'name="seen" value="([^"]+)"', page)[1]
+    address = f"/lop/{class_id}/o/{enrollment}"
+
+    def put(field: str, value: str, version: int, carried: str = seen) -> str:
+        data = {"field": field, "value": value, "version": str(version), "seen": carried}
+        return client.post(address, headers=HTMX, data=data).get_data(as_text=True)
+
+    body = put("conduct_2", "T", 1)
+    assert "/chot" not in body and re.search(r'id="con-thieu-o" hx-swap-oob="true">1<', body)
+    body = put("remark", "Chăm ngoan.", 2)
+    assert body.count(f'action="/lop/{class_id}/chot"') == 2 and 'data-none hx-swap-oob="true">0<' in body
+    assert "Đến ô chưa ghi" not in body and 'id="con-thieu">0<' in body
+    emptied = put("remark", "", 3)
+    assert (
+        "/chot" not in emptied and f'href="#o-{enrollment}-remark" data-next-gap' in emptied and "disabled" in emptied
+    )
+    body = put("remark", "Chăm ngoan lắm.", 4)
+    assert client.post(f"/lop/{class_id}/chot", data=carried(body, "/chot")).status_code == 303
+    assert class_row(school, "9A").state == "FINALISED"
+
+
+def test_results_that_changed_under_the_page_are_looked_at_first(school: Cast, client_of: Clients):
+    ready_but(school, {"remark": ""})
+    client, class_id = client_of("math"), school.classes["9A"]
+    page = client.get(f"/lop/{class_id}").get_data(as_text=True)
+    seen = re.search(r'name="seen" value="([^"]+)"', page)[1]
+    older = ("0" if seen[40] != "0" else "1").join((seen[:40], seen[41:]))  # another digest of the subjects' results
+    address = f"/lop/{class_id}/o/{school.enrollments['9A', BINH]}"
+    data = {"field": "remark", "value": "Chăm ngoan.", "version": "1"}
+    for carried_seal in ("", older):
+        body = client.post(address, headers=HTMX, data={**data, "seen": carried_seal}).get_data(as_text=True)
+        assert "Xem kết quả mới" in body and "/chot" not in body
 
 
 @pytest.mark.parametrize(
@@ -131,6 +185,31 @@ def test_without_script_a_remark_overtaken_or_refused_comes_back_to_be_saved_aga
     assert answer.status_code == 303
     row = record(school)
     assert row is not None and row.remark == "Hai mươi phút gõ."
+
+
+def test_the_primary_button_of_a_students_page_saves_and_goes_on(school: Cast, client_of: Clients):
+    client, class_id = client_of("math"), school.classes["9A"]
+    enrollment, after = school.enrollments["9A", BINH], school.enrollments["9A", "Nguyễn Bảo Châu"]
+    page = client.get(f"/lop/{class_id}/hoc-sinh/{enrollment}").get_data(as_text=True)
+    head = page[page.index('<div class="head__do">') : page.index('id="phan-chu-nhiem"')]
+    assert re.search(rf'<button class="btn btn--primary[^>]*form="mot-em" name="tiep" value="{after}"', head)
+    assert re.search(r'<button class="btn btn--big"[^>]*form="mot-em">Lưu<', head)
+    given = {"hoc-sinh": str(enrollment), "tiep": str(after), f"v-{enrollment}": "0", f"{enrollment}-conduct_1": "T"}
+    answer = client.post(f"/lop/{class_id}/luu", data=given)
+    assert answer.status_code == 303 and answer.headers["Location"].endswith(f"/hoc-sinh/{after}")
+    assert record(school).conduct_1 == "T"
+    assert f"Đã lưu 1 mục của {BINH}." in client.get(answer.headers["Location"]).get_data(as_text=True)
+    wrong = {f"{enrollment}-absences_excused_1": "hai", f"v-{enrollment}": "1"}
+    body = client.post(f"/lop/{class_id}/luu", data=given | wrong).get_data(as_text=True)
+    assert ">hai</textarea>" in body and f'name="tiep" value="{after}"' in body, "mended, it goes on where it was going"
+    to_class = client.post(f"/lop/{class_id}/luu", data={"hoc-sinh": str(enrollment), "tiep": "lop"})
+    assert to_class.headers["Location"].endswith(f"/lop/{class_id}")
+
+
+@pytest.mark.parametrize("onward", ["//evil.example", "http://evil.example", "9" * 40, "-1"])
+def test_going_on_leads_nowhere_else(school: Cast, client_of: Clients, onward: str):
+    answer = client_of("math").post(f"/lop/{school.classes['9A']}/luu", data={"tiep": onward})
+    assert answer.headers["Location"].endswith(f"/lop/{school.classes['9A']}")
 
 
 def test_a_stranger_is_sent_to_sign_in(school: Cast, school_app):
@@ -214,6 +293,29 @@ def test_a_class_is_finalised_and_approved_by_clicking(school: Cast, client_of: 
     answer = client_of("principal").post(f"/lop/{class_id}/duyet", data=data)
     assert answer.status_code == 303 and class_row(school, "9A").state == "APPROVED"
     assert client_of("principal").post(f"/lop/{class_id}/duyet", data={"version": "2"}).status_code == 409
+
+
+def test_a_remark_that_says_nothing_is_asked_about_and_shown_to_the_principal(school: Cast, client_of: Clients):
+    ready_but(school, {"remark": "1"})
+    client, class_id, enrollment = client_of("math"), school.classes["9A"], school.enrollments["9A", BINH]
+    page = client.get(f"/lop/{class_id}").get_data(as_text=True)
+    answer = client.post(f"/lop/{class_id}/chot", data=carried(page, "/chot"))
+    body = answer.get_data(as_text=True)
+    assert answer.status_code == 409 and class_row(school, "9A").state == "OPEN"
+    assert f'href="/lop/{class_id}#o-{enrollment}-remark">{BINH}: “1”' in body and "Giữ nguyên, chốt lớp" in body
+    assert f'name="giu" value="{enrollment}"' in body
+    assert client.post(f"/lop/{class_id}/chot", data={**carried(body, "/chot"), "giu": enrollment}).status_code == 303
+    today = client_of("principal").get("/hom-nay").get_data(as_text=True)
+    assert "Nhận xét quá ngắn" in today and f"{BINH}: “1”" in today
+
+
+def test_the_homeroom_teacher_takes_a_finalised_class_back_from_its_page(school: Cast, client_of: Clients):
+    row = finalised(school)
+    client = client_of("math")
+    page = client.get(f"/lop/{row.id}").get_data(as_text=True)
+    assert "Rút lại" in page and "Rút lại" not in client_of("principal").get(f"/lop/{row.id}").get_data(as_text=True)
+    assert client.post(f"/lop/{row.id}/mo-lai", data=carried(page, "/mo-lai")).status_code == 303
+    assert class_row(school, "9A").state == "OPEN"
 
 
 def test_a_return_without_reason_is_refused(school: Cast, client_of: Clients):

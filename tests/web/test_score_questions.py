@@ -75,6 +75,9 @@ def test_one_tap_on_an_offered_reason_answers_and_only_the_cards_come_back(schoo
     text = answer.get_data(as_text=True)
     assert answer.status_code == 200 and text.lstrip().startswith('<section class="questions" id="questions"')
     assert offered[0] in text and 'form="move-nop"' in text
+    note = text[text.index('id="sheet-notes-now" hx-swap-oob="true"') :]
+    assert "câu hỏi chờ thầy, cô trả lời" in page and "câu hỏi chờ thầy, cô trả lời" not in note
+    assert "1 câu hỏi trước khi nộp đã có trả lời" in note, "the line above the grid says what the cards say"
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX])

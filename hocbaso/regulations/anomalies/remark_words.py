@@ -83,6 +83,14 @@ def name_within(text: str, own_name: str, names: Iterable[str]) -> str:
     return _named(text, own_name, [parts for name in names if (parts := _syllables(name))])
 
 
+def says_nothing(text: str, limits: Thresholds) -> bool:
+    """Whether a remark that was written has too few letters to be one: “0”, “1”, “ok”."""
+    return (
+        bool(text.strip())
+        and sum(letter.isalpha() for letter in unicodedata.normalize("NFC", text)) < limits.fewest_letters
+    )
+
+
 def contrary_remarks(sheet: SheetData, lines: Sequence[Line], limits: Thresholds) -> list[Anomaly]:
     """Praise beside a failing result, blame beside a high one."""
     hits = []

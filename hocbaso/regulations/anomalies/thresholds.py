@@ -64,6 +64,8 @@ class Thresholds:
     praise_below: int = 50
     blame_from: int = 80
     """A remark contradicts the average only at the two ends."""
+    fewest_letters: int = 4
+    """“Tốt.” tells nothing of a pupil, and “1” is a number that slid into the wrong field."""
 
 
 DEFAULT = Thresholds()
