@@ -204,6 +204,27 @@ def test_what_happened_is_told_without_scores_and_only_to_whom_it_concerns(schoo
     )
 
 
+def test_acts_of_different_hours_are_told_apart_each_with_its_time(school: Cast):
+    fill_scores(school, "6A")
+    move_sheets(school, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW)
+    keys = {code: sheet_key(school, "6A", code, 1) for code in ("LIT", "ICT", "TECH")}
+    for minutes, codes in ((0, ("LIT", "TECH")), (200, ("ICT",))):
+        for code in codes:
+            sheet_id = school.sheets["6A", code, 1]
+            reviews.move(
+                school.actor("principal"),
+                sheet_id,
+                SheetVerb.APPROVE,
+                expected_version=int(keys[code].rsplit("-", 1)[1]),
+                now=NOW + timedelta(minutes=minutes),
+            )
+    later = NOW + timedelta(minutes=201)
+    told = [one for one in happenings.since_yesterday(school.actor("principal"), later, 50) if " duyệt " in one.words]
+    assert [one.at for one in told] == [NOW + timedelta(minutes=200), NOW]
+    assert "nữa" not in told[0].words
+    assert told[1].words.endswith("và 1 bảng điểm nữa")
+
+
 def test_the_board_counts_steps_and_never_shows_a_score(school: Cast):
     row = finalised(school, levels={("Nguyễn Bảo Châu", "LIT"): 49})
     board = readiness.board(school.actor("board"), NOW)
