@@ -40,7 +40,14 @@ def issue() -> str | BaseResponse:
         note("Xin chọn ít nhất một người.", "late")
         return go(url_for(".index"))
     slips = first_passwords.issue(actor, chosen, clock.now())
-    return render_template("people/once.html", slips=slips, again=False, back=url_for(".index"), address=base_address(), only_here=only_this_machine())
+    return render_template(
+        "people/once.html",
+        slips=slips,
+        again=False,
+        back=url_for(".index"),
+        address=base_address(),
+        only_here=only_this_machine(),
+    )
 
 
 def init_app(app: Flask) -> None:

@@ -37,7 +37,14 @@ def consent(request_id: int) -> str | BaseResponse:
     if slip is None:
         note("Đã bỏ điện thoại cũ. Lần đăng nhập tới người ấy sẽ quét mã mới.")
         return go(url_for(".index"))
-    return render_template("people/once.html", slips=[slip], again=True, back=url_for(".index"), address=base_address(), only_here=only_this_machine())
+    return render_template(
+        "people/once.html",
+        slips=[slip],
+        again=True,
+        back=url_for(".index"),
+        address=base_address(),
+        only_here=only_this_machine(),
+    )
 
 
 @reset_pages.post("/<int:request_id>/khong-dong-y")

@@ -131,7 +131,9 @@ def save_year() -> Answer:
 @while_unconfigured(_is_unlocked)
 def people() -> Answer:
     """The first people."""
-    return _page("people", form=PeopleForm(formdata=None), here="people", roles=FIRST_ROLES, only_here=only_this_machine())
+    return _page(
+        "people", form=PeopleForm(formdata=None), here="people", roles=FIRST_ROLES, only_here=only_this_machine()
+    )
 
 
 @wizard.post("/nguoi")
@@ -149,7 +151,9 @@ def save_people() -> Answer:
     try:
         slips = setup.first_accounts(first, clock.now())
     except DomainError as error:
-        return _page("people", _with(form, error), form=form, here="people", roles=FIRST_ROLES, only_here=only_this_machine())
+        return _page(
+            "people", _with(form, error), form=form, here="people", roles=FIRST_ROLES, only_here=only_this_machine()
+        )
     return _page("slips", slips=slips, address=base_address(), only_here=only_this_machine(), here="people")
 
 
