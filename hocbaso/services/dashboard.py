@@ -67,6 +67,8 @@ class Daily:
     odd: tuple[DailyItem, ...]
     plain: tuple[DailyItem, ...]
     locks: tuple[DailyItem, ...]
+    held: tuple[DailyItem, ...]
+    """Approved, not to be locked yet; not counted, because nobody can do anything about them here."""
     n_waiting: int
     counts: dict[str, int]
     groups: tuple[tuple[int, str], ...]
@@ -107,7 +109,8 @@ def daily(
     items += recall_items(actor, today) + correction_items(actor, today)
     items.sort(key=lambda item: (item.days_left, item.kind != "class", item.grade_level != 9, item.title))
     locks = tuple(item for item in items if item.verb == "lock")
-    waiting = [item for item in items if item.verb != "lock"]
+    held = tuple(item for item in items if item.verb == "hold")
+    waiting = [item for item in items if item.verb not in ("lock", "hold")]
     shown = [
         item
         for item in waiting
@@ -128,6 +131,7 @@ def daily(
         odd=tuple(item for item in shown if item.is_odd),
         plain=tuple(item for item in shown if not item.is_odd),
         locks=locks,
+        held=held,
         n_waiting=len(waiting) + bool(locks) + _beside(actor, now),
         counts=dict(Counter(item.kind for item in waiting)),
         groups=tuple(groups),

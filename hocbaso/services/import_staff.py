@@ -96,7 +96,7 @@ def plan_teachers(table: ImportTable[TeacherRow], context: PlanContext) -> Impor
     """
     builder = PlanBuilder("teachers", table.profile, context, table.problems)
     work = StaffWork()
-    people = {row.staff_code.upper(): row for row in db.session.scalars(select(m.Person))}
+    people: dict[str, m.Person] = {row.staff_code.upper(): row for row in db.session.scalars(select(m.Person))}
     by_personal_id = {row.personal_id_number: row for row in people.values() if row.personal_id_number}
     groups = {row.name.casefold(): row for row in db.session.scalars(select(m.SubjectGroup))}
     group_names = {key: row.name for key, row in groups.items()}

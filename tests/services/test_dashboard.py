@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
@@ -18,6 +18,7 @@ from hocbaso.services import (
     dashboard,
     exemptions,
     happenings,
+    progress,
     readiness,
     reviews,
 )
@@ -175,6 +176,19 @@ def test_sheets_and_classes_are_returned_with_one_reason(school: Cast):
     )
     assert all(one.done for one in outcomes)
     assert class_row(school, "9A").state == "OPEN" and state_of(school, "6A", "MATH", 1) == "RETURNED"
+
+
+def test_what_cannot_be_locked_yet_is_told_and_not_counted(school: Cast):
+    fill_scores(school, "6A")
+    move_sheets(school, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, SheetVerb.APPROVE, codes=("MATH", "LIT"))
+    principal = school.actor("principal")
+    first = min(item.line.opens_on for item in progress.my_sheets(principal, NOW) if item.line.class_name == "6A")
+    early = datetime.combine(first + timedelta(days=1), time(9), tzinfo=UTC)
+    view = dashboard.daily(principal, early)
+    assert (view.n_waiting, view.locks, dashboard.count_waiting(principal, early)) == (0, (), 0)
+    assert len(view.held) == 4 and all("lớp 6A còn 10 bảng điểm chưa duyệt" in item.say for item in view.held)
+    [outcome] = bulk_acts.act(principal, "lock", [view.held[0].key], now=early)
+    assert not outcome.done and "còn 10 bảng điểm chưa duyệt" in outcome.message
 
 
 def test_one_button_locks_what_is_approved(school: Cast):

@@ -327,7 +327,7 @@ def test_somebody_already_there_under_another_code_is_asked_about_and_becomes_on
     second = imports.preview_with_answers(clerk, first, {"GV001": "same"}, NOW)
     shown = imports.open_batch(clerk, second)
     assert shown.can_apply
-    assert [(c.before, c.after) for item in shown.items for c in item.changes][0] == ("BGH01", "GV001")
+    assert next((c.before, c.after) for item in shown.items for c in item.changes) == ("BGH01", "GV001")
     assert imports.apply_batch(clerk, second, shown.fingerprint, NOW).applied
     kept = db.session.get(m.Person, person, populate_existing=True)
     assert (kept.staff_code, kept.birth_on) == ("GV001", date(1975, 3, 12))
