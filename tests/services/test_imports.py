@@ -258,6 +258,11 @@ def test_a_code_with_another_name_and_birth_date_is_refused(school):
     assert not report.applied and "Nguyễn Hoài An" in report.errors[0].message_vi
 
 
+def test_a_score_file_sent_as_students_is_named_once(school):
+    with pytest.raises(Invalid, match=r"^Đây là bảng điểm của lớp 9A, không phải danh sách học sinh\."):
+        imports.run_import(school.actor("clerk"), "students", scores("9A", "Toán", 2, ONE), NOW)
+
+
 def test_the_clerk_gives_no_role_by_a_file(school):
     rows = [
         ["Mã giáo viên", "Họ và tên", "Chức vụ", "Tổ chuyên môn"],
