@@ -9,7 +9,7 @@ from flask import current_app, request
 from hocbaso.config import Config
 from hocbaso.services import lan_addresses
 
-_ALL = frozenset({"0.0.0.0", "::", ""})  # noqa: S104
+_ALL = frozenset({"0.0.0.0", "::", ""})
 
 
 def only_this_machine() -> bool:

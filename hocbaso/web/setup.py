@@ -85,7 +85,10 @@ def _with(form: SchoolForm | YearForm | PeopleForm | RootForm | RestoreForm, err
 @while_unconfigured(_is_unlocked)
 def school() -> Answer:
     """The school."""
-    return _page("school", form=SchoolForm(formdata=None, data=setup.school_values()), here="school")
+    values = setup.school_values()
+    if not values and not only_this_machine():
+        values["lookup_url"] = f"{base_address()}/xac-thuc"
+    return _page("school", form=SchoolForm(formdata=None, data=values), here="school")
 
 
 @wizard.post("/truong")

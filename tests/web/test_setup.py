@@ -107,6 +107,21 @@ def test_a_school_begins(app: Flask, client: FlaskClient):
         assert "school:record:created" in {entry.tag for entry in entries}
 
 
+def test_the_address_of_every_qr_code_is_a_whole_address(app: Flask, client: FlaskClient):
+    for typed in ("hocba.xuantruong", "ftp://hocba.xuantruong/", "https://", "https:///xac-thuc", "https://a b/"):
+        answer = client.post("/thiet-lap/truong", data={**SCHOOL, "lookup_url": typed})
+        assert answer.status_code == 422 and "mã QR của mọi học bạ" in answer.get_data(as_text=True)
+    refused = client.post("/thiet-lap/truong", data={**SCHOOL, "lookup_url": "hocba.xuantruong"})
+    assert "ví dụ: https://hocba.xuantruong/xac-thuc" in refused.get_data(as_text=True)
+    there = client.get("/thiet-lap/truong", base_url="http://localhost").get_data(as_text=True)
+    assert 'value="http' not in there
+    app.config["HOCBASO"] = dataclasses.replace(app.config["HOCBASO"], listen="192.168.1.21")
+    proposed = client.get("/thiet-lap/truong", base_url="http://localhost:5142").get_data(as_text=True)
+    assert 'value="http://192.168.1.21:5142/xac-thuc"' in proposed
+    whole = {**SCHOOL, "lookup_url": "https://hocba.xuantruong.edu.vn/xac-thuc"}
+    assert client.post("/thiet-lap/truong", data=whole).status_code == 303
+
+
 @pytest.mark.parametrize(
     ("listen", "address"),
     [
