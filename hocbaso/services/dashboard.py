@@ -22,6 +22,7 @@ from hocbaso.regulations.deadlines import Deadline
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services import (
+    accounts,
     class_moves,
     correction_access,
     exemptions,
@@ -193,8 +194,8 @@ def count_waiting(actor: Actor, now: datetime) -> int:
 
 
 def _beside(actor: Actor, now: datetime) -> int:
-    """What waits beside the learning work: requests to consent to, and roles to give (one matter, however many)."""
-    return len(reset_requests.to_decide(actor, now)) + bool(wanted_roles(actor))
+    """What waits beside the learning work: requests to consent to, roles to give and accounts to open (one matter each, however many)."""
+    return len(reset_requests.to_decide(actor, now)) + bool(wanted_roles(actor)) + bool(accounts.count_without(actor))
 
 
 def _count_waiting(actor: Actor, now: datetime, today: date) -> int:

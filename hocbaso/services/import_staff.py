@@ -96,7 +96,7 @@ def plan_teachers(table: ImportTable[TeacherRow], context: PlanContext) -> Impor
     """
     builder = PlanBuilder("teachers", table.profile, context, table.problems)
     work = StaffWork()
-    people: dict[str, m.Person] = {row.staff_code.upper(): row for row in db.session.scalars(select(m.Person))}
+    people = {row.staff_code.upper(): row for row in db.session.scalars(select(m.Person))}
     by_personal_id = {row.personal_id_number: row for row in people.values() if row.personal_id_number}
     groups = {row.name.casefold(): row for row in db.session.scalars(select(m.SubjectGroup))}
     group_names = {key: row.name for key, row in groups.items()}
@@ -109,9 +109,9 @@ def plan_teachers(table: ImportTable[TeacherRow], context: PlanContext) -> Impor
             if not ask.answer:
                 continue
             if ask.answer == "same":
-                person = next(one for one in unlisted if one.id == ask.person_id)
-                people[row.code.upper()] = person
-                unlisted.remove(person)
+                known = next(one for one in unlisted if one.id == ask.person_id)
+                people[row.code.upper()] = known
+                unlisted.remove(known)
         if _refused(row, people, by_personal_id, builder):
             continue
         group_name = _plan_group(row, group_names, work, builder)

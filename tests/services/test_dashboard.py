@@ -21,7 +21,9 @@ from hocbaso.services import (
     progress,
     readiness,
     reviews,
+    roster,
 )
+from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
 from tests.services.full_class import class_row, fill_homeroom, fill_scores, finalised, lock_class, move_sheets, seen_of
 
@@ -80,6 +82,24 @@ def test_the_principal_sees_reviewed_sheets_odd_ones_first(school: Cast):
 def test_each_sees_the_own_work_only(school: Cast, who: str, n: int):
     actor = school.actor(who)
     assert dashboard.daily(actor, NOW).n_waiting == dashboard.count_waiting(actor, NOW) == n
+
+
+def test_accounts_to_open_wait_for_the_it_officer_alone(school: Cast):
+    roster.create_person(SYSTEM, {"staff_code": "GV090", "full_name": "Lò Thị Mai"}, NOW)
+    for who, n in (("it_officer", 1), ("principal", 0), ("clerk", 0)):
+        actor = school.actor(who)
+        assert dashboard.daily(actor, NOW).n_waiting == dashboard.count_waiting(actor, NOW) == n
+
+
+def test_an_approved_class_waits_for_the_clerk_to_be_built(school: Cast):
+    row = finalised(school)
+    assert dashboard.count_waiting(school.actor("clerk"), NOW) == 0
+    class_approval.approve_class(
+        school.actor("principal"), row.id, seen=seen_of(row.id), expected_version=row.version, now=NOW
+    )
+    view = dashboard.daily(school.actor("clerk"), NOW)
+    assert [(item.verb, item.title) for item in view.plain] == [("build", "Lập 5 học bạ lớp 9A")]
+    assert dashboard.count_waiting(school.actor("clerk"), NOW) == 1
 
 
 def test_the_number_follows_what_moves(school: Cast):
