@@ -33,6 +33,8 @@ class Config:
     https: bool = False
     tls_off: bool = False
     """Plain HTTP although a certificate lies there, or on a network address: said aloud with ``HOCBASO_TLS=off``."""
+    listen: str = "127.0.0.1"
+    """The address the server listens on (``flask serve`` says it); slips print no other machine's way in than one it answers."""
     port: int = 5000
     """Where the server listens; pages print it in addresses."""
     plain_port: int | None = None
@@ -93,6 +95,7 @@ def load_config(*, instance: Path | None = None, testing: bool = False) -> Confi
         smtp_url=value("SMTP_URL"),
         https=(value("HOCBASO_HTTPS") or "").lower() in {"1", "true", "yes"},
         tls_off=(value("HOCBASO_TLS") or "").lower() in {"off", "0", "false", "no"},
+        listen=value("HOCBASO_LISTEN") or "127.0.0.1",
         port=_number(value("PORT")) or 5000,
         plain_port=_number(value("HOCBASO_PLAIN_PORT")),
         testing=testing,

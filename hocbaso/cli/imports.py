@@ -56,6 +56,8 @@ def _command(kind: str) -> click.Command:
         actor: str | None,
         as_json: bool,
         joined_on: datetime | None = None,
+        same: tuple[str, ...] = (),
+        other: tuple[str, ...] = (),
     ) -> None:
         who = acting(actor)
         with working(f"Đang {'nhập' if apply_it else 'đọc'} {file.name}"):
@@ -70,9 +72,14 @@ def _command(kind: str) -> click.Command:
                 year_label=year,
                 school_name=school,
                 joined_on=joined_on.date() if joined_on else None,
+                answers={code.upper(): "same" for code in same} | {code.upper(): "other" for code in other},
             )
-        emit({**asdict(report), "ok": not report.n_errors}, as_json=as_json, words=_words(report))
-        sys.exit(1 if report.n_errors else 0)
+        emit(
+            {**asdict(report), "ok": not report.n_errors and not report.open_asks},
+            as_json=as_json,
+            words=_words(report),
+        )
+        sys.exit(1 if report.n_errors or report.open_asks else 0)
 
     if kind == "students":
         run = click.option(
@@ -80,6 +87,13 @@ def _command(kind: str) -> click.Command:
             type=click.DateTime(["%Y-%m-%d"]),
             help="Ngày vào lớp của các em mới không có ngày trong tệp, như 2027-03-15 (mặc định: đầu năm học).",
         )(run)
+    if kind == "teachers":
+        run = click.option(
+            "--other", multiple=True, metavar="MÃ", help="Mã trong tệp là của người khác, dù trùng họ tên."
+        )(run)
+        run = click.option("--same", multiple=True, metavar="MÃ", help="Mã trong tệp là của người đã có trong hồ sơ.")(
+            run
+        )
     run.__doc__ = f"{KINDS[kind].title}. {KINDS[kind].hint}"
     command: click.Command = import_group.command(kind)(run)
     return command
@@ -87,6 +101,11 @@ def _command(kind: str) -> click.Command:
 
 def _words(report: imports.ImportReport) -> str:
     lines = [f"{report.title}: {report.file_name}, năm học {report.year_label}"]
+    for ask in report.open_asks:
+        lines.append(
+            f"  HỎI   {ask.name} ({ask.code}) có phải {ask.known_code} trong hồ sơ ({ask.why})? "
+            f"Chạy lại với --same {ask.code} hoặc --other {ask.code}."
+        )
     for problem in report.errors:
         lines.append(f"  LỖI   {problem}")
     for problem in report.warnings:

@@ -59,6 +59,12 @@ _MEASURE = re.compile(r"\d{1,3}(?:\.\d)?\Z")
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,40}\Z")
 _URL = re.compile(r"https?://[A-Za-z0-9.\-:\[\]]+(?:/[A-Za-z0-9._~/\-]*)?\Z")
 
+
+def is_lookup_url(value: object) -> bool:
+    """Whether this may be the base address of the public check page: http(s), a host, a plain path; 200 characters."""
+    return isinstance(value, str) and bool(_URL.match(value)) and len(value) <= 200
+
+
 #: Characters at most, each at least what the field's page takes: what was accepted in October must print in May.
 _LONG = 2000
 _SUBJECT_REMARK = 1000
@@ -246,7 +252,7 @@ class School:
             _text(f"school.{name}", getattr(self, name))
         _code("school.code", self.code)
         _code("school.department_code", self.department_code)
-        if not isinstance(self.lookup_url, str) or not _URL.match(self.lookup_url) or len(self.lookup_url) > 200:
+        if not is_lookup_url(self.lookup_url):
             _fail("school.lookup_url", "Địa chỉ tra cứu học bạ không hợp lệ.")
 
 

@@ -268,6 +268,18 @@ def people_without(actor: Actor, now: datetime) -> list[int]:
     return [row.person_id for row in list_accounts(actor, now) if row.account_id is None]
 
 
+def count_without(actor: Actor) -> int:
+    """How many work here and have no account; 0 for whoever does not open accounts."""
+    if not actor.may(Permission.ACCOUNT_MANAGE):
+        return 0
+    query = (
+        select(func.count(m.Person.id))
+        .outerjoin(m.Account, m.Account.person_id == m.Person.id)
+        .where(m.Account.id.is_(None), m.Person.left_on.is_(None))
+    )
+    return int(db.session.scalar(query) or 0)
+
+
 def personal_words(person: m.Person, username: str) -> tuple[str, ...]:
     school = db.session.get(m.School, 1)
     return (

@@ -22,6 +22,7 @@ from hocbaso.regulations.deadlines import Deadline
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services import (
+    accounts,
     class_moves,
     correction_access,
     exemptions,
@@ -69,6 +70,8 @@ class Daily:
     odd: tuple[DailyItem, ...]
     plain: tuple[DailyItem, ...]
     locks: tuple[DailyItem, ...]
+    held: tuple[DailyItem, ...]
+    """Approved, not to be locked yet; not counted, because nobody can do anything about them here."""
     n_waiting: int
     counts: dict[str, int]
     groups: tuple[tuple[int, str], ...]
@@ -110,7 +113,8 @@ def daily(
     items += recall_items(actor, today) + correction_items(actor, today)
     items.sort(key=lambda item: (item.days_left, item.kind != "class", item.grade_level != 9, item.title))
     locks = tuple(item for item in items if item.verb == "lock")
-    waiting = [item for item in items if item.verb != "lock"]
+    held = tuple(item for item in items if item.verb == "hold")
+    waiting = [item for item in items if item.verb not in ("lock", "hold")]
     shown = [
         item
         for item in waiting
@@ -131,6 +135,7 @@ def daily(
         odd=tuple(item for item in shown if item.is_odd),
         plain=tuple(item for item in shown if not item.is_odd),
         locks=locks,
+        held=held,
         n_waiting=len(waiting) + bool(locks) + _beside(actor, now),
         counts=dict(Counter(item.kind for item in waiting)),
         groups=tuple(groups),
@@ -192,8 +197,8 @@ def count_waiting(actor: Actor, now: datetime) -> int:
 
 
 def _beside(actor: Actor, now: datetime) -> int:
-    """What waits beside the learning work: requests to consent to, and roles to give (one matter, however many)."""
-    return len(reset_requests.to_decide(actor, now)) + bool(wanted_roles(actor))
+    """What waits beside the learning work: requests to consent to, roles to give and accounts to open (one matter each, however many)."""
+    return len(reset_requests.to_decide(actor, now)) + bool(wanted_roles(actor)) + bool(accounts.count_without(actor))
 
 
 def _count_waiting(actor: Actor, now: datetime, today: date) -> int:

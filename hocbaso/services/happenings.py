@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -22,6 +22,18 @@ class Happening:
 
     at: datetime
     words: str
+
+
+@dataclass(slots=True)
+class _Group:
+    """Alike acts of one person that belong together; ``at`` is the newest of them."""
+
+    at: datetime
+    name: str
+    tag: str
+    verb: str
+    said: list[str] = field(default_factory=list)
+    n: int = 0
 
 
 _MACHINE = frozenset({"backup:file:created", "backup:file:restored", "audit:snapshot:taken", "machine:clock:alarmed"})
@@ -109,13 +121,16 @@ _WORDS = {
     "machine:clock:alarmed": "báo đồng hồ máy chủ chạy sai",
 }
 
+_TOGETHER = timedelta(minutes=5)
+"""Alike acts of one person within this time are one line; what was done hours apart is told apart."""
+
 _NEWEST = 3000
 
 _HEAD = 3000
 
 
 def since_yesterday(actor: Actor, now: datetime, limit: int = 12) -> tuple[Happening, ...]:
-    """What others and this person did since noon of yesterday, newest first, several alike acts as one line.
+    """What others and this person did since noon of yesterday, newest first; alike acts of a few minutes as one line.
 
     Only what the person may know: the whole school for its heads, one's sheets and class for teachers, the machine for
     the IT officer. Never a score.
@@ -128,6 +143,7 @@ def since_yesterday(actor: Actor, now: datetime, limit: int = 12) -> tuple[Happe
         select(
             m.AuditEntry.at,
             m.AuditEntry.tag,
+            m.AuditEntry.actor_id,
             m.AuditEntry.actor_name,
             m.AuditEntry.target_id,
             func.substr(m.AuditEntry.payload, 1, _HEAD).label("head"),
@@ -135,7 +151,8 @@ def since_yesterday(actor: Actor, now: datetime, limit: int = 12) -> tuple[Happe
         .order_by(m.AuditEntry.seq.desc())
         .limit(_NEWEST)
     )
-    grouped: dict[tuple[str, str, str], tuple[datetime, list[str], int]] = {}
+    groups: list[_Group] = []
+    open_groups: dict[tuple[int | None, str, str, str], _Group] = {}
     for entry in db.session.execute(newest):
         at = datetime.fromisoformat(entry.at)
         if at < since:
@@ -149,19 +166,23 @@ def since_yesterday(actor: Actor, now: datetime, limit: int = 12) -> tuple[Happe
             continue
         if entry.tag in _PAPERS and classes is not None and facts.get("class") not in classes | {None}:
             continue
-        key = (entry.actor_name, entry.tag, str(facts.get("verb", "")))
+        key = (entry.actor_id, entry.actor_name, entry.tag, str(facts.get("verb", "")))
         what = facts.get("sheet") or (f"lớp {facts['class']}" if facts.get("class") else "")
-        first, said, n = grouped.get(key, (at, [], 0))
-        if what and what not in said:
-            said.append(what)
-        grouped[key] = (first, said, n + 1)
+        group = open_groups.get(key)
+        if group is None or group.at - at > _TOGETHER:
+            group = open_groups[key] = _Group(at, *key[1:])
+            groups.append(group)
+        if what and what not in group.said:
+            group.said.append(what)
+        group.n += 1
     lines = []
-    for (name, tag, verb), (at, said, n) in grouped.items():
-        pattern = _BY_VERB[tag].get(verb, "{what}") if tag in _BY_VERB else _WORDS[tag]
+    for group in groups:
+        tag, said = group.tag, group.said
+        pattern = _BY_VERB[tag].get(group.verb, "{what}") if tag in _BY_VERB else _WORDS[tag]
         shown = said[0] if said else ""
         if len(said) > 1:
             shown += f" và {len(said) - 1} {'lớp' if tag in _CLASSES | _PUPILS else 'bảng điểm'} nữa"
-        lines.append(Happening(at, f"{name} {pattern.format(n=n, what=shown)}".strip()))
+        lines.append(Happening(group.at, f"{group.name} {pattern.format(n=group.n, what=shown)}".strip()))
     lines.sort(key=lambda line: line.at, reverse=True)
     return tuple(lines[:limit])
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -94,11 +94,30 @@ class CountLine:
     n_unchanged: int
 
 
+@dataclass(frozen=True, slots=True)
+class SamePerson:
+    """A new staff code whose owner may be somebody already there. ``answer``: "same", "other", or "" until a person says."""
+
+    code: str
+    name: str
+    person_id: int
+    known_code: str
+    why: str
+    answer: str
+    address: str
+
+
 class Findings:
     """What a plan and the report of it have in common to tell."""
 
     counts: tuple[CountLine, ...]
     problems: tuple[CellProblem, ...]
+    asks: tuple[SamePerson, ...]
+
+    @property
+    def open_asks(self) -> tuple[SamePerson, ...]:
+        """Questions without an answer: nothing is written before."""
+        return tuple(ask for ask in self.asks if not ask.answer)
 
     @property
     def errors(self) -> tuple[CellProblem, ...]:
@@ -127,6 +146,7 @@ class ImportPlan(Findings):
     counts: tuple[CountLine, ...]
     problems: tuple[CellProblem, ...]
     notes: tuple[str, ...] = ()
+    asks: tuple[SamePerson, ...] = ()
     n_undated: int = 0
     """New pupils of a year that runs, without the day they came: entered as there from its start unless a day is given."""
     work: Any = field(default=None, compare=False, repr=False)
@@ -139,6 +159,7 @@ class ImportPlan(Findings):
             [item.action, item.noun, item.group, item.label, [[c.field, c.before, c.after] for c in item.changes]]
             for item in self.items
         ]
+        said += [[ask.code, ask.person_id, ask.answer] for ask in self.asks]
         said += [[line.noun, line.n_created, line.n_changed] for line in self.counts]
         return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()
 
@@ -154,6 +175,8 @@ class PlanContext:
     school_name: str | None = None
     joined_on: date | None = None
     """Students: the day the new pupils came whose row does not say."""
+    answers: Mapping[str, str] = field(default_factory=dict)
+    """Staff: code in the file (upper case) -> "same" or "other", see :class:`SamePerson`."""
 
     @property
     def today(self) -> date:
@@ -178,6 +201,7 @@ class PlanBuilder:
         self.items: list[PlannedItem] = list(context.setup_items())
         self.problems: list[CellProblem] = list(problems)
         self.notes: list[str] = []
+        self.asks: list[SamePerson] = []
         self.n_undated = 0
         self._counts: dict[str, list[int]] = {}
         for item in self.items:
@@ -219,6 +243,7 @@ class PlanBuilder:
             counts=tuple(CountLine(noun, *n) for noun, n in self._counts.items()),
             problems=tuple(self.problems),
             notes=tuple(self.notes),
+            asks=tuple(self.asks),
             n_undated=self.n_undated,
             work=work,
         )

@@ -23,6 +23,7 @@ from hocbaso.services.import_plans import (
     PlanBuilder,
     PlanContext,
     PlannedItem,
+    SamePerson,
     shown,
     too_long,
 )
@@ -88,19 +89,36 @@ def roles_of(position: str | None) -> tuple[Role, ...]:
 
 
 def plan_teachers(table: ImportTable[TeacherRow], context: PlanContext) -> ImportPlan:
-    """Compare the list with the database by staff code. A blank cell keeps what stands."""
+    """Compare the list with the database by staff code. A blank cell keeps what stands.
+
+    A new code whose owner may be somebody there already (entered in the wizard, say, under a proposed code) is asked about;
+    answered "same", the person takes the code of the list.
+    """
     builder = PlanBuilder("teachers", table.profile, context, table.problems)
     work = StaffWork()
     people = {row.staff_code.upper(): row for row in db.session.scalars(select(m.Person))}
     by_personal_id = {row.personal_id_number: row for row in people.values() if row.personal_id_number}
     groups = {row.name.casefold(): row for row in db.session.scalars(select(m.SubjectGroup))}
     group_names = {key: row.name for key, row in groups.items()}
+    listed = {row.code.upper() for row in table.rows}
+    unlisted = [row for code, row in people.items() if code not in listed and not has_left(row, context.today)]
     for row in table.rows:
+        ask = None if row.code.upper() in people else _ask(row, unlisted, context)
+        if ask is not None:
+            builder.asks.append(ask)
+            if not ask.answer:
+                continue
+            if ask.answer == "same":
+                known = next(one for one in unlisted if one.id == ask.person_id)
+                people[row.code.upper()] = known
+                unlisted.remove(known)
         if _refused(row, people, by_personal_id, builder):
             continue
         group_name = _plan_group(row, group_names, work, builder)
         person = people.get(row.code.upper())
         values = _values(row)
+        if person is not None and person.staff_code.upper() != row.code.upper():
+            values["staff_code"] = row.code
         if person is None:
             work.new.append({"staff_code": row.code, "group": group_name, **values})
             builder.add(
@@ -110,6 +128,31 @@ def plan_teachers(table: ImportTable[TeacherRow], context: PlanContext) -> Impor
             _plan_change(row, person, values, group_name, work, builder)
         _want_roles(row, person, group_name, context, work, builder)
     return builder.build(work)
+
+
+def _ask(row: TeacherRow, unlisted: list[m.Person], context: PlanContext) -> SamePerson | None:
+    """Whether a new code may be of somebody the list does not name by his own: same personal id, or same name and nothing
+    known that tells the two apart."""
+    for person in unlisted:
+        if row.personal_id and row.personal_id == person.personal_id_number:
+            why = "cùng số định danh cá nhân"
+        elif name_key(person.full_name) != name_key(row.full_name):
+            continue
+        elif row.born_on and person.birth_on:
+            if row.born_on != person.birth_on:
+                continue
+            why = f"cùng họ tên, cùng ngày sinh {shown(person.birth_on)}"
+        elif row.personal_id and person.personal_id_number:
+            continue
+        else:
+            held = db.session.scalars(
+                select(m.RoleGrant.role).where(m.RoleGrant.person_id == person.id, not_over(m.RoleGrant, context.today))
+            )
+            roles = ", ".join(ROLE_WORDS[Role(one)] for one in held if Role(one) in ROLE_WORDS)
+            why = f"cùng họ tên{', đang giữ vai trò ' + roles if roles else ''}"
+        answer = context.answers.get(row.code.upper(), "")
+        return SamePerson(row.code, row.full_name, person.id, person.staff_code, why, answer, row.at("full_name"))
+    return None
 
 
 def _refused(
@@ -184,6 +227,8 @@ def _plan_change(
         for name, column in STAFF_COLUMNS.items()
         if column in changed
     ]
+    if "staff_code" in changed:
+        changes.insert(0, FieldChange(_LABELS.label("code"), person.staff_code, row.code, row.at("code")))
     standing = person.subject_group.name if person.subject_group else None
     if group_name is not None and group_name != standing:
         changed["group"] = group_name
@@ -234,7 +279,7 @@ def _want_roles(
                 row.at("position"),
                 "Chức vụ",
                 row.position,
-                f"{other} đã được giao vai trò Hiệu trưởng; chưa giao quyền cho {row.full_name}.",
+                f"{other} đã được giao vai trò Hiệu trưởng; chưa giao quyền cho {row.full_name} ({row.code}).",
             )
             continue
         if not may_grant:
@@ -265,9 +310,9 @@ def _why_not(row: TeacherRow, person: m.Person | None, role: Role, context: Plan
 
 
 def _holders(role: Role, group_name: str | None, context: PlanContext) -> dict[int, str]:
-    """Who holds a role today or later, by person id; heads of groups by group."""
+    """Who holds a role today or later, name and code by person id; heads of groups by group."""
     query = (
-        select(m.RoleGrant, m.Person.full_name)
+        select(m.RoleGrant, m.Person.full_name, m.Person.staff_code)
         .join(m.Person, m.Person.id == m.RoleGrant.person_id)
         .where(m.RoleGrant.role == role.value, not_over(m.RoleGrant, context.today))
     )
@@ -275,7 +320,7 @@ def _holders(role: Role, group_name: str | None, context: PlanContext) -> dict[i
         query = query.join(m.SubjectGroup, m.SubjectGroup.id == m.RoleGrant.scope_id).where(
             m.RoleGrant.scope_kind == GrantScope.SUBJECT_GROUP.value, m.SubjectGroup.name == group_name
         )
-    return {grant.person_id: name for grant, name in db.session.execute(query)}
+    return {grant.person_id: f"{name} ({code})" for grant, name, code in db.session.execute(query)}
 
 
 def apply_teachers(work: StaffWork, context: PlanContext, year: m.SchoolYear) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 
@@ -25,7 +25,16 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.vietnamese_names import normalise_name
 from hocbaso.services import audit, roster, school_setup_from_files
 from hocbaso.services.access import Actor
-from hocbaso.services.import_plans import KINDS, CountLine, FieldChange, Findings, ImportPlan, PlanContext, PlannedItem
+from hocbaso.services.import_plans import (
+    KINDS,
+    CountLine,
+    FieldChange,
+    Findings,
+    ImportPlan,
+    PlanContext,
+    PlannedItem,
+    SamePerson,
+)
 from hocbaso.services.roster import UNNAMED_SCHOOL
 
 PREVIEW_LIVES = timedelta(days=2)
@@ -83,6 +92,7 @@ class ImportReport(Findings):
     n_warnings: int
     batch_id: int | None = None
     n_undated: int = 0
+    asks: tuple[SamePerson, ...] = ()
     joined_on: str = ""
     """The day given for new pupils whose row does not say, as ``2027-03-15``."""
 
@@ -94,7 +104,7 @@ class ImportReport(Findings):
     @property
     def can_apply(self) -> bool:
         """Whether there is something to write and nothing in the way."""
-        return not self.applied and not self.n_errors and bool(self.n_changes)
+        return not self.applied and not self.n_errors and not self.open_asks and bool(self.n_changes)
 
 
 def kinds_for(actor: Actor) -> tuple[str, ...]:
@@ -116,10 +126,11 @@ def run_import(
     fingerprint: str | None = None,
     batch_id: int | None = None,
     joined_on: date | None = None,
+    answers: Mapping[str, str] | None = None,
 ) -> ImportReport:
     """Read a workbook and plan it; with ``apply`` write exactly that plan in one transaction.
 
-    A plan with an error is returned and never applied (``applied`` False). In an instance without a school the system
+    ``answers``: staff, see :attr:`PlanContext.answers`. A plan with an error or an open question is returned and never applied (``applied`` False). In an instance without a school the system
     actor's import creates it (``school_name``) and the year (``year_label``, default the one containing today).
     ``joined_on``: students, the day the new ones came whose row does not say. ``fingerprint``: of the plan that was previewed; Stale when the database has changed so that the plan would differ.
     Raises NotAllowed, NotFound for the year, Invalid when the file cannot be read as this kind at all.
@@ -127,12 +138,12 @@ def run_import(
     steps = _require(actor, kind)
     table = read_apart(kind, data, profile)
     if not apply:
-        context = _context(actor, now, year_label, school_name, joined_on)
+        context = _context(actor, now, year_label, school_name, joined_on, answers)
         return _report(steps.plan(table, context), file_name, applied=False, joined_on=joined_on)
     with write_transaction() as session:
-        context = _context(actor, now, year_label, school_name, joined_on)
+        context = _context(actor, now, year_label, school_name, joined_on, answers)
         plan = steps.plan(table, context)
-        if plan.errors:
+        if plan.errors or plan.open_asks:
             return _report(plan, file_name, applied=False, joined_on=joined_on)
         if fingerprint is not None and plan.fingerprint != fingerprint:
             raise Stale("Dữ liệu của trường đã thay đổi sau lần xem trước nên chưa ghi gì. Hãy xem trước lại.")
@@ -178,10 +189,19 @@ def preview(
     profile: str = DEFAULT_PROFILE,
     year_label: str | None = None,
     joined_on: date | None = None,
+    answers: Mapping[str, str] | None = None,
 ) -> int:
     """Plan a workbook and keep its bytes with what was found; the id of the batch. Raises like :func:`run_import`."""
     report = run_import(
-        actor, kind, data, now, profile=profile, file_name=file_name, year_label=year_label, joined_on=joined_on
+        actor,
+        kind,
+        data,
+        now,
+        profile=profile,
+        file_name=file_name,
+        year_label=year_label,
+        joined_on=joined_on,
+        answers=answers,
     )
     with write_transaction() as session:
         session.execute(
@@ -229,11 +249,29 @@ def apply_batch(actor: Actor, batch_id: int, fingerprint: str, now: datetime) ->
         fingerprint=fingerprint,
         batch_id=batch.id,
         joined_on=_day(summary),
+        answers=_answers(summary),
     )
 
 
 def _day(report: ImportReport) -> date | None:
     return date.fromisoformat(report.joined_on) if report.joined_on else None
+
+
+def _answers(report: ImportReport) -> dict[str, str]:
+    return {ask.code.upper(): ask.answer for ask in report.asks if ask.answer}
+
+
+def preview_with_answers(actor: Actor, batch_id: int, answers: Mapping[str, str], now: datetime) -> int:
+    """A fresh preview of the same staff list with who is who; ``answers``: code -> "same" or "other".
+
+    Raises NotFound, Invalid (an answer to what was not asked, or none to what was), WrongState (dropped).
+    """
+    report = open_batch(actor, batch_id)
+    given = {code.upper(): answer for code, answer in answers.items()}
+    asked = {ask.code.upper() for ask in report.asks}
+    if not asked or set(given) != asked or not set(given.values()) <= {"same", "other"}:
+        raise Invalid("Xin chọn cho từng người: cùng một người, hay hai người khác nhau.")
+    return preview_again(actor, batch_id, now, answers=given)
 
 
 def preview_with_day(actor: Actor, batch_id: int, joined_on: date | None, now: datetime) -> int:
@@ -253,7 +291,14 @@ def preview_with_day(actor: Actor, batch_id: int, joined_on: date | None, now: d
     return preview_again(actor, batch_id, now, day=(joined_on,))
 
 
-def preview_again(actor: Actor, batch_id: int, now: datetime, *, day: tuple[date | None] | None = None) -> int:
+def preview_again(
+    actor: Actor,
+    batch_id: int,
+    now: datetime,
+    *,
+    day: tuple[date | None] | None = None,
+    answers: Mapping[str, str] | None = None,
+) -> int:
     """A fresh preview of the same bytes, after the database has changed, or with another ``day`` for new pupils."""
     batch = _batch_for(actor, batch_id)
     if batch.file_bytes is None:
@@ -267,6 +312,7 @@ def preview_again(actor: Actor, batch_id: int, now: datetime, *, day: tuple[date
         profile=batch.profile,
         year_label=_unpack(batch).year_label,
         joined_on=_day(_unpack(batch)) if day is None else day[0],
+        answers=_answers(_unpack(batch)) if answers is None else answers,
     )
 
 
@@ -310,13 +356,18 @@ def _require(actor: Actor, kind: str) -> _Steps:
 
 
 def _context(
-    actor: Actor, now: datetime, year_label: str | None, school_name: str | None, joined_on: date | None = None
+    actor: Actor,
+    now: datetime,
+    year_label: str | None,
+    school_name: str | None,
+    joined_on: date | None = None,
+    answers: Mapping[str, str] | None = None,
 ) -> PlanContext:
     if not school_setup_from_files.is_unconfigured():
         year = roster.year_by_label(year_label)
         if year.state != "OPEN":
             raise WrongState(f"Năm học {year.label} đã đóng, không nhập thêm được.")
-        return PlanContext(actor, now, year, year.label, joined_on=joined_on)
+        return PlanContext(actor, now, year, year.label, joined_on=joined_on, answers=dict(answers or {}))
     if not actor.is_system:
         raise NotAllowed("Trường chưa được khai báo. Hãy hoàn thành thiết lập ban đầu trước.")
     context = PlanContext(actor, now, None, "", normalise_name(school_name or "") or UNNAMED_SCHOOL)
@@ -366,6 +417,7 @@ def _report(plan: ImportPlan, file_name: str, *, applied: bool, joined_on: date 
         n_errors=len(plan.errors),
         n_warnings=len(plan.warnings),
         n_undated=plan.n_undated,
+        asks=plan.asks,
         joined_on=joined_on.isoformat() if joined_on else "",
     )
 
@@ -385,6 +437,7 @@ def _pack(report: ImportReport) -> str:
         "counts": [asdict(line) for line in report.counts],
         "items": [asdict(item) for item in items],
         "problems": [asdict(problem) for problem in problems],
+        "asks": [asdict(ask) for ask in report.asks],
     }
     return json.dumps(plain, ensure_ascii=False)
 
@@ -397,6 +450,7 @@ def _unpack(batch: m.ImportBatch) -> ImportReport:
         for item in plain["items"]
     )
     plain["problems"] = tuple(CellProblem(**problem) for problem in plain["problems"])
+    plain["asks"] = tuple(SamePerson(**ask) for ask in plain.get("asks", ()))
     plain["notes"] = tuple(plain["notes"])
     plain["applied"] = batch.state == "APPLIED"
     return ImportReport(**plain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
 from sqlalchemy import and_, bindparam, func, or_, select
@@ -36,6 +37,24 @@ def count_not_approved(head: SheetHead) -> int:
         .execute(_NOT_APPROVED, {"class_group_id": head.class_group_id, "semester": head.semester})
         .scalar_one()
     )
+
+
+def not_approved(class_group_ids: Iterable[int], semester: int) -> dict[int, int]:
+    """Subjects whose sheet of the semester is not yet approved, by class; a class without any is not in it."""
+    rows = connection().execute(
+        select(_class_subject.c.class_group_id, func.count())
+        .select_from(
+            _class_subject.outerjoin(
+                _sheet, and_(_sheet.c.class_subject_id == _class_subject.c.id, _sheet.c.semester == semester)
+            )
+        )
+        .where(
+            _class_subject.c.class_group_id.in_(sorted(set(class_group_ids))),
+            or_(_sheet.c.id.is_(None), _sheet.c.state.not_in([SheetState.APPROVED.value, SheetState.LOCKED.value])),
+        )
+        .group_by(_class_subject.c.class_group_id)
+    )
+    return {class_group_id: int(n) for class_group_id, n in rows}
 
 
 def guard_lock(head: SheetHead, today: date) -> None:

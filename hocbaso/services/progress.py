@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -17,6 +17,7 @@ from hocbaso.regulations.registry import regulation_named
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.terms import SubjectKind
 from hocbaso.regulations.two_hands import may_stand_for_principal
+from hocbaso.services import locking
 from hocbaso.services.access import Actor
 from hocbaso.services.in_force import ever_began
 from hocbaso.services.score_grid import ACTIVE
@@ -88,6 +89,8 @@ class ListedSheet:
     line: SheetLine
     task: str
     waits: bool
+    n_before: int = 0
+    """Of an approved sheet that cannot be locked yet: sheets of its class and semester still to be approved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +292,7 @@ def my_sheets(actor: Actor, now: datetime) -> list[ListedSheet]:
         if task:
             waits = line.waits_as({task}) and (task != "type" or line.opens_on <= today)
             listed.append(ListedSheet(line, task, waits))
+    listed = _only_lockable(listed, today)
     listed.sort(
         key=lambda item: (
             not item.waits,
@@ -297,6 +301,28 @@ def my_sheets(actor: Actor, now: datetime) -> list[ListedSheet]:
         )
     )
     return listed
+
+
+def _only_lockable(listed: list[ListedSheet], today: date) -> list[ListedSheet]:
+    """Approved sheets wait for locking only once it can be done (``locking.guard_lock``)."""
+    early: dict[int, list[SheetLine]] = {}
+    for item in listed:
+        if item.waits and item.task == "lock" and item.line.closes_on >= today:
+            early.setdefault(item.line.semester, []).append(item.line)
+    missing = {
+        (class_group_id, semester): n
+        for semester, lines in early.items()
+        for class_group_id, n in locking.not_approved([line.class_group_id for line in lines], semester).items()
+    }
+    held = {
+        line.sheet_id: missing.get((line.class_group_id, line.semester), 0)
+        for lines in early.values()
+        for line in lines
+    }
+    return [
+        replace(item, waits=False, n_before=held[item.line.sheet_id]) if held.get(item.line.sheet_id) else item
+        for item in listed
+    ]
 
 
 _ABOVE = frozenset({Role.PRINCIPAL, Role.VICE_PRINCIPAL, Role.DELEGATE, Role.GROUP_HEAD})

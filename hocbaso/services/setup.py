@@ -19,6 +19,7 @@ from sqlalchemy import select
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
+from hocbaso.documents.transcript_content import is_lookup_url
 from hocbaso.errors import Invalid, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.drawn_letters import why_not_a_name
@@ -121,6 +122,14 @@ def save_school(values: dict[str, Any], now: datetime) -> None:
             cleaned["code"] = check_school_code(code)
         except Invalid as wrong:
             raise Invalid(wrong.message, field="code") from None
+    if (url := cleaned.get("lookup_url")) and not is_lookup_url(url):
+        host = url.split("://")[-1].strip("/").split("/")[0]
+        proposed = f"https://{host}/xac-thuc"
+        example = proposed if is_lookup_url(proposed) else "https://hocba.thcsdongsen.edu.vn/xac-thuc"
+        raise Invalid(
+            f"Địa chỉ này đi vào mã QR của mọi học bạ nên phải đủ http:// hoặc https:// và tên máy, ví dụ: {example}",
+            field="lookup_url",
+        )
     for name in ("commune_kind", "province_kind"):
         if cleaned.get(name) is None:
             cleaned.pop(name, None)

@@ -21,8 +21,11 @@ from hocbaso.services.waiting_checks import check_item
 
 
 def sheet_items(actor: Actor, now: datetime, today: date) -> list[DailyItem]:
-    """The sheets this person is to type, review, approve or lock now, each with what is odd about it."""
-    listed = [item for item in progress.my_sheets(actor, now) if item.waits]
+    """The sheets this person is to type, review, approve or lock now, each with what is odd about it.
+
+    Approved ones that cannot be locked yet come too, with the verb ``hold`` and what is missing.
+    """
+    listed = [item for item in progress.my_sheets(actor, now) if item.waits or item.n_before]
     ids = [item.line.sheet_id for item in listed if item.task != "type"]
     steps = _steps_of([item.line.sheet_id for item in listed])
     exempt, missed = _exempt_names(ids), _missed_names(ids)
@@ -79,11 +82,13 @@ def sheet_items(actor: Actor, now: datetime, today: date) -> list[DailyItem]:
             DailyItem(
                 kind="sheet",
                 key=f"sheet-{line.sheet_id}-{line.version}",
-                verb=found.task,
+                verb="hold" if found.n_before else found.task,
                 title=line.label,
                 link=f"/bang-diem/{line.sheet_id}",
                 meta=f"{group}, {meta}" if group else meta,
-                say=f"còn {line.n_gaps} ô"
+                say=f"lớp {line.class_name} còn {found.n_before} bảng điểm chưa duyệt, hạn nhập đến hết {line.closes_on:%d/%m/%Y}"
+                if found.n_before
+                else f"còn {line.n_gaps} ô"
                 if found.task == "type" and line.n_gaps
                 else f"{n_students.get(line.class_group_id, 0)} học sinh",
                 due_before=before,

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from hocbaso import models as m
 from hocbaso.db import db
-from hocbaso.regulations.permissions import Permission
+from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.recall_flow import RecallState
 from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services.access import Actor, reaches_class
@@ -41,7 +41,7 @@ def transcript_items(actor: Actor, year: m.SchoolYear, today: date) -> list[Dail
 
         if (
             by_state.get(None)
-            and class_id in actor.homeroom
+            and (class_id in actor.homeroom or actor.has_role(Role.CLERK))
             and reaches_class(actor, class_id, Permission.TRANSCRIPT_BUILD)
         ):
             items.append(item("build", by_state[None], "Lập {n} học bạ lớp {name}"))

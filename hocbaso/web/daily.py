@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
 from hocbaso.errors import Invalid
-from hocbaso.services import bulk_acts, class_approval, dashboard, first_steps, reminders, reset_requests
+from hocbaso.services import accounts, bulk_acts, class_approval, dashboard, first_steps, reminders, reset_requests
 from hocbaso.services.access import Actor
 from hocbaso.services.import_plans import KINDS
 from hocbaso.services.wanted_roles import wanted_roles
@@ -72,6 +72,7 @@ def _page(
         first_steps=first_steps.first_steps(current_actor()),
         kind_hints={name: kind.hint for name, kind in KINDS.items()},
         wanted=wanted_roles(current_actor()),
+        n_without=accounts.count_without(current_actor()),
         kinds=dashboard.KINDS,
         chosen=chosen,
         outcomes=outcomes,

@@ -9,7 +9,7 @@ from hocbaso import clock
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.services import first_passwords
 from hocbaso.web.htmx import go
-from hocbaso.web.own_address import base_address
+from hocbaso.web.own_address import base_address, only_this_machine
 from hocbaso.web.people import people_tabs
 from hocbaso.web.security import confirm_recent, current_actor, note, requires
 
@@ -25,6 +25,7 @@ def index() -> str:
         rows=first_passwords.waiting(current_actor(), clock.now()),
         now=clock.now(),
         tabs=people_tabs(),
+        only_here=only_this_machine(),
     )
 
 
@@ -39,7 +40,14 @@ def issue() -> str | BaseResponse:
         note("Xin chọn ít nhất một người.", "late")
         return go(url_for(".index"))
     slips = first_passwords.issue(actor, chosen, clock.now())
-    return render_template("people/once.html", slips=slips, again=False, back=url_for(".index"), address=base_address())
+    return render_template(
+        "people/once.html",
+        slips=slips,
+        again=False,
+        back=url_for(".index"),
+        address=base_address(),
+        only_here=only_this_machine(),
+    )
 
 
 def init_app(app: Flask) -> None:

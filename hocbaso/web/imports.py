@@ -138,6 +138,19 @@ def day(batch_id: int) -> Any:
     return go(url_for("imports.batch", batch_id=again))
 
 
+@pages.post("/<int:batch_id>/cung-nguoi")
+@_may_import
+def who_is_who(batch_id: int) -> Any:
+    """Preview the same staff list again, with who is the same person as somebody there and who is not."""
+    answers = {name.removeprefix("ai-"): value for name, value in request.form.items() if name.startswith("ai-")}
+    try:
+        again = imports.preview_with_answers(current_actor(), batch_id, answers, clock.now())
+    except Invalid as refusal:
+        note(refusal.message, "late")
+        again = batch_id
+    return go(url_for("imports.batch", batch_id=again))
+
+
 @pages.post("/<int:batch_id>/ghi")
 @_may_import
 def apply(batch_id: int) -> Any:

@@ -245,8 +245,10 @@ def _ask(account_id: int, kind: reset_requests.ResetKind) -> None:
 @requires(P.ACCOUNT_MANAGE)
 def disable_account(account_id: int) -> Answer:
     """Shut an account."""
-    accounts.disable(current_actor(), account_id, clock.now())
-    note("Đã khoá tài khoản; mọi máy đang dùng tài khoản này đã bị thoát.")
+    actor = current_actor()
+    accounts.disable(actor, account_id, clock.now())
+    name = accounts.account_for(actor, account_id).person.full_name
+    note(f"Đã khoá tài khoản của {name}; mọi máy đang dùng tài khoản này đã bị thoát.")
     return go(url_for("people.account_list"))
 
 
@@ -254,8 +256,9 @@ def disable_account(account_id: int) -> Answer:
 @requires(P.ACCOUNT_MANAGE)
 def enable_account(account_id: int) -> Answer:
     """Open it again."""
-    accounts.enable(current_actor(), account_id, clock.now())
-    note("Đã mở lại tài khoản.")
+    actor = current_actor()
+    accounts.enable(actor, account_id, clock.now())
+    note(f"Đã mở lại tài khoản của {accounts.account_for(actor, account_id).person.full_name}.")
     return go(url_for("people.account_list"))
 
 

@@ -9,7 +9,7 @@ from hocbaso import clock
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.services import reset_requests
 from hocbaso.web.htmx import go
-from hocbaso.web.own_address import base_address
+from hocbaso.web.own_address import base_address, only_this_machine
 from hocbaso.web.people import people_tabs
 from hocbaso.web.security import confirm_recent, current_actor, note, requires
 
@@ -37,7 +37,14 @@ def consent(request_id: int) -> str | BaseResponse:
     if slip is None:
         note("Đã bỏ điện thoại cũ. Lần đăng nhập tới người ấy sẽ quét mã mới.")
         return go(url_for(".index"))
-    return render_template("people/once.html", slips=[slip], again=True, back=url_for(".index"), address=base_address())
+    return render_template(
+        "people/once.html",
+        slips=[slip],
+        again=True,
+        back=url_for(".index"),
+        address=base_address(),
+        only_here=only_this_machine(),
+    )
 
 
 @reset_pages.post("/<int:request_id>/khong-dong-y")

@@ -19,7 +19,7 @@ from hocbaso.services.access import SYSTEM
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.setup import FIRST_ROLES, PeopleForm, RestoreForm, RootForm, SchoolForm, SetupCodeForm, YearForm
 from hocbaso.web.htmx import go
-from hocbaso.web.own_address import base_address
+from hocbaso.web.own_address import base_address, only_this_machine
 from hocbaso.web.security import note, public, while_unconfigured
 
 wizard = Blueprint("setup", __name__, url_prefix="/thiet-lap")
@@ -85,7 +85,10 @@ def _with(form: SchoolForm | YearForm | PeopleForm | RootForm | RestoreForm, err
 @while_unconfigured(_is_unlocked)
 def school() -> Answer:
     """The school."""
-    return _page("school", form=SchoolForm(formdata=None, data=setup.school_values()), here="school")
+    values = setup.school_values()
+    if not values and not only_this_machine():
+        values["lookup_url"] = f"{base_address()}/xac-thuc"
+    return _page("school", form=SchoolForm(formdata=None, data=values), here="school")
 
 
 @wizard.post("/truong")
@@ -131,7 +134,9 @@ def save_year() -> Answer:
 @while_unconfigured(_is_unlocked)
 def people() -> Answer:
     """The first people."""
-    return _page("people", form=PeopleForm(formdata=None), here="people", roles=FIRST_ROLES)
+    return _page(
+        "people", form=PeopleForm(formdata=None), here="people", roles=FIRST_ROLES, only_here=only_this_machine()
+    )
 
 
 @wizard.post("/nguoi")
@@ -140,7 +145,7 @@ def save_people() -> Answer:
     """Enter them with roles and accounts; the one-time passwords stand on the answer and nowhere else."""
     form = PeopleForm()
     if not form.validate_on_submit():
-        return _page("people", 422, form=form, here="people", roles=FIRST_ROLES)
+        return _page("people", 422, form=form, here="people", roles=FIRST_ROLES, only_here=only_this_machine())
     first = [
         setup.FirstPerson(role, form[f"{role.value}_name"].data.strip(), form[f"{role.value}_code"].data or "")
         for role in FIRST_ROLES
@@ -149,8 +154,10 @@ def save_people() -> Answer:
     try:
         slips = setup.first_accounts(first, clock.now())
     except DomainError as error:
-        return _page("people", _with(form, error), form=form, here="people", roles=FIRST_ROLES)
-    return _page("slips", slips=slips, address=base_address(), here="people")
+        return _page(
+            "people", _with(form, error), form=form, here="people", roles=FIRST_ROLES, only_here=only_this_machine()
+        )
+    return _page("slips", slips=slips, address=base_address(), only_here=only_this_machine(), here="people")
 
 
 @wizard.get("/chung-thu")

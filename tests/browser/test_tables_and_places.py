@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from hocbaso.regulations.score_sheet_flow import SheetVerb
 from tests.axe import findings
 from tests.browser.grid_site import Site
 from tests.demo_site import ROOT
+from tests.services.full_class import fill_scores, move_sheets
 
 pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
@@ -111,3 +113,20 @@ def test_a_file_input_speaks_vietnamese_and_names_the_chosen_file(site: Site, sc
     assert not page.is_visible(".file__none")
     if script:
         assert field.evaluate(style)[0] != "rgba(0, 0, 0, 0)"  # the name of the file, drawn by the browser
+
+
+@pytest.mark.parametrize("size", [(1180, 820), (390, 844)])
+def test_the_bar_of_the_day_lies_over_no_row_and_no_field(site: Site, size: tuple[int, int]) -> None:
+    fill_scores(site.cast, "6A")
+    move_sheets(site.cast, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, codes=("MATH", "LIT", "FL1", "SCI", "TECH"))
+    page = on(site, "principal", "/hom-nay", size)
+    over = page.evaluate(
+        """() => {
+            const bar = document.querySelector('.bulk').getBoundingClientRect();
+            return [...document.querySelectorAll('.queue .row, textarea:not(.bulk *)')].filter(one => {
+                const box = one.getBoundingClientRect();
+                return box.height && box.bottom > bar.top + 1 && box.top < bar.bottom - 1;
+            }).map(one => one.innerText || one.id);
+        }"""
+    )
+    assert over == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
@@ -18,9 +18,12 @@ from hocbaso.services import (
     dashboard,
     exemptions,
     happenings,
+    progress,
     readiness,
     reviews,
+    roster,
 )
+from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
 from tests.services.full_class import class_row, fill_homeroom, fill_scores, finalised, lock_class, move_sheets, seen_of
 
@@ -79,6 +82,24 @@ def test_the_principal_sees_reviewed_sheets_odd_ones_first(school: Cast):
 def test_each_sees_the_own_work_only(school: Cast, who: str, n: int):
     actor = school.actor(who)
     assert dashboard.daily(actor, NOW).n_waiting == dashboard.count_waiting(actor, NOW) == n
+
+
+def test_accounts_to_open_wait_for_the_it_officer_alone(school: Cast):
+    roster.create_person(SYSTEM, {"staff_code": "GV090", "full_name": "Lò Thị Mai"}, NOW)
+    for who, n in (("it_officer", 1), ("principal", 0), ("clerk", 0)):
+        actor = school.actor(who)
+        assert dashboard.daily(actor, NOW).n_waiting == dashboard.count_waiting(actor, NOW) == n
+
+
+def test_an_approved_class_waits_for_the_clerk_to_be_built(school: Cast):
+    row = finalised(school)
+    assert dashboard.count_waiting(school.actor("clerk"), NOW) == 0
+    class_approval.approve_class(
+        school.actor("principal"), row.id, seen=seen_of(row.id), expected_version=row.version, now=NOW
+    )
+    view = dashboard.daily(school.actor("clerk"), NOW)
+    assert [(item.verb, item.title) for item in view.plain] == [("build", "Lập 5 học bạ lớp 9A")]
+    assert dashboard.count_waiting(school.actor("clerk"), NOW) == 1
 
 
 def test_the_number_follows_what_moves(school: Cast):
@@ -177,6 +198,19 @@ def test_sheets_and_classes_are_returned_with_one_reason(school: Cast):
     assert class_row(school, "9A").state == "OPEN" and state_of(school, "6A", "MATH", 1) == "RETURNED"
 
 
+def test_what_cannot_be_locked_yet_is_told_and_not_counted(school: Cast):
+    fill_scores(school, "6A")
+    move_sheets(school, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, SheetVerb.APPROVE, codes=("MATH", "LIT"))
+    principal = school.actor("principal")
+    first = min(item.line.opens_on for item in progress.my_sheets(principal, NOW) if item.line.class_name == "6A")
+    early = datetime.combine(first + timedelta(days=1), time(9), tzinfo=UTC)
+    view = dashboard.daily(principal, early)
+    assert (view.n_waiting, view.locks, dashboard.count_waiting(principal, early)) == (0, (), 0)
+    assert len(view.held) == 4 and all("lớp 6A còn 10 bảng điểm chưa duyệt" in item.say for item in view.held)
+    [outcome] = bulk_acts.act(principal, "lock", [view.held[0].key], now=early)
+    assert not outcome.done and "còn 10 bảng điểm chưa duyệt" in outcome.message
+
+
 def test_one_button_locks_what_is_approved(school: Cast):
     fill_scores(school, "9A")
     move_sheets(school, "9A", SheetVerb.SUBMIT, SheetVerb.REVIEW, SheetVerb.APPROVE)
@@ -202,6 +236,27 @@ def test_what_happened_is_told_without_scores_and_only_to_whom_it_concerns(schoo
         for one in happenings.since_yesterday(school.actor("head_science"), NOW)
         if "Ngữ văn" in one.words
     )
+
+
+def test_acts_of_different_hours_are_told_apart_each_with_its_time(school: Cast):
+    fill_scores(school, "6A")
+    move_sheets(school, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW)
+    keys = {code: sheet_key(school, "6A", code, 1) for code in ("LIT", "ICT", "TECH")}
+    for minutes, codes in ((0, ("LIT", "TECH")), (200, ("ICT",))):
+        for code in codes:
+            sheet_id = school.sheets["6A", code, 1]
+            reviews.move(
+                school.actor("principal"),
+                sheet_id,
+                SheetVerb.APPROVE,
+                expected_version=int(keys[code].rsplit("-", 1)[1]),
+                now=NOW + timedelta(minutes=minutes),
+            )
+    later = NOW + timedelta(minutes=201)
+    told = [one for one in happenings.since_yesterday(school.actor("principal"), later, 50) if " duyệt " in one.words]
+    assert [one.at for one in told] == [NOW + timedelta(minutes=200), NOW]
+    assert "nữa" not in told[0].words
+    assert told[1].words.endswith("và 1 bảng điểm nữa")
 
 
 def test_the_board_counts_steps_and_never_shows_a_score(school: Cast):

@@ -8,7 +8,7 @@ from typing import Any
 
 import openpyxl
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
@@ -258,6 +258,11 @@ def test_a_code_with_another_name_and_birth_date_is_refused(school):
     assert not report.applied and "Nguyễn Hoài An" in report.errors[0].message_vi
 
 
+def test_a_score_file_sent_as_students_is_named_once(school):
+    with pytest.raises(Invalid, match=r"^Đây là bảng điểm của lớp 9A, không phải danh sách học sinh\."):
+        imports.run_import(school.actor("clerk"), "students", scores("9A", "Toán", 2, ONE), NOW)
+
+
 def test_the_clerk_gives_no_role_by_a_file(school):
     rows = [
         ["Mã giáo viên", "Họ và tên", "Chức vụ", "Tổ chuyên môn"],
@@ -302,6 +307,58 @@ def test_a_list_gives_no_role_that_the_principal_could_not_give(school):
     said = " ".join(problem.message_vi for problem in report.problems)
     assert all(words in said for words in ("dạy hoặc chủ nhiệm", "CNTT không giữ vai trò khác", "đến hết 11/05/2027"))
     assert audit_verify.verify().ok
+
+
+def test_somebody_already_there_under_another_code_is_asked_about_and_becomes_one_person(school):
+    person = school.people["principal"]
+    db.session.execute(update(m.Person).where(m.Person.id == person).values(birth_on=None, personal_id_number=None))
+    db.session.execute(update(m.Person).where(m.Person.id == person).values(staff_code="BGH01"))
+    db.session.commit()
+    rows = [
+        ["Mã giáo viên", "Họ và tên", "Ngày sinh", "Chức vụ"],
+        ["GV001", "Đoàn Thị Hải Yến", "12/03/1975", "Hiệu trưởng"],
+        ["GV060", "Lưu Kim Oanh", "02/03/1985", "Giáo viên"],
+    ]
+    clerk, data = school.actor("clerk"), book(rows)
+    report = imports.run_import(clerk, "teachers", data, NOW, apply=True)
+    assert not report.applied and not report.can_apply and not report.problems
+    assert [(one.code, one.known_code, one.person_id) for one in report.open_asks] == [("GV001", "BGH01", person)]
+    assert "Hiệu trưởng" in report.open_asks[0].why
+
+    n_people = db.session.scalar(select(func.count()).select_from(m.Person))
+    first = imports.preview(clerk, "teachers", data, "can-bo.xlsx", NOW)
+    with pytest.raises(Invalid):
+        imports.preview_with_answers(clerk, first, {}, NOW)
+    second = imports.preview_with_answers(clerk, first, {"GV001": "same"}, NOW)
+    shown = imports.open_batch(clerk, second)
+    assert shown.can_apply
+    assert next((c.before, c.after) for item in shown.items for c in item.changes) == ("BGH01", "GV001")
+    assert imports.apply_batch(clerk, second, shown.fingerprint, NOW).applied
+    kept = db.session.get(m.Person, person, populate_existing=True)
+    assert (kept.staff_code, kept.birth_on) == ("GV001", date(1975, 3, 12))
+    assert db.session.scalar(select(func.count()).select_from(m.Person)) == n_people + 1
+
+
+def test_two_who_only_share_a_name_are_told_apart_by_code(school):
+    db.session.execute(
+        update(m.Person).where(m.Person.id == school.people["principal"]).values(staff_code="BGH01", birth_on=None)
+    )
+    db.session.commit()
+    rows = [["Mã giáo viên", "Họ và tên", "Chức vụ"], ["GV001", "Đoàn Thị Hải Yến", "Hiệu trưởng"]]
+    report = imports.run_import(
+        school.actor("clerk"), "teachers", book(rows), NOW, apply=True, answers={"GV001": "other"}
+    )
+    assert report.applied
+    [said] = [problem.message_vi for problem in report.problems]
+    assert said == (
+        "Đoàn Thị Hải Yến (BGH01) đã được giao vai trò Hiệu trưởng; chưa giao quyền cho Đoàn Thị Hải Yến (GV001)."
+    )
+
+
+def test_a_namesake_born_on_another_day_is_somebody_else(school):
+    rows = [["Mã giáo viên", "Họ và tên", "Ngày sinh"], ["GV061", "Đoàn Thị Hải Yến", "12/03/1999"]]
+    report = imports.run_import(school.actor("clerk"), "teachers", book(rows), NOW, apply=True)
+    assert report.applied and not report.asks
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,11 @@ from datetime import timedelta
 import pytest
 from flask import url_for
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from hocbaso import clock
+from hocbaso import models as m
+from hocbaso.db import db
 from hocbaso.regulations.score_sheet_flow import SheetVerb
 from tests.cast import NOW, Cast
 from tests.services.full_class import class_row, fill_scores, finalised, move_sheets, seen_of
@@ -101,6 +104,19 @@ def test_more_than_fifty_ask_for_the_password_again(school: Cast, client_of: Cli
         assert answer.status_code == 303 and answer.headers["Location"].startswith(url_for("auth.confirm"))
     fewer = client.post("/hom-nay", data={"verb": "approve", "chon": keys[:50]})
     assert fewer.status_code == 409  # read and refused one by one: none of them was reviewed
+
+
+def test_tabs_count_what_they_show_and_nothing_leaves_the_page_empty(school: Cast, client_of: Clients):
+    db.session.execute(
+        update(m.Person).where(m.Person.id == school.people["outsider"]).values(position_title="Phó Hiệu trưởng")
+    )
+    db.session.commit()
+    body = client_of("principal").get("/hom-nay").get_data(as_text=True).split("<main")[1]
+    assert "người chờ giao vai trò" in body and "Không còn việc nào khác" in body and 'class="tabs"' not in body
+    fill_scores(school, "6A")
+    move_sheets(school, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, codes=("MATH",))
+    body = client_of("principal").get("/hom-nay").get_data(as_text=True).split("<main")[1]
+    assert re.search(r'Tất cả <span class="num">2</span>', body) and "Không còn việc nào khác" not in body
 
 
 def test_a_class_is_approved_from_the_day_with_the_remark(school: Cast, client_of: Clients):

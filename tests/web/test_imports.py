@@ -6,7 +6,7 @@ import io
 import re
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -147,6 +147,24 @@ def test_a_long_preview_shows_twenty_items_and_folds_the_rest(client_of):
     shown, folded = page.split("<details", 1)
     assert "Xem tất cả 24 mục" in folded and "Lại Ngọc Bé A" in shown and "Lại Ngọc Bé X" in folded
     assert shown.count("Lại Ngọc Bé") == 20 and folded.count("Lại Ngọc Bé") == 4
+
+
+def test_a_namesake_is_asked_about_above_everything_else(school, client_of):
+    person = school.people["principal"]
+    db.session.execute(update(m.Person).where(m.Person.id == person).values(staff_code="BGH01", birth_on=None))
+    db.session.commit()
+    client = client_of("clerk")
+    rows = [["Mã giáo viên", "Họ và tên", "Chức vụ"], ["GV001", "Đoàn Thị Hải Yến", "Hiệu trưởng"]]
+    sent = send(client, "teachers", book(rows))
+    page = text(client.get(sent.location)).split("<main")[1]
+    assert page.index("Có phải cùng một người?") < page.index("Tệp này sẽ làm gì") and ">Ghi " not in page
+    silent = text(client.post(f"{sent.location}/cung-nguoi", follow_redirects=True))
+    assert "Xin chọn cho từng người" in silent
+    again = client.post(f"{sent.location}/cung-nguoi", data={"ai-GV001": "same"})
+    preview = text(client.get(again.location))
+    assert "<del>BGH01</del>" in preview and "chưa giao quyền" not in preview
+    client.post(f"{again.location}/ghi", data={"fingerprint": fingerprint(preview)})
+    assert db.session.get(m.Person, person, populate_existing=True).staff_code == "GV001"
 
 
 def test_a_day_for_the_new_pupils_is_offered_and_previewed_again(school, client_of):

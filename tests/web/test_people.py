@@ -176,6 +176,16 @@ def test_who_opens_an_account_does_not_see_what_opens_it_and_who_prints_the_slip
     )
 
 
+def test_shutting_an_account_asks_first_and_names_the_person(client_of, school: Cast):
+    client, path = client_of("it_officer"), f"/nguoi-dung/tai-khoan/{school.accounts['outsider']}/khoa"
+    page = text_of(client.get("/nguoi-dung/tai-khoan"))
+    asked = re.search(rf'<details class="ask">((?:(?!</details>).)*{path}.*?)</details>', page, re.S)[1]
+    assert "<b>Cao Xuân Nghĩa</b>?" in asked and ">Khoá tài khoản của Cao Xuân Nghĩa</button>" in asked
+    assert "Đã khoá tài khoản của Cao Xuân Nghĩa;" in text_of(client.post(path, follow_redirects=True))
+    opened = client.post(path.replace("/khoa", "/mo-lai"), follow_redirects=True)
+    assert "Đã mở lại tài khoản của Cao Xuân Nghĩa." in text_of(opened)
+
+
 def test_the_page_of_accounts_shows_no_learning_data(client_of, school: Cast):
     page = text_of(client_of("it_officer").get("/nguoi-dung/tai-khoan")).split("<main")[1]
     for word in ("Toán", "9A", "Nguyễn Bảo Châu", "036180000006"):

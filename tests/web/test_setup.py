@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from hocbaso import models as m
 from hocbaso.db import db
-from hocbaso.services import accounts, setup
+from hocbaso.services import accounts, lan_addresses, setup
 
 SCHOOL = {
     "name": "Trường THCS Bản Mới",
@@ -105,6 +105,47 @@ def test_a_school_begins(app: Flask, client: FlaskClient):
             "Hệ thống"
         }
         assert "school:record:created" in {entry.tag for entry in entries}
+
+
+def test_the_address_of_every_qr_code_is_a_whole_address(app: Flask, client: FlaskClient):
+    for typed in ("hocba.xuantruong", "ftp://hocba.xuantruong/", "https://", "https:///xac-thuc", "https://a b/"):
+        answer = client.post("/thiet-lap/truong", data={**SCHOOL, "lookup_url": typed})
+        assert answer.status_code == 422 and "mã QR của mọi học bạ" in answer.get_data(as_text=True)
+    refused = client.post("/thiet-lap/truong", data={**SCHOOL, "lookup_url": "hocba.xuantruong"})
+    assert "ví dụ: https://hocba.xuantruong/xac-thuc" in refused.get_data(as_text=True)
+    there = client.get("/thiet-lap/truong", base_url="http://localhost").get_data(as_text=True)
+    assert 'value="http' not in there
+    app.config["HOCBASO"] = dataclasses.replace(app.config["HOCBASO"], listen="192.168.1.21")
+    proposed = client.get("/thiet-lap/truong", base_url="http://localhost:5142").get_data(as_text=True)
+    assert 'value="http://192.168.1.21:5142/xac-thuc"' in proposed
+    whole = {**SCHOOL, "lookup_url": "https://hocba.xuantruong.edu.vn/xac-thuc"}
+    assert client.post("/thiet-lap/truong", data=whole).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("listen", "address"),
+    [
+        ("127.0.0.1", "http://localhost:5142"),
+        ("0.0.0.0", "http://192.168.1.20:5142"),
+        ("192.168.1.21", "http://192.168.1.21:5142"),
+    ],
+)
+def test_slips_print_an_address_where_the_server_listens(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch, listen: str, address: str
+):
+    monkeypatch.setattr(lan_addresses, "of_this_machine", lambda: ("192.168.1.20",))
+    app.config["HOCBASO"] = dataclasses.replace(app.config["HOCBASO"], listen=listen)
+    here = "http://localhost:5142"
+    client.post("/thiet-lap/truong", data=SCHOOL)
+    page = client.get("/thiet-lap/nam-hoc").get_data(as_text=True)
+    dates = {name: value for value, name in re.findall(r'value="([^"]+)"[^>]*name="(label|\w+_(?:on|before))"', page)}
+    dates |= dict(re.findall(r'name="(label|\w+_(?:on|before))"[^>]*value="([^"]+)"', page))
+    client.post("/thiet-lap/nam-hoc", data=dates)
+    step = client.get("/thiet-lap/nguoi", base_url=here).get_data(as_text=True)
+    slips = client.post("/thiet-lap/nguoi", base_url=here, data=PEOPLE).get_data(as_text=True)
+    assert set(re.findall(r"<dt>Mở trình duyệt ở</dt><dd><b>([^<]+)<", slips)) == {address}
+    for told in (step, slips):
+        assert ("chỉ phục vụ chính máy này" in told and "flask tls init" in told) is (listen == "127.0.0.1")
 
 
 def test_an_imported_school_is_named_and_its_people_are_taken_over(app: Flask, client: FlaskClient):
