@@ -368,6 +368,7 @@ def test_lost_answers_and_a_closed_helper_cost_nothing(
     check_the_chain(school)
 
 
+@pytest.mark.slow
 def test_refusing_at_the_helper_stops_the_batch_and_the_rest_is_signed_later(
     browser: Any, cable: Cable, school_site: School, tmp_path: Path
 ) -> None:
@@ -440,6 +441,7 @@ def test_other_pages_of_the_browser_get_nothing_out_of_the_helper(
     other.server_close()
 
 
+@pytest.mark.slow
 def test_what_this_browser_lets_a_page_of_the_school_do(
     launch: Callable[..., Any], browser: Any, cable: Cable, school_site: School, tmp_path: Path
 ) -> None:

@@ -91,7 +91,7 @@ def by_another(site: Site, line: int, column: str, raw: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "options", "rows"),
-    [("flat", FLAT, ROWS), ("upright", UPRIGHT, 5), ("phone", PHONE, 2)],
+    [("flat", FLAT, ROWS), pytest.param("upright", UPRIGHT, 5, marks=pytest.mark.slow), ("phone", PHONE, 2)],
     ids=["flat", "upright", "phone"],
 )
 def test_while_it_is_typed(site: Site, name: str, options: dict[str, Any], rows: int) -> None:
@@ -125,7 +125,7 @@ def test_while_it_is_typed(site: Site, name: str, options: dict[str, Any], rows:
 
 @pytest.mark.parametrize(
     ("name", "options", "rows"),
-    [("flat", FLAT, ROWS), ("upright", UPRIGHT, 5), ("phone", PHONE, 2)],
+    [("flat", FLAT, ROWS), pytest.param("upright", UPRIGHT, 5, marks=pytest.mark.slow), ("phone", PHONE, 2)],
     ids=["flat", "upright", "phone"],
 )
 def test_when_it_is_handed_in_asked_about_returned_and_read(

@@ -471,6 +471,7 @@ def test_over_plain_http_there_is_no_worker_and_no_error(browser: Any, school: S
     visitor.context.close()
 
 
+@pytest.mark.slow
 def test_a_renewed_certificate_is_taken_up_without_losing_a_request(school: School) -> None:
     trusting = ssl.create_default_context(cafile=str(school.site.instance / "tls" / "ca.pem"))
 

@@ -110,7 +110,7 @@ def test_without_script_a_class_is_signed_by_plain_forms(
     page.context.close()
 
 
-@pytest.mark.parametrize("who", ["principal", "it_officer", "clerk"])
+@pytest.mark.parametrize("who", ["principal", "it_officer", pytest.param("clerk", marks=pytest.mark.slow)])
 def test_the_other_pages_are_accessible(browser: Any, address: tuple[str, Any], who: str) -> None:
     base, app = address
     with app.app_context():

@@ -221,6 +221,7 @@ def test_the_process_killed_again_and_again_the_rest_is_signed_once(instance: Pa
     print(f"{n_kills} kills: {n_kept} signatures kept, {n_uses - n_kept} uses of the key lost with their process")
 
 
+@pytest.mark.faults
 @pytest.mark.sqlite("the instance is copied and opened by another process")
 def test_a_killed_worker_costs_at_most_what_was_in_its_hands(instance: Path) -> None:
     with signing_process(instance, "start") as process:

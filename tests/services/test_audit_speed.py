@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import date, timedelta
 
+import pytest
 from flask import Flask
 from sqlalchemy import insert
 
@@ -56,6 +57,7 @@ def fill(n: int) -> None:
             rows.clear()
 
 
+@pytest.mark.slow
 def test_two_hundred_thousand_rows_within_ten_seconds(app: Flask) -> None:
     with app.app_context():
         db.create_all()
