@@ -151,6 +151,18 @@ def roles_reaching(actor: Actor, class_group: m.ClassGroup, *, subject_group_id:
     )
 
 
+NO_PUPIL = "Không có học sinh này trong phần việc của thầy, cô."
+"""One sentence for a pupil who is not there and for one of somebody else's class: which of both is nobody's business."""
+
+
+def class_of_pupil(actor: Actor, class_group_id: int, permission: Permission) -> m.ClassGroup:
+    """:func:`class_for` of a pupil found by the own id; NotFound as for a pupil who is not there."""
+    try:
+        return class_for(actor, class_group_id, permission)
+    except NotFound:
+        raise NotFound(NO_PUPIL) from None
+
+
 def class_for(actor: Actor, class_group_id: int, permission: Permission) -> m.ClassGroup:
     """The class, when the actor holds ``permission`` over it: as its homeroom teacher or through a role that reaches it.
 

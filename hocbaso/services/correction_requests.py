@@ -34,7 +34,7 @@ from hocbaso.services import (
     homeroom,
     students,
 )
-from hocbaso.services.access import Actor, class_for, keeps_class, roles_reaching
+from hocbaso.services.access import NO_PUPIL, Actor, class_of_pupil, keeps_class, roles_reaching
 from hocbaso.services.civil_status import CIVIL_FIELDS
 from hocbaso.services.correction_evidence import Upload
 from hocbaso.services.correction_impact import cell_words, shown_field
@@ -120,7 +120,7 @@ def ask_scores(
     with write_transaction() as session:
         enrollment = session.get(m.Enrollment, enrollment_id, populate_existing=True)
         if enrollment is None:
-            raise NotFound("Không có học sinh này trong phần việc của thầy, cô.")
+            raise NotFound(NO_PUPIL)
         heads = {sheet_id: require_asks_scores(actor, sheet_id, today) for sheet_id in {key[0] for key in cells}}
         items = _items(heads, enrollment_id, cells, today)
         if audit_faults_of_sheets(heads):
@@ -210,8 +210,8 @@ def require_asks_homeroom(actor: Actor, enrollment_id: int, today: date) -> m.En
     """
     enrollment = db.session.get(m.Enrollment, enrollment_id, populate_existing=True)
     if enrollment is None:
-        raise NotFound("Không có học sinh này trong phần việc của thầy, cô.")
-    class_group = class_for(actor, enrollment.class_group_id, Permission.CLASS_READ)
+        raise NotFound(NO_PUPIL)
+    class_group = class_of_pupil(actor, enrollment.class_group_id, Permission.CLASS_READ)
     orphan = not correction_access.keepers(class_group.id, today)
     if not (
         (keeps_class(actor, class_group) or (orphan and Role.PRINCIPAL in roles_reaching(actor, class_group)))

@@ -23,7 +23,14 @@ from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.score_values import format_score, parse_pass_fail, parse_score
 from hocbaso.regulations.terms import SubjectKind
 from hocbaso.services import audit
-from hocbaso.services.access import Actor, class_for, keeps_class, reaches_class, roles_reaching
+from hocbaso.services.access import (
+    NO_PUPIL,
+    Actor,
+    class_of_pupil,
+    keeps_class,
+    reaches_class,
+    roles_reaching,
+)
 from hocbaso.services.log_reading import aimed_at, require_rows_told
 
 STATE_WORDS = {
@@ -231,8 +238,8 @@ def waiting(actor: Actor) -> list[tuple[int, int, str, datetime]]:
 def _enrollment(actor: Actor, enrollment_id: int) -> m.Enrollment:
     row = db.session.get(m.Enrollment, enrollment_id, populate_existing=True)
     if row is None:
-        raise NotFound("Không có học sinh này trong phần việc của thầy, cô.")
-    db.session.refresh(class_for(actor, row.class_group_id, Permission.CLASS_READ))
+        raise NotFound(NO_PUPIL)
+    db.session.refresh(class_of_pupil(actor, row.class_group_id, Permission.CLASS_READ))
     return row
 
 

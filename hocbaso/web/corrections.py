@@ -24,6 +24,7 @@ from hocbaso.services import (
     student_fields,
     students,
 )
+from hocbaso.services.access import NO_PUPIL
 from hocbaso.services.civil_status import CIVIL_FIELDS
 from hocbaso.services.correction_evidence import Upload
 from hocbaso.services.correction_impact import shown_field
@@ -214,7 +215,7 @@ def _civil_form(
 ) -> tuple[str, int]:
     found = students.profile(current_actor(), student_id)
     if not found.editable:
-        raise NotFound("Đề nghị sửa hộ tịch do văn thư hoặc giáo viên chủ nhiệm của lớp lập.")
+        raise NotFound(NO_PUPIL)
     present = {name: shown_field(name, found.values[name]) for name in student_fields.FIELDS if name in CIVIL_FIELDS}
     return render_template(
         "corrections/ask_civil_status.html",

@@ -30,7 +30,7 @@
     // This page came before the worker did, perhaps; and today's sheets stand as links on the list and on the daily page.
     const own = "keep" in document.body.dataset ? [window.location.pathname] : [];
     const links = /^\/(bang-diem\/|hom-nay)$/.test(window.location.pathname)
-      ? Array.from(document.querySelectorAll('main a[href^="/bang-diem/"]'), (link) => link.getAttribute("href").split("#")[0])
+      ? Array.from(document.querySelectorAll('main a[data-own][href^="/bang-diem/"]'), (link) => link.getAttribute("href").split("#")[0])
       : [];
     const paths = [...new Set([...own, ...links.filter((path) => /^\/bang-diem\/\d+$/.test(path))])];
     if (paths.length && "teaches" in document.body.dataset) window.setTimeout(() => tell({ type: "keep", paths }), 1500);

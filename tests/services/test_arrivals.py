@@ -40,7 +40,16 @@ from hocbaso.services import (
 from hocbaso.services.sheet_access import sheet_for
 from tests.cast import LESSONS, NOW, Cast, put_sheets
 from tests.databases import Outside
-from tests.services.full_class import COMMENT, class_row, fill_homeroom, fill_scores, finalised, lock_class, teacher_of
+from tests.services.full_class import (
+    COMMENT,
+    class_row,
+    fill_homeroom,
+    fill_scores,
+    finalised,
+    lock_class,
+    seen_of,
+    teacher_of,
+)
 from tests.services.test_imports import book
 
 NAME = "Vũ Thị Tới"
@@ -273,7 +282,9 @@ def test_a_late_pupil_gets_a_year_from_both_schools(school: Cast) -> None:
     maths = mine.result.subjects["MATH"]
     assert (maths.semester_1, maths.semester_2, maths.year) == ("7.5", "8.0", "7.8")
     assert mine.result.promotion is Promotion.COMPLETED and BY_OLD_SCHOOL in mine.result.steps[-1]
-    class_moves.finalise(school.actor("math"), school.classes["9A"], expected_version=1, now=NOW)
+    class_moves.finalise(
+        school.actor("math"), school.classes["9A"], seen=seen_of(school.classes["9A"]), expected_version=1, now=NOW
+    )
     frozen = frozen_results.frozen_content(
         computed, mine, freeze="main", principal_remark=None, approved_by="", approved_at=NOW
     )
