@@ -110,16 +110,10 @@ def send_scores(enrollment_id: int) -> Any:
         made = correction_requests.ask_scores(
             current_actor(), enrollment_id, cells, form.reason.data or "", _uploads(), clock.now()
         )
-    except Invalid as refusal:
-        errors = {refusal.field: refusal.message} if refusal.field else {}
-        return _score_form(enrollment_id, form, typed=typed, errors=errors, message=refusal.message, status=422)
-    except Stale as stale:
-        moved = stale.current if isinstance(stale.current, tuple) else ()
-        return _score_form(enrollment_id, form, typed=typed, message=stale.message, moved=moved, status=409)
     except NotFound:
         raise
     except DomainError as refusal:
-        return _score_form(enrollment_id, form, typed=typed, message=refusal.message, status=status_of(refusal))
+        return _score_form(enrollment_id, form, typed=typed, **_why_not(refusal))
     return _sent(made.id)
 
 
@@ -169,17 +163,21 @@ def send_homeroom(enrollment_id: int) -> Any:
         made = correction_requests.ask_homeroom(
             current_actor(), enrollment_id, raw, seen, form.reason.data or "", _uploads(), clock.now()
         )
-    except Invalid as refusal:
-        errors = {refusal.field: refusal.message} if refusal.field else {}
-        return _homeroom_form(enrollment_id, form, typed=typed, errors=errors, message=refusal.message, status=422)
-    except Stale as stale:
-        moved = stale.current if isinstance(stale.current, tuple) else ()
-        return _homeroom_form(enrollment_id, form, typed=typed, message=stale.message, moved=moved, status=409)
     except NotFound:
         raise
     except DomainError as refusal:
-        return _homeroom_form(enrollment_id, form, typed=typed, message=refusal.message, status=status_of(refusal))
+        return _homeroom_form(enrollment_id, form, typed=typed, **_why_not(refusal))
     return _sent(made.id)
+
+
+def _why_not(refusal: DomainError) -> dict[str, Any]:
+    """What a form of asking shows of a refusal: at its field, as what moved meanwhile, or as a sentence."""
+    shown: dict[str, Any] = {"message": refusal.message, "status": status_of(refusal)}
+    if isinstance(refusal, Invalid) and refusal.field:
+        shown["errors"] = {refusal.field: refusal.message}
+    if isinstance(refusal, Stale) and isinstance(refusal.current, tuple):
+        shown["moved"] = refusal.current
+    return shown
 
 
 def _fields() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
@@ -250,16 +248,10 @@ def send_civil_status(student_id: int) -> Any:
             _uploads(),
             clock.now(),
         )
-    except Invalid as refusal:
-        errors = {refusal.field: refusal.message} if refusal.field else {}
-        return _civil_form(student_id, form, typed=typed, errors=errors, message=refusal.message, status=422)
-    except Stale as stale:
-        moved = stale.current if isinstance(stale.current, tuple) else ()
-        return _civil_form(student_id, form, typed=typed, message=stale.message, moved=moved, status=409)
     except NotFound:
         raise
     except DomainError as refusal:
-        return _civil_form(student_id, form, typed=typed, message=refusal.message, status=status_of(refusal))
+        return _civil_form(student_id, form, typed=typed, **_why_not(refusal))
     return _sent(made.id)
 
 
