@@ -15,7 +15,7 @@ from hocbaso.services.score_cells import CellView, Column
 from hocbaso.services.score_grid import REMARK, RowView, SheetView
 
 _WHO = "\x00"
-"""Stands for the enrollment in the remembered cells; no text has it (``score_values`` and the forms refuse it)."""
+"""Stands for the enrollment in the remembered cells; in a text it would only print that number."""
 MARK_ICONS = {"makeup": ("calendar-clock", "chờ bù"), "missed": ("user-x", "vắng")}
 
 
@@ -68,7 +68,9 @@ def _row(row: RowView, kind: str, edges: frozenset[str]) -> str:
     # Two thirds of a first opening went into drawing the same "8,5" for forty pupils: what lines have in common is
     # drawn once.
     cells = [_cell(cell, kind, cell.key in edges) for cell in row.cells]
-    cells += _average(row.average, row.closed), _cell(row.remark, kind, False)
+    # A remark is written for one pupil: remembered, it would only push out what many share.
+    draw_remark = _draw_cell if row.remark.text else _cell
+    cells += _average(row.average, row.closed), draw_remark(row.remark, kind, False)
     return _line(row.closed) % {
         "id": row.enrollment_id,
         "number": row.number,
@@ -84,10 +86,12 @@ def _line(closed: str) -> str:
     return str(draw.row_of(closed, *(Markup(f"%({word})s") for word in ("id", "number", "family", "given", "cells"))))
 
 
-@lru_cache(maxsize=2048)
-def _cell(cell: CellView, kind: str, is_edge: bool) -> str:
+def _draw_cell(cell: CellView, kind: str, is_edge: bool) -> str:
     edges = (cell.key,) if is_edge else ()
     return str(_macros().cell_of(cell, _WHO, kind, MARK_ICONS, REMARK, edges))
+
+
+_cell = lru_cache(maxsize=2048)(_draw_cell)
 
 
 @lru_cache(maxsize=256)
