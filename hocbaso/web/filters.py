@@ -78,6 +78,13 @@ def duration(seconds: int) -> str:
     return f"{minutes} phút" if minutes >= 5 or not rest else f"{minutes} phút {rest} giây"
 
 
+def deadline_left(days: int) -> str:
+    """Còn 2 ngày, Ngày cuối, Quá hạn 2 ngày, for ``regulations.deadlines.Deadline.days_left``."""
+    if days > 1:
+        return f"Còn {days - 1} ngày"
+    return "Ngày cuối" if days == 1 else f"Quá hạn {1 - days} ngày"
+
+
 def days_left(due: date, today: date) -> str:
     """Còn 3 ngày, hết hạn hôm nay, quá hạn 2 ngày."""
     n = (due - today).days
@@ -116,6 +123,7 @@ def init_app(app: Flask) -> None:
         vn_size,
         duration,
         days_left,
+        deadline_left,
         initials,
         name_parts,
         lines,
