@@ -90,8 +90,15 @@ class Lane:
 class Gateway:
     """An RSGI application around a WSGI one."""
 
-    def __init__(self, wsgi: Callable[..., Iterable[bytes]], *, silence: float = SILENCE_SECONDS) -> None:
+    def __init__(
+        self,
+        wsgi: Callable[..., Iterable[bytes]],
+        *,
+        silence: float = SILENCE_SECONDS,
+        at_end: Callable[[], object] | None = None,
+    ) -> None:
         self._wsgi = wsgi
+        self._at_end = at_end
         self._silence = silence
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
         self._lane = Lane()
@@ -101,6 +108,8 @@ class Gateway:
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         """The worker ends: what has begun is finished."""
         self._threads.shutdown(wait=True)
+        if self._at_end is not None:
+            self._at_end()
 
     async def __rsgi__(self, scope: Any, proto: Any) -> None:
         """Answer one request."""

@@ -60,7 +60,18 @@ def application() -> Flask:
 
 def gateway() -> Gateway:
     """What the server calls in the worker process."""
-    return Gateway(application())
+    return Gateway(application(), at_end=_end)
+
+
+def _end() -> None:
+    """Leave at once when the last answer is given, without putting anything in order.
+
+    The server's way out would wait for the document workers, which nobody has told to stop: fifteen seconds at each Ctrl+C.
+    Telling them would settle the waiting items of a running batch as failed; cut off here they wait, as after a power cut.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(0)
 
 
 def _die_with_parent() -> None:
@@ -185,6 +196,8 @@ def serve_command(host: str, port: int, http_port: int | None) -> None:
         # is enough: three MB less than two heaps.
         "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "1"),
     }
+    # What ends without a word leaves semaphores behind, and multiprocessing complains of them in the terminal while it clears them.
+    environment["PYTHONWARNINGS"] = "ignore::UserWarning:multiprocessing.resource_tracker"
     environment["PORT"], environment["HOCBASO_LISTEN"] = str(port), host
     environment.pop("HOCBASO_PLAIN_PORT", None)
     if secure:

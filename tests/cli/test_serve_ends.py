@@ -117,7 +117,7 @@ def test_the_document_workers_end_with_the_server(by: signal.Signals, tmp_path: 
         workers = {pid for pid in family if "spawn_main" in _command(pid)}
         assert workers, "no document worker was started: the test would prove nothing"
         server.send_signal(by)
-        server.wait(30)
+        server.wait(10)  # not the fifteen seconds after which a worker is killed
         until = time.monotonic() + SECONDS
         while (left := family & set(_parents())) and time.monotonic() < until:
             time.sleep(0.05)
