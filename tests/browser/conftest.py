@@ -15,20 +15,17 @@ from tests.cast import NOW, Cast
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a page that is looked at in several sizes and both themes, ``make test`` sees the first in light and the last in dark;
-    ``make test-slow`` sees the others."""
+    """Of a page that is looked at in several sizes and both themes, ``make test`` sees the first in light and ``make test-slow``
+    the others."""
     looks: dict[str, list[pytest.Item]] = {}
     for item in items:
         name, _, which = item.nodeid.partition("[")
-        if which.endswith(("-light]", "-dark]")):
+        if which.endswith(("light]", "dark]")):
             looks.setdefault(name, []).append(item)
     for shown in looks.values():
-        kept = (
-            next((item for item in shown if item.nodeid.endswith("-light]")), None),
-            next((item for item in reversed(shown) if item.nodeid.endswith("-dark]")), None),
-        )
+        kept = next((item for item in shown if item.nodeid.endswith("light]")), shown[0])
         for item in shown:
-            if item not in kept:
+            if item is not kept:
                 item.add_marker(pytest.mark.slow)
 
 

@@ -314,6 +314,7 @@ def check_the_chain(school: School) -> None:
         db.session.remove()
 
 
+@pytest.mark.slow
 def test_lost_answers_and_a_closed_helper_cost_nothing(
     browser: Any, cable: Cable, school_site: School, tmp_path: Path
 ) -> None:

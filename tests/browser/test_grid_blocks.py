@@ -200,6 +200,7 @@ def test_undo_under_somebody_elses_newer_value_asks_and_overwrites_nothing(site:
     assert values("TX1", site.cast)[0] == 60
 
 
+@pytest.mark.slow
 def test_the_last_fifty_acts_can_be_taken_back(site: Site) -> None:
     page = site.open()
     for number in range(53):

@@ -121,6 +121,7 @@ def test_an_open_conflict_is_asked_about_again_after_a_reload(site: Site) -> Non
     assert outbox(page) == []
 
 
+@pytest.mark.slow
 def test_the_list_of_sheets_sends_what_a_closed_sheet_left(site: Site) -> None:
     page = site.open()
     leave_anyway(page)
@@ -135,6 +136,7 @@ def test_the_list_of_sheets_sends_what_a_closed_sheet_left(site: Site) -> None:
     assert page.locator(".sheets__unsent").count() == 0
 
 
+@pytest.mark.slow
 def test_another_teacher_on_the_same_tablet_neither_sees_nor_sends_it(site: Site) -> None:
     # Both teach the sheet, so only the outbox itself keeps them apart.
     teach_together(site.cast)
@@ -219,6 +221,7 @@ def test_what_was_typed_while_nobody_was_signed_in_is_not_written_unasked(site: 
     assert outbox(page) == []
 
 
+@pytest.mark.slow
 def test_a_block_pasted_while_nobody_was_signed_in_is_asked_about_cell_by_cell(site: Site) -> None:
     page = site.open()
     leave_anyway(page)

@@ -91,7 +91,11 @@ def by_another(site: Site, line: int, column: str, raw: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "options", "rows"),
-    [("flat", FLAT, ROWS), pytest.param("upright", UPRIGHT, 5, marks=pytest.mark.slow), ("phone", PHONE, 2)],
+    [
+        ("flat", FLAT, ROWS),
+        pytest.param("upright", UPRIGHT, 5, marks=pytest.mark.slow),
+        pytest.param("phone", PHONE, 2, marks=pytest.mark.slow),
+    ],
     ids=["flat", "upright", "phone"],
 )
 def test_while_it_is_typed(site: Site, name: str, options: dict[str, Any], rows: int) -> None:
@@ -125,7 +129,11 @@ def test_while_it_is_typed(site: Site, name: str, options: dict[str, Any], rows:
 
 @pytest.mark.parametrize(
     ("name", "options", "rows"),
-    [("flat", FLAT, ROWS), pytest.param("upright", UPRIGHT, 5, marks=pytest.mark.slow), ("phone", PHONE, 2)],
+    [
+        ("flat", FLAT, ROWS),
+        pytest.param("upright", UPRIGHT, 5, marks=pytest.mark.slow),
+        pytest.param("phone", PHONE, 2, marks=pytest.mark.slow),
+    ],
     ids=["flat", "upright", "phone"],
 )
 def test_when_it_is_handed_in_asked_about_returned_and_read(

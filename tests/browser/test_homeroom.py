@@ -214,7 +214,10 @@ def test_the_principal_approves_what_is_ticked_and_returns_with_a_reason(site: S
     assert class_row(site.cast, "9A").state == "OPEN"
 
 
-@pytest.mark.parametrize("size", [(1280, 800), pytest.param((800, 1280), marks=pytest.mark.slow), (390, 844)])
+@pytest.mark.parametrize(
+    "size",
+    [(1280, 800), pytest.param((800, 1280), marks=pytest.mark.slow), pytest.param((390, 844), marks=pytest.mark.slow)],
+)
 def test_the_pages_are_accessible_and_fit_the_screen(site: Site, size: tuple[int, int]):
     fill_scores(site.cast, "6A")
     move_sheets(site.cast, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, codes=("MATH", "LIT"))

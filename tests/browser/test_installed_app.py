@@ -197,6 +197,7 @@ def served_by_a_thief(school: School, name: str, folder: Path) -> http.server.HT
     return server
 
 
+@pytest.mark.slow
 def test_the_roots_key_cannot_play_another_site(browser: Any, school: School, tmp_path: Path) -> None:
     page = browser.new_page()
     inside = served_by_a_thief(school, BELOW, tmp_path)
@@ -397,6 +398,7 @@ def test_another_account_on_the_same_tablet_finds_nothing(browser: Any, school: 
     other.context.close()
 
 
+@pytest.mark.slow
 def test_only_sheets_of_somebody_who_types_are_kept(browser: Any, school: School) -> None:
     visitor = Visitor(browser, school.site, "Hiệu trưởng")
     visitor.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
@@ -416,6 +418,7 @@ def test_only_sheets_of_somebody_who_types_are_kept(browser: Any, school: School
     teacher.context.close()
 
 
+@pytest.mark.slow
 def test_a_page_in_use_survives_a_new_worker(browser: Any, school: School) -> None:
     visitor = Visitor(browser, school.site, "Giáo viên Toán 6A")
     visitor.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
@@ -434,6 +437,7 @@ def test_a_page_in_use_survives_a_new_worker(browser: Any, school: School) -> No
     visitor.context.close()
 
 
+@pytest.mark.slow
 def test_the_printed_sheet_has_all_its_borders(browser: Any, school: School, tmp_path: Path) -> None:
     """Two pages of A4; at one dot a point, where a border outside the sheet by a fraction is lost, both sides are drawn."""
     from PIL import Image
@@ -453,6 +457,7 @@ def test_the_printed_sheet_has_all_its_borders(browser: Any, school: School, tmp
         assert lines and lines[0] < image.width // 10 and lines[-1] > image.width * 9 // 10, page.name
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_of_another_host(browser: Any, school: School) -> None:
     visitor = Visitor(browser, school.site, "Giáo viên Toán 6A")
     asked: set[str] = set()

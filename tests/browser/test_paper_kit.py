@@ -88,6 +88,7 @@ def test_a_sheet_of_another_class_is_suspected(site: Site, school: Cast) -> None
     assert sheet_code(school.sheets["9A", "MATH", 2]) in page.inner_text("#paper-wrong")
 
 
+@pytest.mark.slow
 def test_every_column_of_a_row_and_what_is_refused_stays(site: Site, school: Cast) -> None:
     page = opened(site)
     page.keyboard.type(codes(school)[0])
@@ -106,6 +107,7 @@ def test_every_column_of_a_row_and_what_is_refused_stays(site: Site, school: Cas
     shot(page, "paper-typing")
 
 
+@pytest.mark.slow
 def test_without_a_network_what_was_typed_from_paper_waits(site: Site, school: Cast) -> None:
     page = opened(site)
     page.select_option("[data-paper-columns]", "CK")

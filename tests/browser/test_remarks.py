@@ -79,6 +79,7 @@ def test_two_keystrokes_put_in_the_phrase_of_the_pupils_level(site: Site, bank: 
     assert stored(bank, "Hoàng Thanh Bình") == f"{FAIR} {ALL}"
 
 
+@pytest.mark.slow
 def test_a_slash_that_means_itself_stays(site: Site, bank: Cast) -> None:
     page = site.open()
     box = f"{site.cell('NX')} textarea"
@@ -157,6 +158,7 @@ def test_dictation_says_where_the_voice_goes_before_it_begins(site: Site, bank: 
     assert page.evaluate("heard") == ["vi-VN", "vi-VN"] and page.is_hidden("#dictation")
 
 
+@pytest.mark.slow
 def test_no_dictation_without_a_secure_line_or_a_recogniser(site: Site, bank: Cast, plain_browser: Any) -> None:
     page = site.open()
     page.evaluate(
@@ -205,6 +207,7 @@ def test_the_banks_page(site: Site, bank: Cast, width: int, scheme: str) -> None
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
+@pytest.mark.slow
 def test_the_bank_is_kept_without_script(site: Site, bank: Cast) -> None:
     page = site.open(java_script_enabled=False)
     page.goto(f"{site.address}/nhan-xet/")

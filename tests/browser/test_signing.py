@@ -50,6 +50,7 @@ def enter(browser: Any, address: str, who: str, **options: Any) -> Any:
     return page
 
 
+@pytest.mark.slow
 def test_three_people_sign_by_clicking_and_a_stranger_checks_the_file(
     browser: Any, address: tuple[str, Any], school_template: tuple[Path, Cast]
 ) -> None:
@@ -110,7 +111,9 @@ def test_without_script_a_class_is_signed_by_plain_forms(
     page.context.close()
 
 
-@pytest.mark.parametrize("who", ["principal", "it_officer", pytest.param("clerk", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "who", ["principal", *(pytest.param(who, marks=pytest.mark.slow) for who in ("it_officer", "clerk"))]
+)
 def test_the_other_pages_are_accessible(browser: Any, address: tuple[str, Any], who: str) -> None:
     base, app = address
     with app.app_context():

@@ -59,6 +59,7 @@ def site(
         db.session.remove()
 
 
+@pytest.mark.slow
 def test_a_teacher_by_telephone_and_the_principal_by_token(
     browser: Any,
     site: tuple[str, Any, SoftToken, Cast, Path],

@@ -115,6 +115,7 @@ class Window:
         )
 
 
+@pytest.mark.slow
 def test_nothing_runs_on_any_page(browser: Any, site: tuple[str, Any], school_template: tuple[Path, Cast]) -> None:
     base, app = site
     found: list[str] = []
@@ -144,6 +145,7 @@ def test_nothing_runs_on_any_page(browser: Any, site: tuple[str, Any], school_te
     assert len(visited) > 30
 
 
+@pytest.mark.slow
 def test_nothing_runs_in_what_scripts_put_together(
     browser: Any, site: tuple[str, Any], school_template: tuple[Path, Cast]
 ) -> None:

@@ -16,7 +16,11 @@ from tests.services.full_class import fill_scores, move_sheets
 pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
-SIZES = [(1180, 820), (820, 1180), (390, 844)]
+SIZES = [
+    pytest.param((1180, 820), marks=pytest.mark.slow),
+    pytest.param((820, 1180), marks=pytest.mark.slow),
+    (390, 844),
+]
 
 # Texts that stand out of their cell, and numbers that are broken over two lines.
 CUT = """selector => {
@@ -64,7 +68,7 @@ def on(site: Site, who: str, path: str, size: tuple[int, int], **options: Any) -
     return page
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: str(size[0]))
+@pytest.mark.parametrize("size", SIZES, ids=["1180", "820", "390"])
 def test_a_class_and_the_progress_cut_nothing_and_slide_inside_themselves(site: Site, size: tuple[int, int]) -> None:
     for who, path, table in (("math", "/lop/", ".grid--class"), ("principal", "/tien-do", ".heat")):
         page = on(site, who, path, size)
@@ -102,6 +106,7 @@ def test_on_a_phone_search_and_every_place_are_within_reach(site: Site) -> None:
     assert findings(page) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
 def test_a_file_input_speaks_vietnamese_and_names_the_chosen_file(site: Site, script: bool) -> None:
     page = on(site, "clerk", "/nhap-du-lieu/", (820, 1180), java_script_enabled=script)
@@ -119,7 +124,7 @@ def test_a_file_input_speaks_vietnamese_and_names_the_chosen_file(site: Site, sc
         assert field.evaluate(style)[0] != "rgba(0, 0, 0, 0)"  # the name of the file, drawn by the browser
 
 
-@pytest.mark.parametrize("size", [(1180, 820), (390, 844)])
+@pytest.mark.parametrize("size", [(1180, 820), pytest.param((390, 844), marks=pytest.mark.slow)])
 def test_the_bar_of_the_day_lies_over_no_row_and_no_field(site: Site, size: tuple[int, int]) -> None:
     fill_scores(site.cast, "6A")
     move_sheets(site.cast, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, codes=("MATH", "LIT", "FL1", "SCI", "TECH"))

@@ -188,6 +188,7 @@ def state_of_newest(instance: Path) -> str:
     return state
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite("the instance is copied and opened by another process")
 def test_left_alone_each_signature_is_one_use_of_the_key(instance: Path) -> None:
     with signing_process(instance, "start") as process:

@@ -157,6 +157,7 @@ def test_the_last_try_is_neither_used_nor_counted_unless_said(built: Cast, bad: 
     assert outcomes(sign(built, "principal", "principal", last_try=True)) == ["done"] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("wish", "words"), [("removed", "bị rút ra"), ("crash", "dừng đột ngột")])
 def test_a_token_that_fails_in_the_middle_signs_the_rest_later(
     built: Cast, bad: SoftToken, wish: str, words: str
@@ -173,6 +174,7 @@ def test_a_token_that_fails_in_the_middle_signs_the_rest_later(
     assert audit_verify.verify().ok
 
 
+@pytest.mark.slow
 def test_a_batch_that_is_cut_off_goes_on_and_signs_nothing_twice(built: Cast, bad: SoftToken) -> None:
     class PowerCut(BaseException):
         pass

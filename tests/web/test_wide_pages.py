@@ -78,6 +78,7 @@ def ids_on(page: str) -> list[str]:
     return re.findall(r'name="lop" value="(\d+)"', page)
 
 
+@pytest.mark.slow
 def test_the_clerk_builds_the_school_in_one_batch(site_on: Callable[[Path], Site], many_template: Path) -> None:
     site = site_on(many_template)
     page = site("vanthu").get("/hoc-ba/nhieu-lop").text
