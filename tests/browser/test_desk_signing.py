@@ -30,6 +30,7 @@ from hocbaso.factory import create_app
 from hocbaso.services import audit_verify, document_pool, test_school_keys, transcripts, trust_roots
 from hocbaso_ky import PORT
 from tests.axe import findings
+from tests.browser import batch_page
 from tests.browser.test_signing import enter
 from tests.cast import NOW, Cast
 from tests.conftest import make_app
@@ -282,7 +283,7 @@ def test_the_principal_signs_a_class_from_another_computer(
         picture(page, f"desk-pin-{kind}")
         helper.replies["pin"] = PIN
         page.click("[data-do=again] >> visible=true")
-        page.wait_for_selector("#batch:has-text('Xong 3 bản')", timeout=60_000)
+        batch_page.done(page, 3)
         state(page, "done")
         assert findings(page) == []
         picture(page, f"desk-done-{kind}")
@@ -362,7 +363,7 @@ def test_lost_answers_and_a_closed_helper_cost_nothing(
         state(page, "ask")  # found by itself, and the person is sent to the helper's own question
         helper.wait_for("Gõ “co”")
         helper.type("co")
-        page.wait_for_selector("#batch:has-text('Xong 3 bản')", timeout=60_000)
+        batch_page.done(page, 3)
         state(page, "done")
     assert lost["n"] == 3 and (school.token.calls("sign"), school.token.calls("login")) == (6, 1)
     page.context.close()
@@ -392,7 +393,7 @@ def test_refusing_at_the_helper_stops_the_batch_and_the_rest_is_signed_later(
         page.goto(class_page(school))
         state(page, "ready")
         page.click("#ky button[type=submit]")
-        page.wait_for_selector("#batch:has-text('Xong 3 bản')", timeout=60_000)
+        batch_page.done(page, 3)
     page.context.close()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser import batch_page
 from tests.demo_site import CHROMIUM, CHROMIUM_ARGS, ROOT, Site, Visitor, run_flask, served
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -51,7 +52,7 @@ def made(browser: Any, site: Site) -> dict[str, str]:
     homeroom.open("/hoc-ba/")
     homeroom.page.click("main table a >> nth=0")
     homeroom.page.click("button:has-text('Lập học bạ')")
-    homeroom.page.wait_for_selector("#batch:has-text('Xong 3 bản')", timeout=60_000)
+    batch_page.done(homeroom.page, 3)
     batch = homeroom.page.url.removeprefix(site.base)
     homeroom.context.close()
     clerk = Visitor(browser, site, "Văn thư")

@@ -14,6 +14,7 @@ from hocbaso import clock
 from hocbaso.db import db
 from hocbaso.services import test_school_keys, transcripts
 from tests.axe import findings
+from tests.browser import batch_page
 from tests.browser.grid_site import served, sign_in
 from tests.cast import NOW, Cast
 from tests.conftest import make_app
@@ -70,7 +71,7 @@ def test_three_people_sign_by_clicking_and_a_stranger_checks_the_file(
         page.fill("#pin", test_school_keys.DEMO_PIN)
         page.click("#ky button[type=submit]")
         page.wait_for_url("**/viec/*")
-        page.wait_for_selector("#batch:has-text('Xong 3 bản')", timeout=60_000)
+        batch_page.done(page, 3)
         assert findings(page) == []
         page.context.close()
     with app.app_context():

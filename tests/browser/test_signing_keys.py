@@ -12,6 +12,7 @@ import pytest
 from hocbaso.db import db
 from hocbaso.services import certificates, key_devices, remote_register, test_school_keys, token_register
 from tests.axe import findings
+from tests.browser import batch_page
 from tests.browser.test_signing import (  # noqa: F401 (fixtures)
     address,
     approved_template_fixture,
@@ -76,7 +77,7 @@ def test_a_teacher_by_telephone_and_the_principal_by_token(
     assert teacher.locator("#pin").count() == 0 and findings(teacher) == []
     picture(teacher, "sign-remote")
     teacher.click("#ky button[type=submit]")
-    teacher.wait_for_selector("#batch:has-text('Xong 3 bản')", timeout=60_000)
+    batch_page.done(teacher, 3)
     teacher.context.close()
 
     page = enter(browser, base, "principal", viewport={"width": 1180, "height": 820})
@@ -107,7 +108,7 @@ def test_a_teacher_by_telephone_and_the_principal_by_token(
     page.check("[name=last_try]")
     page.fill("#pin", PIN)
     page.click("#ky button[type=submit]")
-    page.wait_for_selector("#batch:has-text('Xong 3 bản')", timeout=60_000)
+    batch_page.done(page, 3)
     picture(page, "batch")
     page.context.close()
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser import batch_page
 from tests.demo_site import CHROMIUM, CHROMIUM_ARGS, Site, Visitor, run_flask, served
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -127,7 +128,7 @@ def test_a_signing_season(browser: Any, site: Site) -> None:
         (Path(shots) / "list.pdf").write_bytes(saved.read_bytes())
     clerk.open("/thu-hoi/")
     clerk.page.click("button:has-text('Lập lại học bạ')")
-    clerk.page.wait_for_selector("#batch:has-text('Xong 1 bản')", timeout=60_000)
+    batch_page.done(clerk.page, 1)
 
     officer = Visitor(browser, site, "Giáo viên CNTT", viewport=TABLET)
     officer.open("/dien-tap/")
