@@ -9,7 +9,7 @@ from datetime import date, datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -282,6 +282,19 @@ def is_concerned(actor: Actor) -> bool:
     """Whether corrections are this person's matter: by office, or because there is a request of theirs or of their class."""
     if any(grant.role in (Role.PRINCIPAL, Role.VICE_PRINCIPAL, Role.CLERK) for grant in actor.grants):
         return True
-    own = or_(m.CorrectionRequest.asked_by == actor.account_id, m.Enrollment.class_group_id.in_(actor.homeroom))
-    rows = select(m.CorrectionRequest.id).join(m.Enrollment, m.Enrollment.id == m.CorrectionRequest.enrollment_id)
-    return db.session.scalar(rows.where(own).limit(1)) is not None
+    own = {"account": actor.account_id, "classes": list(actor.homeroom)}
+    return db.session.connection().execute(_OWN, own).first() is not None
+
+
+# Asked on every page of a teacher: built once, and read without the mapper.
+_OWN = (
+    select(m.CorrectionRequest.id)
+    .join(m.Enrollment, m.Enrollment.id == m.CorrectionRequest.enrollment_id)
+    .where(
+        or_(
+            m.CorrectionRequest.asked_by == bindparam("account"),
+            m.Enrollment.class_group_id.in_(bindparam("classes", expanding=True)),
+        )
+    )
+    .limit(1)
+)
