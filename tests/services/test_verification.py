@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from hocbaso.documents import xml_record
 from hocbaso.errors import IntegrityFault, Invalid, Unavailable
 from hocbaso.services import recall_requests, signing, test_school_keys, transcripts, verification
 from tests.cast import NOW, Cast
@@ -134,3 +135,28 @@ def test_an_address_that_asks_too_often_waits() -> None:
         throttle.ask("10.0.0.1", NOW)
     throttle.ask("10.0.0.2", NOW)
     throttle.ask("10.0.0.1", NOW + timedelta(minutes=1))
+
+
+def test_a_recall_undone_in_the_database_makes_no_file_good_again(issued: Cast) -> None:
+    row = records()[1]
+    row_id, data = row.id, transcripts.read_stored(row.pdf_digest)
+    recall_requests.recall(issued.actor("principal"), row.uuid, "Sai nơi sinh", LATER)
+    tamper("UPDATE transcript_record SET state = 'PUBLISHED', recalled_at = NULL WHERE id = :id", id=row_id)
+    with pytest.raises(IntegrityFault, match="chưa xác nhận được"):
+        verification.by_file(data, LATER)
+
+
+def test_a_sealed_file_that_is_kept_back_is_not_in_force(built: Cast) -> None:
+    for index, (role, key) in enumerate((("homeroom", "math"), ("principal", "principal"), ("seal", "clerk"))):
+        at, pin = NOW + timedelta(hours=index), test_school_keys.DEMO_PIN
+        signing.sign_class(built.actor(key), built.classes["9A"], role, pin, at, publish_on_seal=False)
+    row = records()[0]
+    found = verification.by_file(transcripts.read_stored(row.pdf_digest), LATER)
+    assert found.standing == "not_issued" and found.words.heading == "Học bạ chưa cấp"
+
+
+def test_a_file_that_is_not_good_is_not_called_in_force(issued: Cast) -> None:
+    """A program that reads only the standing must not take an unsigned file with a true code for the record."""
+    zone = xml_record.take_apart(transcripts.read_stored(records()[0].xml_digest)).data_zone
+    told = verification.plain_file(verification.by_file(xml_record.assemble(zone), LATER))
+    assert told["ok"] is False and told["standing"] == "unknown"
