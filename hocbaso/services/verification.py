@@ -231,11 +231,12 @@ def by_file(data: bytes, now: datetime) -> FileAnswer:
         raise Invalid("Tệp lớn hơn 8 MB, không phải học bạ số.", field="tep")
     if data.lstrip()[:14].lower() == b"<!doctype html":
         return FileAnswer(_judge_page(data), UNKNOWN, None)
+    keys = instance_keys.public_documents() if data.lstrip()[:1] == b"{" else []
     report = document_pool.verify(
-        data, trust_roots.trusted_roots(), trust_roots.trusted_crls(), now, timeout=VERIFY_SECONDS
+        data, trust_roots.trusted_roots(), trust_roots.trusted_crls(), now, timeout=VERIFY_SECONDS, keys=keys
     )
     if report.kind in ("report", "keys"):
-        return FileAnswer(report, UNKNOWN, None)
+        return FileAnswer(_without_withdrawn(report), UNKNOWN, None)
     record = _record(report.record_uuid) if report.record_uuid else None
     if record is None:
         return FileAnswer(report, UNKNOWN, None)
@@ -252,6 +253,19 @@ def by_file(data: bytes, now: datetime) -> FileAnswer:
         successor,
         _stamped_again(record, data),
     )
+
+
+def _without_withdrawn(report: VerificationReport) -> VerificationReport:
+    """The report with this school's withdrawn keys refused, before the seal has said so: it knows its own."""
+    withdrawn = {key.key_id.upper(): key.withdrawn for key in instance_keys.own_keys() if key.withdrawn}
+    judged = tuple(
+        replace(item, ok=False, reasons=tuple(dict.fromkeys((*item.reasons, withdrawn[item.serial]))))
+        if item.serial in withdrawn
+        else item
+        for item in report.signatures
+    )
+    ok = report.ok and (report.kind != "report" or all(item.ok for item in judged))
+    return replace(report, ok=ok, signatures=judged)
 
 
 OTHER_PAGE = "Trang kiểm tra này không phải bản nhà trường đang phát: đã cũ, hoặc đã bị sửa. Hãy xoá đi và tự tải lại từ trang này."
