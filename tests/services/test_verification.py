@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from datetime import timedelta
 
 import pytest
 
-from hocbaso.documents import xml_record
+from hocbaso.documents import signers, xml_record, xml_signature
+from hocbaso.documents import transcript_content as tc
 from hocbaso.errors import IntegrityFault, Invalid, Unavailable
-from hocbaso.services import recall_requests, signing, test_school_keys, transcripts, verification
+from hocbaso.services import (
+    certificates,
+    recall_requests,
+    registered_signers,
+    signing,
+    test_school_keys,
+    transcripts,
+    verification,
+)
 from tests.cast import NOW, Cast
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
     approved_template_fixture,
@@ -160,3 +171,27 @@ def test_a_file_that_is_not_good_is_not_called_in_force(issued: Cast) -> None:
     zone = xml_record.take_apart(transcripts.read_stored(records()[0].xml_digest)).data_zone
     told = verification.plain_file(verification.by_file(xml_record.assemble(zone), LATER))
     assert told["ok"] is False and told["standing"] == "unknown"
+
+
+def test_another_content_signed_by_the_same_keys_under_the_same_code_is_refused(issued: Cast) -> None:
+    row = records()[1]
+    content = tc.from_canonical_json(row.content.encode())
+    at = next(i for i, item in enumerate(content.subjects) if item.year and item.year[0].isdigit())
+    better = dataclasses.replace(content.subjects[at], year="9.9")
+    assert better != content.subjects[at]
+    subjects = (*content.subjects[:at], better, *content.subjects[at + 1 :])
+    xml = xml_record.assemble(xml_record.build_data_zone(dataclasses.replace(content, subjects=subjects)))
+    for role, person in (("homeroom", "math"), ("principal", "principal"), ("seal", None)):
+        owner = issued.people[person] if person else None
+        certificate = certificates.current_certificate(owner)
+        envelope = signers.KeyEnvelope(certificate.key_envelope, certificates.owner_key(owner), certificate.fingerprint)
+        key = signers.SoftwareKeySigner.from_envelope(
+            envelope, certificates.chain_of(certificate), test_school_keys.DEMO_PIN, certificates.server_secret()
+        )
+        xml = xml_signature.sign_xml(xml, role, key, at=NOW + timedelta(hours=3))
+    found = verification.by_file(xml, LATER)
+    assert (
+        not found.report.ok and found.words.tone == "wrong" and registered_signers.OTHER_CONTENT in found.words.sentence
+    )
+    report = json.loads(verification.signed_report(found, xml, LATER) or b"")
+    assert report["result"]["ok"] is False and report["standing"] == "unknown"
