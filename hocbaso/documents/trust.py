@@ -49,6 +49,23 @@ _PATH_WORDS = {
 CLOCK_SKEW = timedelta(minutes=10)
 
 
+#: A signature is stamped in the same minute; a batch that waited for its time stamps, for a night of no network say, in a few days.
+STAMPED_WITHIN = timedelta(days=3)
+TURNED_ROUND = "Giờ ký của các chữ ký không theo thứ tự: chữ ký sau lại ghi giờ sớm hơn chữ ký trước."
+
+
+def in_turn(times: Iterable[datetime | None]) -> bool:
+    """Whether stated signing times, in the order of the signatures, go forward (clocks may differ by :data:`CLOCK_SKEW`)."""
+    newest: datetime | None = None
+    for at in times:
+        if at is None:
+            continue
+        if newest is not None and at < newest - CLOCK_SKEW:
+            return False
+        newest = at if newest is None else max(newest, at)
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Trust:
     """Roots and revocation lists (PEM or DER) and the moment of judgement (aware UTC)."""
@@ -76,6 +93,16 @@ class Trust:
         if signed_at is None:
             return ["Chữ ký không ghi thời gian ký."]
         return ["Thời gian ký ở tương lai."] if signed_at > self.at + CLOCK_SKEW else []
+
+    def signing_time_reasons(self, signed_at: datetime | None, der: bytes, built_at: datetime) -> list[str]:
+        """Why the time that a signature on a record states cannot be true: it looks forward and back. ``der`` is the certificate."""
+        reasons = self.time_reasons(signed_at)
+        if signed_at is not None:
+            if signed_at < load_certificate(der).not_valid_before_utc - CLOCK_SKEW:
+                reasons.append("Thời gian ký ghi trong chữ ký sớm hơn ngày chứng thư có hiệu lực.")
+            if signed_at < built_at - CLOCK_SKEW:
+                reasons.append("Thời gian ký ghi trong chữ ký sớm hơn lúc lập học bạ.")
+        return reasons
 
     def path_reasons(
         self, chain: tuple[bytes, ...], evidence: Evidence = Evidence(), *, demand: bool = False

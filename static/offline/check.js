@@ -259,6 +259,8 @@ function whyNotPerson(who, name, number) {
   return null;
 }
 const SKEW = 10 * 60 * 1000;
+const TURNED_ROUND = "Giờ ký của các chữ ký không theo thứ tự: chữ ký sau lại ghi giờ sớm hơn chữ ký trước.";
+const inTurn = (times) => times.every((at, index) => times.slice(0, index).every((before) => at >= before - SKEW));
 const timeReasons = (at) => (at > Date.now() + SKEW ? ["Thời gian ký ở tương lai."] : []);
 
 /* --- signed JSON: statements on keys, reports --------------------------------------------------------------------------- */
@@ -476,7 +478,10 @@ async function checkNode(name, label, text, zone, zoneDigest, facts) {
     const signature = fromB64(value);
     if (again !== text || number !== wantedNumber) verdict.reasons.push(again !== text && text.includes(zoneDigest) ? BROKEN : ALTERED);
     else if (!(await signedBy(leaf.spki, "SHA-256", utf8(await parts.info(` xmlns="${DS}"`)), signature))) verdict.reasons.push(ALTERED);
-    verdict.reasons.push(...timeReasons(signedAt), ...path.filter((one) => one !== STRANGER));
+    verdict.reasons.push(...timeReasons(signedAt));
+    if (signedAt < leaf.from - SKEW) verdict.reasons.push("Thời gian ký ghi trong chữ ký sớm hơn ngày chứng thư có hiệu lực.");
+    if (signedAt < readInstant(facts.of("NGAY_TAO_HOC_BA")) - SKEW) verdict.reasons.push("Thời gian ký ghi trong chữ ký sớm hơn lúc lập học bạ.");
+    verdict.reasons.push(...path.filter((one) => one !== STRANGER));
     const whose = name === "KY_PHAT_HANH" ? whyNotSeal(leaf, facts.of("TEN_TRUONG"), facts.of("TEN_TINH_THANH_PHO")) : whyNotPerson(leaf, facts.of(name === "GVCN" ? "TEN_GIAO_VIEN_CHU_NHIEM" : "TEN_GIAM_HIEU_KY_HOC_BA"), wantedNumber);
     if (whose) verdict.reasons.push(whose);
   } catch (error) { verdict.reasons.push(error instanceof Refusal ? error.message : BROKEN); }
@@ -505,6 +510,7 @@ async function checkXml(bytes) {
     }
     if (rest) problems.push("Thứ tự hoặc số chữ ký không đúng quy định.");
     else if (signatures.length !== 3) problems.push(`Học bạ chưa đủ chữ ký, còn thiếu: ${NODES.map((one) => one[1]).filter((label) => !signatures.some((one) => one.role === label)).join(", ")}.`);
+    if (!inTurn(signatures.filter((one) => one.at !== null).map((one) => one.at))) problems.push(TURNED_ROUND);
     const reasons = [...new Set([...problems, ...signatures.flatMap((one) => one.reasons)])];
     const shown = { signatures, problems, uuid, digest: hex(zoneBytes) };
     if (reasons.length) {
