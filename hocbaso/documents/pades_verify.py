@@ -39,6 +39,7 @@ from hocbaso.documents.trust import (
     in_turn,
     role_reasons,
     signer_facts,
+    status_notes,
 )
 from hocbaso.documents.verification_report import STRANGER, UNREADABLE, SignatureVerdict, VerificationReport
 from hocbaso.documents.xml_record import parse_data_zone
@@ -249,4 +250,7 @@ def _judge(
     reasons += role_reasons(role, parts.chain[0], content, expected)
     if trust.roots and trust.is_strange(parts.chain):
         reasons.insert(0, STRANGER)
-    return SignatureVerdict(role=role, ok=not reasons, reasons=tuple(dict.fromkeys(reasons)), **facts)
+    notes = ()
+    if not reasons and not tail.demands_status:  # a tail that demands it holds its proof
+        notes = status_notes(replace(trust, at=moment), parts.chain, tail.store.evidence)
+    return SignatureVerdict(role=role, ok=not reasons, reasons=tuple(dict.fromkeys(reasons)), notes=notes, **facts)

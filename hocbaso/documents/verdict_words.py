@@ -100,8 +100,16 @@ def of_report(report: VerificationReport) -> Words:
             f"Bản tóm tắt trong mã QR do {report.school_name} lập và không bị sửa.",
             "So từng con số ở đây với bản in. Khác một con số thì bản in đã bị sửa. " + ASK_STANDING,
         )
+    n = len({item.role for item in report.signatures})
+    if report.ok and report.lacks_status:
+        return Words(
+            "late",
+            "Chữ ký đúng, chưa xem được thu hồi",
+            f"Cả {n} chữ ký số đều đúng và nội dung không bị sửa từ khi ký. Nhưng ở đây không có danh sách thu hồi còn hạn của nơi "
+            "cấp, nên chưa biết có chứng thư nào đã bị thu hồi trước khi ký không.",
+            ASK_STANDING,
+        )
     if report.ok:
-        n = len({item.role for item in report.signatures})
         return Words(
             "done",
             "Học bạ thật",

@@ -174,7 +174,7 @@ function readList(der) {
     const [serial, at] = children(entry);
     revoked.set(hex(serial.body).replace(/^(00)+(?=.)/, ""), derTime(at));
   }
-  return { tbs: tbs.raw, algorithm, signature: bits(signature), issuer: parts[1], from: derTime(dates[0]), revoked };
+  return { tbs: tbs.raw, algorithm, signature: bits(signature), issuer: parts[1], from: derTime(dates[0]), until: dates[1] ? derTime(dates[1]) : Infinity, revoked };
 }
 
 /* --- trust ------------------------------------------------------------------------------------------------------------ */
@@ -196,8 +196,9 @@ async function readTrust() {
   return trusted;
 }
 
-/* Why a chain (DER, leaf first, without root) is not believed now; empty when it is. */
-async function pathReasons(chain) {
+/* Why a chain (DER, leaf first, without root) is not believed now; empty when it is. `told.lacksStatus`: no list that has not run out
+   says of each certificate that it was not revoked. */
+async function pathReasons(chain, told = {}) {
   const { roots, lists } = await readTrust();
   const carried = chain.map(readCertificate), path = [];
   let current = carried[0];
@@ -222,9 +223,16 @@ async function pathReasons(chain) {
     if (one.strange) reasons.push("Chứng thư của người ký không hợp lệ.");
     if (index && (!one.isAuthority || (one.usage !== null && !(one.usage & USAGE.certify)) || index - 1 > one.pathLength)) reasons.push("Chứng thư của người ký không hợp lệ.");
   });
-  for (let index = 0; index + 1 < path.length; index++) for (const list of lists) {
-    const at = same(list.issuer.raw, path[index].issuer.raw) ? list.revoked.get(path[index].serial) : undefined;
-    if (at !== undefined && at <= now && (await issuedBy(list, path[index + 1]))) reasons.push("Chứng thư của người ký đã bị thu hồi.");
+  told.lacksStatus = false;
+  for (let index = 0; index + 1 < path.length; index++) {
+    let known = false;
+    for (const list of lists) {
+      if (!same(list.issuer.raw, path[index].issuer.raw) || !(await issuedBy(list, path[index + 1]))) continue;
+      if (list.until >= now) known = true;
+      const at = list.revoked.get(path[index].serial);
+      if (at !== undefined && at <= now) reasons.push("Chứng thư của người ký đã bị thu hồi.");
+    }
+    if (!known) told.lacksStatus = true;
   }
   const inside = path.slice(0, -1);
   if (inside.length !== carried.length || !carried.every((one) => inside.includes(one))) reasons.push("Chữ ký mang theo chứng thư không thuộc đường tin cậy.");
@@ -243,7 +251,7 @@ function whyNotSeal(who, school, province = "") {
   if (who.persons.length) return `Chứng thư cấp cho cá nhân “${who.name}”, không phải con dấu của ${school}.`;
   const one = who.names.length === 1, named = one && isSchool(who.name, school), housed = who.organisations.some((value) => isNamed(value, school));
   if (!named && !(one && housed && who.units.length)) return `Chứng thư con dấu mang tên “${who.name}”, không phải ${school}.`;
-  if (!who.units.length && !who.organisations.length) return `Chứng thư mang tên “${who.name}” không ghi tổ chức hay mã số tổ chức nên không phải con dấu của trường.`;
+  if (!who.units.length && !who.organisations.length && !fold(who.name).startsWith("trường ")) return `Chứng thư mang tên “${who.name}” không ghi tổ chức hay mã số tổ chức nên không phải con dấu của trường.`;
   const ours = TRUST.provinces[provinceKey(province)], theirs = who.provinces.map((value) => TRUST.provinces[provinceKey(value)]).filter(Boolean);
   if (ours && theirs.length && !theirs.includes(ours)) return `Con dấu là của một trường cùng tên ở ${who.provinces[0]}, không phải ${school} ở ${province}.`;
   return null;
@@ -473,7 +481,7 @@ async function checkNode(name, label, text, zone, zoneDigest, facts) {
     const wantedNumber = { GVCN: facts.of("SO_CCCD_GIAO_VIEN_CHU_NHIEM"), CBQL: facts.of("SO_CCCD_GIAM_HIEU_KY_HOC_BA") }[name] || undefined;
     const parts = pieces(name, at, subject, certificates, key.kind, zoneDigest);
     const again = `<${name}><NGAY_KY>${at}</NGAY_KY>${wantedNumber ? `<SO_CCCD>${escapeXml(wantedNumber)}</SO_CCCD>` : ""}<Signature xmlns="${DS}" Id="chuKy-${name}">${await parts.info("")}<SignatureValue>${value}</SignatureValue>${parts.keyInfo("")}<Object><SignatureProperties>${parts.time("")}</SignatureProperties></Object></Signature></${name}>`;
-    const path = await pathReasons(chain);
+    const path = await pathReasons(chain, verdict);
     if (path.includes(STRANGER)) verdict.reasons.push(STRANGER);
     const signature = fromB64(value);
     if (again !== text || number !== wantedNumber) verdict.reasons.push(again !== text && text.includes(zoneDigest) ? BROKEN : ALTERED);
@@ -518,9 +526,10 @@ async function checkXml(bytes) {
       return bad("xml", strange ? "Không phải chữ ký của nhà trường" : signatures.length && !problems.length && signatures.every((one) => one.reasons.length) ? "Chữ ký không hợp lệ" : heading, strange ? STRANGER : reasons[0], shown);
     }
     const two = ([year, after]) => (year || "không ghi") + (after ? `; sau hè: ${after}` : ""), demo = facts.of("DU_LIEU_THU_NGHIEM") === "1";
+    const open = signatures.some((one) => one.lacksStatus);
     return {
-      ok: true, kind: "xml", tone: demo ? "late" : "done", heading: demo ? "Học bạ mẫu, chữ ký đúng" : "Học bạ thật", ...shown,
-      sentence: `Cả 3 chữ ký số đều đúng và nội dung không bị sửa từ khi ký.${demo ? " Dữ liệu của trường mẫu, không có giá trị pháp lý." : ""}`, next: ASK_STANDING,
+      ok: true, kind: "xml", tone: demo || open ? "late" : "done", heading: demo ? "Học bạ mẫu, chữ ký đúng" : open ? "Chữ ký đúng, chưa xem được thu hồi" : "Học bạ thật", ...shown,
+      sentence: `Cả 3 chữ ký số đều đúng và nội dung không bị sửa từ khi ký.${open ? " Nhưng ở đây không có danh sách thu hồi còn hạn của nơi cấp, nên chưa biết có chứng thư nào đã bị thu hồi trước khi ký không." : ""}${demo ? " Dữ liệu của trường mẫu, không có giá trị pháp lý." : ""}`, next: ASK_STANDING,
       facts: [["Trường", facts.of("TEN_TRUONG")], ["Họ và tên", facts.of("HO_VA_TEN")], ["Ngày sinh", vnDate(facts.of("NGAY_SINH"))], ["Lớp", facts.of("TEN_LOP")], ["Năm học", facts.of("TEN_NAM_HOC").replace("-", "–")], ["Phát hành", vnDate(facts.of("NGAY_KY_PHAT_HANH_HOC_BA"))], ["Rèn luyện", two(facts.level("KET_QUA_REN_LUYEN"))], ["Học tập", two(facts.level("KET_QUA_HOC_TAP"))], ["Mã tra cứu", uuid]],
       results: facts.subjects,
     };

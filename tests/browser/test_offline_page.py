@@ -9,6 +9,7 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -307,7 +308,28 @@ def test_signers_who_are_not_who_they_should_be_are_refused(kept: Kept, world: W
         in kept.file(record(CHILD, {"homeroom": home, "principal": head, "seal": other}))["text"]
     )
     by_teacher = kept.file(record(CHILD, {"homeroom": home, "principal": head, "seal": home}))
-    assert by_teacher["tone"] == "wrong" and "Chứng thư con dấu mang tên" in by_teacher["text"]
+    assert by_teacher["tone"] == "wrong" and "không phải con dấu của Trường THCS Đồng Sen" in by_teacher["text"]
+
+
+def test_without_a_list_that_has_not_run_out_it_does_not_say_that_nothing_was_revoked(kept: Kept, world: World) -> None:
+    assert kept.file(record(CHILD, world.signers))["tone"] == "done"
+    kept.page.clock.set_fixed_time(NOW + timedelta(days=31))
+    said = kept.file(record(CHILD, world.signers))
+    assert said["tone"] == "late" and said["heading"] == "Chữ ký đúng, chưa xem được thu hồi"
+
+
+def test_signing_times_that_cannot_be_are_refused(kept: Kept, world: World) -> None:
+    zone = xml_record.assemble(xml_record.build_data_zone(CHILD))
+    for times, words in (
+        ([-730 * 24] * 3, "sớm hơn lúc lập"),
+        ([-2] * 3, "sớm hơn ngày chứng thư"),
+        ([0, 0, -0.5], "không theo thứ tự"),
+    ):
+        xml = zone
+        for (role, signer), hours in zip(world.signers.items(), times, strict=True):
+            xml = xml_signature.sign_xml(xml, role, signer, at=NOW + timedelta(hours=hours))
+        said = kept.file(xml)
+        assert said["tone"] == "wrong" and words in said["text"]
 
 
 def test_revoked_and_expired_certificates_are_refused(chromium: Any, machine: Machine, tmp_path: Path) -> None:
