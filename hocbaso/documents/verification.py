@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -115,6 +116,7 @@ def _verify_package(data: bytes, trust: Trust, expected: dict[str, frozenset[str
         kind="package",
         signatures=pdf.signatures + xml.signatures,
         problems=tuple(problems),
+        parts=tuple(hashlib.sha256(one).hexdigest() for one in (package.pdf, package.xml)),
         **facts,
     )
 

@@ -73,6 +73,8 @@ class VerificationReport:
     stamped_at: tuple[datetime, ...] = ()
     proof_ends_at: datetime | None = None
     problems: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    """SHA-256 (hex) of the files in a package."""
     details: dict[str, Any] | None = None
     """What a QR's summary or a signed report says beside the facts of the record."""
 
@@ -130,6 +132,7 @@ def report_from_plain(data: dict[str, Any]) -> VerificationReport:
             **data,
             "signatures": verdicts,
             "problems": tuple(data["problems"]),
+            "parts": tuple(data.get("parts", ())),
             "stamped_at": stamped_at,
             "proof_ends_at": when(data["proof_ends_at"]),
         }

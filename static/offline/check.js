@@ -352,7 +352,7 @@ const NEXT = [
   [STRANGER, "Đừng tin tệp này. Gọi cho văn thư theo số điện thoại quen biết của trường để hỏi."],
   ["Chưa có xác nhận", "Tải trang kiểm tra hoặc tệp khoá mới nhất ở trang kiểm tra của trường ghi trên học bạ."],
   ["thu hồi", "Hỏi văn thư nhà trường vì sao và xin bản học bạ đang dùng."],
-  ["hết hạn", "Dùng bản PDF ở trang kiểm tra của trường, hoặc hỏi văn thư nhà trường."],
+  ["hết hạn", "Đưa tệp này vào trang kiểm tra của trường, nơi có sổ ghi chứng thư còn hạn khi ký; hoặc hỏi văn thư nhà trường."],
   ["chưa có hiệu lực", "Xem lại ngày giờ của máy này; nếu đúng, hỏi văn thư nhà trường."],
   ["ở tương lai", "Xem lại ngày giờ của máy này; nếu đúng, đừng dùng tệp."],
   ["tóm tắt trong mã QR đã bị sửa", "Đừng dùng bản in này. " + ASK_OFFICE],
