@@ -37,9 +37,9 @@ from hocbaso.documents.trust import (
     TURNED_ROUND,
     Trust,
     in_turn,
+    notes_on,
     role_reasons,
     signer_facts,
-    status_notes,
 )
 from hocbaso.documents.verification_report import STRANGER, UNREADABLE, SignatureVerdict, VerificationReport
 from hocbaso.documents.xml_record import parse_data_zone
@@ -250,7 +250,7 @@ def _judge(
     reasons += role_reasons(role, parts.chain[0], content, expected)
     if trust.roots and trust.is_strange(parts.chain):
         reasons.insert(0, STRANGER)
-    notes = ()
-    if not reasons and not tail.demands_status:  # a tail that demands it holds its proof
-        notes = status_notes(replace(trust, at=moment), parts.chain, tail.store.evidence)
+    # A tail that demands proof of its status holds it.
+    proof = None if tail.demands_status else tail.store.evidence
+    notes = () if reasons else notes_on(role, parts.chain, content, replace(trust, at=moment), proof)
     return SignatureVerdict(role=role, ok=not reasons, reasons=tuple(dict.fromkeys(reasons)), notes=notes, **facts)

@@ -17,7 +17,14 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
 from pyhanko.sign.validation import KeyUsageConstraints
 
-from hocbaso.documents.certificate_owner import holder_of, why_not_person, why_not_seal
+from hocbaso.documents.certificate_owner import (
+    NO_NUMBER,
+    holder_of,
+    lacks_number,
+    purpose_reason,
+    why_not_person,
+    why_not_seal,
+)
 from hocbaso.documents.certificate_parts import certificate_fingerprint
 from hocbaso.documents.cms import load_certificate
 from hocbaso.documents.paths import Evidence, PathFault, examine
@@ -125,6 +132,9 @@ class Trust:
                 reasons.append("Chứng thư này không được cấp để ký.")
         except x509.ExtensionNotFound:
             pass
+        purpose = purpose_reason(chain[0])
+        if purpose is not None:
+            reasons.append(purpose)
         return list(dict.fromkeys(reasons))
 
     def is_strange(self, chain: tuple[bytes, ...]) -> bool:
@@ -238,9 +248,18 @@ def signer_facts(der: bytes) -> dict[str, object]:
     }
 
 
-def status_notes(trust: Trust, chain: tuple[bytes, ...], evidence: Evidence = Evidence()) -> tuple[str, ...]:
-    """What a verdict adds when nothing at hand says whether a believed certificate was revoked."""
-    return () if trust.knows_status(chain, evidence) else (STATUS_UNKNOWN,)
+def notes_on(
+    role: str,
+    chain: tuple[bytes, ...],
+    content: TranscriptContent,
+    trust: Trust,
+    evidence: Evidence | None = Evidence(),
+) -> tuple[str, ...]:
+    """What the verdict on a good signature leaves open: whether its certificate was revoked (``evidence`` None: that is proven), and
+    whether a namesake signed."""
+    notes = () if evidence is None or trust.knows_status(chain, evidence) else (STATUS_UNKNOWN,)
+    note = {"homeroom": content.homeroom, "principal": content.principal}.get(role)
+    return (*notes, NO_NUMBER) if note is not None and lacks_number(chain[0], note.personal_id) else notes
 
 
 def role_reasons(

@@ -104,7 +104,7 @@ function readCertificate(der) {
   const [from, until] = children(validity).map(derTime);
   const found = {
     der, tbs: tbs.raw, algorithm, signature: bits(signature), serial: hex(serial.body).replace(/^(00)+(?=.)/, ""), issuer, subject,
-    spki: spki.raw, from, until, isAuthority: false, pathLength: Infinity, usage: null, strange: false,
+    spki: spki.raw, from, until, isAuthority: false, pathLength: Infinity, usage: null, purposes: null, strange: false,
     ...holderOf(subject),
   };
   const extensions = more.find((node) => node.tag === 0xa3);
@@ -118,6 +118,7 @@ function readCertificate(der) {
       const length = inner.find((node) => node.tag === 2);
       if (length) found.pathLength = Number("0x" + hex(length.body));
     }
+    if (type === "2.5.29.37") found.purposes = children(whole(value.body)).map(oid);
     if (type === "2.5.29.15") { const inner = whole(value.body); found.usage = (inner.body[1] << 8) | (inner.body[2] ?? 0); }
   }
   return found;
@@ -238,8 +239,12 @@ async function pathReasons(chain, told = {}) {
   if (inside.length !== carried.length || !carried.every((one) => inside.includes(one))) reasons.push("Chữ ký mang theo chứng thư không thuộc đường tin cậy.");
   const usage = carried[0].usage;
   if (usage !== null && !(usage & (USAGE.sign | USAGE.commit))) reasons.push("Chứng thư này không được cấp để ký.");
+  if (!isForDocuments(carried[0].purposes)) reasons.push("Chứng thư này không được cấp để ký văn bản.");
   return [...new Set(reasons)];
 }
+/* Extended purposes: one for mail or documents, or all a person's (documents/certificate_owner.purpose_reason). */
+const DOCUMENT_PURPOSES = ["1.3.6.1.5.5.7.3.4", "1.3.6.1.5.5.7.3.36", "1.3.6.1.4.1.311.10.3.12", "1.2.840.113583.1.1.5", "2.5.29.37.0"], PERSONS_PURPOSES = ["1.3.6.1.5.5.7.3.2", "1.3.6.1.4.1.311.20.2.2"];
+const isForDocuments = (purposes) => purposes === null || purposes.some((one) => DOCUMENT_PURPOSES.includes(one)) || purposes.every((one) => PERSONS_PURPOSES.includes(one));
 /* Whose certificate is a seal, and whose a person's: documents/certificate_owner, in the same words. */
 const isNamed = (value, wanted) => [fold(wanted), fold([...wanted].slice(0, 64).join(""))].includes(fold(value));
 const isSchool = (value, school) => isNamed(value, school) || (/^trường /iu.test(school) && isNamed(value, school.slice(7)));
@@ -468,7 +473,7 @@ function readZone(zone) {
 const escapeXml = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
 async function checkNode(name, label, text, zone, zoneDigest, facts) {
-  const verdict = { role: label, name: "", at: null, reasons: [] };
+  const verdict = { role: label, name: "", at: null, reasons: [], notes: [] };
   const found = NODE.exec(text);
   if (!found || found[1] !== name || found[0] !== text) return { ...verdict, reasons: [BROKEN] };
   const [, , at, number, value, subject, certificates] = found;
@@ -492,6 +497,7 @@ async function checkNode(name, label, text, zone, zoneDigest, facts) {
     verdict.reasons.push(...path.filter((one) => one !== STRANGER));
     const whose = name === "KY_PHAT_HANH" ? whyNotSeal(leaf, facts.of("TEN_TRUONG"), facts.of("TEN_TINH_THANH_PHO")) : whyNotPerson(leaf, facts.of(name === "GVCN" ? "TEN_GIAO_VIEN_CHU_NHIEM" : "TEN_GIAM_HIEU_KY_HOC_BA"), wantedNumber);
     if (whose) verdict.reasons.push(whose);
+    else if (name !== "KY_PHAT_HANH" && wantedNumber && !leaf.persons.includes(wantedNumber)) verdict.notes.push("Chứng thư không ghi số định danh cá nhân nên chỉ đối chiếu được họ tên.");
   } catch (error) { verdict.reasons.push(error instanceof Refusal ? error.message : BROKEN); }
   return verdict;
 }

@@ -33,7 +33,7 @@ from tests.browser.grid_site import CHROMIUM, CHROMIUM_ARGS
 from tests.documents.conftest import NOW, World, make_signers
 from tests.documents.conftest import world as world  # the session's signed record
 from tests.documents.machine_keys import Machine, machine_of, seal_of, stated, withdrawn
-from tests.documents.odd_certificates import SEALS, signer_of
+from tests.documents.odd_certificates import PRINCIPALS, PURPOSES, SEALS, signer_of
 from tests.documents.samples import SCHOOL, content, qr_text, replace, unsigned
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -108,10 +108,10 @@ def kept(chromium: Any, machine: Machine, tmp_path: Path) -> Iterator[Kept]:
     found.context.close()
 
 
-def judged(data: bytes, roots: list[bytes]) -> VerificationReport:
+def judged(data: bytes, roots: list[bytes], lists: tuple[bytes, ...] = ()) -> VerificationReport:
     """The server's verdict. In a thread: pyHanko starts an event loop, of which the browser's driver has one here already."""
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(verify_file, data, roots, [], NOW).result()
+        return pool.submit(verify_file, data, roots, lists, NOW).result()
 
 
 def record(value: Any, signers: Any) -> bytes:
@@ -164,7 +164,7 @@ def test_both_judges_say_the_same_of_a_record(kept: Kept, world: World) -> None:
 
 
 def test_a_report_and_a_list_of_keys_are_read(kept: Kept, machine: Machine) -> None:
-    found = judged(machine.world.xml, machine.world.roots)
+    found = judged(machine.world.xml, machine.world.roots, machine.lists)
     report = machine_signed.make_report(
         verdict_words.described(found), file_sha256="ab" * 32, file_bytes=9, standing="in_force", match="current",
         school=(SCHOOL.name, SCHOOL.code), statements=[machine.statement], key=machine.key, at=NOW,
@@ -451,6 +451,23 @@ def test_whose_certificate_it_is_is_judged_as_the_server_does(kept: Kept, world:
         [[ik.b64(der) for der in pair] for pair in pairs],
     )
     assert same == [certificate_owner.is_same_unit(*pair) for pair in pairs]
+
+
+@pytest.mark.parametrize("kind", ["principals", "purposes"])
+def test_namesakes_and_other_purposes_are_judged_as_the_server_does(kept: Kept, world: World, kind: str) -> None:
+    signers = (
+        [signer_of(world.authority, names) for names, _ in PRINCIPALS.values()]
+        if kind == "principals"
+        else [signer_of(world.authority, PRINCIPALS["her number"][0], (of, must)) for of, must, _ in PURPOSES.values()]
+    )
+    for signer in signers:
+        data = record(CHILD, {**world.signers, "principal": signer})
+        said, by_server = kept.file(data), judged(data, world.roots)
+        assert (said["tone"] != "wrong") is by_server.ok, (said, by_server.reasons)
+        assert all(reason in said["text"] for reason in by_server.reasons)
+        assert (certificate_owner.NO_NUMBER in said["text"]) is (
+            certificate_owner.NO_NUMBER in by_server.signatures[1].notes
+        )
 
 
 def test_a_namesake_s_list_withdraws_nothing(kept: Kept, machine: Machine) -> None:

@@ -13,7 +13,20 @@ from hocbaso.documents.verification_report import VerificationReport
 
 from .conftest import NOW, World
 from .machine_keys import machine_of, stated, withdrawn
-from .odd_certificates import CN, LONG_NAME, SCHOOL_NAME, SEALS, ST, TEACHER, UID, O, signer_of
+from .odd_certificates import (
+    CN,
+    LONG_NAME,
+    OWN_NUMBER,
+    PRINCIPALS,
+    PURPOSES,
+    SCHOOL_NAME,
+    SEALS,
+    ST,
+    TEACHER,
+    UID,
+    O,
+    signer_of,
+)
 
 
 def judged_with(world: World, role: str, signer: SoftwareKeySigner) -> VerificationReport:
@@ -80,3 +93,23 @@ def test_one_organisation_is_known_by_its_number_before_its_name(world: World) -
     assert owner.is_same_unit(der((CN, "A"), (O, "X")), der((CN, "A"), (O, "X")))
     assert not owner.is_same_unit(der((CN, "A"), (O, "X")), der((CN, "A"), (O, "Y")))
     assert not owner.is_same_unit(first, der((CN, "A")))
+
+
+@pytest.mark.parametrize("case", list(PRINCIPALS))
+def test_a_namesake_is_told_by_each_number_and_name_that_a_certificate_carries(world: World, case: str) -> None:
+    names, is_hers = PRINCIPALS[case]
+    report = judged_with(world, "principal", signer_of(world.authority, names))
+    assert report.ok is is_hers, report.reasons
+    if not is_hers:
+        assert any("Số định danh" in reason or "không phải" in reason for reason in report.reasons)
+        return
+    has_number = any(text.endswith(OWN_NUMBER) for _, text in names)
+    assert (owner.NO_NUMBER in report.signatures[1].notes) is not has_number
+
+
+@pytest.mark.parametrize("case", list(PURPOSES))
+def test_a_certificate_for_other_purposes_signs_no_transcript(world: World, case: str) -> None:
+    purposes, is_critical, is_good = PURPOSES[case]
+    names = PRINCIPALS["her number"][0]
+    report = judged_with(world, "principal", signer_of(world.authority, names, (purposes, is_critical)))
+    assert report.ok is is_good and (is_good or owner.NOT_FOR_SIGNING in report.reasons), report.reasons
