@@ -457,9 +457,32 @@ function pieces(name, at, subject, certificates, kind, zoneDigest) {
   };
   return { keyInfo, time, info };
 }
+const FORM_BROKEN = "Dữ liệu học bạ trong tệp bị thêm, bớt, lặp hoặc đảo mục so với mẫu của Bộ.";
+/* The order of tags as the server writes it (TRUST.form): each at most once and in its place, nothing between. */
+function requireForm(element, members) {
+  const own = [...element.children];
+  if ([...element.childNodes].some((node) => node.nodeType !== 1) || (element !== element.ownerDocument.documentElement && element.attributes.length)) refuse(FORM_BROKEN);
+  const leaf = (node) => { if (node.attributes.length || node.children.length || !node.textContent) refuse(FORM_BROKEN); };
+  for (const [tag, kind, inside] of members) {
+    const next = () => own[0]?.tagName === tag;
+    if (kind === "leaf") { if (next()) leaf(own.shift()); }
+    else if (kind === "texts") while (next()) leaf(own.shift());
+    else if (!next()) refuse(FORM_BROKEN);
+    else if (kind === "group") requireForm(own.shift(), inside);
+    else {
+      const rows = own.shift();
+      requireForm(rows, [...rows.children].map(() => [inside[0], "group", inside[1]]));
+    }
+  }
+  if (own.length) refuse(FORM_BROKEN);
+}
+const written = (node) => `<${node.tagName}>${node.children.length ? [...node.children].map(written).join("") : escapeXml(node.textContent).replace(/\r/g, "&#xD;")}</${node.tagName}>`;
 function readZone(zone) {
   const document = new DOMParser().parseFromString(zone, "application/xml");
   if (document.querySelector("parsererror") || document.documentElement.tagName !== "DU_LIEU_HOC_BA") refuse("Tệp XML không đọc được.");
+  requireForm(document.documentElement, TRUST.form);
+  const again = `<DU_LIEU_HOC_BA id="duLieuHocBa">${[...document.documentElement.children].map(written).join("")}</DU_LIEU_HOC_BA>`;
+  if (again !== zone) refuse("Dữ liệu học bạ trong tệp viết khác cách nhà trường viết: tệp đã bị sửa.");
   const root = document.documentElement, common = [...root.children].find((one) => one.tagName === "THONG_TIN_CHUNG");
   const inside = (parent, tag) => [...(parent?.children ?? [])].find((one) => one.tagName === tag);
   const text = (parent, tag) => inside(parent, tag)?.textContent ?? "";
@@ -532,10 +555,11 @@ async function checkXml(bytes) {
       return bad("xml", strange ? "Không phải chữ ký của nhà trường" : signatures.length && !problems.length && signatures.every((one) => one.reasons.length) ? "Chữ ký không hợp lệ" : heading, strange ? STRANGER : reasons[0], shown);
     }
     const two = ([year, after]) => (year || "không ghi") + (after ? `; sau hè: ${after}` : ""), demo = facts.of("DU_LIEU_THU_NGHIEM") === "1";
+    const other = facts.of("TEN_TRUONG") !== TRUST.school.name || facts.of("MA_TRUONG") !== TRUST.school.code;
     const open = signatures.some((one) => one.lacksStatus);
     return {
-      ok: true, kind: "xml", tone: demo || open ? "late" : "done", heading: demo ? "Học bạ mẫu, chữ ký đúng" : open ? "Chữ ký đúng, chưa xem được thu hồi" : "Học bạ thật", ...shown,
-      sentence: `Cả 3 chữ ký số đều đúng và nội dung không bị sửa từ khi ký.${open ? " Nhưng ở đây không có danh sách thu hồi còn hạn của nơi cấp, nên chưa biết có chứng thư nào đã bị thu hồi trước khi ký không." : ""}${demo ? " Dữ liệu của trường mẫu, không có giá trị pháp lý." : ""}`, next: ASK_STANDING,
+      ok: true, kind: "xml", tone: demo || open || other ? "late" : "done", heading: demo ? "Học bạ mẫu, chữ ký đúng" : open ? "Chữ ký đúng, chưa xem được thu hồi" : "Học bạ thật", ...shown,
+      sentence: `Cả 3 chữ ký số đều đúng và nội dung không bị sửa từ khi ký.${open ? " Nhưng ở đây không có danh sách thu hồi còn hạn của nơi cấp, nên chưa biết có chứng thư nào đã bị thu hồi trước khi ký không." : ""}${other ? ` Trang kiểm tra này là của ${TRUST.school.name}; học bạ do ${facts.of("TEN_TRUONG")} lập.` : ""}${demo ? " Dữ liệu của trường mẫu, không có giá trị pháp lý." : ""}`, next: ASK_STANDING,
       facts: [["Trường", facts.of("TEN_TRUONG")], ["Họ và tên", facts.of("HO_VA_TEN")], ["Ngày sinh", vnDate(facts.of("NGAY_SINH"))], ["Lớp", facts.of("TEN_LOP")], ["Năm học", facts.of("TEN_NAM_HOC").replace("-", "–")], ["Phát hành", vnDate(facts.of("NGAY_KY_PHAT_HANH_HOC_BA"))], ["Rèn luyện", two(facts.level("KET_QUA_REN_LUYEN"))], ["Học tập", two(facts.level("KET_QUA_HOC_TAP"))], ["Mã tra cứu", uuid]],
       results: facts.subjects,
     };

@@ -470,6 +470,50 @@ def test_namesakes_and_other_purposes_are_judged_as_the_server_does(kept: Kept, 
         )
 
 
+def _signed_zone(zone: bytes, uuid: str, world: World) -> bytes:
+    """A record file around any zone, with three true signatures of it: what three thieves could make."""
+    nodes = []
+    for role, signer in world.signers.items():
+        digest = hashlib.sha256(xml_signature.signed_info(role, NOW, signer.chain, zone)).digest()
+        number = {"homeroom": CHILD.homeroom.personal_id, "principal": CHILD.principal.personal_id}.get(role)
+        node = xml_signature.SignerNode(role, NOW, number, signer.chain, signer.sign_digest(digest))
+        nodes.append(xml_signature.write_node(node, zone))
+    return b'<HOC_BA id="%s">%s<DANH_SACH_THONG_TIN_KY>%s</DANH_SACH_THONG_TIN_KY></HOC_BA>' % (
+        uuid.encode(),
+        zone,
+        b"".join(nodes),
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"<CA_NAM>8.2</CA_NAM>", b"<CA_NAM>9.9</CA_NAM><CA_NAM>8.2</CA_NAM>"),
+        (b"<BANG_DIEM>", b"<BANG_DIEM><MON_HOC><TEN_MON_HOC>X</TEN_MON_HOC><CA_NAM>10.0</CA_NAM></MON_HOC></BANG_DIEM><BANG_DIEM>"),
+        (b"<BANG_DIEM>", b"<BANG_DIEM> "),
+        (b"<CA_NAM>8.2</CA_NAM>", b"<CA_NAM>&#56;.2</CA_NAM>"),
+        (b"<CA_NAM>8.2</CA_NAM>", b'<CA_NAM x="9.9">8.2</CA_NAM>'),
+        (b"<TONG_KET>", b"<LA>9.9</LA><TONG_KET>"),
+    ],
+    ids=["a score twice", "two tables", "a blank", "a letter by its number", "an attribute", "an unknown tag"],
+)  # fmt: skip
+def test_a_zone_that_is_not_of_the_form_is_refused_though_signed_thrice(
+    kept: Kept, world: World, old: bytes, new: bytes
+) -> None:
+    zone = xml_record.build_data_zone(CHILD)
+    assert zone.count(old) >= 1 and kept.file(_signed_zone(zone, CHILD.record_uuid, world))["tone"] == "done"
+    forged = _signed_zone(zone.replace(old, new, 1), CHILD.record_uuid, world)
+    said = kept.file(forged)
+    assert said["tone"] == "wrong" and not judged(forged, world.roots).ok and "9,9" not in said["text"]
+
+
+def test_a_record_of_another_school_says_so(kept: Kept, world: World) -> None:
+    other = content(demo=False, school=replace(SCHOOL, name="Trường THCS Cầu Mới"))
+    seal = seal_of(world.authority, "Trường THCS Cầu Mới")
+    said = kept.file(record(other, {**world.signers, "seal": seal}))
+    assert said["tone"] == "late" and "Trang kiểm tra này là của Trường THCS Đồng Sen" in said["text"]
+
+
 def test_a_namesake_s_list_withdraws_nothing(kept: Kept, machine: Machine) -> None:
     namesake = signer_of(machine.world.authority, SEALS["same name in another province"][0])
     said = kept.file(ik.key_list([withdrawn(machine.key, namesake)]), name="khoa-may.json")
