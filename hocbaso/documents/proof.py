@@ -96,6 +96,10 @@ def _to_unicode(font: pikepdf.Object) -> dict[int, str]:
     return table
 
 
+letters_of_font = _to_unicode
+"""What a font's ``/ToUnicode`` says of each code."""
+
+
 def _page_texts(page: pikepdf.Page, cache: dict[tuple[int, int], dict[int, str]]) -> dict[int, str]:
     """Text by marked-content id. Raises ``errors.IntegrityFault`` for text outside any marked content."""
     fonts: Any = page.obj.get("/Resources", {}).get("/Font", {})  # type: ignore[call-overload]
