@@ -108,6 +108,8 @@ def _verify_package(data: bytes, trust: Trust, expected: dict[str, frozenset[str
             problems.append("PDF và XML trong gói không cùng một nội dung.")
     except DomainError:
         problems.append("Không so sánh được PDF và XML trong gói.")
+    if [item.fingerprint for item in pdf.signatures] != [item.fingerprint for item in xml.signatures]:
+        problems.append("PDF và XML trong gói không do cùng những người ký.")
     if pdf.record_uuid != package.record_uuid:
         problems.append("Mã tra cứu của gói không phải của học bạ bên trong.")
     facts = {name: getattr(pdf, name) for name in _FACTS}

@@ -7,6 +7,7 @@ import pytest
 from hocbaso.documents import certificate_owner as owner
 from hocbaso.documents import instance_keys as ik
 from hocbaso.documents import verdict_words, xml_record, xml_signature
+from hocbaso.documents.package import build_package
 from hocbaso.documents.signers import SoftwareKeySigner
 from hocbaso.documents.verification import verify_file
 from hocbaso.documents.verification_report import VerificationReport
@@ -55,6 +56,16 @@ def test_a_teacher_with_the_school_s_number_does_not_seal(world: World) -> None:
         world, "seal", signer_of(world.authority, [(CN, SCHOOL_NAME), (UID, "MST:9999999999"), (ST, "Hà Nội")])
     )
     assert not elsewhere.ok and "trường cùng tên ở Hà Nội" in elsewhere.reasons[0]
+
+
+def test_a_package_whose_files_are_signed_by_two_persons_of_one_name_is_refused(world: World) -> None:
+    xml = xml_record.assemble(xml_record.build_data_zone(world.content))
+    namesake = signer_of(world.authority, PRINCIPALS["no number"][0])
+    for role, key in {**world.signers, "principal": namesake}.items():
+        xml = xml_signature.sign_xml(xml, role, key, at=NOW)
+    packed = build_package(world.pdf, xml, world.content.record_uuid)
+    report = verify_file(packed, world.roots, world.authority.crls(NOW), NOW)
+    assert not report.ok and report.problems == ("PDF và XML trong gói không do cùng những người ký.",)
 
 
 def test_the_verdict_shows_number_and_place_of_a_seal(world: World) -> None:
