@@ -238,7 +238,7 @@ def _is_frame(outer: list[float], inner: list[float]) -> bool:
 def _require_boxes(pdf: pikepdf.Pdf, places: list[Places]) -> None:
     """The only annotations are the fields of the form; the signatures' boxes have their size and lie over no text but blanks."""
     fields = [field.objgen for field in pdf.Root.AcroForm.Fields]
-    annotations = [(number, item) for number, page in enumerate(pdf.pages) for item in page.obj.get("/Annots", [])]  # type: ignore[attr-defined, call-overload]
+    annotations = [(number, item) for number, page in enumerate(pdf.pages) for item in page.obj.get("/Annots", [])]
     if any(item.objgen not in fields or str(item.Subtype) != "/Widget" for _, item in annotations):
         raise IntegrityFault(OTHER_PART)
     boxes: dict[str, tuple[int, list[float]]] = {}
