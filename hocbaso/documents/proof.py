@@ -97,10 +97,6 @@ def _to_unicode(font: pikepdf.Object) -> dict[int, str]:
     return table
 
 
-letters_of_font = _to_unicode
-"""What a font's ``/ToUnicode`` says of each code."""
-
-
 def _page_texts(page: pikepdf.Page, cache: dict[tuple[int, int], dict[int, str]]) -> dict[int, str]:
     """Text by marked-content id. Raises ``errors.IntegrityFault`` for text outside any marked content."""
     fonts: Any = page.obj.get("/Resources", {}).get("/Font", {})  # type: ignore[call-overload]
@@ -499,3 +495,7 @@ def _first_difference(zone: bytes, content: TranscriptContent) -> str:
         return differs(to_plain(parse_data_zone(zone)), to_plain(content), "") or "cấu trúc"
     except DomainError:
         return "cấu trúc"
+
+
+letters_of_font = _to_unicode
+"""What a font's ``/ToUnicode`` says of each code."""
