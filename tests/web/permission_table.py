@@ -266,6 +266,12 @@ ROWS += [
     Row("health.check_log", "POST", "/may-chu/nhat-ky", only("it_officer", "principal", "vice_principal")),
     Row("health.take_snapshot", "POST", "/may-chu/anh-chup", only("it_officer", "principal", "vice_principal")),
     Row("progress_board.show", "GET", "/tien-do", BOSSES | _HEADS | only("clerk", "board")),
+    Row(
+        "progress_board.step",
+        "GET",
+        lambda cast: f"/tien-do/lop/{cast.classes['9A']}/nop",
+        BOSSES | _HEADS | only("clerk", "board"),
+    ),
     Row("score_sheets.index", "GET", "/bang-diem/", BOSSES | _HEADS | only("math", "other")),
     Row("score_sheets.show", "GET", _sheet(), _OF_9A_MATHS, refused=_HIDDEN),
     Row("score_sheets.history", "GET", _sheet("/o/{pupil}/GK/lich-su"), _OF_9A_MATHS, refused=_HIDDEN),
