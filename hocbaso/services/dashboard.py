@@ -7,6 +7,7 @@ Everything here is read through the powers of the person who asks. What waits is
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from threading import Lock
@@ -105,8 +106,12 @@ def daily(
         select(m.SchoolYear).where(m.SchoolYear.state == "OPEN").order_by(m.SchoolYear.starts_on.desc()).limit(1)
     )
     items: list[DailyItem] = []
+    sees_all = actor.may(Permission.PROGRESS_READ)
+    school = (
+        progress.sheet_lines(today) if sees_all else None
+    )  # for the list and for the strip: the dearest read of the page
     if year is not None:
-        items = sheet_items(actor, now, today) + class_items(actor, year, today)
+        items = sheet_items(actor, now, today, school=school) + class_items(actor, year, today)
         items += check_items(actor, today, frozenset(item.link for item in items))
         items += transcript_items(actor, year, today) + exemption_items(actor, year, today)
         items += inherited_items(actor, year, today)
@@ -143,7 +148,7 @@ def daily(
         classes=tuple(sorted({item.class_name for item in waiting})),
         happenings=since_yesterday(actor, now),
         reasons=recent_reasons(actor),
-        strip=_strip(today) if actor.may(Permission.PROGRESS_READ) else (),
+        strip=_strip(today, school) if school is not None else (),
         calendar=_calendar(year, today) if year is not None else (),
         bulk_verb="approve" if verbs["approve"] else "review" if verbs["review"] else "",
     )
@@ -229,7 +234,6 @@ def _calendar(year: m.SchoolYear, today: date) -> tuple[tuple[str, date, int], .
     return tuple((words, before, Deadline(before).days_left(today)) for words, before in found)
 
 
-def _strip(today: date) -> tuple[StripClass, ...]:
-    return tuple(
-        StripClass(row.class_group_id, row.name, row.percent, row.is_late) for row in readiness.board_rows(today)
-    )
+def _strip(today: date, school: Sequence[progress.SheetLine]) -> tuple[StripClass, ...]:
+    rows = readiness.board_rows(today, school=school)
+    return tuple(StripClass(row.class_group_id, row.name, row.percent, row.is_late) for row in rows)

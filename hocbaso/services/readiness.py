@@ -6,6 +6,7 @@ Counts of steps only, never a score: members of the Ban quản lý Học bạ s�
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -177,13 +178,15 @@ def _year() -> m.SchoolYear | None:
     )
 
 
-def board_rows(today: date) -> list[BoardRow]:
-    """Every class of the open year with its steps. Not scoped: callers check the actor."""
+def board_rows(today: date, *, school: Iterable[progress.SheetLine] | None = None) -> list[BoardRow]:
+    """Every class of the open year with its steps. Not scoped: callers check the actor.
+    ``school``: every line of the open years, where the caller has read them already.
+    """
     year = _year()
     if year is None:
         return []
     lines: dict[int, list[progress.SheetLine]] = {}
-    for line in progress.sheet_lines(today, school_year_id=year.id):
+    for line in progress.sheet_lines(today, school_year_id=year.id) if school is None else school:
         if line.opens_on <= today:
             lines.setdefault(line.class_group_id, []).append(line)
     students: dict[int, int] = dict(
