@@ -6,6 +6,7 @@ from hocbaso.models.audit import AuditEntry, AuditSnapshot, JobRun, MachineState
 from hocbaso.models.blind_checks import BlindCheck, BlindChecker, BlindDraw
 from hocbaso.models.certificates import Certificate, InstanceKey, InstanceKeyStatement, TrustRoot
 from hocbaso.models.corrections import CorrectionEvidence, CorrectionItem, CorrectionRequest, CorrectionStep
+from hocbaso.models.data_quality import DistinctPair, IdentityCheck, QualityFigure
 from hocbaso.models.imports import ImportBatch
 from hocbaso.models.notices import Notice
 from hocbaso.models.people import HomeroomAssignment, Person, RoleGrant, TeachingAssignment
@@ -57,12 +58,14 @@ __all__ = [
     "CorrectionItem",
     "CorrectionRequest",
     "CorrectionStep",
+    "DistinctPair",
     "DocumentProof",
     "Enrollment",
     "Exemption",
     "FrozenResult",
     "HomeroomAssignment",
     "HomeroomRecord",
+    "IdentityCheck",
     "ImportBatch",
     "InheritedResult",
     "InstanceKey",
@@ -73,6 +76,7 @@ __all__ = [
     "Notice",
     "Person",
     "PrincipalDecision",
+    "QualityFigure",
     "RecallList",
     "RecallRequest",
     "Rehearsal",

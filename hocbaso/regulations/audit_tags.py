@@ -125,4 +125,7 @@ class AuditTag(StrEnum):
     TLS_AUTHORITY_CREATED = "tls:authority:created"
     TLS_CERTIFICATE_ISSUED = "tls:certificate:issued"
     TLS_WAIVED = "tls:encryption:waived"
+    PROFILE_REVIEWED = "student:profile:reviewed"
+    IDENTITY_CHECKED = "student:identity:checked"
+    PAIR_SETTLED = "student:pair:settled"
     REMINDER_SENT = "reminder:notice:sent"

@@ -114,6 +114,22 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
             "decider_name",
         ),
     ),
+    "identity_check": (
+        m.IdentityCheck,
+        (
+            "student_id",
+            "result",
+            "fields",
+            "personal_id_number",
+            "full_name",
+            "birth_on",
+            "sex",
+            "source",
+            "checked_on",
+            "recorder_name",
+        ),
+    ),
+    "distinct_pair": (m.DistinctPair, ("first_id", "second_id", "reason", "settler_name")),
     "study_history": (
         m.StudyHistory,
         ("student_id", "year_label", "class_name", "school_name", "arrived_on", "struck_at"),

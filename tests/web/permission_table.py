@@ -541,3 +541,21 @@ ROWS += [
         refused=_HIDDEN,
     ),
 ]
+
+# --- data quality ---
+_QUALITY = only("principal", "vice_principal", "clerk", "head_science", "head_society", "math", "board")
+ROWS += [
+    Row("quality.show", "GET", "/chat-luong/", _QUALITY),
+    Row(
+        "quality.of_class",
+        "GET",
+        lambda cast: f"/chat-luong/lop/{cast.classes['9A']}",
+        BOSSES | only("clerk", "math"),
+        refused=_HIDDEN,
+    ),
+    Row("quality.pairs", "GET", "/chat-luong/trung", only("clerk")),
+    Row("quality.settle", "POST", "/chat-luong/trung", only("clerk")),
+    Row("quality.identity", "GET", "/chat-luong/dinh-danh", only("clerk")),
+    Row("quality.take_identity", "POST", "/chat-luong/dinh-danh", only("clerk")),
+    Row("students.look_through", "POST", "/hoc-sinh/7/xem-lai", only("clerk", "math"), refused=_HIDDEN),
+]
