@@ -7,6 +7,7 @@ from hocbaso.models.blind_checks import BlindCheck, BlindChecker, BlindDraw
 from hocbaso.models.certificates import Certificate, InstanceKey, InstanceKeyStatement, TrustRoot
 from hocbaso.models.corrections import CorrectionEvidence, CorrectionItem, CorrectionRequest, CorrectionStep
 from hocbaso.models.data_quality import DistinctPair, IdentityCheck, QualityFigure
+from hocbaso.models.help_requests import HelpMessage, HelpRequest, TourSeen
 from hocbaso.models.imports import ImportBatch
 from hocbaso.models.notices import Notice
 from hocbaso.models.people import HomeroomAssignment, Person, RoleGrant, TeachingAssignment
@@ -63,6 +64,8 @@ __all__ = [
     "Enrollment",
     "Exemption",
     "FrozenResult",
+    "HelpMessage",
+    "HelpRequest",
     "HomeroomAssignment",
     "HomeroomRecord",
     "IdentityCheck",
@@ -101,6 +104,7 @@ __all__ = [
     "SubjectGroup",
     "SummerResult",
     "TeachingAssignment",
+    "TourSeen",
     "TranscriptRecord",
     "TranscriptSignature",
     "TrustRoot",

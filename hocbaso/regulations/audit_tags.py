@@ -128,4 +128,6 @@ class AuditTag(StrEnum):
     PROFILE_REVIEWED = "student:profile:reviewed"
     IDENTITY_CHECKED = "student:identity:checked"
     PAIR_SETTLED = "student:pair:settled"
+    HELP_ASKED = "help:request:asked"
+    HELP_MOVED = "help:request:moved"
     REMINDER_SENT = "reminder:notice:sent"

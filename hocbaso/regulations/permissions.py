@@ -58,6 +58,7 @@ class Permission(StrEnum):
     YEAR_EDIT = "year:edit"
     PROGRESS_READ = "progress:read"
     REHEARSE = "signing:rehearse"
+    HELP_ANSWER = "help:answer"
 
 
 class Role(StrEnum):
@@ -174,7 +175,15 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         }
     ),
     Role.IT_OFFICER: frozenset(
-        {_P.ACCOUNT_MANAGE, _P.CERTIFICATE_MANAGE, _P.JOB_RUN, _P.BACKUP_MANAGE, _P.HEALTH_READ, _P.REHEARSE}
+        {
+            _P.ACCOUNT_MANAGE,
+            _P.CERTIFICATE_MANAGE,
+            _P.JOB_RUN,
+            _P.BACKUP_MANAGE,
+            _P.HEALTH_READ,
+            _P.REHEARSE,
+            _P.HELP_ANSWER,
+        }
     ),
     Role.GROUP_HEAD: frozenset({_P.SHEET_READ, _P.SHEET_REVIEW, _P.PROGRESS_READ}),
     Role.BOARD_MEMBER: frozenset({_P.PROGRESS_READ}),

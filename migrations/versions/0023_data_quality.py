@@ -32,7 +32,9 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("n_sound BETWEEN 0 AND n_checked", name=op.f("ck_quality_figure_sound_of_checked")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_quality_figure")),
-        sa.UniqueConstraint("day", "class_group_id", "measure", name=op.f("uq_quality_figure_day_class_group_id_measure")),
+        sa.UniqueConstraint(
+            "day", "class_group_id", "measure", name=op.f("uq_quality_figure_day_class_group_id_measure")
+        ),
     )
     op.create_table(
         "identity_check",

@@ -559,3 +559,13 @@ ROWS += [
     Row("quality.take_identity", "POST", "/chat-luong/dinh-danh", only("clerk")),
     Row("students.look_through", "POST", "/hoc-sinh/7/xem-lai", only("clerk", "math"), refused=_HIDDEN),
 ]
+
+# --- the manual, questions to the IT officer, the tour ---
+ROWS += [
+    Row("manual.index", "GET", "/huong-dan/", SIGNED_IN),
+    Row("manual.chapter", "GET", "/huong-dan/bang-diem", SIGNED_IN),
+    Row("help_requests.index", "GET", "/ho-tro/", SIGNED_IN),
+    Row("help_requests.ask", "POST", "/ho-tro/", SIGNED_IN),
+    Row("help_requests.move", "POST", "/ho-tro/999999/tra-loi", SIGNED_IN, passes=(404,)),
+    Row("help_requests.tour", "POST", "/lam-quen/lai", SIGNED_IN),
+]
