@@ -29,6 +29,14 @@ from hocbaso.models.school import (
     Subject,
     SubjectGroup,
 )
+from hocbaso.models.school_plan import (
+    Announcement,
+    AnnouncementRead,
+    BoardTask,
+    InventoryItem,
+    TrainingAttendance,
+    TrainingSession,
+)
 from hocbaso.models.scores import ScoreCell, ScoreCellVersion, ScoreSheet, SheetReadBack, SheetStep
 from hocbaso.models.students import Enrollment, Exemption, InheritedResult, Movement, Student, StudyHistory
 from hocbaso.models.transcripts import (
@@ -45,12 +53,15 @@ from hocbaso.models.transcripts import (
 __all__ = [
     "Account",
     "AddressAttempts",
+    "Announcement",
+    "AnnouncementRead",
     "AnomalyQuestion",
     "AuditEntry",
     "AuditSnapshot",
     "BlindCheck",
     "BlindChecker",
     "BlindDraw",
+    "BoardTask",
     "Certificate",
     "ClassGroup",
     "ClassStep",
@@ -73,6 +84,7 @@ __all__ = [
     "InheritedResult",
     "InstanceKey",
     "InstanceKeyStatement",
+    "InventoryItem",
     "JobRun",
     "MachineState",
     "Movement",
@@ -105,6 +117,8 @@ __all__ = [
     "SummerResult",
     "TeachingAssignment",
     "TourSeen",
+    "TrainingAttendance",
+    "TrainingSession",
     "TranscriptRecord",
     "TranscriptSignature",
     "TrustRoot",

@@ -42,10 +42,12 @@ CHAPTERS = (
     Chapter("chung-thu-so", "Chứng thư số, diễn tập ký", "/chung-thu-so/"),
     Chapter("nguoi-dung", "Người dùng, phân công, vai trò", "/nguoi-dung/"),
     Chapter("nam-hoc", "Lịch năm học, tiến độ, lời nhắc", "/tien-do"),
+    Chapter("ke-hoach", "Kế hoạch, tập huấn, thông báo", None),
     Chapter("may-chu", "Máy chủ và hỗ trợ", "/may-chu"),
 )
 
 HERE = {
+    "announcements": "ke-hoach#thong-bao",
     "auth": "bat-dau#quen-mat-khau",
     "batches": "hoc-ba#ky",
     "blind_checks": "hom-nay#doi-chieu-bai",
@@ -80,6 +82,9 @@ HERE = {
     "remark_hints": "nhan-xet#chen",
     "remark_phrases": "nhan-xet",
     "reset_requests": "bat-dau#quen-mat-khau",
+    "school_plan": "ke-hoach#viec",
+    "school_plan.training_days": "ke-hoach#tap-huan",
+    "school_plan.readiness": "ke-hoach#ha-tang",
     "score_files": "bang-diem#tep-excel",
     "score_questions": "bang-diem#nop",
     "score_sheets": "bang-diem",
@@ -118,6 +123,16 @@ class Hit:
     snippet: Markup
 
 
+_SCREEN = re.compile(r'\{\{ screen\("[^"]+", "([^"]+)"\) \}\}')
+
+
+def screen(path: str, words: str) -> Markup:
+    """A way to a screen inside a chapter, for those who can open it; the words alone for the others."""
+    if not may_open(path, current_actor()):
+        return escape(words)
+    return Markup('<a href="{}">{}</a>').format(path, words)
+
+
 class _Reader(HTMLParser):
     """Splits a chapter into its sections."""
 
@@ -150,7 +165,7 @@ def sections_of(app: Flask) -> tuple[Section, ...]:
         for chapter in CHAPTERS:
             reader = _Reader()
             source = Path(app.root_path, app.template_folder or "", "manual", f"{chapter.key}.html")
-            reader.feed(source.read_text(encoding="utf-8"))
+            reader.feed(_SCREEN.sub(r"\1", source.read_text(encoding="utf-8")))
             for anchor, heading, text in reader.sections:
                 plain = unicodedata.normalize("NFC", " ".join(text.split()))
                 found.append(Section(chapter, anchor, heading, plain, search_key(f"{heading} {chapter.title} {plain}")))
@@ -245,4 +260,5 @@ def chapter(key: str) -> str:
 def init_app(app: Flask) -> None:
     """Register the pages and give every template the address behind its "?"."""
     app.register_blueprint(manual)
+    app.jinja_env.globals["screen"] = screen
     app.jinja_env.globals["help_here"] = lambda: address_of(request.endpoint)

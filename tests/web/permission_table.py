@@ -569,3 +569,32 @@ ROWS += [
     Row("help_requests.move", "POST", "/ho-tro/999999/tra-loi", SIGNED_IN, passes=(404,)),
     Row("help_requests.tour", "POST", "/lam-quen/lai", SIGNED_IN),
 ]
+
+# --- the school's plan, announcements ---
+_FOLLOWERS = only("principal", "vice_principal", "clerk", "head_science", "head_society", "board")
+_KEEPERS = only("clerk", "it_officer")
+ROWS += [
+    Row("school_plan.board", "GET", "/ke-hoach/", _FOLLOWERS | only("it_officer")),
+    Row("school_plan.take_from_plan", "POST", "/ke-hoach/theo-ke-hoach", BOSSES),
+    Row("school_plan.give", "POST", "/ke-hoach/viec", BOSSES),
+    Row("school_plan.change", "POST", "/ke-hoach/viec/999999", BOSSES, passes=(404, 422)),
+    Row(
+        "school_plan.finish",
+        "POST",
+        "/ke-hoach/viec/999999/xong",
+        _FOLLOWERS | only("it_officer"),
+        passes=(404, 422),
+    ),
+    Row("school_plan.undo", "POST", "/ke-hoach/viec/999999/bo", BOSSES, passes=(404,)),
+    Row("school_plan.training_days", "GET", "/ke-hoach/tap-huan", _FOLLOWERS),
+    Row("school_plan.add_training", "POST", "/ke-hoach/tap-huan", STAFF_READERS),
+    Row("school_plan.mark", "POST", "/ke-hoach/tap-huan/999999/diem-danh", STAFF_READERS, passes=(404,)),
+    Row("school_plan.readiness", "GET", "/ke-hoach/ha-tang", _FOLLOWERS | only("it_officer")),
+    Row("school_plan.add_item", "POST", "/ke-hoach/ha-tang", _KEEPERS),
+    Row("school_plan.save_item", "POST", "/ke-hoach/ha-tang/999999", _KEEPERS, passes=(404, 422)),
+    Row("school_plan.drop_item", "POST", "/ke-hoach/ha-tang/999999/bo", _KEEPERS, passes=(404,)),
+    Row("announcements.index", "GET", "/thong-bao/", SIGNED_IN),
+    Row("announcements.post", "POST", "/thong-bao/", STAFF_READERS),
+    Row("announcements.withdraw", "POST", "/thong-bao/999999/go", STAFF_READERS, passes=(404,)),
+    Row("announcements.put_aside", "POST", "/thong-bao/999999/da-doc", SIGNED_IN, passes=(404,)),
+]
