@@ -270,7 +270,7 @@ def init_app(app: Flask) -> None:
         NavItem(
             "plan",
             "Kế hoạch",
-            "list-checks",
+            "calendar",
             "/ke-hoach/",
             16,
             lambda actor: actor.has_role(Role.BOARD_MEMBER) or actor.has_role(Role.IT_OFFICER),
