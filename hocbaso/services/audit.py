@@ -114,6 +114,36 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
             "decider_name",
         ),
     ),
+    "identity_check": (
+        m.IdentityCheck,
+        (
+            "student_id",
+            "result",
+            "fields",
+            "personal_id_number",
+            "full_name",
+            "birth_on",
+            "sex",
+            "source",
+            "checked_on",
+            "recorder_name",
+        ),
+    ),
+    "announcement": (
+        m.Announcement,
+        ("title", "body", "audience", "starts_on", "ends_on", "poster_name", "withdrawn_at", "withdrawer_name"),
+    ),
+    "training_session": (m.TrainingSession, ("title", "held_on", "organiser", "place")),
+    "training_attendance": (m.TrainingAttendance, ("training_session_id", "person_id", "attended")),
+    "board_task": (
+        m.BoardTask,
+        ("school_year_id", "title", "person_id", "due_on", "state", "evidence", "done_at", "done_name"),
+    ),
+    "inventory_item": (
+        m.InventoryItem,
+        ("kind", "name", "n_needed", "n_ready", "note", "checked_on", "checker_name", "dropped"),
+    ),
+    "distinct_pair": (m.DistinctPair, ("first_id", "second_id", "reason", "settler_name")),
     "study_history": (
         m.StudyHistory,
         ("student_id", "year_label", "class_name", "school_name", "arrived_on", "struck_at"),

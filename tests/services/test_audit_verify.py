@@ -469,6 +469,13 @@ def test_each_watched_kind_changed_in_the_file_is_named_in_words(school: Cast) -
         "recall_list",
         "instance_key",
         "instance_key_statement",
+        "identity_check",
+        "distinct_pair",
+        "announcement",
+        "training_session",
+        "training_attendance",
+        "board_task",
+        "inventory_item",
         *CORRECTIONS,
     }, "kinds of the paper are tried with the paper, those of corrections with a correction"
 

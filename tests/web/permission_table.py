@@ -547,3 +547,60 @@ ROWS += [
         refused=_HIDDEN,
     ),
 ]
+
+# --- data quality ---
+_QUALITY = only("principal", "vice_principal", "clerk", "head_science", "head_society", "math", "board")
+ROWS += [
+    Row("quality.show", "GET", "/chat-luong/", _QUALITY),
+    Row(
+        "quality.of_class",
+        "GET",
+        lambda cast: f"/chat-luong/lop/{cast.classes['9A']}",
+        BOSSES | only("clerk", "math"),
+        refused=_HIDDEN,
+    ),
+    Row("quality.pairs", "GET", "/chat-luong/trung", only("clerk")),
+    Row("quality.settle", "POST", "/chat-luong/trung", only("clerk")),
+    Row("quality.identity", "GET", "/chat-luong/dinh-danh", only("clerk")),
+    Row("quality.take_identity", "POST", "/chat-luong/dinh-danh", only("clerk")),
+    Row("students.look_through", "POST", "/hoc-sinh/7/xem-lai", only("clerk", "math"), refused=_HIDDEN),
+]
+
+# --- the manual, questions to the IT officer, the tour ---
+ROWS += [
+    Row("manual.index", "GET", "/huong-dan/", SIGNED_IN),
+    Row("manual.chapter", "GET", "/huong-dan/bang-diem", SIGNED_IN),
+    Row("help_requests.index", "GET", "/ho-tro/", SIGNED_IN),
+    Row("help_requests.ask", "POST", "/ho-tro/", SIGNED_IN),
+    Row("help_requests.move", "POST", "/ho-tro/999999/tra-loi", SIGNED_IN, passes=(404,)),
+    Row("help_requests.tour", "POST", "/lam-quen/lai", SIGNED_IN),
+]
+
+# --- the school's plan, announcements ---
+_FOLLOWERS = only("principal", "vice_principal", "clerk", "head_science", "head_society", "board")
+_KEEPERS = only("clerk", "it_officer")
+ROWS += [
+    Row("school_plan.board", "GET", "/ke-hoach/", _FOLLOWERS | only("it_officer")),
+    Row("school_plan.take_from_plan", "POST", "/ke-hoach/theo-ke-hoach", BOSSES),
+    Row("school_plan.give", "POST", "/ke-hoach/viec", BOSSES),
+    Row("school_plan.change", "POST", "/ke-hoach/viec/999999", BOSSES, passes=(404, 422)),
+    Row(
+        "school_plan.finish",
+        "POST",
+        "/ke-hoach/viec/999999/xong",
+        _FOLLOWERS | only("it_officer"),
+        passes=(404, 422),
+    ),
+    Row("school_plan.undo", "POST", "/ke-hoach/viec/999999/bo", BOSSES, passes=(404,)),
+    Row("school_plan.training_days", "GET", "/ke-hoach/tap-huan", _FOLLOWERS),
+    Row("school_plan.add_training", "POST", "/ke-hoach/tap-huan", STAFF_READERS),
+    Row("school_plan.mark", "POST", "/ke-hoach/tap-huan/999999/diem-danh", STAFF_READERS, passes=(404,)),
+    Row("school_plan.readiness", "GET", "/ke-hoach/ha-tang", _FOLLOWERS | only("it_officer")),
+    Row("school_plan.add_item", "POST", "/ke-hoach/ha-tang", _KEEPERS),
+    Row("school_plan.save_item", "POST", "/ke-hoach/ha-tang/999999", _KEEPERS, passes=(404, 422)),
+    Row("school_plan.drop_item", "POST", "/ke-hoach/ha-tang/999999/bo", _KEEPERS, passes=(404,)),
+    Row("announcements.index", "GET", "/thong-bao/", SIGNED_IN),
+    Row("announcements.post", "POST", "/thong-bao/", STAFF_READERS),
+    Row("announcements.withdraw", "POST", "/thong-bao/999999/go", STAFF_READERS, passes=(404,)),
+    Row("announcements.put_aside", "POST", "/thong-bao/999999/da-doc", SIGNED_IN, passes=(404,)),
+]
