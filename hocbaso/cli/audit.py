@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 from flask import current_app
@@ -14,8 +15,17 @@ from flask.cli import AppGroup, with_appcontext
 from hocbaso import clock
 from hocbaso.cli.output import any_schema, emit, json_option, refusals, working
 from hocbaso.errors import NotFound
-from hocbaso.services import audit_verify, document_pool, instance_check, schema, snapshots
+from hocbaso.services import (
+    audit_verify,
+    document_pool,
+    instance_check,
+    log_words,
+    schema,
+    snapshot_diff,
+    snapshots,
+)
 from hocbaso.services.access import SYSTEM
+from hocbaso.services.log_names import Names
 
 audit_group = AppGroup("audit", help="Nhật ký: kiểm tra, ảnh chụp có chữ ký, so sánh.")
 
@@ -93,35 +103,60 @@ def snapshot_command(as_json: bool) -> None:
 
 
 @audit_group.command("diff")
-@click.argument("first", type=int)
-@click.argument("second", type=int)
+@click.argument("first")
+@click.argument("second")
 @json_option
 @refusals
-def diff_command(first: int, second: int, as_json: bool) -> None:
-    """Điều gì đã thay đổi giữa hai ảnh chụp (số của ảnh)."""
-    entries = snapshots.difference(first, second)
+def diff_command(first: str, second: str, as_json: bool) -> None:
+    """Điều gì đã thay đổi giữa hai ảnh chụp, ai làm, vì sao.
+
+    FIRST, SECOND: số của ảnh chụp, hoặc ngày (20/5, 20/5/2027, 2027-05-20): ảnh chụp cuối cùng đến hết ngày ấy.
+    """
+    today = clock.local_date(clock.now())
+    lines = [snapshot_diff.find(wanted, today) for wanted in (first, second)]
+    with working("Đang đọc nhật ký"):
+        found = snapshot_diff.difference(lines[0], lines[1])
     if as_json:
-        for entry in entries:
-            click.echo(
-                json.dumps(
-                    {
-                        "seq": entry.seq,
-                        "at": entry.at,
-                        "tag": entry.tag,
-                        "actor": entry.actor_name,
-                        "target": f"{entry.target_kind}/{entry.target_id}",
-                        "payload": json.loads(entry.payload),
-                    },
-                    ensure_ascii=False,
-                )
-            )
+        names = Names()
+        for entry in snapshots.between(found.first.n_entries, found.second.n_entries):
+            click.echo(json.dumps(_entry_json(names, entry), ensure_ascii=False))
         return
-    for entry in entries:
-        click.echo(
-            f"{entry.seq:>7}  {entry.at[:19]}  {entry.tag:<28} {entry.actor_name:<28} "
-            f"{entry.target_kind}/{entry.target_id}"
-        )
-    click.echo(f"{len(entries)} dòng.")
+    click.echo(f"Từ ảnh chụp {found.first.words}")
+    click.echo(f"đến ảnh chụp {found.second.words}: {found.n_entries} dòng nhật ký, khớp cả hai ảnh chụp.")
+    for kind, words, n_rows in found.by_kind:
+        click.echo(f"\n{words[:1].upper()}{words[1:]}: {n_rows}")
+        for row in found.rows:
+            if row.kind != kind:
+                continue
+            click.echo(f"  {row.about}")
+            for change in row.changes:
+                before = "(chưa có)" if change.before is None else change.before
+                click.echo(f"    {change.what}: {before} -> {change.after}")
+            left_out = row.n_acts - len(row.acts)
+            for number, act in enumerate(row.acts):
+                if number == 1 and left_out:
+                    click.echo(f"    … và {left_out} lần nữa")
+                why = f" ({act.why})" if act.why else ""
+                click.echo(f"    {clock.local(act.at):%H:%M %d/%m/%Y} {act.who}: {act.what}{why}, dòng {act.seq}")
+    click.echo("\nMọi việc trong khoảng này:")
+    for tag, n_times in found.by_tag:
+        click.echo(f"  {n_times:>6}  {log_words.act_words(tag, {})}")
+
+
+def _entry_json(names: Names, entry: Any) -> dict[str, object]:
+    payload = json.loads(entry.payload)
+    changes = log_words.changes_of_entry(names, entry.target_kind, payload)
+    return {
+        "seq": entry.seq,
+        "at": entry.at,
+        "tag": entry.tag,
+        "actor": entry.actor_name,
+        "target": f"{entry.target_kind}/{entry.target_id}",
+        "act": log_words.act_words(entry.tag, payload),
+        "reason": log_words.reason_of(payload),
+        "changes": [asdict(change) for change in changes],
+        "payload": payload,
+    }
 
 
 @click.command("check-instance")

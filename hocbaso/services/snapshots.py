@@ -24,7 +24,7 @@ from hocbaso.config import Config
 from hocbaso.db import db, in_write_transaction, write_transaction
 from hocbaso.documents import checkpoints
 from hocbaso.documents.checkpoints import Checkpoint
-from hocbaso.errors import IntegrityFault, NotFound
+from hocbaso.errors import IntegrityFault
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.hash_chain import GENESIS, MerkleFrontier
 from hocbaso.services import audit
@@ -200,12 +200,8 @@ def _unreadable(source: str) -> Checkpoint:
     return Checkpoint(date.min, 0, GENESIS, "", "", "", source, signature_ok=False)
 
 
-def difference(first: int, second: int) -> list[m.AuditEntry]:
-    """The entries between two snapshots (ids, either order). NotFound for an unknown one."""
-    rows = [db.session.get(m.AuditSnapshot, number) for number in (first, second)]
-    if rows[0] is None or rows[1] is None:
-        raise NotFound("Không có ảnh chụp mang số này.")
-    low, high = sorted(row.n_entries for row in rows if row is not None)
+def between(low: int, high: int) -> list[m.AuditEntry]:
+    """The entries after ``low`` up to ``high``, by number."""
     return list(
         db.session.scalars(
             select(m.AuditEntry).where(m.AuditEntry.seq > low, m.AuditEntry.seq <= high).order_by(m.AuditEntry.seq)

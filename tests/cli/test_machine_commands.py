@@ -66,8 +66,11 @@ def test_audit_verify_snapshot_key_and_diff(machine: Machine, tmp_path: Path) ->
     assert good["ok"] and good["first_bad_row"] is None and good["n_snapshots"] == 2
     assert "Nhật ký nguyên vẹn" in machine.run("audit", "verify").output
     second = machine.json("audit", "snapshot")
-    lines = machine.run("audit", "diff", str(first["id"]), str(second["id"])).output.splitlines()
-    assert "audit:snapshot:taken" in lines[0] and lines[-1] == "1 dòng."
+    between = ("audit", "diff", str(first["id"]), str(second["id"]))
+    told = machine.run(*between).output
+    assert "1 dòng nhật ký, khớp cả hai ảnh chụp" in told and "1  chụp và ký ảnh nhật ký" in told
+    (entry,) = [json.loads(line) for line in machine.run(*between, "--json").output.splitlines()]
+    assert entry["tag"] == "audit:snapshot:taken" and entry["changes"] == []
     assert machine.run("audit", "diff", "1", "77").exit_code == 1
 
     kept = tmp_path / "kept.txt"
