@@ -396,7 +396,7 @@ def words_of_value(kind: str, name: str, value: Any) -> str:
         return _OUTCOMES.get(str(value)) or _LEVELS.get(str(value), str(value))
     if isinstance(value, str) and name.endswith("_at"):
         return f"{clock.local(datetime.fromisoformat(value)):%H:%M %d/%m/%Y}"
-    if isinstance(value, str) and (name.endswith("_on") or name.endswith("_before")):
+    if isinstance(value, str) and name.endswith(("_on", "_before")):
         return f"{date.fromisoformat(value):%d/%m/%Y}"
     return str(value)
 
