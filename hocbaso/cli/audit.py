@@ -13,12 +13,14 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
 from hocbaso import clock
+from hocbaso.cli.log_verify import verify_file_command
 from hocbaso.cli.output import any_schema, emit, json_option, refusals, working
 from hocbaso.errors import NotFound
 from hocbaso.services import (
     audit_verify,
     document_pool,
     instance_check,
+    log_export,
     log_words,
     schema,
     snapshot_diff,
@@ -96,9 +98,17 @@ def snapshot_command(as_json: bool) -> None:
     """Chụp và ký ảnh nhật ký ngay bây giờ."""
     taken = snapshots.take(SYSTEM, clock.now())
     emit(
-        {"id": taken.id, "day": taken.day, "n_entries": taken.n_entries, "root": taken.root},
+        {
+            "id": taken.id,
+            "day": taken.day,
+            "n_entries": taken.n_entries,
+            "root": taken.root,
+            "n_lines": taken.n_lines,
+            "data_root": taken.data_root,
+            "data_digest": taken.data_digest,
+        },
         as_json=as_json,
-        words=f"Ảnh chụp số {taken.id}: {taken.n_entries} dòng, gốc {taken.root[:16]}…",
+        words=f"Ảnh chụp số {taken.id}, kèm bản trích {taken.n_lines} dòng kết quả.\n{snapshots.printed_line(taken)}",
     )
 
 
@@ -157,6 +167,22 @@ def _entry_json(names: Names, entry: Any) -> dict[str, object]:
         "changes": [asdict(change) for change in changes],
         "payload": payload,
     }
+
+
+@audit_group.command("export")
+@click.option(
+    "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Tệp .jsonl hoặc .jsonl.gz."
+)
+@json_option
+@refusals
+def export_command(out: Path, as_json: bool) -> None:
+    """Chép cả nhật ký ra một tệp, để người khác kiểm tra bằng verify-file (có mọi điểm: giữ như bản sao lưu)."""
+    with working("Đang chép nhật ký"):
+        n_entries = log_export.write(SYSTEM, out, clock.now())
+    emit({"n_entries": n_entries, "file": str(out)}, as_json=as_json, words=f"Đã chép {n_entries} dòng vào {out}.")
+
+
+audit_group.add_command(verify_file_command)
 
 
 @click.command("check-instance")

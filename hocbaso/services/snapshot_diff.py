@@ -43,11 +43,13 @@ class SnapshotLine:
     late: bool
     head_hash: str
     root: str
+    occasion: str = ""
 
     @property
     def words(self) -> str:
-        """``số 12, ngày 20/05/2027, 16:45``."""
-        return f"số {self.id}, ngày {self.day:%d/%m/%Y}, chụp {clock.local(self.taken_at):%H:%M %d/%m/%Y}"
+        """``số 12, ngày 20/05/2027, chụp 00:05 20/05/2027, hết hạn nhập dữ liệu 2026-2027``."""
+        said = f", {self.occasion}" if self.occasion else ""
+        return f"số {self.id}, ngày {self.day:%d/%m/%Y}, chụp {clock.local(self.taken_at):%H:%M %d/%m/%Y}{said}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,9 @@ def listed() -> list[SnapshotLine]:
 
 
 def _line(row: m.AuditSnapshot) -> SnapshotLine:
-    return SnapshotLine(row.id, row.day, row.taken_at, row.n_entries, row.taken_late, row.head_hash, row.root)
+    return SnapshotLine(
+        row.id, row.day, row.taken_at, row.n_entries, row.taken_late, row.head_hash, row.root, row.occasion or ""
+    )
 
 
 def find(wanted: str, today: date) -> SnapshotLine:
