@@ -43,7 +43,7 @@ def write(actor: Actor, out: Path, now: datetime) -> int:
         )
         with log_file.opened(temporary, "w") as lines:
             for row in rows.mappings():
-                lines.write(log_file.line_of(row) + "\n")
+                lines.write(log_file.line_of(dict(row)) + "\n")
                 n_entries += 1
         temporary.replace(out)
     except OSError as problem:

@@ -62,6 +62,21 @@ KIND_WORDS: dict[str, str] = {
 }
 """Watched kinds in words."""
 
+_OTHER_TARGETS = {
+    "audit_snapshot": "ảnh chụp số {}",
+    "signing_batch": "lượt số {}",
+    "import_batch": "lần nhập số {}",
+    "machine": "máy chủ",
+    "backup": "{}",
+    "token": "thiết bị ký {}",
+    "transcript_file": "tệp học bạ {}",
+    "tls_certificate": "chứng thư máy chủ",
+    "tls_authority": "chứng thư gốc của máy chủ",
+    "request": "{}",
+    "subject_group": "tổ chuyên môn số {}",
+}
+"""What an entry may be aimed at beside watched rows."""
+
 
 class Names:
     """Names for one page: each table is read once, when the first row of it is asked for."""
@@ -145,6 +160,8 @@ class Names:
 
     def of(self, kind: str, row_id: str, values: Mapping[str, Any] | None = None) -> str:
         """Whose or which row it is; ``values`` as the log tells them help where they name a pupil, a sheet or a person."""
+        if kind in _OTHER_TARGETS:
+            return _OTHER_TARGETS[kind].format(row_id)
         told = values or {}
         sheet = self.sheets.get(told.get("score_sheet_id") or 0, "")
         pupil = self.pupils.get(told.get("enrollment_id") or 0, "")

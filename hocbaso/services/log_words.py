@@ -348,6 +348,45 @@ their act."""
 _TENTHS = frozenset({"tenths", "second_tenths"})
 _PAIR = re.compile(r"(\d+)-([A-Z]+\d*)\Z")
 _LEVELS = {"T": "Tốt", "K": "Khá", "Đ": "Đạt", "CĐ": "Chưa đạt"}
+_VALUES: dict[tuple[str, str], dict[str, str]] = {
+    ("role_grant", "role"): {
+        "principal": "Hiệu trưởng",
+        "vice_principal": "Phó Hiệu trưởng",
+        "clerk": "văn thư",
+        "it_officer": "phụ trách CNTT",
+        "group_head": "tổ trưởng chuyên môn",
+        "board_member": "Ban quản lý Học bạ số",
+        "delegate": "được Hiệu trưởng uỷ quyền",
+    },
+    ("role_grant", "scope_kind"): {
+        "school": "toàn trường",
+        "subject_group": "một tổ chuyên môn",
+        "grade_level": "một khối",
+        "class_group": "một lớp",
+    },
+    ("principal_decision", "kind"): {"promotion": "kết luận cả năm", "learning_level": "mức học tập"},
+    ("principal_decision", "term"): {"1": "học kì I", "2": "học kì II", "year": "cả năm", "redo": "sau kiểm tra lại"},
+    ("certificate", "purpose"): {"personal": "cá nhân", "seal": "con dấu nhà trường"},
+    ("certificate", "bound_roles"): {
+        "homeroom": "giáo viên chủ nhiệm",
+        "principal": "Hiệu trưởng",
+        "homeroom principal": "giáo viên chủ nhiệm, Hiệu trưởng",
+        "seal": "con dấu nhà trường",
+    },
+    ("certificate", "approval"): {
+        "unsent": "chưa gửi",
+        "sent": "đã gửi",
+        "approved": "được phê duyệt",
+        "refused": "không được phê duyệt",
+    },
+    ("trust_root", "kind"): {
+        "national": "quốc gia",
+        "government": "chuyên dùng công vụ",
+        "other": "khác",
+        "test": "để thử",
+    },
+    ("school_year", "class_sheet_signature"): {"none": "không", "class_sheet": "ký cả bảng điểm của lớp"},
+}
 _ENROLLED = {
     "studying": "đang học",
     "transferred_in": "chuyển đến",
@@ -386,6 +425,9 @@ def words_of_value(kind: str, name: str, value: Any) -> str:
         return "có" if value else "không"
     if name in _TENTHS and isinstance(value, int):
         return f"{value // 10},{value % 10}"
+    named = _VALUES.get((kind, name))
+    if named is not None:
+        return named.get(str(value), str(value))
     if name == "state":
         return _STATES.get(kind, {}).get(str(value), str(value))
     if name in ("conduct_1", "conduct_2", "conduct"):

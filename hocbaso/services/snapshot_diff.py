@@ -210,7 +210,7 @@ def _read(low: SnapshotLine, high: SnapshotLine) -> Difference:
             _remember(standing, payload)
         else:
             tags[row["tag"]] += 1
-            _touch(touched, standing, row, payload)
+            _touch(touched, standing, dict(row), payload)
         if tree.n_leaves in wanted:
             _require_same(wanted[tree.n_leaves], row["hash"], tree.root())
     if tree.n_leaves != high.n_entries:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date, timedelta
 
 import pytest
@@ -145,3 +146,4 @@ def test_every_entry_of_the_casts_log_can_be_told(school: Cast) -> None:
         assert log_words.act_words(row.tag, payload) != row.tag
         for change in log_words.changes_of_entry(names, row.target_kind, payload):
             assert change.about and change.what and change.after
+            assert not re.fullmatch(r"[a-z]+(_[a-z]+)+|[A-Z_]{4,}", change.after), change
