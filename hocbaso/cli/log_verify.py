@@ -1,8 +1,12 @@
-"""``flask audit verify-file``: the log as a file, held against checkpoints kept elsewhere; no database, no instance, no network."""
+"""``flask audit verify-file``: the log as a file, held against checkpoints kept elsewhere; no database, no instance, no network.
+
+It is part of the stand-alone verifier, so nothing that knows the database is imported here.
+"""
 
 from __future__ import annotations
 
 import gzip
+import json
 import sys
 import zlib
 from dataclasses import asdict
@@ -10,7 +14,6 @@ from pathlib import Path
 
 import click
 
-from hocbaso.cli.output import emit, json_option
 from hocbaso.documents import checkpoints, log_file
 from hocbaso.errors import DomainError, IntegrityFault
 
@@ -23,7 +26,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--checkpoint", "files", multiple=True, required=True, type=_FILE, help="Ảnh chụp giữ ở nơi khác (nhiều lần được)."
 )
 @click.option("--key", required=True, help="Khoá công khai của ảnh chụp (Base64), chép từ ngày đầu.")
-@json_option
+@click.option("--json", "as_json", is_flag=True, help="In kết quả dạng JSON.")
 def verify_file_command(log: Path, files: tuple[Path, ...], key: str, as_json: bool) -> None:
     """Kiểm tra một tệp nhật ký (flask audit export) bằng ảnh chụp giữ ở nơi khác; nêu dòng hỏng đầu tiên."""
     try:
@@ -43,18 +46,17 @@ def verify_file_command(log: Path, files: tuple[Path, ...], key: str, as_json: b
             words += f"\n{n_later} dòng sau đó mới hơn mọi ảnh chụp đã đưa: cần ảnh chụp mới hơn để xác nhận."
     else:
         words = "\n".join(["Nhật ký không còn như đã chụp.", *(f"  {fault.message}" for fault in report.faults)])
-    emit(
-        {
+    if as_json:
+        found = {
             "ok": report.ok,
             "n_entries": report.n_entries,
             "n_vouched": report.n_vouched,
             "head": report.head_hash,
             "first_bad_row": asdict(report.faults[0]) if report.faults else None,
             "faults": [asdict(fault) for fault in report.faults],
-        },
-        as_json=as_json,
-        words=words,
-    )
+        }
+        words = json.dumps(found, ensure_ascii=False)
+    click.echo(words)
     sys.exit(0 if report.ok else 1)
 
 

@@ -200,3 +200,12 @@ def test_two_snapshots_are_compared_on_a_page(busy: Cast, client_of: Clients) ->
     assert "<del>8,0</del>" in page and "<ins>9,0</ins>" in page and "Trịnh Thu Hà ghi một ô điểm" in page
     assert "khớp chữ ký của cả hai ảnh chụp" in page
     assert client.get(f"/nhat-ky/so-sanh?tu={first.id}&den=999").status_code == 404
+
+
+def test_the_days_paper_carries_the_line_of_the_last_snapshot(school: Cast, client_of: Clients) -> None:
+    client = client_of("clerk")
+    assert "paper-line" not in client.get("/hom-nay").get_data(as_text=True)
+    snapshots.take(SYSTEM, NOW)
+    newest = snapshots.take(SYSTEM, NOW + timedelta(hours=1))
+    page = client.get("/hom-nay").get_data(as_text=True)
+    assert f'<p class="paper-line num">{snapshots.printed_line(newest)}</p>' in page
