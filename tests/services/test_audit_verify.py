@@ -582,16 +582,6 @@ def test_an_entry_that_names_some_columns_leaves_the_others_as_told_before(schoo
     assert [fault.table for fault in audit_verify.verify().faults] == ["person"]
 
 
-def test_what_changed_between_two_snapshots(school: Cast) -> None:
-    first = snapshots.take(SYSTEM, NOW)
-    with write_transaction():
-        audit.record(AuditTag.EXPORT_MADE, SYSTEM, NOW, target_kind="export", target_id="x")
-    second = snapshots.take(SYSTEM, NOW)
-    found = snapshots.difference(first.id, second.id)
-    assert [entry.tag for entry in found] == [AuditTag.SNAPSHOT_TAKEN, AuditTag.EXPORT_MADE]
-    assert found == snapshots.difference(second.id, first.id)
-
-
 NEW_HASH = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 

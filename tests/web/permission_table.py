@@ -546,6 +546,11 @@ ROWS += [
         only("principal"),
         refused=_HIDDEN,
     ),
+    Row("audit_log.show", "GET", "/nhat-ky", BOSSES),
+    Row("audit_log.file", "POST", "/nhat-ky/tep", BOSSES),
+    Row("audit_log.entry", "GET", "/nhat-ky/1", BOSSES),
+    Row("audit_log.compare", "GET", "/nhat-ky/so-sanh", BOSSES),
+    Row("rule_trial.show", "GET", _lop("/thu-quy-dinh"), _OF_9A_CLASS, refused=_HIDDEN),
 ]
 
 # --- data quality ---
