@@ -59,6 +59,13 @@ KIND_WORDS: dict[str, str] = {
     "trust_root": "chứng thư gốc",
     "instance_key": "khoá của máy",
     "instance_key_statement": "xác nhận khoá của máy",
+    "identity_check": "đối chiếu định danh",
+    "distinct_pair": "hai hồ sơ giống nhau",
+    "announcement": "thông báo",
+    "training_session": "buổi tập huấn",
+    "training_attendance": "người dự tập huấn",
+    "board_task": "việc của Ban quản lý",
+    "inventory_item": "mục hạ tầng",
 }
 """Watched kinds in words."""
 

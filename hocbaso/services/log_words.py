@@ -138,6 +138,18 @@ ACTS: dict[T, str] = {
     T.TLS_CERTIFICATE_ISSUED: "cấp chứng thư máy chủ",
     T.TLS_WAIVED: "cho chạy không mã hoá",
     T.REMINDER_SENT: "gửi lời nhắc",
+    T.PROFILE_REVIEWED: "xem lại hồ sơ học sinh, không đổi gì",
+    T.IDENTITY_CHECKED: "ghi kết quả đối chiếu định danh",
+    T.PAIR_SETTLED: "xác nhận hai hồ sơ là hai em",
+    T.HELP_ASKED: "hỏi giáo viên CNTT",
+    T.HELP_MOVED: "chuyển bước yêu cầu hỗ trợ",
+    T.ANNOUNCED: "đăng thông báo",
+    T.ANNOUNCEMENT_WITHDRAWN: "gỡ thông báo",
+    T.TRAINING_PLANNED: "lên lịch tập huấn",
+    T.TRAINING_ATTENDED: "ghi người dự tập huấn",
+    T.TASK_GIVEN: "giao việc của Ban quản lý",
+    T.TASK_MOVED: "ghi việc của Ban quản lý",
+    T.INVENTORY_CHANGED: "ghi hạ tầng, trang thiết bị",
 }
 """What happened, as a verb that follows a person's name."""
 
@@ -150,6 +162,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "hoc-sinh": ("Hồ sơ học sinh, chuyển đi, chuyển đến", ("student:", "enrollment:")),
     "nguoi": ("Cán bộ, phân công, vai trò", ("person:", "assignment:", "role:")),
     "tai-khoan": ("Tài khoản, đăng nhập", ("account:", "access:")),
+    "ke-hoach": ("Kế hoạch, tập huấn, thông báo, hỗ trợ", ("help:", "announcement:", "training:", "board:", "inventory:")),
     "truong": (
         "Trường, năm học, lớp, môn",
         ("school:", "year:", "subject:", "subject_group:", "class:record", "class_subject:"),

@@ -43,11 +43,13 @@ CHAPTERS = (
     Chapter("nguoi-dung", "Người dùng, phân công, vai trò", "/nguoi-dung/"),
     Chapter("nam-hoc", "Lịch năm học, tiến độ, lời nhắc", "/tien-do"),
     Chapter("ke-hoach", "Kế hoạch, tập huấn, thông báo", None),
+    Chapter("nhat-ky", "Nhật ký, so sánh, ảnh chụp", "/nhat-ky"),
     Chapter("may-chu", "Máy chủ và hỗ trợ", "/may-chu"),
 )
 
 HERE = {
     "announcements": "ke-hoach#thong-bao",
+    "audit_log": "nhat-ky#tim",
     "auth": "bat-dau#quen-mat-khau",
     "batches": "hoc-ba#ky",
     "blind_checks": "hom-nay#doi-chieu-bai",
@@ -97,6 +99,7 @@ HERE = {
     "students.leaving": "hoc-sinh#roi-truong",
     "transcripts": "hoc-ba",
     "verification": "hoc-ba#kiem-tra",
+    "rule_trial": "lop-chu-nhiem#thu-quy-dinh",
     "wide_batches": "hoc-ba#nhieu-lop",
     "year_calendar": "nam-hoc#thoi-gian-nhap",
 }
