@@ -125,4 +125,7 @@ class AuditTag(StrEnum):
     TLS_AUTHORITY_CREATED = "tls:authority:created"
     TLS_CERTIFICATE_ISSUED = "tls:certificate:issued"
     TLS_WAIVED = "tls:encryption:waived"
+    SUMMER_REGISTERED = "summer:registration:recorded"
+    SUMMER_RETURNED = "summer:result:returned"
+    SUMMER_APPROVED = "summer:result:approved"
     REMINDER_SENT = "reminder:notice:sent"

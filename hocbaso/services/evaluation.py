@@ -148,6 +148,7 @@ def evaluate_student(given: StudentInput, grade_level: int, regulation_version: 
         inclusive_disability=given.inclusive_disability,
         decided_levels=tuple(DecidedLevel(Level(one.outcome), one.basis) if one else None for one in ruled),
         decided_promotion=DecidedPromotion(Promotion(decided.outcome), decided.basis) if decided else None,
+        summer_over=given.summer_over,
         id=given.enrollment_id,
     )
     found = evaluate(asked, regulation)

@@ -377,7 +377,9 @@ def filled_school(school: Cast) -> None:
             "inherited_result": m.InheritedResult(
                 enrollment_id=enrollment, subject_id=1, semester=1, tenths=60, state="PROPOSED"
             ),
-            "summer_result": m.SummerResult(enrollment_id=enrollment, subject_id=1, tenths=60),
+            "summer_result": m.SummerResult(
+                enrollment_id=enrollment, subject_id=1, tenths=60, state="TYPED", outcome="result"
+            ),
             "principal_decision": m.PrincipalDecision(
                 enrollment_id=enrollment, kind="promotion", term="year", outcome="lift"
             ),
