@@ -1,7 +1,7 @@
 """What waits for a person today: one list, the odd things first and open, the plain ones after them.
 
 Everything here is read through the powers of the person who asks. What waits is found by kind in ``waiting_sheets``,
-``waiting_checks``, ``waiting_classes``, ``waiting_transcripts`` and ``waiting_corrections``.
+``waiting_checks``, ``waiting_classes``, ``waiting_transcripts``, ``waiting_corrections`` and ``waiting_summer``.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from hocbaso.services import (
     progress,
     readiness,
     reset_requests,
+    summer_view,
 )
 from hocbaso.services.access import Actor
 from hocbaso.services.bulk_acts import recent_reasons
@@ -39,6 +40,7 @@ from hocbaso.services.waiting_checks import check_items, named_checks
 from hocbaso.services.waiting_classes import class_items, exemption_items, inherited_items, open_classes
 from hocbaso.services.waiting_corrections import correction_items
 from hocbaso.services.waiting_sheets import sheet_items
+from hocbaso.services.waiting_summer import summer_items
 from hocbaso.services.waiting_transcripts import recall_items, transcript_items
 from hocbaso.services.wanted_roles import wanted_roles
 
@@ -49,6 +51,7 @@ KINDS = {
     "exemption": "Miễn học",
     "correction": "Sửa chữa",
     "inherited": "Nơi chuyển đến",
+    "summer": "Trong hè",
 }
 
 
@@ -109,7 +112,7 @@ def daily(
         items = sheet_items(actor, now, today) + class_items(actor, year, today)
         items += check_items(actor, today, frozenset(item.link for item in items))
         items += transcript_items(actor, year, today) + exemption_items(actor, year, today)
-        items += inherited_items(actor, year, today)
+        items += inherited_items(actor, year, today) + summer_items(actor, year, today)
     items += recall_items(actor, today) + correction_items(actor, today)
     items.sort(key=lambda item: (item.days_left, item.kind != "class", item.grade_level != 9, item.title))
     locks = tuple(item for item in items if item.verb == "lock")
@@ -175,6 +178,8 @@ _MARKS = select(
     select(func.sum(m.CorrectionRequest.version)).scalar_subquery(),
     select(func.max(m.HomeroomAssignment.id)).scalar_subquery(),
     select(func.sum(m.BlindChecker.version)).scalar_subquery(),
+    select(func.sum(m.SummerResult.version)).scalar_subquery(),
+    select(func.max(m.FrozenResult.id)).scalar_subquery(),
 )
 """One small statement whose answer changes with every move that changes what waits for anybody."""
 
@@ -215,7 +220,7 @@ def _count_waiting(actor: Actor, now: datetime, today: date) -> int:
         select(m.SchoolYear).where(m.SchoolYear.state == "OPEN").order_by(m.SchoolYear.starts_on.desc()).limit(1)
     )
     if year is not None:
-        n += len(transcript_items(actor, year, today))
+        n += len(transcript_items(actor, year, today)) + len(summer_view.my_work(actor))
     n += len(recall_items(actor, today)) + len(correction_access.held_by(actor, today))
     return n + len(exemptions.waiting(actor)) + len(inherited_results.waiting(actor))
 
