@@ -541,3 +541,43 @@ ROWS += [
         refused=_HIDDEN,
     ),
 ]
+
+# --- the summer ---
+_KEEPERS = only("math", "head_society")
+_TEACHERS = only("math", "head_society", "head_science", "other")
+
+
+def _class_9a(path: str) -> Callable[[Cast], str]:
+    return lambda cast: path.format(class_id=cast.classes["9A"])
+
+
+ROWS += [
+    Row("summer.index", "GET", "/he", BOSSES | _TEACHERS | only("clerk")),
+    Row("summer.completion", "GET", "/he/hoan-thanh", BOSSES | _KEEPERS | only("clerk")),
+    Row(
+        "summer.show",
+        "GET",
+        _class_9a("/he/{class_id}"),
+        BOSSES | only("math", "head_society", "other"),
+        refused=_HIDDEN,
+    ),
+    Row("summer.sheets", "GET", _class_9a("/he/{class_id}/in"), BOSSES | only("math"), refused=_HIDDEN),
+    # The class of the cast is not approved: whoever is let in is told so.
+    Row("summer.enroll", "POST", _class_9a("/he/{class_id}/dang-ky"), only("math", "head_society"), refused=_HIDDEN),
+    Row(
+        "summer.type_results",
+        "POST",
+        _class_9a("/he/{class_id}/ket-qua"),
+        only("math", "head_society", "other"),
+        refused=_HIDDEN,
+    ),
+    Row("summer.approve", "POST", _class_9a("/he/{class_id}/duyet"), only("principal")),
+    Row("summer.send_back", "POST", _class_9a("/he/{class_id}/tra-lai"), only("principal")),
+    Row(
+        "summer.decide",
+        "POST",
+        _class_9a("/he/{class_id}/quyet-dinh/1"),
+        only("principal"),
+        passes=(404,),
+    ),
+]
