@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -30,12 +30,15 @@ from hocbaso.services import (
     summer_results,
     summer_view,
     test_school_keys,
+    transcript_counts,
     transcripts,
     untouched,
 )
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.summer_results import Registration, RowsRefused, Typed
+from hocbaso.services.waiting_transcripts import transcript_items
 from tests.cast import NOW, Cast
+from tests.services.finished_year import seal_class
 from tests.services.full_class import (
     class_row,
     fill_homeroom,
@@ -343,6 +346,20 @@ def test_the_years_record_gives_way_to_one_that_holds_the_summer(school: Cast) -
     assert approve_ready(school, class_id) == 1
 
     assert transcripts.records_in_force([chi, binh]) == {}
+    year = db.session.get(m.SchoolYear, school.year_id)
+    assert transcript_counts.due_days(year) == {}, "three others of the class wait since May"
+    seal_class(
+        [
+            frozen_results.newest_frozen(row.id).id
+            for row in transcripts.students_of(class_id)
+            if row.id not in (chi, binh)
+        ],
+        NOW,
+    )
+    assert transcript_counts.due_days(year) == {class_id: date(2027, 8, 16)}
+    assert {item.due_before for item in transcript_items(school.actor("clerk"), year, JULY.date())} == {
+        date(2027, 8, 16)
+    }
     asked = db.session.scalars(select(m.RecallRequest)).one()
     assert asked.state == "RECALLED" and "bổ sung kết quả trong hè" in asked.reason
     batch = transcripts.build_class(SYSTEM, class_id, JULY, f"#{chi}")
