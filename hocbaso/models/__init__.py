@@ -26,6 +26,7 @@ from hocbaso.models.school import (
     SemesterWindow,
     Subject,
     SubjectGroup,
+    YearTurn,
 )
 from hocbaso.models.scores import ScoreCell, ScoreCellVersion, ScoreSheet, SheetReadBack, SheetStep
 from hocbaso.models.students import Enrollment, Exemption, InheritedResult, Movement, Student, StudyHistory
@@ -101,4 +102,5 @@ __all__ = [
     "TranscriptSignature",
     "TrustRoot",
     "UserSession",
+    "YearTurn",
 ]

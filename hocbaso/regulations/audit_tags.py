@@ -128,4 +128,8 @@ class AuditTag(StrEnum):
     SUMMER_REGISTERED = "summer:registration:recorded"
     SUMMER_RETURNED = "summer:result:returned"
     SUMMER_APPROVED = "summer:result:approved"
+    YEAR_TURN_SAVED = "year:turn:saved"
+    YEAR_TURN_SENT = "year:turn:sent"
+    YEAR_TURN_RETURNED = "year:turn:returned"
+    YEAR_TURN_DONE = "year:turn:done"
     REMINDER_SENT = "reminder:notice:sent"

@@ -60,6 +60,10 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
             "class_sheet_signature",
         ),
     ),
+    "year_turn": (
+        m.YearTurn,
+        ("from_year_id", "to_year_id", "state", "choices", "preparer_name", "decided_by", "decider_name", "note"),
+    ),
     "semester_window": (m.SemesterWindow, ("school_year_id", "semester", "grade_level", "opens_on", "closes_on")),
     "class_group": (m.ClassGroup, ("school_year_id", "name", "grade_level", "state")),
     "class_step": (m.ClassStep, ("class_group_id", "verb", "from_state", "to_state", "at", "by_account_id", "by_name")),

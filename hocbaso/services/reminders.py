@@ -39,7 +39,7 @@ from hocbaso.services import (
 )
 from hocbaso.services.access import Actor
 from hocbaso.services.in_force import delegates, in_force
-from hocbaso.services.transcript_counts import records_by_state
+from hocbaso.services.transcript_counts import due_days, records_by_state
 
 log = logging.getLogger(__name__)
 
@@ -207,6 +207,7 @@ def _class_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
 def _transcript_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
     principals, clerks = _people_with(Role.PRINCIPAL, today), _people_with(Role.CLERK, today)
     work = []
+    later = due_days(year)
     for class_id, by_state in records_by_state(year.id).items():
         class_group = db.session.get(m.ClassGroup, class_id)
         assert class_group is not None
@@ -223,7 +224,7 @@ def _transcript_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
                         words.format(n=by_state[state], name=class_group.name),
                         f"/hoc-ba/lop/{class_id}",
                         holders,
-                        Deadline(year.sign_before(class_group.grade_level)),
+                        Deadline(max(year.sign_before(class_group.grade_level), later.get(class_id, date.min))),
                     )
                 )
     return work

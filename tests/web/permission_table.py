@@ -581,3 +581,16 @@ ROWS += [
         passes=(404,),
     ),
 ]
+
+# --- the turn of the year ---
+_OFFICE = only("clerk")
+_READS_TURN = only("clerk", "principal")
+ROWS += [
+    Row("year_turn.show", "GET", "/nam-hoc/chuyen", _READS_TURN),
+    Row("year_turn.pupils", "GET", "/nam-hoc/chuyen/lop/1", _READS_TURN, passes=(404,)),
+    Row("year_turn.save", "POST", "/nam-hoc/chuyen/luu", _OFFICE),
+    Row("year_turn.place", "POST", "/nam-hoc/chuyen/lop/1", _OFFICE, passes=(404,)),
+    Row("year_turn.send", "POST", "/nam-hoc/chuyen/gui", _OFFICE),
+    Row("year_turn.send_back", "POST", "/nam-hoc/chuyen/tra-lai", only("principal")),
+    Row("year_turn.approve", "POST", "/nam-hoc/chuyen/duyet", only("principal")),
+]
