@@ -274,19 +274,17 @@ def read_inputs(link: Any, asked: dict[str, Any], subjects: Sequence[SubjectFact
         elif row.state == "PROPOSED":
             awaited.add(row.enrollment_id)
     records = {row["enrollment_id"]: row for row in link.execute(_RECORDS, asked).mappings()}
-    summer: dict[tuple[int, int | None], Any] = {}
-    unsettled: set[int] = set()
-    for row in link.execute(_SUMMER, asked):
-        if row.state == SummerState.APPROVED.value:
-            summer[row.enrollment_id, row.subject_id] = row
-        else:
-            unsettled.add(row.enrollment_id)
+    summer: dict[tuple[int, int | None], Any] = {
+        (row.enrollment_id, row.subject_id): row
+        for row in link.execute(_SUMMER, asked)
+        if row.state == SummerState.APPROVED.value
+    }
     decisions: dict[int, dict[tuple[str, str], DecisionFacts]] = {}
     for row in link.execute(_DECISIONS, asked):
         decisions.setdefault(row.enrollment_id, {})[row.kind, row.term] = DecisionFacts(
             row.id, row.kind, row.term, row.outcome, row.reason, row.document, row.decided_at, row.basis
         )
-    over = {enrollment_id for enrollment_id, _ in summer} - unsettled
+    over = {enrollment_id for enrollment_id, _ in summer}  # a pupil's entries are approved together
     nothing: dict[str, Mark] = {}
     given = []
     for row in link.execute(STUDENTS, asked).mappings():

@@ -123,7 +123,10 @@ def approve(actor: Actor, class_group_id: int, seen: Mapping[int, str], now: dat
                 words = tuple(f"{case.full_name}: {one}" for one in found.waits)
                 raise Incomplete(f"Chưa duyệt được: {words[0]}.", details=words)
             chosen.append((case, found))
-        rows = _rows(class_group_id, set(seen))
+        asked = {
+            one.key for case, _ in chosen for one in case.entries
+        }  # a subject may have left the list by a correction
+        rows = {key: row for key, row in _rows(class_group_id, set(seen)).items() if key in asked}
         _require_other_hand(actor, class_group, rows)
         written = []
         for row in rows.values():

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from hocbaso import models as m
 from hocbaso.db import db
@@ -35,6 +35,8 @@ from hocbaso.services.student_inputs import Mark
 
 CONDUCT_NAME = "Rèn luyện trong kì nghỉ hè"
 ARTICLES = {Promotion.REASSESS: TT22.reassessment, Promotion.SUMMER_TRAINING: TT22.summer_training}
+MARKED = or_(*(m.FrozenResult.content.contains(f'"promotion":{{"outcome":"{one.value}"}}') for one in SUMMER_ROUTES))
+"""Cheaper than reading every frozen year of the school; what it finds is read whole, the newest revision decides."""
 NO_CLASS = "Không có lớp này trong phần việc của thầy, cô."
 
 
@@ -128,11 +130,19 @@ def cases_of(class_group: m.ClassGroup, *, checked: bool = False) -> tuple[Case,
     if class_group.state != ClassState.APPROVED.value:
         return ()
     frozen: dict[int, dict[str, m.FrozenResult]] = {}
+    of_class = select(m.Enrollment.id).where(m.Enrollment.class_group_id == class_group.id)
+    marked = select(m.FrozenResult.enrollment_id).where(
+        m.FrozenResult.enrollment_id.in_(of_class), m.FrozenResult.freeze == "main", MARKED
+    )
     found = db.session.execute(
         select(m.FrozenResult, m.Enrollment.student_id, m.Student.full_name, m.Student.sort_key)
         .join(m.Enrollment, m.Enrollment.id == m.FrozenResult.enrollment_id)
         .join(m.Student, m.Student.id == m.Enrollment.student_id)
-        .where(m.Enrollment.class_group_id == class_group.id, m.Enrollment.status.in_(sorted(ACTIVE)))
+        .where(
+            m.Enrollment.class_group_id == class_group.id,
+            m.Enrollment.status.in_(sorted(ACTIVE)),
+            m.Enrollment.id.in_(marked),
+        )
         .order_by(m.Student.sort_key, m.Enrollment.id, m.FrozenResult.revision)
         .execution_options(populate_existing=True)
     ).all()

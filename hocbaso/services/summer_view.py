@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from threading import Lock
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -136,10 +136,6 @@ class SummerPage:
         return tuple(case for case in self.pupils if case.case.route.value == route)
 
 
-_MARKED = or_(*(m.FrozenResult.content.contains(f'"promotion":{{"outcome":"{one.value}"}}') for one in SUMMER_ROUTES))
-"""Cheaper than reading every frozen year of the school; what it finds is read whole, the newest revision decides."""
-
-
 _kept: OrderedDict[tuple[str, int | None, int | None], frozenset[int]] = OrderedDict()
 _mutex = Lock()
 
@@ -166,7 +162,7 @@ def _marked_classes() -> frozenset[int]:
             .distinct()
             .join(m.FrozenResult, m.FrozenResult.enrollment_id == m.Enrollment.id)
             .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
-            .where(m.ClassGroup.school_year_id == year_id, m.FrozenResult.freeze == "main", _MARKED)
+            .where(m.ClassGroup.school_year_id == year_id, m.FrozenResult.freeze == "main", summer_cases.MARKED)
         )
     )
     with _mutex:

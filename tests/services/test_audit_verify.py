@@ -380,6 +380,7 @@ def filled_school(school: Cast) -> None:
             "summer_result": m.SummerResult(
                 enrollment_id=enrollment, subject_id=1, tenths=60, state="TYPED", outcome="result"
             ),
+            "year_turn": m.YearTurn(from_year_id=school.year_id, state="DRAFT", choices="{}"),
             "principal_decision": m.PrincipalDecision(
                 enrollment_id=enrollment, kind="promotion", term="year", outcome="lift"
             ),
