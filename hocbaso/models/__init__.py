@@ -28,6 +28,7 @@ from hocbaso.models.school import (
     SemesterWindow,
     Subject,
     SubjectGroup,
+    YearTurn,
 )
 from hocbaso.models.school_plan import (
     Announcement,
@@ -123,4 +124,5 @@ __all__ = [
     "TranscriptSignature",
     "TrustRoot",
     "UserSession",
+    "YearTurn",
 ]

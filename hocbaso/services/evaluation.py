@@ -152,6 +152,7 @@ def evaluate_by(given: StudentInput, grade_level: int, regulation: Regulation) -
         inclusive_disability=given.inclusive_disability,
         decided_levels=tuple(DecidedLevel(Level(one.outcome), one.basis) if one else None for one in ruled),
         decided_promotion=DecidedPromotion(Promotion(decided.outcome), decided.basis) if decided else None,
+        summer_over=given.summer_over,
         id=given.enrollment_id,
     )
     found = evaluate(asked, regulation)

@@ -59,6 +59,7 @@ KIND_WORDS: dict[str, str] = {
     "trust_root": "chứng thư gốc",
     "instance_key": "khoá của máy",
     "instance_key_statement": "xác nhận khoá của máy",
+    "year_turn": "kế hoạch chuyển năm học",
     "identity_check": "đối chiếu định danh",
     "distinct_pair": "hai hồ sơ giống nhau",
     "announcement": "thông báo",

@@ -42,6 +42,8 @@ CHAPTERS = (
     Chapter("chung-thu-so", "Chứng thư số, diễn tập ký", "/chung-thu-so/"),
     Chapter("nguoi-dung", "Người dùng, phân công, vai trò", "/nguoi-dung/"),
     Chapter("nam-hoc", "Lịch năm học, tiến độ, lời nhắc", "/tien-do"),
+    Chapter("mua-he", "Mùa hè: kiểm tra lại, rèn luyện", "/he"),
+    Chapter("chuyen-nam", "Chuyển năm học", "/nam-hoc/chuyen"),
     Chapter("ke-hoach", "Kế hoạch, tập huấn, thông báo", None),
     Chapter("nhat-ky", "Nhật ký, so sánh, ảnh chụp", "/nhat-ky"),
     Chapter("may-chu", "Máy chủ và hỗ trợ", "/may-chu"),
@@ -100,7 +102,9 @@ HERE = {
     "transcripts": "hoc-ba",
     "verification": "hoc-ba#kiem-tra",
     "rule_trial": "lop-chu-nhiem#thu-quy-dinh",
+    "summer": "mua-he#danh-sach",
     "wide_batches": "hoc-ba#nhieu-lop",
+    "year_turn": "chuyen-nam#ke-hoach",
     "year_calendar": "nam-hoc#thoi-gian-nhap",
 }
 """Blueprint, or endpoint where it has a section of its own -> chapter#section. A page without an entry fails its test."""

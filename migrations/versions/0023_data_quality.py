@@ -4,7 +4,7 @@
 What the authority answered is kept with the values it was asked about.
 
 Revision ID: 0023
-Revises: 0019
+Revises: 0022
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0023"
-down_revision = "0020"
+down_revision = "0022"
 branch_labels = None
 depends_on = None
 

@@ -377,7 +377,10 @@ def filled_school(school: Cast) -> None:
             "inherited_result": m.InheritedResult(
                 enrollment_id=enrollment, subject_id=1, semester=1, tenths=60, state="PROPOSED"
             ),
-            "summer_result": m.SummerResult(enrollment_id=enrollment, subject_id=1, tenths=60),
+            "summer_result": m.SummerResult(
+                enrollment_id=enrollment, subject_id=1, tenths=60, state="TYPED", outcome="result"
+            ),
+            "year_turn": m.YearTurn(from_year_id=school.year_id, state="DRAFT", choices="{}"),
             "principal_decision": m.PrincipalDecision(
                 enrollment_id=enrollment, kind="promotion", term="year", outcome="lift"
             ),

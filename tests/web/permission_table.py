@@ -609,3 +609,56 @@ ROWS += [
     Row("announcements.withdraw", "POST", "/thong-bao/999999/go", STAFF_READERS, passes=(404,)),
     Row("announcements.put_aside", "POST", "/thong-bao/999999/da-doc", SIGNED_IN, passes=(404,)),
 ]
+
+# --- the summer ---
+_KEEPERS = only("math", "head_society")
+_TEACHERS = only("math", "head_society", "head_science", "other")
+
+
+def _class_9a(path: str) -> Callable[[Cast], str]:
+    return lambda cast: path.format(class_id=cast.classes["9A"])
+
+
+ROWS += [
+    Row("summer.index", "GET", "/he", BOSSES | _TEACHERS | only("clerk")),
+    Row("summer.completion", "GET", "/he/hoan-thanh", BOSSES | _KEEPERS | only("clerk")),
+    Row(
+        "summer.show",
+        "GET",
+        _class_9a("/he/{class_id}"),
+        BOSSES | only("math", "head_society", "other"),
+        refused=_HIDDEN,
+    ),
+    Row("summer.sheets", "GET", _class_9a("/he/{class_id}/in"), BOSSES | only("math"), refused=_HIDDEN),
+    # The class of the cast is not approved: whoever is let in is told so.
+    Row("summer.enroll", "POST", _class_9a("/he/{class_id}/dang-ky"), only("math", "head_society"), refused=_HIDDEN),
+    Row(
+        "summer.type_results",
+        "POST",
+        _class_9a("/he/{class_id}/ket-qua"),
+        only("math", "head_society", "other"),
+        refused=_HIDDEN,
+    ),
+    Row("summer.approve", "POST", _class_9a("/he/{class_id}/duyet"), only("principal")),
+    Row("summer.send_back", "POST", _class_9a("/he/{class_id}/tra-lai"), only("principal")),
+    Row(
+        "summer.decide",
+        "POST",
+        _class_9a("/he/{class_id}/quyet-dinh/1"),
+        only("principal"),
+        passes=(404,),
+    ),
+]
+
+# --- the turn of the year ---
+_OFFICE = only("clerk")
+_READS_TURN = only("clerk", "principal")
+ROWS += [
+    Row("year_turn.show", "GET", "/nam-hoc/chuyen", _READS_TURN),
+    Row("year_turn.pupils", "GET", "/nam-hoc/chuyen/lop/1", _READS_TURN, passes=(404,)),
+    Row("year_turn.save", "POST", "/nam-hoc/chuyen/luu", _OFFICE),
+    Row("year_turn.place", "POST", "/nam-hoc/chuyen/lop/1", _OFFICE, passes=(404,)),
+    Row("year_turn.send", "POST", "/nam-hoc/chuyen/gui", _OFFICE),
+    Row("year_turn.send_back", "POST", "/nam-hoc/chuyen/tra-lai", only("principal")),
+    Row("year_turn.approve", "POST", "/nam-hoc/chuyen/duyet", only("principal")),
+]
