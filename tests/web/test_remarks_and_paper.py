@@ -12,7 +12,7 @@ from sqlalchemy import select
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.regulations.paper_codes import sheet_code
-from hocbaso.services import document_pool
+from hocbaso.services import document_pool, paper_kit
 from tests.cast import Cast
 
 GOOD = "Em hiểu bài."
@@ -107,6 +107,25 @@ def test_a_kit_comes_as_a_file(school: Cast, client_of: Any):
         assert answer.headers["Cache-Control"] == "no-store" and answer.data[:5] == b"%PDF-"
     finally:
         document_pool.close()
+
+
+def test_no_code_is_promised_where_only_this_machine_is_served(school: Cast, client_of: Any, monkeypatch: Any):
+    asked: list[str] = []
+    monkeypatch.setattr(
+        paper_kit,
+        "make",
+        lambda *_, base_address, **__: asked.append(base_address) or paper_kit.KitFile(b"%PDF-", "phieu.pdf", 1),
+    )
+    client = client_of("math")
+    data = {"in": "cua-toi", "hoc-ky": "2"}
+    here, there = "http://127.0.0.1:5000", "https://10.1.2.3:5000"
+    client.post("/phieu-giay/", data=data, base_url=here)
+    client.post("/phieu-giay/", data=data, base_url=there)
+    assert asked == ["", there]
+    words = "Phiếu in bây giờ không có mã QR"
+    pages = [client.get("/phieu-giay/", base_url=base).get_data(as_text=True) for base in (here, there)]
+    assert [words in page for page in pages] == [True, False]
+    assert ["quét mã QR" in page for page in pages] == [False, True]
 
 
 @pytest.mark.parametrize(
