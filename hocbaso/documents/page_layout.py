@@ -19,6 +19,10 @@ import weasyprint
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
+from hocbaso.documents import quick_layout
+
+quick_layout.install()
+
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "templates" / "pdf"
 FONTS = ROOT / "static" / "fonts" / "pdf"

@@ -108,7 +108,7 @@ def _links(value: Any) -> list[Any] | None:
     kind = type(value)
     if kind is not dict and kind is not list:
         return None
-    found = []
+    found: list[Any] = []
     for key, item in value.items() if kind is dict else enumerate(value):
         if type(item) is tuple:
             found.append((key, item))
