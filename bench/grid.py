@@ -215,7 +215,7 @@ def _wide_lines(app: Any, view: Any) -> str:
     from dataclasses import replace
 
     from hocbaso.services.score_grid import CellView
-    from hocbaso.web.rendered_rows import grid_words
+    from hocbaso.web.rendered_rows import rendered_rows
 
     chance = random.Random(16)
 
@@ -234,9 +234,7 @@ def _wide_lines(app: Any, view: Any) -> str:
     )
     wide = replace(view, rows=rows, rows_key=("wide",), can_edit=True)
     with app.test_request_context():
-        words = grid_words(wide)
-        draw: Any = app.jinja_env.get_template("score_sheets/_row.html").module
-        lines = "\n".join(draw.row_of(row, **words) for row in rows)
+        lines = rendered_rows().of(wide).decode()
     assert lines.count("<input") == 45 * 15
     return lines
 

@@ -132,21 +132,18 @@ def _build(instance: str) -> list[dict[str, Any]]:
     return people
 
 
-def add_typing_classes(app: Any, year: Any, names: list[str], now: datetime) -> list[dict[str, Any]]:
+def add_typing_classes(
+    app: Any, year: Any, names: list[str], now: datetime, codes: tuple[str, ...] = SUBJECTS
+) -> list[dict[str, Any]]:
     """Classes of forty with five half-typed sheets a semester, each sheet with a teacher of its own who is signed in."""
-    from argon2 import PasswordHasher
-    from itsdangerous import URLSafeTimedSerializer
     from sqlalchemy import select, update
 
     from hocbaso import models as m
     from hocbaso.db import db, write_transaction
-    from hocbaso.services import roster, score_entry, sessions
+    from hocbaso.services import roster, score_entry
     from hocbaso.services.access import SYSTEM
 
     chance = random.Random(22)
-    password_hash = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(
-        "không ai đăng nhập bằng mật khẩu này"
-    )
     people: list[dict[str, Any]] = []
     first = int(year.label[:4])
     with write_transaction() as session:  # the measure must not depend on the day it is taken
@@ -168,7 +165,7 @@ def add_typing_classes(app: Any, year: Any, names: list[str], now: datetime) -> 
                 roster.NewStudent(
                     class_group.name,
                     {
-                        "moet_code": f"99{index}{place:05d}",
+                        "moet_code": f"99{index:02d}{place:04d}",
                         "birth_on": date(2012, 1, 1 + place % 28),
                         "sex": "Nữ",
                         "full_name": f"{chance.choice(family)} {chance.choice(middle)} {chance.choice(given)}",
@@ -178,7 +175,7 @@ def add_typing_classes(app: Any, year: Any, names: list[str], now: datetime) -> 
             ],
             now,
         )
-        for code in SUBJECTS:
+        for code in codes:
             offered = roster.offer_subject(SYSTEM, class_group, subjects[code], 140, now)
             sheets = db.session.scalars(
                 select(m.ScoreSheet).where(m.ScoreSheet.class_subject_id == offered.id).order_by(m.ScoreSheet.semester)
@@ -195,15 +192,6 @@ def add_typing_classes(app: Any, year: Any, names: list[str], now: datetime) -> 
                     now,
                 )
                 with write_transaction() as session:
-                    account = m.Account(
-                        person_id=person.id,
-                        username=f"do{number:03d}",
-                        created_at=now,
-                        password_hash=password_hash,
-                        must_change_password=False,
-                    )
-                    session.add(account)
-                    session.flush()
                     # Two teachers share a class subject here, one a semester: forty people need forty sheets.
                     session.add(
                         m.TeachingAssignment(person_id=person.id, class_subject_id=offered.id, starts_on=year.starts_on)
@@ -227,20 +215,45 @@ def add_typing_classes(app: Any, year: Any, names: list[str], now: datetime) -> 
                         source="demo",
                         now=now,
                     )
-                opened = sessions.open_session(account.id, address="127.0.0.1", now=now)
-                raw = f"{number:040x}"
-                serializer = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]
-                cookie = serializer.dumps({"_user_id": opened.token, "_fresh": True, "csrf_token": raw})
-                token = URLSafeTimedSerializer(app.secret_key, salt="wtf-csrf-token").dumps(raw)
                 people.append(
                     {
-                        "cookie": f"{app.config['SESSION_COOKIE_NAME']}={cookie}",
-                        "token": token,
+                        **signed_in(app, person.id, number, now),
                         "sheet": f"/bang-diem/{sheet.id}",
                         "lines": [row.id for row in rows],
                     }
                 )
     return people
+
+
+def signed_in(app: Any, person_id: int, number: int, now: datetime) -> dict[str, Any]:
+    """An account and an open session of this person: the cookie and the token of a browser. ``number``: one a person."""
+    from argon2 import PasswordHasher
+    from itsdangerous import URLSafeTimedSerializer
+
+    from hocbaso import models as m
+    from hocbaso.db import write_transaction
+    from hocbaso.services import sessions
+
+    nobody = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("không ai đăng nhập bằng mật khẩu này")
+    with write_transaction() as session:
+        account = m.Account(
+            person_id=person_id,
+            username=f"do{number:03d}",
+            created_at=now,
+            password_hash=nobody,
+            must_change_password=False,
+        )
+        session.add(account)
+        session.flush()
+        account_id = account.id
+    opened = sessions.open_session(account_id, address="127.0.0.1", now=now)
+    raw = f"{number:040x}"
+    serializer = app.session_interface.get_signing_serializer(app)
+    cookie = serializer.dumps({"_user_id": opened.token, "_fresh": True, "csrf_token": raw})
+    return {
+        "cookie": f"{app.config['SESSION_COOKIE_NAME']}={cookie}",
+        "token": URLSafeTimedSerializer(app.secret_key, salt="wtf-csrf-token").dumps(raw),
+    }
 
 
 # --- the server -------------------------------------------------------------------------------------------------------

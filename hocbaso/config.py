@@ -30,6 +30,8 @@ class Config:
     proof: ProofPlan = field(default_factory=ProofPlan)
     """The level of signatures that the school's policy asks for, and whom to ask for time stamps and revocation answers."""
     smtp_url: str | None = None
+    checkpoint_copy: Path | None = None
+    """A second place for signed snapshots: a stick, a shared folder of another machine."""
     https: bool = False
     tls_off: bool = False
     """Plain HTTP although a certificate lies there, or on a network address: said aloud with ``HOCBASO_TLS=off``."""
@@ -93,6 +95,7 @@ def load_config(*, instance: Path | None = None, testing: bool = False) -> Confi
         workers=int(value("HOCBASO_WORKERS") or os.cpu_count() or 1),
         proof=_proof_plan(value, file_values),
         smtp_url=value("SMTP_URL"),
+        checkpoint_copy=Path(copy).expanduser() if (copy := value("HOCBASO_CHECKPOINT_COPY")) else None,
         https=(value("HOCBASO_HTTPS") or "").lower() in {"1", "true", "yes"},
         tls_off=(value("HOCBASO_TLS") or "").lower() in {"off", "0", "false", "no"},
         listen=value("HOCBASO_LISTEN") or "127.0.0.1",

@@ -6,16 +6,28 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
 from hocbaso import clock
+from hocbaso.cli.log_verify import verify_file_command
 from hocbaso.cli.output import any_schema, emit, json_option, refusals, working
 from hocbaso.errors import NotFound
-from hocbaso.services import audit_verify, document_pool, instance_check, schema, snapshots
+from hocbaso.services import (
+    audit_verify,
+    document_pool,
+    instance_check,
+    log_export,
+    log_words,
+    schema,
+    snapshot_diff,
+    snapshots,
+)
 from hocbaso.services.access import SYSTEM
+from hocbaso.services.log_names import Names
 
 audit_group = AppGroup("audit", help="Nhật ký: kiểm tra, ảnh chụp có chữ ký, so sánh.")
 
@@ -86,42 +98,91 @@ def snapshot_command(as_json: bool) -> None:
     """Chụp và ký ảnh nhật ký ngay bây giờ."""
     taken = snapshots.take(SYSTEM, clock.now())
     emit(
-        {"id": taken.id, "day": taken.day, "n_entries": taken.n_entries, "root": taken.root},
+        {
+            "id": taken.id,
+            "day": taken.day,
+            "n_entries": taken.n_entries,
+            "root": taken.root,
+            "n_lines": taken.n_lines,
+            "data_root": taken.data_root,
+            "data_digest": taken.data_digest,
+        },
         as_json=as_json,
-        words=f"Ảnh chụp số {taken.id}: {taken.n_entries} dòng, gốc {taken.root[:16]}…",
+        words=f"Ảnh chụp số {taken.id}, kèm bản trích {taken.n_lines} dòng kết quả.\n{snapshots.printed_line(taken)}",
     )
 
 
 @audit_group.command("diff")
-@click.argument("first", type=int)
-@click.argument("second", type=int)
+@click.argument("first")
+@click.argument("second")
 @json_option
 @refusals
-def diff_command(first: int, second: int, as_json: bool) -> None:
-    """Điều gì đã thay đổi giữa hai ảnh chụp (số của ảnh)."""
-    entries = snapshots.difference(first, second)
+def diff_command(first: str, second: str, as_json: bool) -> None:
+    """Điều gì đã thay đổi giữa hai ảnh chụp, ai làm, vì sao.
+
+    FIRST, SECOND: số của ảnh chụp, hoặc ngày (20/5, 20/5/2027, 2027-05-20): ảnh chụp cuối cùng đến hết ngày ấy.
+    """
+    today = clock.local_date(clock.now())
+    lines = [snapshot_diff.find(wanted, today) for wanted in (first, second)]
+    with working("Đang đọc nhật ký"):
+        found = snapshot_diff.difference(lines[0], lines[1])
     if as_json:
-        for entry in entries:
-            click.echo(
-                json.dumps(
-                    {
-                        "seq": entry.seq,
-                        "at": entry.at,
-                        "tag": entry.tag,
-                        "actor": entry.actor_name,
-                        "target": f"{entry.target_kind}/{entry.target_id}",
-                        "payload": json.loads(entry.payload),
-                    },
-                    ensure_ascii=False,
-                )
-            )
+        names = Names()
+        for entry in snapshots.between(found.first.n_entries, found.second.n_entries):
+            click.echo(json.dumps(_entry_json(names, entry), ensure_ascii=False))
         return
-    for entry in entries:
-        click.echo(
-            f"{entry.seq:>7}  {entry.at[:19]}  {entry.tag:<28} {entry.actor_name:<28} "
-            f"{entry.target_kind}/{entry.target_id}"
-        )
-    click.echo(f"{len(entries)} dòng.")
+    click.echo(f"Từ ảnh chụp {found.first.words}")
+    click.echo(f"đến ảnh chụp {found.second.words}: {found.n_entries} dòng nhật ký, khớp cả hai ảnh chụp.")
+    for kind, words, n_rows in found.by_kind:
+        click.echo(f"\n{words[:1].upper()}{words[1:]}: {n_rows}")
+        for row in found.rows:
+            if row.kind != kind:
+                continue
+            click.echo(f"  {row.about}")
+            for change in row.changes:
+                before = "(chưa có)" if change.before is None else change.before
+                click.echo(f"    {change.what}: {before} -> {change.after}")
+            left_out = row.n_acts - len(row.acts)
+            for number, act in enumerate(row.acts):
+                if number == 1 and left_out:
+                    click.echo(f"    … và {left_out} lần nữa")
+                why = f" ({act.why})" if act.why else ""
+                click.echo(f"    {clock.local(act.at):%H:%M %d/%m/%Y} {act.who}: {act.what}{why}, dòng {act.seq}")
+    click.echo("\nMọi việc trong khoảng này:")
+    for tag, n_times in found.by_tag:
+        click.echo(f"  {n_times:>6}  {log_words.act_words(tag, {})}")
+
+
+def _entry_json(names: Names, entry: Any) -> dict[str, object]:
+    payload = json.loads(entry.payload)
+    changes = log_words.changes_of_entry(names, entry.target_kind, payload)
+    return {
+        "seq": entry.seq,
+        "at": entry.at,
+        "tag": entry.tag,
+        "actor": entry.actor_name,
+        "target": f"{entry.target_kind}/{entry.target_id}",
+        "act": log_words.act_words(entry.tag, payload),
+        "reason": log_words.reason_of(payload),
+        "changes": [asdict(change) for change in changes],
+        "payload": payload,
+    }
+
+
+@audit_group.command("export")
+@click.option(
+    "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Tệp .jsonl hoặc .jsonl.gz."
+)
+@json_option
+@refusals
+def export_command(out: Path, as_json: bool) -> None:
+    """Chép cả nhật ký ra một tệp, để người khác kiểm tra bằng verify-file (có mọi điểm: giữ như bản sao lưu)."""
+    with working("Đang chép nhật ký"):
+        n_entries = log_export.write(SYSTEM, out, clock.now())
+    emit({"n_entries": n_entries, "file": str(out)}, as_json=as_json, words=f"Đã chép {n_entries} dòng vào {out}.")
+
+
+audit_group.add_command(verify_file_command)
 
 
 @click.command("check-instance")

@@ -1,4 +1,7 @@
-"""The stand-alone verifier: ``flask transcript verify`` as one file that needs Python and nothing else (`make verifier`)."""
+"""The stand-alone verifier: ``flask transcript verify`` as one file that needs Python and nothing else (`make verifier`).
+
+Its first word ``nhat-ky`` makes it ``flask audit verify-file``.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,11 @@ def main() -> None:
             file=sys.stderr,
         )
         raise SystemExit(2) from None
+    from hocbaso.cli.log_verify import verify_file_command
     from hocbaso.cli.transcript_verify import verify_command
+
+    if sys.argv[1:2] == ["nhat-ky"]:
+        verify_file_command(sys.argv[2:], prog_name="hocbaso-verify nhat-ky")
 
     verify_command(prog_name="hocbaso-verify")
 

@@ -108,7 +108,14 @@ class _Increment(endesive_pdf.SignedData):
         """The increment with a zero placeholder; positions of ``<`` and just past ``>`` in the whole file."""
         reader: Any = pypdf.PdfReader(io.BytesIO(pdf))
         zeros = b"00" * room
+        root: Any = reader.trailer.raw_get("/Root")
+        named = (root, root.get_object().raw_get("/AcroForm"))
+        known = {ref.idnum: _bytes_of(ref.get_object()) for ref in named if isinstance(ref, po.IndirectObject)}
         self._makepdf(reader, details, "sha256", zeros, None, (), None, None, mode="sign", use_signingdate=True)
+        for number, before in known.items():
+            # endesive writes catalogue and form again each time; only the first signature changes one of them.
+            if _bytes_of(self._objects[number - 1]) == before:
+                self._objects[number - 1] = None
         for item in self._objects:
             # ISO 19005-3, 6.4.3: a DocMDP reference carries no digest entries.
             if isinstance(item, po.DictionaryObject) and item.get("/TransformMethod") == "/DocMDP":
@@ -129,6 +136,12 @@ class _Increment(endesive_pdf.SignedData):
         if data.count(blank) != 1 or len(value) > len(blank):
             raise IntegrityFault("Không đặt được vùng ký vào tệp PDF.")
         return data.replace(blank, value.ljust(len(blank)), 1), start, end
+
+
+def _bytes_of(item: Any) -> bytes:
+    out = io.BytesIO()
+    item.write_to_stream(out)
+    return out.getvalue()
 
 
 def _stream(data: bytes, *, packed: bool = False) -> Any:

@@ -16,7 +16,6 @@ from datetime import UTC
 from typing import Any
 
 import pikepdf
-from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import ModificationLevel
 from pyhanko.sign.fields import MDPPerm
 from pyhanko.sign.validation import validate_pdf_signature
@@ -29,6 +28,7 @@ from hocbaso.documents.paths import Evidence, context
 from hocbaso.documents.printed_face import prove_plain
 from hocbaso.documents.printed_form import embedded_data_zone
 from hocbaso.documents.proof import prove_equal
+from hocbaso.documents.revisions import RevisionReader
 from hocbaso.documents.signed_pdf import FIELD_OF, ROLE_OF, ROLE_WORDS, read_contents, signature_spans
 from hocbaso.documents.transcript_content import TranscriptContent
 from hocbaso.documents.trust import (
@@ -100,7 +100,7 @@ def _verify(
             prove_plain(pdf)
         except IntegrityFault as error:
             problems.append(error.message)
-    reader = PdfFileReader(io.BytesIO(pdf), strict=True)
+    reader = RevisionReader(pdf)
     fields = [str(item.get_object()["/T"]) for item in reader.root["/AcroForm"]["/Fields"]]
     signatures, stamps = list(reader.embedded_regular_signatures), list(reader.embedded_timestamp_signatures)
     if fields != [*FIELD_OF.values(), *(STAMP_FIELD % number for number in range(1, len(stamps) + 1))]:

@@ -4,7 +4,7 @@ The bytes depend on the content alone: same content, same bytes, in any process.
 shipped fonts. Heavy imports (1 s, 150 MB): only document workers import this module.
 
 Steps: template -> WeasyPrint layout (tried again with smaller type when a long remark would break a page) -> PDF/A-3a with
-``du-lieu-hoc-ba.xml`` -> normalised by pikepdf: no xref streams (the signing library cannot extend them), /AF without
+``du-lieu-hoc-ba.xml`` and mended tags (``tag_structure``) -> normalised by pikepdf: no xref streams (the signing library cannot extend them), /AF without
 duplicates, plain XMP, empty signature fields ``GVCN``, ``HIEU_TRUONG``, ``NHA_TRUONG`` where the layout put their spots.
 """
 
@@ -22,6 +22,7 @@ import weasyprint
 from markupsafe import Markup
 from pikepdf import Array, Dictionary, Name, String
 
+from hocbaso.documents import tag_structure
 from hocbaso.documents.page_layout import PageLayout
 from hocbaso.documents.printed_form import DEMO_MARK, QR_BORDER, QR_WORDS, qr_code, qr_drawing
 from hocbaso.documents.transcript_content import LEVEL_WORDS, TranscriptContent
@@ -192,8 +193,7 @@ def _render(content: TranscriptContent, data_zone: bytes, qr_text: str | None) -
                 spots[name] = (number, (x1, height - y2, x2, height - y1))
     if set(spots) != set(FIELDS):
         raise IntegrityFault("Mẫu in thiếu vị trí chữ ký.")
-    raw = document.write_pdf(pdf_variant="pdf/a-3a", pdf_tags=True)
-    return _normalise(raw, spots)
+    return _normalise(tag_structure.write_pdf(document), spots)
 
 
 def _normalise(raw: bytes, spots: dict[str, tuple[int, tuple[float, float, float, float]]]) -> bytes:
@@ -208,8 +208,6 @@ def _normalise(raw: bytes, spots: dict[str, tuple[int, tuple[float, float, float
         del root.Names.Dests
         # The XMP packet has to be readable without decoding (PDF/A-3, 6.6.2.1).
         packet = _declare_ua(root.Metadata.read_bytes())
-        _mend_tables(root.StructTreeRoot.K[0])
-        _flatten_structure(pdf)
         root.Metadata = pdf.make_stream(packet, Type=Name.Metadata, Subtype=Name.XML)
         fields = []
         parents = root.StructTreeRoot.ParentTree
@@ -285,122 +283,6 @@ def _declare_ua(packet: bytes) -> bytes:
     """Add PDF/UA-1 to the XMP; PDF/A wants the foreign schema described beside it."""
     end = packet.rindex(b"</rdf:RDF>")
     return packet[:end] + _UA_SCHEMA + packet[end:]
-
-
-def _mend_tables(element: pikepdf.Object) -> None:
-    """Lines of the form and signature rows are tables for the layout only; a screen reader should hear paragraphs."""
-    kids = [kid for kid in _kids(element) if isinstance(kid, pikepdf.Dictionary) and Name.S in kid]
-    if element.get(Name.S) == Name.Table:
-        if _has_header(element):
-            _set_headers(element)
-        else:
-            _to_divisions(element)
-    for kid in kids:
-        _mend_tables(kid)
-
-
-def _flatten_structure(pdf: pikepdf.Pdf) -> None:
-    """Hang text directly on its paragraph or cell instead of on two or three wrappers without meaning.
-
-    A third of the objects remains; a validator walks all of them for every signature.
-    """
-    pages = {page.obj.objgen: number for number, page in enumerate(pdf.pages)}
-    owner: dict[tuple[int, int], pikepdf.Object] = {}
-
-    def collect(element: pikepdf.Object, holder: pikepdf.Object, page: int, out: list[Any]) -> None:
-        for kid in _kids(element):
-            if not isinstance(kid, pikepdf.Dictionary):
-                owner[(page, int(kid))] = holder
-                out.append(int(kid))
-            elif Name.S not in kid:
-                out.append(kid)
-            elif kid.S in (Name.NonStruct, Name.Span, Name.TBody, Name.THead):
-                collect(kid, holder, page, out)
-            else:
-                kid.P = holder
-                settle(kid)
-                out.append(kid)
-
-    def settle(element: pikepdf.Object) -> None:
-        page = pages[element.Pg.objgen] if Name.Pg in element else 0
-        out: list[Any] = []
-        collect(element, element, page, out)
-        element.K = Array(out)
-        if Name.Type in element:
-            del element[Name.Type]
-
-    settle(pdf.Root.StructTreeRoot.K[0])
-    numbers = pdf.Root.StructTreeRoot.ParentTree.Nums
-    for index in range(0, len(numbers), 2):
-        page, refs = int(numbers[index]), numbers[index + 1]
-        if isinstance(refs, pikepdf.Array):
-            for mcid in range(len(refs)):
-                found = owner.get((page, mcid))
-                if found is not None:
-                    refs[mcid] = found
-
-
-def _set_headers(table: pikepdf.Object) -> None:
-    """Name each data cell's headings. WeasyPrint loses count under a heading of two rows."""
-    grid: dict[tuple[int, int], pikepdf.Object] = {}
-    cells: list[tuple[int, int, pikepdf.Object]] = []
-    for number, row in enumerate(_rows(table)):
-        column = 0
-        for cell in (kid for kid in _kids(row) if kid.get(Name.S) in (Name.TH, Name.TD)):
-            while (number, column) in grid:
-                column += 1
-            attributes = cell.get(Name.A, Dictionary())
-            wide, high = int(attributes.get(Name.ColSpan, 1)), int(attributes.get(Name.RowSpan, 1))
-            grid |= {(number + down, column + right): cell for down in range(high) for right in range(wide)}
-            cells.append((number, column, cell))
-            column += wide
-    for number, column, cell in cells:
-        if cell.S == Name.TD:
-            above = [grid.get((line, column)) for line in range(number)]
-            beside = [grid.get((number, before)) for before in range(column)]
-            names = [
-                str(item.ID) for item in (*above, *beside) if item is not None and item.S == Name.TH and Name.ID in item
-            ]
-            cell.A.Headers = Array([String(name) for name in dict.fromkeys(names)])
-
-
-def _rows(element: pikepdf.Object) -> list[pikepdf.Object]:
-    rows: list[pikepdf.Object] = []
-    for kid in _kids(element):
-        if isinstance(kid, pikepdf.Dictionary) and Name.S in kid:
-            rows += [kid] if kid.S == Name.TR else _rows(kid)
-    return rows
-
-
-def _kids(element: pikepdf.Object) -> list[Any]:
-    kids = element.get(Name.K)
-    return [] if kids is None else list(kids) if isinstance(kids, pikepdf.Array) else [kids]
-
-
-def _has_header(element: pikepdf.Object) -> bool:
-    return any(
-        kid.get(Name.S) == Name.TH or _has_header(kid)
-        for kid in _kids(element)
-        if isinstance(kid, pikepdf.Dictionary) and Name.S in kid
-    )
-
-
-def _to_divisions(element: pikepdf.Object) -> None:
-    kids = [kid for kid in _kids(element) if isinstance(kid, pikepdf.Dictionary) and Name.S in kid]
-    if element.get(Name.S) in (Name.Table, Name.TBody, Name.THead, Name.TR):
-        element.S = Name.Div
-    elif element.get(Name.S) == Name.TD:
-        element.S = Name.Div if any(_holds_block(kid) for kid in kids) else Name.P
-        if Name.A in element:
-            del element[Name.A]
-    for kid in kids:
-        _to_divisions(kid)
-
-
-def _holds_block(element: pikepdf.Object) -> bool:
-    return element.get(Name.S) in (Name.P, Name.Div, Name.Figure) or any(
-        _holds_block(kid) for kid in _kids(element) if isinstance(kid, pikepdf.Dictionary) and Name.S in kid
-    )
 
 
 def _label_attachment(pdf: pikepdf.Pdf) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pikepdf
 import segno
 
+from hocbaso.documents.page_reading import Step
 from hocbaso.documents.xml_record import ATTACHMENT_NAME
 from hocbaso.errors import IntegrityFault
 
@@ -92,26 +93,24 @@ def _dashed(start: float, end: float, dashes: list[float]) -> list[tuple[float, 
 _DRAWING = {"q", "Q", "gs", "cm", "rg", "RG", "w", "d", "J", "j", "M", "m", "l", "B", "S"}
 
 
-def drawn_figures(pdf: pikepdf.Pdf) -> list[tuple[int, list[tuple[float, float, float]]]]:
-    """(page index, runs) of every figure of the pages. Raises ``errors.IntegrityFault`` for one that is more than dark runs."""
+def drawn_figures(pages: list[list[Step]]) -> list[tuple[int, list[tuple[float, float, float]]]]:
+    """(page index, runs) of every figure of the pages' steps. Raises ``errors.IntegrityFault`` for one that is more than dark runs."""
     figures: list[tuple[int, list[tuple[float, float, float]]]] = []
-    for number, page in enumerate(pdf.pages):
+    for number, found in enumerate(pages):
         runs: list[tuple[float, float, float]] = []
         depth, at = 0, (0.0, 0.0)
         dashes: list[float] = []
-        instructions: Any = pikepdf.parse_content_stream(page)
-        for operands, operator in instructions:
-            name = str(operator)
+        for name, operands in found:
             if name in ("BDC", "BMC"):
-                if depth or (name == "BDC" and str(operands[0]) == "/Figure"):
+                if depth or (name == "BDC" and operands[0] == "/Figure"):
                     depth += 1
-            elif depth and name == "EMC":
+            elif not depth:
+                continue
+            elif name == "EMC":
                 depth -= 1
                 if not depth:
                     figures.append((number, runs))
                     runs, dashes = [], []
-            elif not depth:
-                continue
             elif name not in _DRAWING or depth > 1:
                 raise IntegrityFault("Trang in có hình lạ.")
             elif name == "d":
@@ -129,8 +128,8 @@ def drawn_figures(pdf: pikepdf.Pdf) -> list[tuple[int, list[tuple[float, float, 
     return figures
 
 
-def require_drawn(pdf: pikepdf.Pdf, text: str) -> None:
-    """Raise ``errors.IntegrityFault`` unless the pages show exactly two figures, each the QR of ``text``."""
-    figures, wanted = drawn_figures(pdf), _runs(text)
+def require_drawn(pages: list[list[Step]], text: str) -> None:
+    """Raise ``errors.IntegrityFault`` unless the pages' steps show exactly two figures, each the QR of ``text``."""
+    figures, wanted = drawn_figures(pages), _runs(text)
     if len(figures) != 2 or figures[0][0] != 0 or any(runs != wanted for _, runs in figures):
         raise IntegrityFault("Mã QR in trên học bạ không phải mã QR của dữ liệu trong tệp.")

@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import sys
 import unicodedata
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -20,6 +22,7 @@ import pikepdf
 
 from hocbaso.documents import qr_summary
 from hocbaso.documents.field_words import where
+from hocbaso.documents.page_reading import Step, steps
 from hocbaso.documents.printed_form import DEMO_MARK, embedded_data_zone, printed_text, require_drawn
 from hocbaso.documents.transcript_content import FORMAT_1_0, FORMAT_1_1, Scope, TranscriptContent
 from hocbaso.documents.xml_record import build_data_zone, parse_data_zone
@@ -97,51 +100,51 @@ def _to_unicode(font: pikepdf.Object) -> dict[int, str]:
     return table
 
 
-def _page_texts(page: pikepdf.Page, cache: dict[tuple[int, int], dict[int, str]]) -> dict[int, str]:
+def _page_texts(page: pikepdf.Page, found: list[Step], cache: dict[tuple[int, int], dict[int, str]]) -> dict[int, str]:
     """Text by marked-content id. Raises ``errors.IntegrityFault`` for text outside any marked content."""
     fonts: Any = page.obj.get("/Resources", {}).get("/Font", {})  # type: ignore[call-overload]
+    tables: dict[str, dict[int, str]] = {}
     table: dict[int, str] = {}
     texts: dict[int, list[str]] = {}
     stack: list[int | None] = []
-    instructions: Any = pikepdf.parse_content_stream(page, "Tf Tj TJ ' \" BDC BMC EMC Do")
-    for operands, operator in instructions:
-        name = str(operator)
-        if name == "BDC":
-            properties = operands[1]
-            mcid = properties.get("/MCID") if isinstance(properties, pikepdf.Dictionary) else None
-            stack.append(int(mcid) if mcid is not None else None)
-        elif name == "BMC":
-            stack.append(None)
-        elif name == "EMC":
-            stack.pop()
-        elif name == "Tf":
-            font = fonts[str(operands[0])]
-            if font.objgen not in cache:
-                if not str(font.BaseFont).partition("+")[2].startswith("HB-Serif"):
-                    raise IntegrityFault("Trang in có chữ lấy từ phông của máy, không phải phông của mẫu.")
-                cache[font.objgen] = _to_unicode(font)
-            table = cache[font.objgen]
-        elif name == "Do":
-            form = page.obj.Resources.XObject[str(operands[0])]
-            if form.get("/Subtype") == "/Form":
-                raise IntegrityFault("Trang in có phần chèn lạ.")
-        else:
-            strings = operands[0] if name == "TJ" else operands[-1:]
-            raw = b"".join(bytes(item) for item in strings if isinstance(item, pikepdf.String))
-            codes = (int.from_bytes(raw[i : i + 2], "big") for i in range(0, len(raw), 2))
-            text = "".join(table.get(code, "\ufffd") for code in codes)
+    for operator, operand in found:
+        if operator == "text":
+            codes = array("H", operand if len(operand) % 2 == 0 else operand[:-1] + b"\0" + operand[-1:])
+            if sys.byteorder == "little":
+                codes.byteswap()
+            text = "".join([table.get(code, "\ufffd") for code in codes])
             inside = next((item for item in reversed(stack) if item is not None), None)
             if inside is None:
                 raise IntegrityFault(f"Trang in có chữ ngoài cấu trúc của mẫu: “{text[:40]}”.")
             texts.setdefault(inside, []).append(text)
+        elif operator == "BDC":
+            stack.append(operand[1])
+        elif operator == "BMC":
+            stack.append(None)
+        elif operator == "EMC":
+            stack.pop()
+        elif operator == "Tf":
+            if operand not in tables:
+                font = fonts[operand]
+                if font.objgen not in cache:
+                    if not str(font.BaseFont).partition("+")[2].startswith("HB-Serif"):
+                        raise IntegrityFault("Trang in có chữ lấy từ phông của máy, không phải phông của mẫu.")
+                    cache[font.objgen] = _to_unicode(font)
+                tables[operand] = cache[font.objgen]
+            table = tables[operand]
+        elif operator == "Do":
+            form = page.obj.Resources.XObject[operand]
+            if form.get("/Subtype") == "/Form":
+                raise IntegrityFault("Trang in có phần chèn lạ.")
     return {mcid: "".join(parts) for mcid, parts in texts.items()}
 
 
-def read_blocks(pdf: pikepdf.Pdf) -> tuple[list[Block], list[Block]]:
-    """(blocks of the body in reading order, texts of the page margins)."""
+def read_blocks(pdf: pikepdf.Pdf, pages: list[list[Step]] | None = None) -> tuple[list[Block], list[Block]]:
+    """(blocks of the body in reading order, texts of the page margins). ``pages`` are the steps of the pages, where they are known."""
     cache: dict[tuple[int, int], dict[int, str]] = {}
     numbers = {page.obj.objgen: number for number, page in enumerate(pdf.pages)}
-    texts = [_page_texts(page, cache) for page in pdf.pages]
+    found = pages or [steps(page) for page in pdf.pages]
+    texts = [_page_texts(page, told, cache) for page, told in zip(pdf.pages, found, strict=True)]
     used: set[tuple[int, int]] = set()
     blocks: list[list[object]] = []
 
@@ -397,8 +400,9 @@ def prove_equal(pdf_bytes: bytes, content: TranscriptContent, *, data_zone: byte
                 raise IntegrityFault(f"XML trong tệp PDF khác dữ liệu học bạ ở {place}.", details=(field,))
             if parse_data_zone(zone) != content:
                 raise IntegrityFault("XML trong tệp PDF khác dữ liệu học bạ.")
-            summary_fault = _summary_fault(pdf, content, zone) if content.has_summary else None
-            body, margins = read_blocks(pdf)
+            pages = [steps(page) for page in pdf.pages]
+            summary_fault = _summary_fault(pdf, pages, content, zone) if content.has_summary else None
+            body, margins = read_blocks(pdf, pages)
             n_pages = len(pdf.pages)
     except (pikepdf.PdfError, AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
         raise IntegrityFault("Không đọc lại được các trang in của học bạ.") from error
@@ -424,7 +428,7 @@ def prove_equal(pdf_bytes: bytes, content: TranscriptContent, *, data_zone: byte
         raise IntegrityFault(summary_fault)
 
 
-def _summary_fault(pdf: pikepdf.Pdf, content: TranscriptContent, zone: bytes) -> str | None:
+def _summary_fault(pdf: pikepdf.Pdf, pages: list[list[Step]], content: TranscriptContent, zone: bytes) -> str | None:
     """Why the QR does not say what the data say, or is not what is drawn. Whose key signed it is another question."""
     text = printed_text(pdf)
     try:
@@ -435,7 +439,7 @@ def _summary_fault(pdf: pikepdf.Pdf, content: TranscriptContent, zone: bytes) ->
     if summary != wanted or not text.startswith(f"{content.lookup_address}#"):
         return "Bản tóm tắt trong mã QR khác dữ liệu học bạ."
     try:
-        require_drawn(pdf, text)
+        require_drawn(pages, text)
     except IntegrityFault as error:
         return error.message
     return None
@@ -453,20 +457,16 @@ def _without_instructions(body: list[Block], version: str) -> list[Block]:
 
 def _without_repeated_headings(body: list[Block]) -> list[Block]:
     heads = [[_squeeze(text) for text in texts] for texts in HEADINGS]
+    told = [_squeeze(block.text) for block in body]
     kept: list[Block] = []
     at, last = 0, None
     while at < len(body):
         size = len(last or ())
         is_head = body[at].kind == "TH"
-        if (
-            is_head
-            and kept
-            and body[at].page > kept[-1].page
-            and last == [_squeeze(b.text) for b in body[at : at + size]]
-        ):
+        if is_head and kept and body[at].page > kept[-1].page and last == told[at : at + size]:
             at += size
             continue
-        last = next((head for head in heads if head == [_squeeze(b.text) for b in body[at : at + len(head)]]), last)
+        last = next((head for head in heads if head == told[at : at + len(head)]), last)
         kept.append(body[at])
         at += 1
     return kept

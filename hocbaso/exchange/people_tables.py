@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from hocbaso.errors import Invalid
-from hocbaso.exchange.header_finder import find_header
-from hocbaso.exchange.profiles import DEFAULT_PROFILE, ColumnMap, column_map
+from hocbaso.exchange.file_kinds import refuse_other_kind
+from hocbaso.exchange.profiles import DEFAULT_PROFILE, column_map
 from hocbaso.exchange.rows import AssignmentRow, CellProblem, ImportTable, StudentRow, TeacherRow
 from hocbaso.exchange.sheet_heads import sheet_claims
-from hocbaso.exchange.sheet_reader import Sheet, read_workbook
+from hocbaso.exchange.sheet_reader import read_workbook
 from hocbaso.exchange.subjects import subject_code, why_unknown
 from hocbaso.exchange.table_reading import RowReader, data_rows, drop_repeats, name_key, tables_of
 from hocbaso.exchange.values import (
@@ -59,7 +58,7 @@ def read_students(
     problems: list[CellProblem] = []
     rows: list[StudentRow] = []
     sheets = list(read_workbook(data, limits))
-    _refuse_scores(sheets, profile, columns)
+    refuse_other_kind(sheets, "students", profile)
     for sheet, header in tables_of(sheets, columns, problems):
         sheet_class = None
         if "class_name" not in header.columns:
@@ -92,26 +91,6 @@ def read_students(
     )
     _warn_namesakes(rows, problems)
     return ImportTable(tuple(rows), tuple(problems), profile)
-
-
-def _refuse_scores(sheets: list[Sheet], profile: str, columns: ColumnMap) -> None:
-    """Raise ``Invalid`` once for a file of score sheets, which has names too: not one notice a missing column and line."""
-    marks = column_map("scores", profile)
-    classes: list[str] = []
-    for sheet in sheets:
-        header = find_header(sheet, marks)
-        listed = find_header(sheet, columns)
-        if listed is not None and "sex" in listed.columns:
-            return
-        if header is not None:
-            classes.append(sheet_claims(sheet, header.first_row, []).class_name or "")
-    if not classes:
-        return
-    named = ", ".join(sorted({name for name in classes if name}))
-    raise Invalid(
-        f"Đây là bảng điểm{' của lớp ' + named if named else ''}, không phải danh sách học sinh. "
-        "Giáo viên bộ môn nhập tệp này ở loại “Bảng điểm”."
-    )
 
 
 def _student(reader: RowReader, sheet_class: str | None, *, by_column: bool) -> StudentRow | None:
@@ -187,7 +166,9 @@ def read_teachers(
     columns = column_map("teachers", profile)
     problems: list[CellProblem] = []
     rows: list[TeacherRow] = []
-    for sheet, header in tables_of(read_workbook(data, limits), columns, problems):
+    sheets = list(read_workbook(data, limits))
+    refuse_other_kind(sheets, "teachers", profile)
+    for sheet, header in tables_of(sheets, columns, problems):
         for reader in data_rows(sheet, header, columns, problems):
             code = reader.read("code", read_code, required=True)
             full_name = reader.full_name()
@@ -237,7 +218,9 @@ def read_assignments(
     columns = column_map("assignments", profile)
     problems: list[CellProblem] = []
     rows: list[AssignmentRow] = []
-    for sheet, header in tables_of(read_workbook(data, limits), columns, problems):
+    sheets = list(read_workbook(data, limits))
+    refuse_other_kind(sheets, "assignments", profile)
+    for sheet, header in tables_of(sheets, columns, problems):
         by_column = "class_name" in header.columns
         sheet_class = None if by_column else sheet_claims(sheet, header.first_row, problems).class_name
         if not by_column and sheet_class is None:

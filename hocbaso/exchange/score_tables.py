@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from hocbaso.errors import Invalid
+from hocbaso.exchange.file_kinds import refuse_other_kind
 from hocbaso.exchange.header_finder import Header, find_header
 from hocbaso.exchange.people_tables import SECTOR_CODE_DIGITS
 from hocbaso.exchange.profiles import DEFAULT_PROFILE, ColumnMap, column_map
@@ -47,7 +48,9 @@ def read_scores(
     rows: list[ScoreRow] = []
     heads: list[ScoreSheetHead] = []
     n_tables = 0
-    for sheet in read_workbook(data, limits):
+    sheets = list(read_workbook(data, limits))
+    refuse_other_kind(sheets, "scores", profile)
+    for sheet in sheets:
         header = find_header(sheet, columns)
         if header is None:
             _pass_by(sheet, problems)

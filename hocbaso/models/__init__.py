@@ -6,6 +6,8 @@ from hocbaso.models.audit import AuditEntry, AuditSnapshot, JobRun, MachineState
 from hocbaso.models.blind_checks import BlindCheck, BlindChecker, BlindDraw
 from hocbaso.models.certificates import Certificate, InstanceKey, InstanceKeyStatement, TrustRoot
 from hocbaso.models.corrections import CorrectionEvidence, CorrectionItem, CorrectionRequest, CorrectionStep
+from hocbaso.models.data_quality import DistinctPair, IdentityCheck, QualityFigure
+from hocbaso.models.help_requests import HelpMessage, HelpRequest, TourSeen
 from hocbaso.models.imports import ImportBatch
 from hocbaso.models.notices import Notice
 from hocbaso.models.people import HomeroomAssignment, Person, RoleGrant, TeachingAssignment
@@ -26,6 +28,15 @@ from hocbaso.models.school import (
     SemesterWindow,
     Subject,
     SubjectGroup,
+    YearTurn,
+)
+from hocbaso.models.school_plan import (
+    Announcement,
+    AnnouncementRead,
+    BoardTask,
+    InventoryItem,
+    TrainingAttendance,
+    TrainingSession,
 )
 from hocbaso.models.scores import ScoreCell, ScoreCellVersion, ScoreSheet, SheetReadBack, SheetStep
 from hocbaso.models.students import Enrollment, Exemption, InheritedResult, Movement, Student, StudyHistory
@@ -43,12 +54,15 @@ from hocbaso.models.transcripts import (
 __all__ = [
     "Account",
     "AddressAttempts",
+    "Announcement",
+    "AnnouncementRead",
     "AnomalyQuestion",
     "AuditEntry",
     "AuditSnapshot",
     "BlindCheck",
     "BlindChecker",
     "BlindDraw",
+    "BoardTask",
     "Certificate",
     "ClassGroup",
     "ClassStep",
@@ -57,22 +71,28 @@ __all__ = [
     "CorrectionItem",
     "CorrectionRequest",
     "CorrectionStep",
+    "DistinctPair",
     "DocumentProof",
     "Enrollment",
     "Exemption",
     "FrozenResult",
+    "HelpMessage",
+    "HelpRequest",
     "HomeroomAssignment",
     "HomeroomRecord",
+    "IdentityCheck",
     "ImportBatch",
     "InheritedResult",
     "InstanceKey",
     "InstanceKeyStatement",
+    "InventoryItem",
     "JobRun",
     "MachineState",
     "Movement",
     "Notice",
     "Person",
     "PrincipalDecision",
+    "QualityFigure",
     "RecallList",
     "RecallRequest",
     "Rehearsal",
@@ -97,8 +117,12 @@ __all__ = [
     "SubjectGroup",
     "SummerResult",
     "TeachingAssignment",
+    "TourSeen",
+    "TrainingAttendance",
+    "TrainingSession",
     "TranscriptRecord",
     "TranscriptSignature",
     "TrustRoot",
     "UserSession",
+    "YearTurn",
 ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any, cast
 
-from sqlalchemy import CheckConstraint, Index, String, Text
+from sqlalchemy import DDL, CheckConstraint, Index, String, Table, Text, event
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hocbaso.db import Base, UtcDateTime
@@ -32,8 +33,44 @@ class AuditEntry(Base):
     hash: Mapped[str] = mapped_column(String(64), unique=True)
 
 
+APPEND_ONLY: dict[str, tuple[str, ...]] = {
+    "sqlite": tuple(
+        f"CREATE TRIGGER audit_entry_no_{verb} BEFORE {verb.upper()} ON audit_entry"
+        " BEGIN SELECT RAISE(ABORT, 'audit_entry is append-only'); END"
+        for verb in ("update", "delete")
+    ),
+    "postgresql": (
+        "CREATE FUNCTION audit_entry_refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'audit_entry is append-only'; END $$",
+        "CREATE TRIGGER audit_entry_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_entry"
+        " FOR EACH STATEMENT EXECUTE FUNCTION audit_entry_refuse()",
+    ),
+}
+"""What makes the database itself refuse to change the log; whoever may change the schema can take it away, and the chain tells.
+A migration that makes the table anew (SQLite's batch mode) has to put the triggers back. The migration that brought them keeps
+a copy of its own.
+"""
+
+
+@event.listens_for(cast(Table, AuditEntry.__table__), "after_create")
+def _append_only(_table: object, connection: Any, **_options: object) -> None:
+    for statement in APPEND_ONLY.get(connection.dialect.name, ()):
+        connection.execute(DDL(statement.replace("%", "%%")))
+
+
+@event.listens_for(cast(Table, AuditEntry.__table__), "after_drop")
+def _forget_function(_table: object, connection: Any, **_options: object) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(DDL("DROP FUNCTION IF EXISTS audit_entry_refuse"))
+
+
 class AuditSnapshot(Base):
-    """A signed checkpoint of the log: size, head and Merkle root; the file lies under ``checkpoints/`` as well."""
+    """A signed checkpoint of the log: size, head and Merkle root; the file lies under ``checkpoints/`` as well.
+
+    ``occasion``: the deadline that it was taken for, in words; NULL for a nightly one or one by hand. ``n_lines``, ``data_root``,
+    ``data_digest``: of the canonical export of all results and states at that moment (``services/state_export.py``), NULL in
+    snapshots from before there was one.
+    """
 
     __tablename__ = "audit_snapshot"
 
@@ -44,6 +81,10 @@ class AuditSnapshot(Base):
     root: Mapped[str] = mapped_column(String(64))
     taken_at: Mapped[datetime] = mapped_column(UtcDateTime)
     taken_late: Mapped[bool] = mapped_column(default=False)
+    occasion: Mapped[str | None] = mapped_column(String(120))
+    n_lines: Mapped[int | None]
+    data_root: Mapped[str | None] = mapped_column(String(64))
+    data_digest: Mapped[str | None] = mapped_column(String(64))
     body: Mapped[str] = mapped_column(Text)
     signature: Mapped[str] = mapped_column(String(200))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from hocbaso.db import Base, ScoreTenths, UtcDateTime
@@ -43,10 +43,35 @@ class HomeroomRecord(Base):
 
 
 class SummerResult(Base):
-    """A re-assessed subject (Art. 14) or conduct after summer training (Art. 13: ``subject_id`` NULL). The original stays."""
+    """A subject to re-assess (Art. 14) or conduct to train (Art. 13: ``subject_id`` NULL) in the summer, from its registration on.
+
+    The original result stays where it is; only an approved row counts.
+    """
 
     __tablename__ = "summer_result"
-    __table_args__ = (UniqueConstraint("enrollment_id", "subject_id"),)
+    __table_args__ = (
+        UniqueConstraint("enrollment_id", "subject_id"),
+        CheckConstraint("state IN ('REGISTERED','DECLINED','TYPED','RETURNED','APPROVED')", name="known_state"),
+        CheckConstraint("outcome IS NULL OR outcome IN ('result','absent','declined')", name="known_outcome"),
+        CheckConstraint(
+            "CASE WHEN tenths IS NULL THEN 0 ELSE 1 END + CASE WHEN mark IS NULL THEN 0 ELSE 1 END"
+            " + CASE WHEN conduct IS NULL THEN 0 ELSE 1 END = CASE WHEN outcome = 'result' THEN 1 ELSE 0 END",
+            name="a_result_has_one_value",
+        ),
+        CheckConstraint("tenths IS NULL OR tenths BETWEEN 0 AND 100", name="tenths_0_to_100"),
+        CheckConstraint("mark IS NULL OR mark IN ('Đ','CĐ')", name="mark_pass_or_fail"),
+        CheckConstraint("conduct IS NULL OR conduct IN ('T','K','Đ','CĐ')", name="known_conduct"),
+        CheckConstraint("(conduct IS NULL) OR (subject_id IS NULL)", name="conduct_is_no_subject"),
+        CheckConstraint("state NOT IN ('TYPED','DECLINED','APPROVED') OR outcome IS NOT NULL", name="settled_says_how"),
+        CheckConstraint("state <> 'APPROVED' OR decided_at IS NOT NULL", name="approved_by_somebody"),
+        Index(
+            "uq_summer_result_conduct",
+            "enrollment_id",
+            unique=True,
+            sqlite_where=text("subject_id IS NULL"),
+            postgresql_where=text("subject_id IS NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     enrollment_id: Mapped[int] = mapped_column(ForeignKey("enrollment.id"), index=True)
@@ -58,6 +83,22 @@ class SummerResult(Base):
     version: Mapped[int] = mapped_column(default=1)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    state: Mapped[str] = mapped_column(String(12))
+    outcome: Mapped[str | None] = mapped_column(String(10))
+    task: Mapped[str | None] = mapped_column(String(500))
+    """Of conduct: what the pupil was given to do (Art. 13)."""
+    document: Mapped[str | None] = mapped_column(String(200))
+    """The paper the result stands on: the minutes of the test; of conduct the report with the parent's signature."""
+    registrar_name: Mapped[str | None] = mapped_column(String(120))
+    typed_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    typist_name: Mapped[str | None] = mapped_column(String(120))
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    decider_name: Mapped[str | None] = mapped_column(String(120))
+    note: Mapped[str | None] = mapped_column(String(500))
+    """Why it was returned."""
+
+    enrollment: Mapped[Enrollment] = relationship()
 
 
 class PrincipalDecision(Base):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from hocbaso.db import Base
+from hocbaso.db import Base, UtcDateTime
 from hocbaso.regulations.class_flow import ClassState
 
 
@@ -141,3 +141,29 @@ class ClassSubject(Base):
 
     class_group: Mapped[ClassGroup] = relationship(back_populates="class_subjects")
     subject: Mapped[Subject] = relationship()
+
+
+class YearTurn(Base):
+    """The plan by which a school year is closed and the next one opened: the office writes it, the principal's approval is the act."""
+
+    __tablename__ = "year_turn"
+    __table_args__ = (
+        CheckConstraint("state IN ('DRAFT','SENT','RETURNED','DONE')", name="known_state"),
+        CheckConstraint("(state = 'DONE') = (to_year_id IS NOT NULL)", name="done_names_the_new_year"),
+        CheckConstraint("state <> 'DONE' OR decided_at IS NOT NULL", name="done_by_somebody"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    from_year_id: Mapped[int] = mapped_column(ForeignKey("school_year.id"), unique=True)
+    to_year_id: Mapped[int | None] = mapped_column(ForeignKey("school_year.id"))
+    state: Mapped[str] = mapped_column(String(10))
+    choices: Mapped[str] = mapped_column(Text)
+    """Canonical JSON of what the office chose; everything else is worked out anew from the year each time."""
+    version: Mapped[int] = mapped_column(default=1)
+    prepared_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    prepared_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    preparer_name: Mapped[str] = mapped_column(String(120))
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    decider_name: Mapped[str | None] = mapped_column(String(120))
+    note: Mapped[str | None] = mapped_column(String(500))

@@ -41,7 +41,6 @@ class Student(Base):
     height_cm: Mapped[int | None]
     weight_kg: Mapped[int | None]
     inclusive_disability: Mapped[bool] = mapped_column(default=False)
-    population_check: Mapped[str] = mapped_column(String(20), default="not_checked")
     version: Mapped[int] = mapped_column(default=1)
     touched_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

@@ -54,9 +54,10 @@ def is_quiet(hour: int) -> bool:
 
 
 def days_left_text(days: int) -> str:
-    """``còn 7 ngày``, ``hôm nay là ngày cuối``, ``quá hạn 2 ngày`` for :meth:`Deadline.days_left`."""
+    """``còn 7 ngày``, ``ngày cuối``, ``quá hạn 2 ngày`` for :meth:`Deadline.days_left`, on pages and in messages alike.
+
+    Counted to the last good day: of what must be done before 20/5, the 18/5 says ``còn 1 ngày``.
+    """
     if days > 1:
-        return f"còn {days} ngày"
-    if days == 1:
-        return "hôm nay là ngày cuối"
-    return f"quá hạn {1 - days} ngày"
+        return f"còn {days - 1} ngày"
+    return "ngày cuối" if days == 1 else f"quá hạn {1 - days} ngày"

@@ -58,6 +58,12 @@ class Permission(StrEnum):
     YEAR_EDIT = "year:edit"
     PROGRESS_READ = "progress:read"
     REHEARSE = "signing:rehearse"
+    HELP_ANSWER = "help:answer"
+    ANNOUNCE = "announcement:post"
+    ANNOUNCE_PUBLICLY = "announcement:publish"
+    TRAINING_KEEP = "training:keep"
+    PLAN_ASSIGN = "plan:assign"
+    INVENTORY_KEEP = "inventory:keep"
 
 
 class Role(StrEnum):
@@ -115,6 +121,10 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.PROGRESS_READ,
             _P.HEALTH_READ,
             _P.REHEARSE,
+            _P.ANNOUNCE,
+            _P.ANNOUNCE_PUBLICLY,
+            _P.TRAINING_KEEP,
+            _P.PLAN_ASSIGN,
         }
     ),
     # Reads the whole school and reviews where a group has no head; approves only through a DELEGATE grant, and decides the
@@ -136,6 +146,9 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.AUDIT_READ,
             _P.PROGRESS_READ,
             _P.REHEARSE,
+            _P.ANNOUNCE,
+            _P.TRAINING_KEEP,
+            _P.PLAN_ASSIGN,
         }
     ),
     Role.DELEGATE: frozenset(
@@ -171,10 +184,22 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.CERTIFICATE_OWN,
             _P.PROGRESS_READ,
             _P.REHEARSE,
+            _P.ANNOUNCE,
+            _P.TRAINING_KEEP,
+            _P.INVENTORY_KEEP,
         }
     ),
     Role.IT_OFFICER: frozenset(
-        {_P.ACCOUNT_MANAGE, _P.CERTIFICATE_MANAGE, _P.JOB_RUN, _P.BACKUP_MANAGE, _P.HEALTH_READ, _P.REHEARSE}
+        {
+            _P.ACCOUNT_MANAGE,
+            _P.CERTIFICATE_MANAGE,
+            _P.JOB_RUN,
+            _P.BACKUP_MANAGE,
+            _P.HEALTH_READ,
+            _P.REHEARSE,
+            _P.HELP_ANSWER,
+            _P.INVENTORY_KEEP,
+        }
     ),
     Role.GROUP_HEAD: frozenset({_P.SHEET_READ, _P.SHEET_REVIEW, _P.PROGRESS_READ}),
     Role.BOARD_MEMBER: frozenset({_P.PROGRESS_READ}),

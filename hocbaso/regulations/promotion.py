@@ -15,6 +15,9 @@ REASSESS_BELOW = 50
 LAST_GRADE_LEVEL = 9
 _FAILED = Level.CHUA_DAT
 
+SUMMER_ROUTES = (Promotion.REASSESS, Promotion.SUMMER_TRAINING)
+"""Conclusions that the summer settles: each becomes promoted, completed or retained (Arts. 13, 14)."""
+
 
 def may_reassess(year_result: int | PassFail | None) -> bool:
     """Whether a subject with this year result may be re-assessed: tenths below 5,0, or CĐ."""
@@ -103,3 +106,21 @@ def explain_promotion(
         f"Kết luận: rèn luyện {LEVEL_WORDS[conduct]}, học tập {LEVEL_WORDS[learning]}, nghỉ {absences} buổi "
         f"(không quá {MAX_ABSENCES}) → {words} ({articles.promotion})"
     )
+
+
+def explain_summer_not_taken(outcome: Promotion, grade_level: int, articles: Articles = TT22) -> str:
+    """Why whoever took no part in what Art. 13 or 14 offers is retained: condition 12.1a or 12.1b stays unmet."""
+    if outcome is Promotion.REASSESS:
+        what, condition, route = (
+            "không có kết quả kiểm tra, đánh giá lại",
+            articles.promotion_learning,
+            articles.reassessment,
+        )
+    else:
+        what, condition, route = (
+            "không hoàn thành rèn luyện trong kì nghỉ hè",
+            articles.promotion_conduct,
+            articles.summer_training,
+        )
+    done = "chưa hoàn thành chương trình trung học cơ sở" if grade_level == LAST_GRADE_LEVEL else "không được lên lớp"
+    return f"Kết luận sau hè: {what} nên {done} ({condition}; {route})"

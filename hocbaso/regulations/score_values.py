@@ -44,7 +44,8 @@ _MARKS = {
 class ParsedScore:
     """What was read, and how it is written.
 
-    ``shorthand``: ``85`` or ``8 5`` was taken for 8,5, so ``shown_as`` must be shown before it is accepted.
+    ``shorthand``: ``85`` or ``8 5`` was taken for 8,5, so ``shown_as`` must be shown before it is accepted. What begins with
+    1 is never taken so: ``11`` is oftener a slip beside 10 than a 1,1.
     """
 
     tenths: int
@@ -55,7 +56,7 @@ class ParsedScore:
 def parse_score(raw: str) -> ParsedScore:
     """Read a typed score: ``8,5`` ``8.5`` ``8,50`` ``8`` ``10``, and ``85`` or ``8 5`` for 8,5.
 
-    Raises Invalid, in words that say what to do, for everything else: two decimals, above 10, other digits.
+    Raises Invalid, in words that say what to do, for everything else: two decimals, above 10, ``11``, other digits.
     """
     text = raw.strip()
     found = _PLAIN.fullmatch(text)
@@ -66,6 +67,12 @@ def parse_score(raw: str) -> ParsedScore:
     pair = _TWO_DIGITS.fullmatch(text)
     if pair:
         tenths = int(pair[1] or pair[2] + pair[3])
+        if 10 <= tenths < 20:
+            raise Invalid(
+                f"“{text}” không chắc là {_WRITTEN[tenths]} hay gõ nhầm 10. "
+                f"Nếu đúng là {_WRITTEN[tenths]} thì gõ cả dấu phẩy.",
+                field="value",
+            )
         return ParsedScore(tenths, _WRITTEN[tenths], shorthand=True)
     raise Invalid(_refusal(text), field="value")
 

@@ -105,6 +105,8 @@ class StudentYear:
     inclusive_disability: bool = False
     decided_levels: tuple[DecidedLevel | None, ...] = (None, None, None, None)
     decided_promotion: DecidedPromotion | None = None
+    summer_over: bool = False
+    """Whatever was to be re-assessed or trained has been: who took no part in it has no other way to be promoted."""
     id: object = None
 
 
@@ -568,4 +570,7 @@ def _conclude(
             articles=articles,
         )
     )
+    if student_year.summer_over and outcome in promotion.SUMMER_ROUTES:
+        steps.append(promotion.explain_summer_not_taken(outcome, student_year.grade_level, articles))
+        return Promotion.RETAINED
     return outcome

@@ -81,6 +81,7 @@ def verify(*, max_faults: int = 20, against: Sequence[Checkpoint] = ()) -> Audit
     _check_contents(report, max_faults)
     _check_versions(report, max_faults)
     _check_recalls(report, max_faults)
+    report.faults.extend(AuditFault("snapshot", words) for words in snapshots.export_faults()[:max_faults])
     return report
 
 

@@ -96,10 +96,12 @@ def parties_of(actor: Actor, class_group: m.ClassGroup) -> frozenset[ClassParty]
     if keeps_class(actor, class_group):
         parties.add(ClassParty.HOMEROOM)
     reaching = roles_reaching(actor, class_group)
-    if (Role.PRINCIPAL in reaching or Role.DELEGATE in reaching) and may_stand_for_principal(
-        is_principal=Role.PRINCIPAL in reaching,
+    is_principal = Role.PRINCIPAL in reaching
+    if (is_principal or Role.DELEGATE in reaching) and may_stand_for_principal(
+        is_principal=is_principal,
         is_delegate=Role.DELEGATE in reaching,
-        did_the_work=ClassParty.HOMEROOM in parties or _finalised_by(actor, class_group),
+        # Asked of a delegate only: one statement a class, and the principal's day looks at all of them.
+        did_the_work=not is_principal and (ClassParty.HOMEROOM in parties or _finalised_by(actor, class_group)),
     ):
         parties.add(ClassParty.APPROVER)
     return frozenset(parties)

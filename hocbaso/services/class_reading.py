@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, or_, select
 
 from hocbaso import models as m
+from hocbaso.regulations.summer_flow import SummerState
 from hocbaso.regulations.terms import SubjectKind
 from hocbaso.services import audit
 from hocbaso.services.student_inputs import (
@@ -139,7 +140,7 @@ _INHERITED = of_class(
     _inherited.c.state,
 )
 _RECORDS = of_class(_record)
-_SUMMER = of_class(_summer)
+_SUMMER = of_class(_summer)  # of all states: only approved rows count
 _DECISIONS = of_class(_decision)
 _TEACHERS = (
     select(_assignment.c.class_subject_id, _person.c.full_name, _assignment.c.starts_on, _assignment.c.ends_on)
@@ -274,13 +275,16 @@ def read_inputs(link: Any, asked: dict[str, Any], subjects: Sequence[SubjectFact
             awaited.add(row.enrollment_id)
     records = {row["enrollment_id"]: row for row in link.execute(_RECORDS, asked).mappings()}
     summer: dict[tuple[int, int | None], Any] = {
-        (row.enrollment_id, row.subject_id): row for row in link.execute(_SUMMER, asked)
+        (row.enrollment_id, row.subject_id): row
+        for row in link.execute(_SUMMER, asked)
+        if row.state == SummerState.APPROVED.value
     }
     decisions: dict[int, dict[tuple[str, str], DecisionFacts]] = {}
     for row in link.execute(_DECISIONS, asked):
         decisions.setdefault(row.enrollment_id, {})[row.kind, row.term] = DecisionFacts(
             row.id, row.kind, row.term, row.outcome, row.reason, row.document, row.decided_at, row.basis
         )
+    over = {enrollment_id for enrollment_id, _ in summer}  # a pupil's entries are approved together
     nothing: dict[str, Mark] = {}
     given = []
     for row in link.execute(STUDENTS, asked).mappings():
@@ -318,6 +322,7 @@ def read_inputs(link: Any, asked: dict[str, Any], subjects: Sequence[SubjectFact
                 pending_exemptions=pending.get(enrollment_id, 0),
                 first_semester=row["first_semester"],
                 has_pending_inherited=enrollment_id in awaited,
+                summer_over=enrollment_id in over,
             )
         )
     return given

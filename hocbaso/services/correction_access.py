@@ -18,9 +18,10 @@ from hocbaso.regulations.correction_flow import (
     standing_of,
 )
 from hocbaso.regulations.permissions import Permission, Role
+from hocbaso.regulations.transcript_flow import SIGNED_STATES
 from hocbaso.services import sheet_access
-from hocbaso.services.access import Actor, roles_reaching
-from hocbaso.services.in_force import in_force
+from hocbaso.services.access import Actor, load_actor, roles_reaching
+from hocbaso.services.in_force import delegates, in_force
 from hocbaso.services.log_reading import aimed_at, require_rows_told
 
 _HEADS = frozenset({Role.PRINCIPAL, Role.VICE_PRINCIPAL, Role.DELEGATE})
@@ -96,7 +97,8 @@ def holders(request: m.CorrectionRequest, today: date) -> tuple[int, ...]:
             role = Role.VICE_PRINCIPAL if request.asked_by_principal else Role.PRINCIPAL
             rows = select(m.RoleGrant.person_id).where(m.RoleGrant.role == role.value, in_force(m.RoleGrant, today))
             asker = person_of(request.asked_by)
-            return tuple(person for person in db.session.scalars(rows.order_by(m.RoleGrant.id)) if person != asker)
+            heads = [person for person in db.session.scalars(rows.order_by(m.RoleGrant.id)) if person != asker]
+            return tuple(dict.fromkeys([*heads, *_stand_ins(request, today)]))
         case CorrectionState.RETURNED:
             asker = person_of(request.asked_by)
             return (asker,) if asker is not None else ()
@@ -104,7 +106,8 @@ def holders(request: m.CorrectionRequest, today: date) -> tuple[int, ...]:
 
 
 def held_by(actor: Actor, today: date) -> list[int]:
-    """Ids of the open requests on which this person has to act next, oldest first: :func:`holders` for all of them in two statements."""
+    """Ids of the open requests on which this person has to act next, oldest first: :func:`holders` for all of them in two statements,
+    and a few more a confirmed request for a delegate."""
     if actor.is_system or actor.person_id is None or Permission.CORRECTION_READ not in actor.permissions:
         return []
     rows = db.session.execute(
@@ -139,11 +142,63 @@ def held_by(actor: Actor, today: date) -> list[int]:
             case CorrectionState.CONFIRMED:
                 role = Role.VICE_PRINCIPAL if row.asked_by_principal else Role.PRINCIPAL
                 is_mine = actor.has_role(role) and actor.person_id != row.asker
+                if not is_mine and actor.has_role(Role.DELEGATE):
+                    request = db.session.get(m.CorrectionRequest, row.id)
+                    is_mine = request is not None and _stands_in(actor, request)
             case _:
                 is_mine = actor.person_id == row.asker
         if is_mine:
             found.append(row.id)
     return found
+
+
+def _stand_ins(request: m.CorrectionRequest, today: date) -> list[int]:
+    """Person ids of the delegates of today who may decide a confirmed request in the principal's place."""
+    found = []
+    for grant in db.session.scalars(delegates(today)).all():
+        account_id = db.session.scalar(select(m.Account.id).where(m.Account.person_id == grant.person_id))
+        try:
+            actor = load_actor(account_id, today) if account_id is not None else None
+        except NotFound:  # a shut account, or somebody who left
+            continue
+        if actor is not None and _stands_in(actor, request):
+            found.append(grant.person_id)
+    return found
+
+
+def _stands_in(actor: Actor, request: m.CorrectionRequest) -> bool:
+    """Whether a confirmed request waits for a delegate too.
+
+    Not where a sealed record of the pupil might go out of force: whether it does takes the whole impact, which no page's
+    rail can wait for, and recalling is the principal's own act.
+    """
+    asked = request.asked_by == actor.account_id or actor.person_id == person_of(request.asked_by)
+    reaching = roles_reaching(actor, request.enrollment.class_group)
+    return (
+        Permission.CORRECTION_DECIDE in actor.permissions
+        and Role.DELEGATE in reaching
+        and may_decide(
+            is_asker=asked,
+            is_principal=False,
+            is_vice_principal=Role.VICE_PRINCIPAL in reaching,
+            is_delegate=True,
+            asked_by_principal=request.asked_by_principal,
+            did_the_work=_did_the_work(actor, request),
+            voids_sealed=_has_sealed(request),
+        )
+    )
+
+
+def _has_sealed(request: m.CorrectionRequest) -> bool:
+    """Whether the pupil has a sealed record of the year, of civil status of any year."""
+    rows = select(m.TranscriptRecord.id).where(m.TranscriptRecord.state.in_([state.value for state in SIGNED_STATES]))
+    if request.kind == CorrectionKind.CIVIL_STATUS:
+        rows = rows.join(m.Enrollment, m.Enrollment.id == m.TranscriptRecord.enrollment_id).where(
+            m.Enrollment.student_id == request.enrollment.student_id
+        )
+    else:
+        rows = rows.where(m.TranscriptRecord.enrollment_id == request.enrollment_id)
+    return db.session.scalar(rows.limit(1)) is not None
 
 
 def parties_of(actor: Actor, request: m.CorrectionRequest, *, voids_sealed: bool = False) -> frozenset[CorrectionParty]:

@@ -233,10 +233,12 @@ def corrected(given: StudentInput, request: m.CorrectionRequest) -> StudentInput
 
 def as_frozen(given: StudentInput, freeze: str | None) -> StudentInput:
     """The pupil as a freeze sees them: the main one stands before the summer, whatever was typed since."""
+    if freeze == "summer":
+        return replace(given, summer_over=True)
     if freeze != "main":
         return given
     lines = tuple(replace(line, reassessed=None) for line in given.subjects)
-    return replace(given, subjects=lines, conduct_after_summer=None)
+    return replace(given, subjects=lines, conduct_after_summer=None, summer_over=False)
 
 
 def facts_of(given: StudentInput, result: Evaluated) -> dict[Place, str]:

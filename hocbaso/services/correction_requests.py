@@ -155,7 +155,7 @@ def _items(
             "Có ô đã đổi sau khi thầy, cô mở trang. Chưa gửi gì; xin xem giá trị mới rồi gửi lại.", current=tuple(moved)
         )
     if not items:
-        raise Invalid("Chưa có ô nào được đề nghị sửa: xin ghi giá trị mới vào ít nhất một ô.", field="cells")
+        raise Invalid("Chưa có ô nào đổi: xin ghi vào ít nhất một ô giá trị khác với giá trị đang có.", field="cells")
     return items
 
 
@@ -283,7 +283,9 @@ def ask_homeroom(
         if moved:
             raise Stale("Phần chủ nhiệm đã đổi sau khi thầy, cô mở trang. Chưa gửi gì.", current=tuple(moved))
         if not items:
-            raise Invalid("Chưa có mục nào được đề nghị sửa.", field="fields")
+            raise Invalid(
+                "Chưa có mục nào đổi: xin ghi vào ít nhất một mục giá trị khác với giá trị đang có.", field="fields"
+            )
         _guard_open_fields(enrollment.student_id, items, enrollment_id=enrollment_id)
         request = _new(actor, CorrectionKind.HOMEROOM, enrollment, said or "", None, now)
         return _send(actor, request, items, kept, now)
@@ -330,7 +332,9 @@ def ask_civil_status(
         if moved:
             raise Stale("Hồ sơ đã đổi sau khi thầy, cô mở trang. Chưa gửi gì.", current=tuple(moved))
         if not items:
-            raise Invalid("Chưa có mục nào được đề nghị sửa.", field="fields")
+            raise Invalid(
+                "Chưa có mục nào đổi: xin ghi vào ít nhất một mục giá trị khác với giá trị đang có.", field="fields"
+            )
         _guard_free_numbers(student_id, items)
         enrollment = _latest_enrollment(student_id)
         _guard_open_fields(student_id, items)

@@ -1,12 +1,14 @@
 """What waits for a person today: one list, the odd things first and open, the plain ones after them.
 
 Everything here is read through the powers of the person who asks. What waits is found by kind in ``waiting_sheets``,
-``waiting_checks``, ``waiting_classes``, ``waiting_transcripts`` and ``waiting_corrections``.
+``waiting_checks``, ``waiting_classes``, ``waiting_transcripts``, ``waiting_corrections``,
+``waiting_summer`` and ``waiting_year``.
 """
 
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from threading import Lock
@@ -30,6 +32,7 @@ from hocbaso.services import (
     progress,
     readiness,
     reset_requests,
+    summer_view,
 )
 from hocbaso.services.access import Actor
 from hocbaso.services.bulk_acts import recent_reasons
@@ -39,7 +42,9 @@ from hocbaso.services.waiting_checks import check_items, named_checks
 from hocbaso.services.waiting_classes import class_items, exemption_items, inherited_items, open_classes
 from hocbaso.services.waiting_corrections import correction_items
 from hocbaso.services.waiting_sheets import sheet_items
+from hocbaso.services.waiting_summer import summer_items
 from hocbaso.services.waiting_transcripts import recall_items, transcript_items
+from hocbaso.services.waiting_year import year_items
 from hocbaso.services.wanted_roles import wanted_roles
 
 KINDS = {
@@ -49,6 +54,8 @@ KINDS = {
     "exemption": "Miễn học",
     "correction": "Sửa chữa",
     "inherited": "Nơi chuyển đến",
+    "summer": "Trong hè",
+    "year": "Năm học",
 }
 
 
@@ -105,11 +112,15 @@ def daily(
         select(m.SchoolYear).where(m.SchoolYear.state == "OPEN").order_by(m.SchoolYear.starts_on.desc()).limit(1)
     )
     items: list[DailyItem] = []
+    sees_all = actor.may(Permission.PROGRESS_READ)
+    school = (
+        progress.sheet_lines(today) if sees_all else None
+    )  # for the list and for the strip: the dearest read of the page
     if year is not None:
-        items = sheet_items(actor, now, today) + class_items(actor, year, today)
+        items = sheet_items(actor, now, today, school=school) + class_items(actor, year, today)
         items += check_items(actor, today, frozenset(item.link for item in items))
         items += transcript_items(actor, year, today) + exemption_items(actor, year, today)
-        items += inherited_items(actor, year, today)
+        items += inherited_items(actor, year, today) + summer_items(actor, year, today) + year_items(actor, year, today)
     items += recall_items(actor, today) + correction_items(actor, today)
     items.sort(key=lambda item: (item.days_left, item.kind != "class", item.grade_level != 9, item.title))
     locks = tuple(item for item in items if item.verb == "lock")
@@ -139,11 +150,11 @@ def daily(
         n_waiting=len(waiting) + bool(locks) + _beside(actor, now),
         counts=dict(Counter(item.kind for item in waiting)),
         groups=tuple(groups),
-        grade_levels=tuple(sorted({item.grade_level for item in waiting})),
-        classes=tuple(sorted({item.class_name for item in waiting})),
+        grade_levels=tuple(sorted({item.grade_level for item in waiting if item.grade_level})),
+        classes=tuple(sorted({item.class_name for item in waiting if item.class_name})),
         happenings=since_yesterday(actor, now),
         reasons=recent_reasons(actor),
-        strip=_strip(today) if actor.may(Permission.PROGRESS_READ) else (),
+        strip=_strip(today, school) if school is not None else (),
         calendar=_calendar(year, today) if year is not None else (),
         bulk_verb="approve" if verbs["approve"] else "review" if verbs["review"] else "",
     )
@@ -175,6 +186,9 @@ _MARKS = select(
     select(func.sum(m.CorrectionRequest.version)).scalar_subquery(),
     select(func.max(m.HomeroomAssignment.id)).scalar_subquery(),
     select(func.sum(m.BlindChecker.version)).scalar_subquery(),
+    select(func.sum(m.SummerResult.version)).scalar_subquery(),
+    select(func.sum(m.YearTurn.version)).scalar_subquery(),
+    select(func.max(m.FrozenResult.id)).scalar_subquery(),
 )
 """One small statement whose answer changes with every move that changes what waits for anybody."""
 
@@ -215,7 +229,8 @@ def _count_waiting(actor: Actor, now: datetime, today: date) -> int:
         select(m.SchoolYear).where(m.SchoolYear.state == "OPEN").order_by(m.SchoolYear.starts_on.desc()).limit(1)
     )
     if year is not None:
-        n += len(transcript_items(actor, year, today))
+        n += len(transcript_items(actor, year, today)) + len(summer_view.my_work(actor))
+        n += len(year_items(actor, year, today))
     n += len(recall_items(actor, today)) + len(correction_access.held_by(actor, today))
     return n + len(exemptions.waiting(actor)) + len(inherited_results.waiting(actor))
 
@@ -229,7 +244,6 @@ def _calendar(year: m.SchoolYear, today: date) -> tuple[tuple[str, date, int], .
     return tuple((words, before, Deadline(before).days_left(today)) for words, before in found)
 
 
-def _strip(today: date) -> tuple[StripClass, ...]:
-    return tuple(
-        StripClass(row.class_group_id, row.name, row.percent, row.is_late) for row in readiness.board_rows(today)
-    )
+def _strip(today: date, school: Sequence[progress.SheetLine]) -> tuple[StripClass, ...]:
+    rows = readiness.board_rows(today, school=school)
+    return tuple(StripClass(row.class_group_id, row.name, row.percent, row.is_late) for row in rows)

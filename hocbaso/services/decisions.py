@@ -18,8 +18,9 @@ from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.permissions import Permission, Role
+from hocbaso.regulations.promotion import SUMMER_ROUTES
 from hocbaso.regulations.terms import Level, Promotion
-from hocbaso.services import audit, results
+from hocbaso.services import audit, results, summer_cases
 from hocbaso.services.access import Actor, class_for, roles_reaching
 from hocbaso.services.evaluation import TERMS, basis_for
 from hocbaso.services.score_grid import ACTIVE
@@ -31,6 +32,15 @@ def promotion_outcomes(grade_level: int) -> tuple[Promotion, ...]:
     """What the principal may conclude in a grade level."""
     done = Promotion.COMPLETED if grade_level == 9 else Promotion.PROMOTED
     return done, Promotion.REASSESS, Promotion.SUMMER_TRAINING, Promotion.RETAINED
+
+
+_AFTER_SUMMER = {("learning_level", "redo"), ("promotion", "year")}
+
+
+def summer_case(class_group: m.ClassGroup, enrollment_id: int) -> summer_cases.Case | None:
+    """The pupil on the summer's list: what is decided then rests on the results of the summer, typed and not approved yet."""
+    cases = summer_cases.cases_of(class_group)
+    return next((case for case in cases if case.enrollment_id == enrollment_id), None)
 
 
 def seal(basis: str | None) -> str:
@@ -69,7 +79,10 @@ def record_decision(
         if not may:
             raise NotAllowed("Quyết định này của Hiệu trưởng.")
         session.refresh(class_group)
-        if class_group.state == ClassState.APPROVED.value and term != "redo":  # summer comes after the approval
+        case = summer_case(class_group, enrollment_id)
+        if class_group.state == ClassState.APPROVED.value and (
+            case is None or not case.is_ready or (kind, term) not in _AFTER_SUMMER
+        ):
             raise WrongState("Lớp đã được duyệt, kết quả đã đóng băng nên không đổi được nữa.")
         if enrollment.status not in ACTIVE:
             raise WrongState("Học sinh không còn học ở lớp này.")
@@ -77,9 +90,14 @@ def record_decision(
             raise Invalid("Xin ghi căn cứ của quyết định.", field="reason")
         if len(words) > 1000 or (paper and len(paper) > 200):
             raise Invalid("Căn cứ nhiều nhất 1000 chữ, số văn bản nhiều nhất 200 chữ.", field="reason")
-        row = results.compute_class(class_group.id, clock.local_date(now)).by_id[enrollment_id]
+        computed = results.compute_class(class_group.id, clock.local_date(now))
+        row = computed.by_id[enrollment_id] if case is None else summer_cases.foreseen(computed, case).row
         standing = row.given.decision(kind, term)
         if kind == "promotion":
+            if case is not None and outcome in {one.value for one in SUMMER_ROUTES}:
+                raise Invalid(
+                    "Kì nghỉ hè đã qua: chỉ còn được lên lớp, hoàn thành hoặc không được lên lớp.", field="outcome"
+                )
             if term != "year" or outcome not in {one.value for one in promotion_outcomes(class_group.grade_level)}:
                 raise Invalid("Kết luận không hợp lệ.", field="outcome")
             if not row.result.may_decide:

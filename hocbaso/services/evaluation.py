@@ -135,7 +135,11 @@ def _subject_year(line: SubjectInput, regulation: Regulation, first_semester: in
 
 def evaluate_student(given: StudentInput, grade_level: int, regulation_version: str) -> Evaluated:
     """Everything the year's regulation concludes; raises Invalid for contradictory data (a score in a comment subject)."""
-    regulation = regulation_named(regulation_version)
+    return evaluate_by(given, grade_level, regulation_named(regulation_version))
+
+
+def evaluate_by(given: StudentInput, grade_level: int, regulation: Regulation) -> Evaluated:
+    """:func:`evaluate_student` by rules that need not be a registered version (a draft that is tried)."""
     levels = [given.homeroom.get(name) for name in ("conduct_1", "conduct_2")]
     decided = given.decision("promotion")
     ruled = [given.decision("learning_level", term) for term in TERMS]
@@ -148,6 +152,7 @@ def evaluate_student(given: StudentInput, grade_level: int, regulation_version: 
         inclusive_disability=given.inclusive_disability,
         decided_levels=tuple(DecidedLevel(Level(one.outcome), one.basis) if one else None for one in ruled),
         decided_promotion=DecidedPromotion(Promotion(decided.outcome), decided.basis) if decided else None,
+        summer_over=given.summer_over,
         id=given.enrollment_id,
     )
     found = evaluate(asked, regulation)

@@ -23,10 +23,12 @@ from hocbaso.regulations.hash_chain import canonical_json
 from hocbaso.regulations.terms import Award, Promotion
 from hocbaso.services import audit
 from hocbaso.services.access import Actor
-from hocbaso.services.evaluation import decision_counts
+from hocbaso.services.evaluation import EXEMPT, decision_counts
 from hocbaso.services.results import ClassResults, StudentResult
 
 FORMAT = "frozen-result-1"
+EXEMPT_WORD = EXEMPT
+"""What stands in place of a result that a decision took away."""
 
 AWARD_WORDS = {Award.EXCELLENT_STUDENT: "Học sinh Xuất sắc", Award.GOOD_STUDENT: "Học sinh Giỏi"}
 """Titles as the form writes them (Art. 15.1a)."""
@@ -193,10 +195,47 @@ def freeze_corrected(
     all corrections of this page. Raises IntegrityFault when ``former`` is not what was frozen.
     """
     old = read_frozen(former)
+    content = _like(old, actor, computed, row, former.freeze, now)
+    content["corrections"] = {"n_places": n_places, "subject_names": list(subject_names)}
+    return _write(session, actor, computed, {former.enrollment_id: content}, former.freeze, now)[0]
+
+
+def freeze_summer(
+    session: Session,
+    actor: Actor,
+    computed: ClassResults,
+    pupils: Sequence[tuple[StudentResult, m.FrozenResult]],
+    now: datetime,
+) -> list[m.FrozenResult]:
+    """Write the second freeze of these pupils, each evaluated with the summer (Arts. 13, 14), in the caller's transaction.
+
+    ``pupils``: with the frozen result in force, whose names, remark and corrections stay. Raises IntegrityFault when a result of the
+    year itself would come out different from what was frozen: the summer adds a result and never changes one.
+    """
+    contents = {}
+    for row, former in pupils:
+        old = read_frozen(former)
+        content = _like(old, actor, computed, row, "summer", now)
+        if "corrections" in old:
+            content["corrections"] = old["corrections"]
+        changed = [name for name, value in _originals(content).items() if _originals(old)[name] != value]
+        if changed:
+            raise IntegrityFault(
+                f"{row.given.full_name}: kết quả cả năm tính lại khác với kết quả đã đóng băng ({', '.join(changed)}). "
+                "Chưa có gì thay đổi."
+            )
+        contents[former.enrollment_id] = content
+    return _write(session, actor, computed, contents, "summer", now)
+
+
+def _like(
+    old: Mapping[str, Any], actor: Actor, computed: ClassResults, row: StudentResult, freeze: str, now: datetime
+) -> dict[str, Any]:
+    """A pupil's content under a later freeze: the principal's remark and the names of who taught and kept the class stay."""
     content = frozen_content(
         computed,
         row,
-        freeze=former.freeze,
+        freeze=freeze,
         principal_remark=old["principal_remark"],
         approved_by=actor.name,
         approved_at=now,
@@ -205,8 +244,19 @@ def freeze_corrected(
     for one in content["subjects"]:
         one["teacher_name"] = teachers.get(one["code"], one["teacher_name"])
     content["homeroom"] = old["homeroom"]
-    content["corrections"] = {"n_places": n_places, "subject_names": list(subject_names)}
-    return _write(session, actor, computed, {former.enrollment_id: content}, former.freeze, now)[0]
+    return content
+
+
+def _originals(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The results of the year itself, by their names: what no summer changes."""
+    terms = ("semester_1", "semester_2", "year")
+    return {
+        **{one["name"]: [one[term] for term in terms] for one in content["subjects"]},
+        "rèn luyện": [content["conduct"][term] for term in terms],
+        "học tập": [content["learning"][term] for term in terms],
+        "ngày nghỉ": content["absences"],
+        "khen thưởng": content["awards"],
+    }
 
 
 def _write(
@@ -286,6 +336,14 @@ def read_frozen(of: m.FrozenResult | int) -> dict[str, Any]:
     content: dict[str, Any] = json.loads(row.content)
     if content.get("enrollment_id") != row.enrollment_id:
         raise IntegrityFault("Kết quả đã đóng băng mang tên học sinh khác: đã bị sửa ngoài phần mềm.")
+    return content
+
+
+def parsed(row: m.FrozenResult) -> dict[str, Any]:
+    """The content as it stands, for a list on a page: no act rests on it. IntegrityFault when the text is not what its digest says."""
+    if digest_of(row.content) != row.content_digest:
+        raise IntegrityFault("Kết quả đã đóng băng của một học sinh đã bị sửa ngoài phần mềm. Xin báo Hiệu trưởng.")
+    content: dict[str, Any] = json.loads(row.content)
     return content
 
 

@@ -9,7 +9,17 @@ from datetime import date, datetime, time
 from typing import Any
 
 from hocbaso import clock
-from hocbaso.services import backups, certificate_reminders, proofs, rehearsal, reminders, snapshots, tidy, tls
+from hocbaso.services import (
+    backups,
+    certificate_reminders,
+    data_quality,
+    proofs,
+    rehearsal,
+    reminders,
+    snapshots,
+    tidy,
+    tls,
+)
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.job_ledger import Job
 
@@ -39,7 +49,19 @@ def _sign_log(day: date, now: datetime) -> snapshots.SignedBody:
 
 def _snapshot(_day: date, now: datetime, signed: snapshots.SignedBody) -> str:
     taken = snapshots.keep(SYSTEM, signed, now)
-    return f"Ảnh chụp số {taken.id}: {taken.n_entries} dòng{', chụp muộn' if taken.taken_late else ''}."
+    snapshots.forget_exports()
+    copied = snapshots.copy_elsewhere()
+    late = ", chụp muộn" if taken.taken_late else ""
+    return f"Ảnh chụp số {taken.id}: {taken.n_entries} dòng{late}{'; ' + copied if copied else ''}."
+
+
+def _sign_deadline(day: date, now: datetime) -> snapshots.SignedBody | None:
+    words = snapshots.deadline_on(day)
+    return snapshots.sign_present(now, day=day, occasion=words) if words else None
+
+
+def _deadline(day: date, now: datetime, signed: snapshots.SignedBody | None) -> str:
+    return _snapshot(day, now, signed) if signed is not None else "Hôm nay không có hạn nào vừa qua."
 
 
 def _look_for_rehearsal(day: date, now: datetime) -> Any:
@@ -87,6 +109,13 @@ def _stamped_again(_day: date, now: datetime, renewed: proofs.Renewed | None) ->
     return proofs.keep(SYSTEM, renewed, now)
 
 
+def _keep_quality(day: date, now: datetime, _prepared: Any) -> str:
+    if day < clock.local_date(now):
+        return "Máy chủ tắt hôm đó; số đo của ngày ấy không dựng lại được."
+    n_kept = data_quality.keep_day(day, now)
+    return f"Đã ghi {n_kept} số đo chất lượng dữ liệu." if n_kept else "Không có gì để đo thêm hôm nay."
+
+
 JOBS: tuple[Job, ...] = (
     Job("reminders", "Nhắc việc theo hạn", time(6, 30), _remind),
     Job("mail", "Gửi thư nhắc việc", time(6, 35), _mailed, _send_mail),
@@ -95,5 +124,7 @@ JOBS: tuple[Job, ...] = (
     Job("audit_snapshot", "Ảnh chụp nhật ký có chữ ký", time(16, 45), _snapshot, _sign_log),
     Job("proof", "Đóng lại dấu thời gian cho học bạ", time(12, 30), _stamped_again, _stamp_again),
     Job("tidy", "Dọn phiên làm việc cũ", time(12, 0), _tidy),
+    Job("deadline_snapshot", "Ảnh chụp khi một hạn vừa qua", time(0, 5), _deadline, _sign_deadline),
     Job("tls", "Gia hạn chứng thư HTTPS", time(11, 45), _renew_certificate),
+    Job("quality", "Đo chất lượng dữ liệu trong ngày", time(11, 40), _keep_quality),
 )

@@ -84,7 +84,8 @@ def make(
 ) -> KitFile:
     """Sheets as one PDF: ``what`` is :data:`MINE`, :data:`SCHOOL` (all, or one class of it), or the id of one sheet.
 
-    ``semester`` is not asked for one sheet. ``base_address``: scheme and host that tablets reach this machine by. Raises
+    ``semester`` is not asked for one sheet. ``base_address``: scheme and host that tablets reach this machine by, "" where none
+    does: the sheets then have no QR code. Raises
     NotFound and NotAllowed by scope, Invalid for nothing to print, Unavailable when the workers do not finish.
     """
     today = clock.local_date(now)
@@ -186,7 +187,7 @@ def _sheet(
         teachers=", ".join(line.teachers),
         scored=head.kind is SubjectKind.SCORED,
         code=sheet_code(head.id),
-        address=f"{base_address}/bang-diem/giay/{sheet_code(head.id)}",
+        address=f"{base_address}/bang-diem/giay/{sheet_code(head.id)}" if base_address else "",
         columns=tuple((column.key, column.head) for column in columns),
         rows=tuple(rows),
         made_at=clock.local(now),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
@@ -268,8 +268,9 @@ def class_progress(today: date, *, school_year_id: int | None = None) -> list[Cl
     return found
 
 
-def my_sheets(actor: Actor, now: datetime) -> list[ListedSheet]:
+def my_sheets(actor: Actor, now: datetime, *, school: Sequence[SheetLine] | None = None) -> list[ListedSheet]:
     """The sheets this person may open, what waits for the person first, then the rest by class.
+    ``school``: every line of the open years, where the caller has read them already.
 
     Powers are read as in ``sheet_access``: own sheets, the group's, the homeroom class's, or the whole school's; who reviews
     is decided in ``sheet_hands`` for both.
@@ -278,13 +279,15 @@ def my_sheets(actor: Actor, now: datetime) -> list[ListedSheet]:
         return []
     today = clock.local_date(now)
     whole = actor.is_system or any(grant.role in _ABOVE for grant in actor.grants)
+    lines: Sequence[SheetLine]
     if whole:
-        lines = sheet_lines(today)
+        lines = school if school is not None else sheet_lines(today)
     else:
-        lines = sheet_lines(today, class_subject_ids=actor.teaching) if actor.teaching else []
+        own = sheet_lines(today, class_subject_ids=actor.teaching) if actor.teaching else []
+        lines = own
         if actor.homeroom:
-            known = {line.sheet_id for line in lines}
-            lines += [line for line in sheet_lines(today, class_group_ids=actor.homeroom) if line.sheet_id not in known]
+            known = {line.sheet_id for line in own}
+            own += [line for line in sheet_lines(today, class_group_ids=actor.homeroom) if line.sheet_id not in known]
     listed = []
     by_sheet = _reviews(actor, lines, today)
     for line in lines:

@@ -6,6 +6,7 @@ Counts of steps only, never a score: members of the Ban quản lý Học bạ s�
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -16,6 +17,7 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.deadlines import Deadline
+from hocbaso.regulations.pace import PACE_DAYS, Outlook, Pace, outlook
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.transcript_flow import RecordState
@@ -25,8 +27,9 @@ from hocbaso.services.in_force import in_force
 from hocbaso.services.score_grid import ACTIVE
 
 STEPS = ("Nhập điểm", "Nộp", "Tổ soát", "Duyệt", "Khoá", "Tổng kết", "GVCN ký", "HT ký", "Đóng dấu")
+NO_PRINCIPAL, NO_KEEPER = "Hiệu trưởng", "chưa có giáo viên chủ nhiệm"
 
-_REACHED = {
+REACHED = {
     SheetState.DRAFT: 0,
     SheetState.RETURNED: 0,
     SheetState.SUBMITTED: 1,
@@ -35,7 +38,6 @@ _REACHED = {
     SheetState.LOCKED: 4,
 }
 _SIGNED = {RecordState.CREATED.value: 0, RecordState.HOMEROOM_SIGNED.value: 1, RecordState.PRINCIPAL_SIGNED.value: 2}
-_PACE_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,8 @@ class Board:
     done_last_week: int
     forecast: date | None
     deadlines: tuple[tuple[str, date, int, tuple[str, ...]], ...]
+    tried: Outlook | None
+    """What a deadline that somebody tries would ask for."""
 
     @property
     def late(self) -> tuple[BoardRow, ...]:
@@ -116,21 +120,20 @@ class Board:
         return tuple(row for row in self.rows if row.is_late)
 
 
-def board(actor: Actor, now: datetime) -> Board:
-    """The board for those who may read progress; NotAllowed for others."""
+def board(actor: Actor, now: datetime, *, if_before: date | None = None) -> Board:
+    """The board for those who may read progress; NotAllowed for others. ``if_before``: a deadline to try, kept nowhere."""
     actor.require(Permission.PROGRESS_READ)
     today = clock.local_date(now)
     rows = board_rows(today)
     year = _year()
     if year is None:
-        return Board((), "", 0, (), 0, 0, 0, None, ())
+        return Board((), "", 0, (), 0, 0, 0, None, (), None)
     done_on = _class_steps_done(year.id, rows)
     n_steps = len(rows) * len(STEPS)
     n_left = sum(1 for row in rows for cell in row.cells if not cell.is_done)
     burn = _burn(done_on, n_steps, n_left, today)
-    week_ago = next((point.n_left for point in burn if point.day >= today - timedelta(days=_PACE_DAYS)), n_left)
-    pace = max(0, week_ago - n_left)
-    forecast = today + timedelta(days=-(-n_left * _PACE_DAYS // pace)) if pace and n_left else None
+    week_ago = next((point.n_left for point in burn if point.day >= today - timedelta(days=PACE_DAYS)), n_left)
+    pace = Pace(n_left, max(0, week_ago - n_left))
     entry_late = tuple(row.name for row in rows if not row.cells[0].is_done)
     nine = tuple(row.name for row in rows if row.grade_level == 9 and not row.cells[-1].is_done)
     others = tuple(row.name for row in rows if row.grade_level != 9 and not row.cells[-1].is_done)
@@ -150,7 +153,18 @@ def board(actor: Actor, now: datetime) -> Board:
         )
         or 0
     )
-    return Board(tuple(rows), year.label, n_students, burn, n_steps, n_left, pace, forecast, deadlines)
+    return Board(
+        tuple(rows),
+        year.label,
+        n_students,
+        burn,
+        n_steps,
+        n_left,
+        pace.n_done,
+        pace.finish(today) if n_left else None,
+        deadlines,
+        outlook(pace, if_before, today) if if_before is not None else None,
+    )
 
 
 def address(full_name: str, sex: str | None) -> str:
@@ -164,13 +178,15 @@ def _year() -> m.SchoolYear | None:
     )
 
 
-def board_rows(today: date) -> list[BoardRow]:
-    """Every class of the open year with its steps. Not scoped: callers check the actor."""
+def board_rows(today: date, *, school: Iterable[progress.SheetLine] | None = None) -> list[BoardRow]:
+    """Every class of the open year with its steps. Not scoped: callers check the actor.
+    ``school``: every line of the open years, where the caller has read them already.
+    """
     year = _year()
     if year is None:
         return []
     lines: dict[int, list[progress.SheetLine]] = {}
-    for line in progress.sheet_lines(today, school_year_id=year.id):
+    for line in progress.sheet_lines(today, school_year_id=year.id) if school is None else school:
         if line.opens_on <= today:
             lines.setdefault(line.class_group_id, []).append(line)
     students: dict[int, int] = dict(
@@ -183,7 +199,7 @@ def board_rows(today: date) -> list[BoardRow]:
     signed = _signed(year.id)
     called = {name: address(name, sex) for name, sex in db.session.execute(select(m.Person.full_name, m.Person.sex))}
     homeroom = {class_id: called.get(name, name) for class_id, name in _keepers(today).items()}
-    principal = called.get(_principal(today), "Hiệu trưởng")
+    principal = called.get(_principal(today), NO_PRINCIPAL)
     moved: dict[int, datetime] = dict(
         db.session.execute(
             select(m.ClassStep.class_group_id, func.max(m.ClassStep.at)).group_by(m.ClassStep.class_group_id)
@@ -205,7 +221,7 @@ def board_rows(today: date) -> list[BoardRow]:
                 lines.get(row.id, []),
                 students.get(row.id, 0),
                 signed.get(row.id, (0, 0, 0)),
-                homeroom.get(row.id, "chưa có giáo viên chủ nhiệm"),
+                homeroom.get(row.id, NO_KEEPER),
                 principal,
                 moved.get(row.id),
                 today,
@@ -230,9 +246,9 @@ def _board_row(
     reviews: dict[int, sheet_hands.Review],
 ) -> BoardRow:
     total = len(lines)
-    counts = [sum(line.n_gaps <= 0 or _REACHED[line.state] >= 1 for line in lines)]
-    counts += [sum(_REACHED[line.state] >= step for line in lines) for step in (1, 2, 3, 4)]
-    entry_late = any(line.closes_on < today for line in lines if _REACHED[line.state] == 0)
+    counts = [sum(line.n_gaps <= 0 or REACHED[line.state] >= 1 for line in lines)]
+    counts += [sum(REACHED[line.state] >= step for line in lines) for step in (1, 2, 3, 4)]
+    entry_late = any(line.closes_on < today for line in lines if REACHED[line.state] == 0)
     cells = [
         StepCell(name, count, total, is_late=at <= 1 and entry_late and count < total)
         for at, (name, count) in enumerate(zip(STEPS[:5], counts, strict=True))
@@ -267,6 +283,26 @@ def _board_row(
         n_left,
         len(cells),
     )
+
+
+def principal_words(today: date) -> str:
+    """How the staff room speaks of the principal: ``cô Yến``."""
+    name = _principal(today)
+    sex = db.session.scalar(select(m.Person.sex).where(m.Person.full_name == name).limit(1))
+    return address(name, sex) if name != NO_PRINCIPAL else name
+
+
+def keeper_words(row: BoardRow, today: date) -> str:
+    """How the staff room speaks of a class's homeroom teacher."""
+    name = _keepers(today).get(row.class_group_id)
+    if name is None:
+        return NO_KEEPER
+    return address(name, db.session.scalar(select(m.Person.sex).where(m.Person.full_name == name).limit(1)))
+
+
+def turn_words(turn: str, principal: str) -> str:
+    """Who reviews, in words: ``tổ trưởng soát``."""
+    return _TURNS[turn].format(principal=principal)
 
 
 _TURNS = {
@@ -308,8 +344,8 @@ def _holder(
                 return f"{called.get(name, name)}, {n} bảng điểm", since
             if not words:
                 turns = Counter(reviews[line.sheet_id].turn for line in held)
-                words, n = turns.most_common(1)[0]
-                return f"{_TURNS[words].format(principal=principal)} {n} bảng điểm", since
+                turn, n = turns.most_common(1)[0]
+                return f"{turn_words(turn, principal)} {n} bảng điểm", since
             return f"{words} {len(held)} bảng điểm", since
         return f"{keeper}, tổng kết lớp", clock.local_date(moved) if moved else None
     day = clock.local_date(moved) if moved else None
@@ -360,7 +396,7 @@ def _principal(today: date) -> str:
             .order_by(m.RoleGrant.id.desc())
             .limit(1)
         )
-        or "Hiệu trưởng"
+        or NO_PRINCIPAL
     )
 
 

@@ -27,10 +27,19 @@ from hocbaso.regulations.deadlines import Deadline, days_left_text, is_quiet
 from hocbaso.regulations.permissions import GrantScope, Role
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.transcript_flow import RecordState
-from hocbaso.services import audit, blind_view, correction_access, progress, roster, sheet_hands
+from hocbaso.services import (
+    audit,
+    blind_view,
+    correction_access,
+    progress,
+    roster,
+    sheet_hands,
+    summer_cases,
+    summer_view,
+)
 from hocbaso.services.access import Actor
 from hocbaso.services.in_force import delegates, in_force
-from hocbaso.services.transcript_counts import records_by_state
+from hocbaso.services.transcript_counts import due_days, records_by_state
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +68,8 @@ def held_work(now: datetime) -> list[HeldWork]:
         year = roster.open_year()
     except NotFound:
         return corrections
-    return _sheet_work(year, today) + _class_work(year, today) + _transcript_work(year, today) + corrections
+    found = _sheet_work(year, today) + _class_work(year, today) + _transcript_work(year, today)
+    return found + _summer_work(year, today) + corrections
 
 
 def _window_end(year: m.SchoolYear, windows: list[m.SemesterWindow], semester: int, grade_level: int) -> date:
@@ -197,6 +207,7 @@ def _class_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
 def _transcript_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
     principals, clerks = _people_with(Role.PRINCIPAL, today), _people_with(Role.CLERK, today)
     work = []
+    later = due_days(year)
     for class_id, by_state in records_by_state(year.id).items():
         class_group = db.session.get(m.ClassGroup, class_id)
         assert class_group is not None
@@ -213,10 +224,52 @@ def _transcript_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
                         words.format(n=by_state[state], name=class_group.name),
                         f"/hoc-ba/lop/{class_id}",
                         holders,
-                        Deadline(year.sign_before(class_group.grade_level)),
+                        Deadline(max(year.sign_before(class_group.grade_level), later.get(class_id, date.min))),
                     )
                 )
     return work
+
+
+_SUMMER_WORDS = {
+    summer_view.REGISTER: "Ghi đăng ký trong hè của {n} mục, lớp {name}",
+    summer_view.TYPE: "Ghi {what} của {n} học sinh, lớp {name}",
+    summer_view.APPROVE: "Duyệt kết quả trong hè của {n} học sinh, lớp {name}",
+}
+
+
+def _summer_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
+    """Re-assessment and conduct training; the day of the summer's freeze is the last good one."""
+    principals = _people_with(Role.PRINCIPAL, today)
+    delegations = list(db.session.scalars(delegates(today)))
+    found = []
+    for row in summer_view.classes_concerned():
+        homeroom = _homeroom_of(row.id, today)
+        for work in summer_view.work_of(row, summer_cases.cases_of(row)):
+            if work.kind == summer_view.APPROVE:
+                holders = principals + _delegated(delegations, row.id, row.grade_level, but=homeroom)
+            elif work.class_subject_id is not None:
+                holders = _teachers_of(work.class_subject_id, today) or principals
+            else:
+                holders = homeroom or principals
+            found.append(
+                HeldWork(
+                    _SUMMER_WORDS[work.kind].format(what=work.what, n=work.n, name=row.name),
+                    f"/he/{row.id}",
+                    holders,
+                    Deadline(year.summer_freeze_on + timedelta(days=1)),
+                )
+            )
+    return found
+
+
+def _teachers_of(class_subject_id: int, today: date) -> tuple[int, ...]:
+    return tuple(
+        db.session.scalars(
+            select(m.TeachingAssignment.person_id).where(
+                m.TeachingAssignment.class_subject_id == class_subject_id, in_force(m.TeachingAssignment, today)
+            )
+        )
+    )
 
 
 _CORRECTION_WORDS = {

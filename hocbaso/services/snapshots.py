@@ -1,16 +1,18 @@
 """Signed checkpoints of the audit log, one a day; the text form is ``documents/checkpoints.py``.
 
-A copy lies in ``checkpoints/`` of the instance as a file, to be carried elsewhere (a stick, the department's mailbox,
-a printed line on the day's register): what is signed elsewhere can't be rewritten here.
+A copy lies in ``checkpoints/`` of the instance as a file, to be carried elsewhere (``HOCBASO_CHECKPOINT_COPY``: a stick, a folder
+of another machine; the department's mailbox, a printed line on the day's register): what is kept elsewhere can't be rewritten here.
+Beside it lies the export of all results and states that it names; of nightly ones the last :data:`KEEP_NIGHTLY`, those of deadlines for ever.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import tempfile
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -24,11 +26,15 @@ from hocbaso.config import Config
 from hocbaso.db import db, in_write_transaction, write_transaction
 from hocbaso.documents import checkpoints
 from hocbaso.documents.checkpoints import Checkpoint
-from hocbaso.errors import IntegrityFault, NotFound
+from hocbaso.errors import IntegrityFault
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.hash_chain import GENESIS, MerkleFrontier
-from hocbaso.services import audit
+from hocbaso.services import audit, state_export
 from hocbaso.services.access import Actor
+from hocbaso.services.state_export import StateExport
+
+KEEP_NIGHTLY = 30
+"""Exports of nightly snapshots that stay; their signed roots stay all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,8 @@ class SignedBody:
     taken_at: datetime
     body: str
     signature: str
+    occasion: str = ""
+    export: StateExport | None = None
 
 
 def _settings() -> Config:
@@ -86,13 +94,15 @@ def public_key() -> str | None:
     return checkpoints.public_key_text(_load_key().public_key()) if _key_file().is_file() else None
 
 
-def sign_present(now: datetime, *, day: date | None = None) -> SignedBody:
+def sign_present(now: datetime, *, day: date | None = None, occasion: str = "") -> SignedBody:
     """Read the log as committed and sign its state for ``day`` (default: today). Outside any transaction: a long log
-    takes half a second, and entries that could still be rolled back have no place in a checkpoint."""
+    takes half a second, and entries that could still be rolled back have no place in a checkpoint. The results and states are
+    read in the same moment of the database."""
     if in_write_transaction():
         raise RuntimeError("a checkpoint of entries that are not committed")
     day = day or clock.local_date(now)
     key = signing_key()
+    db.session.rollback()  # a read that began earlier would sign an older state
     tree, head = MerkleFrontier(), GENESIS
     hashes = select(m.AuditEntry.hash).order_by(m.AuditEntry.seq).execution_options(yield_per=5000)
     try:
@@ -101,8 +111,20 @@ def sign_present(now: datetime, *, day: date | None = None) -> SignedBody:
     except ValueError as problem:
         raise IntegrityFault("Nhật ký có mã băm hỏng, không chụp được. Chạy: flask audit verify") from problem
     n_entries, root = tree.n_leaves, tree.root()
-    body = checkpoints.body_text(day, n_entries, head, root, now, checkpoints.public_key_text(key.public_key()))
-    return SignedBody(day, n_entries, head, root, now, body, checkpoints.signature_of(body, key))
+    export = state_export.export()
+    db.session.rollback()
+    body = checkpoints.body_text(
+        day,
+        n_entries,
+        head,
+        root,
+        now,
+        checkpoints.public_key_text(key.public_key()),
+        data=(export.n_lines, export.root, export.digest),
+        occasion=occasion,
+    )
+    signature = checkpoints.signature_of(body, key)
+    return SignedBody(day, n_entries, head, root, now, body, signature, occasion, export)
 
 
 def keep(actor: Actor, signed: SignedBody, now: datetime) -> m.AuditSnapshot:
@@ -115,12 +137,18 @@ def keep(actor: Actor, signed: SignedBody, now: datetime) -> m.AuditSnapshot:
             root=signed.root,
             taken_at=signed.taken_at,
             taken_late=signed.day < clock.local_date(signed.taken_at),
+            occasion=signed.occasion or None,
+            n_lines=signed.export.n_lines if signed.export else None,
+            data_root=signed.export.root if signed.export else None,
+            data_digest=signed.export.digest if signed.export else None,
             body=signed.body,
             signature=signed.signature,
         )
         # The file first: should the row not come to be, the file still says nothing but the truth.
         path = _settings().checkpoints / f"{signed.day.isoformat()}-{signed.n_entries:09d}.txt"
-        _write_file(path, checkpoints.file_text(signed.body, signed.signature))
+        _write_file(path, checkpoints.file_text(signed.body, signed.signature).encode())
+        if signed.export is not None:
+            _write_file(_export_file(signed.export.digest), signed.export.packed)
         session.add(snapshot)
         session.flush()
         audit.record(
@@ -134,21 +162,141 @@ def keep(actor: Actor, signed: SignedBody, now: datetime) -> m.AuditSnapshot:
                 "n_entries": signed.n_entries,
                 "root": signed.root,
                 "late": snapshot.taken_late,
+                **({"occasion": signed.occasion} if signed.occasion else {}),
+                **({"n_lines": signed.export.n_lines, "data_root": signed.export.root} if signed.export else {}),
             },
         )
     return snapshot
 
 
-def take(actor: Actor, now: datetime, *, day: date | None = None) -> m.AuditSnapshot:
+def take(actor: Actor, now: datetime, *, day: date | None = None, occasion: str = "") -> m.AuditSnapshot:
     """Take and sign a snapshot for ``day`` (default: today); late ones say so and carry their true time."""
-    return keep(actor, sign_present(now, day=day), now)
+    taken = keep(actor, sign_present(now, day=day, occasion=occasion), now)
+    copy_elsewhere()
+    return taken
 
 
-def _write_file(path: Path, text: str) -> None:
+def deadline_on(day: date) -> str:
+    """The deadlines that have passed when this day begins, in words; "" on other days.
+
+    "Before 20/5" means the last good day is the 19th: the state that counts is the one in which the 20th begins.
+    """
+    years = db.session.scalars(select(m.SchoolYear).execution_options(populate_existing=True)).all()
+    words = [
+        said
+        for year in years
+        for limit, said in (
+            (year.data_complete_before, f"hết hạn nhập dữ liệu {year.label}"),
+            (year.sign_grade9_before, f"hết hạn ký khối 9 {year.label}"),
+            (year.sign_others_before, f"hết hạn ký các khối khác {year.label}"),
+            (year.summer_freeze_on + timedelta(days=1), f"hết hạn kết quả hè {year.label}"),
+        )
+        if limit == day
+    ]
+    return "; ".join(words)[:120]
+
+
+def _export_file(digest: str) -> Path:
+    return _settings().checkpoints / f"{digest}.jsonl.gz"
+
+
+def forget_exports() -> int:
+    """Remove the exports of nightly snapshots but for the last ones; returns how many. What a deadline's snapshot names stays."""
+    rows = db.session.execute(
+        select(m.AuditSnapshot.data_digest, m.AuditSnapshot.occasion)
+        .where(m.AuditSnapshot.data_digest.is_not(None))
+        .order_by(m.AuditSnapshot.id.desc())
+    ).all()
+    kept = {row.data_digest for at, row in enumerate(rows) if row.occasion or at < KEEP_NIGHTLY}
+    old = {row.data_digest for row in rows} - kept
+    n_removed = 0
+    for digest in old:
+        path = _export_file(digest)
+        if path.is_file():
+            path.unlink()
+            n_removed += 1
+    return n_removed
+
+
+def export_faults() -> list[str]:
+    """Exports that are not what their snapshot signed, and those missing that should be here, in words."""
+    rows = db.session.execute(
+        select(
+            m.AuditSnapshot.id,
+            m.AuditSnapshot.day,
+            m.AuditSnapshot.data_digest,
+            m.AuditSnapshot.data_root,
+            m.AuditSnapshot.n_lines,
+            m.AuditSnapshot.occasion,
+        )
+        .where(m.AuditSnapshot.data_digest.is_not(None))
+        .order_by(m.AuditSnapshot.id.desc())
+    ).all()
+    found = []
+    for at, row in enumerate(rows):
+        what = f"Bản trích kết quả của ảnh chụp số {row.id} ngày {row.day:%d/%m/%Y}"
+        try:
+            packed = _export_file(row.data_digest).read_bytes()
+        except OSError:
+            if row.occasion or at == 0:
+                found.append(f"{what} đã mất.")
+            continue
+        if hashlib.sha256(packed).hexdigest() != row.data_digest:
+            found.append(f"{what} đã bị sửa.")
+        elif at == 0 and state_export.root_of(packed) != (row.n_lines, row.data_root):
+            found.append(f"{what} không có mã băm đã ký.")
+    return found
+
+
+def copy_elsewhere() -> str:
+    """Bring what is not yet there to the configured second place; says what became of it, "" where none is configured.
+
+    What is there is never written again: a copy that differs is evidence. A place that is away today is caught up with later.
+    """
+    place = _settings().checkpoint_copy
+    if place is None:
+        return ""
+    n_copied = 0
+    try:
+        if not place.is_dir():
+            return f"chưa chép được sang {place}: không có thư mục này"
+        for path in sorted(_settings().checkpoints.glob("*")):
+            target = place / path.name
+            if path.suffix in (".txt", ".gz") and not target.exists():
+                _write_file(target, path.read_bytes())
+                n_copied += 1
+    except OSError as problem:
+        return f"chưa chép được sang {place}: {problem.strerror or problem}"
+    return f"đã chép {n_copied} tệp sang {place}"
+
+
+def last() -> m.AuditSnapshot | None:
+    """The newest snapshot."""
+    return db.session.scalar(
+        select(m.AuditSnapshot).order_by(m.AuditSnapshot.id.desc()).limit(1).execution_options(populate_existing=True)
+    )
+
+
+def printed_line(snapshot: m.AuditSnapshot) -> str:
+    """The snapshot in one line of a day's paper: enough to hold the log against, short enough to compare by eye.
+
+    Who holds the paper finds the same root in the file of that day, or the log no longer begins as it did.
+    """
+    parts = [snapshot.root[at : at + 8] for at in range(0, 64, 8)]
+    return f"Nhật ký {snapshot.day:%d/%m/%Y}: {snapshot.n_entries} dòng, gốc {' '.join(parts)}"
+
+
+def paper_line() -> str:
+    """:func:`printed_line` of the newest snapshot, "" before the first."""
+    newest = last()
+    return printed_line(newest) if newest is not None else ""
+
+
+def _write_file(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
-    with os.fdopen(handle, "w", encoding="utf-8") as out:
-        out.write(text)
+    with os.fdopen(handle, "wb") as out:
+        out.write(data)
         out.flush()
         os.fsync(out.fileno())
     Path(temporary).replace(path)
@@ -178,15 +326,29 @@ def all_checkpoints() -> list[Checkpoint]:
     found = []
     for source, text, row in texts:
         read = _parse(text, source, key)
-        if (row.day, row.n_entries, row.head_hash, row.root) != (read.day, read.n_entries, read.head_hash, read.root):
+        data = (row.n_lines, row.data_root, row.data_digest) if row.data_digest is not None else None
+        if (row.day, row.n_entries, row.head_hash, row.root, data) != (
+            read.day,
+            read.n_entries,
+            read.head_hash,
+            read.root,
+            read.data,
+        ):
             read = _unreadable(source)  # the columns say something else than the signed body
         found.append(read)
     for path in sorted(_settings().checkpoints.glob("*.txt")):
-        try:
-            found.append(_parse(path.read_text(encoding="utf-8"), path.name, key))
-        except (OSError, UnicodeDecodeError):
-            found.append(_unreadable(path.name))
+        found.append(_read_or_not(path, path.name, key))
+    elsewhere = _settings().checkpoint_copy
+    if elsewhere is not None and elsewhere.is_dir():
+        found += [_read_or_not(path, f"bản chép {path}", key) for path in sorted(elsewhere.glob("*.txt"))]
     return found
+
+
+def _read_or_not(path: Path, source: str, key: str | None) -> Checkpoint:
+    try:
+        return _parse(path.read_text(encoding="utf-8"), source, key)
+    except (OSError, UnicodeDecodeError):
+        return _unreadable(source)
 
 
 def _parse(text: str, source: str, key: str | None) -> Checkpoint:
@@ -200,12 +362,8 @@ def _unreadable(source: str) -> Checkpoint:
     return Checkpoint(date.min, 0, GENESIS, "", "", "", source, signature_ok=False)
 
 
-def difference(first: int, second: int) -> list[m.AuditEntry]:
-    """The entries between two snapshots (ids, either order). NotFound for an unknown one."""
-    rows = [db.session.get(m.AuditSnapshot, number) for number in (first, second)]
-    if rows[0] is None or rows[1] is None:
-        raise NotFound("Không có ảnh chụp mang số này.")
-    low, high = sorted(row.n_entries for row in rows if row is not None)
+def between(low: int, high: int) -> list[m.AuditEntry]:
+    """The entries after ``low`` up to ``high``, by number."""
     return list(
         db.session.scalars(
             select(m.AuditEntry).where(m.AuditEntry.seq > low, m.AuditEntry.seq <= high).order_by(m.AuditEntry.seq)

@@ -49,18 +49,13 @@ def years_with_classes(actor: Actor) -> list[StudentYear]:
         .tuples()
         .all()
     )
-    years: list[StudentYear] = []
-    for year in db.session.scalars(select(m.SchoolYear).order_by(m.SchoolYear.starts_on.desc())):
-        rows = db.session.scalars(
-            select(m.ClassGroup)
-            .where(m.ClassGroup.school_year_id == year.id)
-            .order_by(m.ClassGroup.grade_level, m.ClassGroup.name)
-        )
-        classes = tuple(
-            StudentClass(row.id, row.name, row.grade_level, counted.get(row.id, 0))
-            for row in rows
-            if reaches_class(actor, row.id, Permission.STUDENT_READ)
-        )
-        if classes:
-            years.append(StudentYear(year.label, year.state == "OPEN", classes))
-    return years
+    found: dict[m.SchoolYear, list[StudentClass]] = {}
+    for row, year in db.session.execute(
+        select(m.ClassGroup, m.SchoolYear)
+        .join(m.SchoolYear, m.SchoolYear.id == m.ClassGroup.school_year_id)
+        .order_by(m.SchoolYear.starts_on.desc(), m.ClassGroup.grade_level, m.ClassGroup.name)
+    ):
+        if reaches_class(actor, row.id, Permission.STUDENT_READ):
+            one = StudentClass(row.id, row.name, row.grade_level, counted.get(row.id, 0))
+            found.setdefault(year, []).append(one)
+    return [StudentYear(year.label, year.state == "OPEN", tuple(classes)) for year, classes in found.items()]

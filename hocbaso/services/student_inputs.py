@@ -129,6 +129,8 @@ class StudentInput:
     first_semester: int = 1
     """2: semester I was at the old school."""
     has_pending_inherited: bool = False
+    summer_over: bool = False
+    """All that the summer offered this pupil is settled and approved."""
 
     @property
     def is_active(self) -> bool:

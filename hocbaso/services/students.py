@@ -15,12 +15,13 @@ from hocbaso.db import db, write_transaction
 from hocbaso.documents.printable_text import nfc, why_not_printed
 from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale
 from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.data_quality import PARENTS, IdentityStanding, missing_fields
 from hocbaso.regulations.drawn_letters import why_not_a_name
 from hocbaso.regulations.identifiers import check_moet_code, check_personal_id, check_register_no
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.terms import Sex
 from hocbaso.regulations.vietnamese_names import normalise_name, search_key, sort_key
-from hocbaso.services import audit, civil_status
+from hocbaso.services import audit, civil_status, identity_checks
 from hocbaso.services.access import Actor, class_for, reaches_class
 from hocbaso.services.score_grid import ACTIVE
 from hocbaso.services.student_fields import FIELD_WORDS, FIELDS, HOMEROOM_FIELDS, REQUIRED
@@ -48,9 +49,12 @@ class Profile:
     values: Mapping[str, Any]
     editable: frozenset[str]
     warnings: tuple[str, ...]
-    missing: tuple[str, ...]
+    missing: tuple[tuple[str, str], ...]
+    """(field, words) of what the transcript still needs."""
     places: tuple[Place, ...]
-    population_check: str
+    identity: IdentityStanding
+    identity_check: m.IdentityCheck | None
+    """The authority's newest answer; about other values than the present ones when ``identity`` is outdated."""
     touched_at: datetime
 
     @property
@@ -132,16 +136,15 @@ def warnings_of(values: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(found)
 
 
-_FOR_TRANSCRIPT = ("birth_place", "ethnicity", "personal_id_number", "register_no", "address", "moet_code")
-
-
 def profile(actor: Actor, student_id: int) -> Profile:
     """The profile; NotFound outside the actor's reach."""
     student = _load(actor, student_id)
     values = {name: getattr(student, name) for name in FIELDS}
-    missing = [FIELD_WORDS[name] for name in _FOR_TRANSCRIPT if not values[name]]
-    if not any(values[name] for name in ("father_name", "mother_name", "guardian_name")):
-        missing.append("Họ và tên cha, mẹ hoặc người giám hộ")
+    missing = tuple(
+        (name, "Họ và tên cha, mẹ hoặc người giám hộ" if name in PARENTS else FIELD_WORDS[name])
+        for name in missing_fields(values)
+    )
+    check = identity_checks.latest([student_id]).get(student_id)
     places = db.session.execute(
         select(m.Enrollment.id, m.Enrollment.class_group_id, m.ClassGroup.name, m.SchoolYear.label, m.Enrollment.status)
         .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
@@ -155,9 +158,10 @@ def profile(actor: Actor, student_id: int) -> Profile:
         values,
         editable_fields(actor, student),
         warnings_of(values),
-        tuple(missing),
+        missing,
         tuple(Place(*row) for row in places),
-        student.population_check,
+        identity_checks.standing_of(student, check),
+        check,
         student.touched_at,
     )
 
@@ -290,6 +294,28 @@ def update_profile(
             facts={"student": student.full_name, "fields": [FIELD_WORDS[name] for name in before]},
         )
         return profile(actor, student_id)
+
+
+def look_through(actor: Actor, student_id: int, *, expected_version: int, now: datetime) -> None:
+    """Say that the profile was looked through and nothing in it is to be changed: it counts as alive from now on.
+
+    Raises NotFound, NotAllowed for whoever may change nothing in it, Stale when it was changed meanwhile.
+    """
+    with write_transaction():
+        student = _load(actor, student_id)
+        if not editable_fields(actor, student):
+            raise NotAllowed("Hồ sơ này do giáo viên chủ nhiệm và văn thư xem lại.")
+        if expected_version != student.version:
+            raise Stale("Hồ sơ vừa được người khác sửa. Xin đọc lại rồi xác nhận.", current=student.version)
+        student.touched_at = now
+        audit.record(
+            AuditTag.PROFILE_REVIEWED,
+            actor,
+            now,
+            target_kind="student",
+            target_id=student_id,
+            facts={"student": student.full_name, "version": student.version},
+        )
 
 
 def class_roster(actor: Actor, class_group_id: int) -> list[tuple[m.Enrollment, m.Student]]:

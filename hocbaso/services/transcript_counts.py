@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, func, select
+from datetime import date, timedelta
+
+from sqlalchemy import and_, case, func, or_, select
 
 from hocbaso import models as m
 from hocbaso.db import db
@@ -39,3 +41,41 @@ def records_by_state(school_year_id: int) -> dict[int, dict[RecordState | None, 
     ):
         found.setdefault(class_id, {})[RecordState(state) if state else None] = n
     return found
+
+
+_NOT_SEALED = (RecordState.CREATED.value, RecordState.HOMEROOM_SIGNED.value, RecordState.PRINCIPAL_SIGNED.value)
+
+
+def due_days(year: m.SchoolYear) -> dict[int, date]:
+    """The day before which the records of each class of a year have to be signed, where it is not the year's own.
+
+    Where all that is missing are records of pupils whose summer was approved, they are due with the summer: the day after its
+    freeze, not a day in May.
+    """
+    summer = (
+        select(m.FrozenResult.id)
+        .where(m.FrozenResult.enrollment_id == m.Enrollment.id, m.FrozenResult.freeze == "summer")
+        .correlate(m.Enrollment)
+        .exists()
+    )
+    rows = db.session.execute(
+        select(m.Enrollment.class_group_id)
+        .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
+        .outerjoin(
+            m.TranscriptRecord,
+            and_(
+                m.TranscriptRecord.enrollment_id == m.Enrollment.id,
+                m.TranscriptRecord.state != RecordState.RECALLED.value,
+            ),
+        )
+        .where(
+            m.ClassGroup.school_year_id == year.id,
+            m.ClassGroup.state == ClassState.APPROVED.value,
+            m.Enrollment.status.in_(ACTIVE),
+            m.Enrollment.left_on.is_(None),
+            or_(m.TranscriptRecord.id.is_(None), m.TranscriptRecord.state.in_(_NOT_SEALED)),
+        )
+        .group_by(m.Enrollment.class_group_id)
+        .having(func.count() == func.sum(case((summer, 1), else_=0)))
+    )
+    return {class_id: year.summer_freeze_on + timedelta(days=1) for (class_id,) in rows}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import contains_eager
 
 from hocbaso import models as m
 from hocbaso.db import db
@@ -38,14 +40,16 @@ class ClassRow:
 def classes(actor: Actor, year_id: int | None = None) -> list[ClassRow]:
     """The classes within the actor's reach and where their transcripts stand, by year (newest first) and name."""
     actor.require(Permission.TRANSCRIPT_READ)
-    statement = select(m.ClassGroup).join(m.SchoolYear).order_by(m.SchoolYear.starts_on.desc(), m.ClassGroup.name)
+    statement = (
+        select(m.ClassGroup)
+        .join(m.ClassGroup.school_year)
+        .options(contains_eager(m.ClassGroup.school_year))
+        .order_by(m.SchoolYear.starts_on.desc(), m.ClassGroup.name)
+    )
     if year_id is not None:
         statement = statement.where(m.ClassGroup.school_year_id == year_id)
-    return [
-        class_row(class_group)
-        for class_group in db.session.scalars(statement)
-        if reaches_class(actor, class_group.id, Permission.TRANSCRIPT_READ)
-    ]
+    rows = [row for row in db.session.scalars(statement) if reaches_class(actor, row.id, Permission.TRANSCRIPT_READ)]
+    return _rows(rows)
 
 
 _REACHED = {
@@ -64,35 +68,42 @@ _REACHED = {
 
 def class_row(class_group: m.ClassGroup) -> ClassRow:
     """Where the transcripts of a class stand."""
-    n_students = (
-        db.session.scalar(
-            select(func.count())
-            .select_from(m.Enrollment)
-            .where(m.Enrollment.class_group_id == class_group.id, m.Enrollment.status.in_(ACTIVE))
-        )
-        or 0
+    return _rows([class_group])[0]
+
+
+def _rows(class_groups: Sequence[m.ClassGroup]) -> list[ClassRow]:
+    """Three statements, however many years the school has kept: only classes of more years come with them."""
+    of_them = m.Enrollment.class_group_id.in_([row.id for row in class_groups])
+    n_students: dict[int, int] = dict(
+        db.session.execute(
+            select(m.Enrollment.class_group_id, func.count())
+            .where(of_them, m.Enrollment.status.in_(ACTIVE))
+            .group_by(m.Enrollment.class_group_id)
+        ).all()
     )
-    counts: dict[int, int] = {}
-    for state, count in db.session.execute(
-        select(m.TranscriptRecord.state, func.count())
-        .join(m.Enrollment)
-        .where(
-            m.Enrollment.class_group_id == class_group.id,
-            m.Enrollment.status.in_(ACTIVE),
-            m.TranscriptRecord.state != RecordState.RECALLED.value,
-        )
-        .group_by(m.TranscriptRecord.state)
+    counts: dict[int, dict[int, int]] = {}
+    for class_id, state, count in db.session.execute(
+        select(m.Enrollment.class_group_id, m.TranscriptRecord.state, func.count())
+        .join(m.Enrollment, m.Enrollment.id == m.TranscriptRecord.enrollment_id)
+        .where(of_them, m.Enrollment.status.in_(ACTIVE), m.TranscriptRecord.state != RecordState.RECALLED.value)
+        .group_by(m.Enrollment.class_group_id, m.TranscriptRecord.state)
     ):
         step = _REACHED.get(RecordState(state), 4)
-        counts[step] = counts.get(step, 0) + count
-    at_least = [sum(count for step, count in counts.items() if step >= least) for least in range(5)]
-    person = db.session.scalar(
-        select(m.Person.full_name)
-        .join(m.HomeroomAssignment, m.HomeroomAssignment.person_id == m.Person.id)
-        .where(m.HomeroomAssignment.class_group_id == class_group.id)
-        .order_by(m.HomeroomAssignment.starts_on.desc(), m.HomeroomAssignment.id.desc())
-        .limit(1)
+        of_class = counts.setdefault(class_id, {})
+        of_class[step] = of_class.get(step, 0) + count
+    people: dict[int, str] = dict(  # the latest comes last
+        db.session.execute(
+            select(m.HomeroomAssignment.class_group_id, m.Person.full_name)
+            .join(m.Person, m.Person.id == m.HomeroomAssignment.person_id)
+            .where(m.HomeroomAssignment.class_group_id.in_([row.id for row in class_groups]))
+            .order_by(m.HomeroomAssignment.starts_on, m.HomeroomAssignment.id)
+        ).all()
     )
+    return [_row(row, n_students.get(row.id, 0), counts.get(row.id, {}), people.get(row.id)) for row in class_groups]
+
+
+def _row(class_group: m.ClassGroup, n_students: int, counts: dict[int, int], person: str | None) -> ClassRow:
+    at_least = [sum(count for step, count in counts.items() if step >= least) for least in range(5)]
     year = class_group.school_year
     before = year.sign_before(class_group.grade_level)
     built, homeroom, principal, sealed, published = at_least

@@ -20,12 +20,15 @@ from hocbaso.services.score_grid import ACTIVE
 from hocbaso.services.waiting_checks import check_item
 
 
-def sheet_items(actor: Actor, now: datetime, today: date) -> list[DailyItem]:
+def sheet_items(
+    actor: Actor, now: datetime, today: date, *, school: Sequence[progress.SheetLine] | None = None
+) -> list[DailyItem]:
     """The sheets this person is to type, review, approve or lock now, each with what is odd about it.
+    ``school``: every line of the open years, where the caller has read them already.
 
     Approved ones that cannot be locked yet come too, with the verb ``hold`` and what is missing.
     """
-    listed = [item for item in progress.my_sheets(actor, now) if item.waits or item.n_before]
+    listed = [item for item in progress.my_sheets(actor, now, school=school) if item.waits or item.n_before]
     ids = [item.line.sheet_id for item in listed if item.task != "type"]
     steps = _steps_of([item.line.sheet_id for item in listed])
     exempt, missed = _exempt_names(ids), _missed_names(ids)

@@ -14,7 +14,7 @@ from hocbaso.regulations.recall_flow import RecallState
 from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services.access import Actor, reaches_class
 from hocbaso.services.daily_items import DailyItem, Oddity, class_item
-from hocbaso.services.transcript_counts import records_by_state
+from hocbaso.services.transcript_counts import due_days, records_by_state
 
 _TURN = (
     (RecordState.CREATED, Permission.TRANSCRIPT_SIGN_HOMEROOM, "Ký {n} học bạ lớp {name}"),
@@ -28,10 +28,11 @@ def transcript_items(actor: Actor, year: m.SchoolYear, today: date) -> list[Dail
     if actor.is_system or not actor.may(Permission.TRANSCRIPT_READ):
         return []
     items = []
+    later = due_days(year)
     for class_id, by_state in records_by_state(year.id).items():
         row = db.session.get(m.ClassGroup, class_id)
         assert row is not None
-        before = year.sign_before(row.grade_level)
+        before = max(year.sign_before(row.grade_level), later.get(class_id, date.min))
 
         def item(verb: str, n: int, words: str, row: m.ClassGroup = row, before: date = before) -> DailyItem:
             made = class_item(

@@ -95,6 +95,11 @@ def read(actor: Actor, now: datetime) -> CalendarPage:
     )
 
 
+def standing(year: m.SchoolYear) -> tuple[YearDates, tuple[EntryWindow, ...]]:
+    """The dates and windows of a year as they stand. Not scoped: callers check the actor."""
+    return _dates_of(year), _windows_of(year.id)
+
+
 def save(
     actor: Actor,
     year_id: int,

@@ -10,7 +10,16 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
 from hocbaso.errors import Invalid
-from hocbaso.services import accounts, bulk_acts, class_approval, dashboard, first_steps, reminders, reset_requests
+from hocbaso.services import (
+    accounts,
+    bulk_acts,
+    class_approval,
+    dashboard,
+    first_steps,
+    reminders,
+    reset_requests,
+    snapshots,
+)
 from hocbaso.services.access import Actor
 from hocbaso.services.import_plans import KINDS
 from hocbaso.services.wanted_roles import wanted_roles
@@ -83,6 +92,7 @@ def _page(
         message=message,
         default_remark=class_approval.DEFAULT_REMARK,
         typed=ticked or MultiDict(),
+        paper_line=snapshots.paper_line(),
     ), status
 
 

@@ -9,6 +9,7 @@ from flask import Flask
 from markupsafe import Markup, escape
 
 from hocbaso import clock
+from hocbaso.regulations.deadlines import days_left_text
 from hocbaso.web import labels
 
 
@@ -79,10 +80,9 @@ def duration(seconds: int) -> str:
 
 
 def deadline_left(days: int) -> str:
-    """Còn 2 ngày, Ngày cuối, Quá hạn 2 ngày, for ``regulations.deadlines.Deadline.days_left``."""
-    if days > 1:
-        return f"Còn {days - 1} ngày"
-    return "Ngày cuối" if days == 1 else f"Quá hạn {1 - days} ngày"
+    """``regulations.deadlines.days_left_text`` with a capital: Còn 2 ngày, Ngày cuối, Quá hạn 2 ngày."""
+    text = days_left_text(days)
+    return text[0].upper() + text[1:]
 
 
 def days_left(due: date, today: date) -> str:

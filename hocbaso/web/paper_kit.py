@@ -14,7 +14,7 @@ from hocbaso.services.access import Actor
 from hocbaso.web import navigation
 from hocbaso.web.errors import status_of
 from hocbaso.web.htmx import go
-from hocbaso.web.own_address import base_address
+from hocbaso.web.own_address import base_address, only_this_machine
 from hocbaso.web.security import current_actor, requires
 
 paper = Blueprint("paper_kit", __name__)
@@ -45,7 +45,7 @@ def make() -> BaseResponse | tuple[str, int]:
             semester=_number(form.get("hoc-ky", "")) or 0,
             class_group_id=_number(form.get("lop", "")),
             with_values=form.get("diem") == "1",
-            base_address=base_address(),
+            base_address="" if only_this_machine() else base_address(),
             now=clock.now(),
         )
     except (Invalid, NotAllowed, Unavailable) as refusal:
@@ -77,6 +77,7 @@ def _page(actor: Actor, refusal: DomainError | None = None) -> str:
         semester=_number(request.values.get("hoc-ky", "")) or (one.semester if one else found.semester),
         refusal=refusal,
         chosen=request.values.get("in", ""),
+        no_code=only_this_machine(),
     )
 
 

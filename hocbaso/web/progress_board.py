@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
-from flask import Blueprint, Flask, render_template
+from flask import Blueprint, Flask, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
 from hocbaso import clock
 from hocbaso.regulations.permissions import Permission as P
-from hocbaso.services import readiness
+from hocbaso.services import readiness, readiness_steps
 from hocbaso.web.navigation import NavItem, register
 from hocbaso.web.security import current_actor, requires
 
@@ -71,19 +72,47 @@ def chart_of(board: readiness.Board) -> Chart | None:
     )
 
 
+SLUGS = ("nhap-diem", "nop", "soat", "duyet", "khoa", "tong-ket", "gvcn-ky", "ht-ky", "dong-dau")
+"""The addresses of ``readiness.STEPS``."""
+
+
 @progress_board.get("")
 @requires(P.PROGRESS_READ)
 def show() -> ResponseReturnValue:
-    """The board."""
-    board = readiness.board(current_actor(), clock.now())
+    """The board; ``?neu=2027-05-18`` tries a deadline, which is kept nowhere."""
+    asked = request.args.get("neu", "").strip()
+    tried, slip = _day(asked)
+    board = readiness.board(current_actor(), clock.now(), if_before=tried)
     return render_template(
         "progress_board/page.html",
         board=board,
         chart=chart_of(board),
         steps=readiness.STEPS,
+        slugs=SLUGS,
+        asked=asked,
+        slip=slip,
         now=clock.now(),
         today=clock.local_date(clock.now()),
     )
+
+
+def _day(text: str) -> tuple[date | None, str]:
+    if not text:
+        return None, ""
+    try:
+        return date.fromisoformat(text), ""
+    except ValueError:
+        return None, "Chưa đọc được ngày. Chọn lại trên lịch, ví dụ 20/05/2027."
+
+
+@progress_board.get("/lop/<int:class_id>/<slug>")
+@requires(P.PROGRESS_READ)
+def step(class_id: int, slug: str) -> ResponseReturnValue:
+    """What a class lacks at one step, who holds it and since when."""
+    if slug not in SLUGS:
+        abort(404)
+    detail = readiness_steps.step_detail(current_actor(), class_id, SLUGS.index(slug), clock.now())
+    return render_template("progress_board/step.html", detail=detail, today=clock.local_date(clock.now()))
 
 
 def init_app(app: Flask) -> None:

@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
 from hocbaso.errors import Invalid, Stale, WrongState
+from hocbaso.regulations.data_quality import IdentityStanding
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.services import (
     arrivals,
@@ -26,11 +27,13 @@ from hocbaso.web.security import current_actor, requires, signed_in
 
 students = Blueprint("students", __name__)
 
-CHECKS = {
-    "not_checked": "chưa đối chiếu với cơ sở dữ liệu dân cư",
-    "matched": "khớp với cơ sở dữ liệu dân cư",
-    "mismatch": "lệch với cơ sở dữ liệu dân cư",
+IDENTITY = {
+    IdentityStanding.NOT_CHECKED: ("chưa đối chiếu với cơ sở dữ liệu dân cư", ""),
+    IdentityStanding.OUTDATED: ("đã sửa sau khi đối chiếu dân cư, cần đối chiếu lại", "late"),
+    IdentityStanding.MATCHED: ("khớp với cơ sở dữ liệu dân cư", "done"),
+    IdentityStanding.MISMATCH: ("lệch với cơ sở dữ liệu dân cư", "wrong"),
 }
+"""Words and badge of where checking a pupil stands."""
 
 
 @students.get("/hoc-sinh/<int:student_id>")
@@ -61,7 +64,7 @@ def _page(
         words=student_fields.FIELD_WORDS,
         odd=odd,
         message=message,
-        checks=CHECKS,
+        identity=IDENTITY[found.identity],
         past_years=study_history.past_years(current_actor(), found.student_id),
         past_form=past_form or PastYearForm(formdata=None),
         corrections=correction_view.of_student(current_actor(), found.student_id, clock.local_date(clock.now())),
@@ -122,6 +125,21 @@ def _overtaken(found: profiles.Profile, form: ProfileForm, message: str) -> tupl
         if (typed or "") != (stands or ""):
             form[name].errors = [f"Nơi khác vừa ghi: {stands or 'để trống'}. Lưu lần nữa là ghi theo ô này."]
     return _page(found, form, message=message, status=409)
+
+
+@students.post("/hoc-sinh/<int:student_id>/xem-lai")
+@requires(P.STUDENT_EDIT)
+def look_through(student_id: int) -> BaseResponse | tuple[str, int]:
+    """Looked through, nothing to change."""
+    actor = current_actor()
+    try:
+        profiles.look_through(
+            actor, student_id, expected_version=request.form.get("version", 0, type=int), now=clock.now()
+        )
+    except Stale as stale:
+        return _page(profiles.profile(actor, student_id), message=stale.message, status=409)
+    flash("Đã ghi: hồ sơ được xem lại hôm nay.", "done")
+    return go(url_for(".show", student_id=student_id))
 
 
 @students.post("/hoc-sinh/<int:student_id>/qua-trinh")

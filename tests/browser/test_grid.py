@@ -119,6 +119,26 @@ def test_a_refused_text_stays_and_says_why(site: Site) -> None:
     assert page.locator("#sheet-chips a").count() == 0
 
 
+@pytest.mark.parametrize(
+    "size", [pytest.param((1180, 820), id="flat"), pytest.param((390, 844), id="phone", marks=pytest.mark.slow)]
+)
+def test_11_is_asked_about_and_never_written_as_1_1(site: Site, size: tuple[int, int]) -> None:
+    """A slip beside 10; what to do stands in sight, on a telephone too."""
+    page = site.open(viewport={"width": size[0], "height": size[1]})
+    page.keyboard.type("11")
+    assert page.inner_text(site.cell("TX1") + " .cell__say") == "1,1 hay 10?"
+    page.keyboard.press("Enter")
+    page.wait_for_selector(site.cell("TX1") + ".cell--refused")
+    assert n_versions() == 0
+    page.keyboard.press("Shift+Enter")
+    told = page.locator(".cellbar__sum")
+    assert told.is_visible() and "gõ cả dấu phẩy" in told.inner_text()
+    page.keyboard.type("1,1")
+    page.keyboard.press("Enter")
+    settled(page)
+    assert values("TX1", site.cast)[0] == 11
+
+
 @pytest.mark.parametrize(("choice", "expected"), [("mine", 90), ("theirs", 60)])
 def test_two_people_on_one_cell_choose_on_a_card(site: Site, choice: str, expected: int) -> None:
     page = site.open()

@@ -222,6 +222,8 @@ RAWS = [
     *"đ d Đ D đạt dat CĐ cđ c cd chưa_đạt chua_dat CHƯA_ĐẠT ð cð v vắng vp vk VK vp_12/5 vp_12/05/2027 vp_12.5 vpx vk_1 abc -1 +5 1e1 ٥ 100 99 8,5;".replace("_", "\u00a0").split(" "),
     "  8,5  ",
     "8 5",
+    "1 0",
+    *(str(number) for number in range(11, 21)),
     "cd\u0323",
     "ca\u0302",
 ]  # fmt: skip

@@ -66,8 +66,11 @@ def test_audit_verify_snapshot_key_and_diff(machine: Machine, tmp_path: Path) ->
     assert good["ok"] and good["first_bad_row"] is None and good["n_snapshots"] == 2
     assert "Nhật ký nguyên vẹn" in machine.run("audit", "verify").output
     second = machine.json("audit", "snapshot")
-    lines = machine.run("audit", "diff", str(first["id"]), str(second["id"])).output.splitlines()
-    assert "audit:snapshot:taken" in lines[0] and lines[-1] == "1 dòng."
+    between = ("audit", "diff", str(first["id"]), str(second["id"]))
+    told = machine.run(*between).output
+    assert "1 dòng nhật ký, khớp cả hai ảnh chụp" in told and "1  chụp và ký ảnh nhật ký" in told
+    (entry,) = [json.loads(line) for line in machine.run(*between, "--json").output.splitlines()]
+    assert entry["tag"] == "audit:snapshot:taken" and entry["changes"] == []
     assert machine.run("audit", "diff", "1", "77").exit_code == 1
 
     kept = tmp_path / "kept.txt"
@@ -116,7 +119,17 @@ def test_backup_may_be_made_before_the_schema_is_brought_up_and_other_commands_w
 
 def test_jobs_list_run_and_catch_up(machine: Machine) -> None:
     names = [job["name"] for job in machine.json("jobs", "list")]
-    assert names == ["reminders", "mail", "rehearsal", "backup", "audit_snapshot", "proof", "tidy", "tls"]
+    assert names == [
+        "reminders",
+        "mail",
+        "rehearsal",
+        "backup",
+        "audit_snapshot",
+        "proof",
+        "tidy",
+        "deadline_snapshot",
+        "tls",
+    ]
     assert machine.json("jobs", "run", "audit_snapshot")["state"] == "done"
     assert "đã chạy xong" in machine.run("jobs", "run", "audit_snapshot").output
     assert machine.run("jobs", "run", "khong-co").exit_code == 2
@@ -172,3 +185,30 @@ def test_what_runs_on_an_old_schema_runs_in_an_empty_place_too(tmp_path: Path, c
     answer = empty.run(*command)
     assert answer.exception is None or isinstance(answer.exception, SystemExit), answer.exception
     assert answer.exit_code in (0, 1)
+
+
+def test_the_log_as_a_file_is_judged_without_the_machine(machine: Machine, tmp_path: Path) -> None:
+    machine.json("audit", "snapshot")
+    key = machine.json("audit", "key")["key"]
+    kept = next(machine.app.config["HOCBASO"].checkpoints.glob("*.txt"))
+    for name in ("log.jsonl", "log.jsonl.gz"):
+        out = tmp_path / name
+        n_entries = machine.json("audit", "export", "--out", str(out))["n_entries"]
+        assert out.stat().st_mode & 0o777 == 0o600
+        judge = ("audit", "verify-file", str(out), "--checkpoint", str(kept), "--key", key)
+        report = machine.json(*judge)
+        assert report["ok"] and report["n_entries"] == n_entries > report["n_vouched"] > 50
+    text = (tmp_path / "log.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    for forged, words in (
+        (text[:20], "chỉ có 20 dòng"),
+        (text[:9] + text[10:], "nhảy từ dòng 9 sang dòng 11"),
+        ([*text[:9], text[9].replace(":created", ":changed"), *text[10:]], "Dòng 10"),
+    ):
+        (tmp_path / "forged.jsonl").write_text("".join(forged), encoding="utf-8")
+        command = ("audit", "verify-file", str(tmp_path / "forged.jsonl"), "--checkpoint", str(kept))
+        answer = machine.run(*command, "--key", key)
+        assert answer.exit_code == 1 and words in answer.output, answer.output
+        assert machine.run(*command).exit_code == 2, "a key is never taken on trust"
+    (tmp_path / "forged.jsonl").write_text("{}\n")
+    assert machine.run(*command, "--key", key).exit_code == 1
+    assert machine.run("audit", "export", "--out", str(tmp_path / "none" / "x.jsonl")).exit_code == 1

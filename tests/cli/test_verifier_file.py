@@ -6,11 +6,15 @@ import json
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from hocbaso.documents import checkpoints, log_file
 from hocbaso.documents import instance_keys as ik
+from hocbaso.regulations.hash_chain import GENESIS, merkle_root, row_hash
 from tests.documents.conftest import World
 from tests.documents.conftest import world as world  # the session's signed record
 from tests.documents.machine_keys import machine_of
@@ -81,3 +85,31 @@ def test_another_python_is_told_so_and_not_shown_a_traceback(packed: Path, tmp_p
     assert (
         done.returncode == 2 and "đóng gói cho một phiên bản Python" in done.stderr and "Traceback" not in done.stderr
     )
+
+
+def test_it_judges_a_log_by_a_checkpoint_kept_elsewhere(packed: Path, tmp_path: Path) -> None:
+    key = Ed25519PrivateKey.generate()
+    public = checkpoints.public_key_text(key.public_key())
+    rows: list[dict[str, object]] = []
+    for seq in range(1, 41):
+        row: dict[str, object] = {
+            "seq": seq, "at": "2027-05-12T02:00:00.000000+00:00", "tag": "score:cell:changed", "actor_id": 7,
+            "actor_name": "Trịnh Thu Hà", "target_kind": "score_sheet", "target_id": "3", "payload": f'{{"n":{seq}}}',
+            "prev_hash": rows[-1]["hash"] if rows else GENESIS,
+        }  # fmt: skip
+        rows.append({**row, "hash": row_hash(**row)})  # type: ignore[arg-type]
+    seen = [str(row["hash"]) for row in rows[:30]]
+    moment = datetime(2027, 5, 12, 9, tzinfo=UTC)
+    body = checkpoints.body_text(moment.date(), 30, seen[-1], merkle_root(seen), moment, public)
+    kept = checkpoints.file_text(body, checkpoints.signature_of(body, key))
+    (tmp_path / "kept.txt").write_text(kept, encoding="utf-8")
+    edited = [{**row, "actor_name": "Ai Đó"} if row["seq"] == 12 else row for row in rows]
+    for name, log, status, words in (
+        ("good.jsonl.gz", rows, 0, "40 dòng nối nhau, 30 dòng đầu đúng như ảnh chụp"),
+        ("cut.jsonl", rows[:25], 1, "Tệp chỉ có 25 dòng"),
+        ("edited.jsonl", edited, 1, "Dòng 12"),
+    ):
+        with log_file.opened(tmp_path / name, "w") as lines:
+            lines.writelines(log_file.line_of(row) + "\n" for row in log)
+        answer = run(packed, tmp_path, "nhat-ky", name, "--checkpoint", "kept.txt", "--key", public)
+        assert (answer.returncode, words in answer.stdout) == (status, True), (name, answer.stdout, answer.stderr)

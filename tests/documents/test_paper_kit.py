@@ -50,6 +50,15 @@ def test_each_page_says_which_sheet_it_is_and_no_line_is_lost():
         assert any(line.split()[:1] == [str(row.number)] and row.code in line.split() for line in whole.splitlines())
 
 
+def test_a_sheet_without_an_address_has_no_code_and_says_the_way_without():
+    with_code, without = sheet(5), replace(sheet(5), address="")
+    files = [paper_kit.render((one,)) for one in (with_code, without)]
+    said = [" ".join(pages(data)[0].split()) for data in files]
+    assert ["quét mã bên" in page for page in said] == [True, False]
+    assert ["bấm Từ giấy" in page for page in said] == [False, True]
+    assert len(files[1]) < len(files[0])
+
+
 def test_sheets_begin_on_pages_of_their_own():
     assert len(pages(paper_kit.render((sheet(5), sheet(5, number=124), sheet(45, number=125))))) == 4
 

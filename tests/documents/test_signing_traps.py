@@ -142,3 +142,10 @@ def test_neither_the_last_nor_the_first_signature_can_be_taken_away(world: World
         out = io.BytesIO()
         pdf.save(out, object_stream_mode=pikepdf.ObjectStreamMode.disable)
     refused(world, out.getvalue())
+
+
+def test_catalogue_and_form_are_written_again_only_where_they_change(world: World) -> None:
+    added = [step[len(before) :] for before, step in zip([world.unsigned, *world.steps], world.steps, strict=False)]
+    assert [part.count(b"/Type /Catalog") for part in added] == [1, 0, 0]
+    assert [part.count(b"/SigFlags") for part in added] == [0, 0, 0]
+    assert b"/Perms" in added[0]

@@ -224,7 +224,7 @@ def test_a_missing_column_is_named():
 
 
 def test_a_file_of_another_kind_is_refused():
-    with pytest.raises(Invalid, match="dòng tiêu đề"):
+    with pytest.raises(Invalid, match="Đây là danh sách học sinh, không phải bảng phân công"):
         read_assignments(mw.clean_bytes("hoc-sinh.xlsx"))
     with pytest.raises(Invalid, match="bảng điểm"):
         read_scores(mw.clean_bytes("phan-cong.xlsx"))

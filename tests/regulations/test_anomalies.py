@@ -266,6 +266,15 @@ def test_few_pupils_are_asked_nothing_about_columns():
     assert asked(few) == []
 
 
+def test_in_a_small_class_a_slip_is_told_by_the_pupils_own_scores():
+    few = replace(sheet(), lines=tuple(line for line in sheet().lines[:5]))
+    [(kind, words)] = asked(with_columns(few, {"CK": {1: 9}}))
+    assert kind is AnomalyKind.DIGIT_SLIP and "có lẽ định ghi 9,0" in words
+    assert asked(few) == [], "nothing else of a small class is asked about"
+    uneven = with_columns(few, {"CK": {1: 9}, "TX1": {1: 30}})
+    assert asked(uneven) == [], "who goes up and down may well have got it"
+
+
 def test_every_kind_offers_answers_that_are_long_enough():
     assert set(OFFERED_REASONS) == set(AnomalyKind) == set(FAULTS)
     assert all(len(words) >= 15 for offered in OFFERED_REASONS.values() for words in offered)

@@ -31,9 +31,9 @@ def test_the_group_head_hears_from_the_third_day_and_the_principal_of_what_is_la
 @pytest.mark.parametrize(
     ("day", "words"),
     [
-        (date(2027, 5, 6), "còn 14 ngày"),
-        (date(2027, 5, 18), "còn 2 ngày"),
-        (date(2027, 5, 19), "hôm nay là ngày cuối"),
+        (date(2027, 5, 6), "còn 13 ngày"),
+        (date(2027, 5, 18), "còn 1 ngày"),
+        (date(2027, 5, 19), "ngày cuối"),
         (date(2027, 5, 20), "quá hạn 1 ngày"),
         (date(2027, 5, 27), "quá hạn 8 ngày"),
     ],

@@ -27,7 +27,9 @@ from hocbaso.regulations.terms import PassFail
         ("0,5", 5, "0,5", False),
         ("85", 85, "8,5", True),
         ("8 5", 85, "8,5", True),
-        ("11", 11, "1,1", True),
+        ("20", 20, "2,0", True),
+        ("0 5", 5, "0,5", True),
+        ("1,1", 11, "1,1", False),
         ("99", 99, "9,9", True),
     ],
 )
@@ -80,6 +82,13 @@ def test_refuses_everything_else_and_says_what_to_do(raw: str):
         score_values.parse_score(raw)
     assert "ví dụ 8,5" in refusal.value.message
     assert refusal.value.field == "value"
+
+
+@pytest.mark.parametrize("raw", ["11", "12", "19", "1 0", "1 5"])
+def test_a_slip_beside_10_is_never_taken_for_1_point_something(raw: str):
+    written = f"1,{raw[-1]}"
+    with pytest.raises(Invalid, match=f"^“{raw}” không chắc là {written} hay gõ nhầm 10. Nếu đúng là {written}"):
+        score_values.parse_score(raw)
 
 
 @pytest.mark.parametrize("raw", ["Đ", "đ", "d", "D", " Đ ", "Đạt", "đạt", unicodedata.normalize("NFD", "ĐẠT"), "Ð"])

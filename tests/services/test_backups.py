@@ -80,7 +80,7 @@ def test_an_archive_holds_database_documents_keys_snapshots_and_the_secret(archi
     assert "hocbaso.sqlite" in content and content["secret_key"] == b"only-for-tests"
     assert sum(name.startswith("documents/") for name in content) == 2
     assert "keys/snapshot-ed25519.pem" in content
-    assert sum(name.startswith("checkpoints/") for name in content) == 1
+    assert sum(name.startswith("checkpoints/") for name in content) == 2  # signature and export
     assert archive.stat().st_mode & 0o777 == 0o600
     assert [info.name for info in backups.listing()] == [archive.name]
     assert not list(archive.parent.glob(".tam-*"))

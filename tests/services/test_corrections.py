@@ -849,6 +849,23 @@ def test_each_step_waits_on_the_day_page_of_the_one_who_has_to_act(locked: Cast)
     assert waits_for(locked) == set()
 
 
+def test_a_confirmed_request_waits_for_the_delegate_as_well(locked: Cast) -> None:
+    request = confirm(locked, ask(locked))
+    delegate(locked, "other")
+    assert waits_for(locked) == {"principal", "other"}
+    own = confirm(locked, ask(locked, {("ICT", 2, "CK"): "6"}, who="other"))  # of the own sheet nobody decides
+    held = correction_access.held_by(locked.actor("other"), LATER.date())
+    assert own.id not in held and request.id in held
+    page = correction_view.page(locked.actor("principal"), request.id, LATER)
+    assert set(page.holder_names) == {"Đoàn Thị Hải Yến", "Tô Vĩnh Phát"}
+
+
+def test_what_may_recall_a_sealed_record_waits_for_the_principal_alone(issued: Cast) -> None:
+    delegate(issued, "other")
+    confirm(issued, ask(issued))
+    assert waits_for(issued) == {"principal"}
+
+
 def test_the_one_who_has_to_act_is_reminded_within_five_working_days(locked: Cast) -> None:
     request = ask(locked)
     held = [work for work in reminders.held_work(LATER) if work.link == f"/sua-chua/{request.id}"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import openpyxl
@@ -13,7 +14,7 @@ from sqlalchemy import func, select, update
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale, WrongState
-from hocbaso.exchange import people_tables
+from hocbaso.exchange import people_tables, score_tables
 from hocbaso.regulations.permissions import Role
 from hocbaso.services import audit_verify, exports, imports, role_grants, staff, study_history
 from hocbaso.services.access import SYSTEM
@@ -261,6 +262,34 @@ def test_a_code_with_another_name_and_birth_date_is_refused(school):
 def test_a_score_file_sent_as_students_is_named_once(school):
     with pytest.raises(Invalid, match=r"^Đây là bảng điểm của lớp 9A, không phải danh sách học sinh\."):
         imports.run_import(school.actor("clerk"), "students", scores("9A", "Toán", 2, ONE), NOW)
+
+
+SAMPLES = Path(__file__).parent.parent / "data" / "truong-mau"
+OWN_FILES = {
+    "students": ("hoc-sinh.xlsx", "danh sách học sinh", "Hãy chọn loại “Danh sách học sinh”"),
+    "teachers": ("giao-vien.xlsx", "danh sách cán bộ, giáo viên", "Hãy chọn loại “Cán bộ, giáo viên”"),
+    "assignments": ("phan-cong.xlsx", "bảng phân công", "Hãy chọn loại “Phân công”"),
+    "scores": ("diem-9A.xlsx", "bảng điểm của lớp 9A", "ở loại “Bảng điểm”"),
+}
+
+
+@pytest.mark.parametrize("wanted", OWN_FILES)
+@pytest.mark.parametrize("given", OWN_FILES)
+def test_a_file_of_another_kind_is_named_once(wanted: str, given: str):
+    name, words, hint = OWN_FILES[given]
+    data = (SAMPLES / name).read_bytes()
+    read = {
+        "students": people_tables.read_students,
+        "teachers": people_tables.read_teachers,
+        "assignments": people_tables.read_assignments,
+        "scores": score_tables.read_scores,
+    }[wanted]
+    if wanted == given:
+        assert read(data).rows
+        return
+    with pytest.raises(Invalid) as refusal:
+        read(data)
+    assert refusal.value.message.startswith(f"Đây là {words}, không phải ") and hint in refusal.value.message
 
 
 def test_the_clerk_gives_no_role_by_a_file(school):

@@ -90,7 +90,7 @@ def test_the_teacher_hears_on_four_days_and_each_day_after_then_the_head_then_th
     assert told_on(school, "principal", "6A, học kì II") == [0, -1, -2, -3]
     assert told_on(school, "vice_principal", "6A") == told_on(school, "outsider", "6A") == []
     line = texts(school, "head_society", BEFORE - timedelta(days=1))
-    assert "hôm nay là ngày cuối" in line and "xong trước 20/05/2027" in line and "đang ở Tô Vĩnh Phát" in line
+    assert ": ngày cuối (" in line and "xong trước 20/05/2027" in line and "đang ở Tô Vĩnh Phát" in line
     assert "quá hạn 1 ngày" in texts(school, "principal", BEFORE)
     assert audit_verify.verify().ok
 

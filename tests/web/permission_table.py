@@ -266,6 +266,12 @@ ROWS += [
     Row("health.check_log", "POST", "/may-chu/nhat-ky", only("it_officer", "principal", "vice_principal")),
     Row("health.take_snapshot", "POST", "/may-chu/anh-chup", only("it_officer", "principal", "vice_principal")),
     Row("progress_board.show", "GET", "/tien-do", BOSSES | _HEADS | only("clerk", "board")),
+    Row(
+        "progress_board.step",
+        "GET",
+        lambda cast: f"/tien-do/lop/{cast.classes['9A']}/nop",
+        BOSSES | _HEADS | only("clerk", "board"),
+    ),
     Row("score_sheets.index", "GET", "/bang-diem/", BOSSES | _HEADS | only("math", "other")),
     Row("score_sheets.show", "GET", _sheet(), _OF_9A_MATHS, refused=_HIDDEN),
     Row("score_sheets.history", "GET", _sheet("/o/{pupil}/GK/lich-su"), _OF_9A_MATHS, refused=_HIDDEN),
@@ -540,4 +546,119 @@ ROWS += [
         only("principal"),
         refused=_HIDDEN,
     ),
+    Row("audit_log.show", "GET", "/nhat-ky", BOSSES),
+    Row("audit_log.file", "POST", "/nhat-ky/tep", BOSSES),
+    Row("audit_log.entry", "GET", "/nhat-ky/1", BOSSES),
+    Row("audit_log.compare", "GET", "/nhat-ky/so-sanh", BOSSES),
+    Row("rule_trial.show", "GET", _lop("/thu-quy-dinh"), _OF_9A_CLASS, refused=_HIDDEN),
+]
+
+# --- data quality ---
+_QUALITY = only("principal", "vice_principal", "clerk", "head_science", "head_society", "math", "board")
+ROWS += [
+    Row("quality.show", "GET", "/chat-luong/", _QUALITY),
+    Row(
+        "quality.of_class",
+        "GET",
+        lambda cast: f"/chat-luong/lop/{cast.classes['9A']}",
+        BOSSES | only("clerk", "math"),
+        refused=_HIDDEN,
+    ),
+    Row("quality.pairs", "GET", "/chat-luong/trung", only("clerk")),
+    Row("quality.settle", "POST", "/chat-luong/trung", only("clerk")),
+    Row("quality.identity", "GET", "/chat-luong/dinh-danh", only("clerk")),
+    Row("quality.take_identity", "POST", "/chat-luong/dinh-danh", only("clerk")),
+    Row("students.look_through", "POST", "/hoc-sinh/7/xem-lai", only("clerk", "math"), refused=_HIDDEN),
+]
+
+# --- the manual, questions to the IT officer, the tour ---
+ROWS += [
+    Row("manual.index", "GET", "/huong-dan/", SIGNED_IN),
+    Row("manual.chapter", "GET", "/huong-dan/bang-diem", SIGNED_IN),
+    Row("help_requests.index", "GET", "/ho-tro/", SIGNED_IN),
+    Row("help_requests.ask", "POST", "/ho-tro/", SIGNED_IN),
+    Row("help_requests.move", "POST", "/ho-tro/999999/tra-loi", SIGNED_IN, passes=(404,)),
+    Row("help_requests.tour", "POST", "/lam-quen/lai", SIGNED_IN),
+]
+
+# --- the school's plan, announcements ---
+_FOLLOWERS = only("principal", "vice_principal", "clerk", "head_science", "head_society", "board")
+_KEEPERS = only("clerk", "it_officer")
+ROWS += [
+    Row("school_plan.board", "GET", "/ke-hoach/", _FOLLOWERS | only("it_officer")),
+    Row("school_plan.take_from_plan", "POST", "/ke-hoach/theo-ke-hoach", BOSSES),
+    Row("school_plan.give", "POST", "/ke-hoach/viec", BOSSES),
+    Row("school_plan.change", "POST", "/ke-hoach/viec/999999", BOSSES, passes=(404, 422)),
+    Row(
+        "school_plan.finish",
+        "POST",
+        "/ke-hoach/viec/999999/xong",
+        _FOLLOWERS | only("it_officer"),
+        passes=(404, 422),
+    ),
+    Row("school_plan.undo", "POST", "/ke-hoach/viec/999999/bo", BOSSES, passes=(404,)),
+    Row("school_plan.training_days", "GET", "/ke-hoach/tap-huan", _FOLLOWERS),
+    Row("school_plan.add_training", "POST", "/ke-hoach/tap-huan", STAFF_READERS),
+    Row("school_plan.mark", "POST", "/ke-hoach/tap-huan/999999/diem-danh", STAFF_READERS, passes=(404,)),
+    Row("school_plan.readiness", "GET", "/ke-hoach/ha-tang", _FOLLOWERS | only("it_officer")),
+    Row("school_plan.add_item", "POST", "/ke-hoach/ha-tang", _KEEPERS),
+    Row("school_plan.save_item", "POST", "/ke-hoach/ha-tang/999999", _KEEPERS, passes=(404, 422)),
+    Row("school_plan.drop_item", "POST", "/ke-hoach/ha-tang/999999/bo", _KEEPERS, passes=(404,)),
+    Row("announcements.index", "GET", "/thong-bao/", SIGNED_IN),
+    Row("announcements.post", "POST", "/thong-bao/", STAFF_READERS),
+    Row("announcements.withdraw", "POST", "/thong-bao/999999/go", STAFF_READERS, passes=(404,)),
+    Row("announcements.put_aside", "POST", "/thong-bao/999999/da-doc", SIGNED_IN, passes=(404,)),
+]
+
+# --- the summer ---
+_KEEPERS = only("math", "head_society")
+_TEACHERS = only("math", "head_society", "head_science", "other")
+
+
+def _class_9a(path: str) -> Callable[[Cast], str]:
+    return lambda cast: path.format(class_id=cast.classes["9A"])
+
+
+ROWS += [
+    Row("summer.index", "GET", "/he", BOSSES | _TEACHERS | only("clerk")),
+    Row("summer.completion", "GET", "/he/hoan-thanh", BOSSES | _KEEPERS | only("clerk")),
+    Row(
+        "summer.show",
+        "GET",
+        _class_9a("/he/{class_id}"),
+        BOSSES | only("math", "head_society", "other"),
+        refused=_HIDDEN,
+    ),
+    Row("summer.sheets", "GET", _class_9a("/he/{class_id}/in"), BOSSES | only("math"), refused=_HIDDEN),
+    # The class of the cast is not approved: whoever is let in is told so.
+    Row("summer.enroll", "POST", _class_9a("/he/{class_id}/dang-ky"), only("math", "head_society"), refused=_HIDDEN),
+    Row(
+        "summer.type_results",
+        "POST",
+        _class_9a("/he/{class_id}/ket-qua"),
+        only("math", "head_society", "other"),
+        refused=_HIDDEN,
+    ),
+    Row("summer.approve", "POST", _class_9a("/he/{class_id}/duyet"), only("principal")),
+    Row("summer.send_back", "POST", _class_9a("/he/{class_id}/tra-lai"), only("principal")),
+    Row(
+        "summer.decide",
+        "POST",
+        _class_9a("/he/{class_id}/quyet-dinh/1"),
+        only("principal"),
+        passes=(404,),
+    ),
+]
+
+# --- the turn of the year ---
+_OFFICE = only("clerk")
+_READS_TURN = only("clerk", "principal")
+ROWS += [
+    Row("year_turn.show", "GET", "/nam-hoc/chuyen", _READS_TURN),
+    Row("year_turn.pupils", "GET", "/nam-hoc/chuyen/lop/1", _READS_TURN, passes=(404,)),
+    Row("year_turn.save", "POST", "/nam-hoc/chuyen/luu", _OFFICE),
+    Row("year_turn.place", "POST", "/nam-hoc/chuyen/lop/1", _OFFICE, passes=(404,)),
+    Row("year_turn.send", "POST", "/nam-hoc/chuyen/gui", _OFFICE),
+    Row("year_turn.send_back", "POST", "/nam-hoc/chuyen/tra-lai", only("principal")),
+    Row("year_turn.approve", "POST", "/nam-hoc/chuyen/duyet", only("principal")),
 ]

@@ -75,9 +75,11 @@ def test_a_bad_cell_is_named_and_there_is_no_button(client_of):
             STUDENT_HEAD,
             [1, "6A", "3660000099", "Lại Ngọc Diệp", "31/02/2015", "Nữ", None],
             [2, "6A", "3660000098", "<b>Đinh</b> Lan", "01/03/2015", "Nữ", None],
+            [3, "6A", "3660000097", "Lê Thu Hà", "01/03/2015", "Nữ", None],
         ]
     )
     page = text(client.get(send(client, "students", bad).location))
+    assert page.index("Lỗi phải sửa trong tệp") < page.index("Tệp này sẽ làm gì")  # first what keeps the file out
     assert "Trang!E2" in page and "/ghi" not in page and "<b>Đinh" not in page
     assert db.session.scalar(select(func.count()).select_from(m.Student)) == 10
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from sqlalchemy import select
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.regulations.paper_codes import sheet_code
-from hocbaso.services import document_pool
+from hocbaso.services import document_pool, lan_addresses, paper_kit
 from tests.cast import Cast
 
 GOOD = "Em hiểu bài."
@@ -107,6 +108,25 @@ def test_a_kit_comes_as_a_file(school: Cast, client_of: Any):
         assert answer.headers["Cache-Control"] == "no-store" and answer.data[:5] == b"%PDF-"
     finally:
         document_pool.close()
+
+
+def test_no_code_is_promised_where_only_this_machine_is_served(
+    school: Cast, school_app: Flask, client_of: Any, monkeypatch: Any
+):
+    asked: list[str] = []
+    monkeypatch.setattr(
+        paper_kit,
+        "make",
+        lambda *_, base_address, **__: asked.append(base_address) or paper_kit.KitFile(b"%PDF-", "phieu.pdf", 1),
+    )
+    monkeypatch.setattr(lan_addresses, "of_this_machine", lambda: ("10.1.2.3",))
+    client, shown = client_of("math"), []
+    for listen in ("127.0.0.1", "0.0.0.0"):
+        monkeypatch.setitem(school_app.config, "HOCBASO", replace(school_app.config["HOCBASO"], listen=listen))
+        assert client.post("/phieu-giay/", data={"in": "cua-toi", "hoc-ky": "2"}).status_code == 200
+        page = client.get("/phieu-giay/").get_data(as_text=True)
+        shown.append(("Phiếu in bây giờ không có mã QR" in page, "quét mã QR" in page))
+    assert asked == ["", "http://10.1.2.3"] and shown == [(True, False), (False, True)]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def strange_scores(
 ) -> list[Anomaly]:
     """Slips and jumps. ``explained``: cells of which a question about the whole column speaks already."""
     if len(lines) < limits.fewest_pupils:
-        return []
+        return _slips_alone(sheet, lines, explained, limits)
     expected = expectations(lines, sheet.columns)
     slips: list[tuple[Line, str, str]] = []
     jumps: list[tuple[Line, tuple[str, ...], str]] = []
@@ -83,6 +83,27 @@ def strange_scores(
         ),
         *_ask(AnomalyKind.JUMP, jumps, "Có đúng điểm của em không?", limits),
     ]
+
+
+def _slips_alone(
+    sheet: SheetData, lines: Sequence[Line], explained: frozenset[Place], limits: Thresholds
+) -> list[Anomaly]:
+    """In a class too small to be compared with, what the pupil's own other scores tell: a comma too far left, a lost 10."""
+    slips = []
+    for line in lines:
+        for key in sheet.columns:
+            mark = line.marks.get(key, NOTHING)
+            others = [value for other in sheet.columns if other != key and (value := line.tenths(other)) is not None]
+            if mark.tenths is None or mark.missed or len(others) < limits.fewest_others:
+                continue
+            if max(others) - min(others) > limits.slip_least or (line.enrollment_id, key) in explained:
+                continue  # who goes up and down by that much may well have got this too
+            usual = _usual(line, key)
+            meant = _meant(mark.tenths, usual, False, limits)
+            if meant:
+                words = f"{line.name}: {sheet.columns[key]} {format_score(mark.tenths)}, các điểm khác của em quanh {format_score(usual)}; có lẽ định ghi {meant}"
+                slips.append((line, (key,), words))
+    return _ask(AnomalyKind.DIGIT_SLIP, slips, "Có gõ nhầm không?", limits)
 
 
 def many_zeros(sheet: SheetData, lines: Sequence[Line], limits: Thresholds) -> list[Anomaly]:

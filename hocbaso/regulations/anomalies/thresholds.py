@@ -54,6 +54,8 @@ class Thresholds:
     """More pupils than this with one kind of question are asked about in one question."""
     slip_least: int = 20
     """A slip that is recognised by its digits counts from 2 points."""
+    fewest_others: int = 3
+    """Scores beside the one in question that must stand together before a small class is asked about it."""
     slip_near: int = 10
     """How near the intended score must lie to where the pupil stands."""
     zeros_least: int = 3

@@ -26,14 +26,19 @@ export function read(raw, scored) {
   const pair = /^(?:([1-9][0-9])|([0-9]) ([0-9]))$/.exec(text);
   if (!pair) return null;
   const tenths = Number(pair[1] || pair[2] + pair[3]);
+  if (unsure(text)) return null;
   return { text: write(tenths), tenths, shorthand: true };
 }
+
+// 11: oftener a slip beside 10 than a 1,1, so it is asked for with its comma. "" for every other text.
+export const unsure = (raw) => { const seen = /^1 ?([0-9])$/.exec(clean(raw)); return seen && clean(raw) !== "10" ? "1," + seen[1] : ""; };
 
 export function why(raw, scored) {
   const text = clean(raw);
   const said = "“" + (raw.trim().length > 20 ? raw.trim().slice(0, 19) + "…" : raw.trim()) + "”";
   if (text === "v" || text === "vắng") return "vắng có hai loại: vp nếu có phép, vk nếu không phép";
   if (!scored) return said + " không phải Đ hoặc CĐ";
+  if (unsure(text)) return said + " không chắc là " + unsure(text) + " hay gõ nhầm 10; nếu đúng là " + unsure(text) + " thì gõ cả dấu phẩy";
   if (/^\d{1,2}[.,]\d{2,}$/.test(text)) return said + " có hơn một chữ số sau dấu phẩy";
   if (/^[+-]?\d+([.,]\d?)?$/.test(text)) return said + " không nằm từ 0 đến 10";
   return said + " không đọc được thành điểm";

@@ -8,7 +8,7 @@ import { drop } from "./store.js";
 import { putAway } from "./clash.js";
 import { remember } from "./undo.js";
 import { hint } from "./missed.js";
-import { read } from "./reading.js";
+import { read, unsure } from "./reading.js";
 
 let filled = null; // a cell with a value set by a button that is not on its way yet: no field tells that it is left
 
@@ -99,7 +99,8 @@ function preview(cell) {
   const field = fieldOf(cell);
   if (field.tagName !== "INPUT") return;
   const seen = read(field.value, scored);
-  mark(cell, "typing", seen && seen.text && seen.text !== field.value ? "ghi " + seen.text : "");
+  const doubt = scored && unsure(field.value);
+  mark(cell, "typing", seen && seen.text && seen.text !== field.value ? "ghi " + seen.text : doubt && doubt + " hay 10?");
 }
 
 export function begin() {

@@ -72,6 +72,7 @@ export function explain(cell) {
   bar.hidden = false;
   const who = bar.querySelector(".cellbar__who"), sum = bar.querySelector(".cellbar__sum");
   who.replaceChildren(nameOf(cell.parentElement) + " ", make("span", "", headOf(keyOf(cell))));
+  bar.classList.toggle("cellbar--told", Boolean(cell.dataset.refused || cell.dataset.ask));
   if (cell.dataset.refused) { sum.textContent = cell.dataset.refused; return; }
   if (cell.dataset.ask) { sum.replaceChildren("Câu hỏi: " + cell.dataset.ask); return; }
   sum.replaceChildren(...averageWords(cell.parentElement));

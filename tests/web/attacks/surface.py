@@ -205,6 +205,33 @@ def fill_in_words(cast: Cast) -> None:
                     school_name=payload(200, 523),
                 )
             )  # fmt: skip
+        for number, audience in enumerate(("inside", "public")):
+            session.add(
+                m.Announcement(
+                    title=payload(150, 530 + number), body=evil, audience=audience, starts_on=NOW.date(), posted_at=NOW,
+                    poster_name=payload(120, 532),
+                )
+            )  # fmt: skip
+        asked = m.HelpRequest(screen=payload(200, 533), asked_at=NOW, asked_by=by, moved_at=NOW)
+        asked.messages.append(m.HelpMessage(text=evil, at=NOW, by_account_id=by, by_name=payload(120, 534)))
+        session.add(asked)
+        session.add(
+            m.BoardTask(
+                school_year_id=cast.year_id, title=payload(200, 535), due_on=NOW.date(), state="DONE", done_at=NOW,
+                evidence=payload(500, 536), done_name=payload(120, 537),
+            )
+        )  # fmt: skip
+        session.add(
+            m.TrainingSession(
+                title=payload(200, 538), held_on=NOW.date(), organiser=payload(200, 539), place=payload(200, 540)
+            )
+        )
+        session.add(
+            m.InventoryItem(
+                kind="gift", name=payload(200, 541), n_needed=1, n_ready=0, note=payload(300, 542), checked_on=NOW.date(),
+                checker_name=payload(120, 543),
+            )
+        )  # fmt: skip
         for person_id in cast.people.values():
             session.add(
                 m.Notice(

@@ -1,0 +1,579 @@
+"""The log in plain Vietnamese: what each act is called, and what an entry changed, from what to what.
+
+Stored names live for ever, so what they are called is kept here as a table, held whole by a test: a new tag or a new watched
+column without words does not pass.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from hocbaso import clock
+from hocbaso.regulations.audit_tags import AuditTag as T
+from hocbaso.services import homeroom, student_fields
+from hocbaso.services.log_names import Names
+from hocbaso.services.log_replay import COLUMN_WORDS
+from hocbaso.services.score_cells import CellRecord
+
+ACTS: dict[T, str] = {
+    T.SCHOOL_CREATED: "lập trường",
+    T.SCHOOL_CHANGED: "sửa thông tin trường",
+    T.YEAR_CREATED: "lập năm học",
+    T.YEAR_CHANGED: "sửa lịch, cài đặt năm học",
+    T.SUBJECT_CREATED: "thêm môn học",
+    T.GROUP_CREATED: "thêm tổ chuyên môn",
+    T.CLASS_CREATED: "lập lớp",
+    T.CLASS_MOVED: "chuyển bước tổng kết lớp",
+    T.CLASS_SUBJECT_CHANGED: "sửa môn của lớp",
+    T.PERSON_CREATED: "thêm cán bộ, giáo viên",
+    T.PERSON_CHANGED: "sửa hồ sơ cán bộ, giáo viên",
+    T.ASSIGNMENT_CREATED: "phân công",
+    T.ASSIGNMENT_ENDED: "kết thúc phân công",
+    T.STUDENT_CREATED: "thêm học sinh",
+    T.STUDENT_CHANGED: "sửa hồ sơ học sinh",
+    T.PAST_YEAR_ENTERED: "ghi năm học trước của học sinh",
+    T.PAST_YEAR_STRUCK: "gạch năm học trước của học sinh",
+    T.ENROLLMENT_CREATED: "xếp học sinh vào lớp",
+    T.ENROLLMENT_CHANGED: "sửa việc xếp lớp",
+    T.STUDENT_RECEIVED: "tiếp nhận học sinh chuyển đến",
+    T.DEPARTURE_RECORDED: "ghi học sinh rời trường",
+    T.DEPARTURE_TAKEN_BACK: "lấy lại việc ghi rời trường",
+    T.INHERITED_PROPOSED: "chép kết quả nơi chuyển đến",
+    T.INHERITED_DECIDED: "quyết định về kết quả nơi chuyển đến",
+    T.EXEMPTION_PROPOSED: "đề nghị miễn học",
+    T.EXEMPTION_DECIDED: "quyết định miễn học",
+    T.ACCOUNT_CREATED: "mở tài khoản",
+    T.ACCOUNT_CHANGED: "sửa tài khoản",
+    T.ACCOUNT_DISABLED: "khoá tài khoản",
+    T.ACCOUNT_ENABLED: "mở lại tài khoản",
+    T.PASSWORD_CHANGED: "đổi mật khẩu",
+    T.PASSWORD_RESET: "đặt lại mật khẩu",
+    T.FIRST_PASSWORD_ISSUED: "in phiếu mật khẩu lần đầu",
+    T.RESET_REQUESTED: "xin đặt lại mật khẩu, mã hai lớp",
+    T.RESET_CONSENTED: "đồng ý đặt lại mật khẩu, mã hai lớp",
+    T.RESET_REFUSED: "không đồng ý đặt lại mật khẩu, mã hai lớp",
+    T.RESET_WITHDRAWN: "rút yêu cầu đặt lại mật khẩu, mã hai lớp",
+    T.SECOND_FACTOR_SET: "đặt mã xác thực hai lớp",
+    T.SIGNED_IN: "đăng nhập",
+    T.SIGN_IN_FAILED: "đăng nhập không được",
+    T.SIGNED_OUT: "thoát",
+    T.ROLE_GRANTED: "trao vai trò",
+    T.ROLE_ENDED: "kết thúc vai trò",
+    T.ACCESS_DENIED: "bị từ chối mở trang",
+    T.SHEET_CREATED: "lập bảng điểm",
+    T.SHEET_MOVED: "chuyển bước bảng điểm",
+    T.SHEET_READ_BACK: "đọc dò bảng điểm",
+    T.CELL_CHANGED: "ghi một ô điểm",
+    T.QUESTION_ASKED: "máy hỏi điểm bất thường",
+    T.QUESTION_ANSWERED: "trả lời điểm bất thường",
+    T.BLIND_DRAWN: "rút ô đối chiếu bài gốc",
+    T.BLIND_CHECKER_NAMED: "giao người đối chiếu bài gốc",
+    T.BLIND_TYPED: "nhập lại từ bài gốc",
+    T.BLIND_COMPARED: "so kết quả đối chiếu bài gốc",
+    T.BLIND_SETTLED: "giải quyết ô lệch khi đối chiếu",
+    T.CELLS_CHANGED: "ghi nhiều ô điểm",
+    T.CELLS_IMPORTED: "nhập điểm từ tệp",
+    T.CELLS_CORRECTED: "sửa điểm sau khoá theo đề nghị đã duyệt",
+    T.PHRASES_CHANGED: "sửa câu nhận xét mẫu",
+    T.HOMEROOM_CHANGED: "ghi rèn luyện, chuyên cần, nhận xét",
+    T.SUMMER_RESULT_CHANGED: "ghi kết quả hè",
+    T.DECISION_RECORDED: "ghi quyết định của Hiệu trưởng",
+    T.RESULT_FROZEN: "chốt kết quả năm học",
+    T.TRANSCRIPT_BUILT: "lập học bạ",
+    T.TRANSCRIPT_SIGNED: "ký học bạ",
+    T.TRANSCRIPT_ISSUED: "đóng dấu học bạ",
+    T.TRANSCRIPT_PUBLISHED: "công bố học bạ",
+    T.TRANSCRIPT_PROVEN: "đóng dấu thời gian cho học bạ",
+    T.TRANSCRIPT_RECALLED: "thu hồi học bạ",
+    T.RECALL_ASKED: "đề nghị thu hồi học bạ",
+    T.RECALL_APPROVED: "duyệt thu hồi học bạ",
+    T.RECALL_REFUSED: "không duyệt thu hồi học bạ",
+    T.RECALL_WITHDRAWN: "rút đề nghị thu hồi học bạ",
+    T.RECALL_LIST_MADE: "lập danh sách thu hồi",
+    T.RECALL_LIST_SIGNED: "ký danh sách thu hồi",
+    T.RECALL_LIST_SENT: "gửi danh sách thu hồi",
+    T.RECALL_LIST_ANSWERED: "ghi trả lời về danh sách thu hồi",
+    T.CORRECTION_ASKED: "đề nghị sửa chữa sau khoá",
+    T.CORRECTION_RESENT: "gửi lại đề nghị sửa chữa",
+    T.CORRECTION_CONFIRMED: "xác nhận đề nghị sửa chữa",
+    T.CORRECTION_RETURNED: "trả lại đề nghị sửa chữa",
+    T.CORRECTION_REFUSED: "không duyệt đề nghị sửa chữa",
+    T.CORRECTION_WITHDRAWN: "rút đề nghị sửa chữa",
+    T.CORRECTION_APPLIED: "duyệt và thực hiện sửa chữa",
+    T.CORRECTION_EVIDENCE_READ: "mở minh chứng sửa chữa",
+    T.REHEARSED: "diễn tập ký",
+    T.TRANSCRIPT_READ: "mở tệp học bạ",
+    T.BATCH_STARTED: "bắt đầu một lượt lập, ký",
+    T.BATCH_PAUSED: "tạm dừng lượt lập, ký",
+    T.BATCH_RESUMED: "làm tiếp lượt lập, ký",
+    T.BATCH_ENDED: "xong lượt lập, ký",
+    T.PIN_REFUSED: "nhập sai mã PIN",
+    T.CERTIFICATE_REGISTERED: "đăng kí chứng thư số",
+    T.CERTIFICATE_RETIRED: "ngừng dùng chứng thư số",
+    T.CERTIFICATE_REVOKED: "ghi chứng thư số bị thu hồi",
+    T.CERTIFICATE_APPROVAL: "ghi phê duyệt chứng thư số",
+    T.CERTIFICATE_BOUND: "gắn tư cách ký cho chứng thư số",
+    T.CERTIFICATE_RENEWAL_ASKED: "đề nghị gia hạn chứng thư số",
+    T.TOKEN_KEY_MADE: "sinh khoá trên thiết bị ký",
+    T.INSTANCE_KEY_MADE: "tạo khoá của máy",
+    T.INSTANCE_KEY_CERTIFIED: "đóng dấu xác nhận khoá của máy",
+    T.INSTANCE_KEY_RETIRED: "ngừng dùng khoá của máy",
+    T.INSTANCE_KEY_WITHDRAWN: "huỷ tin cậy khoá của máy",
+    T.TRUST_ROOT_ADDED: "thêm chứng thư gốc",
+    T.TRUST_ROOT_REMOVED: "bỏ chứng thư gốc",
+    T.IMPORT_APPLIED: "nhập dữ liệu từ tệp",
+    T.EXPORT_MADE: "xuất dữ liệu ra tệp",
+    T.SNAPSHOT_TAKEN: "chụp và ký ảnh nhật ký",
+    T.BACKUP_CREATED: "sao lưu",
+    T.BACKUP_VERIFIED: "kiểm tra bản sao lưu",
+    T.BACKUP_RESTORED: "phục hồi từ bản sao lưu",
+    T.JOB_FINISHED: "máy chạy việc theo giờ",
+    T.CLOCK_ALARM: "báo đồng hồ máy chủ sai",
+    T.CLOCK_ACCEPTED: "xác nhận đồng hồ máy chủ đúng",
+    T.TLS_AUTHORITY_CREATED: "tạo chứng thư gốc của máy chủ",
+    T.TLS_CERTIFICATE_ISSUED: "cấp chứng thư máy chủ",
+    T.TLS_WAIVED: "cho chạy không mã hoá",
+    T.REMINDER_SENT: "gửi lời nhắc",
+    T.SUMMER_REGISTERED: "ghi danh kiểm tra lại, rèn luyện hè",
+    T.SUMMER_RETURNED: "trả lại kết quả hè",
+    T.SUMMER_APPROVED: "duyệt kết quả hè",
+    T.YEAR_TURN_SAVED: "ghi kế hoạch chuyển năm học",
+    T.YEAR_TURN_SENT: "gửi kế hoạch chuyển năm học",
+    T.YEAR_TURN_RETURNED: "trả lại kế hoạch chuyển năm học",
+    T.YEAR_TURN_DONE: "duyệt và chuyển sang năm học mới",
+    T.PROFILE_REVIEWED: "xem lại hồ sơ học sinh, không đổi gì",
+    T.IDENTITY_CHECKED: "ghi kết quả đối chiếu định danh",
+    T.PAIR_SETTLED: "xác nhận hai hồ sơ là hai em",
+    T.HELP_ASKED: "hỏi giáo viên CNTT",
+    T.HELP_MOVED: "chuyển bước yêu cầu hỗ trợ",
+    T.ANNOUNCED: "đăng thông báo",
+    T.ANNOUNCEMENT_WITHDRAWN: "gỡ thông báo",
+    T.TRAINING_PLANNED: "lên lịch tập huấn",
+    T.TRAINING_ATTENDED: "ghi người dự tập huấn",
+    T.TASK_GIVEN: "giao việc của Ban quản lý",
+    T.TASK_MOVED: "ghi việc của Ban quản lý",
+    T.INVENTORY_CHANGED: "ghi hạ tầng, trang thiết bị",
+}
+"""What happened, as a verb that follows a person's name."""
+
+GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "diem": ("Điểm và nhận xét môn", ("score:cell", "score:cells", "remark:", "summer:")),
+    "buoc": ("Nộp, soát, duyệt, khoá bảng điểm", ("score:sheet", "score:question", "score:blind")),
+    "lop": ("Tổng kết lớp, rèn luyện, quyết định", ("homeroom:", "class:state", "exemption:", "decision:", "result:")),
+    "sua": ("Sửa chữa sau khoá", ("correction:", "score:cells:corrected")),
+    "hoc-ba": ("Học bạ: lập, ký, công bố, thu hồi", ("transcript:", "recall:", "signing:")),
+    "hoc-sinh": ("Hồ sơ học sinh, chuyển đi, chuyển đến", ("student:", "enrollment:")),
+    "nguoi": ("Cán bộ, phân công, vai trò", ("person:", "assignment:", "role:")),
+    "tai-khoan": ("Tài khoản, đăng nhập", ("account:", "access:")),
+    "ke-hoach": (
+        "Kế hoạch, tập huấn, thông báo, hỗ trợ",
+        ("help:", "announcement:", "training:", "board:", "inventory:"),
+    ),
+    "truong": (
+        "Trường, năm học, lớp, môn",
+        ("school:", "year:", "subject:", "subject_group:", "class:record", "class_subject:"),
+    ),
+    "chung-thu": ("Chứng thư số, khoá ký", ("certificate:", "token:", "instance_key:", "trust_root:")),
+    "tep": ("Nhập, xuất tệp", ("import:", "export:")),
+    "may": ("Máy chủ, sao lưu, ảnh chụp", ("audit:", "backup:", "job:", "machine:", "tls:", "reminder:")),
+}
+"""Kinds of acts to look for: key of the address -> (words, how the tags begin). Every tag is in one of them at least."""
+
+_STATES: dict[str, dict[str, str]] = {
+    "score_sheet": {
+        "DRAFT": "đang nhập",
+        "SUBMITTED": "đã nộp",
+        "RETURNED": "trả lại",
+        "REVIEWED": "đã soát",
+        "APPROVED": "đã duyệt",
+        "LOCKED": "đã khoá",
+    },
+    "class_group": {"OPEN": "đang tổng kết", "FINALISED": "đã chốt", "APPROVED": "đã duyệt"},
+    "transcript_record": {
+        "CREATED": "chờ giáo viên chủ nhiệm ký",
+        "HOMEROOM_SIGNED": "chờ Hiệu trưởng ký",
+        "PRINCIPAL_SIGNED": "chờ đóng dấu",
+        "ISSUED": "đã đóng dấu",
+        "PUBLISHED": "đã công bố",
+        "SUBMITTED": "đã gửi cấp trên",
+        "ACCEPTED": "cấp trên đã nhận",
+        "REJECTED": "cấp trên trả lại",
+        "RECALL_REQUESTED": "chờ thu hồi",
+        "RECALLED": "đã thu hồi",
+    },
+    "correction_request": {
+        "ASKED": "chờ giáo viên chủ nhiệm xác nhận",
+        "CONFIRMED": "chờ Hiệu trưởng quyết định",
+        "RETURNED": "đã trả lại",
+        "APPLIED": "đã sửa",
+        "REFUSED": "không duyệt",
+        "WITHDRAWN": "đã rút",
+    },
+    "exemption": {
+        "PROPOSED": "đề nghị",
+        "GRANTED": "được miễn",
+        "REFUSED": "không cho miễn",
+    },
+    "inherited_result": {"PROPOSED": "chờ nhận", "ACCEPTED": "đã nhận", "REFUSED": "không nhận", "REPLACED": "đã thay"},
+    "recall_request": {
+        "ASKED": "chờ Hiệu trưởng quyết định",
+        "APPROVED": "chờ cấp trên đồng ý",
+        "RECALLED": "đã thu hồi",
+        "REFUSED": "không thu hồi",
+        "WITHDRAWN": "đã rút",
+    },
+    "school_year": {"OPEN": "đang mở", "CLOSED": "đã đóng"},
+    "recall_list": {
+        "MADE": "chờ Hiệu trưởng ký",
+        "PRINCIPAL_SIGNED": "chờ đóng dấu",
+        "SEALED": "chờ gửi",
+        "SENT": "đã gửi, chờ trả lời",
+        "ANSWERED": "đã có trả lời",
+    },
+}
+
+_COMMON = {
+    "name": "tên",
+    "code": "mã",
+    "state": "tình trạng",
+    "full_name": "họ và tên",
+    "birth_on": "ngày sinh",
+    "starts_on": "từ ngày",
+    "ends_on": "đến ngày",
+    "reason": "lí do",
+    "note": "ghi chú",
+    "outcome": "kết luận",
+    "document": "văn bản",
+    "tenths": "điểm",
+    "mark": "nhận xét đạt",
+    "remark": "nhận xét",
+    "paper": "giấy tờ",
+    "left_on": "nghỉ từ ngày",
+    "role": "vai trò",
+    "kind": "loại",
+    "retired_at": "ngừng dùng lúc",
+    "revoked_at": "bị thu hồi lúc",
+    "published_at": "công bố lúc",
+    "recalled_at": "thu hồi lúc",
+    "semester": "học kì",
+    "lessons_per_year": "số tiết một năm",
+}
+
+_COLUMNS: dict[str, dict[str, str]] = {
+    "school": {
+        "department_code": "mã Sở",
+        "department_name": "tên Sở",
+        "commune": "xã, phường",
+        "province": "tỉnh, thành phố",
+        "place_name": "địa danh",
+        "lookup_url": "địa chỉ xác thực",
+        "require_second_factor": "đòi xác thực hai lớp",
+    },
+    "subject": {"transcript_name": "tên trên học bạ", "transcript_order": "thứ tự trên học bạ"},
+    "school_year": {
+        "label": "năm học",
+        "regulation_version": "quy định áp dụng",
+        "data_complete_before": "nhập xong trước",
+        "sign_grade9_before": "ký xong khối 9 trước",
+        "sign_others_before": "ký xong các khối khác trước",
+        "summer_freeze_on": "chốt kết quả hè",
+        "spot_check_percent": "tỉ lệ đối chiếu bài gốc (%)",
+        "class_sheet_signature": "giáo viên bộ môn ký bảng điểm",
+    },
+    "semester_window": {"grade_level": "khối", "opens_on": "mở từ", "closes_on": "đóng sau"},
+    "class_group": {"grade_level": "khối"},
+    "person": {
+        "staff_code": "mã cán bộ",
+        "personal_id_number": "số định danh cá nhân",
+        "position_title": "chức vụ",
+    },
+    "role_grant": {"scope_kind": "phạm vi"},
+    "account": {"username": "tên đăng nhập", "disabled_at": "khoá lúc"},
+    "student": student_fields.FIELD_WORDS,
+    "enrollment": {
+        "status": "tình trạng học",
+        "joined_on": "vào lớp ngày",
+        "class_place": "số thứ tự trong lớp",
+        "first_semester": "học từ học kì",
+    },
+    "movement": {
+        "happened_on": "ngày",
+        "school_name": "trường",
+        "paper_no": "số giấy",
+        "paper_on": "ngày giấy",
+        "taken_back_at": "lấy lại lúc",
+        "taken_back_reason": "lí do lấy lại",
+    },
+    "study_history": {
+        "year_label": "năm học",
+        "class_name": "lớp",
+        "school_name": "trường",
+        "arrived_on": "chuyển đến ngày",
+        "struck_at": "gạch lúc",
+    },
+    "homeroom_record": homeroom.FIELD_WORDS,
+    "summer_result": {"conduct": "rèn luyện sau hè"},
+    "principal_decision": {"term": "kì"},
+    "transcript_record": {"issue_on": "ngày cấp"},
+    "recall_request": {"decision_note": "ý kiến"},
+    "recall_list": {"number": "số", "answer_note": "trả lời", "sent_at": "gửi lúc", "answered_at": "trả lời lúc"},
+    "blind_check": {"second_tenths": "điểm nhập lại", "second_mark": "nhận xét nhập lại", "no_paper": "không có bài"},
+    "certificate": {"purpose": "dùng để", "approval": "phê duyệt", "bound_roles": "tư cách ký"},
+}
+
+SHOWN: dict[str, tuple[str, ...]] = {
+    "school": ("name", "code", *_COLUMNS["school"]),
+    "subject": ("name", "transcript_name", "transcript_order"),
+    "school_year": (*_COLUMNS["school_year"], "starts_on", "ends_on", "state"),
+    "semester_window": ("opens_on", "closes_on"),
+    "class_group": ("name", "grade_level", "state"),
+    "class_subject": ("lessons_per_year",),
+    "person": ("full_name", "staff_code", "birth_on", "personal_id_number", "position_title", "left_on"),
+    "teaching_assignment": ("starts_on", "ends_on"),
+    "homeroom_assignment": ("starts_on", "ends_on"),
+    "role_grant": ("role", "scope_kind", "starts_on", "ends_on"),
+    "account": ("username", "disabled_at"),
+    "student": tuple(student_fields.FIELD_WORDS),
+    "enrollment": ("status", "joined_on", "left_on", "class_place", "first_semester"),
+    "movement": (
+        "kind",
+        "happened_on",
+        "school_name",
+        "paper_no",
+        "paper_on",
+        "reason",
+        "taken_back_at",
+        "taken_back_reason",
+    ),
+    "inherited_result": ("tenths", "mark", "state", "document"),
+    "study_history": ("year_label", "class_name", "school_name", "arrived_on", "struck_at"),
+    "exemption": ("state",),
+    "score_sheet": ("state",),
+    "score_cell": ("value",),
+    "blind_check": ("second_tenths", "second_mark", "no_paper", "reason"),
+    "homeroom_record": tuple(homeroom.FIELD_WORDS),
+    "summer_result": ("tenths", "mark", "conduct"),
+    "principal_decision": ("kind", "term", "outcome", "reason", "document"),
+    "transcript_record": ("state", "issue_on", "published_at", "recalled_at"),
+    "recall_request": ("state", "reason", "paper", "decision_note"),
+    "recall_list": ("number", "state", "sent_at", "answered_at", "answer_note"),
+    "correction_request": ("state", "reason", "paper"),
+    "certificate": ("purpose", "approval", "bound_roles", "retired_at", "revoked_at"),
+    "trust_root": ("kind",),
+}
+"""What people are shown of each watched kind. The rest is numbers of other rows, digests and versions; steps and drawn samples are told by
+their act."""
+
+_TENTHS = frozenset({"tenths", "second_tenths"})
+_PAIR = re.compile(r"(\d+)-([A-Z]+\d*)\Z")
+_LEVELS = {"T": "Tốt", "K": "Khá", "Đ": "Đạt", "CĐ": "Chưa đạt"}
+_VALUES: dict[tuple[str, str], dict[str, str]] = {
+    ("role_grant", "role"): {
+        "principal": "Hiệu trưởng",
+        "vice_principal": "Phó Hiệu trưởng",
+        "clerk": "văn thư",
+        "it_officer": "phụ trách CNTT",
+        "group_head": "tổ trưởng chuyên môn",
+        "board_member": "Ban quản lý Học bạ số",
+        "delegate": "được Hiệu trưởng uỷ quyền",
+    },
+    ("role_grant", "scope_kind"): {
+        "school": "toàn trường",
+        "subject_group": "một tổ chuyên môn",
+        "grade_level": "một khối",
+        "class_group": "một lớp",
+    },
+    ("principal_decision", "kind"): {"promotion": "kết luận cả năm", "learning_level": "mức học tập"},
+    ("principal_decision", "term"): {"1": "học kì I", "2": "học kì II", "year": "cả năm", "redo": "sau kiểm tra lại"},
+    ("certificate", "purpose"): {"personal": "cá nhân", "seal": "con dấu nhà trường"},
+    ("certificate", "bound_roles"): {
+        "homeroom": "giáo viên chủ nhiệm",
+        "principal": "Hiệu trưởng",
+        "homeroom principal": "giáo viên chủ nhiệm, Hiệu trưởng",
+        "seal": "con dấu nhà trường",
+    },
+    ("certificate", "approval"): {
+        "unsent": "chưa gửi",
+        "sent": "đã gửi",
+        "approved": "được phê duyệt",
+        "refused": "không được phê duyệt",
+    },
+    ("trust_root", "kind"): {
+        "national": "quốc gia",
+        "government": "chuyên dùng công vụ",
+        "other": "khác",
+        "test": "để thử",
+    },
+    ("school_year", "class_sheet_signature"): {"none": "không", "class_sheet": "ký cả bảng điểm của lớp"},
+}
+_ENROLLED = {
+    "studying": "đang học",
+    "transferred_in": "chuyển đến",
+    "transferred_out": "chuyển đi",
+    "left": "thôi học",
+}
+_OUTCOMES = {
+    "PROMOTED": "được lên lớp",
+    "COMPLETED": "hoàn thành chương trình",
+    "RETAINED": "không được lên lớp",
+    "REASSESS": "kiểm tra lại",
+    "SUMMER_TRAINING": "rèn luyện hè",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One value: whose and which, what it was (None: the entry does not say, or nothing was there) and what it became."""
+
+    about: str
+    what: str
+    before: str | None
+    after: str
+
+
+def words_of_column(kind: str, name: str) -> str:
+    """What a watched column is called."""
+    return _COLUMNS.get(kind, {}).get(name) or _COMMON.get(name, name)
+
+
+def words_of_value(kind: str, name: str, value: Any) -> str:
+    """A stored value for people; ``(trống)`` for none."""
+    if value is None or value == "":
+        return "(trống)"
+    if isinstance(value, bool):
+        return "có" if value else "không"
+    if name in _TENTHS and isinstance(value, int):
+        return f"{value // 10},{value % 10}"
+    named = _VALUES.get((kind, name))
+    if named is not None:
+        return named.get(str(value), str(value))
+    if name == "state":
+        return _STATES.get(kind, {}).get(str(value), str(value))
+    if name in ("conduct_1", "conduct_2", "conduct"):
+        return _LEVELS.get(str(value), str(value))
+    if name == "status" or (kind == "movement" and name == "kind"):
+        return _ENROLLED.get(str(value), str(value))
+    if name == "outcome":
+        return _OUTCOMES.get(str(value)) or _LEVELS.get(str(value), str(value))
+    if isinstance(value, str) and name.endswith("_at"):
+        return f"{clock.local(datetime.fromisoformat(value)):%H:%M %d/%m/%Y}"
+    if isinstance(value, str) and name.endswith(("_on", "_before")):
+        return f"{date.fromisoformat(value):%d/%m/%Y}"
+    return str(value)
+
+
+def cell_words(values: Mapping[str, Any]) -> str:
+    """A score cell as it stands in the sheet; an absence that counts says so."""
+    due = values.get("makeup_due_on")
+    record = CellRecord(values.get("tenths"), values.get("mark"), values.get("remark"), values.get("origin") or "")
+    text = record.text
+    if record.origin == "missed_excused":
+        return f"vắng có phép{f', kiểm tra bù {date.fromisoformat(due):%d/%m/%Y}' if due else ''}"
+    if record.origin == "missed_unexcused":
+        return f"{text} (vắng không phép)" if text else "vắng không phép"
+    return text or "(trống)"
+
+
+def changes_of_row(
+    names: Names, kind: str, row_id: str, before: Mapping[str, Any] | None, after: Mapping[str, Any]
+) -> list[Change]:
+    """What one watched row's values became; only columns that ``after`` names and that differ from ``before``."""
+    about = names.of(kind, row_id, {**(before or {}), **after})
+    if kind == "score_cell":
+        whole = {**(before or {}), **after}
+        old = cell_words(before) if before else None
+        new = cell_words(whole)
+        key = COLUMN_WORDS.get(str(whole.get("column_key")), "ô")
+        return [] if old == new else [Change(about, key, old, new)]
+    found = []
+    for name in SHOWN.get(kind, ()):
+        if name not in after or (before is not None and name in before and before[name] == after[name]):
+            continue
+        old = words_of_value(kind, name, before[name]) if before is not None and name in before else None
+        new = words_of_value(kind, name, after[name])
+        if old is None and new == "(trống)":
+            continue
+        found.append(Change(about, words_of_column(kind, name), old, new))
+    return found
+
+
+def changes_of_entry(names: Names, target_kind: str, payload: Mapping[str, Any]) -> list[Change]:
+    """What an entry changed, with the earlier values that it tells itself."""
+    state: Mapping[str, Mapping[str, Mapping[str, Any]]] = payload.get("state") or {}
+    told: Mapping[str, Any] = payload.get("before") or {}
+    cells = {
+        f"{match[1]}-{match[2]}": value for key, value in told.items() if (match := _PAIR.match(str(key))) is not None
+    }
+    found: list[Change] = []
+    for kind, rows in state.items():
+        for row_id, after in rows.items():
+            if kind == "score_cell":
+                found += _cell_change(names, row_id, after, cells, told if len(rows) == 1 else {})
+                continue
+            # An entry's ``before`` is of its target, or of the only row of that kind.
+            mine = told if kind == target_kind or (len(rows) == 1 and kind in SHOWN) else {}
+            before = {name: mine[name] for name in after if name in mine}
+            found += changes_of_row(names, kind, row_id, before or None, after)
+    return found
+
+
+def _cell_change(
+    names: Names, row_id: str, after: Mapping[str, Any], cells: Mapping[str, Any], told: Mapping[str, Any]
+) -> Iterable[Change]:
+    key = str(after.get("column_key", ""))
+    old = cells.get(f"{after.get('enrollment_id')}-{key}")
+    if old is None and "origin" in told:
+        old = cell_words(told)
+    about = names.of("score_cell", row_id, after)
+    new = cell_words(after)
+    old_words = (str(old) or "(trống)") if old is not None else None
+    return [Change(about, COLUMN_WORDS.get(key, "ô"), old_words, new)]
+
+
+def reason_of(payload: Mapping[str, Any]) -> str:
+    """Why: what the person wrote, and the paper it rests on."""
+    facts = payload.get("facts") or {}
+    said = [str(payload["note"])] if payload.get("note") else []
+    for name, words in (("reason", "{}"), ("document", "theo {}"), ("paper", "theo {}")):
+        value = facts.get(name)
+        if isinstance(value, str) and value and value not in said:
+            said.append(words.format(value))
+    if facts.get("request"):
+        said.append(f"đề nghị sửa chữa số {facts['request']}")
+    if facts.get("source") in _SOURCES:
+        said.append(_SOURCES[facts["source"]])
+    return "; ".join(said)
+
+
+_SOURCES = {
+    "pasted": "dán từ bảng tính",
+    "imported": "từ tệp Excel",
+    "undone": "lấy lại việc vừa làm",
+    "redone": "làm lại việc vừa lấy lại",
+}
+
+_SHEET_VERBS = {
+    "submit": "nộp",
+    "recall": "rút lại",
+    "return": "trả lại",
+    "review": "soát xong",
+    "approve": "duyệt",
+    "lock": "khoá",
+    "reopen": "mở lại",
+    "relock": "khoá lại",
+    "finalise": "chốt tổng kết",
+}
+
+
+def act_words(tag: str, payload: Mapping[str, Any]) -> str:
+    """What happened, with the step where there is one: ``chuyển bước bảng điểm: duyệt``."""
+    try:
+        words = ACTS[T(tag)]
+    except ValueError:  # of a later version of this program, or forged: shown as it stands
+        return tag
+    verb = _SHEET_VERBS.get(str((payload.get("facts") or {}).get("verb", "")))
+    return f"{words}: {verb}" if verb else words

@@ -1,0 +1,433 @@
+"""The pages of the summer: the classes of a person, one class, grade 9's completion; and what waits for whom."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from threading import Lock
+
+from sqlalchemy import func, select
+
+from hocbaso import clock
+from hocbaso import models as m
+from hocbaso.db import db
+from hocbaso.errors import NotFound
+from hocbaso.regulations.class_flow import ClassState
+from hocbaso.regulations.permissions import Permission
+from hocbaso.regulations.promotion import SUMMER_ROUTES
+from hocbaso.regulations.summer_flow import SummerParty, SummerState
+from hocbaso.regulations.terms import Promotion
+from hocbaso.services import decisions, frozen_results, results, summer_approval, summer_cases
+from hocbaso.services.access import Actor, reaches_class
+from hocbaso.services.evaluation import basis_for
+from hocbaso.services.results import level_words
+from hocbaso.services.score_grid import ACTIVE
+from hocbaso.services.summer_cases import Case, Entry
+
+REGISTER, TYPE, APPROVE = "register", "type", "approve"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What waits of one class: ``kind`` register, type or approve. ``subject_id``: of typing a subject, else None."""
+
+    class_group_id: int
+    class_name: str
+    grade_level: int
+    kind: str
+    subject_id: int | None
+    class_subject_id: int | None
+    what: str
+    n: int
+    names: tuple[str, ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClassLine:
+    """One class of the list."""
+
+    class_group_id: int
+    name: str
+    n_pupils: int
+    n_entries: int
+    n_unregistered: int
+    n_untyped: int
+    n_ready: int
+    n_done: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A decision that has to be made before a pupil can be approved."""
+
+    kind: str
+    term: str
+    choices: tuple[tuple[str, str], ...]
+    seen: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryLine:
+    """An entry as this person sees it. ``by_whom``: who types it."""
+
+    entry: Entry
+    by_whom: str
+    may_register: bool
+    may_type: bool
+    may_return: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CaseLine:
+    """A pupil as this person sees them. ``would_be``: the conclusion if it were approved now; ``seal`` where it may be approved."""
+
+    case: Case
+    lines: tuple[EntryLine, ...]
+    would_be: Promotion | None
+    learning_after: str
+    conduct_after: str
+    waits: tuple[str, ...]
+    asked: tuple[Asked, ...]
+    seal: str
+
+
+@dataclass(frozen=True, slots=True)
+class SummerPage:
+    """The summer of one class as this person sees it."""
+
+    class_group_id: int
+    class_name: str
+    grade_level: int
+    year_label: str
+    freeze_on: date
+    is_late: bool
+    reads_class: bool
+    is_homeroom: bool
+    is_approver: bool
+    pupils: tuple[CaseLine, ...]
+    work: tuple[Work, ...]
+
+    @property
+    def n_waiting(self) -> int:
+        """How much waits for this person."""
+        return sum(one.n for one in self.work)
+
+    @property
+    def to_register(self) -> tuple[tuple[CaseLine, EntryLine], ...]:
+        """What this person may still say of who takes part."""
+        return tuple((case, line) for case in self.pupils for line in case.lines if line.may_register)
+
+    @property
+    def to_type(self) -> tuple[tuple[CaseLine, EntryLine], ...]:
+        """What this person may type."""
+        return tuple((case, line) for case in self.pupils for line in case.lines if line.may_type)
+
+    @property
+    def to_approve(self) -> tuple[CaseLine, ...]:
+        """Pupils that wait for this principal."""
+        return tuple(case for case in self.pupils if self.is_approver and case.case.is_ready)
+
+    def of_route(self, route: str) -> tuple[CaseLine, ...]:
+        """The pupils to re-assess (``REASSESS``) or to train (``SUMMER_TRAINING``)."""
+        return tuple(case for case in self.pupils if case.case.route.value == route)
+
+
+_kept: OrderedDict[tuple[str, int | None, int | None], frozenset[int]] = OrderedDict()
+_mutex = Lock()
+
+
+def _marked_classes() -> frozenset[int]:
+    """Ids of classes of the newest open year with a frozen text that names the summer; kept while nothing new is frozen."""
+    year_id, newest = db.session.execute(
+        select(
+            select(m.SchoolYear.id)
+            .where(m.SchoolYear.state == "OPEN")
+            .order_by(m.SchoolYear.starts_on.desc())
+            .limit(1)
+            .scalar_subquery(),
+            select(func.max(m.FrozenResult.id)).scalar_subquery(),
+        )
+    ).one()
+    key = (str(db.engine.url), year_id, newest)
+    with _mutex:
+        if key in _kept:
+            return _kept[key]
+    found = frozenset(
+        db.session.scalars(
+            select(m.Enrollment.class_group_id)
+            .distinct()
+            .join(m.FrozenResult, m.FrozenResult.enrollment_id == m.Enrollment.id)
+            .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
+            .where(m.ClassGroup.school_year_id == year_id, m.FrozenResult.freeze == "main", summer_cases.MARKED)
+        )
+    )
+    with _mutex:
+        _kept[key] = found
+        while len(_kept) > 20:
+            _kept.popitem(last=False)
+    return found
+
+
+def classes_concerned() -> list[m.ClassGroup]:
+    """The approved classes of the open year in which somebody is on the list, by grade level and name."""
+    marked = _marked_classes()
+    if not marked:
+        return []
+    return list(
+        db.session.scalars(
+            select(m.ClassGroup)
+            .where(m.ClassGroup.id.in_(sorted(marked)), m.ClassGroup.state == ClassState.APPROVED.value)
+            .order_by(m.ClassGroup.grade_level, m.ClassGroup.name)
+            .execution_options(populate_existing=True)
+        )
+    )
+
+
+def overview(actor: Actor) -> list[ClassLine]:
+    """The classes of this person with somebody on the list: those they read, and those they teach such a subject in."""
+    lines = []
+    for row in classes_concerned():
+        cases = summer_cases.cases_of(row)
+        seen = [case for case in cases if any(summer_cases.sees(actor, row, one) for one in case.entries)]
+        if not seen:
+            continue
+        entries = [one for case in seen for one in case.entries if summer_cases.sees(actor, row, one)]
+        lines.append(
+            ClassLine(
+                row.id,
+                row.name,
+                len(seen),
+                len(entries),
+                sum(one.state is None for one in entries),
+                sum(one.state in (SummerState.REGISTERED, SummerState.RETURNED) for one in entries),
+                sum(case.is_ready for case in seen),
+                sum(case.is_done for case in seen),
+            )
+        )
+    return lines
+
+
+def work_of(class_group: m.ClassGroup, cases: Iterable[Case]) -> list[Work]:
+    """What waits in a class, whoever has to do it."""
+    place = (class_group.id, class_group.name, class_group.grade_level)
+    cases = tuple(cases)
+    found = []
+    new = [(case, one) for case in cases for one in case.entries if one.state is None]
+    if new:
+        names = tuple(dict.fromkeys(case.full_name for case, _ in new))
+        found.append(Work(*place, REGISTER, None, None, "đăng ký trong hè", len(new), names, ""))
+    by_subject: dict[int | None, list[tuple[Case, Entry]]] = {}
+    for case in cases:
+        for one in case.entries:
+            if one.state in (SummerState.REGISTERED, SummerState.RETURNED):
+                by_subject.setdefault(one.subject_id, []).append((case, one))
+    for subject_id, rows in by_subject.items():
+        entry = rows[0][1]
+        what = "kết quả rèn luyện trong hè" if subject_id is None else f"kết quả đánh giá lại {entry.name}"
+        notes = [one.note for _, one in rows if one.note]
+        names = tuple(case.full_name for case, _ in rows)
+        found.append(
+            Work(*place, TYPE, subject_id, entry.class_subject_id, what, len(rows), names, notes[0] if notes else "")
+        )
+    ready = [case for case in cases if case.is_ready]
+    if ready:
+        names = tuple(case.full_name for case in ready)
+        found.append(Work(*place, APPROVE, None, None, "kết quả trong hè", len(ready), names, ""))
+    return found
+
+
+def is_for(actor: Actor, class_group: m.ClassGroup, work: Work, cases: Iterable[Case]) -> bool:
+    """Whether it is this person's turn."""
+    parties = summer_cases.parties_of(actor, class_group)
+    if work.kind == REGISTER:
+        return SummerParty.HOMEROOM in parties
+    if work.kind == APPROVE:
+        return SummerParty.APPROVER in parties
+    entry = next(one for case in cases for one in case.entries if one.subject_id == work.subject_id)
+    return SummerParty.EXAMINER in summer_cases.parties_of(actor, class_group, entry)
+
+
+def my_work(actor: Actor) -> list[Work]:
+    """What waits for this person in all classes."""
+    if not (actor.may(Permission.CLASS_READ) or actor.may(Permission.SHEET_ENTER)):
+        return []
+    found = []
+    for row in classes_concerned():
+        cases = summer_cases.cases_of(row)
+        found += [work for work in work_of(row, cases) if is_for(actor, row, work, cases)]
+    return found
+
+
+def page(actor: Actor, class_group_id: int, now: datetime) -> SummerPage:
+    """One class as this person sees it. NotFound outside the reach; a subject teacher sees the own subject's entries only."""
+    row = summer_cases.class_in_reach(actor, class_group_id)
+    today = clock.local_date(now)
+    cases = summer_cases.cases_of(row)
+    reads = reaches_class(actor, row.id, Permission.CLASS_READ)
+    parties = summer_cases.parties_of(actor, row)
+    is_open = row.school_year.state == "OPEN"
+    homeroom, approver = SummerParty.HOMEROOM in parties and is_open, SummerParty.APPROVER in parties and is_open
+    late = today > row.school_year.summer_freeze_on
+    computed = results.compute_class(row.id, today) if cases and reads else None
+    teachers = {subject.subject_id: ", ".join(subject.teachers) for subject in computed.subjects} if computed else {}
+    keeper = (computed.homeroom_name if computed else "") or ""
+    pupils = []
+    for case in cases:
+        lines = []
+        for entry in case.entries:
+            if not summer_cases.sees(actor, row, entry):
+                continue
+            late_here = late and entry.state is not SummerState.RETURNED
+            examines = SummerParty.EXAMINER in summer_cases.parties_of(actor, row, entry) and is_open
+            lines.append(
+                EntryLine(
+                    entry,
+                    keeper if entry.subject_id is None else teachers.get(entry.subject_id, ""),
+                    homeroom
+                    and entry.state in (None, SummerState.REGISTERED, SummerState.DECLINED, SummerState.RETURNED),
+                    examines
+                    and not late_here
+                    and entry.state in (SummerState.REGISTERED, SummerState.TYPED, SummerState.RETURNED),
+                    approver and entry.state not in (None, SummerState.RETURNED),
+                )
+            )
+        if not lines:
+            continue
+        pupils.append(_case_line(case, tuple(lines), computed, row.grade_level, approver))
+    work = [one for one in work_of(row, cases) if is_for(actor, row, one, cases)] if is_open else []
+    return SummerPage(
+        row.id,
+        row.name,
+        row.grade_level,
+        row.school_year.label,
+        row.school_year.summer_freeze_on,
+        late,
+        reads,
+        homeroom,
+        approver,
+        tuple(pupils),
+        tuple(work),
+    )
+
+
+def _case_line(
+    case: Case, lines: tuple[EntryLine, ...], computed: results.ClassResults | None, grade_level: int, approver: bool
+) -> CaseLine:
+    if computed is None or case.enrollment_id not in computed.by_id:
+        return CaseLine(case, lines, None, "", "", (), (), "")
+    found = summer_cases.foreseen(computed, case)
+    result = found.row.result
+    told = case.is_ready or case.is_done
+    asked = []
+    if case.is_ready and approver:
+        if result.review_levels[3]:
+            choices = tuple((level, level_words(level)) for level in result.review_levels[3])
+            asked.append(
+                Asked(
+                    "learning_level",
+                    "redo",
+                    choices,
+                    decisions.seal(basis_for(result, "learning_level", "redo")),
+                    "Học tập sau kiểm tra, đánh giá lại: Hội đồng xem xét theo Điều 9 khoản 3",
+                )
+            )
+        if result.may_decide:
+            outcomes = [one for one in decisions.promotion_outcomes(grade_level) if one not in SUMMER_ROUTES]
+            asked.append(
+                Asked(
+                    "promotion",
+                    "year",
+                    tuple((one.value, one.value) for one in outcomes),
+                    decisions.seal(basis_for(result, "promotion", "year")),
+                    "Kết luận sau hè do Hiệu trưởng quyết định",
+                )
+            )
+    return CaseLine(
+        case,
+        lines,
+        result.promotion if told else None,
+        level_words(result.learning_after) if told else "",
+        level_words(result.conduct_after) if told else "",
+        found.waits if told else (),
+        tuple(asked),
+        summer_approval.seal(computed, case, found) if case.is_ready and not found.waits and approver else "",
+    )
+
+
+# --- grade 9 ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionLine:
+    """One pupil of grade 9 by the frozen result in force. ``completed`` None: the summer or a decision is still to come."""
+
+    class_name: str
+    full_name: str
+    birth_on: str
+    register_no: str
+    completed: bool | None
+    after_summer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """Who completed lower secondary school in a year (Art. 12; the principal confirms it in the transcript)."""
+
+    year_label: str
+    n_unapproved: int
+    """Classes of grade 9 whose year is not approved yet."""
+    lines: tuple[CompletionLine, ...]
+
+    def of(self, completed: bool | None) -> tuple[CompletionLine, ...]:
+        """The lines with this answer."""
+        return tuple(line for line in self.lines if line.completed is completed)
+
+
+def completion(actor: Actor, label: str | None) -> Completion:
+    """Grade 9 of a year (the newest open one for None), as far as this person reads transcripts. NotFound without such a year."""
+    asked = select(m.SchoolYear).order_by((m.SchoolYear.state == "OPEN").desc(), m.SchoolYear.starts_on.desc()).limit(1)
+    if label is not None:
+        asked = select(m.SchoolYear).where(m.SchoolYear.label == label)
+    year = db.session.scalar(asked)
+    if year is None:
+        raise NotFound("Chưa có năm học này.")
+    classes = [
+        row
+        for row in db.session.scalars(
+            select(m.ClassGroup)
+            .where(m.ClassGroup.school_year_id == year.id, m.ClassGroup.grade_level == 9)
+            .order_by(m.ClassGroup.name)
+        )
+        if reaches_class(actor, row.id, Permission.TRANSCRIPT_READ)
+    ]
+    lines = []
+    for row in classes:
+        newest: dict[int, m.FrozenResult] = {}
+        for frozen in db.session.scalars(
+            select(m.FrozenResult)
+            .join(m.Enrollment, m.Enrollment.id == m.FrozenResult.enrollment_id)
+            .join(m.Student, m.Student.id == m.Enrollment.student_id)
+            .where(m.Enrollment.class_group_id == row.id, m.Enrollment.status.in_(sorted(ACTIVE)))
+            .order_by(m.Student.sort_key, m.Enrollment.id, m.FrozenResult.freeze == "summer", m.FrozenResult.revision)
+        ):
+            newest[frozen.enrollment_id] = frozen
+        for frozen in newest.values():
+            content = frozen_results.parsed(frozen)
+            outcome = Promotion(content["promotion"]["outcome"])
+            done = {Promotion.COMPLETED: True, Promotion.RETAINED: False}.get(outcome)
+            student = content["student"]
+            lines.append(
+                CompletionLine(
+                    row.name,
+                    student["full_name"],
+                    student.get("birth_on") or "",
+                    student.get("register_no") or "",
+                    done,
+                    frozen.freeze == "summer",
+                )
+            )
+    return Completion(year.label, sum(row.state != ClassState.APPROVED.value for row in classes), tuple(lines))

@@ -1,0 +1,60 @@
+"""The turn of the year on the page of the day: the office's plan to write, or to write anew; the principal's to approve."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy import select
+
+from hocbaso import models as m
+from hocbaso.db import db
+from hocbaso.regulations.deadlines import Deadline
+from hocbaso.regulations.permissions import Permission
+from hocbaso.regulations.year_turn import TurnState, next_label
+from hocbaso.services.access import Actor
+from hocbaso.services.daily_items import DailyItem, Oddity, day_words
+
+LINK = "/nam-hoc/chuyen"
+
+
+def year_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem]:
+    """At most one item; from the day of the summer's freeze the office is asked for a plan."""
+    prepares, decides = actor.may(Permission.IMPORT_ROSTER), actor.may(Permission.YEAR_EDIT)
+    if actor.is_system or not (prepares or decides):
+        return []
+    row = db.session.scalar(select(m.YearTurn).where(m.YearTurn.from_year_id == year.id))
+    state = TurnState(row.state) if row is not None else None
+    title = meta = ""
+    oddities: tuple[Oddity, ...] = ()
+    if decides and row is not None and state is TurnState.SENT:
+        title, meta = (
+            f"Duyệt chuyển sang năm học {next_label(year.label)}",
+            f"{row.preparer_name} gửi {day_words(row.prepared_at)}",
+        )
+        oddities = (Oddity("Chuyển năm học", "calendar", meta, "Xem kế hoạch rồi duyệt: năm cũ đóng, năm mới mở."),)
+    elif prepares and row is not None and state is TurnState.RETURNED:
+        title, meta = "Kế hoạch chuyển năm học bị trả lại", row.decider_name or ""
+        oddities = (Oddity("Bị trả lại", "undo-2", meta, row.note or ""),)
+    elif prepares and state in (None, TurnState.DRAFT) and today >= year.summer_freeze_on:
+        title = f"Soạn kế hoạch chuyển sang năm học {next_label(year.label)}"
+    if not title:
+        return []
+    before = date(int(next_label(year.label)[:4]), 9, 1)
+    return [
+        DailyItem(
+            kind="year",
+            key=f"year-{year.id}-{row.version if row is not None else 0}",
+            verb="decide",
+            title=title,
+            link=LINK,
+            meta=meta,
+            say="",
+            due_before=before,
+            days_left=Deadline(before).days_left(today),
+            grade_level=0,
+            class_name="",
+            class_group_id=0,
+            subject_group_id=None,
+            oddities=oddities,
+        )
+    ]

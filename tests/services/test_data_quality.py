@@ -1,0 +1,185 @@
+"""Measures over a school: figures and lists agree, mending empties the list, the authority's answer belongs to its values."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from hocbaso import models as m
+from hocbaso.db import db, write_transaction
+from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale
+from hocbaso.regulations.data_quality import IdentityStanding, Measure
+from hocbaso.services import audit_verify, data_quality, identity_checks, job_ledger, students
+from hocbaso.services.job_table import JOBS
+from tests.cast import NOW, Cast
+from tests.services.test_audit_verify import try_kinds
+
+NAME = "Hoàng Thanh Bình"
+
+
+def student_of(school: Cast, name: str = NAME, class_name: str = "9A") -> m.Student:
+    found = db.session.scalar(
+        select(m.Student)
+        .join(m.Enrollment)
+        .where(m.Enrollment.id == school.enrollments[class_name, name])
+        .execution_options(populate_existing=True)
+    )
+    assert found is not None
+    return found
+
+
+def change(school: Cast, values: dict[str, str], name: str = NAME, *, actor: str = "clerk") -> None:
+    student = student_of(school, name)
+    students.update_profile(
+        school.actor(actor), student.id, values, expected_version=student.version, now=NOW, confirmed=True
+    )
+
+
+def lines(school: Cast, measure: Measure, name: str = NAME) -> list[str]:
+    lists = data_quality.class_lists(school.actor("clerk"), school.classes["9A"], NOW)
+    return [line.link.partition("#")[2] for line in lists.of(measure) if line.who == name]
+
+
+def test_lists_open_on_the_faulty_field_and_mending_empties_them(school: Cast) -> None:
+    before = data_quality.school(school.actor("principal"), NOW).figures
+    change(school, {"phone": "09", "address": ""})
+    assert lines(school, Measure.CORRECT) == ["phone"]
+    assert "address" in lines(school, Measure.COMPLETE)
+    worse = data_quality.school(school.actor("principal"), NOW).figures
+    assert worse[Measure.CORRECT].n_sound == before[Measure.CORRECT].n_sound - 1
+    change(school, {"phone": "0912345678"})
+    assert lines(school, Measure.CORRECT) == []
+    assert data_quality.school(school.actor("principal"), NOW).figures[Measure.CORRECT] == before[Measure.CORRECT]
+
+
+def test_the_homeroom_teacher_is_led_to_what_is_theirs(school: Cast) -> None:
+    lists = data_quality.class_lists(school.actor("math"), school.classes["9A"], NOW)
+    mine = [line for line in lists.lines if line.mine and line.student_id]
+    fields = {line.link.partition("#")[2] for line in mine}
+    assert fields <= {"address", "father_name", "phone", "ho-so"}
+    if mine:
+        assert lists.next_mine in {line.link for line in mine}
+    with pytest.raises(NotFound):
+        data_quality.class_lists(school.actor("math"), school.classes["6A"], NOW)
+    with pytest.raises(NotFound):
+        data_quality.class_lists(school.actor("board"), school.classes["9A"], NOW)
+
+
+def test_figures_go_to_the_board_without_names(school: Cast) -> None:
+    found = data_quality.school(school.actor("board"), NOW)
+    assert found.n_students == 10 and len(found.classes) == 2
+    assert not any(row.opens for row in found.classes)
+    for key in ("math", "outsider", "it_officer"):
+        with pytest.raises(NotAllowed):
+            data_quality.school(school.actor(key), NOW)
+
+
+def test_a_sheet_past_its_window_with_empty_cells_is_not_complete(school: Cast) -> None:
+    figure = data_quality.school(school.actor("principal"), NOW).figures[Measure.COMPLETE]
+    assert figure.n_checked == 10 + 24, "the profiles, and the sheets of semester I whose window is over"
+    words = [
+        line.words for line in data_quality.class_lists(school.actor("principal"), school.classes["9A"], NOW).lines
+    ]
+    assert any("Đã hết hạn nhập" in one for one in words)
+
+
+def test_looking_through_makes_a_profile_alive_and_is_written_down(school: Cast) -> None:
+    with write_transaction():
+        student_of(school).touched_at = NOW - timedelta(days=400)
+    assert lines(school, Measure.ALIVE) == ["ho-so"]
+    student = student_of(school)
+    with pytest.raises(Stale):
+        students.look_through(school.actor("math"), student.id, expected_version=student.version + 1, now=NOW)
+    with pytest.raises(NotAllowed):
+        students.look_through(school.actor("principal"), student.id, expected_version=student.version, now=NOW)
+    students.look_through(school.actor("math"), student.id, expected_version=student.version, now=NOW)
+    assert lines(school, Measure.ALIVE) == []
+    entry = db.session.scalars(select(m.AuditEntry).order_by(m.AuditEntry.seq.desc())).first()
+    assert entry is not None and (entry.tag, entry.target_id) == ("student:profile:reviewed", str(student.id))
+
+
+def test_namesakes_are_asked_for_until_somebody_says_that_they_are_two(school: Cast) -> None:
+    twin = student_of(school)
+    other = student_of(school, "Nguyễn Bảo Châu")
+    change(
+        school,
+        {"full_name": NAME, "birth_on": f"{twin.birth_on:%d/%m/%Y}", "sex": twin.sex},
+        "Nguyễn Bảo Châu",
+    )
+    clerk = school.actor("clerk")
+    assert [pair.key for pair in data_quality.pairs(clerk, NOW)] == [tuple(sorted((twin.id, other.id)))]
+    assert data_quality.school(clerk, NOW).figures[Measure.CLEAN].n_faulty == 2
+    with pytest.raises(Invalid):
+        data_quality.settle_pair(clerk, twin.id, other.id, " ", NOW)
+    with pytest.raises(NotAllowed):
+        data_quality.settle_pair(school.actor("math"), twin.id, other.id, "Hai em", NOW)
+    with pytest.raises(NotFound):
+        data_quality.settle_pair(clerk, twin.id, student_of(school, "Trần Khánh Chi").id, "Hai em", NOW)
+    data_quality.settle_pair(clerk, other.id, twin.id, "Hai anh em họ, khác cha mẹ", NOW)
+    data_quality.settle_pair(clerk, other.id, twin.id, "Bấm lần nữa", NOW)
+    assert data_quality.pairs(clerk, NOW) == ()
+    assert data_quality.school(clerk, NOW).figures[Measure.CLEAN].n_faulty == 0
+    assert try_kinds(["distinct_pair"]) == {"distinct_pair"}
+
+
+def table(*rows: tuple[str, str, str, str]) -> str:
+    return "\n".join("\t".join(row) for row in (("Số định danh", "Họ và tên", "Kết quả", "Mục lệch"), *rows))
+
+
+def test_an_answer_of_the_authority_holds_until_what_it_was_about_changes(school: Cast) -> None:
+    clerk = school.actor("clerk")
+    change(school, {"personal_id_number": "036212000017"})
+    change(school, {"personal_id_number": "036212000018"}, "Nguyễn Bảo Châu")
+    text = table(
+        ("036212000017", NAME, "Khớp", ""),
+        ("036212000018", "Nguyễn Bảo Châu", "Lệch", "Ngày sinh"),
+        ("036212000019", "Không Có Ai", "Khớp", ""),
+        ("036212000017", NAME, "Khớp", ""),
+    )
+    seen = identity_checks.preview(clerk, text)
+    assert (seen.n_new, [line for line, _words in seen.problems]) == (2, [4, 5])
+    assert db.session.scalars(select(m.IdentityCheck)).all() == [], "looking writes nothing"
+    for source, day, field in (("", date(2027, 5, 1), "source"), ("CV 12", date(2027, 5, 13), "checked_on")):
+        with pytest.raises(Invalid) as refusal:
+            identity_checks.record(clerk, text, source, day, NOW)
+        assert refusal.value.field == field
+    assert identity_checks.record(clerk, text, "CV 12/CA", date(2027, 5, 1), NOW) == 2
+    with pytest.raises(Invalid):  # the same answer again is nothing new
+        identity_checks.record(clerk, text, "CV 12/CA", date(2027, 5, 1), NOW)
+
+    def standing(name: str = NAME) -> IdentityStanding:
+        return students.profile(clerk, student_of(school, name).id).identity
+
+    assert standing() is IdentityStanding.MATCHED
+    assert standing("Nguyễn Bảo Châu") is IdentityStanding.MISMATCH
+    assert "birth_on" in lines(school, Measure.CORRECT, "Nguyễn Bảo Châu")
+    change(school, {"address": "Nơi khác"})
+    assert standing() is IdentityStanding.MATCHED
+    change(school, {"full_name": "Hoàng Thanh Bình An"})
+    assert standing() is IdentityStanding.OUTDATED
+    counted = data_quality.school(clerk, NOW).identity
+    assert (counted[IdentityStanding.OUTDATED], counted[IdentityStanding.MISMATCH]) == (1, 1)
+    with pytest.raises(NotAllowed):
+        identity_checks.record(school.actor("principal"), text, "CV 12", date(2027, 5, 1), NOW)
+    assert try_kinds(["identity_check"]) == {"identity_check"}
+    db.session.remove()
+    assert audit_verify.verify().ok
+
+
+def test_the_day_is_kept_once_by_the_job_and_never_for_a_day_that_passed(school: Cast) -> None:
+    job = next(one for one in JOBS if one.name == "quality")
+    first = NOW.replace(hour=3)
+    job_ledger.catch_up((job,), first)  # the machine knows its first day
+    for now in (NOW.replace(hour=5), NOW.replace(hour=6), NOW + timedelta(days=2, hours=6)):
+        for outcome in job_ledger.catch_up((job,), now):
+            assert outcome.state == "done", outcome
+    days = db.session.execute(
+        select(m.QualityFigure.day, m.QualityFigure.class_group_id).where(m.QualityFigure.measure == "correct")
+    ).all()
+    assert sorted({row.day for row in days}) == [date(2027, 5, 12), date(2027, 5, 14)]
+    assert len(days) == 2 * 3, "the school and two classes, once a day"
+    shown = data_quality.school(school.actor("principal"), NOW + timedelta(days=3)).days[Measure.CORRECT]
+    assert [one.day for one in shown] == [date(2027, 5, 12), date(2027, 5, 14)]
+    assert shown[0].figure.n_checked == 10

@@ -1,0 +1,241 @@
+"""The school's plan: announcements, training, the board's tasks, the inventory; each act stands in the log."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from hocbaso import clock
+from hocbaso import models as m
+from hocbaso.db import db, write_transaction
+from hocbaso.services import announcements, audit_verify, training
+from tests.cast import NOW, PEOPLE, Cast
+from tests.services.test_audit_verify import try_kinds
+
+
+@pytest.fixture(autouse=True)
+def school_day(school, monkeypatch):
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+
+
+def newest(model):
+    db.session.rollback()
+    return db.session.scalars(select(model).order_by(model.id.desc()).execution_options(populate_existing=True)).first()
+
+
+def intact(kind: str) -> None:
+    """The log tells of each watched value of the kind."""
+    db.session.remove()
+    assert try_kinds([kind]) == {kind}
+    db.session.remove()
+    assert audit_verify.verify().ok
+
+
+# --- announcements ----------------------------------------------------------------------------------------------------
+
+
+def test_an_announcement_stands_on_the_first_page_until_it_is_read(client_of, school: Cast):
+    clerk, teacher = client_of("clerk"), client_of("math")
+    start = teacher.get("/").location
+    data = {"title": "Họp hội đồng", "body": "Chiều thứ Sáu.\nPhòng họp.", "audience": "inside"}
+    assert clerk.post("/thong-bao/", data=data).status_code == 303
+    row = newest(m.Announcement)
+    assert "Họp hội đồng" in teacher.get(start).get_data(as_text=True)
+    assert "Họp hội đồng" not in teacher.get("/tro-giup").get_data(as_text=True)
+    assert "Họp hội đồng" not in client_of("other").application.test_client().get("/xac-thuc").get_data(as_text=True)
+    assert teacher.post(f"/thong-bao/{row.id}/da-doc").location == start
+    assert teacher.post(f"/thong-bao/{row.id}/da-doc").status_code == 303
+    assert "Họp hội đồng" not in teacher.get(start).get_data(as_text=True)
+    assert "Họp hội đồng" in teacher.get("/thong-bao/").get_data(as_text=True)
+    assert "Họp hội đồng" in client_of("it_officer").get("/thong-bao/").get_data(as_text=True)
+    assert clerk.post(f"/thong-bao/{row.id}/go").status_code == 303
+    assert "Họp hội đồng" not in teacher.get("/thong-bao/").get_data(as_text=True)
+    assert "đã gỡ" in clerk.get("/thong-bao/").get_data(as_text=True)
+    assert client_of("other").post(f"/thong-bao/{row.id}/da-doc").status_code == 404
+    intact("announcement")
+
+
+def test_what_the_public_reads_is_posted_by_the_principal(client_of, school_app, school: Cast):
+    data = {"title": "Tra cứu học bạ", "body": "<b>Từ 1/6</b> nhận học bạ.", "audience": "public"}
+    assert client_of("clerk").post("/thong-bao/", data=data).status_code == 403
+    assert newest(m.Announcement) is None
+    principal = client_of("principal")
+    assert principal.post("/thong-bao/", data=data).status_code == 303
+    page = school_app.test_client().get("/xac-thuc").get_data(as_text=True)
+    assert "Tra cứu học bạ" in page and "&lt;b&gt;Từ 1/6" in page
+    assert client_of("clerk").post(f"/thong-bao/{newest(m.Announcement).id}/go").status_code == 403
+    assert principal.post(f"/thong-bao/{newest(m.Announcement).id}/go").status_code == 303
+    assert "Tra cứu học bạ" not in school_app.test_client().get("/xac-thuc").get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"title": ""},
+        {"title": "x" * 151},
+        {"body": " "},
+        {"audience": "all"},
+        {"ends_on": "11/05/2027"},
+        {"ends_on": "x"},
+        {"starts_on": "14/05/2027", "ends_on": "13/05/2027"},
+    ],
+)
+def test_an_announcement_that_is_not_whole_is_not_posted(client_of, change):
+    data = {"title": "A", "body": "Nội dung còn nguyên", "audience": "inside", **change}
+    answer = client_of("clerk").post("/thong-bao/", data=data)
+    assert answer.status_code == 422
+    if data["body"].strip():
+        assert "Nội dung còn nguyên" in answer.get_data(as_text=True)
+    assert newest(m.Announcement) is None
+
+
+def test_an_announcement_shows_on_its_days(client_of, school: Cast):
+    data = {"title": "Đúng ngày", "body": "B", "audience": "inside", "starts_on": "14/05/2027", "ends_on": "15/05/2027"}
+    assert client_of("clerk").post("/thong-bao/", data=data).status_code == 303
+    reader, poster = school.actor("math"), school.actor("clerk")
+    for days, shows in ((0, False), (2, True), (3, True), (4, False)):
+        now = NOW + timedelta(days=days)
+        assert bool(announcements.all_ones(reader, now)) is bool(announcements.unread(reader, now)) is shows, days
+        assert [one.shows for one in announcements.all_ones(poster, now)] == [shows]
+
+
+# --- training ---------------------------------------------------------------------------------------------------------
+
+
+def test_training_is_counted_against_everybody_at_work(client_of, school: Cast):
+    clerk = client_of("clerk")
+    assert "Chưa ghi buổi nào" in clerk.get("/ke-hoach/tap-huan").get_data(as_text=True)
+    data = {"title": "Học bạ số", "held_on": "11/05/2027", "organiser": "Sở", "place": ""}
+    assert clerk.post("/ke-hoach/tap-huan", data={**data, "held_on": ""}).status_code == 422
+    assert clerk.post("/ke-hoach/tap-huan", data=data).status_code == 303
+    row = newest(m.TrainingSession)
+    everybody = [str(person) for person in school.people.values()]
+
+    def mark(present: list[str], version: int) -> int:
+        address = f"/ke-hoach/tap-huan/{row.id}/diem-danh"
+        return clerk.post(address, data={"present": present, "version": version}).status_code
+
+    assert mark(everybody[:-1], 1) == 303
+    assert mark(everybody, 1) == 409, "somebody marked in between"
+    assert mark(["999999"], 2) == 422
+    page = clerk.get("/ke-hoach/tap-huan").get_data(as_text=True)
+    assert "90 %" in page and "Còn 1 người" in page
+    assert mark(everybody, 2) == 303
+    page = client_of("board").get("/ke-hoach/tap-huan").get_data(as_text=True)
+    assert "100 %" in page and "Không còn ai" in page and "<form" not in page.split("<main")[1]
+    assert mark(everybody[1:], 3) == 303
+    left = training.page(school.actor("principal"), NOW).untrained
+    assert [name for _id, name in left] == [PEOPLE["principal"][1]]
+    with write_transaction() as session:  # who leaves counts no more
+        session.get(m.Person, school.people["principal"]).left_on = NOW.date() - timedelta(days=1)
+    assert training.page(school.actor("clerk"), NOW).figure.percent == 100
+    with write_transaction() as session:
+        session.get(m.Person, school.people["principal"]).left_on = None
+    intact("training_session")
+    intact("training_attendance")
+
+
+def test_a_day_to_come_is_not_marked(client_of):
+    clerk = client_of("clerk")
+    data = {"title": "Sau này", "held_on": "20/05/2027", "organiser": "Trường"}
+    assert clerk.post("/ke-hoach/tap-huan", data=data).status_code == 303
+    row = newest(m.TrainingSession)
+    assert clerk.post(f"/ke-hoach/tap-huan/{row.id}/diem-danh", data={"present": "1", "version": 1}).status_code == 422
+    assert newest(m.TrainingAttendance) is None
+
+
+# --- the board --------------------------------------------------------------------------------------------------------
+
+
+def test_the_plans_duties_become_tasks_once(client_of, school: Cast):
+    principal = client_of("principal")
+    assert "Thêm 11 việc theo kế hoạch" in principal.get("/ke-hoach/").get_data(as_text=True)
+    assert principal.post("/ke-hoach/theo-ke-hoach").status_code == 303
+    assert principal.post("/ke-hoach/theo-ke-hoach").status_code == 303
+    tasks = db.session.scalars(select(m.BoardTask)).all()
+    assert len(tasks) == 11 and {task.person_id for task in tasks} == {None}
+    page = principal.get("/ke-hoach/").get_data(as_text=True)
+    assert page.count("quá hạn") >= 7 and "việc theo kế hoạch" not in page.split("<main")[1]
+
+
+def test_a_task_is_given_done_with_evidence_and_opened_again(client_of, school: Cast):
+    principal, member, officer = client_of("principal"), client_of("board"), client_of("it_officer")
+    data = {"title": "Rà soát hồ sơ", "person_id": school.people["board"], "due_on": "20/05/2027"}
+    assert principal.post("/ke-hoach/viec", data={**data, "due_on": ""}).status_code == 422
+    assert principal.post("/ke-hoach/viec", data={**data, "person_id": school.people["outsider"]}).status_code == 422
+    assert principal.post("/ke-hoach/viec", data=data).status_code == 303
+    row = newest(m.BoardTask)
+    notice = newest(m.Notice)
+    assert (notice.person_id, notice.kind) == (school.people["board"], "task")
+    page = member.get("/ke-hoach/").get_data(as_text=True)
+    assert re.search(r'waits__n">1<', page), "one task of this person"
+
+    def finish(client, evidence: str, version: int) -> int:
+        return client.post(f"/ke-hoach/viec/{row.id}/xong", data={"evidence": evidence, "version": version}).status_code
+
+    assert finish(member, " ", 1) == 422
+    assert finish(officer, "Tôi làm", 1) == 403
+    assert finish(member, "Biên bản số 3", 9) == 409
+    assert finish(member, "Biên bản số 3", 1) == 303
+    assert finish(member, "Lần nữa", 2) == 409
+    assert "Biên bản số 3" in client_of("clerk").get("/ke-hoach/").get_data(as_text=True)
+    assert principal.post(f"/ke-hoach/viec/{row.id}", data={**data, "version": 2}).status_code == 409
+    assert member.post(f"/ke-hoach/viec/{row.id}/mo-lai", data={"version": 2}).status_code == 403
+    assert principal.post(f"/ke-hoach/viec/{row.id}/mo-lai", data={"version": 2}).status_code == 303
+    moved = {**data, "person_id": school.people["it_officer"], "version": 3}
+    assert principal.post(f"/ke-hoach/viec/{row.id}", data=moved).status_code == 303
+    assert finish(member, "Không còn là việc tôi", 4) == 403
+    assert finish(officer, "Đã cài máy chủ, biên bản 5", 4) == 303
+    assert principal.post(f"/ke-hoach/viec/{row.id}/bo", data={"version": 5}).status_code == 409
+    intact("board_task")
+
+
+def test_the_board_without_an_open_year_says_so(client_of, school: Cast):
+    with write_transaction() as session:
+        session.get(m.SchoolYear, school.year_id).state = "CLOSED"
+    for key in ("principal", "board", "it_officer"):
+        page = client_of(key).get("/ke-hoach/")
+        assert page.status_code == 200 and "Chưa có năm học nào đang mở" in page.get_data(as_text=True)
+    assert client_of("principal").get("/ke-hoach/tap-huan").status_code == 200
+    assert client_of("principal").get("/ke-hoach/ha-tang").status_code == 200
+
+
+# --- readiness --------------------------------------------------------------------------------------------------------
+
+
+def test_the_inventory_counts_and_is_counted_again(client_of, school: Cast):
+    officer = client_of("it_officer")
+    page = officer.get("/ke-hoach/ha-tang").get_data(as_text=True)
+    assert "10 trong 10" in page, "everybody of the cast has an account"
+    assert "0 trong 3" in page, "the principal and two homeroom teachers sign, none has a certificate"
+    data = {"kind": "device", "name": "Máy tính bảng", "n_needed": "10", "n_ready": "7", "note": "Hội phụ huynh tặng 2"}
+    for wrong in (
+        {"kind": "x"},
+        {"name": ""},
+        {"n_needed": "0"},
+        {"n_needed": "a"},
+        {"n_ready": "11"},
+        {"n_ready": ""},
+    ):
+        answer = officer.post("/ke-hoach/ha-tang", data={**data, **wrong})
+        assert answer.status_code == 422, wrong
+        assert "Hội phụ huynh tặng 2" in answer.get_data(as_text=True), "what was typed stands"
+    assert officer.post("/ke-hoach/ha-tang", data=data).status_code == 303
+    row = newest(m.InventoryItem)
+    assert "thiếu 3" in client_of("board").get("/ke-hoach/ha-tang").get_data(as_text=True)
+    again = {**data, "n_ready": "10", "version": "1"}
+    assert officer.post(f"/ke-hoach/ha-tang/{row.id}", data=again).status_code == 303
+    assert officer.post(f"/ke-hoach/ha-tang/{row.id}", data=again).status_code == 409
+    assert (
+        "thiếu 3"
+        not in client_of("board").get("/ke-hoach/ha-tang").get_data(as_text=True).split(f'id="dong-{row.id}"')[1]
+    )
+    intact("inventory_item")
+    assert officer.post(f"/ke-hoach/ha-tang/{row.id}/bo", data={"version": "2"}).status_code == 303
+    assert (
+        "Máy tính bảng"
+        not in officer.get("/ke-hoach/ha-tang").get_data(as_text=True).split('id="bang-ke"')[1].split("</section>")[0]
+    )
