@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import NameOID
 
 from hocbaso.documents.instance_keys import b64, instant
+from hocbaso.documents.provinces import provinces
 
 _STATIC = Path(__file__).resolve().parents[2] / "static"
 SOURCES = _STATIC / "offline"
@@ -112,6 +113,8 @@ def build_page(
     as_of: datetime,
 ) -> bytes:
     """The page. ``school``: name and code; ``lists``: revocation lists, DER; ``documents``: statements on keys; ``as_of``: how far it knows."""
+    from hocbaso.documents.xml_record import form  # brings lxml, which the web process needs only here
+
     kept, left_out, room = [], [], MAX_LISTS
     for der in sorted(lists, key=len):
         if len(der) <= room:
@@ -135,6 +138,8 @@ def build_page(
         "lists": [b64(der) for der in kept],
         "lists_left_out": left_out,
         "documents": list(documents),
+        "provinces": provinces(),
+        "form": form(),
     }
     script, style = _script(data), (SOURCES / "page.css").read_text("utf-8")
     policy = (

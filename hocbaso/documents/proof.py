@@ -21,6 +21,7 @@ from typing import Any
 import pikepdf
 
 from hocbaso.documents import qr_summary
+from hocbaso.documents.field_words import where
 from hocbaso.documents.page_reading import Step, steps
 from hocbaso.documents.printed_form import DEMO_MARK, embedded_data_zone, printed_text, require_drawn
 from hocbaso.documents.transcript_content import FORMAT_1_0, FORMAT_1_1, Scope, TranscriptContent
@@ -394,7 +395,9 @@ def prove_equal(pdf_bytes: bytes, content: TranscriptContent, *, data_zone: byte
         with pikepdf.open(io.BytesIO(pdf_bytes)) as pdf:
             zone = embedded_data_zone(pdf)
             if zone != (data_zone if data_zone is not None else build_data_zone(content)):
-                raise IntegrityFault(f"XML trong tệp PDF khác dữ liệu học bạ ở: {_first_difference(zone, content)}.")
+                field = _first_difference(zone, content)
+                place = where(field, content.subjects)
+                raise IntegrityFault(f"XML trong tệp PDF khác dữ liệu học bạ ở {place}.", details=(field,))
             if parse_data_zone(zone) != content:
                 raise IntegrityFault("XML trong tệp PDF khác dữ liệu học bạ.")
             pages = [steps(page) for page in pdf.pages]
@@ -410,7 +413,9 @@ def prove_equal(pdf_bytes: bytes, content: TranscriptContent, *, data_zone: byte
     for index, (field, text) in enumerate(wanted):
         found = printed[index].text if index < len(printed) else None
         if found is None or _squeeze(found) != _squeeze(text):
-            raise IntegrityFault(f"Trang in khác dữ liệu học bạ ở {field}: in “{found}”, dữ liệu “{text}”.")
+            told = f"in “{found or ''}”, dữ liệu “{text}”"
+            place = where(field, content.subjects)
+            raise IntegrityFault(f"Trang in khác dữ liệu học bạ ở {place}: {told}.", details=(field,))
     if len(printed) != len(wanted):
         raise IntegrityFault(f"Trang in có nội dung thừa: “{printed[len(wanted)].text}”.")
     corner = DEMO_MARK if content.demo else ""
@@ -490,3 +495,7 @@ def _first_difference(zone: bytes, content: TranscriptContent) -> str:
         return differs(to_plain(parse_data_zone(zone)), to_plain(content), "") or "cấu trúc"
     except DomainError:
         return "cấu trúc"
+
+
+letters_of_font = _to_unicode
+"""What a font's ``/ToUnicode`` says of each code."""

@@ -74,13 +74,24 @@ function derText(node) {
   if (node.tag === 0x14) return Array.from(node.body, (byte) => String.fromCharCode(byte)).join("");
   return new TextDecoder().decode(node.body);
 }
-const CN = "2.5.4.3", ORGANISATION = "2.5.4.10", USER_ID = "0.9.2342.19200300.100.1.1";
-function attribute(name, wanted) {
-  for (const set of children(name)) for (const pair of children(set)) {
-    const [type, value] = children(pair);
-    if (oid(type) === wanted) return derText(value);
+const CN = "2.5.4.3", ORGANISATION = "2.5.4.10", USER_ID = "0.9.2342.19200300.100.1.1", SERIAL_NUMBER = "2.5.4.5", PROVINCE = "2.5.4.8", LOCALITY = "2.5.4.7";
+/* All values of an attribute: whoever reads only the first is told what somebody else put second. */
+function attributes(name, wanted) {
+  return children(name).flatMap(children).map(children).filter(([type]) => oid(type) === wanted).map(([, value]) => derText(value));
+}
+/* Who a certificate names (documents/certificate_owner.holder_of). */
+const UNIT_PREFIXES = ["MST", "MNS", "MSNS", "MSDN"], PERSON_PREFIXES = ["CCCD", "CMND", "CMT", "HC"];
+function holderOf(subject) {
+  const names = attributes(subject, CN), organisations = attributes(subject, ORGANISATION), provinces = attributes(subject, PROVINCE), localities = attributes(subject, LOCALITY);
+  const units = [], persons = [];
+  for (const [of, value] of [USER_ID, SERIAL_NUMBER].flatMap((type) => attributes(subject, type).map((one) => [type, one]))) {
+    const text = value.toUpperCase().replace(/\s+/gu, ""), found = /^([A-ZĐ]+)[:-](.+)$/u.exec(text), prefix = found?.[1] ?? "", number = found?.[2] ?? text;
+    if (UNIT_PREFIXES.includes(prefix)) units.push(number);
+    else if ((prefix || of === USER_ID) && (PERSON_PREFIXES.includes(prefix) || (prefix ? /^\d{12}$/ : /^(\d{9}|\d{12})$/).test(number))) persons.push(number);
   }
-  return "";
+  const place = units.length ? [...provinces, ...localities][0] ?? "" : "";
+  const more = [units.length && `mã số ${units[0]}`, place].filter(Boolean).join(", ");
+  return { names, name: names.join(" / "), organisations, units, persons, provinces, localities, shown: names.join(" / ") + (more ? ` (${more})` : "") };
 }
 const UNDERSTOOD = new Set(["2.5.29.15", "2.5.29.19", "2.5.29.32", "2.5.29.37", "2.5.29.17", "2.5.29.14", "2.5.29.35"]);
 
@@ -93,8 +104,8 @@ function readCertificate(der) {
   const [from, until] = children(validity).map(derTime);
   const found = {
     der, tbs: tbs.raw, algorithm, signature: bits(signature), serial: hex(serial.body).replace(/^(00)+(?=.)/, ""), issuer, subject,
-    spki: spki.raw, from, until, isAuthority: false, pathLength: Infinity, usage: null, strange: false,
-    name: attribute(subject, CN), organisation: attribute(subject, ORGANISATION), number: attribute(subject, USER_ID),
+    spki: spki.raw, from, until, isAuthority: false, pathLength: Infinity, usage: null, purposes: null, strange: false,
+    ...holderOf(subject),
   };
   const extensions = more.find((node) => node.tag === 0xa3);
   for (const item of extensions ? children(children(extensions)[0]) : []) {
@@ -107,6 +118,7 @@ function readCertificate(der) {
       const length = inner.find((node) => node.tag === 2);
       if (length) found.pathLength = Number("0x" + hex(length.body));
     }
+    if (type === "2.5.29.37") found.purposes = children(whole(value.body)).map(oid);
     if (type === "2.5.29.15") { const inner = whole(value.body); found.usage = (inner.body[1] << 8) | (inner.body[2] ?? 0); }
   }
   return found;
@@ -163,7 +175,7 @@ function readList(der) {
     const [serial, at] = children(entry);
     revoked.set(hex(serial.body).replace(/^(00)+(?=.)/, ""), derTime(at));
   }
-  return { tbs: tbs.raw, algorithm, signature: bits(signature), issuer: parts[1], from: derTime(dates[0]), revoked };
+  return { tbs: tbs.raw, algorithm, signature: bits(signature), issuer: parts[1], from: derTime(dates[0]), until: dates[1] ? derTime(dates[1]) : Infinity, revoked };
 }
 
 /* --- trust ------------------------------------------------------------------------------------------------------------ */
@@ -185,8 +197,9 @@ async function readTrust() {
   return trusted;
 }
 
-/* Why a chain (DER, leaf first, without root) is not believed now; empty when it is. */
-async function pathReasons(chain) {
+/* Why a chain (DER, leaf first, without root) is not believed now; empty when it is. `told.lacksStatus`: no list that has not run out
+   says of each certificate that it was not revoked. */
+async function pathReasons(chain, told = {}) {
   const { roots, lists } = await readTrust();
   const carried = chain.map(readCertificate), path = [];
   let current = carried[0];
@@ -211,22 +224,56 @@ async function pathReasons(chain) {
     if (one.strange) reasons.push("Chứng thư của người ký không hợp lệ.");
     if (index && (!one.isAuthority || (one.usage !== null && !(one.usage & USAGE.certify)) || index - 1 > one.pathLength)) reasons.push("Chứng thư của người ký không hợp lệ.");
   });
-  for (let index = 0; index + 1 < path.length; index++) for (const list of lists) {
-    const at = same(list.issuer.raw, path[index].issuer.raw) ? list.revoked.get(path[index].serial) : undefined;
-    if (at !== undefined && at <= now && (await issuedBy(list, path[index + 1]))) reasons.push("Chứng thư của người ký đã bị thu hồi.");
+  told.lacksStatus = false;
+  for (let index = 0; index + 1 < path.length; index++) {
+    let known = false;
+    for (const list of lists) {
+      if (!same(list.issuer.raw, path[index].issuer.raw) || !(await issuedBy(list, path[index + 1]))) continue;
+      if (list.until >= now) known = true;
+      const at = list.revoked.get(path[index].serial);
+      if (at !== undefined && at <= now) reasons.push("Chứng thư của người ký đã bị thu hồi.");
+    }
+    if (!known) told.lacksStatus = true;
   }
   const inside = path.slice(0, -1);
   if (inside.length !== carried.length || !carried.every((one) => inside.includes(one))) reasons.push("Chữ ký mang theo chứng thư không thuộc đường tin cậy.");
   const usage = carried[0].usage;
   if (usage !== null && !(usage & (USAGE.sign | USAGE.commit))) reasons.push("Chứng thư này không được cấp để ký.");
+  if (!isForDocuments(carried[0].purposes)) reasons.push("Chứng thư này không được cấp để ký văn bản.");
   return [...new Set(reasons)];
 }
-function belongsToSchool(certificate, schoolName) {
-  const name = fold(certificate.name), school = fold(schoolName);
-  if (name === school || name === school.replace(/^trường /u, "")) return true;
-  return fold(certificate.organisation) === school && /^(MST|MNS|MSNS|MSDN):/.test(certificate.number.toUpperCase());
+/* Extended purposes: one for mail or documents, or all a person's (documents/certificate_owner.purpose_reason). */
+const DOCUMENT_PURPOSES = ["1.3.6.1.5.5.7.3.4", "1.3.6.1.5.5.7.3.36", "1.3.6.1.4.1.311.10.3.12", "1.2.840.113583.1.1.5", "2.5.29.37.0"], PERSONS_PURPOSES = ["1.3.6.1.5.5.7.3.2", "1.3.6.1.4.1.311.20.2.2"];
+const isForDocuments = (purposes) => purposes === null || purposes.some((one) => DOCUMENT_PURPOSES.includes(one)) || purposes.every((one) => PERSONS_PURPOSES.includes(one));
+/* Whose certificate is a seal, and whose a person's: documents/certificate_owner, in the same words. */
+const isNamed = (value, wanted) => [fold(wanted), fold([...wanted].slice(0, 64).join(""))].includes(fold(value));
+const isSchool = (value, school) => isNamed(value, school) || (/^trường /iu.test(school) && isNamed(value, school.slice(7)));
+function provinceKey(name) {
+  const bare = name.toLowerCase().normalize("NFD").replace(/\p{M}/gu, "").replace(/đ/g, "d").replace(/[^a-z ]/g, " ");
+  return bare.replace(/^\s*(?:tinh|thanh pho|tp)\s+/, "").replace(/ /g, "");
+}
+function whyNotSeal(who, school, province = "") {
+  if (who.persons.length) return `Chứng thư cấp cho cá nhân “${who.name}”, không phải con dấu của ${school}.`;
+  const one = who.names.length === 1, named = one && isSchool(who.name, school), housed = who.organisations.some((value) => isNamed(value, school));
+  if (!named && !(one && housed && who.units.length)) return `Chứng thư con dấu mang tên “${who.name}”, không phải ${school}.`;
+  if (!who.units.length && !who.organisations.length && !fold(who.name).startsWith("trường ")) return `Chứng thư mang tên “${who.name}” không ghi tổ chức hay mã số tổ chức nên không phải con dấu của trường.`;
+  const ours = TRUST.provinces[provinceKey(province)], theirs = who.provinces.map((value) => TRUST.provinces[provinceKey(value)]).filter(Boolean);
+  if (ours && theirs.length && !theirs.includes(ours)) return `Con dấu là của một trường cùng tên ở ${who.provinces[0]}, không phải ${school} ở ${province}.`;
+  return null;
+}
+function isSameUnit(one, other) {
+  if (one.units.length || other.units.length) return one.units.some((number) => other.units.includes(number));
+  const facts = (who) => canonical([who.names, who.organisations, who.provinces, who.localities].map((values) => values.map(fold).sort()));
+  return facts(one) === facts(other);
+}
+function whyNotPerson(who, name, number) {
+  if (who.names.length !== 1 || !isNamed(who.name, name)) return `Người ký là “${who.name}”, không phải ${name} như ghi trên học bạ.`;
+  if (number && who.persons.some((one) => one.length === 12 && one !== number)) return "Số định danh trong chứng thư không phải của người ghi trên học bạ.";
+  return null;
 }
 const SKEW = 10 * 60 * 1000;
+const TURNED_ROUND = "Giờ ký của các chữ ký không theo thứ tự: chữ ký sau lại ghi giờ sớm hơn chữ ký trước.";
+const inTurn = (times) => times.every((at, index) => times.slice(0, index).every((before) => at >= before - SKEW));
 const timeReasons = (at) => (at > Date.now() + SKEW ? ["Thời gian ký ở tương lai."] : []);
 
 /* --- signed JSON: statements on keys, reports --------------------------------------------------------------------------- */
@@ -261,25 +308,30 @@ async function checkStatement(document) {
   if (!(await signedBy(seal.spki, "SHA-256", messageOf(document), key.kind === "ec" ? rawOf(signature, 32) : signature))) refuse("Bản xác nhận khoá đã bị sửa sau khi nhà trường đóng dấu.");
   const reasons = [...timeReasons(readInstant(document.signed_at)), ...(await pathReasons(chain))];
   if (reasons.length) refuse(`Con dấu trên bản xác nhận khoá không tin được: ${reasons[0]}`);
-  if (!belongsToSchool(seal, document.school_name)) refuse(`Bản xác nhận khoá mang con dấu của “${seal.name}”, không phải ${document.school_name}.`);
+  if (whyNotSeal(seal, document.school_name)) refuse(`Bản xác nhận khoá mang con dấu của “${seal.name}”, không phải ${document.school_name}.`);
   if (document.format === STATEMENT) {
     const spki = fromB64(document.public_key);
     if (keyOf(spki).curve !== "P-256" || hex(await sha256(spki)).slice(0, 16) !== document.key_id) refuse("Không đọc được bản xác nhận khoá của trường.");
   }
-  return document;
+  return seal;
 }
 const dayOf = (at) => new Date(at + 7 * 3600 * 1000).toISOString().slice(0, 10).split("-").reverse().join("/");
 const momentOf = (at) => `${new Date(at + 7 * 3600 * 1000).toISOString().slice(11, 16)} ngày ${dayOf(at)}`;
 
-async function knownKeys(documents) {
-  const found = new Map(), withdrawn = new Map(), refused = [];
-  for (const document of documents.slice(0, 200)) {
+/* `own` came with the page: their seals are the school's. A seal of another organisation than the known one under a name neither vouches nor withdraws. */
+async function knownKeys(own, documents = []) {
+  const found = new Map(), withdrawn = new Map(), refused = [], seals = new Map();
+  const pinned = (document) => { const name = canonical([document.school_name, document.school_code]); if (!seals.has(name)) seals.set(name, []); return seals.get(name); };
+  for (const document of own) try { pinned(document).push(readCertificate(fromB64(document.certificates[0]))); } catch { /* it will be refused below */ }
+  for (const document of [...own, ...documents.slice(0, 200)]) {
     try {
-      await checkStatement(document);
+      const seal = await checkStatement(document), known = pinned(document);
+      if (known.length && !known.some((one) => isSameUnit(seal, one))) refuse(`Bản xác nhận khoá không mang con dấu đã biết của ${document.school_name} mà của một nơi khác cùng tên.`);
+      known.push(seal);
       const whose = canonical([document.key_id, document.school_name, document.school_code]);
       if (document.format === WITHDRAWAL) { withdrawn.set(whose, `Nhà trường đã thu hồi khoá này ngày ${dayOf(readInstant(document.withdrawn_at))}: ${document.reason}`); continue; }
-      const known = found.get(document.key_id);
-      if (known && known.schoolName !== document.school_name) { refused.push(`Hai trường cùng nhận một khoá: ${known.schoolName} và ${document.school_name}.`); continue; }
+      const stated = found.get(document.key_id);
+      if (stated && stated.schoolName !== document.school_name) { refused.push(`Hai trường cùng nhận một khoá: ${stated.schoolName} và ${document.school_name}.`); continue; }
       found.set(document.key_id, {
         whose, id: document.key_id, spki: fromB64(document.public_key), schoolName: document.school_name, schoolCode: document.school_code,
         from: readInstant(document.valid_from), until: readInstant(document.valid_until), withdrawn: null,
@@ -292,7 +344,7 @@ async function knownKeys(documents) {
 /* Keys of another list that somebody loads are known from then on, until the page is closed. */
 async function learnKeys(documents) {
   const state = await readTrust();
-  const { keys, refused } = await knownKeys([...TRUST.documents, ...documents]);
+  const { keys, refused } = await knownKeys(TRUST.documents, documents);
   state.keys = keys;
   return { keys, refused };
 }
@@ -305,7 +357,7 @@ const NEXT = [
   [STRANGER, "Đừng tin tệp này. Gọi cho văn thư theo số điện thoại quen biết của trường để hỏi."],
   ["Chưa có xác nhận", "Tải trang kiểm tra hoặc tệp khoá mới nhất ở trang kiểm tra của trường ghi trên học bạ."],
   ["thu hồi", "Hỏi văn thư nhà trường vì sao và xin bản học bạ đang dùng."],
-  ["hết hạn", "Dùng bản PDF ở trang kiểm tra của trường, hoặc hỏi văn thư nhà trường."],
+  ["hết hạn", "Đưa tệp này vào trang kiểm tra của trường, nơi có sổ ghi chứng thư còn hạn khi ký; hoặc hỏi văn thư nhà trường."],
   ["chưa có hiệu lực", "Xem lại ngày giờ của máy này; nếu đúng, hỏi văn thư nhà trường."],
   ["ở tương lai", "Xem lại ngày giờ của máy này; nếu đúng, đừng dùng tệp."],
   ["tóm tắt trong mã QR đã bị sửa", "Đừng dùng bản in này. " + ASK_OFFICE],
@@ -405,9 +457,32 @@ function pieces(name, at, subject, certificates, kind, zoneDigest) {
   };
   return { keyInfo, time, info };
 }
+const FORM_BROKEN = "Dữ liệu học bạ trong tệp bị thêm, bớt, lặp hoặc đảo mục so với mẫu của Bộ.";
+/* The order of tags as the server writes it (TRUST.form): each at most once and in its place, nothing between. */
+function requireForm(element, members) {
+  const own = [...element.children];
+  if ([...element.childNodes].some((node) => node.nodeType !== 1) || (element !== element.ownerDocument.documentElement && element.attributes.length)) refuse(FORM_BROKEN);
+  const leaf = (node) => { if (node.attributes.length || node.children.length || !node.textContent) refuse(FORM_BROKEN); };
+  for (const [tag, kind, inside] of members) {
+    const next = () => own[0]?.tagName === tag;
+    if (kind === "leaf") { if (next()) leaf(own.shift()); }
+    else if (kind === "texts") while (next()) leaf(own.shift());
+    else if (!next()) refuse(FORM_BROKEN);
+    else if (kind === "group") requireForm(own.shift(), inside);
+    else {
+      const rows = own.shift();
+      requireForm(rows, [...rows.children].map(() => [inside[0], "group", inside[1]]));
+    }
+  }
+  if (own.length) refuse(FORM_BROKEN);
+}
+const written = (node) => `<${node.tagName}>${node.children.length ? [...node.children].map(written).join("") : escapeXml(node.textContent).replace(/\r/g, "&#xD;")}</${node.tagName}>`;
 function readZone(zone) {
   const document = new DOMParser().parseFromString(zone, "application/xml");
   if (document.querySelector("parsererror") || document.documentElement.tagName !== "DU_LIEU_HOC_BA") refuse("Tệp XML không đọc được.");
+  requireForm(document.documentElement, TRUST.form);
+  const again = `<DU_LIEU_HOC_BA id="duLieuHocBa">${[...document.documentElement.children].map(written).join("")}</DU_LIEU_HOC_BA>`;
+  if (again !== zone) refuse("Dữ liệu học bạ trong tệp viết khác cách nhà trường viết: tệp đã bị sửa.");
   const root = document.documentElement, common = [...root.children].find((one) => one.tagName === "THONG_TIN_CHUNG");
   const inside = (parent, tag) => [...(parent?.children ?? [])].find((one) => one.tagName === tag);
   const text = (parent, tag) => inside(parent, tag)?.textContent ?? "";
@@ -421,33 +496,31 @@ function readZone(zone) {
 const escapeXml = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
 async function checkNode(name, label, text, zone, zoneDigest, facts) {
-  const verdict = { role: label, name: "", at: null, reasons: [] };
+  const verdict = { role: label, name: "", at: null, reasons: [], notes: [] };
   const found = NODE.exec(text);
   if (!found || found[1] !== name || found[0] !== text) return { ...verdict, reasons: [BROKEN] };
   const [, , at, number, value, subject, certificates] = found;
   try {
     const signedAt = readInstant(at), chain = [...certificates.matchAll(/<X509Certificate>([^<]*)<\/X509Certificate>/g)].map((one) => fromB64(one[1]));
     const leaf = readCertificate(chain[0]), key = keyOf(leaf.spki);
-    verdict.name = leaf.name;
+    verdict.name = leaf.shown;
     verdict.at = signedAt;
     if (key.kind === "ec" && key.curve !== "P-256") refuse("Chữ ký số dùng loại khoá không được hỗ trợ.");
     const wantedNumber = { GVCN: facts.of("SO_CCCD_GIAO_VIEN_CHU_NHIEM"), CBQL: facts.of("SO_CCCD_GIAM_HIEU_KY_HOC_BA") }[name] || undefined;
     const parts = pieces(name, at, subject, certificates, key.kind, zoneDigest);
     const again = `<${name}><NGAY_KY>${at}</NGAY_KY>${wantedNumber ? `<SO_CCCD>${escapeXml(wantedNumber)}</SO_CCCD>` : ""}<Signature xmlns="${DS}" Id="chuKy-${name}">${await parts.info("")}<SignatureValue>${value}</SignatureValue>${parts.keyInfo("")}<Object><SignatureProperties>${parts.time("")}</SignatureProperties></Object></Signature></${name}>`;
-    const path = await pathReasons(chain);
+    const path = await pathReasons(chain, verdict);
     if (path.includes(STRANGER)) verdict.reasons.push(STRANGER);
     const signature = fromB64(value);
     if (again !== text || number !== wantedNumber) verdict.reasons.push(again !== text && text.includes(zoneDigest) ? BROKEN : ALTERED);
     else if (!(await signedBy(leaf.spki, "SHA-256", utf8(await parts.info(` xmlns="${DS}"`)), signature))) verdict.reasons.push(ALTERED);
-    verdict.reasons.push(...timeReasons(signedAt), ...path.filter((one) => one !== STRANGER));
-    if (name === "KY_PHAT_HANH") {
-      if (!belongsToSchool(leaf, facts.of("TEN_TRUONG"))) verdict.reasons.push(`Chứng thư con dấu mang tên “${leaf.name}”, không phải ${facts.of("TEN_TRUONG")}.`);
-    } else {
-      const printed = facts.of(name === "GVCN" ? "TEN_GIAO_VIEN_CHU_NHIEM" : "TEN_GIAM_HIEU_KY_HOC_BA");
-      if (fold(leaf.name) !== fold(printed)) verdict.reasons.push(`Người ký là “${leaf.name}”, không phải ${printed} như ghi trên học bạ.`);
-      const own = leaf.number.replace(/^CCCD:/, "");
-      if (/^\d{12}$/.test(own) && wantedNumber && own !== wantedNumber) verdict.reasons.push("Số định danh trong chứng thư không phải của người ghi trên học bạ.");
-    }
+    verdict.reasons.push(...timeReasons(signedAt));
+    if (signedAt < leaf.from - SKEW) verdict.reasons.push("Thời gian ký ghi trong chữ ký sớm hơn ngày chứng thư có hiệu lực.");
+    if (signedAt < readInstant(facts.of("NGAY_TAO_HOC_BA")) - SKEW) verdict.reasons.push("Thời gian ký ghi trong chữ ký sớm hơn lúc lập học bạ.");
+    verdict.reasons.push(...path.filter((one) => one !== STRANGER));
+    const whose = name === "KY_PHAT_HANH" ? whyNotSeal(leaf, facts.of("TEN_TRUONG"), facts.of("TEN_TINH_THANH_PHO")) : whyNotPerson(leaf, facts.of(name === "GVCN" ? "TEN_GIAO_VIEN_CHU_NHIEM" : "TEN_GIAM_HIEU_KY_HOC_BA"), wantedNumber);
+    if (whose) verdict.reasons.push(whose);
+    else if (name !== "KY_PHAT_HANH" && wantedNumber && !leaf.persons.includes(wantedNumber)) verdict.notes.push("Chứng thư không ghi số định danh cá nhân nên chỉ đối chiếu được họ tên.");
   } catch (error) { verdict.reasons.push(error instanceof Refusal ? error.message : BROKEN); }
   return verdict;
 }
@@ -474,6 +547,7 @@ async function checkXml(bytes) {
     }
     if (rest) problems.push("Thứ tự hoặc số chữ ký không đúng quy định.");
     else if (signatures.length !== 3) problems.push(`Học bạ chưa đủ chữ ký, còn thiếu: ${NODES.map((one) => one[1]).filter((label) => !signatures.some((one) => one.role === label)).join(", ")}.`);
+    if (!inTurn(signatures.filter((one) => one.at !== null).map((one) => one.at))) problems.push(TURNED_ROUND);
     const reasons = [...new Set([...problems, ...signatures.flatMap((one) => one.reasons)])];
     const shown = { signatures, problems, uuid, digest: hex(zoneBytes) };
     if (reasons.length) {
@@ -481,9 +555,11 @@ async function checkXml(bytes) {
       return bad("xml", strange ? "Không phải chữ ký của nhà trường" : signatures.length && !problems.length && signatures.every((one) => one.reasons.length) ? "Chữ ký không hợp lệ" : heading, strange ? STRANGER : reasons[0], shown);
     }
     const two = ([year, after]) => (year || "không ghi") + (after ? `; sau hè: ${after}` : ""), demo = facts.of("DU_LIEU_THU_NGHIEM") === "1";
+    const other = facts.of("TEN_TRUONG") !== TRUST.school.name || facts.of("MA_TRUONG") !== TRUST.school.code;
+    const open = signatures.some((one) => one.lacksStatus);
     return {
-      ok: true, kind: "xml", tone: demo ? "late" : "done", heading: demo ? "Học bạ mẫu, chữ ký đúng" : "Học bạ thật", ...shown,
-      sentence: `Cả 3 chữ ký số đều đúng và nội dung không bị sửa từ khi ký.${demo ? " Dữ liệu của trường mẫu, không có giá trị pháp lý." : ""}`, next: ASK_STANDING,
+      ok: true, kind: "xml", tone: demo || open || other ? "late" : "done", heading: demo ? "Học bạ mẫu, chữ ký đúng" : open ? "Chữ ký đúng, chưa xem được thu hồi" : "Học bạ thật", ...shown,
+      sentence: `Cả 3 chữ ký số đều đúng và nội dung không bị sửa từ khi ký.${open ? " Nhưng ở đây không có danh sách thu hồi còn hạn của nơi cấp, nên chưa biết có chứng thư nào đã bị thu hồi trước khi ký không." : ""}${other ? ` Trang kiểm tra này là của ${TRUST.school.name}; học bạ do ${facts.of("TEN_TRUONG")} lập.` : ""}${demo ? " Dữ liệu của trường mẫu, không có giá trị pháp lý." : ""}`, next: ASK_STANDING,
       facts: [["Trường", facts.of("TEN_TRUONG")], ["Họ và tên", facts.of("HO_VA_TEN")], ["Ngày sinh", vnDate(facts.of("NGAY_SINH"))], ["Lớp", facts.of("TEN_LOP")], ["Năm học", facts.of("TEN_NAM_HOC").replace("-", "–")], ["Phát hành", vnDate(facts.of("NGAY_KY_PHAT_HANH_HOC_BA"))], ["Rèn luyện", two(facts.level("KET_QUA_REN_LUYEN"))], ["Học tập", two(facts.level("KET_QUA_HOC_TAP"))], ["Mã tra cứu", uuid]],
       results: facts.subjects,
     };
@@ -497,8 +573,8 @@ async function checkReport(document) {
   try {
     const wanted = ["file_bytes", "file_sha256", "format", "key_id", "made_at", "match", "result", "school_code", "school_name", "signature", "standing", "statements"];
     if (canonical(Object.keys(document).sort()) !== canonical(wanted) || !Array.isArray(document.statements)) refuse("Tệp này không phải báo cáo kiểm tra học bạ.");
-    const madeAt = readInstant(document.made_at), { keys, refused } = await knownKeys([...document.statements, ...TRUST.documents]);
-    const key = keys.find((one) => one.id === document.key_id) ?? refuse(refused[0] ?? UNKNOWN_KEY);
+    const madeAt = readInstant(document.made_at), { keys, refused } = await knownKeys(TRUST.documents, document.statements);
+    const key = keys.find((one) => one.id === document.key_id) ?? refuse(refused.at(-1) ?? UNKNOWN_KEY);
     const signature = fromB64(document.signature);
     if (signature.length !== 64 || !(await signedBy(key.spki, "SHA-256", messageOf(document), signature))) refuse("Báo cáo đã bị sửa sau khi lập.");
     if (key.schoolName !== document.school_name || key.schoolCode !== document.school_code) refuse(`Khoá đã ký là của ${key.schoolName}, không phải ${document.school_name}.`);
