@@ -1,7 +1,7 @@
 """The one place that owns the worker processes of this process and its background threads.
 
 Rendering, signing and checking happen in ``HOCBASO_WORKERS`` worker processes (:mod:`hocbaso.documents.workers`), started at the
-first need: the web process itself never imports WeasyPrint, endesive or pyHanko (1 s and 150 MB).
+first need: the web process itself never imports WeasyPrint, endesive or pyHanko (1 s and 150 MB). What strangers upload is judged apart.
 A long batch runs in a thread of its own, so that the page which started it may be left. A thread dies with its process;
 the batch's rows then tell what is left to do (:mod:`hocbaso.services.batches`).
 """
@@ -21,6 +21,7 @@ from flask import current_app
 from hocbaso.config import Config
 from hocbaso.db import db
 from hocbaso.documents.store import DocumentStore
+from hocbaso.documents.strangers import StrangersWorker
 from hocbaso.documents.verification_report import VerificationReport, report_from_plain
 from hocbaso.documents.workers import DocumentWorkers
 from hocbaso.errors import Unavailable
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 _LOCK = threading.Lock()
 _WORKERS: dict[int, DocumentWorkers] = {}
+_STRANGERS = StrangersWorker()
 _THREADS: dict[tuple[str, int], threading.Thread] = {}
 
 
@@ -73,8 +75,13 @@ def call(call: str, *args: Any, timeout: float = 60.0) -> Any:
 def verify(
     data: bytes, roots: Iterable[bytes], crls: Iterable[bytes], at: datetime, *, timeout: float
 ) -> VerificationReport:
-    """Judge a file that somebody holds out; roots and lists are DER. Unavailable after ``timeout`` seconds."""
-    plain = call("hocbaso.documents.issuing:verify_upload", data, tuple(roots), tuple(crls), at, timeout=timeout)
+    """Judge a file that somebody holds out; roots and lists are DER. Unavailable after ``timeout`` seconds.
+
+    In a process of its own (:mod:`hocbaso.documents.strangers`), so that no file of a stranger holds up building and signing.
+    """
+    plain = _STRANGERS.call(
+        "hocbaso.documents.issuing:verify_upload", data, tuple(roots), tuple(crls), at, timeout=timeout
+    )
     return report_from_plain(plain)
 
 
@@ -99,6 +106,7 @@ def close() -> None:
         _WORKERS.clear()
     for each in workers:
         each.close()
+    _STRANGERS.close()
 
 
 # --- background threads -----------------------------------------------------------------------------------------------
