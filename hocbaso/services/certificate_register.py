@@ -22,6 +22,7 @@ from hocbaso.services import audit
 from hocbaso.services.access import Actor
 from hocbaso.services.certificates import (
     CertificateView,
+    current_certificate,
     current_certificates,
     owner_key,
     owner_of,
@@ -187,6 +188,14 @@ def one(actor: Actor, certificate_id: int, now: datetime) -> CertificateView:
     if row is None or not (own or actor.may(Permission.CERTIFICATE_MANAGE)):
         raise NotFound("Không có chứng thư này.")
     return view_of(row, now)
+
+
+def seal_in_use(actor: Actor, now: datetime) -> CertificateView | None:
+    """The seal's certificate in use, for the clerk; None for everybody else, and where there is none."""
+    if not actor.has_role(Role.CLERK):
+        return None
+    row = current_certificate(None)
+    return view_of(row, now) if row is not None else None
 
 
 def list_certificates(actor: Actor, now: datetime) -> list[CertificateView]:

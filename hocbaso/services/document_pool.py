@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 _LOCK = threading.Lock()
 _WORKERS: dict[int, DocumentWorkers] = {}
 _STRANGERS = StrangersWorker()
-_THREADS: dict[tuple[str, int], threading.Thread] = {}
+_THREADS: dict[tuple[str, int | str], threading.Thread] = {}
 
 
 def config() -> Config:
@@ -112,11 +112,11 @@ def close() -> None:
 # --- background threads -----------------------------------------------------------------------------------------------
 
 
-def _key(batch_id: int) -> tuple[str, int]:
+def _key(batch_id: int | str) -> tuple[str, int | str]:
     return str(config().instance), batch_id
 
 
-def run_in_background(batch_id: int, work: Callable[[], object]) -> None:
+def run_in_background(batch_id: int | str, work: Callable[[], object]) -> None:
     """Run ``work`` in a thread with an application context of its own. The thread is known by the batch's id."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
 
@@ -135,14 +135,14 @@ def run_in_background(batch_id: int, work: Callable[[], object]) -> None:
     thread.start()
 
 
-def is_running(batch_id: int) -> bool:
+def is_running(batch_id: int | str) -> bool:
     """Whether a thread of this process works on the batch."""
     with _LOCK:
         thread = _THREADS.get(_key(batch_id))
     return thread is not None and thread.is_alive()
 
 
-def wait_for(batch_id: int, timeout: float = 600.0) -> None:
+def wait_for(batch_id: int | str, timeout: float = 600.0) -> None:
     """Wait until the thread of a batch has ended."""
     with _LOCK:
         thread = _THREADS.get(_key(batch_id))

@@ -268,6 +268,12 @@ def _of_key(
         if where["provider"] in dict(remote_providers.provider_names()):
             return []
         return todo(it, f"Khai báo lại nơi ký từ xa “{where['provider']}” của {whose} trong config.toml.")
+    if row.key_kind == "desk":
+        return todo(  # the server never sees this token: only its owner can try it
+            owners,
+            f"Mở trình ký và cắm thiết bị “{where['label']}” ở máy của {whose}, rồi mở trang Học bạ của một lớp: trang phải báo “Thiết bị sẵn sàng”.",
+            blocks=False,
+        )
     driver = next((one for one in machine if one.name == where["driver"]), None)
     if driver is None:
         return todo(it, f"Cài trình điều khiển thiết bị “{where['driver']}” của {whose} và khai báo trong config.toml.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Flask, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
@@ -36,8 +36,9 @@ from hocbaso.web.forms.certificates import (
     RootForm,
     WithdrawKeyForm,
 )
+from hocbaso.web.headers import allow_signing_helper
 from hocbaso.web.htmx import go
-from hocbaso.web.security import confirm_recent, current_actor, note, requires
+from hocbaso.web.security import browser_session, confirm_recent, current_actor, note, requires
 
 MAX_TRUST_LIST = 4_000_000
 """Bytes; revocation lists of a national issuer may stand in the file."""
@@ -53,10 +54,11 @@ def _page(
     machine: InstanceKeyForm | None = None,
     withdraw: WithdrawKeyForm | None = None,
     message: str | None = None,
-) -> tuple[str, int]:
+) -> BaseResponse:
     actor, now = current_actor(), clock.now()
     may_own, may_manage = actor.may(P.CERTIFICATE_OWN), actor.may(P.CERTIFICATE_MANAGE)
-    return render_template(
+    seal = certificate_register.seal_in_use(actor, now)
+    body = render_template(
         "certificates/index.html",
         own=certificate_register.own_certificates(actor, now) if may_own else [],
         everyone=certificate_register.list_certificates(actor, now) if may_manage else [],
@@ -64,6 +66,7 @@ def _page(
         root_kinds=trust_roots.KINDS,
         machine_keys=instance_keys.views() if actor.has_role(Role.CLERK) or may_manage else [],
         machine_form=machine or InstanceKeyForm(formdata=None),
+        seal_at_desk=seal.fingerprint if seal is not None and seal.key_kind == "desk" else None,
         withdraw_form=withdraw or WithdrawKeyForm(formdata=None),
         may_own=may_own,
         may_manage=may_manage,
@@ -73,7 +76,9 @@ def _page(
         drivers=key_devices.drivers(),
         providers=remote_providers.provider_names(),
         message=message,
-    ), status
+    )
+    response = make_response(body, status)
+    return allow_signing_helper(response) if seal is not None and seal.key_kind == "desk" else response
 
 
 @pages.get("/")
@@ -355,6 +360,13 @@ def certify_machine_key() -> Any:
     """Have the seal say which key is the machine's (the clerk)."""
     confirm_recent(current_actor())
     form = InstanceKeyForm()
+    seal = certificate_register.seal_in_use(current_actor(), clock.now())
+    if seal is not None and seal.key_kind == "desk":
+        try:
+            task = instance_keys.certify_at_desk(current_actor(), browser_session(), url_for(".index"), clock.now())
+        except DomainError as refusal:
+            return _page(status_of(refusal), message=_words(refusal))
+        return go(url_for("desk.task", task_id=task))
     if not form.validate():
         return _page(422, machine=form)
     try:

@@ -18,7 +18,6 @@ from hocbaso.errors import IntegrityFault, Invalid, Unavailable
 from .conftest import NOW, World
 
 
-
 def with_letters(pdf: bytes, table: bytes) -> bytes:
     """The file with this ToUnicode table in each of its fonts."""
     with pikepdf.open(io.BytesIO(pdf)) as opened:
