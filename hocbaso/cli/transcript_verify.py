@@ -46,7 +46,7 @@ def _when(value: object) -> str:
 def _signature_lines(item: SignatureVerdict) -> list[str]:
     head = "HỢP LỆ" if item.ok else "KHÔNG HỢP LỆ"
     label = ROLE_LABELS.get(item.role, item.role)
-    lines = [f"  [{head}] {label}: {item.signer_name or 'không đọc được người ký'}"]
+    lines = [f"  [{head}] {label}: {item.signer or 'không đọc được người ký'}"]
     if item.fingerprint:
         organisation = f" – {item.signer_organisation}" if item.signer_organisation else ""
         signed = f"Ký lúc {_when(item.signed_at)} (giờ Việt Nam)" if item.signed_at else "Chữ ký không ghi giờ ký"

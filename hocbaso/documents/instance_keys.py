@@ -11,6 +11,7 @@ What is signed is a first line that says what it is, then the canonical JSON (so
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterable
@@ -34,6 +35,7 @@ _FIELDS = {
     WITHDRAWAL: {"format", "school_name", "school_code", "key_id", "withdrawn_at", "reason", "signed_at", "certificates", "signature"},
 }  # fmt: skip
 _MAX_CHAIN = 4
+OTHER_SEAL = "Bản xác nhận khoá không mang con dấu đã biết của {school} mà của một nơi khác cùng tên."
 MAX_STATEMENTS = 200
 
 
@@ -198,7 +200,7 @@ def check_statement(document: Any, trust: Trust) -> dict[str, Any]:
     Raises ``errors.Invalid`` (not one, or not exactly as written) and ``errors.IntegrityFault`` (signature, certificate, school).
     """
     from hocbaso.documents import cms  # brings asn1crypto, which the web process does without
-    from hocbaso.documents.trust import belongs_to_school, signer_facts
+    from hocbaso.documents.certificate_owner import holder_of, why_not_seal
 
     fault = Invalid("Không đọc được bản xác nhận khoá của trường.")
     try:
@@ -228,8 +230,8 @@ def check_statement(document: Any, trust: Trust) -> dict[str, Any]:
     reasons = [*trust.time_reasons(signed_at), *trust.path_reasons(chain)]
     if reasons:
         raise IntegrityFault(f"Con dấu trên bản xác nhận khoá không tin được: {reasons[0]}")
-    if not belongs_to_school(chain[0], document["school_name"]):
-        name = signer_facts(chain[0])["signer_name"]
+    if why_not_seal(chain[0], document["school_name"]) is not None:
+        name = holder_of(chain[0]).name
         raise IntegrityFault(f"Bản xác nhận khoá mang con dấu của “{name}”, không phải {document['school_name']}.")
     return dict(document)
 
@@ -245,20 +247,37 @@ def require_statements(
         check_statement(document, trust)
 
 
-def known_keys(documents: Iterable[Any], trust: Trust) -> tuple[list[KnownKey], list[str]]:
+def known_keys(documents: Iterable[Any], trust: Trust, own: Iterable[Any] = ()) -> tuple[list[KnownKey], list[str]]:
     """(keys that are vouched for, why the other statements are not believed). A key stated twice is known once.
 
-    Only a withdrawal under the same school's name and code withdraws.
+    Only a withdrawal under the same school's name and code withdraws. ``own`` are statements that came with the roots: their seals are
+    the school's. For ``documents``, from anybody, a name is not enough: a seal that is of another organisation than the one already
+    known under this name and code neither vouches nor withdraws. Without any, the first that is believed is the one known.
     """
+    from hocbaso.documents.certificate_owner import is_same_unit
+
     found: dict[str, KnownKey] = {}
     withdrawn: dict[tuple[str, str, str], str] = {}
     refused: list[str] = []
-    for document in list(documents)[:MAX_STATEMENTS]:
+    seals: dict[tuple[str, str], list[bytes]] = {}
+    first = list(own)
+    for document in first:
+        # Pinned even when its certificate has run out since: that must not leave the school's name to the next who carries it.
+        with contextlib.suppress(Exception):
+            name = (document["school_name"], document["school_code"])
+            seals.setdefault(name, []).append(base64.b64decode(document["certificates"][0]))
+    for document in [*first, *list(documents)[:MAX_STATEMENTS]]:
         try:
             told = check_statement(document, trust)
         except DomainError as error:
             refused.append(error.message)
             continue
+        seal = base64.b64decode(told["certificates"][0])
+        pinned = seals.setdefault((told["school_name"], told["school_code"]), [])
+        if pinned and not any(is_same_unit(seal, one) for one in pinned):
+            refused.append(OTHER_SEAL.format(school=told["school_name"]))
+            continue
+        pinned.append(seal)
         whose = (told["key_id"], told["school_name"], told["school_code"])
         if told["format"] == WITHDRAWAL:
             day = read_instant(told["withdrawn_at"]).strftime("%d/%m/%Y")

@@ -283,13 +283,14 @@ def verify_upload(
     crls: tuple[bytes, ...],
     at: datetime,
     expected: Mapping[str, tuple[str, ...]] | None = None,
+    keys: tuple[Any, ...] = (),
 ) -> dict[str, Any]:
     """``verify_file`` as a plain dictionary, for a page or a job.
 
     Anybody may send the file: 2 MB can unpack to 2 GB, so it gets :data:`VERIFY_MEMORY` and is unreadable when it wants more.
     """
     with _at_most(VERIFY_MEMORY):
-        return verify_file(data, roots, crls, at, expected).to_plain()
+        return verify_file(data, roots, crls, at, expected, keys).to_plain()
 
 
 def verify_own(

@@ -90,11 +90,11 @@ def judge_report(data: bytes, trust: Trust, documents: Iterable[Any] = ()) -> Ve
         if not isinstance(document, dict) or set(document) != _REPORT_FIELDS or document["format"] != REPORT:
             return _plain("report", "Tệp này không phải báo cáo kiểm tra học bạ.")
         made_at = ik.read_instant(document["made_at"])
-        keys, refused = ik.known_keys([*document["statements"], *documents], trust)
+        keys, refused = ik.known_keys(document["statements"], trust, own=documents)
         facts = {"school_name": document["school_name"]}
         key = next((one for one in keys if one.key_id == document["key_id"]), None)
         if key is None:
-            return _plain("report", refused[0] if refused else UNKNOWN_KEY, **facts)
+            return _plain("report", refused[-1] if refused else UNKNOWN_KEY, **facts)
         reasons = [] if ik.json_holds(document, key.public_key) else [REPORT_ALTERED]
         if (key.school_name, key.school_code) != (document["school_name"], document["school_code"]):
             reasons.append(f"Khoá đã ký là của {key.school_name}, không phải {document['school_name']}.")
@@ -122,10 +122,13 @@ def judge_report(data: bytes, trust: Trust, documents: Iterable[Any] = ()) -> Ve
         return _plain("report", "Báo cáo bị hỏng, không đọc được.")
 
 
-def judge_keys(data: bytes, trust: Trust) -> VerificationReport:
-    """A list of keys: what of it is vouched for."""
+def judge_keys(data: bytes, trust: Trust, documents: Iterable[Any] = ()) -> VerificationReport:
+    """A list of keys: what of it is vouched for; ``documents`` are statements known from elsewhere."""
     try:
-        keys, refused = ik.known_keys(ik.read_key_list(data), trust)
+        told = ik.read_key_list(data)
+        named = {item.get("key_id") for item in told if isinstance(item, dict)}
+        keys, refused = ik.known_keys(told, trust, own=documents)
+        keys = [key for key in keys if key.key_id in named]
     except DomainError as error:
         return _plain("keys", error.message)
     verdicts = tuple(_verdict(key, [key.withdrawn] if key.withdrawn else []) for key in keys)

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import NameOID
 
 from hocbaso.documents.instance_keys import b64, instant
+from hocbaso.documents.provinces import provinces
 
 _STATIC = Path(__file__).resolve().parents[2] / "static"
 SOURCES = _STATIC / "offline"
@@ -135,6 +136,7 @@ def build_page(
         "lists": [b64(der) for der in kept],
         "lists_left_out": left_out,
         "documents": list(documents),
+        "provinces": provinces(),
     }
     script, style = _script(data), (SOURCES / "page.css").read_text("utf-8")
     policy = (

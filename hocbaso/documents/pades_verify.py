@@ -30,7 +30,16 @@ from hocbaso.documents.printed_form import embedded_data_zone
 from hocbaso.documents.proof import prove_equal
 from hocbaso.documents.signed_pdf import FIELD_OF, ROLE_OF, ROLE_WORDS, read_contents, signature_spans
 from hocbaso.documents.transcript_content import TranscriptContent
-from hocbaso.documents.trust import CLOCK_SKEW, KEY_USAGE, Trust, role_reasons, signer_facts
+from hocbaso.documents.trust import (
+    CLOCK_SKEW,
+    KEY_USAGE,
+    STAMPED_WITHIN,
+    TURNED_ROUND,
+    Trust,
+    in_turn,
+    role_reasons,
+    signer_facts,
+)
 from hocbaso.documents.verification_report import STRANGER, UNREADABLE, SignatureVerdict, VerificationReport
 from hocbaso.documents.xml_record import parse_data_zone
 from hocbaso.errors import DomainError, IntegrityFault
@@ -116,6 +125,8 @@ def _verify(
     times = [item.stamped_at for item in verdicts if item.stamped_at is not None]
     if [*times, *tail.stamped_at] != sorted([*times, *tail.stamped_at]):
         problems.append(OUT_OF_ORDER)
+    if not in_turn(item.signed_at for item in verdicts):
+        problems.append(TURNED_ROUND)
     if verdicts:
         facts["level"] = min(Level.of(item.level) for item in verdicts).label
         facts |= {"stamped_at": tail.stamped_at, "proof_ends_at": tail.ends_at}
@@ -223,7 +234,7 @@ def _judge(
         elif status.docmdp_ok is False:
             reasons.append("Có thay đổi vượt quá phạm vi mà chữ ký đầu tiên cho phép.")
         reasons += replace(trust, at=moment).path_reasons(parts.chain, tail.store.evidence, demand=demand)
-        reasons += trust.time_reasons(facts["signed_at"])
+        reasons += trust.signing_time_reasons(facts["signed_at"], parts.chain[0], content.built_at)
         if stamp is not None:
             proven = status.timestamp_validity
             if proven is None or not (proven.intact and proven.valid):
@@ -231,6 +242,8 @@ def _judge(
             reasons += stamp_reasons(stamp, trust, tail.moment or trust.at, evidence, demand=demand)
             if facts["signed_at"] is not None and facts["signed_at"] > stamp.at + CLOCK_SKEW:
                 reasons.append("Thời gian ký ghi trong chữ ký muộn hơn dấu thời gian của chính nó.")
+            if facts["signed_at"] is not None and facts["signed_at"] < stamp.at - STAMPED_WITHIN:
+                reasons.append("Thời gian ký ghi trong chữ ký sớm hơn dấu thời gian của chính nó quá nhiều.")
         if not status.bottom_line and not reasons:
             reasons.append("Bộ kiểm tra độc lập không chấp nhận chữ ký này.")
     reasons += role_reasons(role, parts.chain[0], content, expected)

@@ -7,7 +7,6 @@ issuer is revoked even when the list itself has run out, which the validator wou
 from __future__ import annotations
 
 import functools
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
 from pyhanko.sign.validation import KeyUsageConstraints
 
+from hocbaso.documents.certificate_owner import holder_of, why_not_person, why_not_seal
 from hocbaso.documents.certificate_parts import certificate_fingerprint
 from hocbaso.documents.cms import load_certificate
 from hocbaso.documents.paths import Evidence, PathFault, examine
@@ -49,6 +49,23 @@ _PATH_WORDS = {
 CLOCK_SKEW = timedelta(minutes=10)
 
 
+#: A signature is stamped in the same minute; a batch that waited for its time stamps, for a night of no network say, in a few days.
+STAMPED_WITHIN = timedelta(days=3)
+TURNED_ROUND = "Giờ ký của các chữ ký không theo thứ tự: chữ ký sau lại ghi giờ sớm hơn chữ ký trước."
+
+
+def in_turn(times: Iterable[datetime | None]) -> bool:
+    """Whether stated signing times, in the order of the signatures, go forward (clocks may differ by :data:`CLOCK_SKEW`)."""
+    newest: datetime | None = None
+    for at in times:
+        if at is None:
+            continue
+        if newest is not None and at < newest - CLOCK_SKEW:
+            return False
+        newest = at if newest is None else max(newest, at)
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Trust:
     """Roots and revocation lists (PEM or DER) and the moment of judgement (aware UTC)."""
@@ -76,6 +93,16 @@ class Trust:
         if signed_at is None:
             return ["Chữ ký không ghi thời gian ký."]
         return ["Thời gian ký ở tương lai."] if signed_at > self.at + CLOCK_SKEW else []
+
+    def signing_time_reasons(self, signed_at: datetime | None, der: bytes, built_at: datetime) -> list[str]:
+        """Why the time that a signature on a record states cannot be true: it looks forward and back. ``der`` is the certificate."""
+        reasons = self.time_reasons(signed_at)
+        if signed_at is not None:
+            if signed_at < load_certificate(der).not_valid_before_utc - CLOCK_SKEW:
+                reasons.append("Thời gian ký ghi trong chữ ký sớm hơn ngày chứng thư có hiệu lực.")
+            if signed_at < built_at - CLOCK_SKEW:
+                reasons.append("Thời gian ký ghi trong chữ ký sớm hơn lúc lập học bạ.")
+        return reasons
 
     def path_reasons(
         self, chain: tuple[bytes, ...], evidence: Evidence = Evidence(), *, demand: bool = False
@@ -170,9 +197,11 @@ def _attribute(name: x509.Name, oid: x509.ObjectIdentifier) -> str:
 
 def signer_facts(der: bytes) -> dict[str, object]:
     """Fields of ``SignatureVerdict`` that come from the certificate."""
-    cert = load_certificate(der)
+    cert, who = load_certificate(der), holder_of(der)
     return {
-        "signer_name": _attribute(cert.subject, NameOID.COMMON_NAME),
+        "signer_name": who.name,
+        "signer_number": next(iter(who.unit_numbers), ""),
+        "signer_place": who.place if who.unit_numbers else "",
         "signer_organisation": _attribute(cert.subject, NameOID.ORGANIZATION_NAME),
         "issuer": _attribute(cert.issuer, NameOID.COMMON_NAME) or cert.issuer.rfc4514_string(),
         "serial": format(cert.serial_number, "X"),
@@ -182,47 +211,20 @@ def signer_facts(der: bytes) -> dict[str, object]:
     }
 
 
-def _fold(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
-
-
-_UNIT_NUMBERS = ("MST:", "MNS:", "MSNS:", "MSDN:")
-"""How a certificate of an organisation numbers it; a person's says ``CCCD:``."""
-
-
-def belongs_to_school(der: bytes, school_name: str) -> bool:
-    """Whether a certificate (DER) is the school's own: it is named so, or is numbered as an organisation's and of this school.
-
-    A teacher's certificate names the school as her organisation too; she is not its seal.
-    """
-    subject = load_certificate(der).subject
-    name, school = _fold(_attribute(subject, NameOID.COMMON_NAME)), _fold(school_name)
-    if name in (school, school.removeprefix("trường ")):
-        return True
-    number = _attribute(subject, NameOID.USER_ID).upper()
-    return _fold(_attribute(subject, NameOID.ORGANIZATION_NAME)) == school and number.startswith(_UNIT_NUMBERS)
-
-
 def role_reasons(
     role: str, der: bytes, content: TranscriptContent, expected: dict[str, frozenset[str]] | None
 ) -> list[str]:
     """Does this certificate belong to whom the record names for ``role``?
 
     ``expected`` maps a role to the fingerprints registered for it, where the caller knows them. Always: a person's certificate
-    carries the printed name (and, where it carries one, the personal number); the seal's carries the school's name.
+    carries the printed name and no other person's number, the seal's is the school's (:mod:`certificate_owner`).
     """
     if expected is not None and role in expected and certificate_fingerprint(der) not in expected[role]:
         return ["Chứng thư không phải là chứng thư đã đăng ký cho vai trò này."]
-    cert = load_certificate(der)
-    name = _attribute(cert.subject, NameOID.COMMON_NAME)
     if role == "seal":
-        if belongs_to_school(der, content.school.name):
-            return []
-        return [f"Chứng thư con dấu mang tên “{name}”, không phải {content.school.name}."]
-    note: SignerNote = content.homeroom if role == "homeroom" else content.principal
-    if _fold(name) != _fold(note.name):
-        return [f"Người ký là “{name}”, không phải {note.name} như ghi trên học bạ."]
-    number = _attribute(cert.subject, NameOID.USER_ID).removeprefix("CCCD:")
-    if number.isdigit() and len(number) == 12 and note.personal_id and number != note.personal_id:
-        return ["Số định danh trong chứng thư không phải của người ghi trên học bạ."]
-    return []
+        # Lists of recalled records name the school only.
+        reason = why_not_seal(der, content.school.name, getattr(content.school, "province", None))
+    else:
+        note: SignerNote = content.homeroom if role == "homeroom" else content.principal
+        reason = why_not_person(der, note.name, note.personal_id)
+    return [reason] if reason else []

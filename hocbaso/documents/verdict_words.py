@@ -63,7 +63,7 @@ def next_step_for(reason: str) -> str:
 def of_signature(item: SignatureVerdict) -> Words:
     """One signature."""
     who = ROLE_NAMES.get(item.role, "một nơi lạ")
-    name = item.signer_name or "không rõ tên"
+    name = item.signer or "không rõ tên"
     if item.ok:
         signed = f", ký lúc {_when(item.signed_at)}" if item.signed_at else ""
         if item.role == "instance":

@@ -46,9 +46,9 @@ def verify_file(
     if data.lstrip()[:1] == b"{":
         if REPORT.encode() in data:
             return judge_report(data, trust, keys)
-        return judge_keys(data, trust)
+        return judge_keys(data, trust, keys)
     if data.lstrip()[:4] == b"http":
-        known, refused = known_keys(keys, trust)
+        known, refused = known_keys((), trust, own=keys)
         return judge_text(data[:20_000].decode("utf-8", "replace"), known, refused)
     if data.lstrip()[:1] == b"<":
         return verify_xml(data, trust, expected=wanted)

@@ -18,7 +18,10 @@ UNREADABLE = "Tệp bị hỏng hoặc không phải học bạ số."
 
 @dataclass(frozen=True, slots=True)
 class SignatureVerdict:
-    """One signature. ``role`` is ``homeroom``, ``principal`` or ``seal``; ``reasons`` are Vietnamese sentences why not."""
+    """One signature. ``role`` is ``homeroom``, ``principal`` or ``seal``; ``reasons`` are Vietnamese sentences why not.
+
+    ``signer_number`` and ``signer_place`` are an organisation's: by them people tell two schools of one name apart.
+    """
 
     role: str
     ok: bool
@@ -33,6 +36,14 @@ class SignatureVerdict:
     level: str = "B-B"
     stamped_at: datetime | None = None
     reasons: tuple[str, ...] = ()
+    signer_number: str = ""
+    signer_place: str = ""
+
+    @property
+    def signer(self) -> str:
+        """The signer's name, with an organisation's number and place."""
+        more = ", ".join(filter(None, (self.signer_number and f"mã số {self.signer_number}", self.signer_place)))
+        return f"{self.signer_name} ({more})" if more else self.signer_name
 
 
 @dataclass(frozen=True, slots=True)

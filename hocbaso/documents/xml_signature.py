@@ -223,7 +223,7 @@ def verify_xml(
     """Judge a record file; the same report as for the PDF (``kind="xml"``). ``trust`` is ``trust.Trust``. Never raises on bad input."""
     from hocbaso.documents.pades_verify import ALTERED, record_facts
     from hocbaso.documents.signed_pdf import ROLE_WORDS
-    from hocbaso.documents.trust import role_reasons, signer_facts
+    from hocbaso.documents.trust import TURNED_ROUND, in_turn, role_reasons, signer_facts
     from hocbaso.documents.verification_report import STRANGER, UNREADABLE, SignatureVerdict, VerificationReport
 
     try:
@@ -253,7 +253,7 @@ def verify_xml(
                 )
                 continue
             reasons = [] if holds(node, parts.data_zone) else [ALTERED]
-            reasons += trust.time_reasons(node.signed_at)
+            reasons += trust.signing_time_reasons(node.signed_at, node.chain[0], parts.content.built_at)
             reasons += trust.path_reasons(node.chain)
             reasons += role_reasons(node.role, node.chain[0], parts.content, expected)
             if trust.roots and trust.is_strange(node.chain):
@@ -267,6 +267,8 @@ def verify_xml(
                     **signer_facts(node.chain[0]),  # type: ignore[arg-type]
                 )
             )
+        if not in_turn(item.signed_at for item in verdicts):
+            problems.append(TURNED_ROUND)
         return VerificationReport(
             ok=not problems and bool(verdicts) and all(item.ok for item in verdicts),
             kind="xml",

@@ -21,6 +21,7 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.documents import signers
+from hocbaso.documents.certificate_owner import why_not_seal
 from hocbaso.documents.token_session import LastTry
 from hocbaso.errors import Invalid, NotAllowed, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
@@ -132,13 +133,18 @@ def require_owner(leaf: bytes, person: m.Person | None) -> None:
     """Refuse a certificate that names somebody else (Invalid).
 
     A person's common name must be the full name and a personal identity number, where the certificate carries one, the
-    person's; for the seal (None) the name or the organisation must be the school.
+    person's; for the seal (None) the rule is the one by which its signatures are judged (decision 0030).
     """
+    if person is None:
+        school = db.session.get(m.School, 1)
+        reason = why_not_seal(leaf, owner_of(None), school.province if school is not None else None)
+        if reason is not None:
+            raise Invalid(reason, field="file")
+        return
     owner_name = owner_of(person)
-    personal_id = person.personal_id_number if person else None
+    personal_id = person.personal_id_number
     subject = x509.load_der_x509_certificate(leaf).subject
-    oids = [NameOID.COMMON_NAME] if person else [NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME]
-    names = [str(attribute.value) for oid in oids for attribute in subject.get_attributes_for_oid(oid)]
+    names = [str(attribute.value) for attribute in subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     if not any(_same_name(name, owner_name[:64]) for name in names):
         raise Invalid(
             f"Chứng thư cấp cho “{', '.join(names) or 'không rõ tên'}”, không phải “{owner_name}”.", field="file"

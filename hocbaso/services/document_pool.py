@@ -73,15 +73,21 @@ def call(call: str, *args: Any, timeout: float = 60.0) -> Any:
 
 
 def verify(
-    data: bytes, roots: Iterable[bytes], crls: Iterable[bytes], at: datetime, *, timeout: float
+    data: bytes,
+    roots: Iterable[bytes],
+    crls: Iterable[bytes],
+    at: datetime,
+    *,
+    timeout: float,
+    keys: Iterable[Any] = (),
 ) -> VerificationReport:
-    """Judge a file that somebody holds out; roots and lists are DER. Unavailable after ``timeout`` seconds.
+    """Judge a file that somebody holds out; roots and lists are DER, ``keys`` statements on instance keys. Unavailable after
+    ``timeout`` seconds.
 
     In a process of its own (:mod:`hocbaso.documents.strangers`), so that no file of a stranger holds up building and signing.
     """
-    plain = _STRANGERS.call(
-        "hocbaso.documents.issuing:verify_upload", data, tuple(roots), tuple(crls), at, timeout=timeout
-    )
+    given = (data, tuple(roots), tuple(crls), at, None, tuple(keys))
+    plain = _STRANGERS.call("hocbaso.documents.issuing:verify_upload", *given, timeout=timeout)
     return report_from_plain(plain)
 
 

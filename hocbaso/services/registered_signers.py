@@ -16,6 +16,7 @@ from hocbaso.documents.proof_plan import is_weaker
 from hocbaso.documents.verification_report import SignatureVerdict, VerificationReport
 from hocbaso.services.log_reading import aimed_at, replay
 
+OTHER_CONTENT = "Nội dung của tệp này khác học bạ mà nhà trường đã lập với mã tra cứu này."
 NOT_RECORDED = "Nhà trường không ghi nhận chữ ký này cho học bạ này."
 NOT_BOUND = "Khi ký, chứng thư này không được gắn để ký với tư cách đó."
 NOT_STANDING = "Khi ký, chứng thư này đã thu hồi hoặc ngừng dùng trong sổ của trường."
@@ -23,7 +24,8 @@ NOT_STANDING = "Khi ký, chứng thư này đã thu hồi hoặc ngừng dùng t
 
 def with_registered(report: VerificationReport, record: m.TranscriptRecord) -> VerificationReport:
     """The report with what the register demands: each signature by the certificate that was recorded for it, bound to its role and in
-    standing when it was made, and the file at the level at which the record was issued."""
+    standing when it was made, the file at the level at which the record was issued, and with the record's content: the same three
+    keys may have signed another one under its code."""
     rows = db.session.execute(
         select(m.TranscriptSignature, m.Certificate)
         .join(m.Certificate, m.Certificate.id == m.TranscriptSignature.certificate_id)
@@ -32,6 +34,8 @@ def with_registered(report: VerificationReport, record: m.TranscriptRecord) -> V
     recorded = {signature.role: (signature, certificate) for signature, certificate in rows}
     judged = tuple(_judged(item, recorded.get(item.role)) for item in report.signatures)
     problems = list(report.problems)
+    if report.content_digest is not None and report.content_digest != record.content_digest:
+        problems.insert(0, OTHER_CONTENT)
     issued_at = next((signature.level for signature, _ in rows if signature.role == "seal"), None)
     if report.ok and report.level is not None and issued_at is not None and is_weaker(report.level, issued_at):
         # Cut off, such a file is an ordinary good one of the lower level; only the record knows better.

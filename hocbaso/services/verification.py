@@ -160,15 +160,9 @@ def by_code(code: str) -> CodeAnswer:
     record = _record(code)
     if record is None:
         return CodeAnswer(code, UNKNOWN)
-    try:
-        transcripts.require_untouched(record)
-    except IntegrityFault:
-        raise IntegrityFault(
-            "Nhà trường chưa xác nhận được học bạ mang mã này: dữ liệu lưu trên máy không khớp với nhật ký. "
-            "Xin liên hệ văn phòng trường."
-        ) from None
+    _require_untouched(record)
     standing, successor = _standing(record)
-    if standing == NOT_ISSUED or record.published_at is None:
+    if standing == NOT_ISSUED:
         return CodeAnswer(code, NOT_ISSUED)
     content = tc.from_canonical_json(record.content.encode("utf-8"))
     return CodeAnswer(
@@ -192,8 +186,24 @@ def _record(code: str) -> m.TranscriptRecord | None:
     return found
 
 
+def _require_untouched(record: m.TranscriptRecord) -> None:
+    """IntegrityFault, in words for a stranger, when the record is not what the log tells."""
+    try:
+        transcripts.require_untouched(record)
+    except IntegrityFault:
+        raise IntegrityFault(
+            "Nhà trường chưa xác nhận được học bạ mang mã này: dữ liệu lưu trên máy không khớp với nhật ký. "
+            "Xin liên hệ văn phòng trường."
+        ) from None
+
+
 def _standing(record: m.TranscriptRecord) -> tuple[str, bool]:
-    """The record's standing, and whether a sealed successor is there. A record recalled before its seal was never issued."""
+    """The record's standing, and whether a sealed successor is there.
+
+    What was recalled before its seal, or sealed and not published yet, was never issued as far as strangers are concerned.
+    """
+    if record.published_at is None:
+        return NOT_ISSUED, False
     successor = db.session.scalar(
         select(m.TranscriptRecord.id)
         .where(
@@ -213,7 +223,7 @@ def _standing(record: m.TranscriptRecord) -> tuple[str, bool]:
 def by_file(data: bytes, now: datetime) -> FileAnswer:
     """Judge an uploaded PDF or XML in a worker, then compare it with the store.
 
-    Raises Invalid (empty, over 8 MB) and Unavailable (not done in 20 s).
+    Raises Invalid (empty, over 8 MB), Unavailable (not done in 20 s) and IntegrityFault (the record is not what the log tells).
     """
     if not data:
         raise Invalid("Chọn tệp học bạ (PDF hoặc XML) để kiểm tra.", field="tep")
@@ -221,16 +231,20 @@ def by_file(data: bytes, now: datetime) -> FileAnswer:
         raise Invalid("Tệp lớn hơn 8 MB, không phải học bạ số.", field="tep")
     if data.lstrip()[:14].lower() == b"<!doctype html":
         return FileAnswer(_judge_page(data), UNKNOWN, None)
+    keys = instance_keys.public_documents() if data.lstrip()[:1] == b"{" else []
     report = document_pool.verify(
-        data, trust_roots.trusted_roots(), trust_roots.trusted_crls(), now, timeout=VERIFY_SECONDS
+        data, trust_roots.trusted_roots(), trust_roots.trusted_crls(), now, timeout=VERIFY_SECONDS, keys=keys
     )
     if report.kind in ("report", "keys"):
-        return FileAnswer(report, UNKNOWN, None)
+        return FileAnswer(_without_withdrawn(report), UNKNOWN, None)
     record = _record(report.record_uuid) if report.record_uuid else None
     if record is None:
         return FileAnswer(report, UNKNOWN, None)
+    _require_untouched(record)
     report = with_registered(report, record)
     standing, successor = _standing(record)
+    if not report.ok and standing == IN_FORCE:
+        standing = UNKNOWN  # the record is; this file says nothing of it
     return FileAnswer(
         report,
         standing,
@@ -239,6 +253,19 @@ def by_file(data: bytes, now: datetime) -> FileAnswer:
         successor,
         _stamped_again(record, data),
     )
+
+
+def _without_withdrawn(report: VerificationReport) -> VerificationReport:
+    """The report with this school's withdrawn keys refused, before the seal has said so: it knows its own."""
+    withdrawn = {key.key_id.upper(): key.withdrawn for key in instance_keys.own_keys() if key.withdrawn}
+    judged = tuple(
+        replace(item, ok=False, reasons=tuple(dict.fromkeys((*item.reasons, withdrawn[item.serial]))))
+        if item.serial in withdrawn
+        else item
+        for item in report.signatures
+    )
+    ok = report.ok and (report.kind != "report" or all(item.ok for item in judged))
+    return replace(report, ok=ok, signatures=judged)
 
 
 OTHER_PAGE = "Trang kiểm tra này không phải bản nhà trường đang phát: đã cũ, hoặc đã bị sửa. Hãy xoá đi và tự tải lại từ trang này."
@@ -260,16 +287,8 @@ def by_text(text: str, now: datetime) -> TextAnswer:
     record = _record(report.record_uuid) if report.record_uuid else None
     if record is None:
         return TextAnswer(report, UNKNOWN)
-    try:
-        transcripts.require_untouched(record)
-    except IntegrityFault:
-        raise IntegrityFault(
-            "Nhà trường chưa xác nhận được học bạ mang mã này: dữ liệu lưu trên máy không khớp với nhật ký. "
-            "Xin liên hệ văn phòng trường."
-        ) from None
+    _require_untouched(record)
     standing, _ = _standing(record)
-    if standing == NOT_ISSUED or record.published_at is None:
-        standing = NOT_ISSUED
     reason = None
     if record.qr_text is None:
         reason = OLD_FORM

@@ -74,13 +74,24 @@ function derText(node) {
   if (node.tag === 0x14) return Array.from(node.body, (byte) => String.fromCharCode(byte)).join("");
   return new TextDecoder().decode(node.body);
 }
-const CN = "2.5.4.3", ORGANISATION = "2.5.4.10", USER_ID = "0.9.2342.19200300.100.1.1";
-function attribute(name, wanted) {
-  for (const set of children(name)) for (const pair of children(set)) {
-    const [type, value] = children(pair);
-    if (oid(type) === wanted) return derText(value);
+const CN = "2.5.4.3", ORGANISATION = "2.5.4.10", USER_ID = "0.9.2342.19200300.100.1.1", SERIAL_NUMBER = "2.5.4.5", PROVINCE = "2.5.4.8", LOCALITY = "2.5.4.7";
+/* All values of an attribute: whoever reads only the first is told what somebody else put second. */
+function attributes(name, wanted) {
+  return children(name).flatMap(children).map(children).filter(([type]) => oid(type) === wanted).map(([, value]) => derText(value));
+}
+/* Who a certificate names (documents/certificate_owner.holder_of). */
+const UNIT_PREFIXES = ["MST", "MNS", "MSNS", "MSDN"], PERSON_PREFIXES = ["CCCD", "CMND", "CMT", "HC"];
+function holderOf(subject) {
+  const names = attributes(subject, CN), organisations = attributes(subject, ORGANISATION), provinces = attributes(subject, PROVINCE), localities = attributes(subject, LOCALITY);
+  const units = [], persons = [];
+  for (const [of, value] of [USER_ID, SERIAL_NUMBER].flatMap((type) => attributes(subject, type).map((one) => [type, one]))) {
+    const text = value.toUpperCase().replace(/\s+/gu, ""), found = /^([A-ZĐ]+)[:-](.+)$/u.exec(text), prefix = found?.[1] ?? "", number = found?.[2] ?? text;
+    if (UNIT_PREFIXES.includes(prefix)) units.push(number);
+    else if ((prefix || of === USER_ID) && (PERSON_PREFIXES.includes(prefix) || (prefix ? /^\d{12}$/ : /^(\d{9}|\d{12})$/).test(number))) persons.push(number);
   }
-  return "";
+  const place = units.length ? [...provinces, ...localities][0] ?? "" : "";
+  const more = [units.length && `mã số ${units[0]}`, place].filter(Boolean).join(", ");
+  return { names, name: names.join(" / "), organisations, units, persons, provinces, localities, shown: names.join(" / ") + (more ? ` (${more})` : "") };
 }
 const UNDERSTOOD = new Set(["2.5.29.15", "2.5.29.19", "2.5.29.32", "2.5.29.37", "2.5.29.17", "2.5.29.14", "2.5.29.35"]);
 
@@ -94,7 +105,7 @@ function readCertificate(der) {
   const found = {
     der, tbs: tbs.raw, algorithm, signature: bits(signature), serial: hex(serial.body).replace(/^(00)+(?=.)/, ""), issuer, subject,
     spki: spki.raw, from, until, isAuthority: false, pathLength: Infinity, usage: null, strange: false,
-    name: attribute(subject, CN), organisation: attribute(subject, ORGANISATION), number: attribute(subject, USER_ID),
+    ...holderOf(subject),
   };
   const extensions = more.find((node) => node.tag === 0xa3);
   for (const item of extensions ? children(children(extensions)[0]) : []) {
@@ -221,12 +232,35 @@ async function pathReasons(chain) {
   if (usage !== null && !(usage & (USAGE.sign | USAGE.commit))) reasons.push("Chứng thư này không được cấp để ký.");
   return [...new Set(reasons)];
 }
-function belongsToSchool(certificate, schoolName) {
-  const name = fold(certificate.name), school = fold(schoolName);
-  if (name === school || name === school.replace(/^trường /u, "")) return true;
-  return fold(certificate.organisation) === school && /^(MST|MNS|MSNS|MSDN):/.test(certificate.number.toUpperCase());
+/* Whose certificate is a seal, and whose a person's: documents/certificate_owner, in the same words. */
+const isNamed = (value, wanted) => [fold(wanted), fold([...wanted].slice(0, 64).join(""))].includes(fold(value));
+const isSchool = (value, school) => isNamed(value, school) || (/^trường /iu.test(school) && isNamed(value, school.slice(7)));
+function provinceKey(name) {
+  const bare = name.toLowerCase().normalize("NFD").replace(/\p{M}/gu, "").replace(/đ/g, "d").replace(/[^a-z ]/g, " ");
+  return bare.replace(/^\s*(?:tinh|thanh pho|tp)\s+/, "").replace(/ /g, "");
+}
+function whyNotSeal(who, school, province = "") {
+  if (who.persons.length) return `Chứng thư cấp cho cá nhân “${who.name}”, không phải con dấu của ${school}.`;
+  const one = who.names.length === 1, named = one && isSchool(who.name, school), housed = who.organisations.some((value) => isNamed(value, school));
+  if (!named && !(one && housed && who.units.length)) return `Chứng thư con dấu mang tên “${who.name}”, không phải ${school}.`;
+  if (!who.units.length && !who.organisations.length) return `Chứng thư mang tên “${who.name}” không ghi tổ chức hay mã số tổ chức nên không phải con dấu của trường.`;
+  const ours = TRUST.provinces[provinceKey(province)], theirs = who.provinces.map((value) => TRUST.provinces[provinceKey(value)]).filter(Boolean);
+  if (ours && theirs.length && !theirs.includes(ours)) return `Con dấu là của một trường cùng tên ở ${who.provinces[0]}, không phải ${school} ở ${province}.`;
+  return null;
+}
+function isSameUnit(one, other) {
+  if (one.units.length || other.units.length) return one.units.some((number) => other.units.includes(number));
+  const facts = (who) => canonical([who.names, who.organisations, who.provinces, who.localities].map((values) => values.map(fold).sort()));
+  return facts(one) === facts(other);
+}
+function whyNotPerson(who, name, number) {
+  if (who.names.length !== 1 || !isNamed(who.name, name)) return `Người ký là “${who.name}”, không phải ${name} như ghi trên học bạ.`;
+  if (number && who.persons.some((one) => one.length === 12 && one !== number)) return "Số định danh trong chứng thư không phải của người ghi trên học bạ.";
+  return null;
 }
 const SKEW = 10 * 60 * 1000;
+const TURNED_ROUND = "Giờ ký của các chữ ký không theo thứ tự: chữ ký sau lại ghi giờ sớm hơn chữ ký trước.";
+const inTurn = (times) => times.every((at, index) => times.slice(0, index).every((before) => at >= before - SKEW));
 const timeReasons = (at) => (at > Date.now() + SKEW ? ["Thời gian ký ở tương lai."] : []);
 
 /* --- signed JSON: statements on keys, reports --------------------------------------------------------------------------- */
@@ -261,25 +295,30 @@ async function checkStatement(document) {
   if (!(await signedBy(seal.spki, "SHA-256", messageOf(document), key.kind === "ec" ? rawOf(signature, 32) : signature))) refuse("Bản xác nhận khoá đã bị sửa sau khi nhà trường đóng dấu.");
   const reasons = [...timeReasons(readInstant(document.signed_at)), ...(await pathReasons(chain))];
   if (reasons.length) refuse(`Con dấu trên bản xác nhận khoá không tin được: ${reasons[0]}`);
-  if (!belongsToSchool(seal, document.school_name)) refuse(`Bản xác nhận khoá mang con dấu của “${seal.name}”, không phải ${document.school_name}.`);
+  if (whyNotSeal(seal, document.school_name)) refuse(`Bản xác nhận khoá mang con dấu của “${seal.name}”, không phải ${document.school_name}.`);
   if (document.format === STATEMENT) {
     const spki = fromB64(document.public_key);
     if (keyOf(spki).curve !== "P-256" || hex(await sha256(spki)).slice(0, 16) !== document.key_id) refuse("Không đọc được bản xác nhận khoá của trường.");
   }
-  return document;
+  return seal;
 }
 const dayOf = (at) => new Date(at + 7 * 3600 * 1000).toISOString().slice(0, 10).split("-").reverse().join("/");
 const momentOf = (at) => `${new Date(at + 7 * 3600 * 1000).toISOString().slice(11, 16)} ngày ${dayOf(at)}`;
 
-async function knownKeys(documents) {
-  const found = new Map(), withdrawn = new Map(), refused = [];
-  for (const document of documents.slice(0, 200)) {
+/* `own` came with the page: their seals are the school's. A seal of another organisation than the known one under a name neither vouches nor withdraws. */
+async function knownKeys(own, documents = []) {
+  const found = new Map(), withdrawn = new Map(), refused = [], seals = new Map();
+  const pinned = (document) => { const name = canonical([document.school_name, document.school_code]); if (!seals.has(name)) seals.set(name, []); return seals.get(name); };
+  for (const document of own) try { pinned(document).push(readCertificate(fromB64(document.certificates[0]))); } catch { /* it will be refused below */ }
+  for (const document of [...own, ...documents.slice(0, 200)]) {
     try {
-      await checkStatement(document);
+      const seal = await checkStatement(document), known = pinned(document);
+      if (known.length && !known.some((one) => isSameUnit(seal, one))) refuse(`Bản xác nhận khoá không mang con dấu đã biết của ${document.school_name} mà của một nơi khác cùng tên.`);
+      known.push(seal);
       const whose = canonical([document.key_id, document.school_name, document.school_code]);
       if (document.format === WITHDRAWAL) { withdrawn.set(whose, `Nhà trường đã thu hồi khoá này ngày ${dayOf(readInstant(document.withdrawn_at))}: ${document.reason}`); continue; }
-      const known = found.get(document.key_id);
-      if (known && known.schoolName !== document.school_name) { refused.push(`Hai trường cùng nhận một khoá: ${known.schoolName} và ${document.school_name}.`); continue; }
+      const stated = found.get(document.key_id);
+      if (stated && stated.schoolName !== document.school_name) { refused.push(`Hai trường cùng nhận một khoá: ${stated.schoolName} và ${document.school_name}.`); continue; }
       found.set(document.key_id, {
         whose, id: document.key_id, spki: fromB64(document.public_key), schoolName: document.school_name, schoolCode: document.school_code,
         from: readInstant(document.valid_from), until: readInstant(document.valid_until), withdrawn: null,
@@ -292,7 +331,7 @@ async function knownKeys(documents) {
 /* Keys of another list that somebody loads are known from then on, until the page is closed. */
 async function learnKeys(documents) {
   const state = await readTrust();
-  const { keys, refused } = await knownKeys([...TRUST.documents, ...documents]);
+  const { keys, refused } = await knownKeys(TRUST.documents, documents);
   state.keys = keys;
   return { keys, refused };
 }
@@ -428,7 +467,7 @@ async function checkNode(name, label, text, zone, zoneDigest, facts) {
   try {
     const signedAt = readInstant(at), chain = [...certificates.matchAll(/<X509Certificate>([^<]*)<\/X509Certificate>/g)].map((one) => fromB64(one[1]));
     const leaf = readCertificate(chain[0]), key = keyOf(leaf.spki);
-    verdict.name = leaf.name;
+    verdict.name = leaf.shown;
     verdict.at = signedAt;
     if (key.kind === "ec" && key.curve !== "P-256") refuse("Chữ ký số dùng loại khoá không được hỗ trợ.");
     const wantedNumber = { GVCN: facts.of("SO_CCCD_GIAO_VIEN_CHU_NHIEM"), CBQL: facts.of("SO_CCCD_GIAM_HIEU_KY_HOC_BA") }[name] || undefined;
@@ -439,15 +478,12 @@ async function checkNode(name, label, text, zone, zoneDigest, facts) {
     const signature = fromB64(value);
     if (again !== text || number !== wantedNumber) verdict.reasons.push(again !== text && text.includes(zoneDigest) ? BROKEN : ALTERED);
     else if (!(await signedBy(leaf.spki, "SHA-256", utf8(await parts.info(` xmlns="${DS}"`)), signature))) verdict.reasons.push(ALTERED);
-    verdict.reasons.push(...timeReasons(signedAt), ...path.filter((one) => one !== STRANGER));
-    if (name === "KY_PHAT_HANH") {
-      if (!belongsToSchool(leaf, facts.of("TEN_TRUONG"))) verdict.reasons.push(`Chứng thư con dấu mang tên “${leaf.name}”, không phải ${facts.of("TEN_TRUONG")}.`);
-    } else {
-      const printed = facts.of(name === "GVCN" ? "TEN_GIAO_VIEN_CHU_NHIEM" : "TEN_GIAM_HIEU_KY_HOC_BA");
-      if (fold(leaf.name) !== fold(printed)) verdict.reasons.push(`Người ký là “${leaf.name}”, không phải ${printed} như ghi trên học bạ.`);
-      const own = leaf.number.replace(/^CCCD:/, "");
-      if (/^\d{12}$/.test(own) && wantedNumber && own !== wantedNumber) verdict.reasons.push("Số định danh trong chứng thư không phải của người ghi trên học bạ.");
-    }
+    verdict.reasons.push(...timeReasons(signedAt));
+    if (signedAt < leaf.from - SKEW) verdict.reasons.push("Thời gian ký ghi trong chữ ký sớm hơn ngày chứng thư có hiệu lực.");
+    if (signedAt < readInstant(facts.of("NGAY_TAO_HOC_BA")) - SKEW) verdict.reasons.push("Thời gian ký ghi trong chữ ký sớm hơn lúc lập học bạ.");
+    verdict.reasons.push(...path.filter((one) => one !== STRANGER));
+    const whose = name === "KY_PHAT_HANH" ? whyNotSeal(leaf, facts.of("TEN_TRUONG"), facts.of("TEN_TINH_THANH_PHO")) : whyNotPerson(leaf, facts.of(name === "GVCN" ? "TEN_GIAO_VIEN_CHU_NHIEM" : "TEN_GIAM_HIEU_KY_HOC_BA"), wantedNumber);
+    if (whose) verdict.reasons.push(whose);
   } catch (error) { verdict.reasons.push(error instanceof Refusal ? error.message : BROKEN); }
   return verdict;
 }
@@ -474,6 +510,7 @@ async function checkXml(bytes) {
     }
     if (rest) problems.push("Thứ tự hoặc số chữ ký không đúng quy định.");
     else if (signatures.length !== 3) problems.push(`Học bạ chưa đủ chữ ký, còn thiếu: ${NODES.map((one) => one[1]).filter((label) => !signatures.some((one) => one.role === label)).join(", ")}.`);
+    if (!inTurn(signatures.filter((one) => one.at !== null).map((one) => one.at))) problems.push(TURNED_ROUND);
     const reasons = [...new Set([...problems, ...signatures.flatMap((one) => one.reasons)])];
     const shown = { signatures, problems, uuid, digest: hex(zoneBytes) };
     if (reasons.length) {
@@ -497,8 +534,8 @@ async function checkReport(document) {
   try {
     const wanted = ["file_bytes", "file_sha256", "format", "key_id", "made_at", "match", "result", "school_code", "school_name", "signature", "standing", "statements"];
     if (canonical(Object.keys(document).sort()) !== canonical(wanted) || !Array.isArray(document.statements)) refuse("Tệp này không phải báo cáo kiểm tra học bạ.");
-    const madeAt = readInstant(document.made_at), { keys, refused } = await knownKeys([...document.statements, ...TRUST.documents]);
-    const key = keys.find((one) => one.id === document.key_id) ?? refuse(refused[0] ?? UNKNOWN_KEY);
+    const madeAt = readInstant(document.made_at), { keys, refused } = await knownKeys(TRUST.documents, document.statements);
+    const key = keys.find((one) => one.id === document.key_id) ?? refuse(refused.at(-1) ?? UNKNOWN_KEY);
     const signature = fromB64(document.signature);
     if (signature.length !== 64 || !(await signedBy(key.spki, "SHA-256", messageOf(document), signature))) refuse("Báo cáo đã bị sửa sau khi lập.");
     if (key.schoolName !== document.school_name || key.schoolCode !== document.school_code) refuse(`Khoá đã ký là của ${key.schoolName}, không phải ${document.school_name}.`);

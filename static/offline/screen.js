@@ -111,7 +111,7 @@
     for (const root of TRUST.roots) by("goc").append(make("li", "code", `${root.name}${root.is_test ? " (thử nghiệm)" : ""}: ${root.sha256.toUpperCase().match(/.{4}/g).join(" ")}`));
     for (const key of state.keys) by("khoa").append(make("li", "code", `${key.id.toUpperCase().match(/.{4}/g).join(" ")}, ${key.schoolName}, ${dayOf(key.from)}–${dayOf(key.until)}${key.withdrawn ? ". " + key.withdrawn : ""}`));
     if (!state.keys.length) by("khoa").append(make("li", "", state.refused[0] ?? "Chưa có khoá nào được con dấu xác nhận: chưa kiểm tra được mã QR, chỉ kiểm tra được tệp XML."));
-    for (const list of state.lists) by("thu-hoi").append(make("li", "", `${attribute(list.issuer, CN)}: đến ${dayOf(list.from)}, ${list.revoked.size} chứng thư`));
+    for (const list of state.lists) by("thu-hoi").append(make("li", "", `${attributes(list.issuer, CN).join(" / ")}: đến ${dayOf(list.from)}, ${list.revoked.size} chứng thư`));
     if (!state.lists.length) by("thu-hoi").append(make("li", "", "Không có danh sách thu hồi nào trong trang này."));
     for (const name of TRUST.lists_left_out) by("thu-hoi").append(make("li", "", `${name}: quá dài, không nằm trong trang này`));
     if (!navigator.mediaDevices?.getUserMedia) by("mo-may-anh").hidden = true;

@@ -14,8 +14,16 @@ from typing import Any
 
 import pytest
 
+from hocbaso.documents import (
+    certificate_owner,
+    machine_signed,
+    offline_page,
+    qr_summary,
+    verdict_words,
+    xml_record,
+    xml_signature,
+)
 from hocbaso.documents import instance_keys as ik
-from hocbaso.documents import machine_signed, offline_page, qr_summary, verdict_words, xml_record, xml_signature
 from hocbaso.documents.test_authority import TestAuthority
 from hocbaso.documents.verification import verify_file
 from hocbaso.documents.verification_report import VerificationReport
@@ -24,6 +32,7 @@ from tests.browser.grid_site import CHROMIUM, CHROMIUM_ARGS
 from tests.documents.conftest import NOW, World, make_signers
 from tests.documents.conftest import world as world  # the session's signed record
 from tests.documents.machine_keys import Machine, machine_of, seal_of, stated, withdrawn
+from tests.documents.odd_certificates import SEALS, signer_of
 from tests.documents.samples import SCHOOL, content, qr_text, replace, unsigned
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -404,3 +413,26 @@ def test_the_page_is_the_same_to_the_byte_and_asks_for_nothing(machine: Machine)
         b"fetch(" not in page and b"XMLHttpRequest" not in page and b"import(" not in page and b"sendBeacon" not in page
     )
     assert json.loads(re.search(rb"const TRUST = (.*);\n", page)[1])["school"]["name"] == SCHOOL.name  # type: ignore[index]
+
+
+def test_whose_certificate_it_is_is_judged_as_the_server_does(kept: Kept, world: World) -> None:
+    """The page's copy of ``documents/certificate_owner``, in the same words."""
+    seals = [(signer_of(world.authority, names).chain[0], school, where) for names, school, where, _ in SEALS.values()]
+    asked = [[ik.b64(der), school, where] for der, school, where in seals]
+    told = kept.page.evaluate(
+        "all => all.map(([der, school, where]) => whyNotSeal(readCertificate(fromB64(der)), school, where))", asked
+    )
+    assert told == [certificate_owner.why_not_seal(*one) for one in seals]
+    pairs = [(one, other) for one, *_ in seals[:6] for other, *_ in seals[:6]]
+    same = kept.page.evaluate(
+        "all => all.map((pair) => isSameUnit(...pair.map((der) => readCertificate(fromB64(der)))))",
+        [[ik.b64(der) for der in pair] for pair in pairs],
+    )
+    assert same == [certificate_owner.is_same_unit(*pair) for pair in pairs]
+
+
+def test_a_namesake_s_list_withdraws_nothing(kept: Kept, machine: Machine) -> None:
+    namesake = signer_of(machine.world.authority, SEALS["same name in another province"][0])
+    said = kept.file(ik.key_list([withdrawn(machine.key, namesake)]), name="khoa-may.json")
+    assert said["tone"] == "wrong" and "nơi khác cùng tên" in said["text"]
+    assert kept.text(qr_text(CHILD))["heading"] == "Mã QR thật"

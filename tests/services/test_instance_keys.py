@@ -213,6 +213,24 @@ def test_the_report_somebody_takes_home_is_believed_here_and_elsewhere(issued: C
     assert not forged.report.ok and "bị sửa" in forged.words.sentence
 
 
+def test_a_report_by_a_withdrawn_key_is_believed_no_more_on_the_schools_own_page(issued: Cast) -> None:
+    """At once, and also what a thief makes of it later (decision 0017)."""
+    data = transcripts.read_stored(records()[0].pdf_digest)
+    report = verification.signed_report(verification.by_file(data, LATER), data, LATER) or b""
+    key_id = json.loads(report)["key_id"]
+    stolen = ik.key_from_bytes((document_pool.config().keys / f"instance-{key_id}.pem").read_bytes())
+    forged = {**json.loads(report), "made_at": ik.instant(LATER + timedelta(hours=2)), "file_sha256": "0" * 64}
+    forged.pop("signature")
+    theirs = json.dumps(ik.sign_json(forged, stolen), ensure_ascii=False).encode()
+    instance_keys.withdraw(issued.actor("clerk"), key_id, "Mất ổ sao lưu", LATER)
+    for seal_has_spoken in (False, True):
+        if seal_has_spoken:
+            instance_keys.certify(issued.actor("clerk"), DEMO_PIN, LATER)
+        for file in (report, theirs):
+            found = verification.by_file(file, LATER + timedelta(hours=3))
+            assert not found.report.ok and "Mất ổ sao lưu" in found.words.sentence and found.words.tone == "wrong"
+
+
 def test_the_page_to_keep_is_recognised_to_the_byte(issued: Cast) -> None:
     page = offline_page.page()
     assert page == offline_page.page() and len(page.digest_words.split()) == 16

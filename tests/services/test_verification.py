@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from datetime import timedelta
 
 import pytest
 
+from hocbaso.documents import signers, xml_record, xml_signature
+from hocbaso.documents import transcript_content as tc
 from hocbaso.errors import IntegrityFault, Invalid, Unavailable
-from hocbaso.services import recall_requests, signing, test_school_keys, transcripts, verification
+from hocbaso.services import (
+    certificates,
+    recall_requests,
+    registered_signers,
+    signing,
+    test_school_keys,
+    transcripts,
+    verification,
+)
 from tests.cast import NOW, Cast
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
     approved_template_fixture,
@@ -134,3 +146,52 @@ def test_an_address_that_asks_too_often_waits() -> None:
         throttle.ask("10.0.0.1", NOW)
     throttle.ask("10.0.0.2", NOW)
     throttle.ask("10.0.0.1", NOW + timedelta(minutes=1))
+
+
+def test_a_recall_undone_in_the_database_makes_no_file_good_again(issued: Cast) -> None:
+    row = records()[1]
+    row_id, data = row.id, transcripts.read_stored(row.pdf_digest)
+    recall_requests.recall(issued.actor("principal"), row.uuid, "Sai nơi sinh", LATER)
+    tamper("UPDATE transcript_record SET state = 'PUBLISHED', recalled_at = NULL WHERE id = :id", id=row_id)
+    with pytest.raises(IntegrityFault, match="chưa xác nhận được"):
+        verification.by_file(data, LATER)
+
+
+def test_a_sealed_file_that_is_kept_back_is_not_in_force(built: Cast) -> None:
+    for index, (role, key) in enumerate((("homeroom", "math"), ("principal", "principal"), ("seal", "clerk"))):
+        at, pin = NOW + timedelta(hours=index), test_school_keys.DEMO_PIN
+        signing.sign_class(built.actor(key), built.classes["9A"], role, pin, at, publish_on_seal=False)
+    row = records()[0]
+    found = verification.by_file(transcripts.read_stored(row.pdf_digest), LATER)
+    assert found.standing == "not_issued" and found.words.heading == "Học bạ chưa cấp"
+
+
+def test_a_file_that_is_not_good_is_not_called_in_force(issued: Cast) -> None:
+    """A program that reads only the standing must not take an unsigned file with a true code for the record."""
+    zone = xml_record.take_apart(transcripts.read_stored(records()[0].xml_digest)).data_zone
+    told = verification.plain_file(verification.by_file(xml_record.assemble(zone), LATER))
+    assert told["ok"] is False and told["standing"] == "unknown"
+
+
+def test_another_content_signed_by_the_same_keys_under_the_same_code_is_refused(issued: Cast) -> None:
+    row = records()[1]
+    content = tc.from_canonical_json(row.content.encode())
+    at = next(i for i, item in enumerate(content.subjects) if item.year and item.year[0].isdigit())
+    better = dataclasses.replace(content.subjects[at], year="9.9")
+    assert better != content.subjects[at]
+    subjects = (*content.subjects[:at], better, *content.subjects[at + 1 :])
+    xml = xml_record.assemble(xml_record.build_data_zone(dataclasses.replace(content, subjects=subjects)))
+    for role, person in (("homeroom", "math"), ("principal", "principal"), ("seal", None)):
+        owner = issued.people[person] if person else None
+        certificate = certificates.current_certificate(owner)
+        envelope = signers.KeyEnvelope(certificate.key_envelope, certificates.owner_key(owner), certificate.fingerprint)
+        key = signers.SoftwareKeySigner.from_envelope(
+            envelope, certificates.chain_of(certificate), test_school_keys.DEMO_PIN, certificates.server_secret()
+        )
+        xml = xml_signature.sign_xml(xml, role, key, at=NOW + timedelta(hours=3))
+    found = verification.by_file(xml, LATER)
+    assert (
+        not found.report.ok and found.words.tone == "wrong" and registered_signers.OTHER_CONTENT in found.words.sentence
+    )
+    report = json.loads(verification.signed_report(found, xml, LATER) or b"")
+    assert report["result"]["ok"] is False and report["standing"] == "unknown"
