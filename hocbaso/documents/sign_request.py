@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from hocbaso.documents.proof_plan import ProofPlan
-from hocbaso.documents.signers import KeyEnvelope
+from hocbaso.documents.signers import ImportedKey, KeyEnvelope
 
 if TYPE_CHECKING:
     from hocbaso.documents.issuing import PreparedStep, SignedStep
@@ -91,6 +91,20 @@ def sign_messages(
 
     signer = SoftwareKeySigner.from_envelope(envelope, chain, pin, server_secret)
     return tuple(signer.sign_digest(hashlib.sha256(message).digest()) for message in messages)
+
+
+def take_over(data: bytes, password: str, owner: str, pin: str, server_secret: bytes, now: datetime) -> ImportedKey:
+    """``signers.import_pkcs12`` for a worker: a private key is in the clear in these processes only. Raises what it raises."""
+    from hocbaso.documents import signers
+
+    return signers.import_pkcs12(data, password, owner=owner, pin=pin, server_secret=server_secret, now=now)
+
+
+def try_pin(envelope: KeyEnvelope, chain: tuple[bytes, ...], pin: str, server_secret: bytes) -> None:
+    """Open a key and forget it. Raises NotAllowed (wrong PIN)."""
+    from hocbaso.documents.signers import SoftwareKeySigner
+
+    SoftwareKeySigner.from_envelope(envelope, chain, pin, server_secret)
 
 
 def prepare(request: SignRequest) -> PreparedStep:

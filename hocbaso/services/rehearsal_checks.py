@@ -212,6 +212,8 @@ def _of_place(place: Place, now: datetime, machine: Sequence[DriverState]) -> li
         todo(owners, f"Chứng thư số của {whose} chỉ có hiệu lực từ {clock.local_date(row.not_before):%d/%m/%Y}.")
     if view.state == "closed":
         todo(owners, f"Khoá ký của {whose} đã đóng vì nhập sai mã PIN năm lần: đăng ký lại chứng thư.")
+    if view.state == "cancelled":
+        todo(owners, f"Nơi cấp đã thu hồi chứng thư của {whose}: đăng ký chứng thư khác.")
     if view.state == "untrusted":
         todo(it, f"Thêm chứng thư gốc của nơi cấp {view.issuer_name}: máy chưa tin chứng thư của {whose}.")
     try:

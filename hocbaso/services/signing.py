@@ -29,6 +29,7 @@ from hocbaso.regulations.two_hands import require_other_hand
 from hocbaso.services import (
     audit,
     batches,
+    certificate_register,
     certificates,
     desk_signing,
     document_pool,
@@ -209,6 +210,7 @@ def start(
             key.close()
             desk_signing.forget(batch_id)
             document_pool.forget_keys()
+            certificate_register.destroy_replaced(actor, key.certificate_id, tick())
 
     if background:
         document_pool.run_in_background(batch_id, work)

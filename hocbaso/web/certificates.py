@@ -14,6 +14,7 @@ from hocbaso.regulations.permissions import Role
 from hocbaso.services import (
     certificate_register,
     certificate_standing,
+    certificates,
     instance_keys,
     key_devices,
     remote_logins,
@@ -28,6 +29,7 @@ from hocbaso.web.forms.certificates import (
     ApprovalForm,
     DeviceForm,
     InstanceKeyForm,
+    PinForm,
     RegisterForm,
     RemoteForm,
     RenewalForm,
@@ -104,6 +106,7 @@ def register() -> Any:
             form.pin.data or "",
             clock.now(),
             purpose=form.purpose.data or "personal",
+            replace=form.replace.data,
         )
     except DomainError as refusal:
         return _page(status_of(refusal), register=form, message=refusal.message)
@@ -149,6 +152,7 @@ def register_device() -> Any:
             form.pin.data or "",
             clock.now(),
             purpose=form.purpose.data or "personal",
+            replace=form.replace.data,
             intermediates=file.read(200_000) if file else b"",
             last_try=form.last_try.data,
         )
@@ -223,6 +227,7 @@ def register_remote() -> Any:
             form.user.data or "",
             clock.now(),
             purpose=form.purpose.data or "personal",
+            replace=form.replace.data,
         )
     except DomainError as refusal:
         return _remote_page(status_of(refusal), form=form, message=_words(refusal))
@@ -244,10 +249,12 @@ def _record_page(
         "certificates/record.html",
         row=row,
         may_manage=actor.may(P.CERTIFICATE_MANAGE),
+        is_own=certificate_register.is_own(actor, certificate_id),
         approval=forms.get("approval") or ApprovalForm(formdata=None, answer=answer, note=row.approval_note),
         roles=forms.get("roles") or RolesForm(formdata=None, roles=list(row.bound_roles)),
         renewal=forms.get("renewal") or RenewalForm(formdata=None),
         revocation=forms.get("revocation") or RevokeForm(formdata=None),
+        pin=forms.get("pin") or PinForm(formdata=None),
         message=message,
     ), status
 
@@ -321,6 +328,56 @@ def revoke(certificate_id: int) -> Any:
     certificate_standing.revoke(current_actor(), certificate_id, form.reason.data or "", clock.now())
     note("Đã ghi thu hồi. Chứng thư này không ký được ở đây nữa; nhớ báo nơi cấp để họ thu hồi.", "late")
     return go(url_for(".index"))
+
+
+@pages.post("/<int:certificate_id>/doi-pin")
+@requires(P.CERTIFICATE_OWN)
+def change_pin(certificate_id: int) -> Any:
+    """Give one's own key another PIN."""
+    form = PinForm()
+    certificate_register.one(current_actor(), certificate_id, clock.now())  # 404 before anything is said of the form
+    if not form.validate():
+        return _record_page(certificate_id, 422, pin=form)
+    try:
+        certificates.change_pin(
+            current_actor(), certificate_id, form.pin.data or "", form.new_pin.data or "", clock.now()
+        )
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _record_page(certificate_id, status_of(refusal), pin=form, message=_words(refusal))
+    note("Đã đổi mã PIN của khoá ký.")
+    return go(url_for(".record", certificate_id=certificate_id))
+
+
+@pages.post("/<int:certificate_id>/dung-lai")
+@requires(P.CERTIFICATE_OWN)
+def reinstate(certificate_id: int) -> Any:
+    """Take a replaced certificate into use again."""
+    confirm_recent(current_actor())
+    try:
+        certificate_register.reinstate(current_actor(), certificate_id, clock.now())
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _record_page(certificate_id, status_of(refusal), message=_words(refusal))
+    note("Chứng thư này dùng lại được, mã PIN như cũ; chứng thư kia đã ngừng dùng.")
+    return go(url_for(".index"))
+
+
+@pages.post("/<int:certificate_id>/xoa-khoa")
+@requires(P.CERTIFICATE_OWN, P.CERTIFICATE_MANAGE)
+def destroy_key(certificate_id: int) -> Any:
+    """Destroy the kept key of a replaced certificate."""
+    confirm_recent(current_actor())
+    try:
+        certificate_register.destroy_key(current_actor(), certificate_id, clock.now())
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _record_page(certificate_id, status_of(refusal), message=_words(refusal))
+    note("Đã xoá khoá cũ. Chữ ký cũ vẫn kiểm tra được.", "late")
+    return go(url_for(".record", certificate_id=certificate_id))
 
 
 @pages.post("/<int:certificate_id>/ngung")

@@ -204,6 +204,7 @@ def register() -> Any:
             {"serial": form.serial.data or "", "label": form.label.data or "", "key_id": form.key_id.data or ""},
             clock.now(),
             purpose=form.purpose.data or "personal",
+            replace=form.replace.data,
             shown=[_decoded(text) for text in (form.shown.data or "").split()],
             intermediates=file.read(200_000) if file else b"",
         )

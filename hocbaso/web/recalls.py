@@ -17,6 +17,7 @@ from hocbaso.web.forms.recalls import AnswerForm, DecisionForm, SentForm
 from hocbaso.web.forms.transcripts import SignForm
 from hocbaso.web.headers import allow_signing_helper
 from hocbaso.web.htmx import go
+from hocbaso.web.old_pins import ask_for_better
 from hocbaso.web.security import browser_session, confirm_recent, current_actor, note, requires
 
 recalls_pages = Blueprint("recalls", __name__, url_prefix="/thu-hoi")
@@ -188,6 +189,7 @@ def sign_list(list_id: int) -> Any:
         return _list_page(
             list_id, message=_words(refusal), sign=form, last_try=signing.asks_for_last_try(refusal)
         ), status_of(refusal)
+    ask_for_better(form.pin.data or "", form.role.data or "")
     note("Đã ký danh sách." if form.role.data == "principal" else "Đã đóng dấu danh sách.")
     return go(url_for(".list_page", list_id=list_id))
 

@@ -109,7 +109,7 @@ def test_the_rehearsal_knows_a_token_at_a_desk(built: Cast, desk: Callable[..., 
 
 def test_the_seal_at_the_clerks_desk_speaks_for_the_machines_key(issued: Cast, desk: Callable[..., Computer]) -> None:
     computer = desk(SCHOOL, organisation=SCHOOL)
-    computer.register(issued, "clerk", purpose="seal")
+    computer.register(issued, "clerk", purpose="seal", replace=True)
     assert [view.is_certified for view in instance_keys.views()] == [False]
     with pytest.raises(WrongState, match="trình duyệt trên máy đó"):
         instance_keys.certify(issued.actor("clerk"), "", LATER)
@@ -143,7 +143,7 @@ def test_the_seal_at_the_clerks_desk_speaks_for_the_machines_key(issued: Cast, d
 def test_a_recall_list_is_signed_and_sealed_at_two_desks(issued: Cast, desk: Callable[..., Computer]) -> None:
     principal, seal = desk(), desk(SCHOOL, organisation=SCHOOL)
     principal.register(issued)
-    seal.register(issued, "clerk", purpose="seal")
+    seal.register(issued, "clerk", purpose="seal", replace=True)
     recall_requests.recall(issued.actor("principal"), records()[0].uuid, "Sai nơi sinh", LATER)
     row = recall_lists.make(issued.actor("clerk"), issued.year_id, LATER).id
     for person, computer, state in (("principal", principal, "PRINCIPAL_SIGNED"), ("clerk", seal, "SEALED")):
