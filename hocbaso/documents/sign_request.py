@@ -22,7 +22,7 @@ class SignRequest:
     """Both files, the role and everything ``issuing`` needs. ``chain``, ``roots``, ``crls`` are DER (leaf first).
 
     ``expected``: (role, certificate fingerprint) of this and all earlier signatures. ``demo_mark`` draws the sample hand or seal
-    of a demonstration school. ``envelope``, ``pin`` and ``server_secret`` open a key in software; for a key that lives
+    of a demonstration school, ``image`` (``signature_image.remake``) the signer's own, which goes first. ``envelope``, ``pin`` and ``server_secret`` open a key in software; for a key that lives
     elsewhere they stay empty, and the step is done in two halves, :func:`prepare` and :func:`embed`.
     """
 
@@ -38,6 +38,7 @@ class SignRequest:
     expected: tuple[tuple[str, str], ...]
     plan: ProofPlan = field(default_factory=ProofPlan)
     demo_mark: bool = False
+    image: bytes | None = None
     envelope: KeyEnvelope | None = None
     pin: str = ""
     server_secret: bytes = b""
@@ -53,7 +54,7 @@ def _mark(request: SignRequest) -> Mark:
     from hocbaso.documents.pades import Mark
     from hocbaso.documents.test_authority import demo_image
 
-    image = demo_image(_IMAGES[request.role]) if request.demo_mark else None
+    image = request.image or (demo_image(_IMAGES[request.role]) if request.demo_mark else None)
     return Mark(request.signer_name, request.place, image)
 
 

@@ -150,9 +150,11 @@ def store(
         "registered_at": now,
         "registered_by": actor.account_id,
         "retired_at": None,
+        "image_digest": None,
     }
     with write_transaction() as session:
         for old in current_certificates(person.id if person else None):
+            values["image_digest"] = old.image_digest  # of the owner, not of the key
             if old.fingerprint != fingerprint:
                 _retire(actor, old, now, keep_key=True)
         row = session.scalar(select(m.Certificate).where(m.Certificate.fingerprint == fingerprint))

@@ -78,6 +78,7 @@ class CertificateView:
     revoke_reason: str | None
     keeps_key: bool = False
     """Replaced, but its key is kept: it can be taken into use again."""
+    has_image: bool = False
 
     @property
     def warn_days(self) -> int | None:
@@ -234,6 +235,7 @@ def view_of(row: m.Certificate, now: datetime) -> CertificateView:
         row.revoked_at,
         row.revoke_reason,
         row.retired_at is not None and row.key_envelope is not None,
+        row.image_digest is not None,
     )
 
 

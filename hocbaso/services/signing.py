@@ -29,6 +29,7 @@ from hocbaso.regulations.two_hands import require_other_hand
 from hocbaso.services import (
     audit,
     batches,
+    certificate_images,
     certificate_register,
     certificates,
     desk_signing,
@@ -288,6 +289,7 @@ def _prepare(
         expected=(*_earlier(record.id), (role.value, key.fingerprint)),
         plan=document_pool.config().proof,
         demo_mark=content.demo and key.is_test,
+        image=certificate_images.image_of(key.certificate_id),
     )
     return batches.Job("hocbaso.documents.sign_request:sign", (request,), task)
 

@@ -12,6 +12,7 @@ from hocbaso.errors import DomainError, NotFound
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.permissions import Role
 from hocbaso.services import (
+    certificate_images,
     certificate_register,
     certificate_standing,
     certificates,
@@ -28,6 +29,7 @@ from hocbaso.web.errors import status_of
 from hocbaso.web.forms.certificates import (
     ApprovalForm,
     DeviceForm,
+    ImageForm,
     InstanceKeyForm,
     PinForm,
     RegisterForm,
@@ -44,6 +46,8 @@ from hocbaso.web.security import browser_session, confirm_recent, current_actor,
 
 MAX_TRUST_LIST = 4_000_000
 """Bytes; revocation lists of a national issuer may stand in the file."""
+
+MAX_IMAGE = 2_000_000
 
 pages = Blueprint("certificates", __name__, url_prefix="/chung-thu-so")
 
@@ -255,6 +259,7 @@ def _record_page(
         renewal=forms.get("renewal") or RenewalForm(formdata=None),
         revocation=forms.get("revocation") or RevokeForm(formdata=None),
         pin=forms.get("pin") or PinForm(formdata=None),
+        image=forms.get("image") or ImageForm(formdata=None),
         message=message,
     ), status
 
@@ -328,6 +333,50 @@ def revoke(certificate_id: int) -> Any:
     certificate_standing.revoke(current_actor(), certificate_id, form.reason.data or "", clock.now())
     note("Đã ghi thu hồi. Chứng thư này không ký được ở đây nữa; nhớ báo nơi cấp để họ thu hồi.", "late")
     return go(url_for(".index"))
+
+
+@pages.get("/<int:certificate_id>/hinh")
+@requires(P.CERTIFICATE_OWN)
+def image(certificate_id: int) -> Any:
+    """The kept image, for its owner's preview."""
+    response = make_response(certificate_images.image_for_owner(current_actor(), certificate_id))
+    response.headers["Content-Type"] = "image/png"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@pages.post("/<int:certificate_id>/hinh")
+@requires(P.CERTIFICATE_OWN)
+def set_image(certificate_id: int) -> Any:
+    """Take the image of one's hand, or of the school's seal."""
+    confirm_recent(current_actor())
+    form = ImageForm()
+    certificate_register.one(current_actor(), certificate_id, clock.now())  # 404 before anything is said of the form
+    if not form.validate():
+        return _record_page(certificate_id, 422, image=form)
+    try:
+        data = form.image.data.read(MAX_IMAGE + 1)
+        certificate_images.set_image(current_actor(), certificate_id, data, clock.now())
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _record_page(certificate_id, status_of(refusal), image=form, message=_words(refusal))
+    note("Đã nhận hình. Xem thử cỡ thật bên dưới; học bạ ký từ nay mang hình này.")
+    return go(url_for(".record", certificate_id=certificate_id, _anchor="hinh"))
+
+
+@pages.post("/<int:certificate_id>/hinh/bo")
+@requires(P.CERTIFICATE_OWN)
+def remove_image(certificate_id: int) -> Any:
+    """Use no image any more."""
+    try:
+        certificate_images.remove_image(current_actor(), certificate_id, clock.now())
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _record_page(certificate_id, status_of(refusal), message=_words(refusal))
+    note("Đã bỏ hình; học bạ ký từ nay ghi chữ thay cho hình.")
+    return go(url_for(".record", certificate_id=certificate_id, _anchor="hinh"))
 
 
 @pages.post("/<int:certificate_id>/doi-pin")

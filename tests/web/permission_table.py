@@ -190,6 +190,9 @@ ROWS += [
     Row("desk.errand", "GET", "/viec/999999/o-may", _SIGNERS, passes=(404,)),
     Row("desk.bring", "POST", "/viec/999999/o-may", _SIGNERS, passes=(422,)),
     Row("desk.stop", "POST", "/viec/999999/o-may/dung", _SIGNERS, passes=(404,)),
+    Row("certificates.image", "GET", "/chung-thu-so/999999/hinh", _READERS, passes=(404,)),
+    Row("certificates.set_image", "POST", "/chung-thu-so/999999/hinh", _READERS, passes=(404,)),
+    Row("certificates.remove_image", "POST", "/chung-thu-so/999999/hinh/bo", _READERS, passes=(404,)),
     Row("certificates.change_pin", "POST", "/chung-thu-so/999999/doi-pin", _READERS, passes=(404,)),
     Row("certificates.reinstate", "POST", "/chung-thu-so/999999/dung-lai", _READERS, passes=(404,)),
     Row(

@@ -167,6 +167,12 @@ class PinForm(FlaskForm):
     )
 
 
+class ImageForm(FlaskForm):
+    """The image of one's hand, or of the school's seal."""
+
+    image = FileField("Tệp ảnh (.png)", [FileRequired("Chọn tệp ảnh PNG.")], render_kw={"accept": ".png,image/png"})
+
+
 class RevokeForm(FlaskForm):
     """Why a certificate is revoked."""
 
