@@ -13,7 +13,6 @@ import pytest
 from flask.testing import FlaskClient
 
 from hocbaso import clock
-from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.documents.signers import SoftwareKeySigner
 from hocbaso.documents.test_authority import TestAuthority
@@ -21,6 +20,7 @@ from hocbaso.services import (
     audit_verify,
     certificate_images,
     certificate_register,
+    certificate_standing,
     certificates,
     instance_keys,
     trust_roots,
@@ -58,13 +58,9 @@ def test_the_seal_on_the_clerks_token_confirms_the_machines_key(
     school: Cast, authority: TestAuthority, client_of: ClientOf
 ) -> None:
     key, chain = authority.issue(SCHOOL, now=NOW, organisation=SCHOOL)
-    certificate_register.store(
-        school.actor("clerk"), chain, None, NOW, key_kind="desk", place={"serial": "S", "label": "L", "key_id": "01"}
-    )
-    with db.session.begin_nested():
-        db.session.get(m.Certificate, certificates.current_certificate(None).id).approval = "approved"
-        db.session.get(m.Certificate, certificates.current_certificate(None).id).approval_at = NOW
-    db.session.commit()
+    place = {"serial": "S", "label": "L", "key_id": "01"}
+    row = certificate_register.store(school.actor("clerk"), chain, None, NOW, key_kind="desk", place=place)
+    certificate_standing.set_approval(school.actor("it_officer"), row, "approved", NOW, note="CV 1")
     clerk = client_of("clerk")
     page = clerk.get("/chung-thu-so/")
     assert 'data-desk="sign"' in page.text and "127.0.0.1:18617" in page.headers["Content-Security-Policy"]
