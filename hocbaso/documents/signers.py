@@ -137,8 +137,8 @@ def _is_day(text: str) -> bool:
     if len(text) != 8 or not text.isdigit():
         return False
     one, two, three, four = (int(text[at : at + 2]) for at in (0, 2, 4, 6))
-    long = ((one * 100 + two, three, four), (one * 100 + two, four, three))
-    long += ((three * 100 + four, two, one), (three * 100 + four, one, two))
+    first, last = one * 100 + two, three * 100 + four
+    long = ((first, three, four), (first, four, three), (last, two, one), (last, one, two))
     short: list[tuple[int, int, int]] = []
     if text[6] == text[7]:
         short += [(three, two, one), (one, two, three)]

@@ -11,12 +11,14 @@ import secrets
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
+from hocbaso import clock
 from hocbaso.documents.desk_signer import DeskSigner
 from hocbaso.errors import DomainError, NotFound, WrongState
 from hocbaso.regulations.transcript_flow import SignatureRole
 from hocbaso.services import desk_signing, document_pool
-from hocbaso.services.access import Actor
+from hocbaso.services.access import Actor, load_actor
 from hocbaso.services.certificates import OpenKey
 
 log = logging.getLogger(__name__)
@@ -96,6 +98,13 @@ def start(
 
     document_pool.run_in_background(f"desk-{task.id}", run)
     return task.id
+
+
+def present(actor: Actor, now: datetime) -> Actor:
+    """The actor with the powers that stand now: while a token was looked for, somebody may have lost them. NotFound (account closed)."""
+    if actor.account_id is None:
+        return actor
+    return load_actor(actor.account_id, clock.local_date(now))
 
 
 def _find(actor: Actor, task_id: str, session: str) -> tuple[DeskTask, DeskSigner]:

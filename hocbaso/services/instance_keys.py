@@ -313,6 +313,7 @@ def certify_with(actor: Actor, key: certificates.OpenKey, pin: str, now: datetim
     signed = [{**draft, "signature": ik.b64(raw)} for draft, raw in zip(drafts, signatures, strict=True)]
     roots, crls = tuple(trust_roots.trusted_roots()), tuple(trust_roots.trusted_crls())
     document_pool.call("hocbaso.documents.instance_keys:require_statements", tuple(signed), roots, crls, now)
+    _require_clerk(desk_tasks.present(actor, now))
     certificates.require_standing(key.certificate_id, SignatureRole.SEAL, now)
     with write_transaction() as session:
         made = []

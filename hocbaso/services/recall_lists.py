@@ -220,9 +220,10 @@ def _sign_with(
             pdf, xml = document_pool.call("hocbaso.documents.recall_list:embed", request, signature, timeout=120)
     finally:
         key.close()
-    certificates.require_standing(
-        key.certificate_id, role, now
-    )  # a token at a desk may have taken a quarter of an hour
+    # A token at a desk may have taken a quarter of an hour.
+    if _turn(desk_tasks.present(actor, now), list_for(actor, list_id))[0] is not role:
+        raise WrongState("Danh sách này đã qua bước ấy. Xin xem lại rồi làm bước kế tiếp.")
+    certificates.require_standing(key.certificate_id, role, now)
     with write_transaction() as session:
         session.refresh(row)
         if (row.state, row.xml_digest) != (before, unsigned):
