@@ -37,7 +37,7 @@ def set_image(actor: Actor, certificate_id: int, data: bytes, now: datetime) -> 
         raise Invalid("Chọn tệp ảnh PNG.", field="image")
     if len(data) > 2_000_000:
         raise Invalid("Ảnh lớn quá 2 MB.", field="image")
-    made: bytes = document_pool.call("hocbaso.documents.signature_image:remake", data, kind_of(row), timeout=30)
+    made: bytes = document_pool.call("hocbaso.documents.signature_image:remake", data, kind_of(row))
     _write(actor, certificate_id, made, now)
 
 

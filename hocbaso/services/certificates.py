@@ -350,6 +350,15 @@ def open_key(
     return OpenKey(row.id, owner_of(row.person), row.fingerprint, envelope, chain, row.is_test, elsewhere)
 
 
+def is_good_pin(pin: str) -> bool:
+    """Whether a PIN could be chosen today; older ones open their keys all the same."""
+    try:
+        signers.check_pin(pin)
+    except Invalid:
+        return False
+    return True
+
+
 def change_pin(actor: Actor, certificate_id: int, pin: str, new_pin: str, now: datetime) -> None:
     """Give one's own key on this machine another PIN (the seal's: the clerk). Raises NotFound, WrongState (no such key, closed),
     NotAllowed (wrong PIN, counted as at signing), Invalid (the new one is too easy)."""

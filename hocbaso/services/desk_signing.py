@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hocbaso.documents.certificate_parts import certificate_fingerprint
-from hocbaso.documents.desk_signer import DeskSigner, Round
+from hocbaso.documents.desk_signer import FORMS, DeskSigner, Round
 from hocbaso.errors import WrongState
 from hocbaso.services import batch_view, batches, document_pool
 from hocbaso.services.access import Actor
@@ -38,6 +38,11 @@ class Errand:
     who: str
     certificate: str
     round: Round | None
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The forms of the signatures that one document takes, in the order of the round's messages."""
+        return FORMS[self.document]
 
 
 def _key(batch_id: int) -> tuple[str, int]:

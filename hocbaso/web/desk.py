@@ -14,7 +14,6 @@ from typing import Any
 from flask import Blueprint, Flask, jsonify, make_response, render_template, request, url_for
 
 from hocbaso import clock
-from hocbaso.documents.desk_signer import FORMS
 from hocbaso.errors import DomainError, Invalid, NotFound
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.permissions import Role
@@ -40,7 +39,6 @@ def errand(batch_id: int) -> Any:
 def _errand(found: desk_signing.Errand | None) -> Any:
     if found is None:
         return "", 204
-    forms = FORMS[found.document] if found.round is not None else ()
     body: dict[str, Any] = {"waiting": found.round is not None}
     if found.round is not None:
         body |= {
@@ -53,7 +51,7 @@ def _errand(found: desk_signing.Errand | None) -> Any:
             "who": found.who,
             "certificate": found.certificate,
             "items": [
-                {"form": forms[position % len(forms)], "digest": digest.hex(), "message": _b64(message)}
+                {"form": found.forms[position % len(found.forms)], "digest": digest.hex(), "message": _b64(message)}
                 for position, (digest, message) in enumerate(
                     zip(found.round.digests, found.round.messages, strict=True)
                 )

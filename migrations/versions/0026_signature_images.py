@@ -19,11 +19,11 @@ def upgrade() -> None:
     with op.batch_alter_table("certificate") as table:
         table.add_column(sa.Column("image_digest", sa.String(length=64), nullable=True))
         table.create_foreign_key(
-            op.f("fk_certificate_image_digest_stored_document"), "stored_document", ["image_digest"], ["digest"]
+            op.f("fk_certificate_image_digest"), "stored_document", ["image_digest"], ["digest"]
         )
 
 
 def downgrade() -> None:
     with op.batch_alter_table("certificate") as table:
-        table.drop_constraint(op.f("fk_certificate_image_digest_stored_document"), type_="foreignkey")
+        table.drop_constraint(op.f("fk_certificate_image_digest"), type_="foreignkey")
         table.drop_column("image_digest")

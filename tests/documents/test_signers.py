@@ -161,7 +161,7 @@ def test_a_time_stamp_that_cannot_be_had_is_said_aloud(world: World) -> None:
 
 
 def _sealed(world: World, name: str, owner: str) -> issuing.SealedKey:
-    key, chain = world.authority.issue(name, now=NOW)
+    key, chain = world.authority.issue(name, now=NOW, organisation="Trường THCS Đồng Sen")
     return issuing.SealedKey(
         imported(key, chain, owner=owner, pin=PIN, server_secret=SECRET).envelope, chain, PIN, SECRET
     )
