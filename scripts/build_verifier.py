@@ -74,6 +74,8 @@ def stage(folder: Path) -> None:
         target = folder / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
+    # The letters on a page are held against the shipped fonts.
+    shutil.copytree(ROOT / "static" / "fonts" / "pdf", folder / "static" / "fonts" / "pdf")
     shutil.copyfile(ROOT / "LICENSE", folder / "hocbaso" / "LICENSE")
     for path in folder.rglob("*"):  # one date for all: the same parts give the same file
         os.utime(path, (946684800, 946684800))

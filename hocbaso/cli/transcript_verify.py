@@ -52,7 +52,7 @@ def _signature_lines(item: SignatureVerdict) -> list[str]:
         signed = f"Ký lúc {_when(item.signed_at)} (giờ Việt Nam)" if item.signed_at else "Chữ ký không ghi giờ ký"
         lines.append(f"      {signed}{organisation}")
         lines.append(f"      Nơi cấp: {item.issuer}; số hiệu {item.serial}; hiệu lực đến {_when(item.valid_until)}")
-    return lines + [f"      - {reason}" for reason in item.reasons]
+    return lines + [f"      - {reason}" for reason in (*item.reasons, *item.notes)]
 
 
 def _summary_lines(details: dict[str, Any]) -> list[str]:
@@ -98,7 +98,8 @@ def report_lines(name: str, report: VerificationReport) -> list[str]:
         lines.append(f"  {said.get('heading', '')}. {said.get('sentence', '')}")
     words = of_report(report)
     if report.kind in ("pdf", "xml", "package", "unknown"):
-        lines.append("KẾT LUẬN: HỌC BẠ HỢP LỆ." if report.ok else "KẾT LUẬN: HỌC BẠ KHÔNG HỢP LỆ.")
+        good = f"KẾT LUẬN: {words.heading.upper()}." if report.lacks_status else "KẾT LUẬN: HỌC BẠ HỢP LỆ."
+        lines.append(good if report.ok else "KẾT LUẬN: HỌC BẠ KHÔNG HỢP LỆ.")
     else:
         lines.append(f"KẾT LUẬN: {words.heading.upper()}.")
     lines.append(f"{words.sentence} {words.next_step}".strip())

@@ -109,8 +109,8 @@ def _is_school(value: str, school_name: str) -> bool:
 def why_not_seal(der: bytes, school_name: str, province: str | None = None) -> str | None:
     """Why a certificate (DER) is not the seal of this school; None when it is.
 
-    The seal's is an organisation's: no personal number anywhere, one common name, which is the school's (with an organisation or its
-    number beside it) or stands beside the school as organisation and its number. Where it names a province and ``province`` is
+    The seal's is an organisation's: no personal number anywhere, one common name, which is the school's (a short one with an
+    organisation or its number beside it) or stands beside the school as organisation and its number. Where it names a province and ``province`` is
     given, they are the same, the joining of 2025 considered.
     """
     who = holder_of(der)
@@ -120,7 +120,8 @@ def why_not_seal(der: bytes, school_name: str, province: str | None = None) -> s
     housed = any(_is_named(value, school_name) for value in who.organisations)
     if not named and not (len(who.names) == 1 and housed and who.unit_numbers):
         return f"Chứng thư con dấu mang tên “{who.name}”, không phải {school_name}."
-    if not (who.unit_numbers or who.organisations):
+    # No person is called "Trường …"; of a shorter name something else has to say that it is an organisation's.
+    if not (who.unit_numbers or who.organisations or fold(who.name).startswith("trường ")):
         return f"Chứng thư mang tên “{who.name}” không ghi tổ chức hay mã số tổ chức nên không phải con dấu của trường."
     known = provinces()
     ours = known.get(province_key(province)) if province else None

@@ -113,6 +113,8 @@ def build_page(
     as_of: datetime,
 ) -> bytes:
     """The page. ``school``: name and code; ``lists``: revocation lists, DER; ``documents``: statements on keys; ``as_of``: how far it knows."""
+    from hocbaso.documents.xml_record import form  # brings lxml, which the web process needs only here
+
     kept, left_out, room = [], [], MAX_LISTS
     for der in sorted(lists, key=len):
         if len(der) <= room:
@@ -137,6 +139,7 @@ def build_page(
         "lists_left_out": left_out,
         "documents": list(documents),
         "provinces": provinces(),
+        "form": form(),
     }
     script, style = _script(data), (SOURCES / "page.css").read_text("utf-8")
     policy = (

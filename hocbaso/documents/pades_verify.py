@@ -26,6 +26,7 @@ from hocbaso.documents import cms, time_stamps
 from hocbaso.documents.long_term import STAMP_FIELD, Level
 from hocbaso.documents.long_term_verify import OUT_OF_ORDER, Tail, judge_tail, stamp_reasons
 from hocbaso.documents.paths import Evidence, context
+from hocbaso.documents.printed_face import prove_plain
 from hocbaso.documents.printed_form import embedded_data_zone
 from hocbaso.documents.proof import prove_equal
 from hocbaso.documents.signed_pdf import FIELD_OF, ROLE_OF, ROLE_WORDS, read_contents, signature_spans
@@ -37,6 +38,7 @@ from hocbaso.documents.trust import (
     TURNED_ROUND,
     Trust,
     in_turn,
+    notes_on,
     role_reasons,
     signer_facts,
 )
@@ -95,6 +97,7 @@ def _verify(
     if prove:
         try:
             prove_equal(pdf, content, data_zone=zone)
+            prove_plain(pdf)
         except IntegrityFault as error:
             problems.append(error.message)
     reader = PdfFileReader(io.BytesIO(pdf), strict=True)
@@ -249,4 +252,7 @@ def _judge(
     reasons += role_reasons(role, parts.chain[0], content, expected)
     if trust.roots and trust.is_strange(parts.chain):
         reasons.insert(0, STRANGER)
-    return SignatureVerdict(role=role, ok=not reasons, reasons=tuple(dict.fromkeys(reasons)), **facts)
+    # A tail that demands proof of its status holds it.
+    proof = None if tail.demands_status else tail.store.evidence
+    notes = () if reasons else notes_on(role, parts.chain, content, replace(trust, at=moment), proof)
+    return SignatureVerdict(role=role, ok=not reasons, reasons=tuple(dict.fromkeys(reasons)), notes=notes, **facts)

@@ -19,6 +19,7 @@ from typing import Any
 import pikepdf
 
 from hocbaso.documents import qr_summary
+from hocbaso.documents.field_words import where
 from hocbaso.documents.printed_form import DEMO_MARK, embedded_data_zone, printed_text, require_drawn
 from hocbaso.documents.transcript_content import FORMAT_1_0, FORMAT_1_1, Scope, TranscriptContent
 from hocbaso.documents.xml_record import build_data_zone, parse_data_zone
@@ -122,6 +123,10 @@ def _to_unicode(font: pikepdf.Object) -> dict[int, str]:
                 for offset in range(int(high, 16) - int(low, 16) + 1):
                     table[int(low, 16) + offset] = chr(start + offset)
     return table
+
+
+letters_of_font = _to_unicode
+"""What a font's ``/ToUnicode`` says of each code."""
 
 
 def _page_texts(page: pikepdf.Page, cache: dict[tuple[int, int], dict[int, str]]) -> dict[int, str]:
@@ -419,7 +424,9 @@ def prove_equal(pdf_bytes: bytes, content: TranscriptContent, *, data_zone: byte
         with pikepdf.open(io.BytesIO(pdf_bytes)) as pdf:
             zone = embedded_data_zone(pdf)
             if zone != (data_zone if data_zone is not None else build_data_zone(content)):
-                raise IntegrityFault(f"XML trong tệp PDF khác dữ liệu học bạ ở: {_first_difference(zone, content)}.")
+                field = _first_difference(zone, content)
+                place = where(field, content.subjects)
+                raise IntegrityFault(f"XML trong tệp PDF khác dữ liệu học bạ ở {place}.", details=(field,))
             if parse_data_zone(zone) != content:
                 raise IntegrityFault("XML trong tệp PDF khác dữ liệu học bạ.")
             summary_fault = _summary_fault(pdf, content, zone) if content.has_summary else None
@@ -434,7 +441,9 @@ def prove_equal(pdf_bytes: bytes, content: TranscriptContent, *, data_zone: byte
     for index, (field, text) in enumerate(wanted):
         found = printed[index].text if index < len(printed) else None
         if found is None or _squeeze(found) != _squeeze(text):
-            raise IntegrityFault(f"Trang in khác dữ liệu học bạ ở {field}: in “{found}”, dữ liệu “{text}”.")
+            told = f"in “{found or ''}”, dữ liệu “{text}”"
+            place = where(field, content.subjects)
+            raise IntegrityFault(f"Trang in khác dữ liệu học bạ ở {place}: {told}.", details=(field,))
     if len(printed) != len(wanted):
         raise IntegrityFault(f"Trang in có nội dung thừa: “{printed[len(wanted)].text}”.")
     corner = DEMO_MARK if content.demo else ""

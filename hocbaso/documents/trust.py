@@ -17,12 +17,19 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
 from pyhanko.sign.validation import KeyUsageConstraints
 
-from hocbaso.documents.certificate_owner import holder_of, why_not_person, why_not_seal
+from hocbaso.documents.certificate_owner import (
+    NO_NUMBER,
+    holder_of,
+    lacks_number,
+    purpose_reason,
+    why_not_person,
+    why_not_seal,
+)
 from hocbaso.documents.certificate_parts import certificate_fingerprint
 from hocbaso.documents.cms import load_certificate
 from hocbaso.documents.paths import Evidence, PathFault, examine
 from hocbaso.documents.transcript_content import SignerNote, TranscriptContent
-from hocbaso.documents.verification_report import EXPIRED, STRANGER, UNKNOWN_ISSUER
+from hocbaso.documents.verification_report import EXPIRED, STATUS_UNKNOWN, STRANGER, UNKNOWN_ISSUER
 from hocbaso.errors import Invalid
 
 #: Persons' and organisations' certificates are issued for signing with either bit.
@@ -125,6 +132,9 @@ class Trust:
                 reasons.append("Chứng thư này không được cấp để ký.")
         except x509.ExtensionNotFound:
             pass
+        purpose = purpose_reason(chain[0])
+        if purpose is not None:
+            reasons.append(purpose)
         return list(dict.fromkeys(reasons))
 
     def is_strange(self, chain: tuple[bytes, ...]) -> bool:
@@ -150,6 +160,21 @@ class Trust:
             current, n_links = issuer, n_links + 1
         return True
 
+    def knows_status(self, chain: tuple[bytes, ...], evidence: Evidence = Evidence()) -> bool:
+        """Whether for each certificate of a chain that is believed (DER, leaf first) something current says that it is not revoked:
+        a list of its issuer that has not run out at ``at`` or was made after, or an answer in the ``evidence`` that came with the file."""
+        path = [der for der in chain if der not in self.roots]
+        for der in path:
+            issuer = next((one for one in (*path, *self.roots) if one != der and _is_issued_by(der, one)), None)
+            lists = dict.fromkeys((*self.crls, *evidence.crls))
+            if issuer is None or not any(self._has_not_run_out(one) and _is_list_of(one, issuer) for one in lists):
+                return False
+        return True
+
+    def _has_not_run_out(self, crl_der: bytes) -> bool:
+        ends = _load_crl(crl_der).next_update_utc
+        return ends is None or ends >= self.at
+
     def revocation_reasons(self, chain: tuple[bytes, ...]) -> list[str]:
         """A sentence when a certificate of the chain stands in a list of its issuer, dated at or before ``at``."""
         issuers = [load_certificate(der) for der in (*chain, *self.roots)]
@@ -173,6 +198,18 @@ def _signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     except (InvalidSignature, ValueError, TypeError):
         return False
     return True
+
+
+@functools.lru_cache(maxsize=256)
+def _is_issued_by(der: bytes, issuer_der: bytes) -> bool:
+    certificate, issuer = load_certificate(der), load_certificate(issuer_der)
+    return certificate.issuer == issuer.subject and _signed_by(certificate, issuer)
+
+
+@functools.lru_cache(maxsize=64)
+def _is_list_of(crl_der: bytes, issuer_der: bytes) -> bool:
+    crl, issuer = _load_crl(crl_der), load_certificate(issuer_der)
+    return crl.issuer == issuer.subject and crl.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]
 
 
 def _names_key_of(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
@@ -209,6 +246,20 @@ def signer_facts(der: bytes) -> dict[str, object]:
         "valid_from": cert.not_valid_before_utc,
         "valid_until": cert.not_valid_after_utc,
     }
+
+
+def notes_on(
+    role: str,
+    chain: tuple[bytes, ...],
+    content: TranscriptContent,
+    trust: Trust,
+    evidence: Evidence | None = Evidence(),
+) -> tuple[str, ...]:
+    """What the verdict on a good signature leaves open: whether its certificate was revoked (``evidence`` None: that is proven), and
+    whether a namesake signed."""
+    notes = () if evidence is None or trust.knows_status(chain, evidence) else (STATUS_UNKNOWN,)
+    note = {"homeroom": content.homeroom, "principal": content.principal}.get(role)
+    return (*notes, NO_NUMBER) if note is not None and lacks_number(chain[0], note.personal_id) else notes
 
 
 def role_reasons(

@@ -5,7 +5,7 @@ Pages, commands, the JSON and the signed report all take their words from here, 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -43,7 +43,10 @@ _NEXT_STEPS = (
     (UNKNOWN_ISSUER, "Nạp chứng thư gốc của nơi cấp (hỏi phụ trách CNTT của trường) rồi kiểm tra lại."),
     (STRANGER, "Đừng tin tệp này. Gọi cho văn thư theo số điện thoại quen biết của trường để hỏi."),
     ("thu hồi", "Hỏi văn thư nhà trường vì sao và xin bản học bạ đang dùng."),
-    ("hết hạn", "Dùng bản PDF (có dấu thời gian nếu trường đã đóng), hoặc hỏi văn thư nhà trường."),
+    (
+        "hết hạn",
+        "Đưa tệp này vào trang kiểm tra của trường, nơi có sổ ghi chứng thư còn hạn khi ký; hoặc hỏi văn thư nhà trường.",
+    ),
     ("chưa có hiệu lực", "Xem lại ngày giờ của máy này; nếu đúng, hỏi văn thư nhà trường."),
     ("ở tương lai", "Xem lại ngày giờ của máy này; nếu đúng, đừng dùng tệp."),
     ("bị thay đổi", ASK_ORIGINAL),
@@ -100,8 +103,16 @@ def of_report(report: VerificationReport) -> Words:
             f"Bản tóm tắt trong mã QR do {report.school_name} lập và không bị sửa.",
             "So từng con số ở đây với bản in. Khác một con số thì bản in đã bị sửa. " + ASK_STANDING,
         )
+    n = len({item.role for item in report.signatures})
+    if report.ok and report.lacks_status:
+        return Words(
+            "late",
+            "Chữ ký đúng, chưa xem được thu hồi",
+            f"Cả {n} chữ ký số đều đúng và nội dung không bị sửa từ khi ký. Nhưng ở đây không có danh sách thu hồi còn hạn của nơi "
+            "cấp, nên chưa biết có chứng thư nào đã bị thu hồi trước khi ký không.",
+            ASK_STANDING,
+        )
     if report.ok:
-        n = len({item.role for item in report.signatures})
         return Words(
             "done",
             "Học bạ thật",
@@ -124,12 +135,27 @@ def of_report(report: VerificationReport) -> Words:
     return Words("wrong", "Chữ ký không hợp lệ", reason, next_step_for(reason))
 
 
-def of_answer(report: VerificationReport, standing: str, match: str | None) -> Words:
-    """A file held against this school's books. ``standing``, ``match``: as ``services/verification`` says them."""
+def of_answer(
+    report: VerificationReport,
+    standing: str,
+    match: str | None,
+    *,
+    is_issued: bool = False,
+    ended_since: tuple[str, ...] = (),
+) -> Words:
+    """A file held against this school's books; the arguments are those of ``services/verification.FileAnswer``."""
     if not report.ok:
-        return of_report(report)
+        words = of_report(report)
+        if is_issued and "còn thiếu" in words.sentence:
+            # It was sealed once: waiting would bring nothing.
+            return replace(words, next_step=ASK_ORIGINAL)
+        return words
     if standing == "in_force" and match == "current":
-        return Words("done", "Học bạ thật, còn hiệu lực", "Tệp đúng từng chữ với bản nhà trường đang giữ.", "")
+        told = "Tệp đúng từng chữ với bản nhà trường đang giữ."
+        if ended_since:
+            who = ", ".join(ROLE_NAMES[role] for role in ended_since)
+            told += f" Chứng thư của {who} nay đã hết hạn, nhưng khi ký thì còn hạn: sổ của trường ghi như thế."
+        return Words("done", "Học bạ thật, còn hiệu lực", told, "")
     if standing == "in_force":
         return Words(
             "late",

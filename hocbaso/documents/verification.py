@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -107,6 +108,8 @@ def _verify_package(data: bytes, trust: Trust, expected: dict[str, frozenset[str
             problems.append("PDF và XML trong gói không cùng một nội dung.")
     except DomainError:
         problems.append("Không so sánh được PDF và XML trong gói.")
+    if [item.fingerprint for item in pdf.signatures] != [item.fingerprint for item in xml.signatures]:
+        problems.append("PDF và XML trong gói không do cùng những người ký.")
     if pdf.record_uuid != package.record_uuid:
         problems.append("Mã tra cứu của gói không phải của học bạ bên trong.")
     facts = {name: getattr(pdf, name) for name in _FACTS}
@@ -115,6 +118,7 @@ def _verify_package(data: bytes, trust: Trust, expected: dict[str, frozenset[str
         kind="package",
         signatures=pdf.signatures + xml.signatures,
         problems=tuple(problems),
+        parts=tuple(hashlib.sha256(one).hexdigest() for one in (package.pdf, package.xml)),
         **facts,
     )
 

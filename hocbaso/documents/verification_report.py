@@ -13,6 +13,7 @@ STRANGER = (
     "đúng tên như thế, nên chưa thể tin tệp này."
 )
 EXPIRED = "Chứng thư của người ký đã hết hạn."
+STATUS_UNKNOWN = "Ở đây không có danh sách thu hồi còn hạn của nơi cấp nên chưa biết chứng thư này có bị thu hồi không."
 UNREADABLE = "Tệp bị hỏng hoặc không phải học bạ số."
 
 
@@ -20,7 +21,7 @@ UNREADABLE = "Tệp bị hỏng hoặc không phải học bạ số."
 class SignatureVerdict:
     """One signature. ``role`` is ``homeroom``, ``principal`` or ``seal``; ``reasons`` are Vietnamese sentences why not.
 
-    ``signer_number`` and ``signer_place`` are an organisation's: by them people tell two schools of one name apart.
+    ``notes`` speak neither for nor against: what could not be compared here. ``signer_number`` and ``signer_place`` are an organisation's: by them people tell two schools of one name apart.
     """
 
     role: str
@@ -36,6 +37,7 @@ class SignatureVerdict:
     level: str = "B-B"
     stamped_at: datetime | None = None
     reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     signer_number: str = ""
     signer_place: str = ""
 
@@ -71,6 +73,8 @@ class VerificationReport:
     stamped_at: tuple[datetime, ...] = ()
     proof_ends_at: datetime | None = None
     problems: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    """SHA-256 (hex) of the files in a package."""
     details: dict[str, Any] | None = None
     """What a QR's summary or a signed report says beside the facts of the record."""
 
@@ -78,6 +82,11 @@ class VerificationReport:
     def is_by_stranger(self) -> bool:
         """Somebody signed with a key of an issuer that is not trusted here, whatever else is wrong."""
         return not {STRANGER, UNKNOWN_ISSUER}.isdisjoint(self.reasons)
+
+    @property
+    def lacks_status(self) -> bool:
+        """Of some signer nobody here can say whether the certificate was revoked."""
+        return any(STATUS_UNKNOWN in item.notes for item in self.signatures)
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -107,7 +116,14 @@ def report_from_plain(data: dict[str, Any]) -> VerificationReport:
 
     times = ("signed_at", "valid_from", "valid_until", "stamped_at")
     verdicts = tuple(
-        SignatureVerdict(**{**item, **{name: when(item[name]) for name in times}, "reasons": tuple(item["reasons"])})
+        SignatureVerdict(
+            **{
+                **item,
+                **{name: when(item[name]) for name in times},
+                "reasons": tuple(item["reasons"]),
+                "notes": tuple(item.get("notes", ())),
+            }
+        )
         for item in data["signatures"]
     )
     stamped_at = tuple(datetime.fromisoformat(text) for text in data["stamped_at"])
@@ -116,6 +132,7 @@ def report_from_plain(data: dict[str, Any]) -> VerificationReport:
             **data,
             "signatures": verdicts,
             "problems": tuple(data["problems"]),
+            "parts": tuple(data.get("parts", ())),
             "stamped_at": stamped_at,
             "proof_ends_at": when(data["proof_ends_at"]),
         }

@@ -222,6 +222,19 @@ THCS_1_0: TagMap = (
     ),
 )
 
+FORM_BROKEN = "Dữ liệu học bạ trong tệp bị thêm, bớt, lặp hoặc đảo mục so với mẫu của Bộ."
+
+
+def form(tags: TagMap = THCS_1_0) -> list[Any]:
+    """The order of tags as plain lists, for a reader that is not Python: (tag, ``leaf``, ``texts``, ``group`` or ``rows``, what is inside)."""
+    found: list[Any] = []
+    for member in tags:
+        kind = type(member).__name__.lower()
+        inside = form(member.members) if isinstance(member, (Group, Rows)) else []
+        found.append([member.tag, kind, [member.row_tag, inside] if isinstance(member, Rows) else inside])
+    return found
+
+
 #: Parts of the content that are absent as a whole when none of their tags is there.
 _OPTIONAL_PARTS = (
     "student.father",
@@ -299,7 +312,7 @@ def build_data_zone(content: TranscriptContent, tags: TagMap = THCS_1_0) -> byte
 def _read(element: etree._Element, members: Iterable[Any], plain: dict[str, Any]) -> None:
     children = list(element)
     if (element.text or "").strip() and children:
-        raise Invalid(f"Phần {element.tag} của học bạ có nội dung lạ.")
+        raise Invalid(FORM_BROKEN)
     position = 0
 
     def take(tag: str) -> Any:
@@ -315,11 +328,11 @@ def _read(element: etree._Element, members: Iterable[Any], plain: dict[str, Any]
             value = None
             if child is not _MISSING:
                 if len(child) or child.attrib or not child.text:
-                    raise Invalid(f"Thẻ {member.tag} của học bạ không hợp lệ.")
+                    raise Invalid(FORM_BROKEN)
                 try:
                     value = member.codec[1](child.text)
                 except (ValueError, KeyError) as error:
-                    raise Invalid(f"Thẻ {member.tag} của học bạ có giá trị không hợp lệ.") from error
+                    raise Invalid("Dữ liệu học bạ trong tệp có giá trị không hợp lệ.") from error
             _put(plain, member.path, value)
         elif isinstance(member, Texts):
             values = []
@@ -329,19 +342,19 @@ def _read(element: etree._Element, members: Iterable[Any], plain: dict[str, Any]
         else:
             child = take(member.tag)
             if child is _MISSING:
-                raise Invalid(f"Học bạ thiếu phần {member.tag}.")
+                raise Invalid(FORM_BROKEN)
             if isinstance(member, Group):
                 _read(child, member.members, plain)
             else:
                 rows: list[dict[str, Any]] = []
                 for row in child:
                     if row.tag != member.row_tag:
-                        raise Invalid(f"Phần {member.tag} của học bạ có thẻ lạ {row.tag}.")
+                        raise Invalid(FORM_BROKEN)
                     rows.append({})
                     _read(row, member.members, rows[-1])
                 _put(plain, member.path, rows)
     if position != len(children):
-        raise Invalid(f"Phần {element.tag} của học bạ có thẻ lạ {children[position].tag}.")
+        raise Invalid(FORM_BROKEN)
 
 
 def parse_data_zone(data: bytes, tags: TagMap = THCS_1_0) -> TranscriptContent:
@@ -361,7 +374,7 @@ def parse_data_zone(data: bytes, tags: TagMap = THCS_1_0) -> TranscriptContent:
             _put(plain, path, None)
     content = from_plain(plain)
     if build_data_zone(content, tags) != data:
-        raise Invalid("Vùng dữ liệu của học bạ không ở dạng chuẩn tắc.")
+        raise Invalid("Dữ liệu học bạ trong tệp viết khác cách nhà trường viết: tệp đã bị sửa.")
     return content
 
 

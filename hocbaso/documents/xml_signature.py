@@ -223,7 +223,7 @@ def verify_xml(
     """Judge a record file; the same report as for the PDF (``kind="xml"``). ``trust`` is ``trust.Trust``. Never raises on bad input."""
     from hocbaso.documents.pades_verify import ALTERED, record_facts
     from hocbaso.documents.signed_pdf import ROLE_WORDS
-    from hocbaso.documents.trust import TURNED_ROUND, in_turn, role_reasons, signer_facts
+    from hocbaso.documents.trust import TURNED_ROUND, in_turn, notes_on, role_reasons, signer_facts
     from hocbaso.documents.verification_report import STRANGER, UNREADABLE, SignatureVerdict, VerificationReport
 
     try:
@@ -264,6 +264,7 @@ def verify_xml(
                     ok=not reasons,
                     signed_at=node.signed_at,
                     reasons=tuple(dict.fromkeys(reasons)),
+                    notes=() if reasons else notes_on(node.role, node.chain, parts.content, trust),
                     **signer_facts(node.chain[0]),  # type: ignore[arg-type]
                 )
             )

@@ -57,7 +57,10 @@ def _judged(item: SignatureVerdict, recorded: tuple[m.TranscriptSignature, m.Cer
     if recorded is None or recorded[1].fingerprint != item.fingerprint:
         return replace(item, ok=False, reasons=(*item.reasons, NOT_RECORDED))
     reasons = _standing_at_signing(*recorded)
-    return replace(item, ok=False, reasons=(*item.reasons, *reasons)) if reasons else item
+    if reasons:
+        return replace(item, ok=False, reasons=(*item.reasons, *reasons))
+    # What the file alone leaves open, the school's own register has answered.
+    return replace(item, notes=())
 
 
 def _standing_at_signing(signature: m.TranscriptSignature, certificate: m.Certificate) -> list[str]:

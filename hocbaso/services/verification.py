@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from hocbaso import models as m
 from hocbaso.db import db
@@ -24,7 +24,7 @@ from hocbaso.documents import machine_signed, verdict_words
 from hocbaso.documents import transcript_content as tc
 from hocbaso.documents.qr_summary import SUBJECT_WORDS
 from hocbaso.documents.verdict_words import Words
-from hocbaso.documents.verification_report import VerificationReport
+from hocbaso.documents.verification_report import EXPIRED, VerificationReport, report_from_plain
 from hocbaso.errors import IntegrityFault, Invalid, Unavailable
 from hocbaso.regulations.transcript_flow import SIGNED_STATES, RecordState
 from hocbaso.services import document_pool, instance_keys, offline_page, transcripts, trust_roots
@@ -70,6 +70,10 @@ class FileAnswer:
     has_successor: bool = False
     stamped_again_at: datetime | None = None
     """The file is good, and the school has since stamped the same record again: its newest file begins with this one."""
+    is_issued: bool = False
+    """The record with this file's code was handed out, whatever became of it since and whatever the file is worth."""
+    ended_since: tuple[str, ...] = ()
+    """Roles whose certificate has ended since; the school's log says that it held when they signed."""
 
     @property
     def signature_words(self) -> tuple[Words, ...]:
@@ -81,7 +85,9 @@ class FileAnswer:
         """The answer in sentences."""
         if self.report.kind in ("report", "keys", "page", "qr"):
             return verdict_words.of_report(self.report)
-        return verdict_words.of_answer(self.report, self.standing, self.match)
+        return verdict_words.of_answer(
+            self.report, self.standing, self.match, is_issued=self.is_issued, ended_since=self.ended_since
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,18 +247,41 @@ def by_file(data: bytes, now: datetime) -> FileAnswer:
     if record is None:
         return FileAnswer(report, UNKNOWN, None)
     _require_untouched(record)
+    digests = report.parts or (hashlib.sha256(data).hexdigest(),)
+    match = _match(record, digests)
+    report, ended = _as_at_signing(report, record, data, match, now)
     report = with_registered(report, record)
     standing, successor = _standing(record)
+    is_issued = standing != NOT_ISSUED
     if not report.ok and standing == IN_FORCE:
         standing = UNKNOWN  # the record is; this file says nothing of it
     return FileAnswer(
         report,
         standing,
-        _match(record, data),
+        match,
         record.recalled_at if standing in (REPLACED, RECALLED) else None,
         successor,
-        _stamped_again(record, data),
+        _stamped_again(record, digests),
+        is_issued,
+        ended if report.ok else (),
     )
+
+
+def _as_at_signing(
+    report: VerificationReport, record: m.TranscriptRecord, data: bytes, match: str, now: datetime
+) -> tuple[VerificationReport, tuple[str, ...]]:
+    """A file of the school's own whose certificates have run out since, judged as things stood when the log says it was signed.
+
+    (report, roles that only the day of the question speaks against). What is not byte for byte a stored file keeps its verdict.
+    """
+    if report.ok or match == "other" or report.kind not in ("pdf", "xml") or EXPIRED not in report.reasons:
+        return report, ()
+    signed_at = {row.role: row.signed_at for row in record.signatures}
+    roots, crls = tuple(trust_roots.trusted_roots()), tuple(trust_roots.trusted_crls())
+    plain, ended = document_pool.call(
+        "hocbaso.documents.issuing:verify_own", data, roots, crls, now, signed_at, timeout=VERIFY_SECONDS
+    )
+    return report_from_plain(plain), tuple(ended)
 
 
 def _without_withdrawn(report: VerificationReport) -> VerificationReport:
@@ -367,30 +396,26 @@ def _proof_digests(record: m.TranscriptRecord) -> list[str]:
     return list(db.session.scalars(rows.order_by(m.DocumentProof.id)))
 
 
-def _stamped_again(record: m.TranscriptRecord, data: bytes) -> datetime | None:
+def _stamped_again(record: m.TranscriptRecord, digests: tuple[str, ...]) -> datetime | None:
     proof = transcripts.newest_proof(record.id)
-    digest = hashlib.sha256(data).hexdigest()
-    if proof is None or digest == proof.pdf_digest or digest not in (record.pdf_digest, *_proof_digests(record)):
+    old = {record.pdf_digest, *_proof_digests(record)}
+    if proof is None or proof.pdf_digest in digests or old.isdisjoint(digests):
         return None
     return proof.stamped_at
 
 
-def _match(record: m.TranscriptRecord, data: bytes) -> str:
-    digest = hashlib.sha256(data).hexdigest()
-    current = digest in (record.pdf_digest, record.xml_digest, *_proof_digests(record))
-    if current and record.state != RecordState.RECALLED.value:
+def _match(record: m.TranscriptRecord, digests: tuple[str, ...]) -> str:
+    """``digests``: of the file, or of each in a package (SHA-256, hex); a package is what the least of its files is."""
+    now = {record.pdf_digest, record.xml_digest, *_proof_digests(record)}
+    if record.state != RecordState.RECALLED.value and now.issuperset(digests):
         return "current"
-    earlier = db.session.scalar(
-        select(m.TranscriptSignature.id)
-        .where(
-            m.TranscriptSignature.transcript_record_id == record.id,
-            or_(m.TranscriptSignature.pdf_digest == digest, m.TranscriptSignature.xml_digest == digest),
+    earlier = db.session.execute(
+        select(m.TranscriptSignature.pdf_digest, m.TranscriptSignature.xml_digest).where(
+            m.TranscriptSignature.transcript_record_id == record.id
         )
-        .limit(1)
     )
-    if current or earlier is not None or digest in (record.unsigned_pdf_digest, record.data_zone_digest):
-        return "former"
-    return "other"
+    stored = now | {record.unsigned_pdf_digest, record.data_zone_digest} | {one for row in earlier for one in row}
+    return "former" if stored.issuperset(digests) else "other"
 
 
 class Throttle:

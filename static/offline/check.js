@@ -104,7 +104,7 @@ function readCertificate(der) {
   const [from, until] = children(validity).map(derTime);
   const found = {
     der, tbs: tbs.raw, algorithm, signature: bits(signature), serial: hex(serial.body).replace(/^(00)+(?=.)/, ""), issuer, subject,
-    spki: spki.raw, from, until, isAuthority: false, pathLength: Infinity, usage: null, strange: false,
+    spki: spki.raw, from, until, isAuthority: false, pathLength: Infinity, usage: null, purposes: null, strange: false,
     ...holderOf(subject),
   };
   const extensions = more.find((node) => node.tag === 0xa3);
@@ -118,6 +118,7 @@ function readCertificate(der) {
       const length = inner.find((node) => node.tag === 2);
       if (length) found.pathLength = Number("0x" + hex(length.body));
     }
+    if (type === "2.5.29.37") found.purposes = children(whole(value.body)).map(oid);
     if (type === "2.5.29.15") { const inner = whole(value.body); found.usage = (inner.body[1] << 8) | (inner.body[2] ?? 0); }
   }
   return found;
@@ -174,7 +175,7 @@ function readList(der) {
     const [serial, at] = children(entry);
     revoked.set(hex(serial.body).replace(/^(00)+(?=.)/, ""), derTime(at));
   }
-  return { tbs: tbs.raw, algorithm, signature: bits(signature), issuer: parts[1], from: derTime(dates[0]), revoked };
+  return { tbs: tbs.raw, algorithm, signature: bits(signature), issuer: parts[1], from: derTime(dates[0]), until: dates[1] ? derTime(dates[1]) : Infinity, revoked };
 }
 
 /* --- trust ------------------------------------------------------------------------------------------------------------ */
@@ -196,8 +197,9 @@ async function readTrust() {
   return trusted;
 }
 
-/* Why a chain (DER, leaf first, without root) is not believed now; empty when it is. */
-async function pathReasons(chain) {
+/* Why a chain (DER, leaf first, without root) is not believed now; empty when it is. `told.lacksStatus`: no list that has not run out
+   says of each certificate that it was not revoked. */
+async function pathReasons(chain, told = {}) {
   const { roots, lists } = await readTrust();
   const carried = chain.map(readCertificate), path = [];
   let current = carried[0];
@@ -222,16 +224,27 @@ async function pathReasons(chain) {
     if (one.strange) reasons.push("Chứng thư của người ký không hợp lệ.");
     if (index && (!one.isAuthority || (one.usage !== null && !(one.usage & USAGE.certify)) || index - 1 > one.pathLength)) reasons.push("Chứng thư của người ký không hợp lệ.");
   });
-  for (let index = 0; index + 1 < path.length; index++) for (const list of lists) {
-    const at = same(list.issuer.raw, path[index].issuer.raw) ? list.revoked.get(path[index].serial) : undefined;
-    if (at !== undefined && at <= now && (await issuedBy(list, path[index + 1]))) reasons.push("Chứng thư của người ký đã bị thu hồi.");
+  told.lacksStatus = false;
+  for (let index = 0; index + 1 < path.length; index++) {
+    let known = false;
+    for (const list of lists) {
+      if (!same(list.issuer.raw, path[index].issuer.raw) || !(await issuedBy(list, path[index + 1]))) continue;
+      if (list.until >= now) known = true;
+      const at = list.revoked.get(path[index].serial);
+      if (at !== undefined && at <= now) reasons.push("Chứng thư của người ký đã bị thu hồi.");
+    }
+    if (!known) told.lacksStatus = true;
   }
   const inside = path.slice(0, -1);
   if (inside.length !== carried.length || !carried.every((one) => inside.includes(one))) reasons.push("Chữ ký mang theo chứng thư không thuộc đường tin cậy.");
   const usage = carried[0].usage;
   if (usage !== null && !(usage & (USAGE.sign | USAGE.commit))) reasons.push("Chứng thư này không được cấp để ký.");
+  if (!isForDocuments(carried[0].purposes)) reasons.push("Chứng thư này không được cấp để ký văn bản.");
   return [...new Set(reasons)];
 }
+/* Extended purposes: one for mail or documents, or all a person's (documents/certificate_owner.purpose_reason). */
+const DOCUMENT_PURPOSES = ["1.3.6.1.5.5.7.3.4", "1.3.6.1.5.5.7.3.36", "1.3.6.1.4.1.311.10.3.12", "1.2.840.113583.1.1.5", "2.5.29.37.0"], PERSONS_PURPOSES = ["1.3.6.1.5.5.7.3.2", "1.3.6.1.4.1.311.20.2.2"];
+const isForDocuments = (purposes) => purposes === null || purposes.some((one) => DOCUMENT_PURPOSES.includes(one)) || purposes.every((one) => PERSONS_PURPOSES.includes(one));
 /* Whose certificate is a seal, and whose a person's: documents/certificate_owner, in the same words. */
 const isNamed = (value, wanted) => [fold(wanted), fold([...wanted].slice(0, 64).join(""))].includes(fold(value));
 const isSchool = (value, school) => isNamed(value, school) || (/^trường /iu.test(school) && isNamed(value, school.slice(7)));
@@ -243,7 +256,7 @@ function whyNotSeal(who, school, province = "") {
   if (who.persons.length) return `Chứng thư cấp cho cá nhân “${who.name}”, không phải con dấu của ${school}.`;
   const one = who.names.length === 1, named = one && isSchool(who.name, school), housed = who.organisations.some((value) => isNamed(value, school));
   if (!named && !(one && housed && who.units.length)) return `Chứng thư con dấu mang tên “${who.name}”, không phải ${school}.`;
-  if (!who.units.length && !who.organisations.length) return `Chứng thư mang tên “${who.name}” không ghi tổ chức hay mã số tổ chức nên không phải con dấu của trường.`;
+  if (!who.units.length && !who.organisations.length && !fold(who.name).startsWith("trường ")) return `Chứng thư mang tên “${who.name}” không ghi tổ chức hay mã số tổ chức nên không phải con dấu của trường.`;
   const ours = TRUST.provinces[provinceKey(province)], theirs = who.provinces.map((value) => TRUST.provinces[provinceKey(value)]).filter(Boolean);
   if (ours && theirs.length && !theirs.includes(ours)) return `Con dấu là của một trường cùng tên ở ${who.provinces[0]}, không phải ${school} ở ${province}.`;
   return null;
@@ -344,7 +357,7 @@ const NEXT = [
   [STRANGER, "Đừng tin tệp này. Gọi cho văn thư theo số điện thoại quen biết của trường để hỏi."],
   ["Chưa có xác nhận", "Tải trang kiểm tra hoặc tệp khoá mới nhất ở trang kiểm tra của trường ghi trên học bạ."],
   ["thu hồi", "Hỏi văn thư nhà trường vì sao và xin bản học bạ đang dùng."],
-  ["hết hạn", "Dùng bản PDF ở trang kiểm tra của trường, hoặc hỏi văn thư nhà trường."],
+  ["hết hạn", "Đưa tệp này vào trang kiểm tra của trường, nơi có sổ ghi chứng thư còn hạn khi ký; hoặc hỏi văn thư nhà trường."],
   ["chưa có hiệu lực", "Xem lại ngày giờ của máy này; nếu đúng, hỏi văn thư nhà trường."],
   ["ở tương lai", "Xem lại ngày giờ của máy này; nếu đúng, đừng dùng tệp."],
   ["tóm tắt trong mã QR đã bị sửa", "Đừng dùng bản in này. " + ASK_OFFICE],
@@ -444,9 +457,32 @@ function pieces(name, at, subject, certificates, kind, zoneDigest) {
   };
   return { keyInfo, time, info };
 }
+const FORM_BROKEN = "Dữ liệu học bạ trong tệp bị thêm, bớt, lặp hoặc đảo mục so với mẫu của Bộ.";
+/* The order of tags as the server writes it (TRUST.form): each at most once and in its place, nothing between. */
+function requireForm(element, members) {
+  const own = [...element.children];
+  if ([...element.childNodes].some((node) => node.nodeType !== 1) || (element !== element.ownerDocument.documentElement && element.attributes.length)) refuse(FORM_BROKEN);
+  const leaf = (node) => { if (node.attributes.length || node.children.length || !node.textContent) refuse(FORM_BROKEN); };
+  for (const [tag, kind, inside] of members) {
+    const next = () => own[0]?.tagName === tag;
+    if (kind === "leaf") { if (next()) leaf(own.shift()); }
+    else if (kind === "texts") while (next()) leaf(own.shift());
+    else if (!next()) refuse(FORM_BROKEN);
+    else if (kind === "group") requireForm(own.shift(), inside);
+    else {
+      const rows = own.shift();
+      requireForm(rows, [...rows.children].map(() => [inside[0], "group", inside[1]]));
+    }
+  }
+  if (own.length) refuse(FORM_BROKEN);
+}
+const written = (node) => `<${node.tagName}>${node.children.length ? [...node.children].map(written).join("") : escapeXml(node.textContent).replace(/\r/g, "&#xD;")}</${node.tagName}>`;
 function readZone(zone) {
   const document = new DOMParser().parseFromString(zone, "application/xml");
   if (document.querySelector("parsererror") || document.documentElement.tagName !== "DU_LIEU_HOC_BA") refuse("Tệp XML không đọc được.");
+  requireForm(document.documentElement, TRUST.form);
+  const again = `<DU_LIEU_HOC_BA id="duLieuHocBa">${[...document.documentElement.children].map(written).join("")}</DU_LIEU_HOC_BA>`;
+  if (again !== zone) refuse("Dữ liệu học bạ trong tệp viết khác cách nhà trường viết: tệp đã bị sửa.");
   const root = document.documentElement, common = [...root.children].find((one) => one.tagName === "THONG_TIN_CHUNG");
   const inside = (parent, tag) => [...(parent?.children ?? [])].find((one) => one.tagName === tag);
   const text = (parent, tag) => inside(parent, tag)?.textContent ?? "";
@@ -460,7 +496,7 @@ function readZone(zone) {
 const escapeXml = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
 async function checkNode(name, label, text, zone, zoneDigest, facts) {
-  const verdict = { role: label, name: "", at: null, reasons: [] };
+  const verdict = { role: label, name: "", at: null, reasons: [], notes: [] };
   const found = NODE.exec(text);
   if (!found || found[1] !== name || found[0] !== text) return { ...verdict, reasons: [BROKEN] };
   const [, , at, number, value, subject, certificates] = found;
@@ -473,7 +509,7 @@ async function checkNode(name, label, text, zone, zoneDigest, facts) {
     const wantedNumber = { GVCN: facts.of("SO_CCCD_GIAO_VIEN_CHU_NHIEM"), CBQL: facts.of("SO_CCCD_GIAM_HIEU_KY_HOC_BA") }[name] || undefined;
     const parts = pieces(name, at, subject, certificates, key.kind, zoneDigest);
     const again = `<${name}><NGAY_KY>${at}</NGAY_KY>${wantedNumber ? `<SO_CCCD>${escapeXml(wantedNumber)}</SO_CCCD>` : ""}<Signature xmlns="${DS}" Id="chuKy-${name}">${await parts.info("")}<SignatureValue>${value}</SignatureValue>${parts.keyInfo("")}<Object><SignatureProperties>${parts.time("")}</SignatureProperties></Object></Signature></${name}>`;
-    const path = await pathReasons(chain);
+    const path = await pathReasons(chain, verdict);
     if (path.includes(STRANGER)) verdict.reasons.push(STRANGER);
     const signature = fromB64(value);
     if (again !== text || number !== wantedNumber) verdict.reasons.push(again !== text && text.includes(zoneDigest) ? BROKEN : ALTERED);
@@ -484,6 +520,7 @@ async function checkNode(name, label, text, zone, zoneDigest, facts) {
     verdict.reasons.push(...path.filter((one) => one !== STRANGER));
     const whose = name === "KY_PHAT_HANH" ? whyNotSeal(leaf, facts.of("TEN_TRUONG"), facts.of("TEN_TINH_THANH_PHO")) : whyNotPerson(leaf, facts.of(name === "GVCN" ? "TEN_GIAO_VIEN_CHU_NHIEM" : "TEN_GIAM_HIEU_KY_HOC_BA"), wantedNumber);
     if (whose) verdict.reasons.push(whose);
+    else if (name !== "KY_PHAT_HANH" && wantedNumber && !leaf.persons.includes(wantedNumber)) verdict.notes.push("Chứng thư không ghi số định danh cá nhân nên chỉ đối chiếu được họ tên.");
   } catch (error) { verdict.reasons.push(error instanceof Refusal ? error.message : BROKEN); }
   return verdict;
 }
@@ -518,9 +555,11 @@ async function checkXml(bytes) {
       return bad("xml", strange ? "Không phải chữ ký của nhà trường" : signatures.length && !problems.length && signatures.every((one) => one.reasons.length) ? "Chữ ký không hợp lệ" : heading, strange ? STRANGER : reasons[0], shown);
     }
     const two = ([year, after]) => (year || "không ghi") + (after ? `; sau hè: ${after}` : ""), demo = facts.of("DU_LIEU_THU_NGHIEM") === "1";
+    const other = facts.of("TEN_TRUONG") !== TRUST.school.name || facts.of("MA_TRUONG") !== TRUST.school.code;
+    const open = signatures.some((one) => one.lacksStatus);
     return {
-      ok: true, kind: "xml", tone: demo ? "late" : "done", heading: demo ? "Học bạ mẫu, chữ ký đúng" : "Học bạ thật", ...shown,
-      sentence: `Cả 3 chữ ký số đều đúng và nội dung không bị sửa từ khi ký.${demo ? " Dữ liệu của trường mẫu, không có giá trị pháp lý." : ""}`, next: ASK_STANDING,
+      ok: true, kind: "xml", tone: demo || open || other ? "late" : "done", heading: demo ? "Học bạ mẫu, chữ ký đúng" : open ? "Chữ ký đúng, chưa xem được thu hồi" : "Học bạ thật", ...shown,
+      sentence: `Cả 3 chữ ký số đều đúng và nội dung không bị sửa từ khi ký.${open ? " Nhưng ở đây không có danh sách thu hồi còn hạn của nơi cấp, nên chưa biết có chứng thư nào đã bị thu hồi trước khi ký không." : ""}${other ? ` Trang kiểm tra này là của ${TRUST.school.name}; học bạ do ${facts.of("TEN_TRUONG")} lập.` : ""}${demo ? " Dữ liệu của trường mẫu, không có giá trị pháp lý." : ""}`, next: ASK_STANDING,
       facts: [["Trường", facts.of("TEN_TRUONG")], ["Họ và tên", facts.of("HO_VA_TEN")], ["Ngày sinh", vnDate(facts.of("NGAY_SINH"))], ["Lớp", facts.of("TEN_LOP")], ["Năm học", facts.of("TEN_NAM_HOC").replace("-", "–")], ["Phát hành", vnDate(facts.of("NGAY_KY_PHAT_HANH_HOC_BA"))], ["Rèn luyện", two(facts.level("KET_QUA_REN_LUYEN"))], ["Học tập", two(facts.level("KET_QUA_HOC_TAP"))], ["Mã tra cứu", uuid]],
       results: facts.subjects,
     };

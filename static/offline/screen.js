@@ -31,7 +31,7 @@
       const list = make("ul", "seals");
       for (const one of verdict.signatures ?? []) {
         const item = make("li", one.reasons.length ? "is-wrong" : "");
-        item.append(make("b", "", `${one.role}: ${one.name || "không đọc được người ký"}`), make("span", "", one.reasons.length ? one.reasons.join(" ") : `Chữ ký đúng, ký lúc ${momentOf(one.at)}; nội dung không đổi từ đó.`));
+        item.append(make("b", "", `${one.role}: ${one.name || "không đọc được người ký"}`), make("span", "", one.reasons.length ? one.reasons.join(" ") : `Chữ ký đúng, ký lúc ${momentOf(one.at)}; nội dung không đổi từ đó. ${one.notes.join(" ")}`));
         list.append(item);
       }
       for (const problem of verdict.problems ?? []) list.append(make("li", "is-wrong", problem));

@@ -9,6 +9,7 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from tests.browser.grid_site import CHROMIUM, CHROMIUM_ARGS
 from tests.documents.conftest import NOW, World, make_signers
 from tests.documents.conftest import world as world  # the session's signed record
 from tests.documents.machine_keys import Machine, machine_of, seal_of, stated, withdrawn
-from tests.documents.odd_certificates import SEALS, signer_of
+from tests.documents.odd_certificates import PRINCIPALS, PURPOSES, SEALS, signer_of
 from tests.documents.samples import SCHOOL, content, qr_text, replace, unsigned
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -107,10 +108,10 @@ def kept(chromium: Any, machine: Machine, tmp_path: Path) -> Iterator[Kept]:
     found.context.close()
 
 
-def judged(data: bytes, roots: list[bytes]) -> VerificationReport:
+def judged(data: bytes, roots: list[bytes], lists: tuple[bytes, ...] = ()) -> VerificationReport:
     """The server's verdict. In a thread: pyHanko starts an event loop, of which the browser's driver has one here already."""
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(verify_file, data, roots, [], NOW).result()
+        return pool.submit(verify_file, data, roots, lists, NOW).result()
 
 
 def record(value: Any, signers: Any) -> bytes:
@@ -163,7 +164,7 @@ def test_both_judges_say_the_same_of_a_record(kept: Kept, world: World) -> None:
 
 
 def test_a_report_and_a_list_of_keys_are_read(kept: Kept, machine: Machine) -> None:
-    found = judged(machine.world.xml, machine.world.roots)
+    found = judged(machine.world.xml, machine.world.roots, machine.lists)
     report = machine_signed.make_report(
         verdict_words.described(found), file_sha256="ab" * 32, file_bytes=9, standing="in_force", match="current",
         school=(SCHOOL.name, SCHOOL.code), statements=[machine.statement], key=machine.key, at=NOW,
@@ -307,7 +308,28 @@ def test_signers_who_are_not_who_they_should_be_are_refused(kept: Kept, world: W
         in kept.file(record(CHILD, {"homeroom": home, "principal": head, "seal": other}))["text"]
     )
     by_teacher = kept.file(record(CHILD, {"homeroom": home, "principal": head, "seal": home}))
-    assert by_teacher["tone"] == "wrong" and "Chứng thư con dấu mang tên" in by_teacher["text"]
+    assert by_teacher["tone"] == "wrong" and "không phải con dấu của Trường THCS Đồng Sen" in by_teacher["text"]
+
+
+def test_without_a_list_that_has_not_run_out_it_does_not_say_that_nothing_was_revoked(kept: Kept, world: World) -> None:
+    assert kept.file(record(CHILD, world.signers))["tone"] == "done"
+    kept.page.clock.set_fixed_time(NOW + timedelta(days=31))
+    said = kept.file(record(CHILD, world.signers))
+    assert said["tone"] == "late" and said["heading"] == "Chữ ký đúng, chưa xem được thu hồi"
+
+
+def test_signing_times_that_cannot_be_are_refused(kept: Kept, world: World) -> None:
+    zone = xml_record.assemble(xml_record.build_data_zone(CHILD))
+    for times, words in (
+        ([-730 * 24] * 3, "sớm hơn lúc lập"),
+        ([-2] * 3, "sớm hơn ngày chứng thư"),
+        ([0, 0, -0.5], "không theo thứ tự"),
+    ):
+        xml = zone
+        for (role, signer), hours in zip(world.signers.items(), times, strict=True):
+            xml = xml_signature.sign_xml(xml, role, signer, at=NOW + timedelta(hours=hours))
+        said = kept.file(xml)
+        assert said["tone"] == "wrong" and words in said["text"]
 
 
 def test_revoked_and_expired_certificates_are_refused(chromium: Any, machine: Machine, tmp_path: Path) -> None:
@@ -429,6 +451,67 @@ def test_whose_certificate_it_is_is_judged_as_the_server_does(kept: Kept, world:
         [[ik.b64(der) for der in pair] for pair in pairs],
     )
     assert same == [certificate_owner.is_same_unit(*pair) for pair in pairs]
+
+
+@pytest.mark.parametrize("kind", ["principals", "purposes"])
+def test_namesakes_and_other_purposes_are_judged_as_the_server_does(kept: Kept, world: World, kind: str) -> None:
+    signers = (
+        [signer_of(world.authority, names) for names, _ in PRINCIPALS.values()]
+        if kind == "principals"
+        else [signer_of(world.authority, PRINCIPALS["her number"][0], (of, must)) for of, must, _ in PURPOSES.values()]
+    )
+    for signer in signers:
+        data = record(CHILD, {**world.signers, "principal": signer})
+        said, by_server = kept.file(data), judged(data, world.roots)
+        assert (said["tone"] != "wrong") is by_server.ok, (said, by_server.reasons)
+        assert all(reason in said["text"] for reason in by_server.reasons)
+        assert (certificate_owner.NO_NUMBER in said["text"]) is (
+            certificate_owner.NO_NUMBER in by_server.signatures[1].notes
+        )
+
+
+def _signed_zone(zone: bytes, uuid: str, world: World) -> bytes:
+    """A record file around any zone, with three true signatures of it: what three thieves could make."""
+    nodes = []
+    for role, signer in world.signers.items():
+        digest = hashlib.sha256(xml_signature.signed_info(role, NOW, signer.chain, zone)).digest()
+        number = {"homeroom": CHILD.homeroom.personal_id, "principal": CHILD.principal.personal_id}.get(role)
+        node = xml_signature.SignerNode(role, NOW, number, signer.chain, signer.sign_digest(digest))
+        nodes.append(xml_signature.write_node(node, zone))
+    return b'<HOC_BA id="%s">%s<DANH_SACH_THONG_TIN_KY>%s</DANH_SACH_THONG_TIN_KY></HOC_BA>' % (
+        uuid.encode(),
+        zone,
+        b"".join(nodes),
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"<CA_NAM>8.2</CA_NAM>", b"<CA_NAM>9.9</CA_NAM><CA_NAM>8.2</CA_NAM>"),
+        (b"<BANG_DIEM>", b"<BANG_DIEM><MON_HOC><TEN_MON_HOC>X</TEN_MON_HOC><CA_NAM>10.0</CA_NAM></MON_HOC></BANG_DIEM><BANG_DIEM>"),
+        (b"<BANG_DIEM>", b"<BANG_DIEM> "),
+        (b"<CA_NAM>8.2</CA_NAM>", b"<CA_NAM>&#56;.2</CA_NAM>"),
+        (b"<CA_NAM>8.2</CA_NAM>", b'<CA_NAM x="9.9">8.2</CA_NAM>'),
+        (b"<TONG_KET>", b"<LA>9.9</LA><TONG_KET>"),
+    ],
+    ids=["a score twice", "two tables", "a blank", "a letter by its number", "an attribute", "an unknown tag"],
+)  # fmt: skip
+def test_a_zone_that_is_not_of_the_form_is_refused_though_signed_thrice(
+    kept: Kept, world: World, old: bytes, new: bytes
+) -> None:
+    zone = xml_record.build_data_zone(CHILD)
+    assert zone.count(old) >= 1 and kept.file(_signed_zone(zone, CHILD.record_uuid, world))["tone"] == "done"
+    forged = _signed_zone(zone.replace(old, new, 1), CHILD.record_uuid, world)
+    said = kept.file(forged)
+    assert said["tone"] == "wrong" and not judged(forged, world.roots).ok and "9,9" not in said["text"]
+
+
+def test_a_record_of_another_school_says_so(kept: Kept, world: World) -> None:
+    other = content(demo=False, school=replace(SCHOOL, name="Trường THCS Cầu Mới"))
+    seal = seal_of(world.authority, "Trường THCS Cầu Mới")
+    said = kept.file(record(other, {**world.signers, "seal": seal}))
+    assert said["tone"] == "late" and "Trang kiểm tra này là của Trường THCS Đồng Sen" in said["text"]
 
 
 def test_a_namesake_s_list_withdraws_nothing(kept: Kept, machine: Machine) -> None:

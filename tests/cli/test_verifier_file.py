@@ -56,13 +56,13 @@ def test_it_judges_every_kind_of_file_by_the_root_alone(packed: Path, world: Wor
     }.items():  # fmt: skip
         (tmp_path / name).write_bytes(data)
     for name, status, words in (
-        ("a.pdf", 0, "HỌC BẠ HỢP LỆ"), ("a.xml", 0, "HỌC BẠ HỢP LỆ"), ("b.pdf", 1, "KHÔNG HỢP LỆ"), ("x.bin", 1, "KHÔNG HỢP LỆ"),
+        ("a.pdf", 0, "CHƯA XEM ĐƯỢC THU HỒI"), ("a.xml", 0, "CHƯA XEM ĐƯỢC THU HỒI"), ("b.pdf", 1, "KHÔNG HỢP LỆ"), ("x.bin", 1, "KHÔNG HỢP LỆ"),
         ("qr.txt", 0, "MÃ QR THẬT"), ("keys.json", 0, "DANH SÁCH KHOÁ THẬT"),
     ):  # fmt: skip
         done = run(packed, tmp_path, name, "--trust", "ca.pem", "--keys", "keys.json")
         assert (done.returncode, words in done.stdout) == (status, True), (name, done.stdout, done.stderr)
     told = json.loads(run(packed, tmp_path, "a.pdf", "--trust", "ca.pem", "--json").stdout)
-    assert told["ok"] and told["verdict"]["tone"] == "done" and told["signatures"][2]["verdict"]["sentence"]
+    assert told["ok"] and told["verdict"]["tone"] == "late" and told["signatures"][2]["verdict"]["sentence"]
     unknown = run(packed, tmp_path, "qr.txt", "--trust", "ca.pem")
     assert unknown.returncode == 1 and "Chưa có xác nhận của nhà trường" in unknown.stdout
     assert run(packed, tmp_path, "nowhere.pdf").returncode == 2

@@ -25,6 +25,7 @@ Names = list[tuple[x509.ObjectIdentifier, str]]
 #: What is asked (school, its province) and whether the certificate is its seal.
 SEALS: dict[str, tuple[Names, str, str, bool]] = {
     "organisation and name": ([(O, SCHOOL_NAME), (CN, SCHOOL_NAME)], SCHOOL_NAME, "Ninh Bình", True),
+    "the whole name alone": ([(CN, SCHOOL_NAME)], SCHOOL_NAME, "Ninh Bình", True),
     "tax number and name": ([(CN, "TRƯỜNG THCS ĐỒNG SEN"), (UID, "MST:2700123456")], SCHOOL_NAME, "Ninh Bình", True),
     "budget number, name without its first word": ([(CN, "THCS Đồng Sen"), (UID, "MNS:1095123")], SCHOOL_NAME, "Ninh Bình", True),
     "number in serialNumber": ([(CN, SCHOOL_NAME), (NUMBER, "MST:2700123456")], SCHOOL_NAME, "Ninh Bình", True),

@@ -29,6 +29,7 @@ def files(world: World, tmp_path: Path) -> dict[str, str]:
     out = {}
     for name, data in {
         "ca.pem": world.authority.root_pem, "a.pdf": world.pdf, "a.xml": world.xml, "b.pdf": bytes(broken), "c.pdf": world.steps[1],
+        "issuing.crl": world.authority.crls(clock.now())[0], "root.crl": world.authority.crls(clock.now())[1],
         "a.zip": build_package(world.pdf, world.xml, world.content.record_uuid), "d.txt": b"hello",
     }.items():  # fmt: skip
         (tmp_path / name).write_bytes(data)
@@ -38,10 +39,21 @@ def files(world: World, tmp_path: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", ["a.pdf", "a.xml", "a.zip"])
 def test_a_good_file_exits_0_with_a_verdict_a_signature(files: dict[str, str], name: str) -> None:
-    result = CliRunner().invoke(verify_command, [files[name], "--trust", files["ca.pem"]])
+    lists = ["--crl", files["issuing.crl"], "--crl", files["root.crl"]]
+    result = CliRunner().invoke(verify_command, [files[name], "--trust", files["ca.pem"], *lists])
     assert result.exit_code == 0, result.output
     assert result.output.count("[HỢP LỆ]") == (6 if name == "a.zip" else 3)
     assert "KẾT LUẬN: HỌC BẠ HỢP LỆ." in result.output and "09:30:00" in result.output
+
+
+@pytest.mark.parametrize("lists", [[], ["issuing.crl"]], ids=["no list", "not of every issuer"])
+def test_without_a_list_the_verdict_does_not_say_that_nothing_was_revoked(
+    files: dict[str, str], lists: list[str]
+) -> None:
+    given = [part for name in lists for part in ("--crl", files[name])]
+    result = CliRunner().invoke(verify_command, [files["a.pdf"], "--trust", files["ca.pem"], *given])
+    assert result.exit_code == 0 and "KẾT LUẬN: CHỮ KÝ ĐÚNG, CHƯA XEM ĐƯỢC THU HỒI." in result.output
+    assert result.output.count("chưa biết chứng thư này có bị thu hồi không") == 3
 
 
 @pytest.mark.parametrize("name", ["b.pdf", "c.pdf", "d.txt"])

@@ -8,6 +8,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
+from hocbaso import models as m
+from hocbaso.db import db
 from hocbaso.documents.test_authority import TestAuthority
 from hocbaso.errors import Invalid, NotAllowed, NotFound
 from hocbaso.services import audit_verify, certificate_register, certificates, signing_secret, trust_roots
@@ -85,7 +87,7 @@ def test_wrong_file_password_and_easy_pin_are_refused(school: Cast, authority: T
 def test_only_the_clerk_brings_the_seal_and_only_the_it_officer_the_roots(
     school: Cast, authority: TestAuthority
 ) -> None:
-    seal = p12(authority, "Trường THCS Đồng Sen")
+    seal = p12(authority, "Trường THCS Đồng Sen", organisation="Trường THCS Đồng Sen")
     with pytest.raises(NotAllowed):
         certificate_register.register_pkcs12(school.actor("principal"), seal, PASSWORD, PIN, NOW, purpose="seal")
     certificate_register.register_pkcs12(school.actor("clerk"), seal, PASSWORD, PIN, NOW, purpose="seal")
@@ -94,6 +96,16 @@ def test_only_the_clerk_brings_the_seal_and_only_the_it_officer_the_roots(
         trust_roots.add_trust_root(school.actor("principal"), authority.root_pem, NOW)
     with pytest.raises(NotAllowed):
         certificate_register.register_pkcs12(school.actor("it_officer"), seal, PASSWORD, PIN, NOW)
+
+
+def test_a_person_s_certificate_is_not_registered_as_the_seal(school: Cast, authority: TestAuthority) -> None:
+    """Not her own, though it names the school as her organisation: her PIN would then be the seal's, and the true seal's key gone."""
+    clerk = db.session.get(m.Person, school.people["clerk"])
+    for more in ({"personal_id": "036184007777"}, {}):
+        own = p12(authority, clerk.full_name, organisation="Trường THCS Đồng Sen", **more)
+        with pytest.raises(Invalid, match="con dấu"):
+            certificate_register.register_pkcs12(school.actor("clerk"), own, PASSWORD, PIN, NOW, purpose="seal")
+    assert certificates.current_certificate(None) is None
 
 
 def test_what_is_no_root_is_not_trusted(school: Cast, authority: TestAuthority) -> None:

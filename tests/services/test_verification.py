@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from hocbaso.documents import signers, xml_record, xml_signature
+from hocbaso.documents import package, signers, verdict_words, xml_record, xml_signature
 from hocbaso.documents import transcript_content as tc
 from hocbaso.errors import IntegrityFault, Invalid, Unavailable
 from hocbaso.services import (
@@ -195,3 +195,29 @@ def test_another_content_signed_by_the_same_keys_under_the_same_code_is_refused(
     )
     report = json.loads(verification.signed_report(found, xml, LATER) or b"")
     assert report["result"]["ok"] is False and report["standing"] == "unknown"
+
+
+@pytest.mark.parametrize("face", ["pdf_digest", "xml_digest"])
+def test_a_file_in_force_stays_so_when_a_certificate_has_ended(issued: Cast, face: str) -> None:
+    data = transcripts.read_stored(getattr(records()[0], face))
+    found = verification.by_file(data, NOW + timedelta(days=2200))
+    assert found.report.ok and found.words.tone == "done" and found.words.heading == "Học bạ thật, còn hiệu lực"
+    assert "nay đã hết hạn, nhưng khi ký thì còn hạn" in found.words.sentence
+    # Another file with ended certificates is no better than before: only what lies in the store has the log behind it.
+    longer = verification.by_file(data + b"\n", NOW + timedelta(days=2200))
+    assert not longer.report.ok and longer.match != "current"
+
+
+def test_a_package_of_the_two_stored_files_is_in_force(issued: Cast) -> None:
+    row, other = records()[:2]
+    pdf, xml = transcripts.read_stored(row.pdf_digest), transcripts.read_stored(row.xml_digest)
+    found = verification.by_file(package.build_package(pdf, xml, row.uuid), LATER)
+    assert found.report.ok and (found.standing, found.match) == ("in_force", "current")
+    mixed = package.build_package(pdf, transcripts.read_stored(other.xml_digest), row.uuid)
+    assert not verification.by_file(mixed, LATER).report.ok
+
+
+def test_a_file_without_its_seal_of_an_issued_record_is_not_to_be_waited_for(issued: Cast) -> None:
+    found = verification.by_file(transcripts.read_stored(records()[0].signatures[1].pdf_digest), LATER)
+    assert "còn thiếu: nhà trường" in found.words.sentence
+    assert found.words.next_step == verdict_words.ASK_ORIGINAL
