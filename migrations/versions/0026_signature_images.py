@@ -18,9 +18,7 @@ depends_on = None
 def upgrade() -> None:
     with op.batch_alter_table("certificate") as table:
         table.add_column(sa.Column("image_digest", sa.String(length=64), nullable=True))
-        table.create_foreign_key(
-            op.f("fk_certificate_image_digest"), "stored_document", ["image_digest"], ["digest"]
-        )
+        table.create_foreign_key(op.f("fk_certificate_image_digest"), "stored_document", ["image_digest"], ["digest"])
 
 
 def downgrade() -> None:
