@@ -33,6 +33,7 @@ STATES = {
     "refused": "Sở từ chối",
     "closed": "khoá vì sai PIN",
     "untrusted": "không rõ nơi cấp",
+    "cancelled": "nơi cấp đã thu hồi",
 }
 
 
@@ -271,12 +272,19 @@ def put_command(device: str, file: Path, last_try: bool, actor_name: str | None,
     help="Chứng thư trung gian của nơi cấp, khi thiết bị không chứa sẵn.",
 )
 @seal_option
+@click.option("--replace", is_flag=True, help="Thay con dấu đang dùng (chỉ cùng --seal).")
 @last_try_option
 @actor_option
 @json_option
 @refusals
 def use_command(
-    device: str, intermediates: Path | None, seal: bool, last_try: bool, actor_name: str | None, as_json: bool
+    device: str,
+    intermediates: Path | None,
+    seal: bool,
+    replace: bool,
+    last_try: bool,
+    actor_name: str | None,
+    as_json: bool,
 ) -> None:
     """Đăng ký chứng thư trên thiết bị để ký học bạ."""
     found = token_register.register_token(
@@ -287,6 +295,7 @@ def use_command(
         purpose="seal" if seal else "personal",
         intermediates=intermediates.read_bytes() if intermediates else b"",
         last_try=last_try,
+        replace=replace,
     )
     emit({"certificate": found}, as_json=as_json, words="Đã đăng ký chứng thư trên thiết bị.")
 

@@ -23,6 +23,10 @@ ABSENT_SECONDS = 90.0
 """Longest silence of the page before the batch gives up (a laptop that sleeps, a page that was closed)."""
 ROUND_SECONDS = 15 * 60.0
 """Longest wait for one round, however often the page asks."""
+FORMS = {"hoc-ba": ("pades", "xmldsig"), "danh-sach-thu-hoi": ("xmldsig",), "khoa-may": ("statement",)}
+"""What the helper signs, and the forms of the signatures that one of each takes, in order."""
+MOST = {"hoc-ba": 100, "danh-sach-thu-hoi": 1, "khoa-may": 10}
+"""So many of each the helper lets its user agree to at once; what is more is asked for again."""
 
 GONE = "Trang ký ở máy của thầy, cô đã đóng hoặc mất mạng. Hãy ký tiếp phần còn lại."
 TOO_LONG = "Chờ ký quá lâu nên đã dừng. Hãy ký tiếp phần còn lại."
@@ -39,11 +43,17 @@ _GIVEN_UP = {
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What a page carries to the helper: ``messages`` in pairs, the PDF's first, the XML's second."""
+    """What a page carries to the helper: ``messages`` in the order of :data:`FORMS`, for transcripts the PDF's, then the XML's.
+
+    ``job`` is one agreement of the signer, to ``n`` documents; ``part`` of ``n_parts`` agreements that the batch needs.
+    """
 
     number: int
     job: str
     messages: tuple[bytes, ...]
+    n: int
+    part: int = 1
+    n_parts: int = 1
 
     @property
     def digests(self) -> tuple[bytes, ...]:
@@ -59,14 +69,16 @@ class DeskSigner:
 
     def __init__(self, leaf: bytes, session: str) -> None:
         self.leaf, self._session = leaf, session
-        self.job = secrets.token_urlsafe(18)
+        self.document = "hoc-ba"
+        self.job = ""
         self.n_messages = 0
+        self._n_left = self._n_of_job = self._left_of_job = self._part = 0
         self._key = x509.load_der_x509_certificate(leaf).public_key()
         self._change = threading.Condition()
         self._number = -1
         self._round: Round | None = None
         self._answer: tuple[bytes, ...] | None = None
-        self._last: tuple[int, tuple[bytes, ...]] | None = None
+        self._last: tuple[str, int, tuple[bytes, ...]] | None = None
         self._why = ""
         self._closed = False
         self._seen_at = 0.0
@@ -79,16 +91,45 @@ class DeskSigner:
     def begin(self, n_messages: int) -> None:
         """See ``BatchSigner``: what the signer is asked to agree to, once."""
         with self._change:
-            self.n_messages = n_messages
+            self.n_messages = self._n_left = n_messages
+
+    @property
+    def _n_forms(self) -> int:
+        return len(FORMS[self.document])
+
+    @property
+    def _n_parts(self) -> int:
+        most = MOST[self.document] * self._n_forms
+        return max(1, self._part, -(-self.n_messages // most))
 
     def sign_messages(self, messages: Sequence[bytes]) -> list[bytes]:
-        """See ``BatchSigner``: wait until the page has brought them all.
+        """See ``BatchSigner``: wait until the page has brought them all. What goes beyond one agreement begins another.
 
         Raises Unavailable (the page is gone, nothing came in time), WrongState (the signer stopped).
         """
+        signed: list[bytes] = []
+        while len(signed) < len(messages):
+            if self._left_of_job == 0:
+                self._begin_job(len(messages) - len(signed))
+            some = messages[len(signed) : len(signed) + self._left_of_job]
+            signed += self._sign_round(some)
+        return signed
+
+    def _begin_job(self, n_here: int) -> None:
+        with self._change:
+            self.job, self._number, self._part = secrets.token_urlsafe(18), -1, self._part + 1
+            self._left_of_job = min(max(self._n_left, n_here), MOST[self.document] * self._n_forms)
+            self._n_of_job = self._left_of_job // self._n_forms
+
+    def _sign_round(self, messages: Sequence[bytes]) -> list[bytes]:
         with self._change:
             self._number += 1
-            self._round, self._answer = Round(self._number, self.job, tuple(messages)), None
+            self._left_of_job -= len(messages)
+            self._n_left -= len(messages)
+            self._round, self._answer = (
+                Round(self._number, self.job, tuple(messages), self._n_of_job, self._part, self._n_parts),
+                None,
+            )
             began = self._seen_at = time.monotonic()
             try:
                 while self._answer is None:
@@ -100,7 +141,7 @@ class DeskSigner:
                     if now - began > ROUND_SECONDS:
                         raise Unavailable(TOO_LONG)
                     self._change.wait(1.0)
-                self._last = (self._number, self._answer)
+                self._last = (self.job, self._number, self._answer)
                 return list(self._answer)
             finally:
                 self._round = None
@@ -134,7 +175,7 @@ class DeskSigner:
         given = tuple(signatures)
         with self._change:
             self._seen_at = time.monotonic()
-            if job == self.job and self._last == (number, given):
+            if self._last == (job, number, given):
                 return
             waits = self._round
             if waits is None or (job, number) != (self.job, waits.number):
@@ -142,7 +183,7 @@ class DeskSigner:
             self._check(waits, given)
             self._answer = given
             self._round = None
-            self._last = (number, given)
+            self._last = (job, number, given)
             self._change.notify_all()
 
     def _check(self, waits: Round, given: tuple[bytes, ...]) -> None:

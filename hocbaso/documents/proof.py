@@ -67,7 +67,10 @@ INSTRUCTIONS_DIGESTS = {
 }
 _HEX_PAIR = re.compile(rb"<([0-9a-fA-F]+)>\s*<([0-9a-fA-F]+)>")
 _RANGE = re.compile(rb"<([0-9a-fA-F]+)>\s*<([0-9a-fA-F]+)>\s*<([0-9a-fA-F]+)>")
-_SECTION = re.compile(rb"begin(bfchar|bfrange)(.*?)end\1", re.S)
+_SECTION_WORD = re.compile(rb"(begin|end)(bfchar|bfrange)")
+_MAX_TO_UNICODE = 256 * 1024
+"""Bytes of a font's table of letters, unpacked; a subset of the form takes some thousand."""
+_MAX_LETTERS = 0x10000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +89,39 @@ def _squeeze(text: str) -> str:
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
+def _sections(table: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """(kind, body) of each section, read once from front to back: a stranger wrote these bytes."""
+    kind, start = b"", 0
+    for word in _SECTION_WORD.finditer(table):
+        if word[1] == b"begin" and not kind:
+            kind, start = word[2], word.end()
+        elif word[1] == b"end" and word[2] == kind:
+            yield kind, table[start : word.start()]
+            kind = b""
+        else:
+            raise IntegrityFault(_BAD_LETTERS)
+    if kind:
+        raise IntegrityFault(_BAD_LETTERS)
+
+
+_BAD_LETTERS = "Bảng chữ của phông trong tệp bị hỏng hoặc đã bị sửa."
+
+
 def _to_unicode(font: pikepdf.Object) -> dict[int, str]:
+    packed: Any = font.ToUnicode
+    if len(packed.read_raw_bytes()) > _MAX_TO_UNICODE or len(unpacked := packed.read_bytes()) > _MAX_TO_UNICODE:
+        raise IntegrityFault(_BAD_LETTERS)
     table: dict[int, str] = {}
-    for kind, body in _SECTION.findall(font.ToUnicode.read_bytes()):
+    n_letters = 0
+    for kind, body in _sections(unpacked):
         if kind == b"bfchar":
             for code, value in _HEX_PAIR.findall(body):
                 table[int(code, 16)] = bytes.fromhex(value.decode()).decode("utf-16-be")
         else:
             for low, high, value in _RANGE.findall(body):
+                n_letters += max(0, int(high, 16) - int(low, 16) + 1)
+                if n_letters > _MAX_LETTERS:
+                    raise IntegrityFault(_BAD_LETTERS)
                 start = int.from_bytes(bytes.fromhex(value.decode()), "big")
                 for offset in range(int(high, 16) - int(low, 16) + 1):
                     table[int(low, 16) + offset] = chr(start + offset)

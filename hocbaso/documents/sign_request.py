@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from hocbaso.documents.proof_plan import ProofPlan
-from hocbaso.documents.signers import KeyEnvelope
+from hocbaso.documents.signers import ImportedKey, KeyEnvelope
 
 if TYPE_CHECKING:
     from hocbaso.documents.issuing import PreparedStep, SignedStep
@@ -22,7 +22,7 @@ class SignRequest:
     """Both files, the role and everything ``issuing`` needs. ``chain``, ``roots``, ``crls`` are DER (leaf first).
 
     ``expected``: (role, certificate fingerprint) of this and all earlier signatures. ``demo_mark`` draws the sample hand or seal
-    of a demonstration school. ``envelope``, ``pin`` and ``server_secret`` open a key in software; for a key that lives
+    of a demonstration school, ``image`` (``signature_image.remake``) the signer's own, which goes first. ``envelope``, ``pin`` and ``server_secret`` open a key in software; for a key that lives
     elsewhere they stay empty, and the step is done in two halves, :func:`prepare` and :func:`embed`.
     """
 
@@ -38,6 +38,7 @@ class SignRequest:
     expected: tuple[tuple[str, str], ...]
     plan: ProofPlan = field(default_factory=ProofPlan)
     demo_mark: bool = False
+    image: bytes | None = None
     envelope: KeyEnvelope | None = None
     pin: str = ""
     server_secret: bytes = b""
@@ -53,7 +54,7 @@ def _mark(request: SignRequest) -> Mark:
     from hocbaso.documents.pades import Mark
     from hocbaso.documents.test_authority import demo_image
 
-    image = demo_image(_IMAGES[request.role]) if request.demo_mark else None
+    image = request.image or (demo_image(_IMAGES[request.role]) if request.demo_mark else None)
     return Mark(request.signer_name, request.place, image)
 
 
@@ -91,6 +92,20 @@ def sign_messages(
 
     signer = SoftwareKeySigner.from_envelope(envelope, chain, pin, server_secret)
     return tuple(signer.sign_digest(hashlib.sha256(message).digest()) for message in messages)
+
+
+def take_over(data: bytes, password: str, owner: str, pin: str, server_secret: bytes, now: datetime) -> ImportedKey:
+    """``signers.import_pkcs12`` for a worker: a private key is in the clear in these processes only. Raises what it raises."""
+    from hocbaso.documents import signers
+
+    return signers.import_pkcs12(data, password, owner=owner, pin=pin, server_secret=server_secret, now=now)
+
+
+def try_pin(envelope: KeyEnvelope, chain: tuple[bytes, ...], pin: str, server_secret: bytes) -> None:
+    """Open a key and forget it. Raises NotAllowed (wrong PIN)."""
+    from hocbaso.documents.signers import SoftwareKeySigner
+
+    SoftwareKeySigner.from_envelope(envelope, chain, pin, server_secret)
 
 
 def prepare(request: SignRequest) -> PreparedStep:

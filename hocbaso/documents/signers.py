@@ -14,10 +14,11 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from argon2.low_level import Type, hash_secret_raw
@@ -43,7 +44,7 @@ _ARGON2: dict[str, Any] = {
 }
 _INFO = b"hocbaso signing key envelope 1"
 _MARK_INFO = b"hocbaso signing secret mark 1"
-MIN_PIN = 6
+MIN_PIN = 8
 
 
 class Signer(Protocol):
@@ -113,12 +114,48 @@ def certificate_serial(der: bytes) -> str:
 
 
 def check_pin(pin: str) -> None:
-    """Raise ``errors.Invalid`` when a new PIN is too easy: at least six characters, not all the same, no plain run."""
+    """Raise ``errors.Invalid`` when a new PIN is too easy: shorter than eight characters, a plain run, one part said again and again,
+    pairs, or a day. A backup holds envelope and server secret: a guess costs a third of a second, and sixty years have 22,000 days."""
     if len(pin) < MIN_PIN:
         raise Invalid(f"Mã PIN phải có ít nhất {MIN_PIN} kí tự.", field="pin")
-    run = "01234567890" if pin.isdigit() else ""
-    if len(set(pin)) == 1 or pin in run or pin[::-1] in run:
-        raise Invalid("Mã PIN quá dễ đoán.", field="pin")
+    folded = pin.casefold()
+    run = any(folded in each or folded[::-1] in each for each in _RUNS)
+    if run or _REPEATED.fullmatch(folded) or _PAIRS.fullmatch(folded) or len(set(folded)) < 4:
+        raise Invalid("Mã PIN quá dễ đoán: đừng dùng dãy liền nhau hay lặp lại.", field="pin")
+    if _is_day("".join(char for char in folded if char.isalnum())):
+        raise Invalid("Mã PIN quá dễ đoán: đừng dùng ngày tháng, như ngày sinh.", field="pin")
+
+
+_RUNS = ("01234567890123456789", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "asdfghjkl")
+_REPEATED = re.compile(r"(.{1,5})\1+")
+_PAIRS = re.compile(r"(?:(.)\1)+")
+
+
+def _is_day(text: str) -> bool:
+    """Whether eight digits read as a day of 1900 to 2099 in some order of day, month and year; or six do, and the other two, the same
+    digit twice, only fill it up."""
+    if len(text) != 8 or not text.isdigit():
+        return False
+    one, two, three, four = (int(text[at : at + 2]) for at in (0, 2, 4, 6))
+    first, last = one * 100 + two, three * 100 + four
+    long = ((first, three, four), (first, four, three), (last, two, one), (last, one, two))
+    short: list[tuple[int, int, int]] = []
+    if text[6] == text[7]:
+        short += [(three, two, one), (one, two, three)]
+    if text[0] == text[1]:
+        short += [(four, three, two), (two, three, four)]
+    # 2000 was a leap year: each day of a month that there is in some year is one in it.
+    return any(1900 <= year < 2100 and _is_in_calendar(month, day) for year, month, day in long) or any(
+        _is_in_calendar(month, day) for _, month, day in short
+    )
+
+
+def _is_in_calendar(month: int, day: int) -> bool:
+    try:
+        date(2000, month, day)
+    except ValueError:
+        return False
+    return True
 
 
 def _b64(data: bytes) -> str:
@@ -162,6 +199,15 @@ def seal_key(
         "key": _b64(AESGCM(inner).encrypt(nonce, plain, aad)),
     }
     return KeyEnvelope(json.dumps(data, sort_keys=True).encode("ascii"), owner, fingerprint)
+
+
+def reseal_key(
+    envelope: KeyEnvelope, chain: tuple[bytes, ...], pin: str, new_pin: str, server_secret: bytes
+) -> KeyEnvelope:
+    """The same key under another PIN. Raises ``errors.NotAllowed`` (wrong PIN), ``errors.Invalid`` (the new one is too easy)."""
+    check_pin(new_pin)
+    signer = SoftwareKeySigner.from_envelope(envelope, chain, pin, server_secret)
+    return seal_key(signer._key, chain[0], envelope.owner, new_pin, server_secret)
 
 
 def is_sealed_with(data: bytes, server_secret: bytes) -> bool | None:

@@ -37,7 +37,8 @@ def _run(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return resolve(name)(*args, **kwargs)
 
 
-def _start() -> None:
+def start_quietly() -> None:
+    """What each of these processes does first: ends with its parent, leaves Ctrl+C to it, and gives way to who types."""
     end_with_parent()
     # Ctrl+C in the terminal is for the server; it ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -76,7 +77,7 @@ class DocumentWorkers:
                 self._pool = ProcessPoolExecutor(
                     self.n,
                     mp_context=multiprocessing.get_context("spawn"),
-                    initializer=_start,
+                    initializer=start_quietly,
                     max_tasks_per_child=self._max_tasks,
                 )
             return self._pool

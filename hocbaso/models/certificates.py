@@ -16,6 +16,7 @@ class Certificate(Base):
 
     ``key_kind`` says where its private key lives. ``software``: sealed in ``key_envelope`` (PIN and machine secret are both needed
     to open it). ``pkcs11``, ``desk`` and ``remote``: on a token at the server, on one at the signer's computer, or at a provider, ``key_place`` (JSON) says which; nothing of the key is here.
+    ``image_digest``: the owner's image of hand or seal, a stored PNG, drawn with each signature.
     ``bound_roles``: the signatures it may give, words of ``SignatureRole``. ``approval``: what the authority said of it.
     """
 
@@ -52,6 +53,7 @@ class Certificate(Base):
     key_kind: Mapped[str] = mapped_column(String(10), default="software")
     key_envelope: Mapped[bytes | None] = mapped_column(LargeBinary)
     key_place: Mapped[str | None] = mapped_column(Text)
+    image_digest: Mapped[str | None] = mapped_column(ForeignKey("stored_document.digest"))
     bound_roles: Mapped[str] = mapped_column(String(20))
     approval: Mapped[str] = mapped_column(String(10), default="unsent")
     approval_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -389,6 +389,7 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
             "approval",
             "renewal_asked_at",
             "revoked_at",
+            "image_digest",
         ),
     ),
     "trust_root": (m.TrustRoot, ("fingerprint", "removed_at", "kind")),
@@ -470,7 +471,9 @@ def _forget_changes(session: Session, transaction: Any) -> None:
 
 ADDED_LATER: dict[str, frozenset[str]] = {
     "account": frozenset({"password_digest", "second_factor_digest"}),
-    "certificate": frozenset({"key_kind", "key_place", "bound_roles", "approval", "renewal_asked_at", "revoked_at"}),
+    "certificate": frozenset(
+        {"key_kind", "key_place", "bound_roles", "approval", "renewal_asked_at", "revoked_at", "image_digest"}
+    ),
     "enrollment": frozenset({"class_place", "first_semester"}),
     "principal_decision": frozenset({"basis"}),
     "transcript_record": frozenset({"published_at", "recalled_at", "replaces_id", "qr_text"}),

@@ -18,10 +18,12 @@ from hocbaso.documents import signers
 from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission, Role
-from hocbaso.services import audit
+from hocbaso.services import audit, document_pool
 from hocbaso.services.access import Actor
 from hocbaso.services.certificates import (
     CertificateView,
+    chain_of,
+    current_certificate,
     current_certificates,
     owner_key,
     owner_of,
@@ -29,24 +31,38 @@ from hocbaso.services.certificates import (
     view_of,
 )
 from hocbaso.services.signing_secret import server_secret
-from hocbaso.services.trust_roots import chain_is_trusted, root_is_test, words_of_name
+from hocbaso.services.trust_roots import chain_is_trusted, is_revoked, root_is_test, words_of_name
+
+
+class ReplacesSeal(WrongState):
+    """The school has a seal in use that still signs: it is replaced only by somebody who was told and says so."""
 
 
 def register_pkcs12(
-    actor: Actor, data: bytes, password: str, pin: str, now: datetime, *, purpose: str = "personal"
+    actor: Actor,
+    data: bytes,
+    password: str,
+    pin: str,
+    now: datetime,
+    *,
+    purpose: str = "personal",
+    replace: bool = False,
 ) -> int:
     """Take over the actor's own ``.p12`` (or, for the clerk, the school's seal); the certificate's id.
 
-    The owner's former certificate is retired. Neither the file nor its password is kept; the key opens only with ``pin``.
-    Raises NotAllowed, Invalid (password, PIN, another's name, key usage, validity, no trusted root).
+    The owner's former certificate is retired; its key is kept until the new one has signed. Neither the file nor its password is kept;
+    the key opens only with ``pin``. Raises NotAllowed, Invalid (password, PIN, another's name, key usage, validity, revoked, no
+    trusted root), ReplacesSeal (a seal in use, and not ``replace``).
     """
     actor.require(Permission.CERTIFICATE_OWN)
     person = person_for(actor, purpose)
     owner = owner_key(person.id if person else None)
     if len(data) > 100_000:
         raise Invalid("Tệp chứng thư quá lớn.", field="file")
-    imported = signers.import_pkcs12(data, password, owner=owner, pin=pin, server_secret=server_secret(), now=now)
-    return store_key(actor, imported, person, now)
+    imported = document_pool.call(
+        "hocbaso.documents.sign_request:take_over", data, password, owner, pin, server_secret(), now
+    )
+    return store_key(actor, imported, person, now, replace=replace)
 
 
 def person_for(actor: Actor, purpose: str) -> m.Person | None:
@@ -64,11 +80,24 @@ def person_for(actor: Actor, purpose: str) -> m.Person | None:
 
 
 def store_key(
-    actor: Actor, imported: signers.ImportedKey, person: m.Person | None, now: datetime, *, is_test: bool = False
+    actor: Actor,
+    imported: signers.ImportedKey,
+    person: m.Person | None,
+    now: datetime,
+    *,
+    is_test: bool = False,
+    replace: bool = False,
 ) -> int:
     """Register an imported key for a person or, with None, for the school; the certificate's id. Raises Invalid, WrongState."""
     return store(
-        actor, imported.chain, person, now, key_kind="software", envelope=imported.envelope.data, is_test=is_test
+        actor,
+        imported.chain,
+        person,
+        now,
+        key_kind="software",
+        envelope=imported.envelope.data,
+        is_test=is_test,
+        replace=replace,
     )
 
 
@@ -82,10 +111,12 @@ def store(
     envelope: bytes | None = None,
     place: dict[str, str] | None = None,
     is_test: bool = False,
+    replace: bool = False,
 ) -> int:
     """Register a certificate (DER, leaf first) whose key lies in ``envelope``, or at ``place`` outside this machine; its id.
 
-    The owner's certificate in use is retired. Raises Invalid (another's name, no trusted root), WrongState.
+    The owner's certificate in use is retired, its key kept (:func:`destroy_replaced`, :func:`reinstate`). Raises Invalid (another's
+    name, revoked, no trusted root), ReplacesSeal, WrongState.
     """
     owner_name = owner_of(person)
     require_owner(chain[0], person)
@@ -94,8 +125,12 @@ def store(
             "Chứng thư này không do nơi cấp mà trường tin cậy. Nhờ cán bộ CNTT nạp chứng thư gốc của nơi cấp trước.",
             field="file",
         )
+    if is_revoked(chain, now):
+        raise Invalid("Nơi cấp đã thu hồi chứng thư này; không đăng ký được.", field="file")
     leaf = x509.load_der_x509_certificate(chain[0])
     fingerprint = signers.certificate_fingerprint(chain[0])
+    if person is None and not replace:
+        _require_no_seal_in_use(fingerprint, now)
     pems = [x509.load_der_x509_certificate(der).public_bytes(serialization.Encoding.PEM).decode() for der in chain]
     values = {
         "purpose": "personal" if person else "seal",
@@ -115,11 +150,13 @@ def store(
         "registered_at": now,
         "registered_by": actor.account_id,
         "retired_at": None,
+        "image_digest": None,
     }
     with write_transaction() as session:
         for old in current_certificates(person.id if person else None):
+            values["image_digest"] = old.image_digest  # of the owner, not of the key
             if old.fingerprint != fingerprint:
-                _retire(actor, old, now)
+                _retire(actor, old, now, keep_key=True)
         row = session.scalar(select(m.Certificate).where(m.Certificate.fingerprint == fingerprint))
         if row is not None and row.person_id != values["person_id"]:
             raise WrongState("Chứng thư này đã đăng ký cho người khác.")
@@ -150,9 +187,23 @@ def store(
         return row.id
 
 
-def _retire(actor: Actor, row: m.Certificate, now: datetime) -> None:
+def _require_no_seal_in_use(fingerprint: str, now: datetime) -> None:
+    for row in current_certificates(None):
+        view = view_of(row, now)
+        if row.fingerprint != fingerprint and view.state in ("good", "ending"):
+            raise ReplacesSeal(
+                f"Trường đang dùng con dấu số {view.serial_words}, nơi cấp {view.issuer_name}, còn hạn đến "
+                f"{view.not_after:%d/%m/%Y}. Đánh dấu “{REPLACE_WORDS}” nếu đúng là thay con dấu, rồi đăng ký lại."
+            )
+
+
+REPLACE_WORDS = "Thay con dấu đang dùng"
+
+
+def _retire(actor: Actor, row: m.Certificate, now: datetime, *, keep_key: bool = False) -> None:
     row.retired_at = now
-    row.key_envelope = None  # a retired key must not be able to sign again; its certificate stays for checking
+    if not keep_key:
+        row.key_envelope = None  # a retired key must not be able to sign again; its certificate stays for checking
     db.session.flush()
     audit.record(
         AuditTag.CERTIFICATE_RETIRED,
@@ -162,6 +213,85 @@ def _retire(actor: Actor, row: m.Certificate, now: datetime) -> None:
         target_id=row.id,
         state=audit.states("certificate", [row]),
     )
+
+
+def _destroy(actor: Actor, row: m.Certificate, now: datetime) -> None:
+    row.key_envelope = None
+    db.session.flush()
+    audit.record(
+        AuditTag.CERTIFICATE_KEY_DESTROYED,
+        actor,
+        now,
+        target_kind="certificate",
+        target_id=row.id,
+        state=audit.states("certificate", [row]),
+        facts={"serial": row.serial_number},
+    )
+
+
+def destroy_replaced(actor: Actor, certificate_id: int, now: datetime) -> None:
+    """Destroy the keys that a certificate has replaced, once it has signed a record itself; before that nothing happens."""
+    with write_transaction() as session:
+        row = session.get(m.Certificate, certificate_id, populate_existing=True)
+        if row is None or row.retired_at is not None:
+            return
+        owner = m.Certificate.person_id.is_(None) if row.person_id is None else m.Certificate.person_id == row.person_id
+        replaced = session.scalars(
+            select(m.Certificate)
+            .where(owner, m.Certificate.retired_at.is_not(None), m.Certificate.key_envelope.is_not(None))
+            .execution_options(populate_existing=True)
+        ).all()
+        signed = select(m.TranscriptSignature.id).where(m.TranscriptSignature.certificate_id == certificate_id).limit(1)
+        if replaced and session.scalar(signed) is not None:
+            for old in replaced:
+                _destroy(actor, old, now)
+
+
+def _replaced(actor: Actor, certificate_id: int, *, manage: bool) -> m.Certificate:
+    """A retired certificate whose key is kept, for its owner (with ``manage`` the IT officer too). NotFound, WrongState."""
+    row = db.session.get(m.Certificate, certificate_id, populate_existing=True)
+    own = row is not None and (
+        row.person_id == actor.person_id if row.purpose == "personal" else actor.has_role(Role.CLERK)
+    )
+    if row is None or not (own or (manage and actor.may(Permission.CERTIFICATE_MANAGE))):
+        raise NotFound("Không có chứng thư này.")
+    if row.retired_at is None or row.key_envelope is None:
+        raise WrongState("Máy không còn giữ khoá cũ nào của chứng thư này.")
+    return row
+
+
+def reinstate(actor: Actor, certificate_id: int, now: datetime) -> None:
+    """Take a certificate that was replaced by mistake into use again (its owner, the clerk for the seal); the other one is retired.
+
+    Its key opens with the PIN it had. Raises NotFound, WrongState (key gone, revoked, expired), Invalid.
+    """
+    with write_transaction():
+        row = _replaced(actor, certificate_id, manage=False)
+        chain = chain_of(row)
+        require_owner(chain[0], row.person)
+        if row.revoked_at is not None or is_revoked(chain, now):
+            raise WrongState("Chứng thư này đã bị thu hồi, không dùng lại được.")
+        if not row.not_before <= now <= row.not_after or not chain_is_trusted(chain, now):
+            raise WrongState("Chứng thư này hết hạn hoặc không còn được tin cậy, không dùng lại được.")
+        for other in current_certificates(row.person_id):
+            _retire(actor, other, now, keep_key=True)
+        row.retired_at = None
+        db.session.flush()
+        audit.record(
+            AuditTag.CERTIFICATE_REINSTATED,
+            actor,
+            now,
+            target_kind="certificate",
+            target_id=row.id,
+            state=audit.states("certificate", [row]),
+            facts={"serial": row.serial_number},
+        )
+
+
+def destroy_key(actor: Actor, certificate_id: int, now: datetime) -> None:
+    """Destroy the kept key of a replaced certificate (owner, clerk for the seal, or the IT officer). NotFound, WrongState."""
+    with write_transaction():
+        _destroy(actor, _replaced(actor, certificate_id, manage=True), now)
 
 
 def retire(actor: Actor, certificate_id: int, now: datetime) -> None:
@@ -187,6 +317,22 @@ def one(actor: Actor, certificate_id: int, now: datetime) -> CertificateView:
     if row is None or not (own or actor.may(Permission.CERTIFICATE_MANAGE)):
         raise NotFound("Không có chứng thư này.")
     return view_of(row, now)
+
+
+def is_own(actor: Actor, certificate_id: int) -> bool:
+    """Whether a certificate is the actor's own, the seal's for the clerk."""
+    row = db.session.get(m.Certificate, certificate_id)
+    if row is None:
+        return False
+    return row.person_id == actor.person_id if row.purpose == "personal" else actor.has_role(Role.CLERK)
+
+
+def seal_in_use(actor: Actor, now: datetime) -> CertificateView | None:
+    """The seal's certificate in use, for the clerk; None for everybody else, and where there is none."""
+    if not actor.has_role(Role.CLERK):
+        return None
+    row = current_certificate(None)
+    return view_of(row, now) if row is not None else None
 
 
 def list_certificates(actor: Actor, now: datetime) -> list[CertificateView]:

@@ -23,13 +23,14 @@ from hocbaso.db import db, write_transaction
 from hocbaso.documents import signers
 from hocbaso.documents.certificate_owner import why_not_seal
 from hocbaso.documents.token_session import LastTry
-from hocbaso.errors import Invalid, NotAllowed, WrongState
+from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.permissions import Role
 from hocbaso.regulations.transcript_flow import SignatureRole
-from hocbaso.services import audit, key_places
+from hocbaso.services import audit, document_pool, key_places
 from hocbaso.services.access import Actor
 from hocbaso.services.signing_secret import server_secret
-from hocbaso.services.trust_roots import chain_is_trusted
+from hocbaso.services.trust_roots import chain_is_trusted, is_revoked
 
 # Signing asks for what is trusted where it asks for the key.
 from hocbaso.services.trust_roots import trusted_crls as trusted_crls
@@ -60,7 +61,7 @@ class CertificateView:
     retired_at: datetime | None
     state: str
     """``good``, ``ending`` (within 90 days), ``expired``, ``early``, ``retired``, ``revoked``, ``refused`` (by the authority),
-    ``closed`` (wrong PINs), ``untrusted``."""
+    ``closed`` (wrong PINs), ``untrusted``, ``cancelled`` (revoked by its issuer, by a list at hand)."""
     days_left: int
     key_kind: str
     key_words: str
@@ -75,6 +76,9 @@ class CertificateView:
     renewal_asked_at: datetime | None
     revoked_at: datetime | None
     revoke_reason: str | None
+    keeps_key: bool = False
+    """Replaced, but its key is kept: it can be taken into use again."""
+    has_image: bool = False
 
     @property
     def warn_days(self) -> int | None:
@@ -199,6 +203,8 @@ def view_of(row: m.Certificate, now: datetime) -> CertificateView:
         state = "early"
     elif row.n_wrong_pins >= MAX_WRONG_PINS:
         state = "closed"
+    elif is_revoked(chain_of(row), now):
+        state = "cancelled"
     elif not chain_is_trusted(chain_of(row), now):
         state = "untrusted"
     else:
@@ -228,7 +234,12 @@ def view_of(row: m.Certificate, now: datetime) -> CertificateView:
         row.renewal_asked_at,
         row.revoked_at,
         row.revoke_reason,
+        row.retired_at is not None and row.key_envelope is not None,
+        row.image_digest is not None,
     )
+
+
+CANCELLED = "Nơi cấp đã thu hồi chứng thư số này, không ký được nữa. Hãy đăng ký chứng thư khác."
 
 
 def require_bound(row: m.Certificate, role: SignatureRole) -> None:
@@ -262,7 +273,10 @@ def require_standing(certificate_id: int, role: SignatureRole, now: datetime) ->
         raise WrongState("Chứng thư số đã ngừng dùng trong khi đang ký, không ký tiếp được.")
     if not row.not_before <= now <= row.not_after:
         raise WrongState("Chứng thư số không còn trong thời hạn có hiệu lực, không ký tiếp được.")
-    if not chain_is_trusted(chain_of(row), now):
+    chain = chain_of(row)
+    if is_revoked(chain, now):
+        raise WrongState(CANCELLED)
+    if not chain_is_trusted(chain, now):
         raise WrongState("Chứng thư số không do nơi cấp mà trường tin cậy. Hãy báo cán bộ CNTT.")
 
 
@@ -308,6 +322,8 @@ def open_key(
     require_owner(chain[0], row.person)
     if signers.certificate_fingerprint(chain[0]) != row.fingerprint:
         raise WrongState("Chứng thư số đã đăng ký không còn như khi đăng ký. Hãy báo cán bộ CNTT.")
+    if is_revoked(chain, now):
+        raise WrongState(CANCELLED)
     if not chain_is_trusted(chain, now):
         raise WrongState("Chứng thư số không do nơi cấp mà trường tin cậy. Hãy báo cán bộ CNTT.")
     _count_try(row)
@@ -316,7 +332,8 @@ def open_key(
     try:
         if row.key_place is None:
             envelope = signers.KeyEnvelope(row.key_envelope or b"", owner_key(row.person_id), row.fingerprint)
-            signers.SoftwareKeySigner.from_envelope(envelope, chain, pin, server_secret())
+            # In a worker: the web process, which everybody talks to, never holds a private key.
+            document_pool.call("hocbaso.documents.sign_request:try_pin", envelope, chain, pin, server_secret())
         else:
             elsewhere = key_places.open_signer(
                 actor, row.key_kind, row.key_place, chain[0], pin, now, code=code, last_try=last_try, desk=desk
@@ -331,6 +348,55 @@ def open_key(
         raise
     _set_tries(row, 0)
     return OpenKey(row.id, owner_of(row.person), row.fingerprint, envelope, chain, row.is_test, elsewhere)
+
+
+def is_good_pin(pin: str) -> bool:
+    """Whether a PIN could be chosen today; older ones open their keys all the same."""
+    try:
+        signers.check_pin(pin)
+    except Invalid:
+        return False
+    return True
+
+
+def change_pin(actor: Actor, certificate_id: int, pin: str, new_pin: str, now: datetime) -> None:
+    """Give one's own key on this machine another PIN (the seal's: the clerk). Raises NotFound, WrongState (no such key, closed),
+    NotAllowed (wrong PIN, counted as at signing), Invalid (the new one is too easy)."""
+    row = db.session.get(m.Certificate, certificate_id, populate_existing=True)
+    own = row is not None and (
+        row.person_id == actor.person_id if row.purpose == "personal" else actor.has_role(Role.CLERK)
+    )
+    if row is None or not own:
+        raise NotFound("Không có chứng thư này.")
+    if row.retired_at is not None or row.key_envelope is None:
+        raise WrongState("Khoá của chứng thư này không nằm trên máy chủ; mã PIN do thiết bị hoặc nơi cấp giữ.")
+    signers.check_pin(new_pin)
+    chain = chain_of(row)
+    envelope = signers.KeyEnvelope(row.key_envelope, owner_key(row.person_id), row.fingerprint)
+    _count_try(row)
+    try:
+        made: signers.KeyEnvelope = document_pool.call(
+            "hocbaso.documents.signers:reseal_key", envelope, chain, pin, new_pin, server_secret()
+        )
+    except NotAllowed as refusal:
+        _refuse_pin(actor, row, now, refusal, "Mã PIN đang dùng không đúng.")
+    except BaseException:
+        _set_tries(row, m.Certificate.n_wrong_pins - 1)
+        raise
+    with write_transaction() as session:
+        session.refresh(row)
+        if row.retired_at is not None or row.key_envelope != envelope.data:
+            raise WrongState("Chứng thư này vừa được thay đổi ở nơi khác; mã PIN chưa đổi.")
+        row.key_envelope, row.n_wrong_pins = made.data, 0
+        session.flush()
+        audit.record(
+            AuditTag.CERTIFICATE_PIN_CHANGED,
+            actor,
+            now,
+            target_kind="certificate",
+            target_id=row.id,
+            state=audit.states("certificate", [row]),
+        )
 
 
 def _closed(row: m.Certificate) -> WrongState:
@@ -365,7 +431,13 @@ def _set_tries(row: m.Certificate, value: Any) -> None:
         )
 
 
-def _refuse_pin(actor: Actor, row: m.Certificate, now: datetime, refusal: NotAllowed) -> NoReturn:
+def _refuse_pin(
+    actor: Actor,
+    row: m.Certificate,
+    now: datetime,
+    refusal: NotAllowed,
+    words: str = "Mã PIN không đúng. Chưa ký bản nào.",
+) -> NoReturn:
     """Write the wrong PIN into the log and say how many tries are left here, and what the device says of its own."""
     with write_transaction() as session:
         n_wrong = session.scalar(select(m.Certificate.n_wrong_pins).where(m.Certificate.id == row.id)) or 0
@@ -381,5 +453,5 @@ def _refuse_pin(actor: Actor, row: m.Certificate, now: datetime, refusal: NotAll
     if left <= 0:
         raise _closed(row) from None
     if row.key_place is None:
-        raise NotAllowed(f"Mã PIN không đúng. Chưa ký bản nào. Còn {left} lần thử.") from None
+        raise NotAllowed(f"{words} Còn {left} lần thử.") from None
     raise NotAllowed(f"{refusal.message} Trên máy này còn {left} lần thử.", details=refusal.details) from None

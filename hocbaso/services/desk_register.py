@@ -65,6 +65,7 @@ def register_desk(
     now: datetime,
     *,
     purpose: str = "personal",
+    replace: bool = False,
     shown: Sequence[bytes] = (),
     intermediates: bytes = b"",
 ) -> int:
@@ -97,4 +98,4 @@ def register_desk(
             "Chứng thư này không do nơi cấp mà trường tin cậy. Nhờ cán bộ CNTT nạp chứng thư gốc, hoặc chọn thêm tệp chứng thư trung gian."
         )
     kept = {name: place.get(name, "")[:64] for name in ("serial", "label", "key_id")}
-    return certificate_register.store(actor, chain, person, now, key_kind="desk", place=kept)
+    return certificate_register.store(actor, chain, person, now, key_kind="desk", place=kept, replace=replace)

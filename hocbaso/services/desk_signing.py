@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hocbaso.documents.certificate_parts import certificate_fingerprint
-from hocbaso.documents.desk_signer import DeskSigner, Round
+from hocbaso.documents.desk_signer import FORMS, DeskSigner, Round
 from hocbaso.errors import WrongState
 from hocbaso.services import batch_view, batches, document_pool
 from hocbaso.services.access import Actor
@@ -23,11 +23,13 @@ _OPEN: dict[tuple[str, int], DeskSigner] = {}
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """What a page shows the helper. ``role`` is a ``SignatureRole``; ``n`` counts the transcripts of the whole batch.
+    """What a page shows the helper. ``role`` is a ``SignatureRole``; ``n`` counts the documents of one agreement of the signer.
 
     ``round`` is None while the server works on what was brought.
     """
 
+    document: str
+    """A name of ``desk_signer.FORMS``."""
     job: str
     role: str
     scope: str
@@ -36,6 +38,11 @@ class Errand:
     who: str
     certificate: str
     round: Round | None
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The forms of the signatures that one document takes, in the order of the round's messages."""
+        return FORMS[self.document]
 
 
 def _key(batch_id: int) -> tuple[str, int]:
@@ -73,14 +80,21 @@ def errand(actor: Actor, batch_id: int, session: str, now: datetime) -> Errand |
     progress = batch_view.batch_progress(actor, batch_id, now)
     if not is_waiting(batch_id):
         return None
-    signer = _signer(batch_id)
+    return errand_of(_signer(batch_id), session, progress.step, progress.scope.name, progress.actor_name)
+
+
+def errand_of(signer: DeskSigner, session: str, role: str, scope: str, who: str) -> Errand:
+    """What waits at a signer. Raises NotFound (another session)."""
     waits = signer.waiting(session)
+    if waits is not None and waits.n_parts > 1:
+        scope = f"{scope}, phần {waits.part}/{waits.n_parts}"
     return Errand(
-        job=signer.job,
-        role=progress.step,
-        scope=progress.scope.name,
-        n=signer.n_messages // 2,
-        who=progress.actor_name,
+        document=signer.document,
+        job=waits.job if waits is not None else signer.job,
+        role=role,
+        scope=scope,
+        n=waits.n if waits is not None else 0,
+        who=who,
         certificate=certificate_fingerprint(signer.leaf),
         round=waits,
     )

@@ -1,7 +1,7 @@
 """The one place that owns the worker processes of this process and its background threads.
 
 Rendering, signing and checking happen in ``HOCBASO_WORKERS`` worker processes (:mod:`hocbaso.documents.workers`), started at the
-first need: the web process itself never imports WeasyPrint, endesive or pyHanko (1 s and 150 MB).
+first need: the web process itself never imports WeasyPrint, endesive or pyHanko (1 s and 150 MB). What strangers upload is judged apart.
 A long batch runs in a thread of its own, so that the page which started it may be left. A thread dies with its process;
 the batch's rows then tell what is left to do (:mod:`hocbaso.services.batches`).
 """
@@ -21,6 +21,7 @@ from flask import current_app
 from hocbaso.config import Config
 from hocbaso.db import db
 from hocbaso.documents.store import DocumentStore
+from hocbaso.documents.strangers import StrangersWorker
 from hocbaso.documents.verification_report import VerificationReport, report_from_plain
 from hocbaso.documents.workers import DocumentWorkers
 from hocbaso.errors import Unavailable
@@ -29,7 +30,8 @@ log = logging.getLogger(__name__)
 
 _LOCK = threading.Lock()
 _WORKERS: dict[int, DocumentWorkers] = {}
-_THREADS: dict[tuple[str, int], threading.Thread] = {}
+_STRANGERS = StrangersWorker()
+_THREADS: dict[tuple[str, int | str], threading.Thread] = {}
 
 
 def config() -> Config:
@@ -80,9 +82,12 @@ def verify(
     keys: Iterable[Any] = (),
 ) -> VerificationReport:
     """Judge a file that somebody holds out; roots and lists are DER, ``keys`` statements on instance keys. Unavailable after
-    ``timeout`` seconds."""
+    ``timeout`` seconds.
+
+    In a process of its own (:mod:`hocbaso.documents.strangers`), so that no file of a stranger holds up building and signing.
+    """
     given = (data, tuple(roots), tuple(crls), at, None, tuple(keys))
-    plain = call("hocbaso.documents.issuing:verify_upload", *given, timeout=timeout)
+    plain = _STRANGERS.call("hocbaso.documents.issuing:verify_upload", *given, timeout=timeout)
     return report_from_plain(plain)
 
 
@@ -107,16 +112,17 @@ def close() -> None:
         _WORKERS.clear()
     for each in workers:
         each.close()
+    _STRANGERS.close()
 
 
 # --- background threads -----------------------------------------------------------------------------------------------
 
 
-def _key(batch_id: int) -> tuple[str, int]:
+def _key(batch_id: int | str) -> tuple[str, int | str]:
     return str(config().instance), batch_id
 
 
-def run_in_background(batch_id: int, work: Callable[[], object]) -> None:
+def run_in_background(batch_id: int | str, work: Callable[[], object]) -> None:
     """Run ``work`` in a thread with an application context of its own. The thread is known by the batch's id."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
 
@@ -135,14 +141,14 @@ def run_in_background(batch_id: int, work: Callable[[], object]) -> None:
     thread.start()
 
 
-def is_running(batch_id: int) -> bool:
+def is_running(batch_id: int | str) -> bool:
     """Whether a thread of this process works on the batch."""
     with _LOCK:
         thread = _THREADS.get(_key(batch_id))
     return thread is not None and thread.is_alive()
 
 
-def wait_for(batch_id: int, timeout: float = 600.0) -> None:
+def wait_for(batch_id: int | str, timeout: float = 600.0) -> None:
     """Wait until the thread of a batch has ended."""
     with _LOCK:
         thread = _THREADS.get(_key(batch_id))

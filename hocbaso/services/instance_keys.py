@@ -25,7 +25,7 @@ from hocbaso.errors import IntegrityFault, Invalid, NotAllowed, NotFound, WrongS
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.transcript_flow import SignatureRole
-from hocbaso.services import audit, certificates, document_pool, trust_roots
+from hocbaso.services import audit, certificates, desk_tasks, document_pool, trust_roots
 from hocbaso.services.access import Actor
 from hocbaso.services.log_reading import told_of
 
@@ -251,14 +251,49 @@ def certify(actor: Actor, pin: str, now: datetime, *, code: str = "", last_try: 
 
     Makes the first key where there is none. Raises NotAllowed (not the clerk, wrong PIN), and what ``certificates.open_key`` raises.
     """
-    if not actor.is_system and not actor.has_role(Role.CLERK):
-        raise NotAllowed("Chỉ văn thư được dùng con dấu của trường.")
+    _require_clerk(actor)
     signing_key(actor, now)
     key = certificates.open_key(actor, None, pin, now, role=SignatureRole.SEAL, code=code, last_try=last_try)
     try:
         return certify_with(actor, key, pin, now)
     finally:
         key.close()
+
+
+def _require_clerk(actor: Actor) -> None:
+    if not actor.is_system and not actor.has_role(Role.CLERK):
+        raise NotAllowed("Chỉ văn thư được dùng con dấu của trường.")
+
+
+def certify_at_desk(actor: Actor, session: str, back: str, now: datetime) -> str:
+    """:func:`certify` by a seal on a token at the clerk's own computer; the id of the ``desk_tasks`` task whose page carries it.
+
+    Raises as it does, and WrongState where the seal has said everything.
+    """
+    _require_clerk(actor)
+    signing_key(actor, now)
+    key = certificates.open_key(actor, None, "", now, role=SignatureRole.SEAL, desk=session)
+    try:
+        if not waiting(key.certificate_id):
+            raise WrongState("Khoá của máy đã được con dấu này xác nhận từ trước.")
+
+        def work() -> None:
+            certify_with(actor, key, "", now)
+
+        return desk_tasks.start(
+            actor,
+            session,
+            key,
+            "khoa-may",
+            SignatureRole.SEAL,
+            "Xác nhận khoá của máy chủ",
+            work,
+            back=back,
+            done="Con dấu đã xác nhận khoá của máy.",
+        )
+    except BaseException:
+        key.close()
+        raise
 
 
 def certify_with(actor: Actor, key: certificates.OpenKey, pin: str, now: datetime) -> int:
@@ -273,17 +308,23 @@ def certify_with(actor: Actor, key: certificates.OpenKey, pin: str, now: datetim
     if school is None or not school.code:
         raise WrongState("Trường chưa khai báo tên và mã nên chưa xác nhận được khoá của máy.")
     drafts = [_draft(row, school, key.chain, now) for row in rows]
+    kinds = ["withdrawal" if draft["format"] == ik.WITHDRAWAL else "statement" for draft in drafts]
     signatures = _sign(key, pin, [ik.message(draft) for draft in drafts])
     signed = [{**draft, "signature": ik.b64(raw)} for draft, raw in zip(drafts, signatures, strict=True)]
     roots, crls = tuple(trust_roots.trusted_roots()), tuple(trust_roots.trusted_crls())
     document_pool.call("hocbaso.documents.instance_keys:require_statements", tuple(signed), roots, crls, now)
+    _require_clerk(desk_tasks.present(actor, now))
+    certificates.require_standing(key.certificate_id, SignatureRole.SEAL, now)
     with write_transaction() as session:
         made = []
-        for row, document in zip(rows, signed, strict=True):
+        still = {(row.id, _kind_wanted(row)) for row in waiting(key.certificate_id)}
+        if not still.issuperset((row.id, kind) for row, kind in zip(rows, kinds, strict=True)):
+            raise WrongState("Khoá của máy vừa đổi, hoặc vừa được xác nhận ở nơi khác. Hãy làm lại nếu trang còn nhắc.")
+        for row, kind, document in zip(rows, kinds, signed, strict=True):
             made.append(
                 m.InstanceKeyStatement(
                     instance_key_id=row.id,
-                    kind=_kind_wanted(row),
+                    kind=kind,
                     certificate_id=key.certificate_id,
                     document=ik.canonical(document).decode("utf-8"),
                     signed_at=now,
@@ -313,6 +354,7 @@ def _draft(row: m.InstanceKey, school: m.School, chain: tuple[bytes, ...], now: 
 
 def _sign(key: certificates.OpenKey, pin: str, messages: Sequence[bytes]) -> list[bytes]:
     if key.elsewhere is not None:
+        db.session.commit()  # nothing of the database is held while a person looks for a token
         key.elsewhere.begin(len(messages))
         return key.elsewhere.sign_messages(messages)
     made = document_pool.call(

@@ -22,7 +22,7 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.recall_flow import ListState, RecallState, next_list_state
 from hocbaso.regulations.transcript_flow import RecordState, SignatureRole
-from hocbaso.services import audit, certificates, document_pool, recall_requests, transcripts, untouched
+from hocbaso.services import audit, certificates, desk_tasks, document_pool, recall_requests, transcripts, untouched
 from hocbaso.services.access import Actor
 from hocbaso.services.log_reading import told_of
 from hocbaso.services.transcript_contents import principal_person
@@ -153,16 +153,53 @@ def sign(
     Raises NotFound, NotAllowed (not the principal it names, not the clerk, wrong PIN), WrongState (out of turn, no certificate),
     IntegrityFault.
     """
+    role, person = _turn(actor, list_for(actor, list_id))
+    key = certificates.open_key(actor, person, pin, now, role=role, code=code, last_try=last_try)
+    return _sign_with(actor, list_id, role, key, pin, now)
+
+
+def sign_at_desk(actor: Actor, list_id: int, session: str, back: str, now: datetime) -> str:
+    """:func:`sign` by a token at the signer's own computer; the id of the ``desk_tasks`` task whose page carries the signature."""
     row = list_for(actor, list_id)
+    role, person = _turn(actor, row)
+    key = certificates.open_key(actor, person, "", now, role=role, desk=session)
+    scope = f"Danh sách thu hồi số {row.number}, năm học {_label(row)}"
+    done = "Đã ký danh sách." if role is SignatureRole.PRINCIPAL else "Đã đóng dấu danh sách."
+    return desk_tasks.start(
+        actor,
+        session,
+        key,
+        "danh-sach-thu-hoi",
+        role,
+        scope,
+        lambda: _sign_with(actor, list_id, role, key, "", now),
+        back=back,
+        done=done,
+    )
+
+
+def _turn(actor: Actor, row: m.RecallList) -> tuple[SignatureRole, int | None]:
+    """Whose signature comes next, and whose key gives it (None: the seal's)."""
     state = ListState(row.state)
     role = SignatureRole.PRINCIPAL if state is ListState.MADE else SignatureRole.SEAL
-    following = next_list_state(state, "principal" if role is SignatureRole.PRINCIPAL else "seal")
+    next_list_state(state, "principal" if role is SignatureRole.PRINCIPAL else "seal")
     person = _require_signer(actor, row, role)
-    key = certificates.open_key(actor, person.id if person else None, pin, now, role=role, code=code, last_try=last_try)
+    return role, person.id if person else None
+
+
+def _sign_with(
+    actor: Actor, list_id: int, role: SignatureRole, key: certificates.OpenKey, pin: str, now: datetime
+) -> m.RecallList:
+    """Sign with an open key, which is closed however it ends."""
     try:
+        row = list_for(actor, list_id)
+        if _turn(actor, row)[0] is not role:
+            raise WrongState("Danh sách này đã qua bước ấy. Xin xem lại rồi làm bước kế tiếp.")
+        before, unsigned = row.state, row.xml_digest
+        following = next_list_state(ListState(before), "principal" if role is SignatureRole.PRINCIPAL else "seal")
         untouched.require_signer_untouched(actor.account_id, key.certificate_id)
         request = rc.ListSignature(
-            xml=transcripts.read_stored(row.xml_digest),
+            xml=transcripts.read_stored(unsigned),
             content=row.content.encode("utf-8"),
             role=role.value,
             chain=key.chain,
@@ -177,15 +214,19 @@ def sign(
             pdf, xml = document_pool.call("hocbaso.documents.recall_list:sign", request, timeout=120)
         else:
             message = document_pool.call("hocbaso.documents.recall_list:prepare", request, timeout=120)
+            db.session.commit()  # nothing of the database is held while a person looks for a token
             key.elsewhere.begin(1)
             (signature,) = key.elsewhere.sign_messages([message])
             pdf, xml = document_pool.call("hocbaso.documents.recall_list:embed", request, signature, timeout=120)
     finally:
         key.close()
+    # A token at a desk may have taken a quarter of an hour.
+    if _turn(desk_tasks.present(actor, now), list_for(actor, list_id))[0] is not role:
+        raise WrongState("Danh sách này đã qua bước ấy. Xin xem lại rồi làm bước kế tiếp.")
+    certificates.require_standing(key.certificate_id, role, now)
     with write_transaction() as session:
-        before = row.state
         session.refresh(row)
-        if row.state != before:
+        if (row.state, row.xml_digest) != (before, unsigned):
             raise WrongState("Danh sách này vừa được ký ở nơi khác; chữ ký vừa tạo đã bỏ.")
         row.state = following.value
         row.xml_digest = transcripts.keep_file(xml, f"recall_list_xml_{role.value}", _FACES["xml"], now)

@@ -212,6 +212,8 @@ def _of_place(place: Place, now: datetime, machine: Sequence[DriverState]) -> li
         todo(owners, f"Chứng thư số của {whose} chỉ có hiệu lực từ {clock.local_date(row.not_before):%d/%m/%Y}.")
     if view.state == "closed":
         todo(owners, f"Khoá ký của {whose} đã đóng vì nhập sai mã PIN năm lần: đăng ký lại chứng thư.")
+    if view.state == "cancelled":
+        todo(owners, f"Nơi cấp đã thu hồi chứng thư của {whose}: đăng ký chứng thư khác.")
     if view.state == "untrusted":
         todo(it, f"Thêm chứng thư gốc của nơi cấp {view.issuer_name}: máy chưa tin chứng thư của {whose}.")
     try:
@@ -268,6 +270,12 @@ def _of_key(
         if where["provider"] in dict(remote_providers.provider_names()):
             return []
         return todo(it, f"Khai báo lại nơi ký từ xa “{where['provider']}” của {whose} trong config.toml.")
+    if row.key_kind == "desk":
+        return todo(  # the server never sees this token: only its owner can try it
+            owners,
+            f"Mở trình ký và cắm thiết bị “{where['label']}” ở máy của {whose}, rồi mở trang Học bạ của một lớp: trang phải báo “Thiết bị sẵn sàng”.",
+            blocks=False,
+        )
     driver = next((one for one in machine if one.name == where["driver"]), None)
     if driver is None:
         return todo(it, f"Cài trình điều khiển thiết bị “{where['driver']}” của {whose} và khai báo trong config.toml.")

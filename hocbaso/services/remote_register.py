@@ -17,7 +17,9 @@ from hocbaso.services.trust_roots import chain_is_trusted
 MAX_USER = 100
 
 
-def register_remote(actor: Actor, name: str, user: str, now: datetime, *, purpose: str = "personal") -> int:
+def register_remote(
+    actor: Actor, name: str, user: str, now: datetime, *, purpose: str = "personal", replace: bool = False
+) -> int:
     """Register the actor's own certificate at a provider (the school's, for the clerk); the certificate's id.
 
     ``user`` is how the provider knows the signer (personal identity number, telephone, account); not asked where the signer has
@@ -55,7 +57,7 @@ def register_remote(actor: Actor, name: str, user: str, now: datetime, *, purpos
     _, credential, chain = max(fitting, key=lambda each: each[0])
     asks = " ".join(["pin"] * credential.asks_pin + ["code"] * credential.asks_code)
     place = {"provider": name, "user": user, "credential_id": credential.id, "asks": asks}
-    return certificate_register.store(actor, chain, person, now, key_kind="remote", place=place)
+    return certificate_register.store(actor, chain, person, now, key_kind="remote", place=place, replace=replace)
 
 
 def _checked(credential: Credential, now: datetime) -> tuple[bytes, ...]:

@@ -29,6 +29,8 @@ from hocbaso.regulations.two_hands import require_other_hand
 from hocbaso.services import (
     audit,
     batches,
+    certificate_images,
+    certificate_register,
     certificates,
     desk_signing,
     document_pool,
@@ -209,6 +211,7 @@ def start(
             key.close()
             desk_signing.forget(batch_id)
             document_pool.forget_keys()
+            certificate_register.destroy_replaced(actor, key.certificate_id, tick())
 
     if background:
         document_pool.run_in_background(batch_id, work)
@@ -286,6 +289,7 @@ def _prepare(
         expected=(*_earlier(record.id), (role.value, key.fingerprint)),
         plan=document_pool.config().proof,
         demo_mark=content.demo and key.is_test,
+        image=certificate_images.image_of(key.certificate_id),
     )
     return batches.Job("hocbaso.documents.sign_request:sign", (request,), task)
 

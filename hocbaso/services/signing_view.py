@@ -208,6 +208,7 @@ def signer_panel(actor: Actor, role: SignatureRole | None, n_due: int, now: date
             "expired": "Chứng thư số đã hết hạn.",
             "early": "Chứng thư số chưa đến ngày có hiệu lực.",
             "closed": "Khoá ký đã đóng vì nhập sai mã PIN năm lần; xin đăng ký lại.",
+            "cancelled": "Nơi cấp đã thu hồi chứng thư số này; xin đăng ký chứng thư khác.",
             "untrusted": "Chứng thư số không do nơi cấp mà trường tin cậy.",
         }.get(view.state, "Chứng thư số đã ngừng dùng.")
     if row is not None and problem is None:

@@ -87,7 +87,7 @@ def _issue(
     )
     owner = certificates.owner_key(person.id if person else None)
     imported = signers.imported(key, chain, owner=owner, pin=DEMO_PIN, server_secret=secret)
-    certificate_register.store_key(actor, imported, person, now, is_test=True)
+    certificate_register.store_key(actor, imported, person, now, is_test=True, replace=True)
 
 
 def read_demo_pins() -> dict[str, str]:

@@ -25,6 +25,7 @@ def register_token(
     now: datetime,
     *,
     purpose: str = "personal",
+    replace: bool = False,
     intermediates: bytes = b"",
     last_try: bool = False,
 ) -> int:
@@ -78,7 +79,7 @@ def register_token(
         )
     _, key, chain = max(fitting, key=lambda each: each[0])
     place = {"driver": driver, "serial": serial, "label": label, "key_id": key.key_id}
-    return certificate_register.store(actor, chain, person, now, key_kind="pkcs11", place=place)
+    return certificate_register.store(actor, chain, person, now, key_kind="pkcs11", place=place, replace=replace)
 
 
 def _require_own(token: TokenFacts, person: m.Person | None) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
-from hocbaso.documents import signers
+from hocbaso.documents import revocation_lists, signers
 from hocbaso.documents.test_authority import NOTICE
 from hocbaso.errors import IntegrityFault, Invalid, NotFound
 from hocbaso.regulations.audit_tags import AuditTag
@@ -72,6 +72,11 @@ def trusted_crls() -> list[bytes]:
             pem = block.strip() + "\n-----END X509 CRL-----\n"
             found.append(x509.load_pem_x509_crl(pem.encode()).public_bytes(serialization.Encoding.DER))
     return found
+
+
+def is_revoked(chain: tuple[bytes, ...], now: datetime) -> bool:
+    """Whether a list that came with a trusted root names a certificate of ``chain`` (DER, leaf first) as revoked."""
+    return revocation_lists.is_revoked(chain, trusted_roots(), trusted_crls(), now)
 
 
 def _root_rows() -> list[m.TrustRoot]:

@@ -15,6 +15,7 @@ from hocbaso.web.errors import status_of
 from hocbaso.web.forms.transcripts import SignForm
 from hocbaso.web.headers import allow_signing_helper
 from hocbaso.web.htmx import go, is_fragment
+from hocbaso.web.old_pins import ask_for_better
 from hocbaso.web.security import browser_session, current_actor, requires
 
 batches_pages = Blueprint("batches", __name__, url_prefix="/viec")
@@ -110,6 +111,7 @@ def sign_rest(batch_id: int) -> Any:
         return _page(
             batch_id, message=_words(refusal), sign=form, last_try=signing.asks_for_last_try(refusal)
         ), status_of(refusal)
+    ask_for_better(form.pin.data or "", batch.step)
     return go(url_for(".page", batch_id=batch.id))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Flask, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
@@ -12,8 +12,10 @@ from hocbaso.errors import DomainError, NotFound
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.permissions import Role
 from hocbaso.services import (
+    certificate_images,
     certificate_register,
     certificate_standing,
+    certificates,
     instance_keys,
     key_devices,
     remote_logins,
@@ -27,7 +29,9 @@ from hocbaso.web.errors import status_of
 from hocbaso.web.forms.certificates import (
     ApprovalForm,
     DeviceForm,
+    ImageForm,
     InstanceKeyForm,
+    PinForm,
     RegisterForm,
     RemoteForm,
     RenewalForm,
@@ -36,11 +40,14 @@ from hocbaso.web.forms.certificates import (
     RootForm,
     WithdrawKeyForm,
 )
+from hocbaso.web.headers import allow_signing_helper
 from hocbaso.web.htmx import go
-from hocbaso.web.security import confirm_recent, current_actor, note, requires
+from hocbaso.web.security import browser_session, confirm_recent, current_actor, note, requires
 
 MAX_TRUST_LIST = 4_000_000
 """Bytes; revocation lists of a national issuer may stand in the file."""
+
+MAX_IMAGE = 2_000_000
 
 pages = Blueprint("certificates", __name__, url_prefix="/chung-thu-so")
 
@@ -53,10 +60,11 @@ def _page(
     machine: InstanceKeyForm | None = None,
     withdraw: WithdrawKeyForm | None = None,
     message: str | None = None,
-) -> tuple[str, int]:
+) -> BaseResponse:
     actor, now = current_actor(), clock.now()
     may_own, may_manage = actor.may(P.CERTIFICATE_OWN), actor.may(P.CERTIFICATE_MANAGE)
-    return render_template(
+    seal = certificate_register.seal_in_use(actor, now)
+    body = render_template(
         "certificates/index.html",
         own=certificate_register.own_certificates(actor, now) if may_own else [],
         everyone=certificate_register.list_certificates(actor, now) if may_manage else [],
@@ -64,6 +72,7 @@ def _page(
         root_kinds=trust_roots.KINDS,
         machine_keys=instance_keys.views() if actor.has_role(Role.CLERK) or may_manage else [],
         machine_form=machine or InstanceKeyForm(formdata=None),
+        seal_at_desk=seal.fingerprint if seal is not None and seal.key_kind == "desk" else None,
         withdraw_form=withdraw or WithdrawKeyForm(formdata=None),
         may_own=may_own,
         may_manage=may_manage,
@@ -73,7 +82,9 @@ def _page(
         drivers=key_devices.drivers(),
         providers=remote_providers.provider_names(),
         message=message,
-    ), status
+    )
+    response = make_response(body, status)
+    return allow_signing_helper(response) if seal is not None and seal.key_kind == "desk" else response
 
 
 @pages.get("/")
@@ -99,6 +110,7 @@ def register() -> Any:
             form.pin.data or "",
             clock.now(),
             purpose=form.purpose.data or "personal",
+            replace=form.replace.data,
         )
     except DomainError as refusal:
         return _page(status_of(refusal), register=form, message=refusal.message)
@@ -144,6 +156,7 @@ def register_device() -> Any:
             form.pin.data or "",
             clock.now(),
             purpose=form.purpose.data or "personal",
+            replace=form.replace.data,
             intermediates=file.read(200_000) if file else b"",
             last_try=form.last_try.data,
         )
@@ -218,6 +231,7 @@ def register_remote() -> Any:
             form.user.data or "",
             clock.now(),
             purpose=form.purpose.data or "personal",
+            replace=form.replace.data,
         )
     except DomainError as refusal:
         return _remote_page(status_of(refusal), form=form, message=_words(refusal))
@@ -239,10 +253,13 @@ def _record_page(
         "certificates/record.html",
         row=row,
         may_manage=actor.may(P.CERTIFICATE_MANAGE),
+        is_own=certificate_register.is_own(actor, certificate_id),
         approval=forms.get("approval") or ApprovalForm(formdata=None, answer=answer, note=row.approval_note),
         roles=forms.get("roles") or RolesForm(formdata=None, roles=list(row.bound_roles)),
         renewal=forms.get("renewal") or RenewalForm(formdata=None),
         revocation=forms.get("revocation") or RevokeForm(formdata=None),
+        pin=forms.get("pin") or PinForm(formdata=None),
+        image=forms.get("image") or ImageForm(formdata=None),
         message=message,
     ), status
 
@@ -318,6 +335,100 @@ def revoke(certificate_id: int) -> Any:
     return go(url_for(".index"))
 
 
+@pages.get("/<int:certificate_id>/hinh")
+@requires(P.CERTIFICATE_OWN)
+def image(certificate_id: int) -> Any:
+    """The kept image, for its owner's preview."""
+    response = make_response(certificate_images.image_for_owner(current_actor(), certificate_id))
+    response.headers["Content-Type"] = "image/png"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@pages.post("/<int:certificate_id>/hinh")
+@requires(P.CERTIFICATE_OWN)
+def set_image(certificate_id: int) -> Any:
+    """Take the image of one's hand, or of the school's seal."""
+    confirm_recent(current_actor())
+    form = ImageForm()
+    certificate_register.one(current_actor(), certificate_id, clock.now())  # 404 before anything is said of the form
+    if not form.validate():
+        return _record_page(certificate_id, 422, image=form)
+    try:
+        data = form.image.data.read(MAX_IMAGE + 1)
+        certificate_images.set_image(current_actor(), certificate_id, data, clock.now())
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _record_page(certificate_id, status_of(refusal), image=form, message=_words(refusal))
+    note("Đã nhận hình. Xem thử cỡ thật bên dưới; học bạ ký từ nay mang hình này.")
+    return go(url_for(".record", certificate_id=certificate_id, _anchor="hinh"))
+
+
+@pages.post("/<int:certificate_id>/hinh/bo")
+@requires(P.CERTIFICATE_OWN)
+def remove_image(certificate_id: int) -> Any:
+    """Use no image any more."""
+    try:
+        certificate_images.remove_image(current_actor(), certificate_id, clock.now())
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _record_page(certificate_id, status_of(refusal), message=_words(refusal))
+    note("Đã bỏ hình; học bạ ký từ nay ghi chữ thay cho hình.")
+    return go(url_for(".record", certificate_id=certificate_id, _anchor="hinh"))
+
+
+@pages.post("/<int:certificate_id>/doi-pin")
+@requires(P.CERTIFICATE_OWN)
+def change_pin(certificate_id: int) -> Any:
+    """Give one's own key another PIN."""
+    form = PinForm()
+    certificate_register.one(current_actor(), certificate_id, clock.now())  # 404 before anything is said of the form
+    if not form.validate():
+        return _record_page(certificate_id, 422, pin=form)
+    try:
+        certificates.change_pin(
+            current_actor(), certificate_id, form.pin.data or "", form.new_pin.data or "", clock.now()
+        )
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _record_page(certificate_id, status_of(refusal), pin=form, message=_words(refusal))
+    note("Đã đổi mã PIN của khoá ký.")
+    return go(url_for(".record", certificate_id=certificate_id))
+
+
+@pages.post("/<int:certificate_id>/dung-lai")
+@requires(P.CERTIFICATE_OWN)
+def reinstate(certificate_id: int) -> Any:
+    """Take a replaced certificate into use again."""
+    confirm_recent(current_actor())
+    try:
+        certificate_register.reinstate(current_actor(), certificate_id, clock.now())
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _record_page(certificate_id, status_of(refusal), message=_words(refusal))
+    note("Chứng thư này dùng lại được, mã PIN như cũ; chứng thư kia đã ngừng dùng.")
+    return go(url_for(".index"))
+
+
+@pages.post("/<int:certificate_id>/xoa-khoa")
+@requires(P.CERTIFICATE_OWN, P.CERTIFICATE_MANAGE)
+def destroy_key(certificate_id: int) -> Any:
+    """Destroy the kept key of a replaced certificate."""
+    confirm_recent(current_actor())
+    try:
+        certificate_register.destroy_key(current_actor(), certificate_id, clock.now())
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _record_page(certificate_id, status_of(refusal), message=_words(refusal))
+    note("Đã xoá khoá cũ. Chữ ký cũ vẫn kiểm tra được.", "late")
+    return go(url_for(".record", certificate_id=certificate_id))
+
+
 @pages.post("/<int:certificate_id>/ngung")
 @requires(P.CERTIFICATE_OWN, P.CERTIFICATE_MANAGE)
 def retire(certificate_id: int) -> BaseResponse:
@@ -355,6 +466,13 @@ def certify_machine_key() -> Any:
     """Have the seal say which key is the machine's (the clerk)."""
     confirm_recent(current_actor())
     form = InstanceKeyForm()
+    seal = certificate_register.seal_in_use(current_actor(), clock.now())
+    if seal is not None and seal.key_kind == "desk":
+        try:
+            task = instance_keys.certify_at_desk(current_actor(), browser_session(), url_for(".index"), clock.now())
+        except DomainError as refusal:
+            return _page(status_of(refusal), message=_words(refusal))
+        return go(url_for("desk.task", task_id=task))
     if not form.validate():
         return _page(422, machine=form)
     try:

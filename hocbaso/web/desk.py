@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Flask, jsonify, make_response, render_template, request, url_for
@@ -16,7 +17,7 @@ from hocbaso import clock
 from hocbaso.errors import DomainError, Invalid, NotFound
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.permissions import Role
-from hocbaso.services import desk_register, desk_signing
+from hocbaso.services import desk_register, desk_signing, desk_tasks
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.certificates import DeskForm
 from hocbaso.web.headers import HELPER, allow_signing_helper
@@ -26,20 +27,22 @@ from hocbaso.web.security import browser_session, confirm_recent, current_actor,
 desk_pages = Blueprint("desk", __name__)
 
 MOST_SIGNATURES = 400
-_FORMS = ("pades", "xmldsig")
 
 
 @desk_pages.get("/viec/<int:batch_id>/o-may")
 @requires(P.TRANSCRIPT_SIGN_HOMEROOM, P.TRANSCRIPT_SIGN_PRINCIPAL, P.TRANSCRIPT_SEAL)
 def errand(batch_id: int) -> Any:
     """What the helper is to sign now (JSON); 204 once nothing waits for it any more."""
-    found = desk_signing.errand(current_actor(), batch_id, browser_session(), clock.now())
+    return _errand(desk_signing.errand(current_actor(), batch_id, browser_session(), clock.now()))
+
+
+def _errand(found: desk_signing.Errand | None) -> Any:
     if found is None:
         return "", 204
     body: dict[str, Any] = {"waiting": found.round is not None}
     if found.round is not None:
         body |= {
-            "document": "hoc-ba",
+            "document": found.document,
             "job": found.job,
             "round": found.round.number,
             "role": found.role,
@@ -48,7 +51,7 @@ def errand(batch_id: int) -> Any:
             "who": found.who,
             "certificate": found.certificate,
             "items": [
-                {"form": _FORMS[position % 2], "digest": digest.hex(), "message": _b64(message)}
+                {"form": found.forms[position % len(found.forms)], "digest": digest.hex(), "message": _b64(message)}
                 for position, (digest, message) in enumerate(
                     zip(found.round.digests, found.round.messages, strict=True)
                 )
@@ -61,11 +64,19 @@ def errand(batch_id: int) -> Any:
 @requires(P.TRANSCRIPT_SIGN_HOMEROOM, P.TRANSCRIPT_SIGN_PRINCIPAL, P.TRANSCRIPT_SEAL)
 def bring(batch_id: int) -> Any:
     """Take what the helper signed."""
+
+    def take(job: str, number: int, signatures: list[bytes]) -> None:
+        desk_signing.bring(current_actor(), batch_id, browser_session(), job, number, signatures, clock.now())
+
+    return _bring(take)
+
+
+def _bring(take: Callable[[str, int, list[bytes]], None]) -> Any:
     job, number, signatures = request.form.get("job", ""), request.form.get("round", type=int), _signatures()
     try:
         if number is None or not signatures:
             raise Invalid("Trang gửi chữ ký không đúng dạng.")
-        desk_signing.bring(current_actor(), batch_id, browser_session(), job, number, signatures, clock.now())
+        take(job, number, signatures)
     except NotFound:
         raise
     except DomainError as error:
@@ -79,6 +90,52 @@ def stop(batch_id: int) -> Any:
     """The signer stops a batch; what was signed stays."""
     try:
         desk_signing.stop(current_actor(), batch_id, browser_session(), request.form.get("why", ""), clock.now())
+    except NotFound:
+        raise
+    except DomainError as error:
+        return _told(error)
+    return "", 204
+
+
+# --- a list or the machine's key: no batch, one or a few signatures ----------------------------------------------------
+
+
+@desk_pages.get("/o-may/<task_id>")
+@requires(P.TRANSCRIPT_RECALL, P.TRANSCRIPT_SEAL)
+def task(task_id: str) -> Any:
+    """Where the signer waits for the helper; when it is over, back to where it began."""
+    found = desk_tasks.task_for(current_actor(), task_id, browser_session())
+    if found.outcome == "done":
+        note(found.message)
+        return go(found.back)
+    response = make_response(render_template("desk/task.html", task=found))
+    return allow_signing_helper(response)
+
+
+@desk_pages.get("/o-may/<task_id>/viec")
+@requires(P.TRANSCRIPT_RECALL, P.TRANSCRIPT_SEAL)
+def task_errand(task_id: str) -> Any:
+    """What the helper is to sign now (JSON); 204 once it is over."""
+    return _errand(desk_tasks.errand(current_actor(), task_id, browser_session()))
+
+
+@desk_pages.post("/o-may/<task_id>/viec")
+@requires(P.TRANSCRIPT_RECALL, P.TRANSCRIPT_SEAL)
+def task_bring(task_id: str) -> Any:
+    """Take what the helper signed."""
+
+    def take(job: str, number: int, signatures: list[bytes]) -> None:
+        desk_tasks.bring(current_actor(), task_id, browser_session(), job, number, signatures)
+
+    return _bring(take)
+
+
+@desk_pages.post("/o-may/<task_id>/viec/dung")
+@requires(P.TRANSCRIPT_RECALL, P.TRANSCRIPT_SEAL)
+def task_stop(task_id: str) -> Any:
+    """The signer stops; nothing was written."""
+    try:
+        desk_tasks.stop(current_actor(), task_id, browser_session(), request.form.get("why", ""))
     except NotFound:
         raise
     except DomainError as error:
@@ -145,6 +202,7 @@ def register() -> Any:
             {"serial": form.serial.data or "", "label": form.label.data or "", "key_id": form.key_id.data or ""},
             clock.now(),
             purpose=form.purpose.data or "personal",
+            replace=form.replace.data,
             shown=[_decoded(text) for text in (form.shown.data or "").split()],
             intermediates=file.read(200_000) if file else b"",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Flask, Response, render_template, request, url_for
+from flask import Blueprint, Flask, Response, make_response, render_template, request, url_for
 
 from hocbaso import clock
 from hocbaso.errors import DomainError, NotFound, WrongState
@@ -15,8 +15,10 @@ from hocbaso.web import navigation
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.recalls import AnswerForm, DecisionForm, SentForm
 from hocbaso.web.forms.transcripts import SignForm
+from hocbaso.web.headers import allow_signing_helper
 from hocbaso.web.htmx import go
-from hocbaso.web.security import confirm_recent, current_actor, note, requires
+from hocbaso.web.old_pins import ask_for_better
+from hocbaso.web.security import browser_session, confirm_recent, current_actor, note, requires
 
 recalls_pages = Blueprint("recalls", __name__, url_prefix="/thu-hoi")
 
@@ -124,7 +126,7 @@ def make_list() -> Any:
 
 @recalls_pages.get("/danh-sach/<int:list_id>")
 @requires(P.TRANSCRIPT_RECALL, P.TRANSCRIPT_SEAL)
-def list_page(list_id: int) -> str:
+def list_page(list_id: int) -> Any:
     """One list: its records, its signatures, what comes next."""
     return _list_page(list_id)
 
@@ -137,14 +139,14 @@ def _list_page(
     sent: SentForm | None = None,
     answer: AnswerForm | None = None,
     last_try: bool = False,
-) -> str:
+) -> Any:
     actor, now = current_actor(), clock.now()
     view = recall_view.list_view(actor, list_id)
     wanted = {"principal": P.TRANSCRIPT_RECALL, "seal": P.TRANSCRIPT_SEAL}.get(view.turn or "")
     panel = None
     if wanted is not None and wanted in actor.permissions:
         panel = signing_view.signer_panel(actor, SignatureRole(view.turn or ""), 1, now)
-    return render_template(
+    body = render_template(
         "recalls/list.html",
         view=view,
         panel=panel,
@@ -154,6 +156,7 @@ def _list_page(
         last_try=last_try,
         message=message,
     )
+    return allow_signing_helper(make_response(body)) if panel is not None and panel.is_at_desk else body
 
 
 @recalls_pages.post("/danh-sach/<int:list_id>/ky")
@@ -167,6 +170,11 @@ def sign_list(list_id: int) -> Any:
     try:
         if form.role.data != view.turn:
             raise WrongState("Danh sách này đã qua bước ấy. Xin xem lại rồi làm bước kế tiếp.")
+        panel = signing_view.signer_panel(current_actor(), SignatureRole(view.turn or ""), 1, clock.now())
+        if panel is not None and panel.is_at_desk:
+            back = url_for(".list_page", list_id=list_id)
+            task = recall_lists.sign_at_desk(current_actor(), list_id, browser_session(), back, clock.now())
+            return go(url_for("desk.task", task_id=task))
         recall_lists.sign(
             current_actor(),
             list_id,
@@ -181,6 +189,7 @@ def sign_list(list_id: int) -> Any:
         return _list_page(
             list_id, message=_words(refusal), sign=form, last_try=signing.asks_for_last_try(refusal)
         ), status_of(refusal)
+    ask_for_better(form.pin.data or "", form.role.data or "")
     note("Đã ký danh sách." if form.role.data == "principal" else "Đã đóng dấu danh sách.")
     return go(url_for(".list_page", list_id=list_id))
 

@@ -27,6 +27,7 @@ from hocbaso.web.errors import status_of
 from hocbaso.web.forms.transcripts import BuildForm, RecallForm, SignForm
 from hocbaso.web.headers import allow_embedding, allow_signing_helper
 from hocbaso.web.htmx import go, is_fragment
+from hocbaso.web.old_pins import ask_for_better
 from hocbaso.web.security import browser_session, confirm_recent, current_actor, note, requires
 
 transcripts_pages = Blueprint("transcripts", __name__, url_prefix="/hoc-ba")
@@ -150,6 +151,7 @@ def sign(class_group_id: int) -> Any:
         return _class_page(
             class_group_id, sign_form=form, message=_words(refusal), last_try=signing.asks_for_last_try(refusal)
         ), status_of(refusal)
+    ask_for_better(form.pin.data or "", form.role.data or "")
     return go(url_for("batches.page", batch_id=batch.id))
 
 

@@ -15,6 +15,7 @@ from hocbaso.web.errors import status_of
 from hocbaso.web.forms.transcripts import BuildForm, SignForm
 from hocbaso.web.headers import allow_signing_helper
 from hocbaso.web.htmx import go
+from hocbaso.web.old_pins import ask_for_better
 from hocbaso.web.security import browser_session, current_actor, requires
 
 wide_pages = Blueprint("wide_batches", __name__, url_prefix="/hoc-ba/nhieu-lop")
@@ -136,6 +137,7 @@ def sign() -> Any:
             message=_words(refusal),
             last_try=signing.asks_for_last_try(refusal),
         ), status_of(refusal)
+    ask_for_better(form.pin.data or "", role)
     return go(url_for("batches.page", batch_id=batch.id))
 
 

@@ -31,7 +31,7 @@ from hocbaso_ky.token_process import TokenFacts, TokenProcess, key_kind
 log = logging.getLogger("hocbaso_ky")
 
 MAX_PUPILS = 100
-"""Transcripts of one signing: a class has fifty at the most."""
+"""Transcripts of one signing: a class has fifty at the most; a wider batch asks again."""
 SESSION_SECONDS = 30 * 60.0
 SIGNING_SECONDS = 15 * 60.0
 IDLE_SECONDS = 3 * 60.0
@@ -42,6 +42,22 @@ QUIET_SECONDS = 10 * 60.0
 MAX_NO = 3
 MAX_STRANGERS = 5
 
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What may be signed: the forms of the signatures one takes, how many at once, and the words of the question."""
+
+    forms: tuple[str, ...]
+    most: int
+    title: str
+    noun: str
+
+
+DOCUMENTS = {
+    "hoc-ba": Document(("pades", "xmldsig"), MAX_PUPILS, "Ký học bạ bằng thiết bị cắm ở máy này", "học bạ"),
+    "danh-sach-thu-hoi": Document(("xmldsig",), 1, "Ký danh sách thu hồi bằng thiết bị cắm ở máy này", "danh sách"),
+    "khoa-may": Document(("statement",), 10, "Đóng dấu xác nhận khoá của máy chủ bằng thiết bị này", "bản xác nhận"),
+}
 ROLES = {"homeroom": "giáo viên chủ nhiệm", "principal": "Hiệu trưởng", "seal": "con dấu nhà trường"}
 _ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _HEX64 = re.compile(r"[0-9a-f]{64}")
@@ -51,11 +67,22 @@ _HEX64 = re.compile(r"[0-9a-f]{64}")
 class Summary:
     """What the page says is signed; the user sees it, and it may not change within a signing."""
 
+    document: str
     role: str
     n: int
     scope: str
     who: str
     certificate: str
+
+    @property
+    def kind(self) -> Document:
+        """The kind of document."""
+        return DOCUMENTS[self.document]
+
+    @property
+    def n_signatures(self) -> int:
+        """How many signatures ``n`` documents take."""
+        return self.n * len(self.kind.forms)
 
 
 @dataclass(slots=True)
@@ -289,7 +316,7 @@ class Desk:
         Refused: ``shape``, ``limit``, ``digest``, ``form``, ``replay``, ``changed``, and what asking and the token refuse.
         """
         job, number, summary = _text(body, "job", _ID), _whole(body, "round", 0, 1000), _summary(body)
-        items = _items(body, summary.n)
+        items = _items(body, summary)
         asked = hashlib.sha256(repr((summary, items)).encode()).digest()
         with self._one_at_a_time():
             self._reap()
@@ -302,7 +329,7 @@ class Desk:
                     if before != asked:
                         raise Refused(409, "replay", "Vòng này đã ký nội dung khác.")
                     return {"signatures": [_b64(one) for one in signatures]}
-            n_left = signing.n_left if signing is not None else 2 * summary.n
+            n_left = signing.n_left if signing is not None else summary.n_signatures
             if len(items) > n_left:
                 raise Refused(409, "limit", "Trang xin nhiều chữ ký hơn số người dùng đã đồng ý.")
             digests = [item.digest for item in items]
@@ -335,14 +362,22 @@ class Desk:
         self._require_patience(origin)
         module, facts, key_id, leaf, _kind = self._find(summary.certificate)
         self._check(items, leaf)
-        count = f"{summary.n} học bạ ({2 * summary.n} chữ ký)"
+        kind = summary.kind
+        count = f"{summary.n} {kind.noun} ({summary.n_signatures} chữ ký)"
         if before is not None:
-            count = f"phần còn lại: {n_left} chữ ký của {summary.n} học bạ"
+            count = f"phần còn lại: {n_left} chữ ký của {summary.n} {kind.noun}"
+        of = "Học bạ " if summary.document == "hoc-ba" else ""
         question = Question(
-            "Ký học bạ bằng thiết bị cắm ở máy này",
+            kind.title,
             [
                 ("Trường", origin),
-                ("Nội dung", f"Học bạ {summary.scope}: {count}"),
+                ("Nội dung", f"{of}{summary.scope}: {count}"),
+                *(
+                    fact
+                    for item in items
+                    if item.form == "statement"
+                    for fact in messages.statement_facts(item.message)
+                ),
                 ("Tư cách", ROLES[summary.role]),
                 ("Người yêu cầu", summary.who),
                 ("Thiết bị", plain(facts.label)),
@@ -458,31 +493,33 @@ def _whole(body: dict[str, Any], name: str, least: int, most: int) -> int:
 
 
 def _summary(body: dict[str, Any]) -> Summary:
-    number = body.get("n")
-    if type(number) is int and number > MAX_PUPILS:
-        raise Refused(422, "limit", f"Một lượt ký tối đa {MAX_PUPILS} học bạ.")
-    role = body.get("role")
-    if body.get("document") != "hoc-ba" or role not in ROLES:
+    number, name, role = body.get("n"), body.get("document"), body.get("role")
+    if not isinstance(name, str) or name not in DOCUMENTS or role not in ROLES:
         raise _shape("document, role")
+    kind = DOCUMENTS[name]
+    if type(number) is int and number > kind.most:
+        raise Refused(422, "limit", f"Một lượt ký tối đa {kind.most} {kind.noun}.")
     return Summary(
+        name,
         str(role),
-        _whole(body, "n", 1, MAX_PUPILS),
+        _whole(body, "n", 1, kind.most),
         _words(body, "class"),
         _words(body, "who"),
         _text(body, "certificate", _HEX64),
     )
 
 
-def _items(body: dict[str, Any], n_pupils: int) -> list[Item]:
-    """Pairs of a PDF's and an XML's signature, no more than was named."""
+def _items(body: dict[str, Any], summary: Summary) -> list[Item]:
+    """The signatures of whole documents, of a transcript the PDF's and the XML's; no more than was named."""
+    forms = summary.kind.forms
     raw = body.get("items")
     if not isinstance(raw, list) or not raw:
         raise _shape("items")
-    if len(raw) > 2 * n_pupils:
-        raise Refused(422, "limit", "Trang xin nhiều chữ ký hơn số học bạ đã nêu.")
+    if len(raw) > summary.n_signatures:
+        raise Refused(422, "limit", "Trang xin nhiều chữ ký hơn số đã nêu.")
     items = []
     for position, entry in enumerate(raw):
-        if not isinstance(entry, dict) or entry.get("form") != ("pades", "xmldsig")[position % 2]:
+        if not isinstance(entry, dict) or entry.get("form") != forms[position % len(forms)]:
             raise _shape("form")
         try:
             digest = bytes.fromhex(entry["digest"])
@@ -490,6 +527,6 @@ def _items(body: dict[str, Any], n_pupils: int) -> list[Item]:
         except (KeyError, TypeError, ValueError, binascii.Error) as error:
             raise _shape("digest, message") from error
         items.append(Item(entry["form"], digest, message))
-    if len(items) % 2:
+    if len(items) % len(forms):
         raise _shape("items")
     return items

@@ -1,23 +1,32 @@
-"""What this helper is willing to sign: the signed attributes of a PAdES signature, a SignedInfo, or a proof of possession.
+"""What this helper is willing to sign: the signed attributes of a PAdES signature, a SignedInfo, a seal's statement on the key of the
+school's server, or a proof of possession.
 
-A key that signs any 32 bytes signs anything. So the whole message comes with its SHA-256, and has to be one of three things that name this
+A key that signs any 32 bytes signs anything. So the whole message comes with its SHA-256, and has to be one of these things, which name this
 very certificate or this very school. Which document stands behind a digest cannot be seen here: for that the school is paired.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 import re
 from dataclasses import dataclass
+from typing import Any
 from xml.etree import ElementTree
 
 from asn1crypto import cms, tsp
 
+from hocbaso_ky.asking import plain
 from hocbaso_ky.refusals import Refused
 
 DIGEST_SIZE = 32
 MAX_MESSAGE = 16_384
-FORMS = ("pades", "xmldsig", "proof")
+FORMS = ("pades", "xmldsig", "statement", "proof")
+_STATEMENTS = {
+    "hocbaso-instance-key-1": {"format", "school_name", "school_code", "key_id", "public_key", "valid_from", "valid_until", "signed_at", "certificates"},
+    "hocbaso-instance-key-withdrawal-1": {"format", "school_name", "school_code", "key_id", "withdrawn_at", "reason", "signed_at", "certificates"},
+}  # fmt: skip
 
 _DSIG = "http://www.w3.org/2000/09/xmldsig#"
 _METHODS = {
@@ -56,7 +65,7 @@ def check_item(item: Item, leaf: bytes, kind: str) -> None:
         raise Refused(422, "digest", "Giá trị cần ký không phải SHA-256.")
     if len(item.message) > MAX_MESSAGE or hashlib.sha256(item.message).digest() != item.digest:
         raise Refused(422, "digest", "Giá trị cần ký không khớp với nội dung đi kèm.")
-    fits = {"pades": _is_pades, "xmldsig": _is_signed_info}.get(item.form)
+    fits = {"pades": _is_pades, "xmldsig": _is_signed_info, "statement": _is_statement}.get(item.form)
     if fits is None or not fits(item.message, leaf, kind):
         raise Refused(422, "form", "Nội dung cần ký không phải chữ ký học bạ của chứng thư này.")
 
@@ -79,6 +88,37 @@ def _is_pades(message: bytes, leaf: bytes, _kind: str) -> bool:
         )
     except (ValueError, TypeError, KeyError, IndexError):
         return False
+
+
+def _statement(message: bytes) -> dict[str, Any] | None:
+    """A statement's fields, where the message is exactly one: its format's name, then canonical JSON."""
+    head, _, body = message.partition(b"\n")
+    try:
+        told = json.loads(body)
+        name = head.decode("ascii")
+        same = json.dumps(told, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode("utf-8") == body
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(told, dict) or told.get("format") != name or set(told) != _STATEMENTS.get(name) or not same:
+        return None
+    texts = [value for key, value in told.items() if key != "certificates"]
+    return told if all(isinstance(value, str) for value in texts) else None
+
+
+def _is_statement(message: bytes, leaf: bytes, _kind: str) -> bool:
+    told = _statement(message)
+    chain = told["certificates"] if told is not None else None
+    return isinstance(chain, list) and bool(chain) and chain[0] == base64.b64encode(leaf).decode("ascii")
+
+
+def statement_facts(message: bytes) -> list[tuple[str, str]]:
+    """What a statement says, for the question; this is read from what is signed, not told by the page."""
+    told = _statement(message) or {}
+    verb = "Thu hồi khoá" if "withdrawn_at" in told else "Xác nhận khoá"
+    key = str(told.get("key_id", "?")).upper()
+    words = " ".join(key[at : at + 4] for at in range(0, min(len(key), 16), 4))
+    until = f", đến {str(told['valid_until'])[:10]}" if "valid_until" in told else ""
+    return [(verb, plain(f"{words}, {told.get('school_name', '?')}{until}")[:160])]
 
 
 def _is_signed_info(message: bytes, _leaf: bytes, kind: str) -> bool:

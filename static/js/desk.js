@@ -213,6 +213,7 @@
     window.clearInterval(alive);
     acts.hidden = true;
     show(ended);
+    if (root.dataset.then && ended !== "gone") window.location.assign(root.dataset.then);
   }
 
   // --- registering ---

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from hocbaso.documents import cms, issuing, pades, xml_record
+from hocbaso.documents import cms, issuing, pades, signers, xml_record
 from hocbaso.documents.signers import (
     KeyEnvelope,
     SoftwareKeySigner,
@@ -25,7 +25,7 @@ from hocbaso.errors import IntegrityFault, Invalid, NotAllowed, Unavailable, Wro
 from .conftest import NOW, PEOPLE, World
 
 SECRET = b"s" * 32
-PIN = "204817"
+PIN = "20481739"
 
 
 def bundle(key: object, leaf: bytes, others: tuple[bytes, ...] = (), password: bytes = b"mat-khau") -> bytes:
@@ -56,7 +56,7 @@ def test_wrong_pin_secret_owner_or_certificate_does_not_open(world: World) -> No
     envelope = imported(key, chain, owner="gv-7", pin=PIN, server_secret=SECRET).envelope
     other = world.signers["principal"].chain
     for args in (
-        (envelope, chain, "204818", SECRET),
+        (envelope, chain, "20481738", SECRET),
         (envelope, chain, PIN, b"t" * 32),
         (KeyEnvelope(envelope.data, "gv-8", envelope.fingerprint), chain, PIN, SECRET),
         (envelope, other, PIN, SECRET),
@@ -66,10 +66,38 @@ def test_wrong_pin_secret_owner_or_certificate_does_not_open(world: World) -> No
             SoftwareKeySigner.from_envelope(*args)
 
 
-@pytest.mark.parametrize("pin", ["12345", "111111", "123456", "654321", ""])
+@pytest.mark.parametrize(
+    "pin",
+    ["", "204817", "2048173", "11111111", "12345678", "87654321", "56789012", "abcdefgh", "QWERTYUI"]
+    + ["12121212", "11223344", "15081508", "123123123", "10001000", "11112222"]
+    + ["15081975", "19750815", "08151975", "15/08/1975", "15-08-1975", "01012000", "20000101", "15087500", "99150875"],
+)
 def test_an_easy_pin_is_refused(pin: str) -> None:
     with pytest.raises(Invalid):
         check_pin(pin)
+
+
+@pytest.mark.parametrize("pin", ["27182818", "90817263", "20481739", "mùa xuân 75", "48151623"])
+def test_a_pin_of_eight_is_taken(pin: str) -> None:
+    check_pin(pin)
+
+
+def test_a_key_under_an_old_short_pin_opens_and_gets_a_new_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, chain = world.authority.issue("Trịnh Thu Hà", now=NOW)
+    with monkeypatch.context() as before:
+        before.setattr(signers, "check_pin", lambda pin: None)
+        old = imported(key, chain, owner="gv-7", pin="204817", server_secret=SECRET).envelope
+    SoftwareKeySigner.from_envelope(old, chain, "204817", SECRET)
+    for new in ("204818", "15081975"):
+        with pytest.raises(Invalid):
+            signers.reseal_key(old, chain, "204817", new, SECRET)
+    with pytest.raises(NotAllowed):
+        signers.reseal_key(old, chain, "204818", PIN, SECRET)
+    new = signers.reseal_key(old, chain, "204817", PIN, SECRET)
+    signer = SoftwareKeySigner.from_envelope(new, chain, PIN, SECRET)
+    assert cms.verify_digest(key.public_key(), b"d" * 32, signer.sign_digest(b"d" * 32))
+    with pytest.raises(NotAllowed):
+        SoftwareKeySigner.from_envelope(new, chain, "204817", SECRET)
 
 
 def test_a_certificate_that_may_not_sign_is_refused(world: World) -> None:
@@ -133,7 +161,7 @@ def test_a_time_stamp_that_cannot_be_had_is_said_aloud(world: World) -> None:
 
 
 def _sealed(world: World, name: str, owner: str) -> issuing.SealedKey:
-    key, chain = world.authority.issue(name, now=NOW)
+    key, chain = world.authority.issue(name, now=NOW, organisation="Trường THCS Đồng Sen")
     return issuing.SealedKey(
         imported(key, chain, owner=owner, pin=PIN, server_secret=SECRET).envelope, chain, PIN, SECRET
     )

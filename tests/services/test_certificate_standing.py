@@ -43,9 +43,8 @@ def mine(school: Cast, authority: TestAuthority) -> int:
 
 @pytest.fixture
 def seal(school: Cast, authority: TestAuthority) -> int:
-    return certificate_register.register_pkcs12(
-        school.actor("clerk"), p12(authority, "Trường THCS Đồng Sen"), PASSWORD, PIN, NOW, purpose="seal"
-    )
+    data = p12(authority, "Trường THCS Đồng Sen", organisation="Trường THCS Đồng Sen")
+    return certificate_register.register_pkcs12(school.actor("clerk"), data, PASSWORD, PIN, NOW, purpose="seal")
 
 
 def key(cast: Cast, role: SignatureRole) -> object:

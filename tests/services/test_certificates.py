@@ -45,11 +45,14 @@ def test_a_signer_registers_their_own_certificate(school: Cast, authority: TestA
     assert audit_verify.verify().ok
 
 
-def test_a_new_certificate_retires_the_old_one_and_destroys_its_key(school: Cast, authority: TestAuthority) -> None:
+def test_a_new_certificate_retires_the_old_one_and_keeps_its_key_for_now(
+    school: Cast, authority: TestAuthority
+) -> None:
     actor = school.actor("principal")
     for _ in range(2):
         certificate_register.register_pkcs12(actor, p12(authority, "Đoàn Thị Hải Yến"), PASSWORD, PIN, NOW)
-    assert [row.state for row in certificate_register.own_certificates(actor, NOW)] == ["good", "retired"]
+    rows = certificate_register.own_certificates(actor, NOW)
+    assert [(row.state, row.keeps_key) for row in rows] == [("good", False), ("retired", True)]
 
 
 @pytest.mark.parametrize(

@@ -320,7 +320,7 @@ def test_a_real_seal_at_the_clerks_desk_waits_for_the_authority(built: Cast, com
     computer.key_id, computer.chain = computer.token.new_key(
         "ec", computer.authority, "Trường THCS Đồng Sen", now=NOW, organisation="Trường THCS Đồng Sen"
     )
-    row = computer.register(built, "clerk", purpose="seal")
+    row = computer.register(built, "clerk", purpose="seal", replace=True)
     with write_transaction() as session:
         session.execute(update(m.Certificate).where(m.Certificate.id == row).values(is_test=False))
     homeroom_signs(built)

@@ -62,7 +62,7 @@ def register(cast: Cast, person: str | None, name: str, personal_id: str | None,
         pin=test_school_keys.DEMO_PIN,
         server_secret=signing_secret.server_secret(),
     )
-    certificate_register.store_key(SYSTEM, imported, owner, NOW, is_test=True)
+    certificate_register.store_key(SYSTEM, imported, owner, NOW, is_test=True, replace=True)
     return certificates.current_certificate(owner.id if owner else None)
 
 

@@ -121,8 +121,9 @@ def test_all_three_keys_on_one_token_and_one_login_a_batch(built: Cast, bad: Sof
     for who, name in (("math", "Trịnh Thu Hà"), ("principal", PRINCIPAL)):
         bad.new_key("ec", authority(), name, now=NOW)
         register(built, bad, who)
-    bad.new_key("ec", authority(), "Trường THCS Đồng Sen", now=NOW)
-    register(built, bad, "clerk", purpose="seal")
+    name = "Trường THCS Đồng Sen"
+    bad.new_key("ec", authority(), name, now=NOW, organisation=name)
+    register(built, bad, "clerk", purpose="seal", replace=True)
     assert certificates.current_certificate(None).is_test, "what a test root issues says so"
     for who, role in (("math", "homeroom"), ("principal", "principal"), ("clerk", "seal")):
         (bad.folder / "wish.calls").unlink(missing_ok=True)

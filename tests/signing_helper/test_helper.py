@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from hocbaso.documents import cms
+from hocbaso.documents import cms, instance_keys
 from hocbaso.documents.test_authority import TestAuthority
 from hocbaso.web import headers
 from hocbaso_ky import PORT
@@ -410,3 +410,54 @@ def test_a_second_helper_says_that_one_is_open(helper: HelperProcess, token: Sof
     second = HelperProcess(tmp_path / "ky2", token.driver)
     second.wait_for("trình ký đã mở sẵn")
     assert second.process.wait(10) == 2
+
+
+def statement_of(leaf: bytes, **more: Any) -> dict[str, Any]:
+    """What a seal says of the key of the school's server, not signed yet."""
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    made = instance_keys.statement(
+        instance_keys.spki(key), "Trường THCS Đồng Sen", "36001", NOW, NOW + timedelta(days=700), (leaf,), NOW
+    )
+    return {**made, **more}
+
+
+def test_the_seals_word_on_the_servers_key_is_shown_as_it_will_be_signed(
+    page: Caller, helper: HelperProcess, leaf: bytes
+) -> None:
+    told = statement_of(leaf)
+    asked = {"document": "khoa-may", "role": "seal", "class": "Xác nhận khoá của máy chủ"}
+    good = errand(leaf, 1, items=[item("statement", instance_keys.message(told))], **asked)
+    other = TestAuthority.create(NOW).issue("Người khác", now=NOW)[1][0]
+    blanks = instance_keys.message(told).replace(b'":"', b'": "', 1)
+    wrong = [
+        b"hocbaso-instance-key-1\n{}",
+        b"hocbaso-key-list-1\n" + instance_keys.message(told).partition(b"\n")[2],
+        instance_keys.message(told) + b" ",
+        blanks,
+        instance_keys.message(statement_of(other)),
+        instance_keys.message(statement_of(leaf, certificates=[])),
+        instance_keys.message(statement_of(leaf, school_name=["a"])),
+        instance_keys.message(statement_of(leaf, more="x")),
+        base64.b64decode(pair_of(leaf, "em")[1]["message"]),
+    ]
+    for message in wrong:
+        assert page.post("/ky", {**good, "items": [item("statement", message)]})[1]["code"] == "form", message
+    # A statement does not travel as a transcript, nor a transcript as a statement.
+    assert page.post("/ky", {**good, "document": "hoc-ba"})[1]["code"] == "shape"
+    assert page.post("/ky", {**good, "items": pair_of(leaf, "em")})[1]["code"] == "limit"
+    assert page.post("/ky", {**good, "items": pair_of(leaf, "em")[:1]})[1]["code"] == "shape"
+    assert page.post("/ky", {**good, "n": 11})[1]["code"] == "limit"
+    assert helper.questions("Đóng dấu xác nhận") == 0
+    checked(leaf, good, page.post("/ky", good)[1])
+    words = " ".join(told["key_id"].upper()[at : at + 4] for at in range(0, 16, 4))
+    for seen in ("Đóng dấu xác nhận khoá của máy chủ", f"{words}, Trường THCS Đồng Sen", "con dấu nhà trường"):
+        assert seen in helper.screen
+
+
+def test_a_recall_list_takes_one_signature(page: Caller, helper: HelperProcess, leaf: bytes) -> None:
+    info = pair_of(leaf, "danh sách")[1]
+    asked = errand(leaf, 1, items=[info], document="danh-sach-thu-hoi", **{"class": "Danh sách thu hồi số 1"})
+    assert page.post("/ky", {**asked, "n": 2})[1]["code"] == "limit"
+    checked(leaf, asked, page.post("/ky", asked)[1])
+    assert "Ký danh sách thu hồi" in helper.screen and "Danh sách thu hồi số 1: 1 danh sách (1 chữ ký)" in helper.screen
+    assert page.post("/ky", {**asked, "round": 1, "items": [pair_of(leaf, "khác")[1]]})[1]["code"] == "limit"

@@ -22,9 +22,9 @@ class RegisterForm(FlaskForm):
     )
     pin = PasswordField(
         "Mã PIN mới",
-        [DataRequired("Xin đặt mã PIN."), Length(min=6, max=64, message="Mã PIN có ít nhất 6 kí tự.")],
+        [DataRequired("Xin đặt mã PIN."), Length(min=8, max=64, message="Mã PIN có ít nhất 8 kí tự.")],
         render_kw={"autocomplete": "new-password", "inputmode": "numeric"},
-        description="Từ 6 kí tự, không để số dễ đoán. Mã này hỏi mỗi lần ký; quên thì đăng ký lại tệp.",
+        description="Từ 8 kí tự, không dùng ngày sinh hay số lặp. Mã này hỏi mỗi lần ký; quên thì đăng ký lại tệp.",
     )
     again = PasswordField(
         "Nhập lại mã PIN",
@@ -34,6 +34,7 @@ class RegisterForm(FlaskForm):
     purpose = RadioField(
         "Chứng thư của", choices=[("personal", "Cá nhân"), ("seal", "Con dấu nhà trường")], default="personal"
     )
+    replace = BooleanField("Thay con dấu đang dùng", description="Chỉ đánh dấu khi đăng ký con dấu mới của trường.")
 
 
 class RootForm(FlaskForm):
@@ -79,6 +80,7 @@ class DeviceForm(FlaskForm):
     purpose = RadioField(
         "Chứng thư của", choices=[("personal", "Cá nhân"), ("seal", "Con dấu nhà trường")], default="personal"
     )
+    replace = BooleanField("Thay con dấu đang dùng", description="Chỉ đánh dấu khi đăng ký con dấu mới của trường.")
 
 
 class DeskForm(FlaskForm):
@@ -99,6 +101,7 @@ class DeskForm(FlaskForm):
     purpose = RadioField(
         "Chứng thư của", choices=[("personal", "Cá nhân"), ("seal", "Con dấu nhà trường")], default="personal"
     )
+    replace = BooleanField("Thay con dấu đang dùng", description="Chỉ đánh dấu khi đăng ký con dấu mới của trường.")
 
 
 class RemoteForm(FlaskForm):
@@ -113,6 +116,7 @@ class RemoteForm(FlaskForm):
     purpose = RadioField(
         "Chứng thư của", choices=[("personal", "Cá nhân"), ("seal", "Con dấu nhà trường")], default="personal"
     )
+    replace = BooleanField("Thay con dấu đang dùng", description="Chỉ đánh dấu khi đăng ký con dấu mới của trường.")
 
 
 class ApprovalForm(FlaskForm):
@@ -140,6 +144,33 @@ class RenewalForm(FlaskForm):
     """That renewal was asked of the issuer."""
 
     renewal_note = StringField("Số phiếu hoặc ghi chú", [Length(max=300)])
+
+
+class PinForm(FlaskForm):
+    """Another PIN for one's own key on this machine."""
+
+    pin = PasswordField(
+        "Mã PIN đang dùng",
+        [DataRequired("Xin nhập mã PIN đang dùng."), Length(max=64)],
+        render_kw={"autocomplete": "off", "inputmode": "numeric"},
+    )
+    new_pin = PasswordField(
+        "Mã PIN mới",
+        [DataRequired("Xin đặt mã PIN mới."), Length(min=8, max=64, message="Mã PIN có ít nhất 8 kí tự.")],
+        render_kw={"autocomplete": "new-password", "inputmode": "numeric"},
+        description="Từ 8 kí tự, không dùng ngày sinh hay số lặp.",
+    )
+    again = PasswordField(
+        "Nhập lại mã PIN mới",
+        [DataRequired("Xin nhập lại mã PIN mới."), EqualTo("new_pin", "Hai lần nhập chưa giống nhau.")],
+        render_kw={"autocomplete": "new-password", "inputmode": "numeric"},
+    )
+
+
+class ImageForm(FlaskForm):
+    """The image of one's hand, or of the school's seal."""
+
+    image = FileField("Tệp ảnh (.png)", [FileRequired("Chọn tệp ảnh PNG.")], render_kw={"accept": ".png,image/png"})
 
 
 class RevokeForm(FlaskForm):
