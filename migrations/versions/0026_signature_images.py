@@ -1,7 +1,7 @@
 """A signer's own image of hand or seal, drawn with each signature
 
 Revision ID: 0026
-Revises: 0019
+Revises: 0024
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0026"
-down_revision = "0019"
+down_revision = "0024"
 branch_labels = None
 depends_on = None
 
