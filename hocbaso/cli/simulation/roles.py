@@ -62,7 +62,7 @@ class School:
             except ConnectionLost:
                 self.machine.come_back()
             except Refused as refusal:
-                if not left or refusal.page.status not in (409, 419, 500, 503):
+                if not left or refusal.page.status not in (409, 419, 503):
                     raise
         raise Promise("Mất điện mãi, không làm xong một việc.")
 

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from hocbaso.cli.simulation.ledger import Ledger
 from hocbaso.cli.simulation.machine import Machine, folder_of, free_port
 from hocbaso.cli.simulation.roles import School
 from hocbaso.cli.simulation.virtual_clock import FILE_NAME, VirtualClock
-from hocbaso.cli.simulation.world import FIRST_DAY, at, found
+from hocbaso.cli.simulation.world import FIRST_DAY, World, at, found
 from hocbaso.cli.simulation.year import Year
 
 
@@ -27,7 +27,9 @@ class Report:
     """What came of a year."""
 
     promises: list[Promise]
-    figures: dict[str, str] = field(default_factory=dict)
+    figures: dict[str, str]
+    world: World
+    ledger: Ledger
 
     @property
     def kept(self) -> bool:
@@ -75,6 +77,8 @@ def simulate(
             "giây": f"{whole:.0f} (lập trường {founded:.0f}, năm học {lived:.0f}, trong đó bật máy {machine.seconds_starting:.0f})",
             "giây CPU": f"máy chủ {machine.cpu_seconds:.0f}, người dùng và lập trường {_cpu() - cpu:.0f}",
         },
+        world,
+        ledger,
     )
 
 

@@ -214,6 +214,14 @@ class Year:
             if grade in grades and state in states
         }
 
+    def _waits(self, table: str, *states: str) -> bool:
+        """Whether anything is in one of these states: nobody comes to work for nothing."""
+        question = {
+            "score_sheet": "SELECT DISTINCT state FROM score_sheet",
+            "class_group": "SELECT DISTINCT state FROM class_group",
+        }[table]
+        return any(state in states for (state,) in self.world.rows(question))
+
     def _typing(self, person: Person, semester: int, whole: bool, grades: tuple[int, ...]) -> Act:
         def act() -> None:
             mine = self._sheets(person, semester, grades)
@@ -252,6 +260,8 @@ class Year:
 
     def _reviewing(self, returns: int) -> Act:
         def act() -> None:
+            if not self._waits("score_sheet", "SUBMITTED"):
+                return
             for person in (*self.world.heads.values(), self.world.vice_principal):
                 with self.school.visit(self.world.people[person]) as browser:
                     self.school.work_off(browser, "review", returns=returns, chance=self.chance)
@@ -260,6 +270,8 @@ class Year:
 
     def _approving(self, returns: int) -> Act:
         def act() -> None:
+            if not self._waits("score_sheet", "REVIEWED", "APPROVED") and not self._waits("class_group", "FINALISED"):
+                return
             with self.school.visit(self.world.people[self.world.principal]) as browser:
                 self.school.work_off(browser, "approve", returns=returns, chance=self.chance)
                 self.school.work_off(browser, "lock")
