@@ -60,7 +60,12 @@ class Year:
     def _is_on(self, day: date) -> bool:
         if AWAY[0] <= day <= AWAY[1] or day.weekday() == 6:
             return False
-        return day.weekday() == 0 or day in self._plan or any(first <= day <= last for first, last in BUSY)
+        return (
+            day.weekday() == 0
+            or day == FIRST_DAY
+            or day in self._plan
+            or any(first <= day <= last for first, last in BUSY)
+        )
 
     def _live(self, day: date) -> None:
         self.clock.leap_to(at(day, 6, 45) + timedelta(minutes=self.chance.randrange(60)))
@@ -317,13 +322,13 @@ class Year:
                 "JOIN class_subject c ON c.id = sh.class_subject_id JOIN class_group g ON g.id = c.class_group_id "
                 "JOIN teaching_assignment t ON t.class_subject_id = c.id JOIN enrollment e ON e.id = s.enrollment_id "
                 "WHERE sh.semester = ? AND s.column_key = 'CK' AND sh.state = 'LOCKED' AND e.left_on IS NULL "
-                "AND s.tenths BETWEEN 50 AND 90 ORDER BY s.id",
+                "AND s.tenths >= 10 ORDER BY s.id",
                 semester,
             )
             sheet, enrollment, tenths, teacher, class_id, _ = self.chance.choice(
                 [one for one in found if one[-1] in grades]
             )
-            text = written(tenths + 5)
+            text = written(tenths + 5 if tenths <= 95 else tenths - 5)
             with self.school.visit(self.world.people[teacher]) as browser:
                 request = self.school.ask_correction(browser, enrollment, sheet, "CK", text)
             assert request is not None
