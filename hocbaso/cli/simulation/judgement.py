@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -84,19 +85,30 @@ def _issued(world: World) -> Promise:
 
 
 def _told_in_log(world: World) -> list[str]:
-    """The log has one entry for each message of a day, and no message lacks its entry."""
+    """The log has one entry for each message of a day, and no message lacks its entry; so for calls to rehearse the signing."""
     zone = timedelta(hours=7)
-    logged = Counter(
-        (int(person), (datetime.fromisoformat(at) + zone).date().isoformat())
-        for person, at in world.rows("SELECT target_id, at FROM audit_entry WHERE tag = 'reminder:notice:sent'")
-    )
+    logged: Counter[tuple[int, str]] = Counter()
+    rehearsals: Counter[str] = Counter()
+    for person, at, payload in world.rows(
+        "SELECT target_id, at, payload FROM audit_entry WHERE tag = 'reminder:notice:sent'"
+    ):
+        day, facts = (datetime.fromisoformat(at) + zone).date().isoformat(), json.loads(payload)["facts"]
+        if facts.get("kind") == "rehearsal":
+            rehearsals[day] += facts["n_people"]
+        else:
+            logged[int(person), day] += 1
     kept = Counter(
         (person, day) for person, day in world.rows("SELECT person_id, day FROM notice WHERE kind = 'reminder'")
     )
+    called = Counter(day for (day,) in world.rows("SELECT day FROM notice WHERE kind = 'rehearsal'"))
     return [
         f"{day}: {world.people[person].name} có {kept[person, day]} lời nhắc, nhật ký ghi {logged[person, day]}"
         for person, day in sorted({*logged, *kept})
         if logged[person, day] != 1 or kept[person, day] != 1
+    ] + [
+        f"{day}: {called[day]} lời nhắc diễn tập, nhật ký ghi {rehearsals[day]}"
+        for day in sorted({*called, *rehearsals})
+        if called[day] != rehearsals[day]
     ]
 
 
