@@ -17,14 +17,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.sqlite("the simulated school is a fo
 
 def broken(world: World, ledger: Ledger) -> str:
     """The promises that the judge finds broken, in his words."""
-    return "; ".join(one.words for one in judgement.judge(world, ledger, [], 0) if not one.kept)
+    return "; ".join(one.words for one in judgement.judge(world, ledger, [], 0, 9) if not one.kept)
 
 
 def test_a_year_of_four_classes_keeps_its_promises_and_the_judge_sees_each_breach(tmp_path: Path) -> None:
     days: list[date] = []
     report = run.simulate(4, 2, 7, days.append, tmp_path / "nam")
     assert report.kept, "\n".join(line for one in report.promises for line in one.lines())
-    assert len(report.promises) == 7 and (days[0], days[-1]) == (date(2026, 9, 5), date(2027, 5, 31))
+    assert len(report.promises) == 9 and (days[0], days[-1]) == (date(2026, 9, 5), date(2027, 5, 31))
     world, ledger = report.world, report.ledger
     assert ledger.n_acknowledged > 800 and broken(world, ledger) == ""
     for statement, promise in (

@@ -37,7 +37,7 @@ class Promise:
         ]
 
 
-def judge(world: World, ledger: Ledger, reminder_faults: list[str], n_reminded: int) -> list[Promise]:
+def judge(world: World, ledger: Ledger, reminder_faults: list[str], n_reminded: int, n_cuts: int) -> list[Promise]:
     """All promises, in the order of the report."""
     with world.app.app_context():
         report = audit_verify.verify()
@@ -54,6 +54,11 @@ def judge(world: World, ledger: Ledger, reminder_faults: list[str], n_reminded: 
             [*ledger.lost_cells(cells(world)), *ledger.lost_fields(_homeroom(world))],
         ),
         Promise("mỗi học bạ có đúng ba chữ ký, không ai ký hai lần", _signatures(world)),
+        Promise("không đề nghị nào còn treo; người chuyển đi không có học bạ của trường", _left_over(world)),
+        Promise(
+            "năm học đủ sự cố: chuyển đi, chuyển đến, trả lại, sửa sau khoá, phát hành lại, mất điện",
+            _quiet(world, n_cuts),
+        ),
     ]
 
 
@@ -152,6 +157,42 @@ _HOMEROOM = (
     "absences_unexcused_2",
     "remark",
 )
+
+
+def _left_over(world: World) -> list[str]:
+    return [
+        *(
+            f"đề nghị sửa số {request}: {state}"
+            for request, state in world.rows(
+                "SELECT id, state FROM correction_request WHERE state IN ('ASKED', 'CONFIRMED', 'RETURNED')"
+            )
+        ),
+        *(
+            f"ghi danh {enrollment} đã rời trường mà có học bạ"
+            for (enrollment,) in world.rows(
+                "SELECT e.id FROM enrollment e JOIN transcript_record r ON r.enrollment_id = e.id WHERE e.left_on IS NOT NULL"
+            )
+        ),
+    ]
+
+
+def _quiet(world: World, n_cuts: int) -> list[str]:
+    """What did not happen: promises kept through a quiet year would prove nothing."""
+    counts = {
+        "chuyển đi": ("SELECT count(*) FROM movement WHERE kind = 'transferred_out'", 1),
+        "chuyển đến": ("SELECT count(*) FROM movement WHERE kind = 'transferred_in'", 1),
+        "trả lại": ("SELECT count(*) FROM sheet_step WHERE verb = 'return'", 1),
+        "vắng rồi kiểm tra bù": ("SELECT count(*) FROM score_cell WHERE origin = 'makeup'", 1),
+        "sửa sau khoá": ("SELECT count(*) FROM correction_request WHERE state = 'APPLIED'", 3),
+        "phát hành lại": (
+            "SELECT count(*) FROM transcript_record n JOIN transcript_record o ON o.id = n.replaces_id "
+            "WHERE o.state = 'RECALLED' AND n.state = 'PUBLISHED'",
+            2,
+        ),
+    }
+    found = {words: (world.rows(question)[0][0], least) for words, (question, least) in counts.items()}
+    found["mất điện"] = (n_cuts, 3)
+    return [f"{words}: {n}, phải có từ {least}" for words, (n, least) in found.items() if n < least]
 
 
 def _signatures(world: World) -> list[str]:

@@ -80,8 +80,11 @@ class School:
             ]
         return list(dict.fromkeys(found))
 
-    def type_sheet(self, browser: Browser, sheet_id: int, *, last: bool) -> None:
-        """Type what is empty: the regular marks, with ``last`` everything. Most by pasting a block, some cell by cell."""
+    def type_sheet(self, browser: Browser, sheet_id: int, *, last: bool) -> Page:
+        """Type what is empty: the regular marks, with ``last`` everything. Most by pasting a block, some cell by cell.
+
+        Returns the page that lies open.
+        """
         page = browser.get(f"/bang-diem/{sheet_id}")
         chance = random.Random(f"{self.seed}-{sheet_id}-{last}")
         grid = page.find('//*[@id="sheet"]')[0]
@@ -109,6 +112,7 @@ class School:
         block = wanted[len(alone) :]
         if block:
             self._paste(browser, page, sheet_id, block)
+        return page
 
     def _paste(self, browser: Browser, page: Page, sheet_id: int, block: list[tuple[int, str, str, int]]) -> None:
         answer = browser.write_block(page, sheet_id, block)
@@ -154,12 +158,14 @@ class School:
         browser.write_cell(page, sheet_id, (int(enrollment), key), text, int(cell.get("data-v")))
         self.ledger.wrote_cell(sheet_id, int(enrollment), key, text)
 
-    def hand_in(self, browser: Browser, sheet_id: int) -> None:
-        """Hand the sheet in; what is asked is answered first."""
+    def hand_in(self, browser: Browser, sheet_id: int, opened: Page) -> None:
+        """Hand the sheet in from the page that lies open; what is asked is answered first."""
+        before: Page | None = opened
 
         def act() -> None:
+            nonlocal before
             for _ in range(40):
-                page = browser.get(f"/bang-diem/{sheet_id}")
+                page, before = before or browser.get(f"/bang-diem/{sheet_id}"), None
                 form = page.form("/nop")
                 if form is None:
                     return

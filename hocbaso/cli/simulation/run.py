@@ -56,7 +56,8 @@ def simulate(
         year = Year(world, machine, school, seed, n_cuts, say)
         year.run()
         lived = time.monotonic() - began - founded
-        promises = judgement.judge(world, ledger, year.reminder_faults, year.n_reminded)
+        promises = judgement.judge(world, ledger, year.reminder_faults, year.n_reminded, machine.n_cuts)
+        world.close()
         promises.append(Promise("đồng hồ chạy sai: việc định kì dừng rồi chạy tiếp", year.clock_faults))
     finally:
         if machine is not None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib
 import random
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -61,26 +59,25 @@ class World:
     """Subject group -> person."""
     classes: dict[int, tuple[str, int]] = field(default_factory=dict)
     """Class -> name, grade level."""
+    _looking: Any = None
 
     def homeroom_of(self, class_id: int) -> Person:
         """Who keeps a class."""
         return next(one for one in self.people.values() if class_id in one.homeroom)
 
-    @contextmanager
-    def look(self) -> Iterator[Any]:
-        """A connection that reads the database beside the server and can't write."""
-        connection = sqlite.connect(str(self.settings.database_file), timeout=30)
-        try:
-            connection.execute("PRAGMA query_only=1")
-            yield connection
-        finally:
-            connection.close()
-
     def rows(self, statement: str, *values: Any) -> list[Any]:
-        """All rows of one question."""
-        with self.look() as connection:
-            found: list[Any] = connection.execute(statement, values).fetchall()
-            return found
+        """All rows of one question, over a connection that looks on beside the server and can't write."""
+        if self._looking is None:
+            self._looking = sqlite.connect(str(self.settings.database_file), timeout=30)
+            self._looking.execute("PRAGMA query_only=1")
+        found: list[Any] = self._looking.execute(statement, values).fetchall()
+        return found
+
+    def close(self) -> None:
+        """Look no longer; the next question looks again."""
+        if self._looking is not None:
+            self._looking.close()
+            self._looking = None
 
 
 def found(instance: Path, port: int, n_classes: int, n_students: int, seed: int) -> World:

@@ -238,9 +238,9 @@ class Year:
                         continue
                     if not whole and self.chance.random() < 0.1:
                         self.school.miss_one(browser, sheet, "vp")
-                    self.school.type_sheet(browser, sheet, last=whole)
+                    page = self.school.type_sheet(browser, sheet, last=whole)
                     if whole:
-                        self.school.hand_in(browser, sheet)
+                        self.school.hand_in(browser, sheet, page)
 
         return act
 
@@ -258,8 +258,8 @@ class Year:
                         if sheet in mine:
                             if sheet in back:
                                 self.school.change_one(browser, sheet)
-                            self.school.type_sheet(browser, sheet, last=True)
-                            self.school.hand_in(browser, sheet)
+                            page = self.school.type_sheet(browser, sheet, last=True)
+                            self.school.hand_in(browser, sheet, page)
 
         return act
 
