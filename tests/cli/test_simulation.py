@@ -24,7 +24,7 @@ def test_a_year_of_four_classes_keeps_its_promises_and_the_judge_sees_each_breac
     days: list[date] = []
     report = run.simulate(4, 2, 7, days.append, tmp_path / "nam")
     assert report.kept, "\n".join(line for one in report.promises for line in one.lines())
-    assert len(report.promises) == 9 and (days[0], days[-1]) == (date(2026, 9, 5), date(2027, 5, 31))
+    assert len(report.promises) == 10 and (days[0], days[-1]) == (date(2026, 9, 5), date(2027, 5, 31))
     world, ledger = report.world, report.ledger
     assert ledger.n_acknowledged > 800 and broken(world, ledger) == ""
     for statement, promise in (

@@ -24,7 +24,7 @@ _PIXEL = bytes.fromhex(
 """A photograph of an exam paper, as small as they get."""
 
 
-class Promise(Exception):
+class Stuck(Exception):
     """Somebody could not do what the plan promises they can."""
 
 
@@ -64,7 +64,7 @@ class School:
             except Refused as refusal:
                 if not left or refusal.page.status not in (409, 419, 503):
                     raise
-        raise Promise("Mất điện mãi, không làm xong một việc.")
+        raise Stuck("Mất điện mãi, không làm xong một việc.")
 
     # --- teachers -----------------------------------------------------------------------------------------------------
 
@@ -123,7 +123,7 @@ class School:
         for enrollment, key, text, _ in block:
             outcome, reason = outcomes.get(f"{enrollment}-{key}", ("không có trả lời", ""))
             if outcome not in ("written", "same"):
-                raise Promise(f"Bảng {sheet_id}, ô {enrollment}-{key}, {text!r}: {outcome} {reason}")
+                raise Stuck(f"Bảng {sheet_id}, ô {enrollment}-{key}, {text!r}: {outcome} {reason}")
             self.ledger.wrote_cell(sheet_id, enrollment, key, text)
 
     def _talent(self, enrollment: int) -> demo_people.Talent:
@@ -175,7 +175,7 @@ class School:
                 except Refused as refusal:
                     if not self._answer(browser, refusal.page):
                         raise
-            raise Promise(f"Bảng {sheet_id} hỏi mãi không hết.")
+            raise Stuck(f"Bảng {sheet_id} hỏi mãi không hết.")
 
         self.persist(act)
 
@@ -222,7 +222,7 @@ class School:
             if not n:
                 return n_done
             n_done += n
-        raise Promise(f"Trang việc hôm nay còn mãi việc {verb}.")
+        raise Stuck(f"Trang việc hôm nay còn mãi việc {verb}.")
 
     # --- homeroom -------------------------------------------------------------------------------------------------------
 
@@ -285,11 +285,11 @@ class School:
                 place = self._go_on(browser, again, place)
             elif "Xong" in said:
                 if page.find('//*[contains(@class,"job__failures")]'):
-                    raise Promise(f"Lượt {place} có học bạ hỏng: {said[:300]}")
+                    raise Stuck(f"Lượt {place} có học bạ hỏng: {said[:300]}")
                 return
             else:
                 time.sleep(0.15)
-        raise Promise(f"Lượt {place} không xong.")
+        raise Stuck(f"Lượt {place} không xong.")
 
     def _go_on(self, browser: Browser, form: Form, place: str) -> str:
         try:

@@ -13,13 +13,15 @@ from datetime import date
 from pathlib import Path
 
 from hocbaso.cli.simulation import judgement
+from hocbaso.cli.simulation.browser import Refused
 from hocbaso.cli.simulation.judgement import Promise
 from hocbaso.cli.simulation.ledger import Ledger
 from hocbaso.cli.simulation.machine import Machine, folder_of, free_port
-from hocbaso.cli.simulation.roles import School
+from hocbaso.cli.simulation.roles import School, Stuck
 from hocbaso.cli.simulation.virtual_clock import FILE_NAME, VirtualClock
 from hocbaso.cli.simulation.world import FIRST_DAY, World, at, found
 from hocbaso.cli.simulation.year import Year
+from hocbaso.clock import local
 
 
 @dataclass
@@ -40,7 +42,7 @@ class Report:
 def simulate(
     n_classes: int, n_students: int, seed: int, say: Callable[[date], None], keep: Path | None = None
 ) -> Report:
-    """Live through a year in a temporary folder, which is removed unless ``keep`` names one. Raises Unavailable, roles.Promise."""
+    """Live through a year in a temporary folder, which is removed unless ``keep`` names one. Raises Unavailable."""
     began, cpu = time.monotonic(), _cpu()
     base = Path(tempfile.mkdtemp(prefix="hocbaso-nam-hoc-")) if keep is None else keep
     instance, port, ledger = folder_of(base), free_port(), Ledger()
@@ -54,11 +56,19 @@ def simulate(
         machine = Machine(world.settings, clock, port, random.Random(f"{seed}-dien"))
         school = School(world, machine, ledger, seed)
         year = Year(world, machine, school, seed, n_cuts, say)
-        year.run()
+        stuck: list[str] = []
+        try:
+            year.run()
+        except (Stuck, Refused) as why:
+            stuck.append(f"{local(clock.now()):%H:%M %d/%m/%Y}: {why}")
+            machine.settle()
+            machine.switch_off()
         lived = time.monotonic() - began - founded
-        promises = judgement.judge(world, ledger, year.reminder_faults, year.n_reminded, machine.n_cuts)
+        promises = [Promise("ai cũng làm được việc của mình qua trang web, sau mỗi lần mất điện", stuck)]
+        if not stuck:
+            promises += judgement.judge(world, ledger, year.reminder_faults, year.n_reminded, machine.n_cuts)
+            promises.append(Promise("đồng hồ chạy sai: việc định kì dừng rồi chạy tiếp", year.clock_faults))
         world.close()
-        promises.append(Promise("đồng hồ chạy sai: việc định kì dừng rồi chạy tiếp", year.clock_faults))
     finally:
         if machine is not None:
             machine.settle()
