@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 from lxml import html
 
-TIMEOUT = 120.0
+TIMEOUT = 300.0
 BUSY_TRIES = 20
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import http.client
 import os
 import random
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from datetime import datetime
@@ -21,6 +23,7 @@ from hocbaso.errors import Unavailable
 
 START_SECONDS = 120.0
 TICK_SECONDS = 120.0
+_SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 
 
 class Machine:
@@ -62,7 +65,13 @@ class Machine:
         }
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                command, cwd=PROJECT_ROOT, env=kept, stdout=log, stderr=log, start_new_session=True
+                command,
+                cwd=PROJECT_ROOT,
+                env=kept,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=_end_with_simulator,
             )
         while time.monotonic() - began < START_SECONDS:
             if not self.is_on:
@@ -144,6 +153,12 @@ class Machine:
     def log_end(self, n: int = 4000) -> str:
         """The last words of the server."""
         return self._log.read_text("utf-8", "replace")[-n:] if self._log.exists() else ""
+
+
+def _end_with_simulator() -> None:
+    """In the child: no server stays behind when the simulator itself is killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
 
 
 def _cpu_of_group(leader: int) -> float:

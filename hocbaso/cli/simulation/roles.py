@@ -288,7 +288,7 @@ class School:
                     raise Stuck(f"Lượt {place} có học bạ hỏng: {said[:300]}")
                 return
             else:
-                time.sleep(0.15)
+                time.sleep(0.5)
         raise Stuck(f"Lượt {place} không xong.")
 
     def _go_on(self, browser: Browser, form: Form, place: str) -> str:
