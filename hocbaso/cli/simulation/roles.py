@@ -68,17 +68,11 @@ class School:
 
     # --- teachers -----------------------------------------------------------------------------------------------------
 
-    def sheets_to_type(self, browser: Browser, semester: int) -> list[int]:
-        """The teacher's own list: sheets of the semester that are not handed in."""
-        found = []
-        for state in ("DRAFT", "RETURNED"):
-            page = browser.get(f"/bang-diem/?hoc-ky={semester}&trang-thai={state}")
-            found += [
-                int(link.split("/")[2].split("#")[0])
-                for link in page.links("/bang-diem/")
-                if re.match(r"/bang-diem/\d+", link)
-            ]
-        return list(dict.fromkeys(found))
+    def own_sheets(self, browser: Browser, semester: int) -> list[int]:
+        """The person's own list: sheets of the semester, as the page has them."""
+        page = browser.get(f"/bang-diem/?hoc-ky={semester}")
+        found = [re.match(r"/bang-diem/(\d+)", link) for link in page.links("/bang-diem/")]
+        return list(dict.fromkeys(int(one[1]) for one in found if one))
 
     def type_sheet(self, browser: Browser, sheet_id: int, *, last: bool) -> Page:
         """Type what is empty: the regular marks, with ``last`` everything. Most by pasting a block, some cell by cell.

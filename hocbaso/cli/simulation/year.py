@@ -233,7 +233,7 @@ class Year:
             if not mine:
                 return
             with self.school.visit(person) as browser:
-                for sheet in self.school.sheets_to_type(browser, semester):
+                for sheet in self.school.own_sheets(browser, semester):
                     if sheet not in mine:
                         continue
                     if not whole and self.chance.random() < 0.1:
@@ -254,7 +254,7 @@ class Year:
                 if not mine:
                     continue
                 with self.school.visit(person) as browser:
-                    for sheet in self.school.sheets_to_type(browser, semester):
+                    for sheet in self.school.own_sheets(browser, semester):
                         if sheet in mine:
                             if sheet in back:
                                 self.school.change_one(browser, sheet)
