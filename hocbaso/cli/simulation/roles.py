@@ -187,11 +187,12 @@ class School:
     def work_off(self, browser: Browser, verb: str, *, returns: int = 0, chance: random.Random | None = None) -> int:
         """Do one verb to everything on the day page, odd ones first; up to ``returns`` go back with a note. How many were done."""
         n_done = 0
+        opened: Page | None = None  # an act leads back to the page, which then says what is left
         for _ in range(400):
 
             def act() -> int:
-                nonlocal returns
-                page = browser.get("/hom-nay")
+                nonlocal returns, opened
+                page, opened = opened or browser.get("/hom-nay"), None
                 forms = [
                     (form, form.values("chon"))
                     for form in page.forms("/hom-nay")
@@ -207,9 +208,9 @@ class School:
                     self.n_returns += 1
                     back = chance.choice(sheets)
                     form.put(chon=back, note="Xin đối chiếu lại với sổ điểm giấy rồi nộp lại.")
-                    browser.send(form, button=("verb", "return"))
+                    opened = browser.send(form, button=("verb", "return"))
                     return 1
-                browser.send(form, button=("verb", verb))
+                opened = browser.send(form, button=("verb", verb))
                 return len(ticked)
 
             n = self.persist(act)
