@@ -13,11 +13,12 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from hocbaso.cli.simulation import reminder_watch
+from hocbaso.cli.simulation import reminder_watch, run
 from hocbaso.cli.simulation.browser import Browser, ConnectionLost, Page, Refused
 from hocbaso.cli.simulation.judgement import Promise
 from hocbaso.cli.simulation.ledger import Ledger, reading, written
 from hocbaso.cli.simulation.virtual_clock import VirtualClock, VirtualStopwatch
+from hocbaso.errors import WrongState
 
 FORM = """<meta name="csrf-token" content="dau"><main><a href="/bang-diem/4">4</a><a href="/khac">x</a>
 <form id="f" method="post" action="/lam?lop=9A"><input type="hidden" name="version" value="3">
@@ -155,3 +156,10 @@ def test_the_clock_flows_leaps_and_tells_a_nap_from_a_wrong_hand(tmp_path: Path)
 def test_there_is_no_virtual_clock_in_a_folder_that_the_simulator_did_not_make(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         VirtualClock(tmp_path / "simulated-clock")
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "cua-truong").write_text("đừng đụng vào")
+    with pytest.raises(WrongState, match="không trống"):
+        run.simulate(4, 2, 7, lambda _day: None, tmp_path)
+    assert [one.name for one in tmp_path.iterdir()] == ["cua-truong"]

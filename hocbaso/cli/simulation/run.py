@@ -22,6 +22,7 @@ from hocbaso.cli.simulation.virtual_clock import FILE_NAME, VirtualClock
 from hocbaso.cli.simulation.world import FIRST_DAY, World, at, found
 from hocbaso.cli.simulation.year import Year
 from hocbaso.clock import local
+from hocbaso.errors import WrongState
 
 
 @dataclass
@@ -42,7 +43,12 @@ class Report:
 def simulate(
     n_classes: int, n_students: int, seed: int, say: Callable[[date], None], keep: Path | None = None
 ) -> Report:
-    """Live through a year in a temporary folder, which is removed unless ``keep`` names one. Raises Unavailable."""
+    """Live through a year in a temporary folder, which is removed unless ``keep`` names one.
+
+    Raises WrongState where that one is not empty, Unavailable where the server does not come up.
+    """
+    if keep is not None and keep.exists() and any(keep.iterdir()):
+        raise WrongState(f"Thư mục {keep} không trống; năm học mô phỏng cần một thư mục trống.")
     began, cpu = time.monotonic(), _cpu()
     base = Path(tempfile.mkdtemp(prefix="hocbaso-nam-hoc-")) if keep is None else keep
     instance, port, ledger = folder_of(base), free_port(), Ledger()
