@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 import time
+from pathlib import Path
 
 import click
 from flask.cli import AppGroup
 
 from hocbaso import clock
-from hocbaso.cli.output import emit, json_option, refusals
+from hocbaso.cli.output import any_schema, emit, json_option, refusals
 from hocbaso.services import demo_school, demo_stages, schema
 
 demo_group = AppGroup("demo", help="Trường mẫu.")
@@ -62,6 +65,37 @@ def accounts_command(as_json: bool) -> None:
     """Mỗi vai một tài khoản để đăng nhập thử."""
     accounts = demo_school.accounts()
     emit([vars(account) for account in accounts], as_json=as_json, words=_table(accounts))
+
+
+@demo_group.command("simulate")
+@click.option("--seed", type=int, required=True, help="Số gieo: cùng số, cùng năm học.")
+@click.option("--classes", "n_classes", type=click.IntRange(4, 40), default=16, show_default=True, help="Số lớp.")
+@click.option(
+    "--students", "n_students", type=click.IntRange(1, 60), default=10, show_default=True, help="Số học sinh mỗi lớp."
+)
+@click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Giữ lại dữ liệu ở thư mục trống này.")
+@json_option
+@refusals
+@any_schema
+def simulate_command(seed: int, n_classes: int, n_students: int, keep: Path | None, as_json: bool) -> None:
+    """Một năm học mô phỏng qua HTTP: mọi vai, mất điện, sửa sau khoá, chuyển trường."""
+    # Here and not above: lxml and the rest are for this command alone.
+    simulation = importlib.import_module("hocbaso.cli.simulation.run")
+    with click.progressbar(length=269, label="Năm học", file=sys.stderr) as bar:
+        report = simulation.simulate(n_classes, n_students, seed, lambda _day: bar.update(1), keep)
+    lines = [line for one in report.promises for line in one.lines()]
+    lines += [f"{name}: {value}" for name, value in report.figures.items()]
+    emit(
+        {
+            "kept": report.kept,
+            "promises": [{"words": one.words, "faults": one.faults} for one in report.promises],
+            "figures": report.figures,
+        },
+        as_json=as_json,
+        words="\n".join(lines),
+    )
+    if not report.kept:
+        sys.exit(1)
 
 
 COMMANDS = [demo_group]

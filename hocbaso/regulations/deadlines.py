@@ -39,9 +39,15 @@ class Deadline:
         left = self.days_left(today)
         return left in REMINDER_DAYS or left <= 0
 
-    def tells_group_head_on(self, today: date) -> bool:
-        """Whether the head of the holder's group is told too."""
-        return self.reminds_on(today) and self.days_left(today) <= GROUP_HEAD_FROM
+    def reminds_since(self, last: date, today: date) -> bool:
+        """Whether the holder is reminded today when the last reminders went out on ``last``: a day of the calendar on which the
+        server was off is made up for on the next one, so that none is lost to a Sunday."""
+        return any(self.reminds_on(last + timedelta(days=n)) for n in range(1, (today - last).days + 1))
+
+    def tells_group_head_on(self, today: date, last: date | None = None) -> bool:
+        """Whether the head of the holder's group is told too; ``last``: the day of the last reminders (default: yesterday)."""
+        last = today - timedelta(days=1) if last is None else last
+        return self.reminds_since(last, today) and self.days_left(today) <= GROUP_HEAD_FROM
 
     def tells_principal_on(self, today: date) -> bool:
         """Whether the principal is told too: only of what is late."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from hocbaso import clock
@@ -105,6 +105,16 @@ def due_days(job: Job, now: datetime) -> list[date]:
     done = set(db.session.scalars(select(m.JobRun.day).where(m.JobRun.job == job.name, m.JobRun.state == "done")))
     days = [first + timedelta(days=offset) for offset in range((last_due - first).days + 1)]
     return [day for day in days if day not in done]
+
+
+def last_in_time(job: str, before: date) -> date | None:
+    """The newest day before another on which a job was done on its own day; None when there is none."""
+    found: date | None = db.session.scalar(
+        select(func.max(m.JobRun.day)).where(
+            m.JobRun.job == job, m.JobRun.state == "done", m.JobRun.late.is_(False), m.JobRun.day < before
+        )
+    )
+    return found
 
 
 def standing(job: Job, now: datetime) -> JobStanding:

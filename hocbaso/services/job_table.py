@@ -13,6 +13,7 @@ from hocbaso.services import (
     backups,
     certificate_reminders,
     data_quality,
+    job_ledger,
     proofs,
     rehearsal,
     reminders,
@@ -27,9 +28,10 @@ from hocbaso.services.job_ledger import Job
 def _remind(day: date, now: datetime, _prepared: Any) -> str:
     if day < clock.local_date(now):
         return "Máy chủ tắt hôm đó; việc còn lại đã nằm trong lời nhắc của ngày mới."
+    last = job_ledger.last_in_time("reminders", day)
     n_warned = certificate_reminders.warn(SYSTEM, now)
     ending = f" {n_warned} lời nhắc chứng thư số sắp hết hạn." if n_warned else ""
-    return f"Đã nhắc {reminders.remind(SYSTEM, now)} người.{ending}"
+    return f"Đã nhắc {reminders.remind(SYSTEM, now, last=last)} người.{ending}"
 
 
 def _send_mail(day: date, now: datetime) -> int:

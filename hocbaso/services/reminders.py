@@ -300,13 +300,18 @@ def _correction_work(today: date) -> list[HeldWork]:
     return work
 
 
-def remind(actor: Actor, now: datetime) -> int:
-    """Write today's messages, one a person, listing all that this person should hear of. Returns how many were new."""
+def remind(actor: Actor, now: datetime, *, last: date | None = None) -> int:
+    """Write today's messages, one a person, listing all that this person should hear of. Returns how many were new.
+
+    ``last``: the day on which reminders went out last (default: yesterday). What the calendar asked for on the days between,
+    when the server was off, is said today.
+    """
     today = clock.local_date(now)
+    last = today - timedelta(days=1) if last is None else last
     lines: dict[int, list[tuple[int, str]]] = defaultdict(list)
     principals = _people_with(Role.PRINCIPAL, today)
     for work in held_work(now):
-        if not work.deadline.reminds_on(today):
+        if not work.deadline.reminds_since(last, today):
             continue
         left = work.deadline.days_left(today)
         line = f"{work.what}: {days_left_text(left)} (xong trước {work.deadline.before:%d/%m/%Y})"
@@ -314,7 +319,7 @@ def remind(actor: Actor, now: datetime) -> int:
             lines[person].append((left, line))
         told = set(work.holders)
         holder_names = ", ".join(_names(work.holders)) or "chưa có ai"
-        if work.deadline.tells_group_head_on(today):
+        if work.deadline.tells_group_head_on(today, last):
             for person in set(work.group_heads) - told:
                 lines[person].append((left, f"{line}; đang ở {holder_names}"))
             told |= set(work.group_heads)

@@ -22,6 +22,7 @@ WITHOUT_JSON = {"rules evaluate", "serve"}
 
 PROMISED = {
     "demo load",
+    "demo simulate",
     "user add",
     "user passwd",
     "user list",

@@ -28,6 +28,18 @@ def test_the_group_head_hears_from_the_third_day_and_the_principal_of_what_is_la
     assert [left for left, day in days.items() if DAY.tells_principal_on(day)] == [0, -1, -2, -3, -4, -5]
 
 
+def test_a_day_of_the_calendar_on_which_the_server_was_off_is_made_up_for_on_the_next_one() -> None:
+    def left(days: int) -> date:
+        return DAY.before - timedelta(days=days)
+
+    assert not DAY.reminds_on(left(6))
+    assert DAY.reminds_since(left(8), left(6)), "off on the seventh day"
+    assert not DAY.reminds_since(left(7), left(6)), "told yesterday"
+    assert not DAY.reminds_since(left(13), left(8)), "nothing was due between"
+    assert DAY.tells_group_head_on(left(2), left(4)) and not DAY.tells_group_head_on(left(2), left(3))
+    assert not DAY.tells_group_head_on(left(5), left(20)), "the head hears from the third day on, not before"
+
+
 @pytest.mark.parametrize(
     ("day", "words"),
     [

@@ -22,8 +22,9 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import NotFound, Unavailable
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import GrantScope, Role
-from hocbaso.services import audit, audit_verify, reminders, role_grants, roster
+from hocbaso.services import audit, audit_verify, job_ledger, reminders, role_grants, roster
 from hocbaso.services.access import SYSTEM
+from hocbaso.services.job_table import JOBS
 from tests.cast import Cast
 
 # Windows of the cast's year: semester II closes 19/05/2027 for grade 6 (before 20/5), 12/05/2027 for grade 9 (before 13/5).
@@ -211,6 +212,18 @@ def test_nothing_is_said_when_nothing_waits_or_no_year_is_open(school: Cast, app
                 row.left_on = date(2027, 1, 2)
     run_days(14, 0)
     assert list(db.session.scalars(select(m.Notice))) == []
+
+
+def test_a_reminder_due_while_the_server_was_off_comes_once_on_the_next_day_it_is_on(school: Cast) -> None:
+    only(school, ("6A", "SCI", 2))
+    (job,) = [one for one in JOBS if one.name == "reminders"]
+    for left in (9, 8, 6, 5, 4):  # off on the seventh day: a Sunday
+        job_ledger.catch_up((job,), morning(BEFORE - timedelta(days=left)))
+    assert told_on(school, "other", "6A") == [6]
+    assert "còn 6 ngày" in texts(school, "other", BEFORE - timedelta(days=6))
+    job_ledger.catch_up((job,), morning(BEFORE - timedelta(days=2)))  # the third day was slept through as well
+    assert told_on(school, "other", "6A") == [6, 2]
+    assert told_on(school, "head_society", "6A, học kì II") == [2]
 
 
 def test_a_class_whose_sheets_are_locked_is_the_homeroom_teachers(school: Cast) -> None:

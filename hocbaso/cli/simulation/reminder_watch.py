@@ -1,0 +1,147 @@
+"""Who has to hear of what on a day: worked out from the tables alone, apart from the program's own way, and held against it.
+
+The calendar of workflow.md: the holder of a piece of work 14, 7, 3 and 1 days before its deadline and each day after; the head of
+the holder's group from 3 days on; the principal of what is late. A day on which the server was off is made up for on the next.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from hocbaso.cli.simulation.world import World
+
+TOLD_AT = (14, 7, 3, 1)
+WORKING_DAYS = 5
+
+
+@dataclass(frozen=True)
+class Work:
+    """One thing that waits."""
+
+    what: tuple[Any, ...]
+    holders: frozenset[int]
+    heads: frozenset[int]
+    before: date
+
+
+def expected(world: World, today: date, since: date) -> dict[int, int]:
+    """How many lines each person has to read today; ``since``: the last day on which reminders went out."""
+    lines: dict[int, set[tuple[Any, ...]]] = defaultdict(set)
+    for work in _waiting(world, today):
+        if not any(_tells(work.before, since + timedelta(days=n)) for n in range(1, (today - since).days + 1)):
+            continue
+        left = (work.before - today).days
+        told = set(work.holders)
+        if left <= 3:
+            told |= work.heads
+        if left <= 0:
+            told.add(world.principal)
+        for person in told:
+            lines[person].add(work.what)
+    return {person: len(found) for person, found in lines.items()}
+
+
+def _tells(before: date, day: date) -> bool:
+    left = (before - day).days
+    return left in TOLD_AT or left <= 0
+
+
+def _waiting(world: World, today: date) -> Iterable[Work]:
+    (year,) = world.rows(
+        "SELECT id, data_complete_before, sign_grade9_before, sign_others_before FROM school_year WHERE state = 'OPEN'"
+    )
+    complete = date.fromisoformat(year[1])
+    sign = {9: date.fromisoformat(year[2])}
+    sign |= {grade: date.fromisoformat(year[3]) for grade in (6, 7, 8)}
+    principal, deputy = frozenset({world.principal}), frozenset({world.vice_principal})
+    windows: dict[tuple[int, int | None], tuple[date, date]] = {
+        (semester, grade): (date.fromisoformat(opens), date.fromisoformat(closes))
+        for semester, grade, opens, closes in world.rows(
+            "SELECT semester, grade_level, opens_on, closes_on FROM semester_window WHERE school_year_id = ?", year[0]
+        )
+    }
+    n_unlocked: dict[int, int] = defaultdict(int)
+    for sheet, state, semester, class_id, grade, teacher, group in world.rows(
+        "SELECT s.id, s.state, s.semester, c.id, c.grade_level, t.person_id, p.subject_group_id FROM score_sheet s "
+        "JOIN class_subject cs ON cs.id = s.class_subject_id JOIN class_group c ON c.id = cs.class_group_id "
+        "JOIN teaching_assignment t ON t.class_subject_id = cs.id JOIN person p ON p.id = t.person_id"
+    ):
+        if state == "LOCKED":
+            continue
+        n_unlocked[class_id] += 1
+        if today < windows[semester, None][0]:
+            continue
+        closes = windows.get((semester, grade), windows[semester, None])[1]
+        heads = frozenset({world.heads[group]}) - {teacher}
+        holders = {
+            "DRAFT": frozenset({teacher}),
+            "RETURNED": frozenset({teacher}),
+            "SUBMITTED": heads or deputy,
+            "REVIEWED": principal,
+            "APPROVED": principal,
+        }[state]
+        yield Work(("sheet", sheet), holders, heads, closes + timedelta(days=1))
+    for class_id, (_, grade) in world.classes.items():
+        ((state,),) = world.rows("SELECT state FROM class_group WHERE id = ?", class_id)
+        keeper = frozenset({world.homeroom_of(class_id).id})
+        if state == "OPEN" and not n_unlocked[class_id]:
+            yield Work(("class", class_id), keeper, frozenset(), complete)
+        elif state == "FINALISED":
+            yield Work(("class", class_id), principal, frozenset(), sign[grade])
+        elif state == "APPROVED":
+            for (step,) in world.rows(
+                "SELECT DISTINCT r.state FROM enrollment e LEFT JOIN transcript_record r ON r.enrollment_id = e.id "
+                "AND r.state != 'RECALLED' WHERE e.class_group_id = ? AND e.left_on IS NULL",
+                class_id,
+            ):
+                turn = {
+                    None: keeper,
+                    "CREATED": keeper,
+                    "HOMEROOM_SIGNED": principal,
+                    "PRINCIPAL_SIGNED": frozenset({world.clerk}),
+                }.get(step)
+                if turn:
+                    yield Work(("transcript", class_id, step), turn, frozenset(), sign[grade])
+    for request, state, asker, asked_at, class_id in world.rows(
+        "SELECT q.id, q.state, a.person_id, q.asked_at, e.class_group_id FROM correction_request q "
+        "JOIN account a ON a.id = q.asked_by JOIN enrollment e ON e.id = q.enrollment_id "
+        "WHERE q.state IN ('ASKED', 'CONFIRMED', 'RETURNED')"
+    ):
+        keeper = frozenset({world.homeroom_of(class_id).id}) - {asker}
+        holders = {"ASKED": keeper or principal, "CONFIRMED": principal, "RETURNED": frozenset({asker})}[state]
+        yield Work(("correction", request), holders, frozenset(), _answer_before(asked_at))
+
+
+def _answer_before(asked_at: str) -> date:
+    day = (datetime.fromisoformat(asked_at) + timedelta(hours=7)).date()
+    left = WORKING_DAYS
+    while left:
+        day += timedelta(days=1)
+        left -= day.weekday() < 5
+    return day + timedelta(days=1)
+
+
+def written(world: World, day: date) -> dict[int, list[int]]:
+    """What the program wrote that day: person -> how many lines each of the messages has."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for person, title in world.rows(
+        "SELECT person_id, title FROM notice WHERE kind = 'reminder' AND day = ?", day.isoformat()
+    ):
+        found[person].append(int(title.split()[0]))
+    return dict(found)
+
+
+def faults(wanted: dict[int, int], found: dict[int, list[int]], day: date, names: dict[int, str]) -> list[str]:
+    """In what the written reminders of a day differ from the wanted ones, one line a person."""
+    told = []
+    for person in sorted({*wanted, *found}):
+        lines = found.get(person, [])
+        if lines != ([wanted[person]] if person in wanted else []):
+            told.append(
+                f"{day:%d/%m/%Y}: {names.get(person, person)} phải có {wanted.get(person, 0)} việc trong một lời nhắc, có {lines}"
+            )
+    return told
