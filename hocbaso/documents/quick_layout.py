@@ -1,8 +1,8 @@
 """The slow places of the layout library, answered from what it answered before. The bytes of a paper stay the same to the last one.
 
 Papers of a class share most of their words: labels, headings, instructions, names of subjects and teachers, marks. The library shapes
-each of them anew in each paper (a fifth of its time), asks each box for a hundred properties that nobody has set (a tenth), looks
-for percentages in twenty of them one by one (a sixteenth), and draws the sixty lines of a QR through a general SVG engine (a fourteenth). Here a shaped text is kept by text and style, a
+each of them anew in each paper (a fifth of its time), asks each box for a hundred properties that nobody has set (a tenth), and draws the sixty lines of a QR through a general SVG
+engine (a fourteenth). Here a shaped text is kept by text and style, a
 style begins with what is not set, and a QR's line is written down as the engine would.
 
 Everything is a replacement of one function or class of WeasyPrint 70.0, and holds for that version alone: with another one nothing
@@ -12,7 +12,6 @@ is replaced. ``plainly`` puts all of it aside; a test compares the bytes of both
 from __future__ import annotations
 
 import contextlib
-import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -22,18 +21,11 @@ import weasyprint
 import weasyprint.css as css
 import weasyprint.draw as draw
 import weasyprint.images as images
-import weasyprint.layout.absolute as absolute
-import weasyprint.layout.block as block
-import weasyprint.layout.float as float_layout
 import weasyprint.layout.inline as inline
-import weasyprint.layout.page as page
-import weasyprint.layout.percent as percent
 import weasyprint.layout.preferred as preferred
-import weasyprint.layout.table as table
 from weasyprint.css.computed_values import PHYSICAL_FUNCTIONS
 from weasyprint.css.functions import check_math
-from weasyprint.css.properties import INHERITED, INITIAL_NOT_COMPUTED, INITIAL_VALUES, Dimension
-from weasyprint.formatting_structure import boxes
+from weasyprint.css.properties import INHERITED, INITIAL_NOT_COMPUTED, INITIAL_VALUES
 from weasyprint.matrix import Matrix
 from weasyprint.svg import SVG, Node
 from weasyprint.text.ffi import FROM_UNITS, ffi, pango
@@ -56,7 +48,6 @@ _TEXT_STYLE = (
 _split_first_line, _draw_text = inline.split_first_line, draw.draw_text
 _Computed: Any = css.ComputedStyle
 _Anonymous: Any = css.AnonymousStyle
-_percentage = percent.percentage
 
 
 # --- text -----------------------------------------------------------------------------------------------------------
@@ -267,54 +258,6 @@ class AnonymousStyle(_Anonymous):
         super().__init__(parent_style)
 
 
-def _used(value: Any, style: Any, refer_to: Any) -> Any:
-    if type(value) is Dimension:
-        return refer_to * value.value / 100 if value.unit == "%" else value.value
-    return _percentage(value, style, refer_to)
-
-
-def resolve_percentages(box: Any, containing_block: Any) -> None:
-    """WeasyPrint's, without a call for each of twenty properties."""
-    if isinstance(containing_block, boxes.Box):
-        width, height = containing_block.width, containing_block.height
-    else:
-        width, height = containing_block
-    upright = height if isinstance(box, boxes.PageBox) else width
-    style, put = box.style, box.__dict__
-    for name in _ACROSS:
-        put[name] = _used(style[name], style, width)
-    for name in _UPRIGHT:
-        put[name] = _used(style[name], style, upright)
-    if put["min_width"] == "auto":
-        put["min_width"] = 0
-    if height == "auto":
-        own = style["height"]
-        if own == "auto" or check_math(own) or own.unit == "%":
-            put["height"] = "auto"
-        else:
-            assert own.unit.lower() == "px"
-            put["height"] = own.value
-        put["min_height"] = _used(style["min_height"], style, 0)
-        put["max_height"] = _used(style["max_height"], style, math.inf)
-    else:
-        for name in ("height", "min_height", "max_height"):
-            put[name] = _used(style[name], style, height)
-    if put["min_height"] == "auto":
-        put["min_height"] = 0
-    collapse = style["border_collapse"] == "collapse"
-    for name in _BORDERS:
-        if not (collapse and hasattr(box, name)):
-            put[name] = style[name]
-    if style["box_sizing"] != "content-box":
-        percent.adjust_box_sizing(box, "width")
-        percent.adjust_box_sizing(box, "height")
-
-
-_ACROSS = ("margin_left", "margin_right", "padding_left", "padding_right", "width", "min_width", "max_width")
-_UPRIGHT = ("margin_top", "margin_bottom", "padding_top", "padding_bottom")
-_BORDERS = ("border_top_width", "border_right_width", "border_bottom_width", "border_left_width")
-
-
 # --- the QR ---------------------------------------------------------------------------------------------------------
 
 
@@ -382,10 +325,6 @@ _PLACES: tuple[tuple[Any, str, Any], ...] = (
     (css, "ComputedStyle", ComputedStyle),
     (css, "AnonymousStyle", AnonymousStyle),
     (images, "SVG", QuickSvg),
-    *(
-        (module, "resolve_percentages", resolve_percentages)
-        for module in (absolute, block, float_layout, inline, page, table)
-    ),
 )
 _PLAIN = tuple((module, name, getattr(module, name)) for module, name, _ in _PLACES)
 
