@@ -126,12 +126,11 @@ def post(
 
 
 def withdraw(actor: Actor, announcement_id: int, now: datetime) -> None:
-    """Take it off every page; twice is once. Raises NotFound, NotAllowed."""
+    """Take it off every page; twice is once. NotFound also for who may not."""
     with write_transaction() as session:
         row = session.get(m.Announcement, announcement_id, populate_existing=True)
-        if row is None:
+        if row is None or not actor.may(_power(row.audience)):
             raise NotFound("Không có thông báo này.")
-        actor.require(_power(row.audience))
         if row.withdrawn_at is not None:
             return
         row.withdrawn_at, row.withdrawer_name = now, actor.name

@@ -71,7 +71,7 @@ def image_for_owner(actor: Actor, certificate_id: int) -> bytes:
     """The kept PNG, for nobody but the owner (the clerk for the seal): who has it can put it under anything. NotFound."""
     row = _own(actor, certificate_id)
     if row.image_digest is None:
-        raise NotFound("Chứng thư này chưa có hình nào.")
+        raise NotFound("Không có chứng thư này.")  # in the words for one that is not there
     return transcripts.read_stored(row.image_digest)
 
 

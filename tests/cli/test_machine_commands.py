@@ -129,6 +129,7 @@ def test_jobs_list_run_and_catch_up(machine: Machine) -> None:
         "tidy",
         "deadline_snapshot",
         "tls",
+        "quality",
     ]
     assert machine.json("jobs", "run", "audit_snapshot")["state"] == "done"
     assert "đã chạy xong" in machine.run("jobs", "run", "audit_snapshot").output

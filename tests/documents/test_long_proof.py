@@ -38,7 +38,7 @@ from .conftest import NOW, PEOPLE, World
 from .time_services import TimeServices, time_services
 
 DAY = timedelta(days=1)
-PIN, SECRET = "204817", b"s" * 32
+PIN, SECRET = "20481739", b"s" * 32
 
 
 _LISTS: dict[datetime, tuple[bytes, ...]] = {}

@@ -237,7 +237,7 @@ def test_a_summary_dated_outside_the_key_s_days_is_refused(machine: Machine) -> 
 
 
 def report_on(machine: Machine, **changes: Any) -> bytes:
-    found = verify_file(machine.world.xml, machine.world.roots, [], NOW)
+    found = verify_file(machine.world.xml, machine.world.roots, machine.world.authority.crls(NOW), NOW)
     values: dict[str, Any] = {
         "file_sha256": hashlib.sha256(machine.world.xml).hexdigest(), "file_bytes": len(machine.world.xml),
         "standing": "in_force", "match": "current", "school": (SCHOOL.name, SCHOOL.code), "statements": [machine.statement],

@@ -66,6 +66,7 @@ def random_content(dice: random.Random) -> TranscriptContent:
     return replace(
         base,
         record_uuid=str(uuid.UUID(int=dice.getrandbits(128), version=4)),
+        school=content().school,  # whose seal signs here; an extreme case has a school of its own
         student=student,
         homeroom=SignerNote(name=PEOPLE["homeroom"][0], title="GIÁO VIÊN CHỦ NHIỆM", personal_id=PEOPLE["homeroom"][1]),
         principal=SignerNote(name=PEOPLE["principal"][0], title="HIỆU TRƯỞNG", personal_id=PEOPLE["principal"][1]),

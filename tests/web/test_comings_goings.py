@@ -111,7 +111,7 @@ def test_a_pupil_comes_and_brings_semester_one(school: Cast, client_of: Clients)
     paper = {"document": "Bảng tổng hợp 45, 28/02/2027"}
     maths = db.session.scalars(select(m.Subject).where(m.Subject.code == "MATH")).one().id
     refused = keeper.post(f"{page}/noi-chuyen-den", data={**values, **paper, f"mon-{maths}": "11"})
-    assert refused.status_code == 422 and "xin ghi đủ dấu phẩy" in text_of(refused)
+    assert refused.status_code == 422 and "gõ cả dấu phẩy" in text_of(refused)
     assert 'value="11"' in refused.get_data(as_text=True)
     assert keeper.post(f"{page}/noi-chuyen-den", data={**values, **paper}).status_code == 303
     assert "chờ Hiệu trưởng nhận" in text_of(keeper.get(page))
