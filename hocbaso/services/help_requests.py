@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.orm import selectinload
 
 from hocbaso import models as m
@@ -83,9 +83,14 @@ def _waits(thread: HelpThread, actor: Actor) -> bool:
 
 def n_waiting(actor: Actor) -> int:
     """Questions to answer, and own ones that were answered."""
-    mine = (m.HelpRequest.asked_by == actor.account_id) & (m.HelpRequest.state == HelpState.ANSWERED.value)
-    due = or_(mine, m.HelpRequest.state == HelpState.OPEN.value) if actor.may(Permission.HELP_ANSWER) else mine
-    return db.session.scalar(select(func.count(m.HelpRequest.id)).where(due)) or 0
+    statement = _DUE if actor.may(Permission.HELP_ANSWER) else _MINE
+    return db.session.connection().execute(statement, {"account": actor.account_id}).scalar_one()
+
+
+# Asked on every page: built once, and read without the mapper.
+_own = (m.HelpRequest.asked_by == bindparam("account")) & (m.HelpRequest.state == HelpState.ANSWERED.value)
+_MINE = select(func.count(m.HelpRequest.id)).where(_own)
+_DUE = select(func.count(m.HelpRequest.id)).where(or_(_own, m.HelpRequest.state == HelpState.OPEN.value))
 
 
 def ask(actor: Actor, text: str, screen: str, now: datetime) -> int:

@@ -142,16 +142,7 @@ _mutex = Lock()
 
 def _marked_classes() -> frozenset[int]:
     """Ids of classes of the newest open year with a frozen text that names the summer; kept while nothing new is frozen."""
-    year_id, newest = db.session.execute(
-        select(
-            select(m.SchoolYear.id)
-            .where(m.SchoolYear.state == "OPEN")
-            .order_by(m.SchoolYear.starts_on.desc())
-            .limit(1)
-            .scalar_subquery(),
-            select(func.max(m.FrozenResult.id)).scalar_subquery(),
-        )
-    ).one()
+    year_id, newest = db.session.connection().execute(_NEWEST).one()
     key = (str(db.engine.url), year_id, newest)
     with _mutex:
         if key in _kept:
@@ -170,6 +161,17 @@ def _marked_classes() -> frozenset[int]:
         while len(_kept) > 20:
             _kept.popitem(last=False)
     return found
+
+
+# Asked for the rail of every page: built once, and read without the mapper.
+_NEWEST = select(
+    select(m.SchoolYear.id)
+    .where(m.SchoolYear.state == "OPEN")
+    .order_by(m.SchoolYear.starts_on.desc())
+    .limit(1)
+    .scalar_subquery(),
+    select(func.max(m.FrozenResult.id)).scalar_subquery(),
+)
 
 
 def classes_concerned() -> list[m.ClassGroup]:

@@ -79,7 +79,7 @@ def put_aside(announcement_id: int) -> BaseResponse:
 def news_here() -> list[object]:
     """Unread announcements, on the page where the person's day begins and nowhere else."""
     actor = actor_or_none()
-    if actor is None or request.method != "GET" or request.path != navigation.start_path(actor):
+    if actor is None or not navigation.is_start(actor):
         return []
     return list(announcements.unread(actor, clock.now()))
 

@@ -91,12 +91,7 @@ def tour(what: str) -> BaseResponse:
 def shows_tour() -> bool:
     """Whether this page carries the tour: where the person's day begins, until it was seen once."""
     actor = actor_or_none()
-    return (
-        actor is not None
-        and request.method == "GET"
-        and request.path == navigation.start_path(actor)
-        and not help_requests.has_seen_tour(actor)
-    )
+    return actor is not None and navigation.is_start(actor) and not help_requests.has_seen_tour(actor)
 
 
 def init_app(app: Flask) -> None:

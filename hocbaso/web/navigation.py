@@ -163,6 +163,16 @@ def start_path(actor: Actor) -> str:
     return visible.get("help", "/tro-giup")
 
 
+def is_start(actor: Actor) -> bool:
+    """Whether the page asked for is the one where this person's day begins. Most pages are nobody's: they cost no look at the rail."""
+    known = current_app.extensions["hocbaso_nav"]
+    may_be = any(known[key].path == request.path for key in _START_KEYS if key in known)
+    return may_be and request.method == "GET" and request.path == start_path(actor)
+
+
+_START_KEYS = frozenset(key for _, keys in FIRST for key in keys) | {"help"}
+
+
 def role_words(actor: Actor) -> str:
     """The person's place in the school, in the fewest words: the first role, or what the assignments make of them."""
     for role in Role:
