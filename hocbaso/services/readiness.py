@@ -78,6 +78,9 @@ class BoardRow:
     is_late: bool
     n_left: int
     n_steps: int
+    keeper: str
+    principal: str
+    """As the staff room speaks of them: ``cô Hà``."""
 
     @property
     def percent(self) -> int:
@@ -282,22 +285,9 @@ def _board_row(
         late,
         n_left,
         len(cells),
+        keeper,
+        principal,
     )
-
-
-def principal_words(today: date) -> str:
-    """How the staff room speaks of the principal: ``cô Yến``."""
-    name = _principal(today)
-    sex = db.session.scalar(select(m.Person.sex).where(m.Person.full_name == name).limit(1))
-    return address(name, sex) if name != NO_PRINCIPAL else name
-
-
-def keeper_words(row: BoardRow, today: date) -> str:
-    """How the staff room speaks of a class's homeroom teacher."""
-    name = _keepers(today).get(row.class_group_id)
-    if name is None:
-        return NO_KEEPER
-    return address(name, db.session.scalar(select(m.Person.sex).where(m.Person.full_name == name).limit(1)))
 
 
 def turn_words(turn: str, principal: str) -> str:

@@ -80,12 +80,11 @@ def _sheets(row: readiness.BoardRow, step: int, today: date) -> list[StepLine]:
     ]
     handed_in = [line for line in lines if line.state is SheetState.SUBMITTED]
     reviews = sheet_hands.reviews_of(handed_in, today)
-    principal = readiness.principal_words(today)
     return [
         StepLine(
             f"{line.subject_name}, học kì {'I' if line.semester == 1 else 'II'}",
             _missing(line),
-            _holder(line, reviews, principal),
+            _holder(line, reviews, row.principal),
             clock.local_date(line.state_at),
             f"/bang-diem/{line.sheet_id}",
         )
@@ -123,7 +122,7 @@ def _summing(row: readiness.BoardRow, _step: int, today: date) -> list[StepLine]
         StepLine(
             f"{n} {_GAP_WORDS[kind]}",
             "",
-            row.holder if kind == "sheet" else readiness.keeper_words(row, today),
+            row.holder if kind == "sheet" else row.keeper,
             None,
             page,
         )
@@ -131,7 +130,7 @@ def _summing(row: readiness.BoardRow, _step: int, today: date) -> list[StepLine]
     ]
     if lines:
         return lines
-    return [StepLine("Tổng kết lớp", "đủ, chưa chốt", readiness.keeper_words(row, today), row.since, page)]
+    return [StepLine("Tổng kết lớp", "đủ, chưa chốt", row.keeper, row.since, page)]
 
 
 def _signing(row: readiness.BoardRow, step: int, today: date) -> list[StepLine]:
@@ -151,11 +150,12 @@ def _signing(row: readiness.BoardRow, step: int, today: date) -> list[StepLine]:
     )
     lines = []
     if n_built < cell.n_total:
-        keeper = readiness.keeper_words(row, today)
-        lines.append(StepLine(f"{cell.n_total - n_built} học bạ", "chưa lập", f"{keeper}, văn thư", row.since, page))
+        lines.append(
+            StepLine(f"{cell.n_total - n_built} học bạ", "chưa lập", f"{row.keeper}, văn thư", row.since, page)
+        )
     before = row.cells[step - 1].n_done if step > 6 else n_built
     if before > cell.n_done:
-        who = (readiness.keeper_words(row, today), readiness.principal_words(today), "văn thư")[step - 6]
+        who = (row.keeper, row.principal, "văn thư")[step - 6]
         what = "chờ đóng dấu" if step == 8 else "chờ ký"
         lines.append(StepLine(f"{before - cell.n_done} học bạ", what, who, row.since, page))
     if step > 6 and before < n_built:
