@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.server_load import ROOT, _free_port, _in_child, _measure, _start, _wait, add_typing_classes, signed_in
+from bench.served import ROOT, in_child, served
+from bench.server_load import add_typing_classes, measure, signed_in
 
 CLASSES = 16
 WAITING = 200
@@ -25,24 +24,11 @@ GOALS = {"1": ("median_ms", 150.0), "10": ("p95_ms", 400.0)}
 
 def run(seconds: float = 4.0) -> dict[str, Any]:
     """Milliseconds (median, p95, worst) of the daily page at one and at ten clients, bytes of the answer."""
-    with tempfile.TemporaryDirectory(prefix="hocbaso-bench-") as folder:
-        instance = Path(folder) / "instance"
-        people = _in_child(_build, str(instance))
-        port = _free_port()
-        server = _start(instance, port)
-        try:
-            _wait(port, server)
-            _in_child(_measure, port, people, 1, 1.0, "open")  # warm up
-            result: dict[str, Any] = {"n_students": CLASSES * 40, "n_waiting": WAITING}
-            for n in (1, BOSSES):
-                result[str(n)] = _in_child(_measure, port, people, n, seconds, "open")
-        finally:
-            server.terminate()
-            try:
-                server.wait(10)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait(5)
+    with served(_build) as school:
+        in_child(measure, school.port, school.made, 1, 1.0, "open")  # warm up
+        result: dict[str, Any] = {"n_students": CLASSES * 40, "n_waiting": WAITING}
+        for n in (1, BOSSES):
+            result[str(n)] = in_child(measure, school.port, school.made, n, seconds, "open")
     result["goals"] = [
         {
             "what": f"daily page, {n} at once: {key}",

@@ -32,7 +32,7 @@ PEOPLE = {
     "principal": ("Trần Thị Mẫu", "sign-principal"),
     "seal": (SCHOOL, "seal"),
 }
-SECRET, PIN = b"0" * 32, "204817"
+SECRET, PIN = b"0" * 32, "20481793"
 NAMES = (
     "Toán học", "Lịch sử và Địa lí", "Khoa học tự nhiên", "Tin học", "Ngữ văn", "Ngoại ngữ 1 (Tiếng Anh)", "Giáo dục công dân",
     "Công nghệ", "Giáo dục thể chất", "Nghệ thuật", "Nội dung giáo dục của địa phương", "Hoạt động trải nghiệm, hướng nghiệp",

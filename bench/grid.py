@@ -11,13 +11,11 @@ from __future__ import annotations
 import gzip
 import json
 import random
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.server_load import ROOT, _free_port, _in_child, _start, _wait
+from bench.served import ROOT, served
 
 SLOWER = 4
 """How many times the processor of the browser is slowed down for the start."""
@@ -49,26 +47,10 @@ def run() -> dict[str, Any]:
     """Kilobytes on the wire, milliseconds in Chromium on loopback; one goal each."""
     from playwright.sync_api import sync_playwright
 
-    with tempfile.TemporaryDirectory(prefix="hocbaso-bench-") as folder:
-        instance = Path(folder) / "instance"
-        made = _in_child(_build, str(instance))
-        port = _free_port()
-        server = _start(instance, port)
-        try:
-            _wait(port, server)
-            with sync_playwright() as driver:
-                browser = driver.chromium.launch(
-                    executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
-                )
-                figures = _drive(browser, f"http://127.0.0.1:{port}", made)
-                browser.close()
-        finally:
-            server.terminate()
-            try:
-                server.wait(10)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait(5)
+    with served(_build) as school, sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"])
+        figures = _drive(browser, f"http://127.0.0.1:{school.port}", school.made)
+        browser.close()
     goals = (
         ("html_45x16_kb", "45 x 16 HTML compressed, kB", 60),
         ("paste_721_ms", "paste of 721 cells until all are saved, ms", 1000),

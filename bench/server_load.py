@@ -10,20 +10,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import multiprocessing
-import os
 import random
-import socket
-import subprocess
 import sys
-import tempfile
 import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-ROOT = Path(__file__).resolve().parent.parent
+from bench.served import ROOT, in_child, served
+
 CLASSES = 4
 STUDENTS = 40
 SUBJECTS = ("LIT", "MATH", "FL1", "HISTGEO", "SCI")
@@ -36,37 +32,28 @@ GOALS = {
 
 def run(seconds: float = 4.0) -> dict[str, Any]:
     """Build, start, measure, stop. Figures: median, p95 and worst in ms, requests a second, bytes, memory in MB."""
-    with tempfile.TemporaryDirectory(prefix="hocbaso-bench-") as folder:
-        instance = Path(folder) / "instance"
-        people = _in_child(_build, str(instance))
-        port = _free_port()
-        server = _start(instance, port)
-        try:
-            _wait(port, server)
-            result: dict[str, Any] = {
-                "n_students": STUDENTS,
-                "n_columns": 6,
-                "clients": list(CLIENTS),
-                "first_open": {},
-                "open": {},
-                "open_after_change": {},
-                "save": {},
-            }
-            _in_child(_measure, port, people, 4, 1.0, "open")  # warm up
-            # Forty sheets that nobody has opened since the server started, all in the same instant; afterwards they are
-            # known, so that "open" below is what a school has all day.
-            result["first_open"]["40"] = _in_child(_measure, port, people, 40, 0.0, "open")
-            for scenario in ("open", "open_after_change", "save"):
-                for n_clients in CLIENTS:
-                    result[scenario][str(n_clients)] = _in_child(_measure, port, people, n_clients, seconds, scenario)
-            result["memory_mb"] = _memory(server.pid)
-        finally:
-            server.terminate()
-            try:
-                server.wait(10)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait(5)
+    with served(_build) as school:
+        result: dict[str, Any] = {
+            "n_students": STUDENTS,
+            "n_columns": 6,
+            "clients": list(CLIENTS),
+            "first_open": {},
+            "open": {},
+            "open_after_change": {},
+            "save": {},
+        }
+
+        def measured(n_clients: int, scenario: str, spent: float = seconds) -> Any:
+            return in_child(measure, school.port, school.made, n_clients, spent, scenario)
+
+        measured(4, "open", 1.0)  # warm up
+        # Forty sheets that nobody has opened since the server started, all in the same instant; afterwards they are
+        # known, so that "open" below is what a school has all day.
+        result["first_open"]["40"] = measured(40, "open", 0.0)
+        for scenario in ("open", "open_after_change", "save"):
+            for n_clients in CLIENTS:
+                result[scenario][str(n_clients)] = measured(n_clients, scenario)
+        result["memory_mb"] = school.memory_mb()
     result["goals"] = [
         {
             "what": f"{scenario}, {n} at once: {key}",
@@ -92,12 +79,6 @@ def run(seconds: float = 4.0) -> dict[str, Any]:
         },
     ]
     return result
-
-
-def _in_child(function: Any, *arguments: Any) -> Any:
-    """Run in a fresh process, so that neither the load nor the set-up shares an interpreter with anything else."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(function, arguments)
 
 
 # --- the school -------------------------------------------------------------------------------------------------------
@@ -256,56 +237,11 @@ def signed_in(app: Any, person_id: int, number: int, now: datetime) -> dict[str,
     }
 
 
-# --- the server -------------------------------------------------------------------------------------------------------
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _start(instance: Path, port: int) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "HOCBASO_INSTANCE": str(instance), "HOST": "127.0.0.1", "PORT": str(port)}
-    flask = Path(sys.executable).with_name("flask")
-    return subprocess.Popen(
-        [flask, "serve"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-
-
-def _wait(port: int, server: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 40
-    while time.monotonic() < until:
-        if server.poll() is not None:
-            raise RuntimeError(f"the server ended with {server.returncode}")
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.1)
-    raise RuntimeError("the server does not answer")
-
-
-def _memory(pid: int) -> dict[str, float]:
-    """Resident memory: of the process that answers (the largest of the tree), and of all of them."""
-    found = []
-    waiting = [pid]
-    while waiting:
-        one = waiting.pop()
-        try:
-            status = Path(f"/proc/{one}/status").read_text()
-            for task in Path(f"/proc/{one}/task").iterdir():
-                waiting += [int(child) for child in (task / "children").read_text().split()]
-        except OSError:
-            continue
-        found.append(next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024)
-    return {"web": round(max(found), 1), "all": round(sum(found), 1)}
-
-
 # --- the load ---------------------------------------------------------------------------------------------------------
 
 
-def _measure(port: int, people: list[dict[str, Any]], n_clients: int, seconds: float, scenario: str) -> dict[str, Any]:
+def measure(port: int, people: list[dict[str, Any]], n_clients: int, seconds: float, scenario: str) -> dict[str, Any]:
+    """The first ``n_clients`` of the people in a closed loop: median, p95 and worst in ms, requests a second, bytes."""
     return asyncio.run(_drive(port, people[:n_clients], seconds, scenario))
 
 

@@ -11,9 +11,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -21,7 +19,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from bench.server_load import ROOT, _free_port, _in_child, _measure, _memory, _start, _wait
+from bench.served import ROOT, in_child, served
+from bench.server_load import measure
 
 STUDENTS = 20
 CLIENTS = 10
@@ -31,35 +30,21 @@ WINDOW = 2.0
 
 def run(students: int = STUDENTS, clients: int = CLIENTS) -> dict[str, Any]:
     """Milliseconds of a save (median, p95, worst) without a batch, during building and during signing; items a second of each."""
-    with tempfile.TemporaryDirectory(prefix="hocbaso-bench-") as folder:
-        instance = Path(folder) / "instance"
-        school = _in_child(_build, str(instance), students)
-        port = _free_port()
-        server = _start(instance, port)
-        try:
-            _wait(port, server)
-            people = school["typists"]
-            _in_child(_measure, port, people[:4], 4, 1.0, "save")  # warm up
-            result: dict[str, Any] = {"students": 4 * students, "clients": clients}
-            result["idle"] = _in_child(_measure, port, people[:clients], clients, 3 * WINDOW, "save")
-            build = {"lop": school["classes"], "issue_on": ""}
-            result["building"] = _beside(port, people, clients, school["clerk"], "/hoc-ba/nhieu-lop/lap", build)
-            for keeper, class_id in school["keepers"]:
-                _wait_for(
-                    port, keeper, _post(port, keeper, f"/hoc-ba/lop/{class_id}/ky", school["sign"][str(class_id)])
-                )
-            sign = {"role": "principal", "pin": school["pin"], "lop": school["classes"], "publish": "y"}
-            result["signing"] = _beside(port, people, clients, school["principal"], "/hoc-ba/nhieu-lop/ky", sign)
-            seal = {"role": "seal", "pin": school["pin"], "lop": school["classes"]}
-            result["sealing_alone"] = _alone(port, school["clerk"], "/hoc-ba/nhieu-lop/ky", seal)
-            result["memory_mb"] = _memory(server.pid)
-        finally:
-            server.terminate()
-            try:
-                server.wait(20)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait(5)
+    with served(_build, students) as running:
+        port, school = running.port, running.made
+        people = school["typists"]
+        in_child(measure, port, people[:4], 4, 1.0, "save")  # warm up
+        result: dict[str, Any] = {"students": 4 * students, "clients": clients}
+        result["idle"] = in_child(measure, port, people[:clients], clients, 3 * WINDOW, "save")
+        build = {"lop": school["classes"], "issue_on": ""}
+        result["building"] = _beside(port, people, clients, school["clerk"], "/hoc-ba/nhieu-lop/lap", build)
+        for keeper, class_id in school["keepers"]:
+            _wait_for(port, keeper, _post(port, keeper, f"/hoc-ba/lop/{class_id}/ky", school["sign"][str(class_id)]))
+        sign = {"role": "principal", "pin": school["pin"], "lop": school["classes"], "publish": "y"}
+        result["signing"] = _beside(port, people, clients, school["principal"], "/hoc-ba/nhieu-lop/ky", sign)
+        seal = {"role": "seal", "pin": school["pin"], "lop": school["classes"]}
+        result["sealing_alone"] = _alone(port, school["clerk"], "/hoc-ba/nhieu-lop/ky", seal)
+        result["memory_mb"] = running.memory_mb()
     result["goals"] = [
         {
             "what": f"save while {what}, {clients} at once: p95_ms",
@@ -80,7 +65,7 @@ def _beside(
     rounds = []
     began = time.perf_counter()
     while _is_running(port, who, place):
-        rounds.append(_in_child(_measure, port, people[:clients], clients, WINDOW, "save"))
+        rounds.append(in_child(measure, port, people[:clients], clients, WINDOW, "save"))
     seconds = time.perf_counter() - began
     if not rounds:
         raise RuntimeError("the batch ended before anybody typed")
@@ -164,7 +149,7 @@ def _build(instance: str, students: int) -> dict[str, Any]:
     from hocbaso.config import load_config
     from hocbaso.db import db
     from hocbaso.factory import create_app
-    from hocbaso.services import demo_school, roster, schema, sessions, test_school_keys
+    from hocbaso.services import demo_school, document_pool, roster, schema, sessions, test_school_keys
 
     app = create_app(config=load_config(instance=Path(instance)))
     now = clock.now()
@@ -208,6 +193,7 @@ def _build(instance: str, students: int) -> dict[str, Any]:
             "pin": pin,
             "sign": sign,
         }
+        document_pool.close()  # the process would wait for them for ever
         db.session.remove()
         db.engine.dispose()
     return result
