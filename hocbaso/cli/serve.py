@@ -47,6 +47,7 @@ def application() -> Flask:
     # By name: the factory loads this module, and commands and jobs are edges that do not know each other; here the wiring
     # of a process is done.
     made: Flask = importlib.import_module("hocbaso.factory").create_app(serving=True)
+    importlib.import_module("hocbaso.web.first_page").make_ready(made)
     scheduler = importlib.import_module("hocbaso.jobs.scheduler").start(made)
     settings: Config = made.config["HOCBASO"]
     if settings.https:

@@ -69,7 +69,6 @@ class ResetRequest(Base):
             "kind",
             unique=True,
             sqlite_where=text("state = 'OPEN'"),
-            postgresql_where=text("state = 'OPEN'"),
         ),
     )
 

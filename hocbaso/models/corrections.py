@@ -41,7 +41,6 @@ class CorrectionRequest(Base):
             "ix_correction_request_open",
             "enrollment_id",
             sqlite_where=text("state IN ('ASKED','CONFIRMED','RETURNED')"),
-            postgresql_where=text("state IN ('ASKED','CONFIRMED','RETURNED')"),
         ),
     )
 

@@ -63,7 +63,6 @@ class RecallRequest(Base):
             "transcript_record_id",
             unique=True,
             sqlite_where=text("state IN ('ASKED','APPROVED')"),
-            postgresql_where=text("state IN ('ASKED','APPROVED')"),
         ),
     )
 

@@ -69,7 +69,6 @@ class SummerResult(Base):
             "enrollment_id",
             unique=True,
             sqlite_where=text("subject_id IS NULL"),
-            postgresql_where=text("subject_id IS NULL"),
         ),
     )
 

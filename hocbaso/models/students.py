@@ -94,7 +94,6 @@ class Movement(Base):
             "enrollment_id",
             unique=True,
             sqlite_where=text("taken_back_at IS NULL AND kind <> 'transferred_in'"),
-            postgresql_where=text("taken_back_at IS NULL AND kind <> 'transferred_in'"),
         ),
     )
 
@@ -141,7 +140,6 @@ class InheritedResult(Base):
             "state",
             unique=True,
             sqlite_where=text("state IN ('PROPOSED','ACCEPTED')"),
-            postgresql_where=text("state IN ('PROPOSED','ACCEPTED')"),
         ),
     )
 

@@ -39,7 +39,6 @@ class TranscriptRecord(Base):
             "enrollment_id",
             unique=True,
             sqlite_where=text("state <> 'RECALLED'"),
-            postgresql_where=text("state <> 'RECALLED'"),
         ),
     )
 

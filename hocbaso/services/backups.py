@@ -18,7 +18,6 @@ import lzma
 import os
 import re
 import shutil
-import sqlite3
 import subprocess
 import sys
 import tarfile
@@ -306,7 +305,7 @@ def check_database(path: Path) -> list[str]:
         try:
             verdict = connection.execute("PRAGMA integrity_check").fetchone()[0]
             broken = connection.execute("PRAGMA foreign_key_check").fetchall()
-        except (bundled.DatabaseError, sqlite3.DatabaseError) as problem:
+        except bundled.DatabaseError as problem:
             return [f"Cơ sở dữ liệu trong bản sao hỏng: {problem}."]
     problems = [] if verdict == "ok" else [f"Cơ sở dữ liệu trong bản sao hỏng: {verdict}."]
     if broken:

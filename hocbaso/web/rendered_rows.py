@@ -91,7 +91,7 @@ def _draw_cell(cell: CellView, kind: str, is_edge: bool) -> str:
     return str(_macros().cell_of(cell, _WHO, kind, MARK_ICONS, REMARK, edges))
 
 
-_cell = lru_cache(maxsize=2048)(_draw_cell)
+_cell = lru_cache(maxsize=1024)(_draw_cell)
 
 
 @lru_cache(maxsize=256)
