@@ -8,19 +8,17 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.routing import Rule
 
 from hocbaso.config import Config
 from hocbaso.db import db
 from hocbaso.factory import create_app
 from hocbaso.services import passwords
 from tests import cast as cast_module
-from tests import databases
+from tests import databases, kept_work
 from tests.web.pages import CheckedClient
 
 _SERVER = ExitStack()
@@ -55,24 +53,12 @@ def drop_databases(request: pytest.FixtureRequest) -> Iterator[None]:
         databases.drop_below(folder)
 
 
-_COMPILE = Rule._compile_builder
-_COMPILED: dict[tuple[object, ...], Any] = {}
+kept_work.keep_addresses()
 
 
-def _compile_once(rule: Rule, append_unknown: bool = True) -> Any:
-    """What an address is built from is compiled for each application anew, 70 of the 90 ms that one takes; here there are
-    thousands, all with the same addresses."""
-    key = (rule.rule, rule.subdomain, rule.host, tuple((rule.defaults or {}).items()), append_unknown)
-    if key not in _COMPILED:
-        _COMPILED[key] = _COMPILE(rule, append_unknown)
-    return _COMPILED[key]
-
-
-Rule._compile_builder = _compile_once  # type: ignore[method-assign]
-
-
-def make_app(instance: Path) -> Flask:
-    """An application on an instance folder, in test mode (no CSRF check: tests of CSRF switch it on)."""
+def make_app(instance: Path, *, durable: bool = False) -> Flask:
+    """An application on an instance folder, in test mode (no CSRF check: tests of CSRF switch it on). Only a ``durable`` one waits
+    for the disk."""
     for folder in ("documents", "keys", "checkpoints"):
         (instance / folder).mkdir(parents=True, exist_ok=True)
     app = create_app(
@@ -86,6 +72,7 @@ def make_app(instance: Path) -> Flask:
     )
     app.config["WTF_CSRF_ENABLED"] = False
     app.test_client_class = CheckedClient
+    kept_work.share(app, durable=durable)
     passwords.set_cost(memory_kib=8)
     return app
 

@@ -21,7 +21,7 @@ from tests.services.many_classes import Many
 
 def main() -> None:
     """Sign, telling of each item."""
-    app = make_app(Path(sys.argv[1]))
+    app = make_app(Path(sys.argv[1]), durable=True)
     with app.app_context():
         principal, pin = Many().actor("hieutruong"), test_school_keys.DEMO_PIN
 

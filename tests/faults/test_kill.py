@@ -60,7 +60,7 @@ def check(instance: Path, acknowledged: list[list[str]]) -> int:
             "ON v.score_cell_id = c.id GROUP BY c.id HAVING c.version <> count(v.id) OR c.version <> max(v.version)"
         ).fetchall()
         assert odd == []
-    app = make_app(instance)
+    app = make_app(instance, durable=True)
     with app.app_context():
         report = audit_verify.verify()
         assert report.faults == [], [fault.message for fault in report.faults]

@@ -35,7 +35,7 @@ def cuts(school_app: Flask, tmp_path: Path, n: int, *, synchronous: str = "FULL"
     shutil.copytree(source, live)
     rng, images = random.Random(22), []
     with losable(live) as disk:
-        app, stop, told = make_app(live), threading.Event(), []
+        app, stop, told = make_app(live, durable=True), threading.Event(), []
         with app.app_context():
             # Checkpoints come ten times more often than in a school, so that cuts fall into them; but not with every
             # save, because a checkpoint syncs too and would hide a save that did not.

@@ -127,7 +127,7 @@ def raw_signatures(record: m.TranscriptRecord) -> list[bytes]:
 
 def check(instance: Path, n_lost_at_most: int) -> tuple[int, int]:
     """All is signed once, whole and good; (uses of the key, signatures kept)."""
-    app = make_app(instance)
+    app = make_app(instance, durable=True)
     with app.app_context():
         records = list(
             db.session.scalars(
@@ -179,7 +179,7 @@ def instance(many_signed_template: Path, tmp_path: Path) -> Path:
 
 
 def state_of_newest(instance: Path) -> str:
-    app = make_app(instance)
+    app = make_app(instance, durable=True)
     with app.app_context():
         batch_id = db.session.scalar(select(m.SigningBatch.id).order_by(m.SigningBatch.id.desc()).limit(1)) or 0
         state = batch_view.batch_progress(Many().actor("hieutruong"), batch_id, clock.now()).state
@@ -232,7 +232,7 @@ def test_a_killed_worker_costs_at_most_what_was_in_its_hands(instance: Path) -> 
         assert process.stdout is not None
         finish(process)
     if state_of_newest(instance) == "done":
-        app = make_app(instance)
+        app = make_app(instance, durable=True)
         with app.app_context():
             batch_id = db.session.scalar(select(m.SigningBatch.id).order_by(m.SigningBatch.id.desc()).limit(1)) or 0
             n_failed = batch_view.batch_progress(Many().actor("hieutruong"), batch_id, clock.now()).n_failed

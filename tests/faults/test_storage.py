@@ -184,7 +184,7 @@ def test_a_disk_that_is_really_full_refuses_in_words_and_room_brings_the_school_
     monkeypatch.setattr(clock, "now", lambda: NOW)
     school = school_template[1]
     shutil.copytree(school_template[0], small_disk / "school")
-    app = make_app(small_disk / "school")
+    app = make_app(small_disk / "school", durable=True)
     client = app.test_client()
     client.post("/dang-nhap", data={"username": school.username("math"), "password": cast_module.PASSWORD})
     ballast = small_disk / "ballast"

@@ -88,7 +88,10 @@ def typists(
 def main() -> None:
     """Type until killed."""
     typists(
-        make_app(Path(sys.argv[1])), int(sys.argv[2]), lambda line: os.write(1, f"{line}\n".encode()), threading.Event()
+        make_app(Path(sys.argv[1]), durable=True),
+        int(sys.argv[2]),
+        lambda line: os.write(1, f"{line}\n".encode()),
+        threading.Event(),
     )
     threading.Event().wait()
 

@@ -6,6 +6,7 @@ import threading
 import time
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.services import audit
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
+from tests.conftest import make_app
 
 
 def keep(key: str) -> None:
@@ -163,8 +165,8 @@ def test_who_gave_up_waiting_does_not_stand_in_the_way() -> None:
 
 
 @pytest.mark.sqlite("PRAGMAs")
-def test_connections_run_with_wal_full_and_foreign_keys(app: Flask) -> None:
-    with app.app_context():
+def test_connections_run_with_wal_full_and_foreign_keys(tmp_path: Path) -> None:
+    with make_app(tmp_path / "school", durable=True).app_context():
 
         def pragma(name: str) -> Any:
             return db.session.execute(text(f"PRAGMA {name}")).scalar()

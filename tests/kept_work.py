@@ -1,0 +1,79 @@
+"""What each application would work out anew though it is the same for all of them: addresses, templates, statements.
+
+A school has one application for months; here there are thousands, and 60 % of a page's test went into compiling.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
+from sqlalchemy import event
+from sqlalchemy.util import LRUCache
+from werkzeug.routing import Rule
+
+from hocbaso.db import db
+
+_ADDRESSES: dict[tuple[object, ...], tuple[list[Any], list[Any], dict[str, Any], set[str], Any, Any]] = {}
+_compile = Rule.compile
+
+
+def _compile_once(rule: Rule) -> None:
+    defaults = tuple((rule.defaults or {}).items())
+    key = (rule.rule, rule.subdomain, rule.host, defaults, rule.merge_slashes, rule.map.host_matching)
+    if key not in _ADDRESSES:
+        _compile(rule)
+        _ADDRESSES[key] = (
+            rule._parts,
+            rule._trace,
+            rule._converters,
+            rule.arguments,
+            rule._build.__func__,  # type: ignore[attr-defined]
+            rule._build_unknown.__func__,  # type: ignore[attr-defined]
+        )
+        return
+    parts, trace, converters, arguments, build, build_unknown = _ADDRESSES[key]
+    rule._parts, rule._trace, rule._converters = list(parts), list(trace), dict(converters)
+    rule.arguments = set(arguments)
+    rule._build, rule._build_unknown = build.__get__(rule, None), build_unknown.__get__(rule, None)
+
+
+class _Templates(BytecodeCache):
+    """Compiled templates by name and source."""
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, str], Any] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._codes[bucket.key, bucket.checksum] = bucket.code
+
+
+_TEMPLATES = _Templates()
+_STATEMENTS: LRUCache[Any, Any] = LRUCache(4000)
+_DIALECTS: list[Any] = []
+
+
+def keep_addresses() -> None:
+    """From here on an address is compiled once a process."""
+    Rule.compile = _compile_once  # type: ignore[method-assign]
+
+
+def share(app: Flask, *, durable: bool) -> None:
+    """Give an application the templates and statements that others before it have compiled; unless ``durable``, its writes do
+    not wait for the disk: nobody cuts the power here but the tests of faults."""
+    app.jinja_env.bytecode_cache = _TEMPLATES
+    with app.app_context():
+        engine: Any = db.engine
+    if engine.dialect.name != "sqlite":
+        return
+    if not durable:
+        event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA synchronous=OFF"))
+    # A compiled statement is found by its dialect; the first engine's does for all, each still connects by its own.
+    if not _DIALECTS:
+        _DIALECTS.append(engine.dialect)
+    engine.dialect, engine._compiled_cache = _DIALECTS[0], _STATEMENTS
