@@ -89,12 +89,22 @@ def school_template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, cas
     return instance, cast
 
 
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[Flask]:
-    """An application with an empty, current database."""
-    application = make_app(tmp_path / "instance")
-    with application.app_context():
+@pytest.fixture(scope="session")
+def empty_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tables without a row, made once a worker: PostgreSQL takes seconds for them."""
+    instance = tmp_path_factory.mktemp("empty")
+    app = make_app(instance)
+    with app.app_context():
         db.create_all()
+        databases.settle()
+    return instance
+
+
+@pytest.fixture
+def app(empty_template: Path, tmp_path: Path) -> Iterator[Flask]:
+    """An application with an empty, current database."""
+    shutil.copytree(empty_template, tmp_path / "instance")
+    application = make_app(tmp_path / "instance")
     yield application
     with application.app_context():
         db.session.remove()
