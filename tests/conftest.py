@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from hocbaso.config import Config
 from hocbaso.db import db
 from hocbaso.factory import create_app
-from hocbaso.services import passwords
+from hocbaso.services import document_pool, passwords
 from tests import cast as cast_module
 from tests import databases, kept_work
 from tests.web.pages import CheckedClient
@@ -87,6 +87,13 @@ def school_template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, cas
         cast = cast_module.build()
         databases.settle()
     return instance, cast
+
+
+@pytest.fixture(scope="session", autouse=True)
+def workers_end() -> Iterator[None]:
+    """The worker processes of documents end with the tests."""
+    yield
+    document_pool.close()
 
 
 @pytest.fixture(scope="session")

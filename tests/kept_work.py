@@ -1,12 +1,15 @@
-"""What each application would work out anew though it is the same for all of them: addresses, templates, statements.
+"""What tests would work out anew though it is the same for all of them: addresses, templates, statements, schools.
 
 A school has one application for months; here there are thousands, and 60 % of a page's test went into compiling.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
 from flask import Flask
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
@@ -77,3 +80,18 @@ def share(app: Flask, *, durable: bool) -> None:
     if not _DIALECTS:
         _DIALECTS.append(engine.dialect)
     engine.dialect, engine._compiled_cache = _DIALECTS[0], _STATEMENTS
+
+
+_SCHOOLS: dict[tuple[Path | None, str], Path] = {}
+
+
+def made_once(start: Path | None, name: str, factory: pytest.TempPathFactory, make: Callable[[Path], None]) -> Path:
+    """The instance folder ``name`` that ``make`` brings forth from ``start``, made once a worker.
+
+    A fixture of the session alone does not: every module that imports it has one of its own.
+    """
+    if (start, name) not in _SCHOOLS:
+        place = factory.mktemp(name) / "instance"
+        make(place)
+        _SCHOOLS[start, name] = place
+    return _SCHOOLS[start, name]

@@ -18,7 +18,6 @@ from tests.documents.test_uploaded_images import hand, png, seal
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
     approved_template_fixture,
     built_template_fixture,
-    workers_end,
 )
 from tests.services.test_transcripts import records
 

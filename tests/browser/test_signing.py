@@ -21,7 +21,6 @@ from tests.conftest import make_app
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
     approved_template_fixture,
     built_template_fixture,
-    workers_end,
 )
 from tests.services.test_transcripts import records
 

@@ -18,7 +18,6 @@ from tests.browser.test_signing import (  # noqa: F401 (fixtures)
     approved_template_fixture,
     built_template_fixture,
     enter,
-    workers_end,
 )
 from tests.cast import NOW, Cast
 from tests.csc_server import running

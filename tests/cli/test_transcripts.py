@@ -19,7 +19,6 @@ from tests.cast import NOW, Cast
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
     approved_template_fixture,
     copy_of,
-    workers_end,
 )
 
 Run = Callable[..., Result]

@@ -34,7 +34,6 @@ from hocbaso.config import PROJECT_ROOT
 from hocbaso.db import db
 from hocbaso.services import audit_verify, batch_view, document_pool, transcripts, trust_roots
 from tests.conftest import make_app
-from tests.services.approved_class import workers_end  # noqa: F401 (fixture)
 from tests.services.many_classes import (  # noqa: F401 (fixtures)
     Many,
     many_signed_template_fixture,

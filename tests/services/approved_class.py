@@ -21,7 +21,6 @@ from hocbaso.regulations.averages import regular_count
 from hocbaso.regulations.terms import SubjectKind
 from hocbaso.services import (
     audit,
-    document_pool,
     frozen_results,
     results,
     signing,
@@ -33,6 +32,7 @@ from hocbaso.services.access import SYSTEM
 from tests import databases
 from tests.cast import NOW, Cast
 from tests.conftest import make_app
+from tests.kept_work import made_once
 
 STAY = ("Hoàng Thanh Bình", "Nguyễn Bảo Châu", "Trần Khánh Chi")
 LOW_SUBJECT = "LIT"
@@ -147,21 +147,14 @@ def checkpoint() -> None:
 
 @pytest.fixture(scope="session", name="approved_template")
 def approved_template_fixture(school_template: tuple[Path, Cast], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An instance in which 9A is approved, made once a worker."""
-    instance = tmp_path_factory.mktemp("approved") / "instance"
-    shutil.copytree(school_template[0], instance)
-    app = make_app(instance)
-    with app.app_context():
-        approve_9a(school_template[1])
-        checkpoint()
-    return instance
+    """An instance in which 9A is approved."""
 
+    def make(place: Path) -> None:
+        with copy_of(school_template[0], place).app_context():
+            approve_9a(school_template[1])
+            checkpoint()
 
-@pytest.fixture(scope="session", autouse=True)
-def workers_end() -> Iterator[None]:
-    """The worker processes end with the tests."""
-    yield
-    document_pool.close()
+    return made_once(school_template[0], "approved", tmp_path_factory, make)
 
 
 @pytest.fixture(scope="session", name="built_template")
@@ -169,13 +162,14 @@ def built_template_fixture(
     school_template: tuple[Path, Cast], approved_template: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """An instance in which the records of 9A are built and nobody has signed."""
-    instance = tmp_path_factory.mktemp("built") / "instance"
-    app = copy_of(approved_template, instance)
-    with app.app_context():
-        batch = transcripts.build_class(SYSTEM, school_template[1].classes["9A"], NOW)
-        assert [item.outcome for item in batch.items] == ["done"] * 3, [item.reason for item in batch.items]
-        checkpoint()
-    return instance
+
+    def make(place: Path) -> None:
+        with copy_of(approved_template, place).app_context():
+            batch = transcripts.build_class(SYSTEM, school_template[1].classes["9A"], NOW)
+            assert [item.outcome for item in batch.items] == ["done"] * 3, [item.reason for item in batch.items]
+            checkpoint()
+
+    return made_once(approved_template, "built", tmp_path_factory, make)
 
 
 @pytest.fixture(scope="session", name="issued_template")
@@ -183,17 +177,18 @@ def issued_template_fixture(
     school_template: tuple[Path, Cast], built_template: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """An instance in which 9A is signed three times and published by the seal, as the principal ordered."""
-    instance = tmp_path_factory.mktemp("issued") / "instance"
     cast = school_template[1]
-    app = copy_of(built_template, instance)
-    with app.app_context():
-        for index, (role, key) in enumerate((("homeroom", "math"), ("principal", "principal"), ("seal", "clerk"))):
-            batch = signing.sign_class(
-                cast.actor(key), cast.classes["9A"], role, test_school_keys.DEMO_PIN, NOW + timedelta(hours=index + 1)
-            )
-            assert [item.outcome for item in batch.items] == ["done"] * 3, [item.reason for item in batch.items]
-        checkpoint()
-    return instance
+
+    def make(place: Path) -> None:
+        with copy_of(built_template, place).app_context():
+            for index, (role, key) in enumerate((("homeroom", "math"), ("principal", "principal"), ("seal", "clerk"))):
+                at = NOW + timedelta(hours=index + 1)
+                pin = test_school_keys.DEMO_PIN
+                batch = signing.sign_class(cast.actor(key), cast.classes["9A"], role, pin, at)
+                assert [item.outcome for item in batch.items] == ["done"] * 3, [item.reason for item in batch.items]
+            checkpoint()
+
+    return made_once(built_template, "issued", tmp_path_factory, make)
 
 
 @pytest.fixture(name="approved")

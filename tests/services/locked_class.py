@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cast import Cast
-from tests.conftest import make_app
-from tests.services.approved_class import checkpoint, opened
+from tests.kept_work import made_once
+from tests.services.approved_class import checkpoint, copy_of, opened
 from tests.services.full_class import fill_scores, lock_class
 
 
 @pytest.fixture(scope="session", name="locked_template")
 def locked_template_fixture(school_template: tuple[Path, Cast], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An instance in which every sheet of 9A is locked, made once a worker."""
-    instance = tmp_path_factory.mktemp("locked") / "instance"
-    shutil.copytree(school_template[0], instance)
-    with make_app(instance).app_context():
-        fill_scores(school_template[1], "9A")
-        lock_class(school_template[1], "9A")
-        checkpoint()
-    return instance
+    """An instance in which every sheet of 9A is locked."""
+
+    def make(place: Path) -> None:
+        with copy_of(school_template[0], place).app_context():
+            fill_scores(school_template[1], "9A")
+            lock_class(school_template[1], "9A")
+            checkpoint()
+
+    return made_once(school_template[0], "locked", tmp_path_factory, make)
 
 
 @pytest.fixture(name="locked")

@@ -17,6 +17,8 @@ from hocbaso.services import demo_school, roster, signing, test_school_keys, wid
 from hocbaso.services.access import Actor, load_actor
 from tests import databases
 from tests.conftest import make_app
+from tests.kept_work import made_once
+from tests.services.approved_class import copy_of
 
 NOW = clock.now()
 CLASSES = ("6A", "7A", "8A", "9A")
@@ -49,31 +51,32 @@ class Many:
 
 @pytest.fixture(scope="session", name="many_template")
 def many_template_fixture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The instance, made once a worker."""
-    instance = tmp_path_factory.mktemp("many") / "instance"
-    app = make_app(instance)
-    with app.app_context():
-        db.create_all()
-        demo_school.load(NOW, n_classes=4, n_students=2, stage="signing", say=lambda _line: None)
-        databases.settle()
-    return instance
+    """The instance as it was loaded."""
+
+    def make(place: Path) -> None:
+        with make_app(place).app_context():
+            db.create_all()
+            demo_school.load(NOW, n_classes=4, n_students=2, stage="signing", say=lambda _line: None)
+            databases.settle()
+
+    return made_once(None, "many", tmp_path_factory, make)
 
 
 @pytest.fixture(scope="session", name="many_signed_template")
 def many_signed_template_fixture(many_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All records built and signed by the homeroom teachers: they wait for the principal."""
-    instance = tmp_path_factory.mktemp("many-signed") / "instance"
-    shutil.copytree(many_template, instance)
-    app = make_app(instance)
-    with app.app_context():
-        people = Many()
-        wide_batches.build_classes(people.actor("vanthu"), None, NOW)
-        for name in CLASSES:
-            pin = test_school_keys.DEMO_PIN
-            batch = signing.sign_class(people.homeroom_of(name), people.class_id(name), "homeroom", pin, NOW)
-            assert {item.outcome for item in batch.items} == {"done"}, [item.reason for item in batch.items]
-        databases.settle()
-    return instance
+
+    def make(place: Path) -> None:
+        with copy_of(many_template, place).app_context():
+            people = Many()
+            wide_batches.build_classes(people.actor("vanthu"), None, NOW)
+            for name in CLASSES:
+                pin = test_school_keys.DEMO_PIN
+                batch = signing.sign_class(people.homeroom_of(name), people.class_id(name), "homeroom", pin, NOW)
+                assert {item.outcome for item in batch.items} == {"done"}, [item.reason for item in batch.items]
+            databases.settle()
+
+    return made_once(many_template, "many-signed", tmp_path_factory, make)
 
 
 @pytest.fixture(name="many")

@@ -27,7 +27,6 @@ from tests.services.approved_class import (  # noqa: F401 (fixtures)
     approved_template_fixture,
     built_fixture,
     built_template_fixture,
-    workers_end,
 )
 from tests.services.test_certificates import PASSWORD, p12
 

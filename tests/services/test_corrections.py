@@ -54,7 +54,6 @@ from tests.services.approved_class import (  # noqa: F401 (fixtures)
     built_template_fixture,
     issued_fixture,
     issued_template_fixture,
-    workers_end,
 )
 from tests.services.full_class import fill_homeroom, fill_scores, seen_of
 from tests.services.locked_class import locked_fixture, locked_template_fixture  # noqa: F401 (fixtures)

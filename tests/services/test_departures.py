@@ -40,7 +40,6 @@ from tests.databases import Outside
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
     approved_fixture,
     approved_template_fixture,
-    workers_end,
 )
 from tests.services.full_class import class_row, fill_scores, finalised, lock_class
 

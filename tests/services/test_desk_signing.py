@@ -38,7 +38,6 @@ from tests.services.approved_class import (  # noqa: F401 (fixtures)
     approved_template_fixture,
     built_fixture,
     built_template_fixture,
-    workers_end,
 )
 from tests.services.test_transcripts import records
 from tests.soft_token import SoftToken, make_token

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 
 import pikepdf
 import pytest
@@ -15,19 +14,13 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.paper_codes import row_codes, sheet_code
-from hocbaso.services import audit, audit_verify, document_pool, imports, paper_kit, score_entry, score_grid
+from hocbaso.services import audit, audit_verify, imports, paper_kit, score_entry, score_grid
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.sheet_access import read_head
 from tests.cast import NOW, Cast
 from tests.services.test_imports import book
 
 BASE = "https://192.168.1.20:8443"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _workers() -> Iterator[None]:
-    yield
-    document_pool.close()
 
 
 def make(school: Cast, who: str, what: str | int, **options: object) -> paper_kit.KitFile:

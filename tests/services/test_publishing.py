@@ -20,7 +20,6 @@ from tests.services.approved_class import (  # noqa: F401 (fixtures)
     approved_template_fixture,
     built_fixture,
     built_template_fixture,
-    workers_end,
 )
 
 SIGNERS = {"homeroom": "math", "principal": "principal", "seal": "clerk"}

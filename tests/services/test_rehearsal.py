@@ -34,7 +34,6 @@ from tests.cast import NOW, Cast
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
     approved_fixture,
     approved_template_fixture,
-    workers_end,
 )
 from tests.services.test_transcripts import tamper
 

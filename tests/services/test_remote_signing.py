@@ -35,7 +35,6 @@ from tests.services.approved_class import (  # noqa: F401 (fixtures)
     approved_template_fixture,
     built_fixture,
     built_template_fixture,
-    workers_end,
 )
 from tests.services.test_token_signing import authority, outcomes, plug_in
 from tests.services.test_token_signing import register as register_token

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pytest
@@ -20,7 +19,6 @@ from hocbaso.services import (
     class_approval,
     class_moves,
     decisions,
-    document_pool,
     frozen_results,
     results,
     roster,
@@ -64,12 +62,6 @@ from tests.services.summer_class import (
 from tests.services.test_exemptions_and_decisions import flag_disability
 
 TRAINING = summer_cases.CONDUCT_NAME
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _workers() -> Iterator[None]:
-    yield
-    document_pool.close()
 
 
 def frozen_of(cast: Cast, pupil: str, freeze: str) -> list[dict]:

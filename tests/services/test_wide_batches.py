@@ -25,7 +25,6 @@ from hocbaso.services import (
     wide_batches,
 )
 from hocbaso.services.access import SYSTEM
-from tests.services.approved_class import workers_end  # noqa: F401 (fixture)
 from tests.services.many_classes import (  # noqa: F401 (fixtures)
     CLASSES,
     NOW,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pikepdf
 import pytest
@@ -14,18 +14,12 @@ from sqlalchemy import func, select
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
-from hocbaso.services import audit_verify, document_pool
+from hocbaso.services import audit_verify
 from tests.cast import NOW, Cast
 from tests.services.test_arrivals import CAME, NAME, brought
 from tests.services.test_departures import OUT, WHO
 
 Clients = Callable[[str], FlaskClient]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _workers() -> Iterator[None]:
-    yield
-    document_pool.close()
 
 
 @pytest.fixture(autouse=True)

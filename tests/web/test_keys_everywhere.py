@@ -27,7 +27,6 @@ from hocbaso.services import (
 )
 from tests.cast import NOW, Cast
 from tests.documents.test_uploaded_images import BLUE, RED, hand, png, seal
-from tests.services.approved_class import workers_end  # noqa: F401 (fixture)
 from tests.services.test_certificates import PASSWORD, PIN, p12
 
 SCHOOL, NAME = "Trường THCS Đồng Sen", "Đoàn Thị Hải Yến"

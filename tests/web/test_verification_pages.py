@@ -20,7 +20,6 @@ from tests.services.approved_class import (  # noqa: F401 (fixtures)
     built_template_fixture,
     issued_fixture,
     issued_template_fixture,
-    workers_end,
 )
 from tests.services.test_transcripts import records
 

@@ -17,7 +17,6 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.services import batches, document_pool, sessions, test_school_keys
 from tests.conftest import make_app
-from tests.services.approved_class import workers_end  # noqa: F401 (fixture)
 from tests.services.many_classes import (  # noqa: F401 (fixtures)
     NOW,
     Many,

@@ -15,7 +15,7 @@ from hocbaso.services import transcripts
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
 from tests.conftest import make_app
-from tests.services.approved_class import approve_9a, checkpoint, workers_end  # noqa: F401 (fixture)
+from tests.services.approved_class import approve_9a, checkpoint, copy_of
 from tests.web.attacks import surface
 from tests.web.test_transcripts import Site
 
@@ -24,9 +24,7 @@ from tests.web.test_transcripts import Site
 def hostile_template(school_template: tuple[Path, Cast], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An instance with markup in every text; 9A is approved and its transcripts are built from it."""
     instance, cast = tmp_path_factory.mktemp("hostile") / "instance", school_template[1]
-    shutil.copytree(school_template[0], instance)
-    app = make_app(instance)
-    with app.app_context():
+    with copy_of(school_template[0], instance).app_context():
         surface.poison(cast)
         approve_9a(cast)
         batch = transcripts.build_class(SYSTEM, cast.classes["9A"], NOW)
