@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from hocbaso import clock
 from hocbaso.config import Config
 from hocbaso.db import db
 from hocbaso.factory import create_app
@@ -25,7 +27,8 @@ _SERVER = ExitStack()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the one PostgreSQL server of a run on PostgreSQL; test workers find it in the environment."""
+    """What all workers of a run share and find in the environment: the present moment, and the one PostgreSQL server."""
+    os.environ.setdefault(kept_work.BEGAN, clock.now().isoformat())
     if databases.ON_POSTGRESQL and not hasattr(config, "workerinput"):
         # Without this a run that is told to end leaves its server behind.
         signal.signal(signal.SIGTERM, lambda *_: pytest.exit("told to end", returncode=143))
@@ -79,14 +82,16 @@ def make_app(instance: Path, *, durable: bool = False) -> Flask:
 
 @pytest.fixture(scope="session")
 def school_template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, cast_module.Cast]:
-    """The cast's school, built once a worker and copied for each test."""
-    instance = tmp_path_factory.mktemp("template")
-    app = make_app(instance)
-    with app.app_context():
-        db.create_all()
-        cast = cast_module.build()
-        databases.settle()
-    return instance, cast
+    """The cast's school, built once a run and copied for each test."""
+
+    def make(place: Path) -> None:
+        with make_app(place).app_context():
+            db.create_all()
+            (place.parent / "cast").write_bytes(pickle.dumps(cast_module.build()))
+            databases.settle()
+
+    place = kept_work.made_once("school", tmp_path_factory, make)
+    return place, pickle.loads((place.parent / "cast").read_bytes())  # noqa: S301 (written above)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -98,13 +103,14 @@ def workers_end() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def empty_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tables without a row, made once a worker: PostgreSQL takes seconds for them."""
-    instance = tmp_path_factory.mktemp("empty")
-    app = make_app(instance)
-    with app.app_context():
-        db.create_all()
-        databases.settle()
-    return instance
+    """The tables without a row: PostgreSQL takes seconds for them."""
+
+    def make(place: Path) -> None:
+        with make_app(place).app_context():
+            db.create_all()
+            databases.settle()
+
+    return kept_work.made_once("empty", tmp_path_factory, make)
 
 
 @pytest.fixture

@@ -5,6 +5,9 @@ A school has one application for months; here there are thousands, and 60 % of a
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,16 +85,24 @@ def share(app: Flask, *, durable: bool) -> None:
     engine.dialect, engine._compiled_cache = _DIALECTS[0], _STATEMENTS
 
 
-_SCHOOLS: dict[tuple[Path | None, str], Path] = {}
+BEGAN = "HOCBASO_TEST_RUN_BEGAN"
+"""The variable with the moment at which the run began, for schools that live today: all workers must mean the same."""
 
 
-def made_once(start: Path | None, name: str, factory: pytest.TempPathFactory, make: Callable[[Path], None]) -> Path:
-    """The instance folder ``name`` that ``make`` brings forth from ``start``, made once a worker.
+def made_once(name: str, factory: pytest.TempPathFactory, make: Callable[[Path], None]) -> Path:
+    """The instance folder ``name``, made once a run: of two workers that want it the second waits for the first.
 
     A fixture of the session alone does not: every module that imports it has one of its own.
     """
-    if (start, name) not in _SCHOOLS:
-        place = factory.mktemp(name) / "instance"
-        make(place)
-        _SCHOOLS[start, name] = place
-    return _SCHOOLS[start, name]
+    shared = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    place, done = shared / f"made-{name}" / "instance", shared / f"made-{name}" / "done"
+    place.parent.mkdir(exist_ok=True)
+    with (place.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(place, ignore_errors=True)  # of one that was begun and failed
+            make(place)
+            done.touch()
+    return place

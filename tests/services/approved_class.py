@@ -154,7 +154,7 @@ def approved_template_fixture(school_template: tuple[Path, Cast], tmp_path_facto
             approve_9a(school_template[1])
             checkpoint()
 
-    return made_once(school_template[0], "approved", tmp_path_factory, make)
+    return made_once("approved", tmp_path_factory, make)
 
 
 @pytest.fixture(scope="session", name="built_template")
@@ -169,7 +169,7 @@ def built_template_fixture(
             assert [item.outcome for item in batch.items] == ["done"] * 3, [item.reason for item in batch.items]
             checkpoint()
 
-    return made_once(approved_template, "built", tmp_path_factory, make)
+    return made_once("built", tmp_path_factory, make)
 
 
 @pytest.fixture(scope="session", name="issued_template")
@@ -188,7 +188,7 @@ def issued_template_fixture(
                 assert [item.outcome for item in batch.items] == ["done"] * 3, [item.reason for item in batch.items]
             checkpoint()
 
-    return made_once(built_template, "issued", tmp_path_factory, make)
+    return made_once("issued", tmp_path_factory, make)
 
 
 @pytest.fixture(name="approved")

@@ -23,7 +23,7 @@ def locked_template_fixture(school_template: tuple[Path, Cast], tmp_path_factory
             lock_class(school_template[1], "9A")
             checkpoint()
 
-    return made_once(school_template[0], "locked", tmp_path_factory, make)
+    return made_once("locked", tmp_path_factory, make)
 
 
 @pytest.fixture(name="locked")

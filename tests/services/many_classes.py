@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -17,10 +19,10 @@ from hocbaso.services import demo_school, roster, signing, test_school_keys, wid
 from hocbaso.services.access import Actor, load_actor
 from tests import databases
 from tests.conftest import make_app
-from tests.kept_work import made_once
+from tests.kept_work import BEGAN, made_once
 from tests.services.approved_class import copy_of
 
-NOW = clock.now()
+NOW = datetime.fromisoformat(os.environ[BEGAN])
 CLASSES = ("6A", "7A", "8A", "9A")
 
 
@@ -59,7 +61,7 @@ def many_template_fixture(tmp_path_factory: pytest.TempPathFactory) -> Path:
             demo_school.load(NOW, n_classes=4, n_students=2, stage="signing", say=lambda _line: None)
             databases.settle()
 
-    return made_once(None, "many", tmp_path_factory, make)
+    return made_once("many", tmp_path_factory, make)
 
 
 @pytest.fixture(scope="session", name="many_signed_template")
@@ -76,7 +78,7 @@ def many_signed_template_fixture(many_template: Path, tmp_path_factory: pytest.T
                 assert {item.outcome for item in batch.items} == {"done"}, [item.reason for item in batch.items]
             databases.settle()
 
-    return made_once(many_template, "many-signed", tmp_path_factory, make)
+    return made_once("many-signed", tmp_path_factory, make)
 
 
 @pytest.fixture(name="many")
