@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import OrderedDict
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from threading import Lock
+from datetime import UTC, date, datetime
 from typing import Any
 
-from hocbaso.db import db
 from hocbaso.errors import Stale
 from hocbaso.regulations.hash_chain import canonical_json
 from hocbaso.services import frozen_results
+from hocbaso.services.kept_answers import KeptAnswers
 from hocbaso.services.results import ClassResults
 
 _SECTIONS: dict[str, tuple[str, ...]] = {
@@ -47,27 +45,17 @@ LONGEST = 2000
 _NAMED = 3
 _NO_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 
-_kept: OrderedDict[tuple[Any, ...], str] = OrderedDict()
-_mutex = Lock()
+_KEPT: KeptAnswers[str] = KeptAnswers(40)
 
 
-def seal(computed: ClassResults, today: object = None) -> str:
+def seal(computed: ClassResults, today: date | None = None) -> str:
     """The seal of a class as computed: a digest for each kind of thing that is frozen, and a short one for each student.
 
     Kept by the class's fingerprint where ``today`` (the day it was computed for) is given: pages ask again and again.
     """
-    key = (str(db.engine.url), computed.class_group_id, today, computed.fingerprint)
-    if today is not None:
-        with _mutex:
-            if key in _kept:
-                return _kept[key]
-    made = _make(computed)
-    if today is not None:
-        with _mutex:
-            _kept[key] = made
-            while len(_kept) > 40:
-                _kept.popitem(last=False)
-    return made
+    if today is None:
+        return _make(computed)
+    return _KEPT.of((computed.class_group_id, today, computed.fingerprint), lambda: _make(computed))
 
 
 def _make(computed: ClassResults) -> str:

@@ -7,12 +7,10 @@ Everything here is read through the powers of the person who asks. What waits is
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from threading import Lock
-from typing import Any
 
 from sqlalchemy import func, select
 
@@ -38,6 +36,7 @@ from hocbaso.services.access import Actor
 from hocbaso.services.bulk_acts import recent_reasons
 from hocbaso.services.daily_items import DailyItem
 from hocbaso.services.happenings import Happening, since_yesterday
+from hocbaso.services.kept_answers import KeptAnswers, log_head
 from hocbaso.services.waiting_checks import check_items, named_checks
 from hocbaso.services.waiting_classes import class_items, exemption_items, inherited_items, open_classes
 from hocbaso.services.waiting_corrections import correction_items
@@ -97,6 +96,9 @@ class Daily:
         return len(self.odd)
 
 
+_DAYS: KeptAnswers[Daily] = KeptAnswers(20)
+
+
 def daily(
     actor: Actor,
     now: datetime,
@@ -106,7 +108,22 @@ def daily(
     class_name: str | None = None,
     kind: str | None = None,
 ) -> Daily:
-    """What waits for this person, filtered; the IT officer has no learning work and sees only what the machine did."""
+    """What waits for this person, filtered; the IT officer has no learning work and sees only what the machine did.
+
+    Read once for all tablets on which the same person looks while nothing is written.
+    """
+    key = (log_head(), actor, now.replace(second=0, microsecond=0), group_id, grade_level, class_name, kind)
+    return _DAYS.of(key, lambda: _daily(actor, now, group_id, grade_level, class_name, kind))
+
+
+def _daily(
+    actor: Actor,
+    now: datetime,
+    group_id: int | None,
+    grade_level: int | None,
+    class_name: str | None,
+    kind: str | None,
+) -> Daily:
     today = clock.local_date(now)
     year = db.session.scalar(
         select(m.SchoolYear).where(m.SchoolYear.state == "OPEN").order_by(m.SchoolYear.starts_on.desc()).limit(1)
@@ -160,9 +177,7 @@ def daily(
     )
 
 
-_COUNTED: OrderedDict[tuple[Any, ...], int] = OrderedDict()
-
-_COUNTED_LOCK = Lock()
+_COUNTED: KeptAnswers[int] = KeptAnswers(200)
 
 _MARKS = select(
     *(
@@ -198,16 +213,7 @@ def count_waiting(actor: Actor, now: datetime) -> int:
     beside = _beside(actor, now)
     today = clock.local_date(now)
     marks = tuple(db.session.connection().execute(_MARKS).one())
-    key = (str(db.engine.url), actor, today, marks)
-    with _COUNTED_LOCK:
-        if key in _COUNTED:
-            return _COUNTED[key] + beside
-    n = _count_waiting(actor, now, today)
-    with _COUNTED_LOCK:
-        _COUNTED[key] = n
-        while len(_COUNTED) > 200:
-            _COUNTED.popitem(last=False)
-    return n + beside
+    return _COUNTED.of((actor, today, marks), lambda: _count_waiting(actor, now, today)) + beside
 
 
 def _beside(actor: Actor, now: datetime) -> int:

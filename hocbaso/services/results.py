@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from threading import Lock
 from typing import Any
 
-from hocbaso.db import db, in_write_transaction
+from hocbaso.db import db
 from hocbaso.errors import NotFound
 from hocbaso.regulations.terms import Level
 from hocbaso.services import class_reading
 from hocbaso.services.evaluation import Evaluated, evaluate_student, value_of
+from hocbaso.services.kept_answers import KeptAnswers
 from hocbaso.services.student_inputs import StudentInput, SubjectFacts
 
 __all__ = [
@@ -86,29 +85,7 @@ def fingerprint(class_group_id: int) -> tuple[Any, ...]:
     )
 
 
-class _Kept:
-    """The last classes computed, bounded; the key says which base, class, content and day."""
-
-    def __init__(self, limit: int = 20) -> None:
-        self._limit = limit
-        self._kept: OrderedDict[tuple[Any, ...], ClassResults] = OrderedDict()
-        self._mutex = Lock()
-
-    def get(self, key: tuple[Any, ...]) -> ClassResults | None:
-        with self._mutex:
-            found = self._kept.get(key)
-            if found is not None:
-                self._kept.move_to_end(key)
-            return found
-
-    def put(self, key: tuple[Any, ...], value: ClassResults) -> None:
-        with self._mutex:
-            self._kept[key] = value
-            while len(self._kept) > self._limit:
-                self._kept.popitem(last=False)
-
-
-_KEPT = _Kept()
+_KEPT: KeptAnswers[ClassResults] = KeptAnswers(20)
 
 
 def compute_class(class_group_id: int, today: date, *, fresh: bool = False) -> ClassResults:
@@ -117,15 +94,9 @@ def compute_class(class_group_id: int, today: date, *, fresh: bool = False) -> C
     Kept by content between calls unless ``fresh``. Raises NotFound for an unknown class.
     """
     prints = fingerprint(class_group_id)
-    key = (str(db.engine.url), class_group_id, today, prints)
-    if not fresh:
-        kept = _KEPT.get(key)
-        if kept is not None:
-            return kept
-    computed = _compute(class_group_id, today, prints)
-    if not in_write_transaction():  # what is not committed may still be taken back
-        _KEPT.put(key, computed)
-    return computed
+    if fresh:
+        return _compute(class_group_id, today, prints)
+    return _KEPT.of((class_group_id, today, prints), lambda: _compute(class_group_id, today, prints))
 
 
 def _compute(class_group_id: int, today: date, prints: tuple[Any, ...]) -> ClassResults:

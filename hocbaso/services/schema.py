@@ -14,6 +14,7 @@ from pathlib import Path
 from flask import Flask, current_app
 from pysqlite3 import dbapi2 as bundled
 from sqlalchemy import inspect, text
+from sqlalchemy.orm import configure_mappers
 
 from hocbaso.config import PROJECT_ROOT
 from hocbaso.db import db
@@ -22,6 +23,11 @@ from hocbaso.errors import WrongState
 MIGRATIONS = Path(PROJECT_ROOT) / "migrations"
 _NAMES = re.compile(r"""^(revision|down_revision)\b[^=\n]*= *["']([^"']+)["']""", re.MULTILINE)
 """The lines by which a migration names itself and the one before it (``down_revision = None`` matches nothing)."""
+
+
+def wire_up() -> None:
+    """Work out how the tables hang together now, which the first statement would otherwise wait for."""
+    configure_mappers()
 
 
 def offer_migrations(app: Flask) -> None:

@@ -7,11 +7,10 @@ one that was signed would be worth nothing. ``hocbaso/services/log_words.py`` ha
 from __future__ import annotations
 
 import json
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from threading import Lock
 from typing import Any
 
 from sqlalchemy import select
@@ -22,6 +21,7 @@ from hocbaso.db import db
 from hocbaso.errors import IntegrityFault, Invalid, NotFound
 from hocbaso.regulations.hash_chain import GENESIS, ChainReader, MerkleFrontier
 from hocbaso.services import log_words
+from hocbaso.services.kept_answers import KeptAnswers
 from hocbaso.services.log_names import KIND_WORDS, Names
 from hocbaso.services.log_words import SHOWN, Change
 
@@ -147,25 +147,8 @@ def _day_of(text: str, today: date) -> date:
     raise Invalid(f"“{text[:40]}” không phải số của ảnh chụp, cũng không phải ngày (ghi như 20/5 hay 20/5/2027).")
 
 
-class _Kept:
-    """Differences of the last pairs asked for: two signed snapshots never differ in another way."""
-
-    def __init__(self, limit: int = 4) -> None:
-        self._found: OrderedDict[tuple[str, ...], Difference] = OrderedDict()
-        self._lock, self._limit = Lock(), limit
-
-    def get(self, key: tuple[str, ...]) -> Difference | None:
-        with self._lock:
-            return self._found.get(key)
-
-    def put(self, key: tuple[str, ...], found: Difference) -> None:
-        with self._lock:
-            self._found[key] = found
-            while len(self._found) > self._limit:
-                self._found.popitem(last=False)
-
-
-_KEPT = _Kept()
+_KEPT: KeptAnswers[Difference] = KeptAnswers(4)
+"""Two signed snapshots never differ in another way."""
 
 
 def difference(first: SnapshotLine, second: SnapshotLine, *, keep: bool = False) -> Difference:
@@ -175,13 +158,9 @@ def difference(first: SnapshotLine, second: SnapshotLine, *, keep: bool = False)
     that either snapshot signed.
     """
     low, high = sorted((first, second), key=lambda line: (line.n_entries, line.id))
-    key = (str(db.engine.url), str(low.id), low.root, str(high.id), high.root)
-    found = _KEPT.get(key) if keep else None
-    if found is None:
-        found = _read(low, high)
-        if keep:
-            _KEPT.put(key, found)
-    return found
+    if not keep:
+        return _read(low, high)
+    return _KEPT.of((low.id, low.root, high.id, high.root), lambda: _read(low, high))
 
 
 def _read(low: SnapshotLine, high: SnapshotLine) -> Difference:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from threading import Lock
 
 from sqlalchemy import func, select
 
@@ -22,6 +20,7 @@ from hocbaso.regulations.terms import Promotion
 from hocbaso.services import decisions, frozen_results, results, summer_approval, summer_cases
 from hocbaso.services.access import Actor, reaches_class
 from hocbaso.services.evaluation import basis_for
+from hocbaso.services.kept_answers import KeptAnswers
 from hocbaso.services.results import level_words
 from hocbaso.services.score_grid import ACTIVE
 from hocbaso.services.summer_cases import Case, Entry
@@ -136,31 +135,20 @@ class SummerPage:
         return tuple(case for case in self.pupils if case.case.route.value == route)
 
 
-_kept: OrderedDict[tuple[str, int | None, int | None], frozenset[int]] = OrderedDict()
-_mutex = Lock()
+_KEPT: KeptAnswers[frozenset[int]] = KeptAnswers(20)
 
 
 def _marked_classes() -> frozenset[int]:
     """Ids of classes of the newest open year with a frozen text that names the summer; kept while nothing new is frozen."""
     year_id, newest = db.session.connection().execute(_NEWEST).one()
-    key = (str(db.engine.url), year_id, newest)
-    with _mutex:
-        if key in _kept:
-            return _kept[key]
-    found = frozenset(
-        db.session.scalars(
-            select(m.Enrollment.class_group_id)
-            .distinct()
-            .join(m.FrozenResult, m.FrozenResult.enrollment_id == m.Enrollment.id)
-            .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
-            .where(m.ClassGroup.school_year_id == year_id, m.FrozenResult.freeze == "main", summer_cases.MARKED)
-        )
+    marked = (
+        select(m.Enrollment.class_group_id)
+        .distinct()
+        .join(m.FrozenResult, m.FrozenResult.enrollment_id == m.Enrollment.id)
+        .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
+        .where(m.ClassGroup.school_year_id == year_id, m.FrozenResult.freeze == "main", summer_cases.MARKED)
     )
-    with _mutex:
-        _kept[key] = found
-        while len(_kept) > 20:
-            _kept.popitem(last=False)
-    return found
+    return _KEPT.of((year_id, newest), lambda: frozenset(db.session.scalars(marked)))
 
 
 # Asked for the rail of every page: built once, and read without the mapper.

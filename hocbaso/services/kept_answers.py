@@ -1,0 +1,49 @@
+"""Answers that cost much, remembered for as long as their key says the same."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from threading import Lock
+from typing import Generic, TypeVar
+
+from sqlalchemy import func, select
+
+from hocbaso import models as m
+from hocbaso.db import db, in_write_transaction
+
+T = TypeVar("T")
+
+_HEAD = select(func.max(m.AuditEntry.seq))
+
+
+class KeptAnswers(Generic[T]):
+    """The last answers of this process, bounded. The key must name everything that the answer depends on; the base it was read
+    from is added here. What is kept is shared: it must not be changed by whoever gets it."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._kept: OrderedDict[tuple[Hashable, ...], T] = OrderedDict()
+        self._mutex = Lock()
+
+    def of(self, key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
+        """The answer of this key: kept, or made now. Inside a write transaction it is not kept: what is not committed may still be
+        taken back."""
+        place = (str(db.engine.url), *key)
+        with self._mutex:
+            if place in self._kept:
+                self._kept.move_to_end(place)
+                return self._kept[place]
+        made = make()
+        if not in_write_transaction():
+            with self._mutex:
+                self._kept[place] = made
+                while len(self._kept) > self._limit:
+                    self._kept.popitem(last=False)
+        return made
+
+
+def log_head() -> int:
+    """The number of the newest entry of the log: as no change goes without its entry, nothing that is logged has changed while this
+    stands. Read it before what it is to vouch for."""
+    return db.session.connection().execute(_HEAD).scalar() or 0
