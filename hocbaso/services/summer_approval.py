@@ -59,9 +59,7 @@ def send_back(actor: Actor, class_group_id: int, key: str, note: str, *, expecte
     with write_transaction():
         class_group = _class(actor, class_group_id)
         cases = summer_cases.cases_of(class_group, checked=True)
-        enrollment_id, _, subject_id = key.partition("-")
-        wanted = (int(enrollment_id), int(subject_id) or None) if (enrollment_id + subject_id).isdecimal() else (0, 0)
-        case, entry = summer_cases.find_entry(cases, *wanted)
+        case, entry = summer_cases.entry_named(cases, key)
         if SummerParty.APPROVER not in summer_cases.parties_of(actor, class_group, entry):
             raise NotAllowed("Kết quả trong hè do Hiệu trưởng hoặc người được uỷ quyền duyệt. Chưa có gì thay đổi.")
         find_move(entry.state, SummerVerb.RETURN)

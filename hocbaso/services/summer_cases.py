@@ -290,6 +290,14 @@ def class_in_reach(actor: Actor, class_group_id: int) -> m.ClassGroup:
     raise NotFound(NO_CLASS)
 
 
+def entry_named(cases: Iterable[Case], key: str) -> tuple[Case, Entry]:
+    """The entry of an :attr:`Entry.key` that came with a form; NotFound for what names none."""
+    enrollment_id, _, subject_id = key.partition("-")
+    if not all(part.isascii() and part.isdigit() and len(part) < 12 for part in (enrollment_id, subject_id)):
+        cases, enrollment_id, subject_id = (), "0", "0"
+    return find_entry(cases, int(enrollment_id), int(subject_id) or None)
+
+
 def find_entry(cases: Iterable[Case], enrollment_id: int, subject_id: int | None) -> tuple[Case, Entry]:
     """The entry; NotFound when the pupil or the subject is not on the list."""
     for case in cases:

@@ -176,10 +176,7 @@ def _named(cases: tuple[Case, ...], by_key: Mapping[str, _Said]) -> list[tuple[C
     """The entries that are named; NotFound for one that is not on the list."""
     found = []
     for key, said in by_key.items():
-        enrollment_id, _, subject_id = key.partition("-")
-        if not (enrollment_id.isdecimal() and subject_id.isdecimal()):
-            summer_cases.find_entry((), 0, 0)
-        case, entry = summer_cases.find_entry(cases, int(enrollment_id), int(subject_id) or None)
+        case, entry = summer_cases.entry_named(cases, key)
         found.append((case, entry, said))
     return found
 

@@ -121,6 +121,7 @@ def test_training_is_counted_against_everybody_at_work(client_of, school: Cast):
     assert mark(everybody[:-1], 1) == 303
     assert mark(everybody, 1) == 409, "somebody marked in between"
     assert mark(["999999"], 2) == 422
+    assert mark([*everybody[:-1], "9" * 4400, "-1"], 2) == 303, "what is no number of a person marks nobody"
     page = clerk.get("/ke-hoach/tap-huan").get_data(as_text=True)
     assert "90 %" in page and "Còn 1 người" in page
     assert mark(everybody, 2) == 303

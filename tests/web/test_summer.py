@@ -94,3 +94,16 @@ def test_before_any_class_is_approved_the_pages_say_what_comes(school: Cast, cli
     assert "Không có em nào" in text_of(client_of("math").get(f"/he/{school.classes['9A']}"))
     assert 'href="/he"' not in client_of("math").get("/hom-nay").get_data(as_text=True), "not on the rail before"
     assert clerk.get("/he/hoan-thanh?nam=1999-2000").status_code == 404
+
+
+def test_a_key_that_names_nothing_is_refused_and_breaks_nothing(
+    school: Cast, client_of: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class_id = summer_9a(school)
+    db.session.rollback()
+    monkeypatch.setattr(clock, "now", lambda: JULY)
+    for key in ("-5", "5", "5-", "", "٣-٤", "²-1", f"{'9' * 24}-0", "1-1-1"):
+        answer = client_of("principal").post(f"/he/{class_id}/tra-lai", data={"muc": key, "note": "Xem lại"})
+        assert answer.status_code == 404, key
+        answer = client_of("math").post(f"/he/{class_id}/dang-ky", data={f"dk-{key}": "1", f"v-{key}": "0"})
+        assert answer.status_code == 404, key
