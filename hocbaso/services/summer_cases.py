@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import or_, select
 
+from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.errors import NotFound
@@ -89,6 +90,8 @@ class Case:
     main: m.FrozenResult
     former: m.FrozenResult
     settled_as: Promotion | None
+    since: date
+    """The first day of what the summer asks: the year was frozen, or is over where the class was frozen later than that."""
 
     @property
     def is_ready(self) -> bool:
@@ -147,7 +150,10 @@ def cases_of(class_group: m.ClassGroup, *, checked: bool = False) -> tuple[Case,
         .execution_options(populate_existing=True)
     ).all()
     people = {}
+    since: dict[int, date] = {}
     for row, student_id, full_name, sort_key in found:
+        if row.freeze == "main":
+            since.setdefault(row.enrollment_id, clock.local_date(row.frozen_at))  # the lowest revision comes first
         frozen.setdefault(row.enrollment_id, {})[row.freeze] = row  # the highest revision comes last
         people[row.enrollment_id] = (student_id, full_name, sort_key)
     typed: dict[tuple[int, int | None], m.SummerResult] | None = None
@@ -181,6 +187,7 @@ def cases_of(class_group: m.ClassGroup, *, checked: bool = False) -> tuple[Case,
                 main,
                 former,
                 Promotion(_content(former, checked)["promotion"]["outcome"]) if former is not main else None,
+                min(since[enrollment_id], class_group.school_year.ends_on),
             )
         )
     return tuple(cases)

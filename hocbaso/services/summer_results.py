@@ -7,7 +7,7 @@ Every act is one transaction and one entry aimed at the class.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date, datetime
 from typing import TypeVar
 
@@ -34,6 +34,7 @@ from hocbaso.services import audit, summer_cases
 from hocbaso.services.access import Actor
 from hocbaso.services.log_reading import aimed_at, require_rows_told
 from hocbaso.services.summer_cases import Case, Entry
+from hocbaso.services.summer_fields import SummerValue
 
 _TASK, _PAPER = 500, 200
 _Said = TypeVar("_Said")
@@ -123,17 +124,13 @@ def type_results(actor: Actor, class_group_id: int, typed: Mapping[str, Typed], 
                 who = "giáo viên chủ nhiệm" if entry.subject_id is None else f"giáo viên dạy {entry.name} ở lớp"
                 raise NotAllowed(f"Kết quả này do {who} ghi. Chưa có gì thay đổi.")
             try:
-                tenths, mark, conduct = (None, None, None) if said.is_absent else _value(entry, said.text)
-                day = None if said.is_absent else _day(said.assessed_on, class_group.school_year, today)
-                paper = _text(said.document)
-                _require_paper(entry, paper, said.is_absent)
+                read = read_typed(entry, said, case, today)
             except Invalid as refusal:
                 wrong[entry.key] = f"{case.full_name}, {entry.name}: {refusal.message}"
                 continue
             find_move(entry.state, SummerVerb.TYPE)
-            outcome = SummerOutcome.ABSENT if said.is_absent else SummerOutcome.RESULT
             row = _row(entry, said.version, case)
-            new = (SummerState.TYPED.value, outcome.value, tenths, mark, conduct, day, paper or None)
+            new = (SummerState.TYPED.value, *astuple(read))
             if new == (row.state, row.outcome, row.tenths, row.mark, row.conduct, row.assessed_on, row.document):
                 continue
             require_in_time(entry.state, SummerVerb.TYPE, class_group.school_year.summer_freeze_on, today)
@@ -145,6 +142,16 @@ def type_results(actor: Actor, class_group_id: int, typed: Mapping[str, Typed], 
             raise RowsRefused(wrong)
         _tell(AuditTag.SUMMER_RESULT_CHANGED, actor, class_group, written, now)
         return len(written)
+
+
+def read_typed(entry: Entry, said: Typed, case: Case, today: date) -> SummerValue:
+    """What was typed of an entry as its row holds it; Invalid with what is missing or wrong, to follow the pupil's name."""
+    paper = _text(said.document)
+    tenths, mark, conduct = (None, None, None) if said.is_absent else _value(entry, said.text)
+    day = None if said.is_absent else _day(said.assessed_on, case.since, today)
+    _require_paper(entry, paper, said.is_absent)
+    outcome = SummerOutcome.ABSENT if said.is_absent else SummerOutcome.RESULT
+    return SummerValue(outcome.value, tenths, mark, conduct, day, paper or None)
 
 
 def find_to_state(verb: SummerVerb) -> SummerState:
@@ -249,13 +256,13 @@ def _value(entry: Entry, typed: str) -> tuple[int | None, str | None, str | None
     return found.tenths, None, None
 
 
-def _day(typed: str, year: m.SchoolYear, today: date) -> date:
+def _day(typed: str, since: date, today: date) -> date:
     try:
         day = datetime.strptime(typed.strip(), "%d/%m/%Y").date()  # noqa: DTZ007 (a day, not an instant)
     except ValueError:
         raise Invalid("xin ghi ngày kiểm tra hoặc ngày đánh giá như 12/07/2027.") from None
-    if not year.starts_on <= day <= today:
-        raise Invalid("ngày này phải trong năm học và không ở sau hôm nay.")
+    if not since <= day <= today:
+        raise Invalid(f"ngày này phải từ {since:%d/%m/%Y}, khi có kết quả cả năm, và không ở sau hôm nay.")
     return day
 
 

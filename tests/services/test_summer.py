@@ -222,6 +222,7 @@ def test_what_is_typed_is_checked_line_by_line(school: Cast) -> None:
         ("Đ", "15/07/2027", ""),
         ("5,5", "", "xin ghi ngày"),
         ("5,5", "21/07/2027", "không ở sau hôm nay"),
+        ("5,5", "11/05/2027", "từ 12/05/2027, khi có kết quả cả năm"),
     ):
         with pytest.raises(RowsRefused) as refused:
             summer_results.type_results(teacher, class_id, {literature: Typed(text, 1, False, day)}, JULY)
