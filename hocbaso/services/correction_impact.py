@@ -24,9 +24,10 @@ from hocbaso.regulations.correction_impact import HOMEROOM_WORDS, Change, Place,
 from hocbaso.regulations.hash_chain import canonical_json
 from hocbaso.regulations.recall_flow import needs_authority
 from hocbaso.regulations.registry import regulation_named
+from hocbaso.regulations.summer_flow import SummerState
 from hocbaso.regulations.terms import Promotion
 from hocbaso.regulations.transcript_flow import SIGNED_STATES, RecordState
-from hocbaso.services import civil_status, frozen_results, homeroom, results, transcripts
+from hocbaso.services import civil_status, frozen_results, homeroom, results, summer_fields, transcripts
 from hocbaso.services.decisions import TERM_WORDS, TERMS, promotion_outcomes
 from hocbaso.services.evaluation import Evaluated, evaluate_student
 from hocbaso.services.results import ClassResults, StudentResult
@@ -119,11 +120,15 @@ def of_request(request: m.CorrectionRequest, today: date) -> Impact:
 
 def field_words(field: str) -> str:
     """The words for a field of the profile or of the homeroom record."""
+    if summer_fields.is_summer(field):
+        return summer_fields.field_words(field)
     return HOMEROOM_WORDS.get(field) or FIELD_WORDS[field]
 
 
 def field_text(field: str, stored: str | None) -> str:
     """A field's value of a request as people read it."""
+    if summer_fields.is_summer(field):
+        return summer_fields.field_text(field, stored)
     if field in homeroom.CONDUCT_FIELDS:
         return results.level_words(stored) or "trống"
     return stored or "trống"
@@ -200,6 +205,28 @@ def homeroom_items(request: m.CorrectionRequest, given: StudentInput) -> tuple[I
     return tuple(found)
 
 
+def summer_items(request: m.CorrectionRequest) -> tuple[ItemView, ...]:
+    """The results of the summer of a request beside what stands in their rows now."""
+    found = []
+    rows = summer_fields.rows_of(request)
+    for item in request.items:
+        assert item.field is not None
+        subject_id, part = summer_fields.named(item.field)
+        row = rows.get(subject_id)
+        present = summer_fields.text_of(row, part) if row is not None else ""
+        found.append(
+            ItemView(
+                field_words(item.field),
+                field_text(item.field, item.old_text),
+                field_text(item.field, item.new_text),
+                field_text(item.field, present),
+                present != (item.old_text or "") or row is None or row.state != SummerState.APPROVED,
+                field=item.field,
+            )
+        )
+    return tuple(found)
+
+
 def find_student(computed: ClassResults, enrollment_id: int) -> StudentInput:
     """A pupil of the class, also one who has left; NotFound otherwise."""
     found = computed.by_id.get(enrollment_id)
@@ -213,6 +240,8 @@ def find_student(computed: ClassResults, enrollment_id: int) -> StudentInput:
 
 def corrected(given: StudentInput, request: m.CorrectionRequest) -> StudentInput:
     """The pupil with the values of the request in their cells."""
+    if request.kind == CorrectionKind.SUMMER:
+        return summer_fields.corrected(given, request)
     new: dict[int, dict[str, CellRecord]] = {}
     for item in request.items:
         if item.score_sheet_id is not None and item.column_key is not None:
@@ -350,8 +379,14 @@ def _of_year(request: m.CorrectionRequest, today: date) -> Impact:
     if former is not None and changes:
         record = transcripts.records_in_force([request.enrollment_id]).get(request.enrollment_id)
         voided = (_void(record, today),) if record is not None else ()
+    if request.kind == CorrectionKind.SCORE:
+        items = score_items(request)
+    elif request.kind == CorrectionKind.SUMMER:
+        items = summer_items(request)
+    else:
+        items = homeroom_items(request, given)
     return _pinned(
-        items=score_items(request) if request.kind == CorrectionKind.SCORE else homeroom_items(request, given),
+        items=items,
         changes=changes,
         steps=steps,
         voided=voided,

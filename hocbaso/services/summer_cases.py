@@ -72,6 +72,11 @@ class Entry:
         return self.state in SETTLED
 
     @property
+    def is_opened(self) -> bool:
+        """Whether the principal sent it back and has not had the answer: it may be registered and typed after the day of the freeze."""
+        return self.state is SummerState.RETURNED or (self.state is SummerState.REGISTERED and bool(self.note))
+
+    @property
     def key(self) -> str:
         """``12-3``, ``12-0`` for conduct: how forms name it."""
         return f"{self.enrollment_id}-{self.subject_id or 0}"

@@ -95,12 +95,14 @@ def register(actor: Actor, class_group_id: int, wanted: Mapping[str, Registratio
                     continue
             if entry.state is not to_state:
                 find_move(entry.state, verb)
-            require_in_time(entry.state, verb, class_group.school_year.summer_freeze_on, clock.local_date(now))
-            row = _row(entry, said.version, case)
+            require_in_time(
+                verb, class_group.school_year.summer_freeze_on, clock.local_date(now), is_opened=entry.is_opened
+            )
+            row = row_seen(entry, said.version, case)
             row.state, row.outcome = to_state.value, None if said.takes_part else SummerOutcome.DECLINED.value
             row.tenths = row.mark = row.conduct = row.assessed_on = row.document = row.typed_by = row.typist_name = None
             row.task, row.registrar_name = task or None, actor.name
-            _touch(row, actor, now)
+            _touch(row, actor, now, keeps_note=said.takes_part and entry.is_opened)
             written.append((case, entry, row))
         if wrong:
             raise RowsRefused(wrong)
@@ -129,11 +131,11 @@ def type_results(actor: Actor, class_group_id: int, typed: Mapping[str, Typed], 
                 wrong[entry.key] = f"{case.full_name}, {entry.name}: {refusal.message}"
                 continue
             find_move(entry.state, SummerVerb.TYPE)
-            row = _row(entry, said.version, case)
+            row = row_seen(entry, said.version, case)
             new = (SummerState.TYPED.value, *astuple(read))
             if new == (row.state, row.outcome, row.tenths, row.mark, row.conduct, row.assessed_on, row.document):
                 continue
-            require_in_time(entry.state, SummerVerb.TYPE, class_group.school_year.summer_freeze_on, today)
+            require_in_time(SummerVerb.TYPE, class_group.school_year.summer_freeze_on, today, is_opened=entry.is_opened)
             row.state, row.outcome, row.tenths, row.mark, row.conduct, row.assessed_on, row.document = new
             row.typed_by, row.typist_name = actor.account_id, actor.name
             _touch(row, actor, now)
@@ -188,7 +190,7 @@ def _named(cases: tuple[Case, ...], by_key: Mapping[str, _Said]) -> list[tuple[C
     return found
 
 
-def _row(entry: Entry, seen: int, case: Case) -> m.SummerResult:
+def row_seen(entry: Entry, seen: int, case: Case) -> m.SummerResult:
     """The row to write, when it is still the one that was on the screen; Stale otherwise."""
     if seen != entry.version:
         raise Stale(
@@ -205,8 +207,9 @@ def _row(entry: Entry, seen: int, case: Case) -> m.SummerResult:
     return row
 
 
-def _touch(row: m.SummerResult, actor: Actor, now: datetime) -> None:
-    row.decided_at = row.decided_by = row.decider_name = row.note = None
+def _touch(row: m.SummerResult, actor: Actor, now: datetime, *, keeps_note: bool = False) -> None:
+    if not keeps_note:  # what the principal asked for is asked until somebody types it
+        row.decided_at = row.decided_by = row.decider_name = row.note = None
     row.version += 1
     row.updated_at, row.updated_by = now, actor.account_id
 

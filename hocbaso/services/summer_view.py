@@ -19,7 +19,7 @@ from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.promotion import SUMMER_ROUTES
 from hocbaso.regulations.summer_flow import SummerParty, SummerState
 from hocbaso.regulations.terms import Promotion
-from hocbaso.services import decisions, frozen_results, results, summer_approval, summer_cases
+from hocbaso.services import decisions, frozen_results, results, summer_approval, summer_cases, summer_corrections
 from hocbaso.services.access import Actor, reaches_class
 from hocbaso.services.evaluation import basis_for
 from hocbaso.services.results import level_words
@@ -77,8 +77,12 @@ class EntryLine:
     entry: Entry
     by_whom: str
     may_register: bool
+    may_take_part: bool
+    """False once it is too late for anything but saying that the pupil takes no part."""
     may_type: bool
     may_return: bool
+    may_ask: bool
+    """Whether this person asks for another result of what is approved (``summer_corrections``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,26 @@ class SummerPage:
     def of_route(self, route: str) -> tuple[CaseLine, ...]:
         """The pupils to re-assess (``REASSESS``) or to train (``SUMMER_TRAINING``)."""
         return tuple(case for case in self.pupils if case.case.route.value == route)
+
+
+def past_classes(actor: Actor) -> list[tuple[int, str, str]]:
+    """(id, name, school year) of the classes of closed years with somebody on the list whose entries this person sees, newest first."""
+    marked = (
+        select(m.Enrollment.class_group_id)
+        .join(m.FrozenResult, m.FrozenResult.enrollment_id == m.Enrollment.id)
+        .where(m.FrozenResult.freeze == "summer")
+    )
+    rows = db.session.scalars(
+        select(m.ClassGroup)
+        .join(m.SchoolYear, m.SchoolYear.id == m.ClassGroup.school_year_id)
+        .where(m.SchoolYear.state != "OPEN", m.ClassGroup.id.in_(marked))
+        .order_by(m.SchoolYear.starts_on.desc(), m.ClassGroup.grade_level, m.ClassGroup.name)
+    )
+    return [
+        (row.id, row.name, row.school_year.label)
+        for row in rows
+        if any(summer_cases.sees(actor, row, one) for case in summer_cases.cases_of(row) for one in case.entries)
+    ]
 
 
 _kept: OrderedDict[tuple[str, int | None, int | None], frozenset[int]] = OrderedDict()
@@ -283,7 +307,7 @@ def page(actor: Actor, class_group_id: int, now: datetime) -> SummerPage:
         for entry in case.entries:
             if not summer_cases.sees(actor, row, entry):
                 continue
-            late_here = late and entry.state is not SummerState.RETURNED
+            late_here = late and not entry.is_opened
             examines = SummerParty.EXAMINER in summer_cases.parties_of(actor, row, entry) and is_open
             lines.append(
                 EntryLine(
@@ -291,10 +315,14 @@ def page(actor: Actor, class_group_id: int, now: datetime) -> SummerPage:
                     keeper if entry.subject_id is None else teachers.get(entry.subject_id, ""),
                     homeroom
                     and entry.state in (None, SummerState.REGISTERED, SummerState.DECLINED, SummerState.RETURNED),
+                    not late_here,
                     examines
                     and not late_here
                     and entry.state in (SummerState.REGISTERED, SummerState.TYPED, SummerState.RETURNED),
-                    approver and entry.state not in (None, SummerState.RETURNED),
+                    approver
+                    and entry.state not in (SummerState.RETURNED, SummerState.APPROVED)
+                    and (late or entry.state is not None),
+                    summer_corrections.may_ask(actor, row, entry, now),
                 )
             )
         if not lines:

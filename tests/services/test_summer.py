@@ -264,25 +264,43 @@ def test_approval_is_pinned_to_what_was_seen(school: Cast) -> None:
         summer_approval.approve(school.actor("principal"), class_id, seen, JULY)
 
 
-def test_a_returned_result_is_typed_and_frozen_again_and_the_first_freeze_stays(school: Cast) -> None:
+def test_what_is_approved_is_not_sent_back(school: Cast) -> None:
     class_id = summer_9a(school)
     register_all(school, class_id, but=("Lịch sử và Địa lí", "Toán", TRAINING))
     type_one(school, "head_society", class_id, CHI, "Ngữ văn", "4,9")
     approve_ready(school, class_id)
-    [first] = frozen_of(school, CHI, "summer")
-    assert (first["learning"]["after"], first["promotion"]["outcome"]) == ("CĐ", "RETAINED")
     key, version = keys(school, class_id)[CHI, "Ngữ văn"]
+    with pytest.raises(WrongState, match="đã duyệt"):
+        summer_approval.send_back(
+            school.actor("principal"), class_id, key, "Cộng lại bài: 5,9", expected_version=version, now=JULY
+        )
     with pytest.raises(WrongState):
         type_one(school, "head_society", class_id, CHI, "Ngữ văn", "5,5")
-    summer_approval.send_back(
-        school.actor("principal"), class_id, key, "Cộng lại bài: 5,9", expected_version=version, now=JULY
-    )
-    assert [work.note for work in summer_view.my_work(school.actor("head_society"))] == ["Cộng lại bài: 5,9"]
-    type_one(school, "head_society", class_id, CHI, "Ngữ văn", "5,9")
-    approve_ready(school, class_id)
-    old, new = frozen_of(school, CHI, "summer")
-    assert old == first and new["promotion"]["outcome"] == "COMPLETED"
-    untouched.require_untouched(class_id)
+    [only] = frozen_of(school, CHI, "summer")
+    assert (only["learning"]["after"], only["promotion"]["outcome"]) == ("CĐ", "RETAINED")
+
+
+def test_after_the_day_of_the_freeze_the_principal_lets_write(school: Cast) -> None:
+    class_id = summer_9a(school)
+    keeper, principal = school.actor("math"), school.actor("principal")
+    found = keys(school, class_id)
+    maths, literature = found[CHI, "Toán"][0], found[CHI, "Ngữ văn"][0]
+    with pytest.raises(WrongState, match="vẫn còn hạn"):
+        summer_approval.send_back(principal, class_id, maths, "Sớm quá", expected_version=0, now=JULY)
+    late = JULY.replace(month=8, day=20)
+    with pytest.raises(WrongState, match="chốt ngày 15/08/2027"):
+        summer_results.register(keeper, class_id, {maths: Registration(True, 0)}, late)
+    page = summer_view.page(keeper, class_id, late)
+    assert {line.may_take_part for _, line in page.to_register} == {False}, "the page offers no more than is allowed"
+    # Nobody had registered: the principal opens it, and one word of the principal lasts until the result is there.
+    summer_approval.send_back(principal, class_id, maths, "Em nằm viện đến 18/8", expected_version=0, now=late)
+    assert summer_results.register(keeper, class_id, {maths: Registration(True, 1)}, late) == 1
+    typed = Typed("5,5", 2, False, "19/08/2027")
+    assert summer_results.type_results(keeper, class_id, {maths: typed}, late) == 1
+    with pytest.raises(WrongState, match="chốt ngày"):
+        summer_results.type_results(keeper, class_id, {maths: Typed("9,5", 3, False, "19/08/2027")}, late)
+    with pytest.raises(WrongState, match="chốt ngày"):
+        summer_results.register(keeper, class_id, {literature: Registration(True, 0)}, late)
 
 
 def test_a_pupil_with_an_individual_plan_waits_for_the_principals_word(school: Cast) -> None:

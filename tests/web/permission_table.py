@@ -511,6 +511,17 @@ ROWS += [
     Row("corrections.send_civil_status", "POST", "/sua-chua/ho-so/7", only("clerk", "math"), refused=_HIDDEN),
     Row("corrections.ask_homeroom", "GET", _pupil("/sua-chua/chu-nhiem/{pupil}"), only("math"), refused=_HIDDEN),
     Row("corrections.send_homeroom", "POST", _pupil("/sua-chua/chu-nhiem/{pupil}"), only("math"), refused=_HIDDEN),
+    Row(
+        "corrections.ask_summer", "GET", _pupil("/sua-chua/trong-he/{pupil}/0"), _ASKERS, refused=_HIDDEN, passes=(404,)
+    ),
+    Row(
+        "corrections.send_summer",
+        "POST",
+        _pupil("/sua-chua/trong-he/{pupil}/0"),
+        _ASKERS,
+        refused=_HIDDEN,
+        passes=(404,),
+    ),
     Row("corrections.show", "GET", "/sua-chua/999999", _CORRECTORS, passes=(404,)),
     Row("corrections.evidence", "GET", "/sua-chua/999999/minh-chung/1", _CORRECTORS, passes=(404,)),
     Row("corrections.confirm", "POST", "/sua-chua/999999/xac-nhan", _CONFIRMERS, passes=(404,)),

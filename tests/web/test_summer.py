@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 
@@ -12,7 +13,7 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
 from tests.cast import NOW, Cast
-from tests.services.summer_class import BINH, CHI, JULY, REPORT, TASK, summer_9a
+from tests.services.summer_class import BINH, CHI, JULY, REPORT, TASK, approve_ready, register_all, summer_9a, type_one
 
 Clients = Callable[[str], FlaskClient]
 
@@ -107,3 +108,42 @@ def test_a_key_that_names_nothing_is_refused_and_breaks_nothing(
         assert answer.status_code == 404, key
         answer = client_of("math").post(f"/he/{class_id}/dang-ky", data={f"dk-{key}": "1", f"v-{key}": "0"})
         assert answer.status_code == 404, key
+
+
+def test_an_approved_result_is_asked_about_through_the_pages(
+    school: Cast, client_of: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class_id = summer_9a(school)
+    register_all(school, class_id, but=("Lịch sử và Địa lí", "Toán"))
+    type_one(school, "head_society", class_id, CHI, "Ngữ văn", "4,9")
+    type_one(school, "math", class_id, BINH, "Rèn luyện trong kì nghỉ hè", "Đ")
+    approve_ready(school, class_id)
+    db.session.rollback()
+    monkeypatch.setattr(clock, "now", lambda: JULY)
+    teacher, keeper, principal = client_of("head_society"), client_of("math"), client_of("principal")
+    page = teacher.get(f"/he/{class_id}").get_data(as_text=True)
+    [address] = re.findall(r'href="(/sua-chua/trong-he/[0-9]+/[0-9]+)"', page)
+    offered = re.findall(r'name="muc" value="([0-9-]+)"', principal.get(f"/he/{class_id}").get_data(as_text=True))
+    assert offered == [], "what is approved is not sent back"
+    form = teacher.get(address)
+    assert form.status_code == 200 and 'value="4,9"' in form.get_data(as_text=True)
+    for who in ("math", "principal", "clerk", "other", "it_officer"):
+        assert client_of(who).get(address).status_code in (403, 404), who
+    data = {"version": "3", "value": "5,9", "on": "15/07/2027", "paper": REPORT, "reason": "Cộng lại bài"}
+    bare = teacher.post(address, data=data)
+    assert bare.status_code == 422 and 'value="5,9"' in bare.get_data(as_text=True), "what was typed stays"
+    file = (io.BytesIO(b"\xff\xd8\xff\xe0" + b"bai" * 50), "bai.jpg")
+    wrong = teacher.post(address, data={**data, "value": "11", "files": file}, content_type="multipart/form-data")
+    assert wrong.status_code == 422 and 'aria-describedby="e-value"' in wrong.get_data(as_text=True)
+    file = (io.BytesIO(b"\xff\xd8\xff\xe0" + b"bai" * 50), "bai.jpg")
+    sent = teacher.post(address, data={**data, "files": file}, content_type="multipart/form-data")
+    assert sent.status_code == 303, text_of(sent)[:600]
+    shown = text_of(keeper.get(sent.location))
+    assert (
+        "Sửa kết quả trong hè" in shown and "Ngữ văn, kết quả đánh giá lại" in shown and "Không được lên lớp" in shown
+    )
+    training = f"/sua-chua/trong-he/{school.enrollments['9A', BINH]}/0"
+    assert f'href="{training}"' in keeper.get(f"/he/{class_id}").get_data(as_text=True)
+    assert "Mức sau rèn luyện" in text_of(keeper.get(training))
+    assert principal.get(sent.location).status_code == 200 and principal.get("/hom-nay").status_code == 200
+    assert text_of(principal.get("/nhat-ky?viec=diem")).count("kết quả hè") >= 1
