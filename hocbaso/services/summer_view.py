@@ -457,7 +457,7 @@ def completion(actor: Actor, label: str | None) -> Completion:
                     student.get("birth_on") or "",
                     student.get("register_no") or "",
                     done,
-                    frozen.freeze == "summer",
+                    frozen_results.is_by_summer(content),
                 )
             )
     return Completion(year.label, sum(row.state != ClassState.APPROVED.value for row in classes), tuple(lines))

@@ -26,6 +26,7 @@ from hocbaso.services import (
     summer_corrections,
     summer_view,
     test_school_keys,
+    transcript_contents,
     transcripts,
     untouched,
 )
@@ -164,6 +165,28 @@ def test_another_correction_of_the_pupil_keeps_the_summer(school: Cast) -> None:
     decide(school, other)
     last = frozen_of(school, CHI, "summer")[-1]
     assert {row["code"]: row["after_reassessment"] for row in last["subjects"]}["LIT"] == "5.0"
+
+
+def test_a_year_that_is_enough_once_corrected_was_not_concluded_after_re_assessment(school: Cast) -> None:
+    approved(school, "5,9")
+    [before] = frozen_of(school, CHI, "summer")
+    assert transcript_contents.promotion_of(before, 8).promoted_after == "Lên lớp 9"
+    columns = ("TX1", "TX2", "TX3", "TX4", "GK", "CK")
+    cells = {
+        (school.sheets["9A", "MATH", term], key): correction_requests.Wanted("9,0", 1)
+        for term in (1, 2)
+        for key in columns
+    }
+    request = correction_requests.ask_scores(
+        school.actor("math"), school.enrollments["9A", CHI], cells, "Ghi nhầm dòng", [PHOTO], LATER
+    )
+    decide(school, request)
+    last = frozen_of(school, CHI, "summer")[-1]
+    assert (last["learning"]["year"], last["promotion"]["outcome"]) == ("Đ", "COMPLETED")
+    note = transcript_contents.promotion_of(last, 8)
+    assert (note.promoted, note.promoted_after) == ("Lên lớp 9", None)
+    [line] = [one for one in summer_view.completion(school.actor("clerk"), None).lines if one.full_name == CHI]
+    assert line.completed and not line.after_summer
 
 
 def test_who_may_and_what_is_refused(school: Cast) -> None:
