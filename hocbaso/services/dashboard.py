@@ -88,6 +88,7 @@ class Daily:
     reasons: tuple[str, ...]
     strip: tuple[StripClass, ...]
     calendar: tuple[tuple[str, date, int], ...]
+    """The year's deadlines that somebody still works towards: what, before which day, days left."""
     bulk_verb: str
     """The act that one button does to all ticked items: approve, review, or "" where nothing is ticked."""
 
@@ -141,6 +142,7 @@ def daily(
         if row.id in group_ids
     ]
     verbs = Counter(item.verb for item in waiting if item.acts_here)
+    rows = readiness.board_rows(today, school=school) if school is not None else None
     return Daily(
         today=today,
         odd=tuple(item for item in shown if item.is_odd),
@@ -154,8 +156,8 @@ def daily(
         classes=tuple(sorted({item.class_name for item in waiting if item.class_name})),
         happenings=since_yesterday(actor, now),
         reasons=recent_reasons(actor),
-        strip=_strip(today, school) if school is not None else (),
-        calendar=_calendar(year, today) if year is not None else (),
+        strip=tuple(StripClass(row.class_group_id, row.name, row.percent, row.is_late) for row in rows or ()),
+        calendar=_calendar(year, today, rows, has_work=bool(waiting)) if year is not None else (),
         bulk_verb="approve" if verbs["approve"] else "review" if verbs["review"] else "",
     )
 
@@ -175,6 +177,7 @@ _MARKS = select(
             m.TranscriptSignature.id,
             m.TeachingAssignment.id,
             m.RoleGrant.id,
+            m.Enrollment.id,
         )
     ),
     *(select(func.count(model.ends_on)).scalar_subquery() for model in (m.TeachingAssignment, m.RoleGrant)),
@@ -235,15 +238,23 @@ def _count_waiting(actor: Actor, now: datetime, today: date) -> int:
     return n + len(exemptions.waiting(actor)) + len(inherited_results.waiting(actor))
 
 
-def _calendar(year: m.SchoolYear, today: date) -> tuple[tuple[str, date, int], ...]:
+def _calendar(
+    year: m.SchoolYear, today: date, rows: Sequence[readiness.BoardRow] | None, *, has_work: bool
+) -> tuple[tuple[str, date, int], ...]:
+    """A deadline that was met is no news: it would be called late all summer. ``rows``: None for who does not follow the school's
+    progress; of those only who still has work hears of a day that is over."""
     found = (
-        ("Nhập điểm xong", year.data_complete_before),
-        ("Khối 9 ký xong", year.sign_grade9_before),
-        ("Mọi khối ký xong", year.sign_others_before),
+        ("Nhập điểm xong", year.data_complete_before, 0, lambda row: True),
+        ("Khối 9 ký xong", year.sign_grade9_before, -1, lambda row: row.grade_level == 9),
+        ("Mọi khối ký xong", year.sign_others_before, -1, lambda row: True),
     )
-    return tuple((words, before, Deadline(before).days_left(today)) for words, before in found)
-
-
-def _strip(today: date, school: Sequence[progress.SheetLine]) -> tuple[StripClass, ...]:
-    rows = readiness.board_rows(today, school=school)
-    return tuple(StripClass(row.class_group_id, row.name, row.percent, row.is_late) for row in rows)
+    kept = []
+    for words, before, step, concerns in found:
+        left = Deadline(before).days_left(today)
+        if rows is None:
+            is_open = left > 0 or has_work
+        else:
+            is_open = not rows or any(concerns(row) and not row.cells[step].is_done for row in rows)
+        if is_open:
+            kept.append((words, before, left))
+    return tuple(kept)

@@ -411,6 +411,8 @@ class Completion:
     n_unapproved: int
     """Classes of grade 9 whose year is not approved yet."""
     lines: tuple[CompletionLine, ...]
+    other_years: tuple[str, ...]
+    """Labels of the other years that have a grade 9, the newest first."""
 
     def of(self, completed: bool | None) -> tuple[CompletionLine, ...]:
         """The lines with this answer."""
@@ -460,4 +462,13 @@ def completion(actor: Actor, label: str | None) -> Completion:
                     frozen_results.is_by_summer(content),
                 )
             )
-    return Completion(year.label, sum(row.state != ClassState.APPROVED.value for row in classes), tuple(lines))
+    others = db.session.scalars(
+        select(m.SchoolYear.label)
+        .where(
+            m.SchoolYear.id != year.id,
+            m.SchoolYear.id.in_(select(m.ClassGroup.school_year_id).where(m.ClassGroup.grade_level == 9)),
+        )
+        .order_by(m.SchoolYear.starts_on.desc())
+    )
+    n_open = sum(row.state != ClassState.APPROVED.value for row in classes)
+    return Completion(year.label, n_open, tuple(lines), tuple(others))
