@@ -173,7 +173,11 @@ def make(year: m.SchoolYear, choices: Choices, today: date) -> Plan:
     first = choices.first_classes or tuple(row.name for row in classes if row.grade_level == 6)
     names = {rules.next_class_name(row.name, row.grade_level) for row in classes if row.grade_level < 9} | set(first)
     pupils, names = _pupils(classes, settled, names, choices.pupils)
-    new_classes, warnings = _classes(classes, names, pupils, choices.assignments, dates.starts_on, today)
+    to_come = {rules.next_class_name(row.name, row.grade_level) for row in classes if row.id not in settled}
+    wanted = {pupil.to_class for pupil in pupils} | set(first) | to_come
+    new_classes, warnings = _classes(classes, names & wanted, pupils, choices.assignments, dates.starts_on, today)
+    if left_out := sorted(names - wanted):
+        warnings.append(f"Không mở lớp {', '.join(left_out)}: không em nào vào lớp ấy.")
     return Plan(
         year.id,
         year.label,

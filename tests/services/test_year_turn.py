@@ -265,3 +265,18 @@ def test_four_years_in_a_row_and_no_page_grows(
     assert [label for label, state in states.items() if state == "OPEN"] == ["2030-2031"] and len(states) == 5
     assert pupils_in("9A", "2030-2031") == {"Phạm Gia Huy", "Phạm Gia Hân", AN}, "An is a year behind"
     assert audit_verify.verify().faults == []
+
+
+def test_a_class_that_nobody_goes_into_is_not_opened(school: Cast) -> None:
+    finish_first_year(school)
+    clerk = school.actor("clerk")
+    an = school.enrollments["6A", AN]
+    version = year_turn.save(clerk, AUGUST, expected_version=0, first_classes="6B, 6C")
+    plan = year_turn.read(clerk, AUGUST).plan
+    assert [(one.name, one.n_pupils) for one in plan.classes] == [("6A", 1), ("6B", 0), ("6C", 0), ("7A", 4), ("9A", 1)]
+    year_turn.save(clerk, AUGUST, expected_version=version, pupils={an: "6B"})
+    plan = year_turn.read(clerk, AUGUST).plan
+    assert [(one.name, one.n_pupils) for one in plan.classes] == [("6B", 1), ("6C", 0), ("7A", 4), ("9A", 1)]
+    assert "Không mở lớp 6A: không em nào vào lớp ấy." in plan.warnings
+    [moved] = [one for one in plan.pupils if one.enrollment_id == an]
+    assert moved.choices == ("6A", "6B", "6C"), "the way back stays open"
