@@ -87,7 +87,7 @@ def _power(audience: str) -> Permission:
 def post(
     actor: Actor, title: str, body: str, audience: str, starts_on: date | None, ends_on: date | None, now: datetime
 ) -> int:
-    """Post. Raises NotAllowed (the public page is the principal's), Invalid per field."""
+    """Post; the same once more is the one that stands. Raises NotAllowed (the public page is the principal's), Invalid per field."""
     if audience not in (INSIDE, PUBLIC):
         raise Invalid("Xin chọn nơi đăng.", field="audience")
     if not actor.may(_power(audience)):
@@ -102,6 +102,18 @@ def post(
     if ends_on is not None and ends_on < max(starts_on, clock.local_date(now)):
         raise Invalid("Ngày cuối đã qua, hoặc trước ngày đầu.", field="ends_on")
     with write_transaction() as session:
+        standing = session.scalar(
+            select(m.Announcement.id).where(
+                m.Announcement.withdrawn_at.is_(None),
+                m.Announcement.posted_by == actor.account_id,
+                m.Announcement.title == title,
+                m.Announcement.body == body,
+                m.Announcement.audience == audience,
+                m.Announcement.starts_on == starts_on,
+            )
+        )
+        if standing is not None:  # the second click
+            return standing
         row = m.Announcement(
             title=title,
             body=body,

@@ -149,7 +149,19 @@ def give(
         if person_id is not None and person_id not in {one.id for one in _people_with(_HOLDERS, today)}:
             raise Invalid("Người này không thuộc Ban quản lý Học bạ số.", field="person_id")
         if task_id is None:
-            row = m.BoardTask(school_year_id=roster.open_year().id, title=title, due_on=due_on)
+            year = roster.open_year()
+            standing = session.scalar(
+                select(m.BoardTask.id).where(
+                    m.BoardTask.school_year_id == year.id,
+                    m.BoardTask.state == "OPEN",
+                    m.BoardTask.title == title,
+                    m.BoardTask.due_on == due_on,
+                    m.BoardTask.person_id == person_id,
+                )
+            )
+            if standing is not None:  # the second click: nobody is told twice
+                return standing
+            row = m.BoardTask(school_year_id=year.id, title=title, due_on=due_on)
             session.add(row)
         else:
             row = _task(task_id, expected_version)

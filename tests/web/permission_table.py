@@ -626,6 +626,7 @@ ROWS += [
     Row("school_plan.undo", "POST", "/ke-hoach/viec/999999/bo", BOSSES, passes=(404,)),
     Row("school_plan.training_days", "GET", "/ke-hoach/tap-huan", _FOLLOWERS),
     Row("school_plan.add_training", "POST", "/ke-hoach/tap-huan", STAFF_READERS),
+    Row("school_plan.change_training", "POST", "/ke-hoach/tap-huan/999999", STAFF_READERS, passes=(404, 422)),
     Row("school_plan.mark", "POST", "/ke-hoach/tap-huan/999999/diem-danh", STAFF_READERS, passes=(404,)),
     Row("school_plan.readiness", "GET", "/ke-hoach/ha-tang", _FOLLOWERS | only("it_officer")),
     Row("school_plan.add_item", "POST", "/ke-hoach/ha-tang", _KEEPERS),
