@@ -187,6 +187,12 @@ def test_a_year_that_is_enough_once_corrected_was_not_concluded_after_re_assessm
     assert (note.promoted, note.promoted_after) == ("Lên lớp 9", None)
     [line] = [one for one in summer_view.completion(school.actor("clerk"), None).lines if one.full_name == CHI]
     assert line.completed and not line.after_summer
+    # Nor does a level "after re-assessment" stand beside a year that needed none: this one would be Chưa đạt.
+    decide(school, ask(school, "3,0"))
+    last = frozen_of(school, CHI, "summer")[-1]
+    assert {row["code"]: row["after_reassessment"] for row in last["subjects"]}["LIT"] == "3.0"
+    assert (last["learning"]["year"], last["learning"]["after"]) == ("Đ", None)
+    assert last["promotion"]["outcome"] == "COMPLETED"
 
 
 def test_who_may_and_what_is_refused(school: Cast) -> None:
