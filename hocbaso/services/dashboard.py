@@ -242,11 +242,15 @@ def _calendar(
     year: m.SchoolYear, today: date, rows: Sequence[readiness.BoardRow] | None, *, has_work: bool
 ) -> tuple[tuple[str, date, int], ...]:
     """A deadline that was met is no news: it would be called late all summer. ``rows``: None for who does not follow the school's
-    progress; of those only who still has work hears of a day that is over."""
+    progress; of those only who still has work hears of a day that is over. What the summer made anew has a day of its own."""
+
+    def in_may(row: readiness.BoardRow) -> bool:
+        return row.due_before <= year.sign_before(row.grade_level)
+
     found = (
         ("Nhập điểm xong", year.data_complete_before, 0, lambda row: True),
-        ("Khối 9 ký xong", year.sign_grade9_before, -1, lambda row: row.grade_level == 9),
-        ("Mọi khối ký xong", year.sign_others_before, -1, lambda row: True),
+        ("Khối 9 ký xong", year.sign_grade9_before, -1, lambda row: row.grade_level == 9 and in_may(row)),
+        ("Mọi khối ký xong", year.sign_others_before, -1, lambda row: in_may(row)),
     )
     kept = []
     for words, before, step, concerns in found:

@@ -19,9 +19,11 @@ from hocbaso.services import (
     audit_verify,
     class_approval,
     class_moves,
+    dashboard,
     decisions,
     document_pool,
     frozen_results,
+    readiness,
     results,
     roster,
     signing,
@@ -376,6 +378,13 @@ def test_the_years_record_gives_way_to_one_that_holds_the_summer(school: Cast) -
         NOW,
     )
     assert transcript_counts.due_days(year) == {class_id: date(2027, 8, 16)}
+    [line] = [one for one in readiness.board_rows(JULY.date()) if one.class_group_id == class_id]
+    assert (line.due_before, line.is_late, line.is_done) == (date(2027, 8, 16), False, False), "not late since May"
+    board = readiness.board(school.actor("principal"), JULY)
+    assert [names for words, _, _, names in board.deadlines if "Khối 9" in words] == [()]
+    assert ("Khối 9 ký xong", year.sign_grade9_before) not in {
+        (words, before) for words, before, _ in dashboard.daily(school.actor("principal"), JULY).calendar
+    }
     assert {item.due_before for item in transcript_items(school.actor("clerk"), year, JULY.date())} == {
         date(2027, 8, 16)
     }
