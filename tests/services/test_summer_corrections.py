@@ -20,6 +20,7 @@ from hocbaso.services import (
     correction_view,
     document_pool,
     frozen_results,
+    log_search,
     roster,
     signing,
     summer_approval,
@@ -32,6 +33,7 @@ from hocbaso.services import (
 )
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.correction_evidence import Upload
+from hocbaso.services.log_search import Wanted
 from hocbaso.services.summer_results import Typed
 from hocbaso.services.waiting_corrections import correction_items
 from tests.cast import NOW, Cast
@@ -138,6 +140,18 @@ def test_the_whole_way_of_a_score_that_was_added_up_wrong(school: Cast) -> None:
     assert correction_view.applied_in_class(class_id)[0][:2] == (CHI, "Ngữ văn, kết quả đánh giá lại: 4,9 → 5,9")
     untouched.require_untouched(class_id)
     assert audit_verify.verify().faults == []
+    # An inspector who looks for the pupil, or for the subject in the class, finds every hand that touched it.
+    acts = [
+        "summer:registration:recorded",
+        "summer:result:changed",
+        "summer:result:approved",
+        "correction:request:asked",
+    ]
+    for wanted in (Wanted(pupil=CHI), Wanted(class_group_id=class_id, subject_id=subject_id("LIT"))):
+        lines = log_search.search(school.actor("principal"), wanted, LATER.date()).lines
+        tags = [db.session.get(m.AuditEntry, line.seq).tag for line in lines]
+        assert set(acts) <= set(tags), (wanted, set(acts) - set(tags))
+        assert tags.count("summer:result:changed") == 2, "typed, and corrected; not the conduct of another pupil"
 
 
 def test_conduct_goes_straight_to_the_principal_where_its_keeper_asks(school: Cast) -> None:
