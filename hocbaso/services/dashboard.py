@@ -43,7 +43,7 @@ from hocbaso.services.waiting_classes import class_items, exemption_items, inher
 from hocbaso.services.waiting_corrections import correction_items
 from hocbaso.services.waiting_sheets import sheet_items
 from hocbaso.services.waiting_summer import summer_items
-from hocbaso.services.waiting_transcripts import recall_items, transcript_items
+from hocbaso.services.waiting_transcripts import recall_items, replacing_items, transcript_items
 from hocbaso.services.waiting_year import year_items
 from hocbaso.services.wanted_roles import wanted_roles
 
@@ -122,7 +122,7 @@ def daily(
         items += check_items(actor, today, frozenset(item.link for item in items))
         items += transcript_items(actor, year, today) + exemption_items(actor, year, today)
         items += inherited_items(actor, year, today) + summer_items(actor, year, today) + year_items(actor, year, today)
-    items += recall_items(actor, today) + correction_items(actor, today)
+    items += recall_items(actor, today) + correction_items(actor, today) + replacing_items(actor, today)
     items.sort(key=lambda item: (item.days_left, item.kind != "class", item.grade_level != 9, item.title))
     locks = tuple(item for item in items if item.verb == "lock")
     held = tuple(item for item in items if item.verb == "hold")
@@ -187,6 +187,7 @@ _MARKS = select(
     select(func.count()).where(m.TranscriptRecord.state == RecordState.ISSUED.value).scalar_subquery(),
     select(func.sum(m.ClassGroup.version)).scalar_subquery(),
     select(func.sum(m.CorrectionRequest.version)).scalar_subquery(),
+    select(func.sum(m.RecallRequest.version)).scalar_subquery(),
     select(func.max(m.HomeroomAssignment.id)).scalar_subquery(),
     select(func.sum(m.BlindChecker.version)).scalar_subquery(),
     select(func.sum(m.SummerResult.version)).scalar_subquery(),
@@ -234,7 +235,11 @@ def _count_waiting(actor: Actor, now: datetime, today: date) -> int:
     if year is not None:
         n += len(transcript_items(actor, year, today)) + len(summer_view.my_work(actor))
         n += len(year_items(actor, year, today))
-    n += len(recall_items(actor, today)) + len(correction_access.held_by(actor, today))
+    n += (
+        len(recall_items(actor, today))
+        + len(replacing_items(actor, today))
+        + len(correction_access.held_by(actor, today))
+    )
     return n + len(exemptions.waiting(actor)) + len(inherited_results.waiting(actor))
 
 

@@ -10,14 +10,26 @@ from sqlalchemy import event, func, select
 
 from hocbaso import clock
 from hocbaso import models as m
-from hocbaso.db import db
+from hocbaso.db import db, write_transaction
 from hocbaso.errors import Incomplete, IntegrityFault, Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.regulations import year_turn as rules
+from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.terms import Promotion
 from hocbaso.regulations.year_calendar import EntryWindow, YearDates
-from hocbaso.services import audit_verify, exemptions, homeroom, roster, untouched, year_turn
+from hocbaso.services import (
+    audit,
+    audit_verify,
+    dashboard,
+    exemptions,
+    homeroom,
+    reminders,
+    roster,
+    untouched,
+    year_turn,
+)
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.frozen_results import digest_of
+from hocbaso.services.waiting_transcripts import replacing_items
 from tests.cast import PASSWORD, STUDENTS, Cast
 from tests.services.finished_year import class_named, finish_class, pupils_in
 
@@ -280,3 +292,32 @@ def test_a_class_that_nobody_goes_into_is_not_opened(school: Cast) -> None:
     assert "Không mở lớp 6A: không em nào vào lớp ấy." in plan.warnings
     [moved] = [one for one in plan.pupils if one.enrollment_id == an]
     assert moved.choices == ("6A", "6B", "6C"), "the way back stays open"
+
+
+def test_a_record_recalled_after_the_turn_waits_for_those_who_make_the_next(school: Cast) -> None:
+    finish_first_year(school)
+    turn(school, AUGUST)
+    autumn = datetime(2027, 9, 20, 2, 0, tzinfo=UTC)
+    assert replacing_items(school.actor("math"), autumn.date()) == []
+    with write_transaction() as session:
+        [record] = session.scalars(
+            select(m.TranscriptRecord).where(m.TranscriptRecord.enrollment_id == school.enrollments["9A", CHI])
+        )
+        record.state, record.recalled_at = "RECALLED", autumn
+        session.flush()
+        audit.record(
+            AuditTag.TRANSCRIPT_RECALLED, SYSTEM, autumn, target_kind="transcript_record", target_id=record.id,
+            state=audit.states("transcript_record", [record]),
+        )  # fmt: skip
+    words = "Lập 1 học bạ lớp 9A năm học 2026–2027"
+    for who in ("math", "clerk"):
+        [item] = replacing_items(school.actor(who), autumn.date())
+        assert (item.title, item.link) == (words, f"/hoc-ba/lop/{school.classes['9A']}")
+        assert item.due_before == date(2027, 9, 28), "five working days, as an answer to a request"
+        assert words in [one.title for one in dashboard.daily(school.actor(who), autumn).plain]
+        assert (
+            dashboard.count_waiting(school.actor(who), autumn) == dashboard.daily(school.actor(who), autumn).n_waiting
+        )
+    assert replacing_items(school.actor("head_society"), autumn.date()) == []
+    [work] = [one for one in reminders.held_work(autumn) if one.what == words]
+    assert work.holders == (school.people["math"],)
