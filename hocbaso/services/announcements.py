@@ -17,6 +17,8 @@ from hocbaso.regulations.permissions import Permission
 from hocbaso.services import audit
 from hocbaso.services.access import Actor
 
+_FAR = 730
+"""Days from today beyond which a day is a slip of the hand."""
 INSIDE, PUBLIC = "inside", "public"
 LONGEST_TITLE, LONGEST_BODY = 150, 3000
 
@@ -101,6 +103,9 @@ def post(
     starts_on = starts_on or clock.local_date(now)
     if ends_on is not None and ends_on < max(starts_on, clock.local_date(now)):
         raise Invalid("Ngày cuối đã qua, hoặc trước ngày đầu.", field="ends_on")
+    for field, day in (("starts_on", starts_on), ("ends_on", ends_on)):
+        if day is not None and abs((day - clock.local_date(now)).days) > _FAR:
+            raise Invalid("Ngày này cách hôm nay quá hai năm. Xin xem lại năm đã gõ.", field=field)
     with write_transaction() as session:
         standing = session.scalar(
             select(m.Announcement.id).where(

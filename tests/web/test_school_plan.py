@@ -164,6 +164,17 @@ def test_a_slip_in_a_training_day_is_put_right(client_of, school: Cast):
     intact("training_session")
 
 
+def test_a_day_of_another_century_is_a_slip(client_of, school: Cast):
+    principal = client_of("principal")
+    for day in ("31/12/9999", "01/01/0001", "20/05/2207"):
+        task = principal.post("/ke-hoach/viec", data={"title": "Rà soát", "due_on": day})
+        assert task.status_code == 422 and "quá hai năm" in task.get_data(as_text=True)
+        for field in ("starts_on", "ends_on"):
+            data = {"title": "Họp", "body": "Chiều nay", "audience": "inside", field: day}
+            assert principal.post("/thong-bao/", data=data).status_code == 422
+    assert newest(m.BoardTask) is None and newest(m.Announcement) is None
+
+
 def test_the_second_click_adds_nothing(client_of, school: Cast):
     principal, clerk, teacher = client_of("principal"), client_of("clerk"), client_of("math")
     forms = [
