@@ -99,6 +99,8 @@ class Impact:
     moved_on_to: str
     """The class of the next year the pupil is in already, where the conclusion of this year changes; "" otherwise."""
     digest: str
+    needs_place: bool = False
+    """Whether the changed conclusion keeps the pupil in school while the next year has no place for them: it was turned already."""
 
     @property
     def stale(self) -> tuple[ItemView, ...]:
@@ -385,16 +387,21 @@ def _of_year(request: m.CorrectionRequest, today: date) -> Impact:
         items = summer_items(request)
     else:
         items = homeroom_items(request, given)
-    return _pinned(
+    concludes = any(one.place == ("promotion",) for one in changes)
+    moved_on_to = _moved_on_to(request.enrollment) if concludes else ""
+    stays = after.result.promotion in (Promotion.RETAINED, Promotion.PROMOTED)
+    closed = request.enrollment.class_group.school_year.state != "OPEN"
+    pinned = _pinned(
         items=items,
         changes=changes,
         steps=steps,
         voided=voided,
         rulings=_rulings(computed, evaluated(computed, given), after),
         refreezes=former is not None and bool(changes),
-        moved_on_to=_moved_on_to(request.enrollment) if any(one.place == ("promotion",) for one in changes) else "",
+        moved_on_to=moved_on_to,
         request=request,
     )
+    return replace(pinned, needs_place=concludes and stays and closed and not moved_on_to)
 
 
 def _rulings(computed: ClassResults, before: StudentResult, after: StudentResult) -> tuple[Ruling, ...]:

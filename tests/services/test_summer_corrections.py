@@ -279,14 +279,16 @@ def test_who_did_not_take_part_did_after_all(school: Cast) -> None:
 
 def test_a_closed_year_is_open_to_it_and_its_record_is_built_anew(school: Cast) -> None:
     test_school_keys.make_demo_keys(SYSTEM, NOW)
-    class_id, chi = approved(school), school.enrollments["9A", CHI]
+    class_id, chi = approved(school, training="K"), school.enrollments["9A", CHI]
     finish_class(school.classes["6A"], datetime(2027, 5, 25, 2, 0, tzinfo=UTC))
-    transcripts.build_class(SYSTEM, class_id, JULY, f"#{chi}")
+    pupils = [f"#{chi}", f"#{school.enrollments['9A', BINH]}"]
+    for pupil in pupils:
+        transcripts.build_class(SYSTEM, class_id, JULY, pupil)
     for hours, (role, key) in enumerate((("homeroom", "math"), ("principal", "principal"), ("seal", "clerk")), start=1):
         signing.sign_class(
-            school.actor(key), class_id, role, test_school_keys.DEMO_PIN, JULY + timedelta(hours=hours), [f"#{chi}"]
+            school.actor(key), class_id, role, test_school_keys.DEMO_PIN, JULY + timedelta(hours=hours), pupils
         )
-    others = [one.id for one in transcripts.students_of(class_id) if one.id != chi]
+    others = [one.id for one in transcripts.students_of(class_id) if f"#{one.id}" not in pupils]
     seal_class([frozen_results.newest_frozen(one).id for one in others], JULY)
     turn(school, AUGUST)
     autumn = datetime(2027, 9, 20, 2, 0, tzinfo=UTC)
@@ -298,4 +300,10 @@ def test_a_closed_year_is_open_to_it_and_its_record_is_built_anew(school: Cast) 
     impact = correction_impact.of_request(request, autumn.date())
     assert [one.how for one in impact.voided] == ["waits"], "after the day of the freeze the authority is asked"
     correction_decisions.confirm(school.actor("math"), request.id, expected_version=request.version, now=autumn)
+    assert (impact.moved_on_to, impact.needs_place) == ("9A", False), "she stayed, and would have completed"
     assert frozen_of(school, CHI, "summer")[-1]["promotion"]["outcome"] == "RETAINED"
+    # Bình left school with the year; the other way round somebody has to find him a place.
+    fell = ask(school, "", who="math", pupil=BINH, code=None, absent=True, now=autumn)
+    impact = correction_impact.of_request(fell, autumn.date())
+    assert (("promotion",), "COMPLETED", "RETAINED") in {(one.place, one.before, one.after) for one in impact.changes}
+    assert (impact.moved_on_to, impact.needs_place) == ("", True)
