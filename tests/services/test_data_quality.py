@@ -20,6 +20,16 @@ from tests.services.test_audit_verify import try_kinds
 NAME = "Hoàng Thanh Bình"
 
 
+def test_nobody_without_a_number_is_called_matched(school: Cast) -> None:
+    clerk, student = school.actor("clerk"), student_of(school)
+    change(school, {"personal_id_number": ""})
+    text = "\n".join(("Mã học sinh\tHọ và tên\tKết quả", f"{student.moet_code}\t{NAME}\tKhớp"))
+    seen = identity_checks.preview(clerk, text)
+    assert (seen.lines, len(seen.problems)) == ((), 1) and "chưa ghi số định danh" in seen.problems[0][1]
+    wrong = text.replace("Kết quả", "Kết quả\tMục lệch").replace("Khớp", "Lệch\tNgày sinh")
+    assert identity_checks.preview(clerk, wrong).n_new == 1, "a mismatch is told all the same"
+
+
 def student_of(school: Cast, name: str = NAME, class_name: str = "9A") -> m.Student:
     found = db.session.scalar(
         select(m.Student)
