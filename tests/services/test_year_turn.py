@@ -321,3 +321,27 @@ def test_a_record_recalled_after_the_turn_waits_for_those_who_make_the_next(scho
     assert replacing_items(school.actor("head_society"), autumn.date()) == []
     [work] = [one for one in reminders.held_work(autumn) if one.what == words]
     assert work.holders == (school.people["math"],)
+
+
+def test_a_class_is_divided(school: Cast) -> None:
+    finish_first_year(school)
+    clerk, principal = school.actor("clerk"), school.actor("principal")
+    anh = school.enrollments["6A", ANH]
+    with pytest.raises(Invalid, match="không xếp vào lớp này được"):
+        year_turn.save(clerk, AUGUST, expected_version=0, pupils={anh: "7B"})
+    for wrong in ("6B", "10A", "7", "7b<b>", "x" * 5000, ",".join(f"7A{n}" for n in range(25))):
+        with pytest.raises(Invalid) as refused:
+            year_turn.save(clerk, AUGUST, expected_version=0, more_classes=wrong)
+        assert refused.value.field == "more_classes"
+    version = year_turn.save(clerk, AUGUST, expected_version=0, more_classes="7b")
+    version = year_turn.save(clerk, AUGUST, expected_version=version, pupils={anh: "7B"})
+    plan = year_turn.read(clerk, AUGUST).plan
+    assert [(one.name, one.n_pupils, one.source) for one in plan.classes if one.grade_level == 7] == [
+        ("7A", 3, "6A"),
+        ("7B", 1, "6A"),
+    ]
+    year_turn.send(clerk, AUGUST, expected_version=version)
+    page = year_turn.read(principal, AUGUST)
+    year_turn.approve(principal, page.seal, AUGUST, expected_version=page.version)
+    assert pupils_in("7B", "2027-2028") == {ANH} and len(pupils_in("7A", "2027-2028")) == 3
+    untouched.require_untouched(class_named("7B", "2027-2028").id)
