@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from hocbaso import clock
 from hocbaso import models as m
-from hocbaso.db import db
+from hocbaso.db import db, write_transaction
 from tests.cast import NOW, Cast
 from tests.services.summer_class import BINH, CHI, JULY, REPORT, TASK, approve_ready, register_all, summer_9a, type_one
 
@@ -147,3 +147,15 @@ def test_an_approved_result_is_asked_about_through_the_pages(
     assert "Mức sau rèn luyện" in text_of(keeper.get(training))
     assert principal.get(sent.location).status_code == 200 and principal.get("/hom-nay").status_code == 200
     assert text_of(principal.get("/nhat-ky?viec=diem")).count("kết quả hè") >= 1
+    # Once the year is closed the way there goes on.
+    with write_transaction() as session:
+        session.get(m.SchoolYear, school.year_id).state = "CLOSED"
+    index = teacher.get("/he").get_data(as_text=True)
+    assert "Các năm học đã đóng" in index and f'href="/he/{class_id}"' in index
+    past = teacher.get(f"/he/{class_id}").get_data(as_text=True)
+    assert address in past and 'name="kq-' not in past
+    for who in ("math", "principal", "clerk", "vice_principal"):
+        assert client_of(who).get("/he").status_code == 200, who
+    assert "Các năm học đã đóng" not in client_of("head_science").get("/he").get_data(as_text=True), (
+        "not of this teacher"
+    )
