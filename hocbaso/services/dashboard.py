@@ -157,7 +157,7 @@ def daily(
         happenings=since_yesterday(actor, now),
         reasons=recent_reasons(actor),
         strip=tuple(StripClass(row.class_group_id, row.name, row.percent, row.is_late) for row in rows or ()),
-        calendar=_calendar(year, today, rows, has_work=bool(waiting)) if year is not None else (),
+        calendar=_calendar(year, today, rows, waiting) if year is not None else (),
         bulk_verb="approve" if verbs["approve"] else "review" if verbs["review"] else "",
     )
 
@@ -244,10 +244,10 @@ def _count_waiting(actor: Actor, now: datetime, today: date) -> int:
 
 
 def _calendar(
-    year: m.SchoolYear, today: date, rows: Sequence[readiness.BoardRow] | None, *, has_work: bool
+    year: m.SchoolYear, today: date, rows: Sequence[readiness.BoardRow] | None, waiting: Sequence[DailyItem]
 ) -> tuple[tuple[str, date, int], ...]:
     """A deadline that was met is no news: it would be called late all summer. ``rows``: None for who does not follow the school's
-    progress; of those only who still has work hears of a day that is over. What the summer made anew has a day of its own."""
+    progress; of those only who still has what was due by then hears of a day that is over. What the summer asks for has a day of its own."""
 
     def in_may(row: readiness.BoardRow) -> bool:
         return row.due_before <= year.sign_before(row.grade_level)
@@ -261,7 +261,7 @@ def _calendar(
     for words, before, step, concerns in found:
         left = Deadline(before).days_left(today)
         if rows is None:
-            is_open = left > 0 or has_work
+            is_open = left > 0 or any(item.due_before <= before for item in waiting)
         else:
             is_open = not rows or any(concerns(row) and not row.cells[step].is_done for row in rows)
         if is_open:

@@ -40,7 +40,7 @@ from hocbaso.services.access import SYSTEM
 from hocbaso.services.summer_results import Registration, RowsRefused, Typed
 from hocbaso.services.waiting_transcripts import transcript_items
 from tests.cast import NOW, Cast
-from tests.services.finished_year import seal_class
+from tests.services.finished_year import finish_class, seal_class
 from tests.services.full_class import (
     class_row,
     fill_homeroom,
@@ -303,6 +303,15 @@ def test_after_the_day_of_the_freeze_the_principal_lets_write(school: Cast) -> N
         summer_results.type_results(keeper, class_id, {maths: Typed("9,5", 3, False, "19/08/2027")}, late)
     with pytest.raises(WrongState, match="chốt ngày"):
         summer_results.register(keeper, class_id, {literature: Registration(True, 0)}, late)
+
+
+def test_who_has_only_the_summers_work_is_not_told_of_may(school: Cast) -> None:
+    class_id = summer_9a(school)
+    finish_class(school.classes["6A"], NOW)
+    register_all(school, class_id)
+    page = dashboard.daily(school.actor("other"), JULY)
+    assert page.counts == {"summer": 1}
+    assert page.calendar == (), "all that was due in May is done"
 
 
 def test_a_pupil_with_an_individual_plan_waits_for_the_principals_word(school: Cast) -> None:
