@@ -406,13 +406,15 @@ def _of_year(request: m.CorrectionRequest, today: date) -> Impact:
 
 def _rulings(computed: ClassResults, before: StudentResult, after: StudentResult) -> tuple[Ruling, ...]:
     """What has to be decided with the approval: the class is approved and nobody can decide later, or a decision that stands was
-    made about another choice."""
+    made about another choice, or about other results."""
     found = []
     is_approved = computed.state == ClassState.APPROVED.value
     for at, term in enumerate(TERMS):
         choices = after.result.review_levels[at]
         ruled = after.given.decision("learning_level", term)
         asks = is_approved if ruled is None else before.result.review_levels[at] != choices
+        # A decision counts for the results it was made on. Of an approved class nobody could make it anew afterwards.
+        asks = asks or (is_approved and after.result.outdated[at])
         if choices and asks:
             found.append(Ruling("learning_level", term, f"Học tập {TERM_WORDS[term]}", choices))
     if is_approved and after.result.promotion is Promotion.DECISION_NEEDED:
