@@ -22,6 +22,7 @@ from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.correction_flow import CorrectionKind
 from hocbaso.regulations.correction_impact import HOMEROOM_WORDS, Change, Place, SubjectName, impact, new_steps
 from hocbaso.regulations.hash_chain import canonical_json
+from hocbaso.regulations.promotion import SUMMER_ROUTES
 from hocbaso.regulations.recall_flow import needs_authority
 from hocbaso.regulations.registry import regulation_named
 from hocbaso.regulations.summer_flow import SummerState
@@ -418,7 +419,8 @@ def _rulings(computed: ClassResults, before: StudentResult, after: StudentResult
         if choices and asks:
             found.append(Ruling("learning_level", term, f"Học tập {TERM_WORDS[term]}", choices))
     if is_approved and after.result.promotion is Promotion.DECISION_NEEDED:
-        outcomes = tuple(one.value for one in promotion_outcomes(computed.grade_level))
+        left = SUMMER_ROUTES if after.given.summer_over else ()
+        outcomes = tuple(one.value for one in promotion_outcomes(computed.grade_level) if one not in left)
         found.append(Ruling("promotion", "year", "Kết luận cả năm", outcomes))
     return tuple(found)
 

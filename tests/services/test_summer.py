@@ -19,6 +19,8 @@ from hocbaso.services import (
     audit_verify,
     class_approval,
     class_moves,
+    correction_impact,
+    correction_requests,
     dashboard,
     decisions,
     document_pool,
@@ -37,6 +39,7 @@ from hocbaso.services import (
     untouched,
 )
 from hocbaso.services.access import SYSTEM
+from hocbaso.services.correction_evidence import Upload
 from hocbaso.services.summer_results import Registration, RowsRefused, Typed
 from hocbaso.services.waiting_transcripts import transcript_items
 from tests.cast import NOW, Cast
@@ -343,6 +346,12 @@ def test_a_pupil_with_an_individual_plan_waits_for_the_principals_word(school: C
     approve_ready(school, class_id)
     [after] = frozen_of(school, CHI, "summer")
     assert after["promotion"]["outcome"] == "COMPLETED" and after["decisions"][-1]["counts"]
+    # A correction afterwards asks for the conclusion anew, and the summer is no answer any more.
+    cells = {(school.sheets["9A", "SCI", 2], "CK"): correction_requests.Wanted("9,5", 1)}
+    photo = Upload("bai.jpg", b"\xff\xd8\xff\xe0" + b"bai" * 50)
+    request = correction_requests.ask_scores(school.actor("math"), chi, cells, "Cộng nhầm", [photo], JULY)
+    [ruling] = correction_impact.of_request(request, JULY.date()).rulings
+    assert set(ruling.choices) == {"COMPLETED", "RETAINED"}
 
 
 def test_the_years_record_gives_way_to_one_that_holds_the_summer(school: Cast) -> None:
