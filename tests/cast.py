@@ -112,10 +112,15 @@ def put_sheets(sheet_ids: Iterable[int], state: str) -> None:
             )  # fmt: skip
 
 
-def build() -> Cast:
-    """Create the school in the current (empty) database and return its ids."""
+def build_bare() -> Cast:
+    """The school and its people with their roles, and nothing else yet: no year, no class, nobody assigned."""
     cast = Cast()
-    start = date(2026, 9, 5)
+    _enter_school()
+    _enter_people(cast, date(2026, 9, 5))
+    return cast
+
+
+def _enter_school() -> None:
     roster.create_school(
         SYSTEM,
         {
@@ -132,8 +137,9 @@ def build() -> Cast:
         },
         NOW,
     )
-    year = roster.create_year(SYSTEM, "2026-2027", NOW)
-    cast.year_id = year.id
+
+
+def _enter_people(cast: Cast, start: date) -> None:
     for name in ("Tổ Tự nhiên", "Tổ Xã hội"):
         cast.groups[name] = roster.ensure_group(SYSTEM, name, NOW).id
     for index, (key, (code, name, group)) in enumerate(PEOPLE.items()):
@@ -178,6 +184,16 @@ def build() -> Cast:
             scope_kind=GrantScope.SUBJECT_GROUP if group else GrantScope.SCHOOL,
             scope_id=cast.groups[group] if group else None,
         )
+
+
+def build() -> Cast:
+    """Create the school in the current (empty) database and return its ids."""
+    cast = Cast()
+    start = date(2026, 9, 5)
+    _enter_school()
+    year = roster.create_year(SYSTEM, "2026-2027", NOW)
+    cast.year_id = year.id
+    _enter_people(cast, start)
     subjects = {row.code: row for row in db.session.scalars(select(m.Subject))}
     teachers = {
         ("6A", "MATH"): "head_science",

@@ -12,7 +12,8 @@ from hocbaso.models.students import Enrollment
 
 
 class CorrectionRequest(Base):
-    """Cells of locked sheets (``score``) or the homeroom teacher's part (``homeroom``) of one pupil's year, or civil-status fields.
+    """Cells of locked sheets (``score``), the homeroom teacher's part (``homeroom``) or approved results of the summer (``summer``) of one
+    pupil's year, or civil-status fields.
 
     ``enrollment_id``: the year concerned; for civil status the pupil's latest class, whose homeroom teacher confirms. ``paper``: the
     decision a civil-status change rests on. ``outcome``: once applied, canonical JSON of what changed and what went out of force.
@@ -20,7 +21,7 @@ class CorrectionRequest(Base):
 
     __tablename__ = "correction_request"
     __table_args__ = (
-        CheckConstraint("kind IN ('score','homeroom','civil_status')", name="known_kind"),
+        CheckConstraint("kind IN ('score','homeroom','summer','civil_status')", name="known_kind"),
         CheckConstraint(
             "state IN ('ASKED','CONFIRMED','RETURNED','APPLIED','REFUSED','WITHDRAWN')", name="known_state"
         ),

@@ -23,6 +23,8 @@ class CorrectionKind(StrEnum):
     """Cells of locked sheets of one pupil."""
     HOMEROOM = "homeroom"
     """Conduct, absences, remark and awards of one pupil in a class that was approved."""
+    SUMMER = "summer"
+    """Results of the summer that were approved: re-assessment of a subject, conduct after training."""
     CIVIL_STATUS = "civil_status"
     """What civil-status papers say of a pupil, after it was printed on an issued record."""
 

@@ -30,6 +30,7 @@ class SummerVerb(StrEnum):
     DECLINE = "decline"
     TYPE = "type"
     RETURN = "return"
+    """Never what is approved: that is frozen, and changes by a request (``correction_flow``)."""
     APPROVE = "approve"
 
 
@@ -74,7 +75,7 @@ MOVES: dict[SummerVerb, SummerMove] = {
         SummerMove(SummerVerb.TYPE, frozenset({_S.REGISTERED, _S.TYPED, _S.RETURNED}), _S.TYPED, SummerParty.EXAMINER),
         SummerMove(
             SummerVerb.RETURN,
-            frozenset({_S.REGISTERED, _S.DECLINED, _S.TYPED, _S.APPROVED}),
+            frozenset({None, _S.REGISTERED, _S.DECLINED, _S.TYPED}),
             _S.RETURNED,
             SummerParty.APPROVER,
         ),
@@ -103,12 +104,12 @@ def find_move(state: SummerState | None, verb: SummerVerb) -> SummerMove:
     return move
 
 
-def require_in_time(state: SummerState | None, verb: SummerVerb, freeze_on: date, today: date) -> None:
-    """Registering and typing end with the day of the summer's freeze; what the principal returned may be answered later.
+def require_in_time(verb: SummerVerb, freeze_on: date, today: date, *, is_opened: bool) -> None:
+    """Registering and typing end with the day of the summer's freeze; ``is_opened``: the principal has asked for it since.
 
     Raises WrongState, with what to do.
     """
-    if verb not in (SummerVerb.REGISTER, SummerVerb.TYPE) or today <= freeze_on or state is SummerState.RETURNED:
+    if verb not in (SummerVerb.REGISTER, SummerVerb.TYPE) or today <= freeze_on or is_opened:
         return
     raise WrongState(
         f"Kết quả trong hè chốt ngày {freeze_on:%d/%m/%Y}. Muốn ghi sau ngày ấy, xin Hiệu trưởng trả lại mục này kèm lí do. "

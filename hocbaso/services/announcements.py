@@ -17,6 +17,8 @@ from hocbaso.regulations.permissions import Permission
 from hocbaso.services import audit
 from hocbaso.services.access import Actor
 
+_FAR = 730
+"""Days from today beyond which a day is a slip of the hand."""
 INSIDE, PUBLIC = "inside", "public"
 LONGEST_TITLE, LONGEST_BODY = 150, 3000
 
@@ -87,7 +89,7 @@ def _power(audience: str) -> Permission:
 def post(
     actor: Actor, title: str, body: str, audience: str, starts_on: date | None, ends_on: date | None, now: datetime
 ) -> int:
-    """Post. Raises NotAllowed (the public page is the principal's), Invalid per field."""
+    """Post; the same once more is the one that stands. Raises NotAllowed (the public page is the principal's), Invalid per field."""
     if audience not in (INSIDE, PUBLIC):
         raise Invalid("Xin chọn nơi đăng.", field="audience")
     if not actor.may(_power(audience)):
@@ -101,7 +103,22 @@ def post(
     starts_on = starts_on or clock.local_date(now)
     if ends_on is not None and ends_on < max(starts_on, clock.local_date(now)):
         raise Invalid("Ngày cuối đã qua, hoặc trước ngày đầu.", field="ends_on")
+    for field, day in (("starts_on", starts_on), ("ends_on", ends_on)):
+        if day is not None and abs((day - clock.local_date(now)).days) > _FAR:
+            raise Invalid("Ngày này cách hôm nay quá hai năm. Xin xem lại năm đã gõ.", field=field)
     with write_transaction() as session:
+        standing = session.scalar(
+            select(m.Announcement.id).where(
+                m.Announcement.withdrawn_at.is_(None),
+                m.Announcement.posted_by == actor.account_id,
+                m.Announcement.title == title,
+                m.Announcement.body == body,
+                m.Announcement.audience == audience,
+                m.Announcement.starts_on == starts_on,
+            )
+        )
+        if standing is not None:  # the second click
+            return standing
         row = m.Announcement(
             title=title,
             body=body,

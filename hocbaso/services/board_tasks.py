@@ -18,6 +18,8 @@ from hocbaso.services import audit, reminders, roster
 from hocbaso.services.access import Actor
 from hocbaso.services.in_force import in_force
 
+_FAR = 730
+"""Days from today beyond which a day is a slip of the hand."""
 _LEADERS = (Role.PRINCIPAL.value, Role.VICE_PRINCIPAL.value)
 _HOLDERS = (*_LEADERS, Role.BOARD_MEMBER.value, Role.IT_OFFICER.value, Role.CLERK.value, Role.GROUP_HEAD.value)
 """Who may be given a task: the board, and those to whom the plan itself gives duties."""
@@ -145,11 +147,25 @@ def give(
     if due_on is None:
         raise Invalid("Xin ghi ngày phải xong.", field="due_on")
     today = clock.local_date(now)
+    if abs((due_on - today).days) > _FAR:
+        raise Invalid("Ngày phải xong cách hôm nay quá hai năm. Xin xem lại năm đã gõ.", field="due_on")
     with write_transaction() as session:
         if person_id is not None and person_id not in {one.id for one in _people_with(_HOLDERS, today)}:
             raise Invalid("Người này không thuộc Ban quản lý Học bạ số.", field="person_id")
         if task_id is None:
-            row = m.BoardTask(school_year_id=roster.open_year().id, title=title, due_on=due_on)
+            year = roster.open_year()
+            standing = session.scalar(
+                select(m.BoardTask.id).where(
+                    m.BoardTask.school_year_id == year.id,
+                    m.BoardTask.state == "OPEN",
+                    m.BoardTask.title == title,
+                    m.BoardTask.due_on == due_on,
+                    m.BoardTask.person_id == person_id,
+                )
+            )
+            if standing is not None:  # the second click: nobody is told twice
+                return standing
+            row = m.BoardTask(school_year_id=year.id, title=title, due_on=due_on)
             session.add(row)
         else:
             row = _task(task_id, expected_version)

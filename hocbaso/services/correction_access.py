@@ -19,7 +19,7 @@ from hocbaso.regulations.correction_flow import (
 )
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.transcript_flow import SIGNED_STATES
-from hocbaso.services import sheet_access
+from hocbaso.services import sheet_access, summer_fields
 from hocbaso.services.access import Actor, load_actor, roles_reaching
 from hocbaso.services.in_force import delegates, in_force
 from hocbaso.services.log_reading import aimed_at, require_rows_told
@@ -53,7 +53,9 @@ def reads(actor: Actor, request: m.CorrectionRequest) -> bool:
 
 
 def class_subjects_of(request: m.CorrectionRequest) -> frozenset[int]:
-    """The ``class_subject`` ids whose sheets a request concerns."""
+    """The ``class_subject`` ids that a request concerns: of its sheets, or of the subjects that were re-assessed."""
+    if request.kind == CorrectionKind.SUMMER:
+        return summer_fields.class_subjects(request)
     sheets = {item.score_sheet_id for item in request.items if item.score_sheet_id is not None}
     return frozenset(db.session.scalars(select(m.ScoreSheet.class_subject_id).where(m.ScoreSheet.id.in_(sheets))))
 
@@ -232,6 +234,9 @@ def _did_the_work(actor: Actor, request: m.CorrectionRequest) -> bool:
     """Whether the sheets, the class or the confirmation are this person's own (``regulations/two_hands``)."""
     if request.enrollment.class_group_id in actor.homeroom or request.confirmed_by == actor.account_id:
         return True
+    if request.kind == CorrectionKind.SUMMER:
+        typed = any(row.typed_by == actor.account_id for row in summer_fields.rows_of(request).values())
+        return typed or bool(summer_fields.class_subjects(request) & actor.teaching)
     sheets = {item.score_sheet_id for item in request.items if item.score_sheet_id is not None}
     return any(sheet_access.is_own(actor, sheet_access.read_head(sheet_id)) for sheet_id in sheets)
 

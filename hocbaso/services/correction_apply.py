@@ -22,6 +22,7 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.correction_flow import CorrectionKind, CorrectionState
 from hocbaso.regulations.hash_chain import canonical_json
 from hocbaso.regulations.score_sheet_flow import SheetParty, SheetVerb, find_move
+from hocbaso.regulations.summer_flow import SummerState
 from hocbaso.regulations.vietnamese_names import search_key, sort_key
 from hocbaso.services import (
     audit,
@@ -31,6 +32,7 @@ from hocbaso.services import (
     recall_requests,
     results,
     reviews,
+    summer_fields,
     transcripts,
 )
 from hocbaso.services.access import Actor
@@ -56,7 +58,7 @@ Rulings = Sequence[Ruling]
 
 
 def apply_year(actor: Actor, request: m.CorrectionRequest, found: Impact, rulings: Rulings, now: datetime) -> str:
-    """Write the cells and lock again, or the homeroom part; decide what was left to people, freeze anew, take records out of force; the outcome as JSON.
+    """Write the cells and lock again, or the homeroom part, or the summer's results; decide what was left to people, freeze anew, take records out of force; the outcome as JSON.
 
     Raises WrongState (a sheet is not locked any more), Stale, IntegrityFault (what came out is not what was previewed).
     """
@@ -77,6 +79,8 @@ def apply_year(actor: Actor, request: m.CorrectionRequest, found: Impact, ruling
             by_sheet.setdefault(item.score_sheet_id, []).append(item)
     if request.kind == CorrectionKind.HOMEROOM:
         _correct_homeroom(actor, request, now)
+    if request.kind == CorrectionKind.SUMMER:
+        _correct_summer(actor, request, now)
     for sheet_id in sorted(by_sheet):
         _correct_sheet(actor, request, sheet_id, by_sheet[sheet_id], now)
     computed, given = pupil()
@@ -197,6 +201,50 @@ def _correct_homeroom(actor: Actor, request: m.CorrectionRequest, now: datetime)
             "student": request.enrollment.student.full_name,
             "class": request.enrollment.class_group.name,
             "fields": [correction_impact.field_words(name) for name in before],
+            "source": "corrected",
+            "request": request.id,
+            "asked_by": request.asker_name,
+            "confirmed_by": request.confirmer_name,
+        },
+    )
+
+
+def _correct_summer(actor: Actor, request: m.CorrectionRequest, now: datetime) -> None:
+    """The rows of the summer, as who asked would type them; they stay approved, by who approves this. The entry is aimed at the class."""
+    rows = summer_fields.rows_of(request)
+    for item in request.items:
+        assert item.field is not None
+        subject_id, part = summer_fields.named(item.field)
+        row = rows.get(subject_id)
+        if row is None or row.state != SummerState.APPROVED:
+            raise Stale("Kết quả trong hè không còn được duyệt. Chưa có gì thay đổi; xin xem lại.")
+        if summer_fields.text_of(row, part) != (item.old_text or ""):
+            raise Stale("Một kết quả trong hè vừa đổi. Chưa có gì thay đổi; xin xem lại.")
+    wanted = {subject_id: summer_fields.wanted(request, row) for subject_id, row in rows.items()}
+    for subject_id, row in rows.items():
+        for name, value in asdict(wanted[subject_id]).items():
+            setattr(row, name, value)
+        row.typed_by, row.typist_name = request.asked_by, request.asker_name
+        row.decided_at, row.decided_by, row.decider_name = now, actor.account_id, actor.name
+        row.version += 1
+        row.updated_at, row.updated_by = now, request.asked_by
+    db.session.flush()
+    audit.record(
+        AuditTag.SUMMER_RESULT_CHANGED,
+        actor,
+        now,
+        target_kind="class_group",
+        target_id=request.enrollment.class_group_id,
+        state=audit.states("summer_result", list(rows.values())),
+        before={
+            correction_impact.field_words(item.field): correction_impact.field_text(item.field, item.old_text)
+            for item in request.items
+            if item.field
+        },
+        note=request.reason,
+        facts={
+            "student": request.enrollment.student.full_name,
+            "class": request.enrollment.class_group.name,
             "source": "corrected",
             "request": request.id,
             "asked_by": request.asker_name,

@@ -22,11 +22,13 @@ from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.correction_flow import CorrectionKind
 from hocbaso.regulations.correction_impact import HOMEROOM_WORDS, Change, Place, SubjectName, impact, new_steps
 from hocbaso.regulations.hash_chain import canonical_json
+from hocbaso.regulations.promotion import SUMMER_ROUTES
 from hocbaso.regulations.recall_flow import needs_authority
 from hocbaso.regulations.registry import regulation_named
+from hocbaso.regulations.summer_flow import SummerState
 from hocbaso.regulations.terms import Promotion
 from hocbaso.regulations.transcript_flow import SIGNED_STATES, RecordState
-from hocbaso.services import civil_status, frozen_results, homeroom, results, transcripts
+from hocbaso.services import civil_status, frozen_results, homeroom, results, summer_fields, transcripts
 from hocbaso.services.decisions import TERM_WORDS, TERMS, promotion_outcomes
 from hocbaso.services.evaluation import Evaluated, evaluate_student
 from hocbaso.services.results import ClassResults, StudentResult
@@ -98,6 +100,8 @@ class Impact:
     moved_on_to: str
     """The class of the next year the pupil is in already, where the conclusion of this year changes; "" otherwise."""
     digest: str
+    needs_place: bool = False
+    """Whether the changed conclusion keeps the pupil in school while the next year has no place for them: it was turned already."""
 
     @property
     def stale(self) -> tuple[ItemView, ...]:
@@ -119,11 +123,15 @@ def of_request(request: m.CorrectionRequest, today: date) -> Impact:
 
 def field_words(field: str) -> str:
     """The words for a field of the profile or of the homeroom record."""
+    if summer_fields.is_summer(field):
+        return summer_fields.field_words(field)
     return HOMEROOM_WORDS.get(field) or FIELD_WORDS[field]
 
 
 def field_text(field: str, stored: str | None) -> str:
     """A field's value of a request as people read it."""
+    if summer_fields.is_summer(field):
+        return summer_fields.field_text(field, stored)
     if field in homeroom.CONDUCT_FIELDS:
         return results.level_words(stored) or "trống"
     return stored or "trống"
@@ -200,6 +208,28 @@ def homeroom_items(request: m.CorrectionRequest, given: StudentInput) -> tuple[I
     return tuple(found)
 
 
+def summer_items(request: m.CorrectionRequest) -> tuple[ItemView, ...]:
+    """The results of the summer of a request beside what stands in their rows now."""
+    found = []
+    rows = summer_fields.rows_of(request)
+    for item in request.items:
+        assert item.field is not None
+        subject_id, part = summer_fields.named(item.field)
+        row = rows.get(subject_id)
+        present = summer_fields.text_of(row, part) if row is not None else ""
+        found.append(
+            ItemView(
+                field_words(item.field),
+                field_text(item.field, item.old_text),
+                field_text(item.field, item.new_text),
+                field_text(item.field, present),
+                present != (item.old_text or "") or row is None or row.state != SummerState.APPROVED,
+                field=item.field,
+            )
+        )
+    return tuple(found)
+
+
 def find_student(computed: ClassResults, enrollment_id: int) -> StudentInput:
     """A pupil of the class, also one who has left; NotFound otherwise."""
     found = computed.by_id.get(enrollment_id)
@@ -213,6 +243,8 @@ def find_student(computed: ClassResults, enrollment_id: int) -> StudentInput:
 
 def corrected(given: StudentInput, request: m.CorrectionRequest) -> StudentInput:
     """The pupil with the values of the request in their cells."""
+    if request.kind == CorrectionKind.SUMMER:
+        return summer_fields.corrected(given, request)
     new: dict[int, dict[str, CellRecord]] = {}
     for item in request.items:
         if item.score_sheet_id is not None and item.column_key is not None:
@@ -350,31 +382,45 @@ def _of_year(request: m.CorrectionRequest, today: date) -> Impact:
     if former is not None and changes:
         record = transcripts.records_in_force([request.enrollment_id]).get(request.enrollment_id)
         voided = (_void(record, today),) if record is not None else ()
-    return _pinned(
-        items=score_items(request) if request.kind == CorrectionKind.SCORE else homeroom_items(request, given),
+    if request.kind == CorrectionKind.SCORE:
+        items = score_items(request)
+    elif request.kind == CorrectionKind.SUMMER:
+        items = summer_items(request)
+    else:
+        items = homeroom_items(request, given)
+    concludes = any(one.place == ("promotion",) for one in changes)
+    moved_on_to = _moved_on_to(request.enrollment) if concludes else ""
+    stays = after.result.promotion in (Promotion.RETAINED, Promotion.PROMOTED)
+    closed = request.enrollment.class_group.school_year.state != "OPEN"
+    pinned = _pinned(
+        items=items,
         changes=changes,
         steps=steps,
         voided=voided,
         rulings=_rulings(computed, evaluated(computed, given), after),
         refreezes=former is not None and bool(changes),
-        moved_on_to=_moved_on_to(request.enrollment) if any(one.place == ("promotion",) for one in changes) else "",
+        moved_on_to=moved_on_to,
         request=request,
     )
+    return replace(pinned, needs_place=concludes and stays and closed and not moved_on_to)
 
 
 def _rulings(computed: ClassResults, before: StudentResult, after: StudentResult) -> tuple[Ruling, ...]:
     """What has to be decided with the approval: the class is approved and nobody can decide later, or a decision that stands was
-    made about another choice."""
+    made about another choice, or about other results."""
     found = []
     is_approved = computed.state == ClassState.APPROVED.value
     for at, term in enumerate(TERMS):
         choices = after.result.review_levels[at]
         ruled = after.given.decision("learning_level", term)
         asks = is_approved if ruled is None else before.result.review_levels[at] != choices
+        # A decision counts for the results it was made on. Of an approved class nobody could make it anew afterwards.
+        asks = asks or (is_approved and after.result.outdated[at])
         if choices and asks:
             found.append(Ruling("learning_level", term, f"Học tập {TERM_WORDS[term]}", choices))
     if is_approved and after.result.promotion is Promotion.DECISION_NEEDED:
-        outcomes = tuple(one.value for one in promotion_outcomes(computed.grade_level))
+        left = SUMMER_ROUTES if after.given.summer_over else ()
+        outcomes = tuple(one.value for one in promotion_outcomes(computed.grade_level) if one not in left)
         found.append(Ruling("promotion", "year", "Kết luận cả năm", outcomes))
     return tuple(found)
 

@@ -33,6 +33,7 @@ from hocbaso.services import (
     correction_steps,
     homeroom,
     students,
+    summer_fields,
 )
 from hocbaso.services.access import NO_PUPIL, Actor, class_of_pupil, keeps_class, roles_reaching
 from hocbaso.services.civil_status import CIVIL_FIELDS
@@ -129,8 +130,8 @@ def ask_scores(
                 "Bảng điểm đã bị sửa ngoài phần mềm nên chưa nhận đề nghị. Xin báo Hiệu trưởng và giáo viên CNTT."
             )
         _guard_open_cells(enrollment_id, items)
-        request = _new(actor, CorrectionKind.SCORE, enrollment, said or "", None, now)
-        return _send(actor, request, items, kept, now)
+        request = new_request(actor, CorrectionKind.SCORE, enrollment, said or "", None, now)
+        return send(actor, request, items, kept, now)
 
 
 def _items(
@@ -286,9 +287,9 @@ def ask_homeroom(
             raise Invalid(
                 "Chưa có mục nào đổi: xin ghi vào ít nhất một mục giá trị khác với giá trị đang có.", field="fields"
             )
-        _guard_open_fields(enrollment.student_id, items, enrollment_id=enrollment_id)
-        request = _new(actor, CorrectionKind.HOMEROOM, enrollment, said or "", None, now)
-        return _send(actor, request, items, kept, now)
+        guard_open_fields(enrollment.student_id, items, enrollment_id=enrollment_id)
+        request = new_request(actor, CorrectionKind.HOMEROOM, enrollment, said or "", None, now)
+        return send(actor, request, items, kept, now)
 
 
 # --- civil status -----------------------------------------------------------------------------------------------------
@@ -337,9 +338,9 @@ def ask_civil_status(
             )
         _guard_free_numbers(student_id, items)
         enrollment = _latest_enrollment(student_id)
-        _guard_open_fields(student_id, items)
-        request = _new(actor, CorrectionKind.CIVIL_STATUS, enrollment, said or "", document, now)
-        return _send(actor, request, items, kept, now)
+        guard_open_fields(student_id, items)
+        request = new_request(actor, CorrectionKind.CIVIL_STATUS, enrollment, said or "", document, now)
+        return send(actor, request, items, kept, now)
 
 
 def _latest_enrollment(student_id: int) -> m.Enrollment:
@@ -359,7 +360,7 @@ def _guard_free_numbers(student_id: int, items: Sequence[m.CorrectionItem]) -> N
                 raise Invalid("Số này đã thuộc về học sinh khác.", field=item.field)
 
 
-def _guard_open_fields(student_id: int, items: Sequence[m.CorrectionItem], *, enrollment_id: int | None = None) -> None:
+def guard_open_fields(student_id: int, items: Sequence[m.CorrectionItem], *, enrollment_id: int | None = None) -> None:
     """A field stands in one open request; ``enrollment_id``: of this year, for what each year has its own of."""
     wanted = {item.field for item in items}
     years = () if enrollment_id is None else (m.CorrectionRequest.enrollment_id == enrollment_id,)
@@ -376,9 +377,10 @@ def _guard_open_fields(student_id: int, items: Sequence[m.CorrectionItem], *, en
 # --- both -------------------------------------------------------------------------------------------------------------
 
 
-def _new(
+def new_request(
     actor: Actor, kind: CorrectionKind, enrollment: m.Enrollment, reason: str, paper: str | None, now: datetime
 ) -> m.CorrectionRequest:
+    """A request of this person about a pupil's year, not yet in the session."""
     return m.CorrectionRequest(
         kind=kind.value,
         enrollment_id=enrollment.id,
@@ -392,13 +394,14 @@ def _new(
     )
 
 
-def _send(
+def send(
     actor: Actor,
     request: m.CorrectionRequest,
     items: Sequence[m.CorrectionItem],
     files: Sequence[correction_evidence.Evidence],
     now: datetime,
 ) -> m.CorrectionRequest:
+    """Write a new request with its values and evidence, inside the caller's transaction, and hand it to whoever acts next."""
     request.items.extend(items)
     db.session.add(request)
     db.session.flush()
@@ -469,10 +472,14 @@ def _pin_fields_again(request: m.CorrectionRequest) -> None:
     student = request.enrollment.student
     db.session.refresh(student)
     record = _homeroom_record(request.enrollment_id)
+    summer = summer_fields.rows_of(request) if request.kind == CorrectionKind.SUMMER else {}
     fresh = False
     for item in request.items:
         assert item.field is not None
-        if request.kind == CorrectionKind.HOMEROOM:
+        if request.kind == CorrectionKind.SUMMER:
+            subject_id, part = summer_fields.named(item.field)
+            item.old_text = summer_fields.text_of(summer[subject_id], part) or None
+        elif request.kind == CorrectionKind.HOMEROOM:
             item.old_text = correction_impact.homeroom_text(record, item.field) or None
         else:
             item.old_text = shown_field(item.field, getattr(student, item.field)) or None

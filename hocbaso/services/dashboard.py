@@ -42,7 +42,7 @@ from hocbaso.services.waiting_classes import class_items, exemption_items, inher
 from hocbaso.services.waiting_corrections import correction_items
 from hocbaso.services.waiting_sheets import sheet_items
 from hocbaso.services.waiting_summer import summer_items
-from hocbaso.services.waiting_transcripts import recall_items, transcript_items
+from hocbaso.services.waiting_transcripts import recall_items, replacing_items, transcript_items
 from hocbaso.services.waiting_year import year_items
 from hocbaso.services.wanted_roles import wanted_roles
 
@@ -87,6 +87,7 @@ class Daily:
     reasons: tuple[str, ...]
     strip: tuple[StripClass, ...]
     calendar: tuple[tuple[str, date, int], ...]
+    """The year's deadlines that somebody still works towards: what, before which day, days left."""
     bulk_verb: str
     """The act that one button does to all ticked items: approve, review, or "" where nothing is ticked."""
 
@@ -138,7 +139,7 @@ def _daily(
         items += check_items(actor, today, frozenset(item.link for item in items))
         items += transcript_items(actor, year, today) + exemption_items(actor, year, today)
         items += inherited_items(actor, year, today) + summer_items(actor, year, today) + year_items(actor, year, today)
-    items += recall_items(actor, today) + correction_items(actor, today)
+    items += recall_items(actor, today) + correction_items(actor, today) + replacing_items(actor, today)
     items.sort(key=lambda item: (item.days_left, item.kind != "class", item.grade_level != 9, item.title))
     locks = tuple(item for item in items if item.verb == "lock")
     held = tuple(item for item in items if item.verb == "hold")
@@ -158,6 +159,7 @@ def _daily(
         if row.id in group_ids
     ]
     verbs = Counter(item.verb for item in waiting if item.acts_here)
+    rows = readiness.board_rows(today, school=school) if school is not None else None
     return Daily(
         today=today,
         odd=tuple(item for item in shown if item.is_odd),
@@ -171,8 +173,8 @@ def _daily(
         classes=tuple(sorted({item.class_name for item in waiting if item.class_name})),
         happenings=since_yesterday(actor, now),
         reasons=recent_reasons(actor),
-        strip=_strip(today, school) if school is not None else (),
-        calendar=_calendar(year, today) if year is not None else (),
+        strip=tuple(StripClass(row.class_group_id, row.name, row.percent, row.is_late) for row in rows or ()),
+        calendar=_calendar(year, today, rows, waiting) if year is not None else (),
         bulk_verb="approve" if verbs["approve"] else "review" if verbs["review"] else "",
     )
 
@@ -190,6 +192,7 @@ _MARKS = select(
             m.TranscriptSignature.id,
             m.TeachingAssignment.id,
             m.RoleGrant.id,
+            m.Enrollment.id,
         )
     ),
     *(select(func.count(model.ends_on)).scalar_subquery() for model in (m.TeachingAssignment, m.RoleGrant)),
@@ -199,6 +202,7 @@ _MARKS = select(
     select(func.count()).where(m.TranscriptRecord.state == RecordState.ISSUED.value).scalar_subquery(),
     select(func.sum(m.ClassGroup.version)).scalar_subquery(),
     select(func.sum(m.CorrectionRequest.version)).scalar_subquery(),
+    select(func.sum(m.RecallRequest.version)).scalar_subquery(),
     select(func.max(m.HomeroomAssignment.id)).scalar_subquery(),
     select(func.sum(m.BlindChecker.version)).scalar_subquery(),
     select(func.sum(m.SummerResult.version)).scalar_subquery(),
@@ -237,19 +241,35 @@ def _count_waiting(actor: Actor, now: datetime, today: date) -> int:
     if year is not None:
         n += len(transcript_items(actor, year, today)) + len(summer_view.my_work(actor))
         n += len(year_items(actor, year, today))
-    n += len(recall_items(actor, today)) + len(correction_access.held_by(actor, today))
+    n += (
+        len(recall_items(actor, today))
+        + len(replacing_items(actor, today))
+        + len(correction_access.held_by(actor, today))
+    )
     return n + len(exemptions.waiting(actor)) + len(inherited_results.waiting(actor))
 
 
-def _calendar(year: m.SchoolYear, today: date) -> tuple[tuple[str, date, int], ...]:
+def _calendar(
+    year: m.SchoolYear, today: date, rows: Sequence[readiness.BoardRow] | None, waiting: Sequence[DailyItem]
+) -> tuple[tuple[str, date, int], ...]:
+    """A deadline that was met is no news: it would be called late all summer. ``rows``: None for who does not follow the school's
+    progress; of those only who still has what was due by then hears of a day that is over. What the summer asks for has a day of its own."""
+
+    def in_may(row: readiness.BoardRow) -> bool:
+        return row.due_before <= year.sign_before(row.grade_level)
+
     found = (
-        ("Nhập điểm xong", year.data_complete_before),
-        ("Khối 9 ký xong", year.sign_grade9_before),
-        ("Mọi khối ký xong", year.sign_others_before),
+        ("Nhập điểm xong", year.data_complete_before, 0, lambda row: True),
+        ("Khối 9 ký xong", year.sign_grade9_before, -1, lambda row: row.grade_level == 9 and in_may(row)),
+        ("Mọi khối ký xong", year.sign_others_before, -1, lambda row: in_may(row)),
     )
-    return tuple((words, before, Deadline(before).days_left(today)) for words, before in found)
-
-
-def _strip(today: date, school: Sequence[progress.SheetLine]) -> tuple[StripClass, ...]:
-    rows = readiness.board_rows(today, school=school)
-    return tuple(StripClass(row.class_group_id, row.name, row.percent, row.is_late) for row in rows)
+    kept = []
+    for words, before, step, concerns in found:
+        left = Deadline(before).days_left(today)
+        if rows is None:
+            is_open = left > 0 or any(item.due_before <= before for item in waiting)
+        else:
+            is_open = not rows or any(concerns(row) and not row.cells[step].is_done for row in rows)
+        if is_open:
+            kept.append((words, before, left))
+    return tuple(kept)

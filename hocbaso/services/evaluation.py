@@ -156,13 +156,15 @@ def evaluate_by(given: StudentInput, grade_level: int, regulation: Regulation) -
         id=given.enrollment_id,
     )
     found = evaluate(asked, regulation)
-    reviews = tuple(_review_levels(found, at) for at in range(len(TERMS)))
     learning = found.learning
+    # Art. 14 re-assesses a year that is Chưa đạt (or that people rate). Corrected into Đạt since, it has no level after re-assessment.
+    has_after = learning.year in (None, Level.CHUA_DAT)
+    reviews = tuple(_review_levels(found, at) if at < 3 or has_after else () for at in range(len(TERMS)))
     # A year without a level asks through its conclusion; a semester has none, and would be printed blank.
     unrated = (*[learning.levels[at] is None and bool(reviews[at]) for at in (0, 1)], False, False)
     waits = [
-        (doubt and not settled) or blank
-        for doubt, settled, blank in zip(learning.in_doubt, learning.decided, unrated, strict=True)
+        (doubt and not settled and (at < 3 or has_after)) or blank
+        for at, (doubt, settled, blank) in enumerate(zip(learning.in_doubt, learning.decided, unrated, strict=True))
     ]
     ratings = found.learning.ratings
     return Evaluated(
@@ -172,7 +174,7 @@ def evaluate_by(given: StudentInput, grade_level: int, regulation: Regulation) -
         },
         learning=_triple(found.learning.levels),
         base=_triple([rating.base_level if rating else None for rating in ratings]),
-        learning_after=found.learning.after_reassessment,
+        learning_after=learning.after_reassessment if has_after else None,
         adjusted=found.learning.adjusted,
         adjusted_by=tuple(rating.adjusted_by_subject if rating else None for rating in ratings),  # type: ignore[arg-type]
         needs_review=tuple(waits),

@@ -20,7 +20,7 @@ from hocbaso.db import db
 from hocbaso.errors import IntegrityFault, NotFound
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.hash_chain import canonical_json
-from hocbaso.regulations.terms import Award, Promotion
+from hocbaso.regulations.terms import Award, Level, Promotion
 from hocbaso.services import audit
 from hocbaso.services.access import Actor
 from hocbaso.services.evaluation import EXEMPT, decision_counts
@@ -257,6 +257,18 @@ def _originals(content: Mapping[str, Any]) -> dict[str, Any]:
         "ngày nghỉ": content["absences"],
         "khen thưởng": content["awards"],
     }
+
+
+def is_by_summer(frozen: Mapping[str, Any]) -> bool:
+    """Whether the conclusion of a frozen year rests on the summer (Arts. 13, 14).
+
+    A year that was corrected after the summer may be enough by itself: then nothing was concluded "after re-assessment". Where people
+    conclude (disability, too few subjects), the summer was part of what they decided on.
+    """
+    if frozen["freeze"] != "summer":
+        return False
+    levels = (frozen["conduct"]["year"], frozen["learning"]["year"])
+    return frozen["student"]["inclusive_disability"] or Level.CHUA_DAT in levels or None in levels
 
 
 def _write(

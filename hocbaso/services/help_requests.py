@@ -104,6 +104,17 @@ def ask(actor: Actor, text: str, screen: str, now: datetime) -> int:
         )
         if (n_open or 0) >= MOST_OPEN:
             raise Invalid(f"Thầy, cô đang có {n_open} câu chưa được trả lời; xin đợi, hoặc gọi người phụ trách.")
+        standing = session.scalar(
+            select(m.HelpRequest.id)
+            .join(m.HelpRequest.messages)
+            .where(
+                m.HelpRequest.asked_by == actor.account_id,
+                m.HelpRequest.state == HelpState.OPEN.value,
+                m.HelpMessage.text == text,
+            )
+        )
+        if standing is not None:  # the second click: the officer is told once
+            return standing
         row = m.HelpRequest(screen=_screen(screen), asked_at=now, asked_by=actor.account_id, moved_at=now)
         row.messages.append(_message(actor, text, now, is_answer=False))
         session.add(row)

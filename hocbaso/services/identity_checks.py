@@ -110,7 +110,7 @@ def _why_not(row: IdentityRow, student: m.Student | None, seen: dict[int, int]) 
         return f"không có học sinh nào mang {'số định danh ' + row.number if row.number else 'mã ' + row.code}"
     if row.number and student.personal_id_number not in (None, row.number) and "personal_id_number" not in row.fields:
         return f"mã học sinh là của {student.full_name} nhưng số định danh khác"
-    if row.number and student.personal_id_number is None and row.matched:
+    if student.personal_id_number is None and row.matched:
         return f"hồ sơ của {student.full_name} chưa ghi số định danh nên không thể coi là khớp"
     if row.name and search_key(row.name) != search_key(student.full_name) and "full_name" not in row.fields:
         return f"số này là của {student.full_name}, bảng ghi {row.name}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, or_, select
 
@@ -127,6 +128,8 @@ def save(
         raise Invalid("Số đã sẵn sàng: từ 0 đến số cần có.", field="n_ready")
     with write_transaction() as session:
         if item_id is None:
+            if session.scalar(_standing(kind, name)) is not None:
+                raise Invalid("Bảng kê đã có dòng này; xin ghi số đếm vào dòng ấy.", field="name")
             row = m.InventoryItem(version=0)
             session.add(row)
         else:
@@ -145,6 +148,12 @@ def drop(actor: Actor, item_id: int, expected_version: int, now: datetime) -> No
         row = _item(item_id, expected_version)
         row.dropped, row.version = True, row.version + 1
         _record(actor, now, row)
+
+
+def _standing(kind: str, name: str) -> Any:
+    return select(m.InventoryItem.id).where(
+        m.InventoryItem.kind == kind, m.InventoryItem.name == name, m.InventoryItem.dropped.is_(False)
+    )
 
 
 def _item(item_id: int, expected_version: int) -> m.InventoryItem:

@@ -24,7 +24,7 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.blind_check import UNSEEN
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.vietnamese_names import search_key
-from hocbaso.services import audit, log_words
+from hocbaso.services import audit, log_words, summer_fields
 from hocbaso.services.access import Actor
 from hocbaso.services.blind_access import hides_from
 from hocbaso.services.log_names import Names
@@ -37,6 +37,9 @@ MOST_IN_A_FILE = 20_000
 """Rows of one exported file; a longer search is narrowed by its dates."""
 
 _ENTRY = m.AuditEntry
+_IN_BULK = ("homeroom_record", "summer_result")
+"""Written for a whole class in one entry, which tells of a row only what changed: not whose it is."""
+
 _OF_ENROLLMENT: dict[str, Any] = {
     "homeroom_record": m.HomeroomRecord,
     "exemption": m.Exemption,
@@ -269,6 +272,17 @@ def _of_class(class_group_id: int | None, subject_id: int | None) -> ColumnEleme
             .join(m.ScoreSheet, m.ScoreSheet.id == m.CorrectionItem.score_sheet_id)
             .where(m.ScoreSheet.class_subject_id.in_(lines))
         )
+        again = select(m.CorrectionItem.correction_request_id).join(
+            m.CorrectionRequest, m.CorrectionRequest.id == m.CorrectionItem.correction_request_id
+        )
+        fields = [summer_fields.field_of(subject_id, part) for part in summer_fields.PARTS]
+        again = again.where(m.CorrectionItem.field.in_(fields), m.CorrectionRequest.enrollment_id.in_(places))
+        parts.append(_target("correction_request", _text_ids(again)))
+        if class_group_id is not None:  # of the whole school they would be looked for in every entry of every class
+            summer = select(m.SummerResult.id).where(
+                m.SummerResult.subject_id == subject_id, m.SummerResult.enrollment_id.in_(places)
+            )
+            parts += [_tells("summer_result", str(row_id)) for row_id in db.session.scalars(summer)]
         return or_(*parts, _target("correction_request", _text_ids(corrected)))
     pupils = select(m.Enrollment.student_id).where(m.Enrollment.class_group_id == class_group_id)
     parts += [
@@ -310,13 +324,19 @@ def _of_pupils(text: str) -> tuple[ColumnElement[bool], tuple[str, ...]]:
     for kind, model in _OF_ENROLLMENT.items():
         ids = [str(one) for one in db.session.scalars(select(model.id).where(model.enrollment_id.in_(places)))]
         parts.append(_target(kind, ids))
-        parts += [_tells(kind, row_id) for row_id in ids] if kind == "homeroom_record" else []
+        parts += [_tells(kind, row_id) for row_id in ids] if kind in _IN_BULK else []
     for place in places:
         # What tells of many pupils at once names each by its place in the class.
         parts += [_ENTRY.payload.contains(f'"enrollment_id":{place}{end}') for end in (",", "}")]
         parts.append(_ENTRY.payload.contains(f'"{place}-', autoescape=True) & (_ENTRY.target_kind == "score_sheet"))
         parts.append(_tells("enrollment", str(place)))
-    parts += [_tells("student", str(row_id)) for row_id in students]
+    for row_id in students:
+        parts.append(_tells("student", str(row_id)))
+        # What the authority answered is told of the school: a row of its own for each pupil.
+        parts += [
+            (_ENTRY.target_kind == "school") & _ENTRY.payload.contains(f'"student_id":{row_id}{end}')
+            for end in (",", "}")
+        ]
     return or_(*parts), tuple(row.full_name for row in found)
 
 

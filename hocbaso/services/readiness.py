@@ -25,6 +25,7 @@ from hocbaso.services import progress, sheet_hands
 from hocbaso.services.access import Actor
 from hocbaso.services.in_force import in_force
 from hocbaso.services.score_grid import ACTIVE
+from hocbaso.services.transcript_counts import due_days
 
 STEPS = ("Nhập điểm", "Nộp", "Tổ soát", "Duyệt", "Khoá", "Tổng kết", "GVCN ký", "HT ký", "Đóng dấu")
 NO_PRINCIPAL, NO_KEEPER = "Hiệu trưởng", "chưa có giáo viên chủ nhiệm"
@@ -138,8 +139,11 @@ def board(actor: Actor, now: datetime, *, if_before: date | None = None) -> Boar
     week_ago = next((point.n_left for point in burn if point.day >= today - timedelta(days=PACE_DAYS)), n_left)
     pace = Pace(n_left, max(0, week_ago - n_left))
     entry_late = tuple(row.name for row in rows if not row.cells[0].is_done)
-    nine = tuple(row.name for row in rows if row.grade_level == 9 and not row.cells[-1].is_done)
-    others = tuple(row.name for row in rows if row.grade_level != 9 and not row.cells[-1].is_done)
+    unsigned = [
+        row for row in rows if not row.cells[-1].is_done and row.due_before <= year.sign_before(row.grade_level)
+    ]
+    nine = tuple(row.name for row in unsigned if row.grade_level == 9)
+    others = tuple(row.name for row in unsigned if row.grade_level != 9)
     deadlines = tuple(
         (words, before, Deadline(before).days_left(today), names)
         for words, before, names in (
@@ -210,6 +214,8 @@ def board_rows(today: date, *, school: Iterable[progress.SheetLine] | None = Non
     )
     handed_in = [line for of_class in lines.values() for line in of_class if line.state is SheetState.SUBMITTED]
     reviews = sheet_hands.reviews_of(handed_in, today)
+    # What the summer made anew is due with the summer, not since May.
+    due = due_days(year) if today >= year.sign_grade9_before else {}
     rows = []
     for row in db.session.scalars(
         select(m.ClassGroup)
@@ -230,6 +236,7 @@ def board_rows(today: date, *, school: Iterable[progress.SheetLine] | None = Non
                 today,
                 called,
                 reviews,
+                due.get(row.id) or year.sign_before(row.grade_level),
             )
         )
     return rows
@@ -247,6 +254,7 @@ def _board_row(
     today: date,
     called: dict[str, str],
     reviews: dict[int, sheet_hands.Review],
+    before: date,
 ) -> BoardRow:
     total = len(lines)
     counts = [sum(line.n_gaps <= 0 or REACHED[line.state] >= 1 for line in lines)]
@@ -264,7 +272,6 @@ def _board_row(
     }[state]
     cells.append(summing)
     cells += [StepCell(name, count, n_students) for name, count in zip(STEPS[6:], signed, strict=True)]
-    before = year.sign_before(row.grade_level)
     holder, since = _holder(state, lines, cells, keeper, principal, moved, called, reviews)
     n_left = sum(not cell.is_done for cell in cells)
     deadline = Deadline(before)

@@ -39,7 +39,7 @@ from hocbaso.services import (
 )
 from hocbaso.services.access import Actor
 from hocbaso.services.in_force import delegates, in_force
-from hocbaso.services.transcript_counts import due_days, records_by_state
+from hocbaso.services.transcript_counts import due_days, records_by_state, replacing
 
 log = logging.getLogger(__name__)
 
@@ -61,9 +61,9 @@ def _people_with(role: Role, today: date) -> tuple[int, ...]:
 
 
 def held_work(now: datetime) -> list[HeldWork]:
-    """Everything unfinished of the open year with its holder of today, and corrections of whatever year."""
+    """Everything unfinished of the open year with its holder of today; corrections and what they left to be made anew, of whatever year."""
     today = clock.local_date(now)
-    corrections = _correction_work(today)
+    corrections = _correction_work(today) + _replacing_work(today)
     try:
         year = roster.open_year()
     except NotFound:
@@ -205,12 +205,32 @@ def _class_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
 
 
 def _transcript_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
+    later = due_days(year)
+    found = []
+    for class_id, by_state in records_by_state(year.id).items():
+        row = db.session.get(m.ClassGroup, class_id)
+        assert row is not None
+        found.append((row, row.name, by_state, max(year.sign_before(row.grade_level), later.get(class_id, date.min))))
+    return _of_records(found, today)
+
+
+def _replacing_work(today: date) -> list[HeldWork]:
+    """Records of closed years that were recalled and have to be made anew."""
+    found = []
+    for one in replacing():
+        row = db.session.get(m.ClassGroup, one.class_group_id)
+        assert row is not None
+        found.append((row, f"{row.name} năm học {one.year_label.replace('-', '–')}", one.by_state, one.before))
+    return _of_records(found, today)
+
+
+def _of_records(
+    classes: list[tuple[m.ClassGroup, str, dict[RecordState | None, int], date]], today: date
+) -> list[HeldWork]:
     principals, clerks = _people_with(Role.PRINCIPAL, today), _people_with(Role.CLERK, today)
     work = []
-    later = due_days(year)
-    for class_id, by_state in records_by_state(year.id).items():
-        class_group = db.session.get(m.ClassGroup, class_id)
-        assert class_group is not None
+    for row, name, by_state, before in classes:
+        class_id = row.id
         homeroom = _homeroom_of(class_id, today)
         for state, holders, words in (
             (None, homeroom or clerks, "Lập {n} học bạ lớp {name}"),
@@ -221,10 +241,10 @@ def _transcript_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
             if by_state.get(state):
                 work.append(
                     HeldWork(
-                        words.format(n=by_state[state], name=class_group.name),
+                        words.format(n=by_state[state], name=name),
                         f"/hoc-ba/lop/{class_id}",
                         holders,
-                        Deadline(max(year.sign_before(class_group.grade_level), later.get(class_id, date.min))),
+                        Deadline(before),
                     )
                 )
     return work

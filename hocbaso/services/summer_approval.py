@@ -51,25 +51,23 @@ def seal(computed: ClassResults, case: Case, seen: Foreseen) -> str:
 
 
 def send_back(actor: Actor, class_group_id: int, key: str, note: str, *, expected_version: int, now: datetime) -> None:
-    """Send one entry back with a reason, also an approved one: the frozen result stays until another is approved.
+    """Send one entry back with a reason; after the day of the freeze also one that nobody has registered: it may be answered then.
 
-    Raises NotFound, NotAllowed, WrongState, Stale, Invalid (no reason).
+    Raises NotFound, NotAllowed, WrongState (approved: that changes by a request, ``summer_corrections``), Stale, Invalid (no reason).
     """
     words = " ".join((nfc(note) or "").split())
     with write_transaction():
         class_group = _class(actor, class_group_id)
         cases = summer_cases.cases_of(class_group, checked=True)
-        enrollment_id, _, subject_id = key.partition("-")
-        wanted = (int(enrollment_id), int(subject_id) or None) if (enrollment_id + subject_id).isdecimal() else (0, 0)
-        case, entry = summer_cases.find_entry(cases, *wanted)
+        case, entry = summer_cases.entry_named(cases, key)
         if SummerParty.APPROVER not in summer_cases.parties_of(actor, class_group, entry):
             raise NotAllowed("Kết quả trong hè do Hiệu trưởng hoặc người được uỷ quyền duyệt. Chưa có gì thay đổi.")
         find_move(entry.state, SummerVerb.RETURN)
+        if entry.state is None and clock.local_date(now) <= class_group.school_year.summer_freeze_on:
+            raise WrongState("Mục này chưa ai đăng ký và vẫn còn hạn. Chưa có gì thay đổi.")
         if not words or len(words) > _NOTE:
             raise Invalid(f"Xin ghi lí do trả lại, nhiều nhất {_NOTE} chữ.", field="note")
-        if entry.version != expected_version:
-            raise Stale(f"{case.full_name}: vừa có người ghi. Xin xem lại; chưa có gì thay đổi.")
-        row = _rows(class_group.id, {case.enrollment_id})[entry.key]
+        row = summer_results.row_seen(entry, expected_version, case)
         row.state, row.note = SummerState.RETURNED.value, words
         row.decided_at, row.decided_by, row.decider_name = now, actor.account_id, actor.name
         row.version += 1

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import or_, select
 
+from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.errors import NotFound
@@ -71,6 +72,11 @@ class Entry:
         return self.state in SETTLED
 
     @property
+    def is_opened(self) -> bool:
+        """Whether the principal sent it back and has not had the answer: it may be registered and typed after the day of the freeze."""
+        return self.state is SummerState.RETURNED or (self.state is SummerState.REGISTERED and bool(self.note))
+
+    @property
     def key(self) -> str:
         """``12-3``, ``12-0`` for conduct: how forms name it."""
         return f"{self.enrollment_id}-{self.subject_id or 0}"
@@ -89,6 +95,8 @@ class Case:
     main: m.FrozenResult
     former: m.FrozenResult
     settled_as: Promotion | None
+    since: date
+    """The first day of what the summer asks: the year was frozen, or is over where the class was frozen later than that."""
 
     @property
     def is_ready(self) -> bool:
@@ -147,7 +155,10 @@ def cases_of(class_group: m.ClassGroup, *, checked: bool = False) -> tuple[Case,
         .execution_options(populate_existing=True)
     ).all()
     people = {}
+    since: dict[int, date] = {}
     for row, student_id, full_name, sort_key in found:
+        if row.freeze == "main":
+            since.setdefault(row.enrollment_id, clock.local_date(row.frozen_at))  # the lowest revision comes first
         frozen.setdefault(row.enrollment_id, {})[row.freeze] = row  # the highest revision comes last
         people[row.enrollment_id] = (student_id, full_name, sort_key)
     typed: dict[tuple[int, int | None], m.SummerResult] | None = None
@@ -181,6 +192,7 @@ def cases_of(class_group: m.ClassGroup, *, checked: bool = False) -> tuple[Case,
                 main,
                 former,
                 Promotion(_content(former, checked)["promotion"]["outcome"]) if former is not main else None,
+                min(since[enrollment_id], class_group.school_year.ends_on),
             )
         )
     return tuple(cases)
@@ -288,6 +300,14 @@ def class_in_reach(actor: Actor, class_group_id: int) -> m.ClassGroup:
         if actor.may(Permission.SHEET_READ) and actor.teaching & set(db.session.scalars(taught)):
             return row
     raise NotFound(NO_CLASS)
+
+
+def entry_named(cases: Iterable[Case], key: str) -> tuple[Case, Entry]:
+    """The entry of an :attr:`Entry.key` that came with a form; NotFound for what names none."""
+    enrollment_id, _, subject_id = key.partition("-")
+    if not all(part.isascii() and part.isdigit() and len(part) < 12 for part in (enrollment_id, subject_id)):
+        cases, enrollment_id, subject_id = (), "0", "0"
+    return find_entry(cases, int(enrollment_id), int(subject_id) or None)
 
 
 def find_entry(cases: Iterable[Case], enrollment_id: int, subject_id: int | None) -> tuple[Case, Entry]:

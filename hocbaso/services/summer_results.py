@@ -7,7 +7,7 @@ Every act is one transaction and one entry aimed at the class.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date, datetime
 from typing import TypeVar
 
@@ -34,6 +34,7 @@ from hocbaso.services import audit, summer_cases
 from hocbaso.services.access import Actor
 from hocbaso.services.log_reading import aimed_at, require_rows_told
 from hocbaso.services.summer_cases import Case, Entry
+from hocbaso.services.summer_fields import SummerValue
 
 _TASK, _PAPER = 500, 200
 _Said = TypeVar("_Said")
@@ -94,12 +95,14 @@ def register(actor: Actor, class_group_id: int, wanted: Mapping[str, Registratio
                     continue
             if entry.state is not to_state:
                 find_move(entry.state, verb)
-            require_in_time(entry.state, verb, class_group.school_year.summer_freeze_on, clock.local_date(now))
-            row = _row(entry, said.version, case)
+            require_in_time(
+                verb, class_group.school_year.summer_freeze_on, clock.local_date(now), is_opened=entry.is_opened
+            )
+            row = row_seen(entry, said.version, case)
             row.state, row.outcome = to_state.value, None if said.takes_part else SummerOutcome.DECLINED.value
             row.tenths = row.mark = row.conduct = row.assessed_on = row.document = row.typed_by = row.typist_name = None
             row.task, row.registrar_name = task or None, actor.name
-            _touch(row, actor, now)
+            _touch(row, actor, now, keeps_note=said.takes_part and entry.is_opened)
             written.append((case, entry, row))
         if wrong:
             raise RowsRefused(wrong)
@@ -123,20 +126,16 @@ def type_results(actor: Actor, class_group_id: int, typed: Mapping[str, Typed], 
                 who = "giáo viên chủ nhiệm" if entry.subject_id is None else f"giáo viên dạy {entry.name} ở lớp"
                 raise NotAllowed(f"Kết quả này do {who} ghi. Chưa có gì thay đổi.")
             try:
-                tenths, mark, conduct = (None, None, None) if said.is_absent else _value(entry, said.text)
-                day = None if said.is_absent else _day(said.assessed_on, class_group.school_year, today)
-                paper = _text(said.document)
-                _require_paper(entry, paper, said.is_absent)
+                read = read_typed(entry, said, case, today)
             except Invalid as refusal:
                 wrong[entry.key] = f"{case.full_name}, {entry.name}: {refusal.message}"
                 continue
             find_move(entry.state, SummerVerb.TYPE)
-            outcome = SummerOutcome.ABSENT if said.is_absent else SummerOutcome.RESULT
-            row = _row(entry, said.version, case)
-            new = (SummerState.TYPED.value, outcome.value, tenths, mark, conduct, day, paper or None)
+            row = row_seen(entry, said.version, case)
+            new = (SummerState.TYPED.value, *astuple(read))
             if new == (row.state, row.outcome, row.tenths, row.mark, row.conduct, row.assessed_on, row.document):
                 continue
-            require_in_time(entry.state, SummerVerb.TYPE, class_group.school_year.summer_freeze_on, today)
+            require_in_time(SummerVerb.TYPE, class_group.school_year.summer_freeze_on, today, is_opened=entry.is_opened)
             row.state, row.outcome, row.tenths, row.mark, row.conduct, row.assessed_on, row.document = new
             row.typed_by, row.typist_name = actor.account_id, actor.name
             _touch(row, actor, now)
@@ -145,6 +144,16 @@ def type_results(actor: Actor, class_group_id: int, typed: Mapping[str, Typed], 
             raise RowsRefused(wrong)
         _tell(AuditTag.SUMMER_RESULT_CHANGED, actor, class_group, written, now)
         return len(written)
+
+
+def read_typed(entry: Entry, said: Typed, case: Case, today: date) -> SummerValue:
+    """What was typed of an entry as its row holds it; Invalid with what is missing or wrong, to follow the pupil's name."""
+    paper = _text(said.document)
+    tenths, mark, conduct = (None, None, None) if said.is_absent else _value(entry, said.text)
+    day = None if said.is_absent else _day(said.assessed_on, case.since, today)
+    _require_paper(entry, paper, said.is_absent)
+    outcome = SummerOutcome.ABSENT if said.is_absent else SummerOutcome.RESULT
+    return SummerValue(outcome.value, tenths, mark, conduct, day, paper or None)
 
 
 def find_to_state(verb: SummerVerb) -> SummerState:
@@ -176,15 +185,12 @@ def _named(cases: tuple[Case, ...], by_key: Mapping[str, _Said]) -> list[tuple[C
     """The entries that are named; NotFound for one that is not on the list."""
     found = []
     for key, said in by_key.items():
-        enrollment_id, _, subject_id = key.partition("-")
-        if not (enrollment_id.isdecimal() and subject_id.isdecimal()):
-            summer_cases.find_entry((), 0, 0)
-        case, entry = summer_cases.find_entry(cases, int(enrollment_id), int(subject_id) or None)
+        case, entry = summer_cases.entry_named(cases, key)
         found.append((case, entry, said))
     return found
 
 
-def _row(entry: Entry, seen: int, case: Case) -> m.SummerResult:
+def row_seen(entry: Entry, seen: int, case: Case) -> m.SummerResult:
     """The row to write, when it is still the one that was on the screen; Stale otherwise."""
     if seen != entry.version:
         raise Stale(
@@ -201,8 +207,9 @@ def _row(entry: Entry, seen: int, case: Case) -> m.SummerResult:
     return row
 
 
-def _touch(row: m.SummerResult, actor: Actor, now: datetime) -> None:
-    row.decided_at = row.decided_by = row.decider_name = row.note = None
+def _touch(row: m.SummerResult, actor: Actor, now: datetime, *, keeps_note: bool = False) -> None:
+    if not keeps_note:  # what the principal asked for is asked until somebody types it
+        row.decided_at = row.decided_by = row.decider_name = row.note = None
     row.version += 1
     row.updated_at, row.updated_by = now, actor.account_id
 
@@ -252,13 +259,13 @@ def _value(entry: Entry, typed: str) -> tuple[int | None, str | None, str | None
     return found.tenths, None, None
 
 
-def _day(typed: str, year: m.SchoolYear, today: date) -> date:
+def _day(typed: str, since: date, today: date) -> date:
     try:
         day = datetime.strptime(typed.strip(), "%d/%m/%Y").date()  # noqa: DTZ007 (a day, not an instant)
     except ValueError:
         raise Invalid("xin ghi ngày kiểm tra hoặc ngày đánh giá như 12/07/2027.") from None
-    if not year.starts_on <= day <= today:
-        raise Invalid("ngày này phải trong năm học và không ở sau hôm nay.")
+    if not since <= day <= today:
+        raise Invalid(f"ngày này phải từ {since:%d/%m/%Y}, khi có kết quả cả năm, và không ở sau hôm nay.")
     return day
 
 

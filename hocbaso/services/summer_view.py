@@ -17,7 +17,7 @@ from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.promotion import SUMMER_ROUTES
 from hocbaso.regulations.summer_flow import SummerParty, SummerState
 from hocbaso.regulations.terms import Promotion
-from hocbaso.services import decisions, frozen_results, results, summer_approval, summer_cases
+from hocbaso.services import decisions, frozen_results, results, summer_approval, summer_cases, summer_corrections
 from hocbaso.services.access import Actor, reaches_class
 from hocbaso.services.evaluation import basis_for
 from hocbaso.services.kept_answers import KeptAnswers
@@ -76,8 +76,12 @@ class EntryLine:
     entry: Entry
     by_whom: str
     may_register: bool
+    may_take_part: bool
+    """False once it is too late for anything but saying that the pupil takes no part."""
     may_type: bool
     may_return: bool
+    may_ask: bool
+    """Whether this person asks for another result of what is approved (``summer_corrections``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,26 @@ class SummerPage:
     def of_route(self, route: str) -> tuple[CaseLine, ...]:
         """The pupils to re-assess (``REASSESS``) or to train (``SUMMER_TRAINING``)."""
         return tuple(case for case in self.pupils if case.case.route.value == route)
+
+
+def past_classes(actor: Actor) -> list[tuple[int, str, str]]:
+    """(id, name, school year) of the classes of closed years with somebody on the list whose entries this person sees, newest first."""
+    marked = (
+        select(m.Enrollment.class_group_id)
+        .join(m.FrozenResult, m.FrozenResult.enrollment_id == m.Enrollment.id)
+        .where(m.FrozenResult.freeze == "summer")
+    )
+    rows = db.session.scalars(
+        select(m.ClassGroup)
+        .join(m.SchoolYear, m.SchoolYear.id == m.ClassGroup.school_year_id)
+        .where(m.SchoolYear.state != "OPEN", m.ClassGroup.id.in_(marked))
+        .order_by(m.SchoolYear.starts_on.desc(), m.ClassGroup.grade_level, m.ClassGroup.name)
+    )
+    return [
+        (row.id, row.name, row.school_year.label)
+        for row in rows
+        if any(summer_cases.sees(actor, row, one) for case in summer_cases.cases_of(row) for one in case.entries)
+    ]
 
 
 _KEPT: KeptAnswers[frozenset[int]] = KeptAnswers(20)
@@ -271,7 +295,7 @@ def page(actor: Actor, class_group_id: int, now: datetime) -> SummerPage:
         for entry in case.entries:
             if not summer_cases.sees(actor, row, entry):
                 continue
-            late_here = late and entry.state is not SummerState.RETURNED
+            late_here = late and not entry.is_opened
             examines = SummerParty.EXAMINER in summer_cases.parties_of(actor, row, entry) and is_open
             lines.append(
                 EntryLine(
@@ -279,10 +303,14 @@ def page(actor: Actor, class_group_id: int, now: datetime) -> SummerPage:
                     keeper if entry.subject_id is None else teachers.get(entry.subject_id, ""),
                     homeroom
                     and entry.state in (None, SummerState.REGISTERED, SummerState.DECLINED, SummerState.RETURNED),
+                    not late_here,
                     examines
                     and not late_here
                     and entry.state in (SummerState.REGISTERED, SummerState.TYPED, SummerState.RETURNED),
-                    approver and entry.state not in (None, SummerState.RETURNED),
+                    approver
+                    and entry.state not in (SummerState.RETURNED, SummerState.APPROVED)
+                    and (late or entry.state is not None),
+                    summer_corrections.may_ask(actor, row, entry, now),
                 )
             )
         if not lines:
@@ -371,6 +399,8 @@ class Completion:
     n_unapproved: int
     """Classes of grade 9 whose year is not approved yet."""
     lines: tuple[CompletionLine, ...]
+    other_years: tuple[str, ...]
+    """Labels of the other years that have a grade 9, the newest first."""
 
     def of(self, completed: bool | None) -> tuple[CompletionLine, ...]:
         """The lines with this answer."""
@@ -417,7 +447,16 @@ def completion(actor: Actor, label: str | None) -> Completion:
                     student.get("birth_on") or "",
                     student.get("register_no") or "",
                     done,
-                    frozen.freeze == "summer",
+                    frozen_results.is_by_summer(content),
                 )
             )
-    return Completion(year.label, sum(row.state != ClassState.APPROVED.value for row in classes), tuple(lines))
+    others = db.session.scalars(
+        select(m.SchoolYear.label)
+        .where(
+            m.SchoolYear.id != year.id,
+            m.SchoolYear.id.in_(select(m.ClassGroup.school_year_id).where(m.ClassGroup.grade_level == 9)),
+        )
+        .order_by(m.SchoolYear.starts_on.desc())
+    )
+    n_open = sum(row.state != ClassState.APPROVED.value for row in classes)
+    return Completion(year.label, n_open, tuple(lines), tuple(others))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import selectinload
@@ -112,17 +113,18 @@ def _words(text: str, field: str, words: str, *, needed: bool = True) -> str | N
 
 
 def add(actor: Actor, title: str, held_on: date | None, organiser: str, place: str, now: datetime) -> int:
-    """Plan or record a training day. Raises NotAllowed, Invalid per field."""
+    """Plan or record a training day; the same once more is that day. Raises NotAllowed, Invalid per field."""
     actor.require(Permission.TRAINING_KEEP)
-    if held_on is None:
-        raise Invalid("Xin ghi ngày tập huấn.", field="held_on")
     with write_transaction() as session:
-        row = m.TrainingSession(
-            title=_words(title, "title", "Nội dung"),
-            held_on=held_on,
-            organiser=_words(organiser, "organiser", "Đơn vị tổ chức"),
-            place=_words(place, "place", "Nơi tập huấn", needed=False),
+        values = _values(title, held_on, organiser, place)
+        standing = session.scalar(
+            select(m.TrainingSession.id).where(
+                m.TrainingSession.title == values["title"], m.TrainingSession.held_on == values["held_on"]
+            )
         )
+        if standing is not None:  # the second click
+            return standing
+        row = m.TrainingSession(**values)
         session.add(row)
         session.flush()
         audit.record(
@@ -134,6 +136,63 @@ def add(actor: Actor, title: str, held_on: date | None, organiser: str, place: s
             state=audit.states("training_session", [row]),
         )
         return row.id
+
+
+def change(
+    actor: Actor,
+    session_id: int,
+    title: str,
+    held_on: date | None,
+    organiser: str,
+    place: str,
+    expected_version: int,
+    now: datetime,
+) -> None:
+    """Put right what was typed of a training day. Raises NotAllowed, NotFound, Stale, Invalid per field."""
+    actor.require(Permission.TRAINING_KEEP)
+    with write_transaction() as session:
+        row = session.get(m.TrainingSession, session_id, populate_existing=True)
+        if row is None:
+            raise NotFound("Không có buổi tập huấn này.")
+        if row.version != expected_version:
+            raise Stale("Buổi này vừa được người khác ghi. Xin xem lại rồi ghi.", current=row.version)
+        values = _values(title, held_on, organiser, place)
+        if values["held_on"] > clock.local_date(now) and any(one.attended for one in row.attendance):
+            raise Invalid("Buổi đã có người dự thì không ở sau hôm nay.", field="held_on")
+        before = {name: getattr(row, name) for name, value in values.items() if getattr(row, name) != value}
+        if not before:
+            return
+        for name, value in values.items():
+            setattr(row, name, value)
+        row.version += 1
+        session.flush()
+        audit.record(
+            AuditTag.TRAINING_PLANNED,
+            actor,
+            now,
+            target_kind="training_session",
+            target_id=row.id,
+            state=audit.states("training_session", [row]),
+            before={name: audit.plain(value) for name, value in before.items()},
+        )
+
+
+def _values(title: str, held_on: date | None, organiser: str, place: str) -> dict[str, Any]:
+    """What was typed of a day as its row holds it; Invalid per field. A day that the page would not show is a slip of the hand."""
+    if held_on is None:
+        raise Invalid("Xin ghi ngày tập huấn.", field="held_on")
+    first = _year_start()
+    if first != date.min and not first <= held_on < date(first.year + 1, 9, 1):
+        raise Invalid(
+            f"Ngày tập huấn của năm học này ở trong khoảng từ {first:%d/%m/%Y} đến 31/08/{first.year + 1}.",
+            field="held_on",
+        )
+    return {
+        "title": _words(title, "title", "Nội dung"),
+        "held_on": held_on,
+        "organiser": _words(organiser, "organiser", "Đơn vị tổ chức"),
+        "place": _words(place, "place", "Nơi tập huấn", needed=False),
+    }
 
 
 def mark(actor: Actor, session_id: int, present: Collection[int], expected_version: int, now: datetime) -> int:

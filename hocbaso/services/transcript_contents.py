@@ -19,6 +19,7 @@ from hocbaso.documents import transcript_content as tc
 from hocbaso.errors import Incomplete, Invalid
 from hocbaso.regulations.permissions import Role
 from hocbaso.regulations.terms import Level, Promotion, Sex, SubjectKind
+from hocbaso.services import frozen_results
 from hocbaso.services.in_force import delegates, in_force
 
 
@@ -249,9 +250,7 @@ def content_from_frozen(
         conduct=_levels(frozen["conduct"]),
         learning=_levels(frozen["learning"]),
         absences=_absences(frozen["absences"]),
-        promotion=promotion_note(
-            outcome, frozen["grade_level"], is_summer=frozen["freeze"] == "summer", decided=is_decided(frozen)
-        ),
+        promotion=promotion_of(frozen, frozen["grade_level"]),
         completion=None
         if completion is None or outcome in _UNSETTLED
         else (tc.COMPLETED if completion else tc.NOT_COMPLETED),
@@ -330,6 +329,16 @@ def is_decided(frozen: Mapping[str, Any]) -> bool:
         is_open = frozen["student"]["inclusive_disability"] or frozen["learning"]["year"] is None
         return bool(is_open and one["outcome"] == frozen["promotion"]["outcome"])
     return False
+
+
+def promotion_of(frozen: Mapping[str, Any], grade_level: int) -> tc.PromotionNote:
+    """The three lines of a frozen year."""
+    return promotion_note(
+        Promotion(frozen["promotion"]["outcome"]),
+        grade_level,
+        is_summer=frozen_results.is_by_summer(frozen),
+        decided=is_decided(frozen),
+    )
 
 
 def promotion_note(outcome: Promotion, grade_level: int, *, is_summer: bool, decided: bool = False) -> tc.PromotionNote:

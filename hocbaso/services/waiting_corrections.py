@@ -19,7 +19,12 @@ _TITLES = {
 }
 
 
-KIND_WORDS = {"score": "Sửa điểm đã khoá", "homeroom": "Sửa phần chủ nhiệm", "civil_status": "Sửa hộ tịch"}
+KIND_WORDS = {
+    "score": "Sửa điểm đã khoá",
+    "homeroom": "Sửa phần chủ nhiệm",
+    "summer": "Sửa kết quả trong hè",
+    "civil_status": "Sửa hộ tịch",
+}
 
 
 def correction_items(actor: Actor, today: date) -> list[DailyItem]:

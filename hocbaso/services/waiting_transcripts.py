@@ -14,7 +14,7 @@ from hocbaso.regulations.recall_flow import RecallState
 from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services.access import Actor, reaches_class
 from hocbaso.services.daily_items import DailyItem, Oddity, class_item
-from hocbaso.services.transcript_counts import due_days, records_by_state
+from hocbaso.services.transcript_counts import due_days, records_by_state, replacing
 
 _TURN = (
     (RecordState.CREATED, Permission.TRANSCRIPT_SIGN_HOMEROOM, "Ký {n} học bạ lớp {name}"),
@@ -27,17 +27,38 @@ def transcript_items(actor: Actor, year: m.SchoolYear, today: date) -> list[Dail
     """One item a class and act: transcripts for this person to build, sign, seal or publish."""
     if actor.is_system or not actor.may(Permission.TRANSCRIPT_READ):
         return []
-    items = []
     later = due_days(year)
+    found = []
     for class_id, by_state in records_by_state(year.id).items():
         row = db.session.get(m.ClassGroup, class_id)
         assert row is not None
-        before = max(year.sign_before(row.grade_level), later.get(class_id, date.min))
+        found.append((row, row.name, by_state, max(year.sign_before(row.grade_level), later.get(class_id, date.min))))
+    return _items(actor, found, today)
 
-        def item(verb: str, n: int, words: str, row: m.ClassGroup = row, before: date = before) -> DailyItem:
-            made = class_item(
-                row, verb, words.format(n=n, name=row.name), f"lớp {row.name}", f"{n} học bạ", before, today, ()
-            )
+
+def replacing_items(actor: Actor, today: date) -> list[DailyItem]:
+    """The same of records of closed years that were recalled and have to be made anew."""
+    if actor.is_system or not actor.may(Permission.TRANSCRIPT_READ):
+        return []
+    found = []
+    for one in replacing():
+        row = db.session.get(m.ClassGroup, one.class_group_id)
+        assert row is not None
+        found.append((row, f"{row.name} năm học {one.year_label.replace('-', '–')}", one.by_state, one.before))
+    return _items(actor, found, today)
+
+
+def _items(
+    actor: Actor, classes: list[tuple[m.ClassGroup, str, dict[RecordState | None, int], date]], today: date
+) -> list[DailyItem]:
+    items = []
+    for row, name, by_state, before in classes:
+        class_id = row.id
+
+        def item(
+            verb: str, n: int, words: str, row: m.ClassGroup = row, name: str = name, before: date = before
+        ) -> DailyItem:
+            made = class_item(row, verb, words.format(n=n, name=name), f"lớp {name}", f"{n} học bạ", before, today, ())
             return replace(made, kind="transcript", key=f"transcript-{row.id}-{n}", link=f"/hoc-ba/lop/{row.id}")
 
         if (

@@ -18,10 +18,23 @@ LINK = "/nam-hoc/chuyen"
 
 
 def year_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem]:
-    """At most one item; from the day of the summer's freeze the office is asked for a plan."""
+    """At most one item; from the day of the summer's freeze the office is asked for a plan, after the turn for the new grade 6."""
     prepares, decides = actor.may(Permission.IMPORT_ROSTER), actor.may(Permission.YEAR_EDIT)
     if actor.is_system or not (prepares or decides):
         return []
+    if prepares and (empty := _without_newcomers(year)):
+        return [
+            _item(
+                year,
+                0,
+                f"Nhập học sinh mới vào lớp {', '.join(empty)}",
+                "",
+                year.starts_on,
+                today,
+                (),
+                "/nhap-du-lieu/",
+            )
+        ]
     row = db.session.scalar(select(m.YearTurn).where(m.YearTurn.from_year_id == year.id))
     state = TurnState(row.state) if row is not None else None
     title = meta = ""
@@ -40,21 +53,47 @@ def year_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem]
     if not title:
         return []
     before = date(int(next_label(year.label)[:4]), 9, 1)
-    return [
-        DailyItem(
-            kind="year",
-            key=f"year-{year.id}-{row.version if row is not None else 0}",
-            verb="decide",
-            title=title,
-            link=LINK,
-            meta=meta,
-            say="",
-            due_before=before,
-            days_left=Deadline(before).days_left(today),
-            grade_level=0,
-            class_name="",
-            class_group_id=0,
-            subject_group_id=None,
-            oddities=oddities,
+    return [_item(year, row.version if row is not None else 0, title, meta, before, today, oddities, LINK)]
+
+
+def _item(
+    year: m.SchoolYear, version: int, title: str, meta: str, before: date, today: date, oddities: tuple[Oddity, ...], link: str
+) -> DailyItem:  # fmt: skip
+    return DailyItem(
+        kind="year",
+        key=f"year-{year.id}-{version}",
+        verb="decide",
+        title=title,
+        link=link,
+        meta=meta,
+        say="",
+        due_before=before,
+        days_left=Deadline(before).days_left(today),
+        grade_level=0,
+        class_name="",
+        class_group_id=0,
+        subject_group_id=None,
+        oddities=oddities,
+    )
+
+
+def _without_newcomers(year: m.SchoolYear) -> list[str]:
+    """Names of the grade 6 classes of a year that was opened by a turn and in which nobody is but whoever stays in grade 6."""
+    opened = select(m.YearTurn.id).where(m.YearTurn.to_year_id == year.id)
+    if db.session.scalar(opened) is None:
+        return []
+    before = (
+        select(m.Enrollment.student_id)
+        .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
+        .where(m.ClassGroup.school_year_id != year.id)
+    )
+    filled = select(m.Enrollment.class_group_id).where(m.Enrollment.student_id.not_in(before))
+    return list(
+        db.session.scalars(
+            select(m.ClassGroup.name)
+            .where(
+                m.ClassGroup.school_year_id == year.id, m.ClassGroup.grade_level == 6, m.ClassGroup.id.not_in(filled)
+            )
+            .order_by(m.ClassGroup.name)
         )
-    ]
+    )

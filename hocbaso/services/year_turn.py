@@ -31,6 +31,7 @@ from hocbaso.services.year_turn_plan import GO_UP_WITH_CLASS, GONE, STAY_WITH_GR
 _NOTE = 500
 _MOST_FIRST = 20
 _FIRST_NAME = re.compile(r"6[A-ZĐ][A-ZĐ0-9]{0,3}")
+_LATER_NAME = re.compile(r"[789][A-ZĐ][A-ZĐ0-9]{0,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +88,13 @@ def save(
     expected_version: int,
     regulation: str | None = None,
     first_classes: str | None = None,
+    more_classes: str | None = None,
     assignments: str | None = None,
     pupils: Mapping[int, str] | None = None,
 ) -> int:
     """Keep what the office chose; None leaves a choice as it is. The new version.
 
-    ``first_classes``: names of the grade 6 classes as typed, ``6A, 6B``; ``pupils``: enrolment id -> class or ``-``. A plan that was sent is the
+    ``first_classes``: names of the grade 6 classes as typed, ``6A, 6B``; ``more_classes``: of grades 7 to 9 beside those that go up; ``pupils``: enrolment id -> class or ``-``. A plan that was sent is the
     office's again. Raises NotFound, NotAllowed, WrongState (done), Stale, Invalid (``first_classes``, ``pupils``, ``regulation``, ``assignments``).
     """
     with write_transaction() as session:
@@ -112,6 +114,8 @@ def save(
             wanted = replace(wanted, assignments=assignments)
         if first_classes is not None:
             wanted = replace(wanted, first_classes=_class_names(first_classes))
+        if more_classes is not None:
+            wanted = replace(wanted, more_classes=_more_names(more_classes))
         if pupils is not None:
             wanted = replace(wanted, pupils=_places(plan, standing.pupils, pupils))
         state = next_state(TurnState(row.state) if row is not None else None, TurnVerb.SAVE)
@@ -249,15 +253,28 @@ def _require_unblocked(plan: Plan) -> None:
 
 
 def _class_names(typed: str) -> tuple[str, ...]:
-    names = tuple(
-        dict.fromkeys(part.strip().upper() for part in re.split(r"[,;\s]+", nfc(typed) or "") if part.strip())
-    )
+    names = _split(typed)
     if not names or len(names) > _MOST_FIRST:
         raise Invalid(f"Xin ghi tên các lớp 6 mới như 6A, 6B; nhiều nhất {_MOST_FIRST} lớp.", field="first_classes")
     for name in names:
         if not _FIRST_NAME.fullmatch(name):
             raise Invalid(f"“{name[:20]}” không phải là tên lớp 6. Viết như 6A, 6A1.", field="first_classes")
     return names
+
+
+def _more_names(typed: str) -> tuple[str, ...]:
+    names = _split(typed)
+    if len(names) > _MOST_FIRST:
+        raise Invalid(f"Nhiều nhất {_MOST_FIRST} lớp.", field="more_classes")
+    for name in names:
+        if not _LATER_NAME.fullmatch(name):
+            raise Invalid(f"“{name[:20]}” không phải là tên lớp 7, 8, 9. Viết như 7B, 8A1.", field="more_classes")
+    return names
+
+
+def _split(typed: str) -> tuple[str, ...]:
+    parts = re.split(r"[,;\s]+", (nfc(typed) or "")[:1000])
+    return tuple(dict.fromkeys(part.strip().upper() for part in parts if part.strip()))
 
 
 def _places(plan: Plan, standing: Mapping[int, str], wanted: Mapping[int, str]) -> dict[int, str]:

@@ -40,6 +40,8 @@ class Choices:
     first_classes: tuple[str, ...] = ()
     assignments: str = STAY_WITH_GRADE
     pupils: Mapping[int, str] = field(default_factory=dict)
+    more_classes: tuple[str, ...] = ()
+    """Classes of grades 7 to 9 beside those that go up: a class is divided."""
 
     def to_json(self) -> str:
         """Canonical JSON, as it is kept."""
@@ -49,6 +51,7 @@ class Choices:
                 "first_classes": list(self.first_classes),
                 "assignments": self.assignments,
                 "pupils": {str(key): value for key, value in self.pupils.items()},
+                "more_classes": list(self.more_classes),
             }
         )
 
@@ -61,6 +64,7 @@ class Choices:
             tuple(found["first_classes"]),
             found["assignments"],
             {int(key): value for key, value in found["pupils"].items()},
+            tuple(found.get("more_classes", ())),  # plans from before have none
         )
 
 
@@ -134,6 +138,7 @@ class Plan:
     regulations: tuple[str, ...]
     assignments: str
     first_classes: tuple[str, ...]
+    more_classes: tuple[str, ...]
     classes: tuple[NewClass, ...]
     pupils: tuple[Pupil, ...]
     blocks: tuple[Block, ...]
@@ -171,9 +176,14 @@ def make(year: m.SchoolYear, choices: Choices, today: date) -> Plan:
     known = tuple(one.version for one in REGULATIONS if one.holds(int(to_label[:4]), None))
     regulation = choices.regulation if choices.regulation in known else regulation_for(to_label).version
     first = choices.first_classes or tuple(row.name for row in classes if row.grade_level == 6)
-    names = {rules.next_class_name(row.name, row.grade_level) for row in classes if row.grade_level < 9} | set(first)
+    names = {rules.next_class_name(row.name, row.grade_level) for row in classes if row.grade_level < 9}
+    names |= {*first, *choices.more_classes}
     pupils, names = _pupils(classes, settled, names, choices.pupils)
-    new_classes, warnings = _classes(classes, names, pupils, choices.assignments, dates.starts_on, today)
+    to_come = {rules.next_class_name(row.name, row.grade_level) for row in classes if row.id not in settled}
+    wanted = {pupil.to_class for pupil in pupils} | {*first, *choices.more_classes} | to_come
+    new_classes, warnings = _classes(classes, names & wanted, pupils, choices.assignments, dates.starts_on, today)
+    if left_out := sorted(names - wanted):
+        warnings.append(f"Không mở lớp {', '.join(left_out)}: không em nào vào lớp ấy.")
     return Plan(
         year.id,
         year.label,
@@ -185,6 +195,7 @@ def make(year: m.SchoolYear, choices: Choices, today: date) -> Plan:
         known,
         choices.assignments,
         first,
+        choices.more_classes,
         new_classes,
         pupils,
         tuple(blocks),
@@ -311,7 +322,7 @@ def _classes(
     found = []
     for name in sorted(names):
         grade = int(name[0])
-        source = by_name.get(name) or by_grade.get(grade) or came_from.get(name)
+        source = by_name.get(name) or by_grade.get(grade) or came_from.get(name) or by_grade.get(grade - 1)
         if source is None:
             warnings.append(f"Lớp {name}: năm nay không có lớp nào của khối {grade} nên môn học và số tiết phải nhập.")
         elif source.grade_level != grade:

@@ -23,16 +23,18 @@ from hocbaso.services import (
     homeroom,
     student_fields,
     students,
+    summer_corrections,
 )
 from hocbaso.services.access import NO_PUPIL
 from hocbaso.services.civil_status import CIVIL_FIELDS
 from hocbaso.services.correction_evidence import Upload
 from hocbaso.services.correction_impact import shown_field
 from hocbaso.services.correction_requests import Wanted
+from hocbaso.services.summer_results import Typed
 from hocbaso.web import help as help_pages
 from hocbaso.web import labels, navigation
 from hocbaso.web.errors import status_of
-from hocbaso.web.forms.corrections import ActForm, AskCivilStatusForm, AskHomeroomForm, AskScoresForm
+from hocbaso.web.forms.corrections import ActForm, AskCivilStatusForm, AskHomeroomForm, AskScoresForm, AskSummerForm
 from hocbaso.web.htmx import go
 from hocbaso.web.security import confirm_recent, current_actor, note, requires
 
@@ -167,6 +169,63 @@ def send_homeroom(enrollment_id: int) -> Any:
         raise
     except DomainError as refusal:
         return _homeroom_form(enrollment_id, form, typed=typed, **_why_not(refusal))
+    return _sent(made.id)
+
+
+@corrections.get("/trong-he/<int:enrollment_id>/<int:subject_id>")
+@requires(P.CORRECTION_ASK)
+def ask_summer(enrollment_id: int, subject_id: int) -> str:
+    """A result of the summer that was approved; subject 0 is conduct."""
+    return _summer_form(enrollment_id, subject_id)[0]
+
+
+def _summer_form(
+    enrollment_id: int,
+    subject_id: int,
+    form: AskScoresForm | None = None,
+    *,
+    errors: Mapping[str, str] | None = None,
+    message: str = "",
+    moved: tuple[Any, ...] = (),
+    status: int = 200,
+) -> tuple[str, int]:
+    found = summer_corrections.form(current_actor(), enrollment_id, subject_id or None, clock.now())
+    return render_template(
+        "corrections/ask_summer.html",
+        found=found,
+        entry=found.entry,
+        levels=labels.TABLES["level_name"],
+        form=form or AskSummerForm(formdata=None),
+        typed=request.form if request.method == "POST" else {},
+        errors=errors or {},
+        message=message,
+        moved=moved,
+    ), status
+
+
+@corrections.post("/trong-he/<int:enrollment_id>/<int:subject_id>")
+@requires(P.CORRECTION_ASK)
+def send_summer(enrollment_id: int, subject_id: int) -> Any:
+    """Send the request."""
+    form = AskSummerForm()
+    summer_corrections.form(current_actor(), enrollment_id, subject_id or None, clock.now())
+    if not form.validate():
+        return _summer_form(enrollment_id, subject_id, form, status=422)
+    said = Typed(
+        request.form.get("value", ""),
+        request.form.get("version", 0, type=int),
+        request.form.get("absent") == "1",
+        request.form.get("on", ""),
+        request.form.get("paper", ""),
+    )
+    try:
+        made = summer_corrections.ask(
+            current_actor(), enrollment_id, subject_id or None, said, form.reason.data or "", _uploads(), clock.now()
+        )
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _summer_form(enrollment_id, subject_id, form, **_why_not(refusal))
     return _sent(made.id)
 
 

@@ -36,6 +36,7 @@ def index() -> Answer:
     return render_template(
         "summer/index.html",
         lines=summer_view.overview(actor),
+        past=summer_view.past_classes(actor),
         work=work,
         n_waiting=sum(one.n for one in work),
         reads_transcripts=actor.may(P.TRANSCRIPT_READ),
@@ -234,6 +235,7 @@ def init_app(app: Flask) -> None:
                 "Giáo viên chủ nhiệm ghi em nào đăng ký môn nào; việc rèn luyện ghi rõ nhiệm vụ đã giao.",
                 "Giáo viên bộ môn ghi kết quả đánh giá lại; giáo viên chủ nhiệm ghi mức rèn luyện theo báo cáo có chữ ký của cha mẹ.",
                 "Hiệu trưởng duyệt từng em. Kết quả cả năm giữ nguyên; kết luận và học bạ được lập bản mới.",
+                "Kết quả đã duyệt mà sai thì người ghi lập đề nghị sửa, kể cả khi năm học đã đóng.",
                 "Không đăng ký hoặc không dự thì em không được lên lớp; máy chỉ kết luận khi Hiệu trưởng duyệt.",
             ),
             35,

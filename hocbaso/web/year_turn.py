@@ -102,6 +102,7 @@ def save() -> Answer:
             expected_version=_version(),
             regulation=request.form.get("regulation"),
             first_classes=request.form.get("first_classes"),
+            more_classes=request.form.get("more_classes"),
             assignments=request.form.get("assignments"),
         ),
         lambda _: "Đã ghi. Kế hoạch bên dưới tính lại theo lựa chọn này.",

@@ -657,6 +657,14 @@ def test_a_doubt_of_clause_3_is_decided_with_the_approval(approved: Cast) -> Non
     ]
     assert frozen["learning"]["year"] == "K" and not frozen["learning"]["year_review"]
     assert frozen["corrections"]["n_places"] == len(lower) + len(values)
+    # The decision was made on those results. Another mark, the same doubt: it is asked again, or a better mark would lower the year.
+    columns = ("TX1", "TX2", "TX3", "TX4", "GK", "CK")
+    better = ask(approved, {("MATH", 2, key): "9,5" for key in columns}, who="math", reason="Ghi nhầm dòng")
+    found = correction_impact.of_request(better, LATER.date())
+    assert [(one.term, one.choices) for one in found.rulings] == [(term, ("Đ", "K")) for term in ("2", "year")]
+    approve(approved, better, rulings={one.key: "K" for one in found.rulings}, note="Biên bản Hội đồng số 4")
+    frozen = frozen_results.read_frozen(enrollment_id)
+    assert frozen["learning"]["year"] == "K" and not frozen["learning"]["year_review"]
     assert audit_verify.verify().faults == []
 
 

@@ -11,12 +11,23 @@ from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale
 from hocbaso.regulations.data_quality import IdentityStanding, Measure
-from hocbaso.services import audit_verify, data_quality, identity_checks, job_ledger, students
+from hocbaso.services import audit_verify, data_quality, identity_checks, job_ledger, log_search, students
 from hocbaso.services.job_table import JOBS
+from hocbaso.services.log_search import Wanted
 from tests.cast import NOW, Cast
 from tests.services.test_audit_verify import try_kinds
 
 NAME = "Hoàng Thanh Bình"
+
+
+def test_nobody_without_a_number_is_called_matched(school: Cast) -> None:
+    clerk, student = school.actor("clerk"), student_of(school)
+    change(school, {"personal_id_number": ""})
+    text = "\n".join(("Mã học sinh\tHọ và tên\tKết quả", f"{student.moet_code}\t{NAME}\tKhớp"))
+    seen = identity_checks.preview(clerk, text)
+    assert (seen.lines, len(seen.problems)) == ((), 1) and "chưa ghi số định danh" in seen.problems[0][1]
+    wrong = text.replace("Kết quả", "Kết quả\tMục lệch").replace("Khớp", "Lệch\tNgày sinh")
+    assert identity_checks.preview(clerk, wrong).n_new == 1, "a mismatch is told all the same"
 
 
 def student_of(school: Cast, name: str = NAME, class_name: str = "9A") -> m.Student:
@@ -152,6 +163,9 @@ def test_an_answer_of_the_authority_holds_until_what_it_was_about_changes(school
     def standing(name: str = NAME) -> IdentityStanding:
         return students.profile(clerk, student_of(school, name).id).identity
 
+    for name, n in ((NAME, 1), ("Nguyễn Bảo Châu", 1), ("Trần Khánh Chi", 0)):
+        found = log_search.search(school.actor("principal"), Wanted(pupil=name), NOW.date()).lines
+        assert sum(line.what == "ghi kết quả đối chiếu định danh" for line in found) == n, name
     assert standing() is IdentityStanding.MATCHED
     assert standing("Nguyễn Bảo Châu") is IdentityStanding.MISMATCH
     assert "birth_on" in lines(school, Measure.CORRECT, "Nguyễn Bảo Châu")

@@ -18,8 +18,12 @@ from hocbaso.services import (
     audit_verify,
     class_approval,
     class_moves,
+    correction_impact,
+    correction_requests,
+    dashboard,
     decisions,
     frozen_results,
+    readiness,
     results,
     roster,
     signing,
@@ -33,10 +37,11 @@ from hocbaso.services import (
     untouched,
 )
 from hocbaso.services.access import SYSTEM
+from hocbaso.services.correction_evidence import Upload
 from hocbaso.services.summer_results import Registration, RowsRefused, Typed
 from hocbaso.services.waiting_transcripts import transcript_items
 from tests.cast import NOW, Cast
-from tests.services.finished_year import seal_class
+from tests.services.finished_year import finish_class, seal_class
 from tests.services.full_class import (
     class_row,
     fill_homeroom,
@@ -214,6 +219,7 @@ def test_what_is_typed_is_checked_line_by_line(school: Cast) -> None:
         ("Đ", "15/07/2027", ""),
         ("5,5", "", "xin ghi ngày"),
         ("5,5", "21/07/2027", "không ở sau hôm nay"),
+        ("5,5", "11/05/2027", "từ 12/05/2027, khi có kết quả cả năm"),
     ):
         with pytest.raises(RowsRefused) as refused:
             summer_results.type_results(teacher, class_id, {literature: Typed(text, 1, False, day)}, JULY)
@@ -255,25 +261,52 @@ def test_approval_is_pinned_to_what_was_seen(school: Cast) -> None:
         summer_approval.approve(school.actor("principal"), class_id, seen, JULY)
 
 
-def test_a_returned_result_is_typed_and_frozen_again_and_the_first_freeze_stays(school: Cast) -> None:
+def test_what_is_approved_is_not_sent_back(school: Cast) -> None:
     class_id = summer_9a(school)
     register_all(school, class_id, but=("Lịch sử và Địa lí", "Toán", TRAINING))
     type_one(school, "head_society", class_id, CHI, "Ngữ văn", "4,9")
     approve_ready(school, class_id)
-    [first] = frozen_of(school, CHI, "summer")
-    assert (first["learning"]["after"], first["promotion"]["outcome"]) == ("CĐ", "RETAINED")
     key, version = keys(school, class_id)[CHI, "Ngữ văn"]
+    with pytest.raises(WrongState, match="đã duyệt"):
+        summer_approval.send_back(
+            school.actor("principal"), class_id, key, "Cộng lại bài: 5,9", expected_version=version, now=JULY
+        )
     with pytest.raises(WrongState):
         type_one(school, "head_society", class_id, CHI, "Ngữ văn", "5,5")
-    summer_approval.send_back(
-        school.actor("principal"), class_id, key, "Cộng lại bài: 5,9", expected_version=version, now=JULY
-    )
-    assert [work.note for work in summer_view.my_work(school.actor("head_society"))] == ["Cộng lại bài: 5,9"]
-    type_one(school, "head_society", class_id, CHI, "Ngữ văn", "5,9")
-    approve_ready(school, class_id)
-    old, new = frozen_of(school, CHI, "summer")
-    assert old == first and new["promotion"]["outcome"] == "COMPLETED"
-    untouched.require_untouched(class_id)
+    [only] = frozen_of(school, CHI, "summer")
+    assert (only["learning"]["after"], only["promotion"]["outcome"]) == ("CĐ", "RETAINED")
+
+
+def test_after_the_day_of_the_freeze_the_principal_lets_write(school: Cast) -> None:
+    class_id = summer_9a(school)
+    keeper, principal = school.actor("math"), school.actor("principal")
+    found = keys(school, class_id)
+    maths, literature = found[CHI, "Toán"][0], found[CHI, "Ngữ văn"][0]
+    with pytest.raises(WrongState, match="vẫn còn hạn"):
+        summer_approval.send_back(principal, class_id, maths, "Sớm quá", expected_version=0, now=JULY)
+    late = JULY.replace(month=8, day=20)
+    with pytest.raises(WrongState, match="chốt ngày 15/08/2027"):
+        summer_results.register(keeper, class_id, {maths: Registration(True, 0)}, late)
+    page = summer_view.page(keeper, class_id, late)
+    assert {line.may_take_part for _, line in page.to_register} == {False}, "the page offers no more than is allowed"
+    # Nobody had registered: the principal opens it, and one word of the principal lasts until the result is there.
+    summer_approval.send_back(principal, class_id, maths, "Em nằm viện đến 18/8", expected_version=0, now=late)
+    assert summer_results.register(keeper, class_id, {maths: Registration(True, 1)}, late) == 1
+    typed = Typed("5,5", 2, False, "19/08/2027")
+    assert summer_results.type_results(keeper, class_id, {maths: typed}, late) == 1
+    with pytest.raises(WrongState, match="chốt ngày"):
+        summer_results.type_results(keeper, class_id, {maths: Typed("9,5", 3, False, "19/08/2027")}, late)
+    with pytest.raises(WrongState, match="chốt ngày"):
+        summer_results.register(keeper, class_id, {literature: Registration(True, 0)}, late)
+
+
+def test_who_has_only_the_summers_work_is_not_told_of_may(school: Cast) -> None:
+    class_id = summer_9a(school)
+    finish_class(school.classes["6A"], NOW)
+    register_all(school, class_id)
+    page = dashboard.daily(school.actor("other"), JULY)
+    assert page.counts == {"summer": 1}
+    assert page.calendar == (), "all that was due in May is done"
 
 
 def test_a_pupil_with_an_individual_plan_waits_for_the_principals_word(school: Cast) -> None:
@@ -305,6 +338,12 @@ def test_a_pupil_with_an_individual_plan_waits_for_the_principals_word(school: C
     approve_ready(school, class_id)
     [after] = frozen_of(school, CHI, "summer")
     assert after["promotion"]["outcome"] == "COMPLETED" and after["decisions"][-1]["counts"]
+    # A correction afterwards asks for the conclusion anew, and the summer is no answer any more.
+    cells = {(school.sheets["9A", "SCI", 2], "CK"): correction_requests.Wanted("9,5", 1)}
+    photo = Upload("bai.jpg", b"\xff\xd8\xff\xe0" + b"bai" * 50)
+    request = correction_requests.ask_scores(school.actor("math"), chi, cells, "Cộng nhầm", [photo], JULY)
+    [ruling] = correction_impact.of_request(request, JULY.date()).rulings
+    assert set(ruling.choices) == {"COMPLETED", "RETAINED"}
 
 
 def test_the_years_record_gives_way_to_one_that_holds_the_summer(school: Cast) -> None:
@@ -349,6 +388,13 @@ def test_the_years_record_gives_way_to_one_that_holds_the_summer(school: Cast) -
         NOW,
     )
     assert transcript_counts.due_days(year) == {class_id: date(2027, 8, 16)}
+    [line] = [one for one in readiness.board_rows(JULY.date()) if one.class_group_id == class_id]
+    assert (line.due_before, line.is_late, line.is_done) == (date(2027, 8, 16), False, False), "not late since May"
+    board = readiness.board(school.actor("principal"), JULY)
+    assert [names for words, _, _, names in board.deadlines if "Khối 9" in words] == [()]
+    assert ("Khối 9 ký xong", year.sign_grade9_before) not in {
+        (words, before) for words, before, _ in dashboard.daily(school.actor("principal"), JULY).calendar
+    }
     assert {item.due_before for item in transcript_items(school.actor("clerk"), year, JULY.date())} == {
         date(2027, 8, 16)
     }

@@ -10,14 +10,26 @@ from sqlalchemy import event, func, select
 
 from hocbaso import clock
 from hocbaso import models as m
-from hocbaso.db import db
+from hocbaso.db import db, write_transaction
 from hocbaso.errors import Incomplete, IntegrityFault, Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.regulations import year_turn as rules
+from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.terms import Promotion
 from hocbaso.regulations.year_calendar import EntryWindow, YearDates
-from hocbaso.services import audit_verify, exemptions, homeroom, roster, untouched, year_turn
+from hocbaso.services import (
+    audit,
+    audit_verify,
+    dashboard,
+    exemptions,
+    homeroom,
+    reminders,
+    roster,
+    untouched,
+    year_turn,
+)
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.frozen_results import digest_of
+from hocbaso.services.waiting_transcripts import replacing_items
 from tests.cast import PASSWORD, STUDENTS, Cast
 from tests.services.finished_year import class_named, finish_class, pupils_in
 
@@ -265,3 +277,71 @@ def test_four_years_in_a_row_and_no_page_grows(
     assert [label for label, state in states.items() if state == "OPEN"] == ["2030-2031"] and len(states) == 5
     assert pupils_in("9A", "2030-2031") == {"Phạm Gia Huy", "Phạm Gia Hân", AN}, "An is a year behind"
     assert audit_verify.verify().faults == []
+
+
+def test_a_class_that_nobody_goes_into_is_not_opened(school: Cast) -> None:
+    finish_first_year(school)
+    clerk = school.actor("clerk")
+    an = school.enrollments["6A", AN]
+    version = year_turn.save(clerk, AUGUST, expected_version=0, first_classes="6B, 6C")
+    plan = year_turn.read(clerk, AUGUST).plan
+    assert [(one.name, one.n_pupils) for one in plan.classes] == [("6A", 1), ("6B", 0), ("6C", 0), ("7A", 4), ("9A", 1)]
+    year_turn.save(clerk, AUGUST, expected_version=version, pupils={an: "6B"})
+    plan = year_turn.read(clerk, AUGUST).plan
+    assert [(one.name, one.n_pupils) for one in plan.classes] == [("6B", 1), ("6C", 0), ("7A", 4), ("9A", 1)]
+    assert "Không mở lớp 6A: không em nào vào lớp ấy." in plan.warnings
+    [moved] = [one for one in plan.pupils if one.enrollment_id == an]
+    assert moved.choices == ("6A", "6B", "6C"), "the way back stays open"
+
+
+def test_a_record_recalled_after_the_turn_waits_for_those_who_make_the_next(school: Cast) -> None:
+    finish_first_year(school)
+    turn(school, AUGUST)
+    autumn = datetime(2027, 9, 20, 2, 0, tzinfo=UTC)
+    assert replacing_items(school.actor("math"), autumn.date()) == []
+    with write_transaction() as session:
+        [record] = session.scalars(
+            select(m.TranscriptRecord).where(m.TranscriptRecord.enrollment_id == school.enrollments["9A", CHI])
+        )
+        record.state, record.recalled_at = "RECALLED", autumn
+        session.flush()
+        audit.record(
+            AuditTag.TRANSCRIPT_RECALLED, SYSTEM, autumn, target_kind="transcript_record", target_id=record.id,
+            state=audit.states("transcript_record", [record]),
+        )  # fmt: skip
+    words = "Lập 1 học bạ lớp 9A năm học 2026–2027"
+    for who in ("math", "clerk"):
+        [item] = replacing_items(school.actor(who), autumn.date())
+        assert (item.title, item.link) == (words, f"/hoc-ba/lop/{school.classes['9A']}")
+        assert item.due_before == date(2027, 9, 28), "five working days, as an answer to a request"
+        assert words in [one.title for one in dashboard.daily(school.actor(who), autumn).plain]
+        assert (
+            dashboard.count_waiting(school.actor(who), autumn) == dashboard.daily(school.actor(who), autumn).n_waiting
+        )
+    assert replacing_items(school.actor("head_society"), autumn.date()) == []
+    [work] = [one for one in reminders.held_work(autumn) if one.what == words]
+    assert work.holders == (school.people["math"],)
+
+
+def test_a_class_is_divided(school: Cast) -> None:
+    finish_first_year(school)
+    clerk, principal = school.actor("clerk"), school.actor("principal")
+    anh = school.enrollments["6A", ANH]
+    with pytest.raises(Invalid, match="không xếp vào lớp này được"):
+        year_turn.save(clerk, AUGUST, expected_version=0, pupils={anh: "7B"})
+    for wrong in ("6B", "10A", "7", "7b<b>", "x" * 5000, ",".join(f"7A{n}" for n in range(25))):
+        with pytest.raises(Invalid) as refused:
+            year_turn.save(clerk, AUGUST, expected_version=0, more_classes=wrong)
+        assert refused.value.field == "more_classes"
+    version = year_turn.save(clerk, AUGUST, expected_version=0, more_classes="7b")
+    version = year_turn.save(clerk, AUGUST, expected_version=version, pupils={anh: "7B"})
+    plan = year_turn.read(clerk, AUGUST).plan
+    assert [(one.name, one.n_pupils, one.source) for one in plan.classes if one.grade_level == 7] == [
+        ("7A", 3, "6A"),
+        ("7B", 1, "6A"),
+    ]
+    year_turn.send(clerk, AUGUST, expected_version=version)
+    page = year_turn.read(principal, AUGUST)
+    year_turn.approve(principal, page.seal, AUGUST, expected_version=page.version)
+    assert pupils_in("7B", "2027-2028") == {ANH} and len(pupils_in("7A", "2027-2028")) == 3
+    untouched.require_untouched(class_named("7B", "2027-2028").id)

@@ -511,6 +511,17 @@ ROWS += [
     Row("corrections.send_civil_status", "POST", "/sua-chua/ho-so/7", only("clerk", "math"), refused=_HIDDEN),
     Row("corrections.ask_homeroom", "GET", _pupil("/sua-chua/chu-nhiem/{pupil}"), only("math"), refused=_HIDDEN),
     Row("corrections.send_homeroom", "POST", _pupil("/sua-chua/chu-nhiem/{pupil}"), only("math"), refused=_HIDDEN),
+    Row(
+        "corrections.ask_summer", "GET", _pupil("/sua-chua/trong-he/{pupil}/0"), _ASKERS, refused=_HIDDEN, passes=(404,)
+    ),
+    Row(
+        "corrections.send_summer",
+        "POST",
+        _pupil("/sua-chua/trong-he/{pupil}/0"),
+        _ASKERS,
+        refused=_HIDDEN,
+        passes=(404,),
+    ),
     Row("corrections.show", "GET", "/sua-chua/999999", _CORRECTORS, passes=(404,)),
     Row("corrections.evidence", "GET", "/sua-chua/999999/minh-chung/1", _CORRECTORS, passes=(404,)),
     Row("corrections.confirm", "POST", "/sua-chua/999999/xac-nhan", _CONFIRMERS, passes=(404,)),
@@ -615,6 +626,7 @@ ROWS += [
     Row("school_plan.undo", "POST", "/ke-hoach/viec/999999/bo", BOSSES, passes=(404,)),
     Row("school_plan.training_days", "GET", "/ke-hoach/tap-huan", _FOLLOWERS),
     Row("school_plan.add_training", "POST", "/ke-hoach/tap-huan", STAFF_READERS),
+    Row("school_plan.change_training", "POST", "/ke-hoach/tap-huan/999999", STAFF_READERS, passes=(404, 422)),
     Row("school_plan.mark", "POST", "/ke-hoach/tap-huan/999999/diem-danh", STAFF_READERS, passes=(404,)),
     Row("school_plan.readiness", "GET", "/ke-hoach/ha-tang", _FOLLOWERS | only("it_officer")),
     Row("school_plan.add_item", "POST", "/ke-hoach/ha-tang", _KEEPERS),

@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -121,6 +121,7 @@ def test_training_is_counted_against_everybody_at_work(client_of, school: Cast):
     assert mark(everybody[:-1], 1) == 303
     assert mark(everybody, 1) == 409, "somebody marked in between"
     assert mark(["999999"], 2) == 422
+    assert mark([*everybody[:-1], "9" * 4400, "-1"], 2) == 303, "what is no number of a person marks nobody"
     page = clerk.get("/ke-hoach/tap-huan").get_data(as_text=True)
     assert "90 %" in page and "Còn 1 người" in page
     assert mark(everybody, 2) == 303
@@ -136,6 +137,62 @@ def test_training_is_counted_against_everybody_at_work(client_of, school: Cast):
         session.get(m.Person, school.people["principal"]).left_on = None
     intact("training_session")
     intact("training_attendance")
+
+
+def test_a_slip_in_a_training_day_is_put_right(client_of, school: Cast):
+    clerk = client_of("clerk")
+    data = {"title": "Học bạ số", "held_on": "11/05/2026", "organiser": "Sở", "place": ""}
+    refused = clerk.post("/ke-hoach/tap-huan", data=data)
+    assert refused.status_code == 422 and "từ 01/07/2026 đến 31/08/2027" in refused.get_data(as_text=True), (
+        "such a day would be written and shown nowhere"
+    )
+    for wrong in ("31/12/9999", "01/01/0001", "01/09/2027"):
+        assert clerk.post("/ke-hoach/tap-huan", data={**data, "held_on": wrong}).status_code == 422
+    assert clerk.post("/ke-hoach/tap-huan", data={**data, "held_on": "01/05/2027"}).status_code == 303
+    row = newest(m.TrainingSession)
+    address, board = f"/ke-hoach/tap-huan/{row.id}", client_of("board")
+    right = {**data, "held_on": "10/05/2027", "title": "Học bạ số, buổi 1", "version": 1}
+    assert board.post(address, data=right).status_code == 403
+    assert clerk.post(address, data=right).status_code == 303
+    assert clerk.post(address, data={**right, "title": "Khác"}).status_code == 409
+    present = {"present": school.people["math"], "version": 2}
+    assert clerk.post(f"{address}/diem-danh", data=present).status_code == 303
+    later = clerk.post(address, data={**right, "held_on": "20/05/2027", "version": 3})
+    assert later.status_code == 422 and "Buổi đã có người dự" in later.get_data(as_text=True)
+    row = newest(m.TrainingSession)
+    assert (row.title, row.held_on.day, row.version) == ("Học bạ số, buổi 1", 10, 3)
+    intact("training_session")
+
+
+def test_a_day_of_another_century_is_a_slip(client_of, school: Cast):
+    principal = client_of("principal")
+    for day in ("31/12/9999", "01/01/0001", "20/05/2207"):
+        task = principal.post("/ke-hoach/viec", data={"title": "Rà soát", "due_on": day})
+        assert task.status_code == 422 and "quá hai năm" in task.get_data(as_text=True)
+        for field in ("starts_on", "ends_on"):
+            data = {"title": "Họp", "body": "Chiều nay", "audience": "inside", field: day}
+            assert principal.post("/thong-bao/", data=data).status_code == 422
+    assert newest(m.BoardTask) is None and newest(m.Announcement) is None
+
+
+def test_the_second_click_adds_nothing(client_of, school: Cast):
+    principal, clerk, teacher = client_of("principal"), client_of("clerk"), client_of("math")
+    forms = [
+        (principal, "/thong-bao/", m.Announcement, {"title": "Họp", "body": "Chiều thứ Sáu", "audience": "inside"}),
+        (principal, "/ke-hoach/viec", m.BoardTask, {"title": "Rà soát", "due_on": "20/05/2027", "person_id": school.people["board"]}),
+        (clerk, "/ke-hoach/tap-huan", m.TrainingSession, {"title": "Học bạ số", "held_on": "11/05/2027", "organiser": "Sở"}),
+        (clerk, "/ke-hoach/ha-tang", m.InventoryItem, {"kind": "line", "name": "Mạng", "n_needed": "2", "n_ready": "1"}),
+        (teacher, "/ho-tro/", m.HelpRequest, {"text": "Bảng điểm ở đâu?", "screen": "/bang-diem/"}),
+    ]  # fmt: skip
+    for client, address, model, data in forms:
+        answers = [client.post(address, data=data).status_code for _ in range(2)]
+        db.session.rollback()
+        assert db.session.scalar(select(func.count()).select_from(model)) == 1, address
+        assert answers in ([303, 303], [303, 422]), address
+    [told] = db.session.scalars(select(m.Notice.body).where(m.Notice.kind == "task"))
+    assert told.count("Rà soát") == 1, "nobody is told twice"
+    [asked] = db.session.scalars(select(m.Notice.body).where(m.Notice.kind == "help"))
+    assert asked.count("hỏi về") == 1
 
 
 def test_a_day_to_come_is_not_marked(client_of):

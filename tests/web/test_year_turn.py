@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import date
 
 import pytest
 from flask.testing import FlaskClient
@@ -11,6 +12,7 @@ from flask.testing import FlaskClient
 from hocbaso import clock
 from hocbaso.db import db
 from hocbaso.services import roster
+from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, STUDENTS, Cast
 from tests.services.finished_year import class_named, pupils_in
 from tests.services.test_year_turn import ANH, AUGUST, finish_first_year
@@ -49,6 +51,8 @@ def test_the_office_plans_and_the_principal_turns_the_year(
     db.session.rollback()
     monkeypatch.setattr(clock, "now", lambda: AUGUST)
     office, principal = client_of("clerk"), client_of("principal")
+    for path in ("/hom-nay", "/tien-do", f"/tien-do/lop/{school.classes['9A']}/nop"):
+        assert "quá hạn" not in text_of(principal.get(path)), f"{path}: everything was signed in May"
     assert "Soạn kế hoạch chuyển sang năm học 2027-2028" in text_of(office.get("/hom-nay"))
     page = office.get("/nam-hoc/chuyen")
     told = text_of(page)
@@ -79,6 +83,17 @@ def test_the_office_plans_and_the_principal_turns_the_year(
     assert roster.open_year().label == "2027-2028"
     assert pupils_in("7A", "2027-2028") == set(STUDENTS["6A"]) - {STUDENTS["6A"][0], ANH}
     assert "Đã mở năm học 2027–2028: 4 lớp, 5 học sinh" in text_of(principal.get("/hom-nay"))
+    # the office is told what comes next, until somebody new is in each class
+    assert "Nhập học sinh mới vào lớp 6A, 6B" in text_of(office.get("/hom-nay"))
+    new = roster.NewStudent(
+        "6B", {"full_name": "Phạm Gia Hân", "register_no": "1/THCS", "birth_on": date(2016, 3, 1), "sex": "Nữ"}
+    )
+    roster.enter_students(SYSTEM, roster.open_year(), [new], AUGUST)
+    db.session.rollback()
+    assert "Nhập học sinh mới vào lớp 6A " in text_of(office.get("/hom-nay"))
+    assert "Nhập học sinh mới" not in text_of(principal.get("/hom-nay"))
+    assert "Hoàn thành4 em" in text_of(principal.get("/he/hoan-thanh?nam=2026-2027"))
+    assert 'href="/he/hoan-thanh?nam=2026-2027"' in principal.get("/he/hoan-thanh").get_data(as_text=True)
     # the old year opens for ever
     for path in (f"/lop/{school.classes['6A']}", f"/bang-diem/{school.sheets['6A', 'MATH', 1]}"):
         assert principal.get(path).status_code == 200

@@ -28,6 +28,16 @@ class AskHomeroomForm(AskScoresForm):
     )
 
 
+class AskSummerForm(AskScoresForm):
+    """Why an approved result of the summer is to be another."""
+
+    reason = TextAreaField(
+        "Lí do",
+        [DataRequired("Xin ghi lí do."), Length(max=1000, message="Ghi nhiều nhất 1000 kí tự.")],
+        description="Ví dụ: ghi nhầm bài của bạn, bài kiểm tra lại ghi 5,5.",
+    )
+
+
 class AskCivilStatusForm(AskScoresForm):
     """The same with the decision that the change rests on."""
 
