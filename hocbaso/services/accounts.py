@@ -270,8 +270,11 @@ def people_without(actor: Actor, now: datetime) -> list[int]:
 
 def count_without(actor: Actor) -> int:
     """How many work here and have no account; 0 for whoever does not open accounts."""
-    if not actor.may(Permission.ACCOUNT_MANAGE):
-        return 0
+    return n_without() if actor.may(Permission.ACCOUNT_MANAGE) else 0
+
+
+def n_without() -> int:
+    """How many work here and have no account: a number, no names."""
     query = (
         select(func.count(m.Person.id))
         .outerjoin(m.Account, m.Account.person_id == m.Person.id)
