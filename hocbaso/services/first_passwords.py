@@ -138,7 +138,10 @@ def issue(actor: Actor, account_ids: Sequence[int], now: datetime) -> list[First
                 target_id=account_id,
                 state=audit.states("account", [account], secrets=("password_digest",)),
             )
-            slips.append(FirstPassword(account_id, account.username, account.person.full_name, password, expires_at))
+            roles = accounts.roles_of(account.person_id, now)
+            slips.append(
+                FirstPassword(account_id, account.username, account.person.full_name, password, expires_at, roles)
+            )
         _end_reminder(now)
     return slips
 
