@@ -42,7 +42,7 @@ def test_the_office_of_a_new_school_sees_what_is_done_and_what_comes_next(school
     assert first_steps(school.actor("principal"), NOW) == () == first_steps(school.actor("math"), NOW)
     client = client_of("clerk")
     day = client.get("/hom-nay").get_data(as_text=True)
-    assert "Hôm nay không có việc chờ" not in day and 'href="/nhap-du-lieu/?loai=assignments"' in day
+    assert "Hôm nay không có việc chờ" not in day and 'href="/nhap-du-lieu/?loai=assignments#upload_form"' in day
     page = client.get("/nhap-du-lieu/?loai=assignments").get_data(as_text=True)
     assert 'value="assignments" checked' in page and "/nhap-du-lieu/mau/teachers" in page
 
