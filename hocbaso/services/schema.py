@@ -14,6 +14,7 @@ from pathlib import Path
 from flask import Flask, current_app
 from pysqlite3 import dbapi2 as bundled
 from sqlalchemy import inspect, text
+from sqlalchemy.orm import configure_mappers
 
 from hocbaso.config import PROJECT_ROOT
 from hocbaso.db import db
@@ -29,6 +30,11 @@ def offer_migrations(app: Flask) -> None:
     from flask_migrate import Migrate
 
     Migrate(app, db, directory=str(MIGRATIONS), render_as_batch=True)
+
+
+def wire_up() -> None:
+    """Wire the tables' classes to each other now, not at the first question to the database."""
+    configure_mappers()
 
 
 def make_new(*, allow_behind: bool = False) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from flask import Flask
-from sqlalchemy.orm import configure_mappers
 
+from hocbaso.services import schema
 from hocbaso.web.static_files import preload_modules
 
 _FIRST = ("base.html", "components/", "score_sheets/", "daily/")
@@ -13,7 +13,7 @@ _FIRST = ("base.html", "components/", "score_sheets/", "daily/")
 
 def make_ready(app: Flask) -> None:
     """Do it now, before the process answers: half a second of the start instead of a second of the first opening."""
-    configure_mappers()
+    schema.wire_up()
     with app.test_request_context():
         for name in app.jinja_env.list_templates(filter_func=lambda name: name.startswith(_FIRST)):
             app.jinja_env.get_template(name)
