@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Flask, make_response, render_template, url_for
+from flask import Blueprint, Flask, make_response, render_template, request, url_for
 
 from hocbaso import clock
 from hocbaso.errors import DomainError, NotFound, WrongState
@@ -41,8 +41,9 @@ def page(batch_id: int) -> Any:
         progress = batch_view.batch_progress(current_actor(), batch_id, clock.now())
         response = make_response(render_template("batches/_batch.html", batch=progress, after=_after(progress)))
         response.headers["Cache-Control"] = "no-store"
-        if progress.state == "done":
-            # The whole page once more: the numbers on the rail and the next step changed with the last item.
+        if progress.state == "done" and "X-Desk" not in request.headers:
+            # The whole page once more: the numbers on the rail and the next step changed with the last item. Not beside the
+            # signing helper, whose own last words stand on the page.
             response.headers["HX-Refresh"] = "true"
         return response
     return _page(batch_id)
