@@ -44,6 +44,11 @@ def list_command(as_json: bool) -> None:
         f"{info.taken_at[:16]}  {info.n_bytes / 1e6:8.1f} MB  {info.n_documents:>6} tài liệu  {info.name}"
         for info in found
     ]
+    away = backups.last_elsewhere()
+    if away is not None:
+        lines.append(
+            f"{away.taken_at[:16]}  {away.n_bytes / 1e6:8.1f} MB  {away.n_documents:>6} tài liệu  {away.path} (nơi khác)"
+        )
     emit(
         [backups.as_json(info) for info in found],
         as_json=as_json,

@@ -49,7 +49,7 @@ def _signature_lines(item: SignatureVerdict) -> list[str]:
     lines = [f"  [{head}] {label}: {item.signer or 'không đọc được người ký'}"]
     if item.fingerprint:
         organisation = f" – {item.signer_organisation}" if item.signer_organisation else ""
-        signed = f"Ký lúc {_when(item.signed_at)} (giờ Việt Nam)" if item.signed_at else "Chữ ký không ghi giờ ký"
+        signed = f"Ký lúc {_when(item.signed_at)} (giờ Việt Nam)" if item.signed_at else "Không đọc được giờ ký"
         lines.append(f"      {signed}{organisation}")
         lines.append(f"      Nơi cấp: {item.issuer}; số hiệu {item.serial}; hiệu lực đến {_when(item.valid_until)}")
     return lines + [f"      - {reason}" for reason in (*item.reasons, *item.notes)]
@@ -100,6 +100,8 @@ def report_lines(name: str, report: VerificationReport) -> list[str]:
     if report.kind in ("pdf", "xml", "package", "unknown"):
         good = f"KẾT LUẬN: {words.heading.upper()}." if report.lacks_status else "KẾT LUẬN: HỌC BẠ HỢP LỆ."
         lines.append(good if report.ok else "KẾT LUẬN: HỌC BẠ KHÔNG HỢP LỆ.")
+        if report.is_altered:
+            lines.append(f"{words.heading}.")
     else:
         lines.append(f"KẾT LUẬN: {words.heading.upper()}.")
     lines.append(f"{words.sentence} {words.next_step}".strip())

@@ -42,14 +42,19 @@ from hocbaso.documents.trust import (
     role_reasons,
     signer_facts,
 )
-from hocbaso.documents.verification_report import STRANGER, UNREADABLE, SignatureVerdict, VerificationReport
+from hocbaso.documents.verification_report import (
+    ALTERED,
+    STRANGER,
+    UNREADABLE,
+    SignatureVerdict,
+    VerificationReport,
+    altered_first,
+)
 from hocbaso.documents.xml_record import parse_data_zone
 from hocbaso.errors import DomainError, IntegrityFault
 
 for _name in ("pyhanko", "pyhanko_certvalidator", "pypdf", "pikepdf"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
-
-ALTERED = "Nội dung tệp đã bị thay đổi sau khi ký."
 
 
 def read_content(pdf: bytes) -> tuple[TranscriptContent, bytes]:
@@ -79,11 +84,30 @@ def verify_pdf(
     try:
         return _verify(pdf, trust, expected, roles, prove)
     except DomainError as error:
-        return VerificationReport(ok=False, kind="pdf", problems=(error.message, *error.details))
-    except RecursionError:
-        return VerificationReport(ok=False, kind="pdf", problems=(UNREADABLE,))
-    except Exception:  # a damaged file may break any parser in any way; the answer is the same
-        return VerificationReport(ok=False, kind="pdf", problems=(UNREADABLE,))
+        problems = (error.message, *error.details)
+    except Exception:  # a damaged file may break any parser in any way (deep nesting too); the answer is the same
+        problems = (UNREADABLE,)
+    return VerificationReport(ok=False, kind="pdf", signatures=_broken_signatures(pdf, trust), problems=problems)
+
+
+def _broken_signatures(pdf: bytes, trust: Trust) -> tuple[SignatureVerdict, ...]:
+    """What the signatures of a file say that can be read no further: those whose digest does not hold. Arithmetic only, no parser.
+
+    So a byte changed where a reader stumbles over it is told as the same change elsewhere. Empty when none is broken.
+    """
+    found = []
+    for role, (start, end, stop) in zip(FIELD_OF, signature_spans(pdf), strict=False):
+        try:
+            parts = read_contents(pdf, start, end)
+            holds = cms.check(parts, hashlib.sha256(pdf[:start] + pdf[end:stop]).digest())
+            facts: dict[str, Any] = signer_facts(parts.chain[0])
+            strange = bool(trust.roots) and trust.is_strange(parts.chain)
+        except Exception:  # as above
+            continue
+        if not holds:
+            reasons = (ALTERED, STRANGER) if strange else (ALTERED,)
+            found.append(SignatureVerdict(role=role, ok=False, reasons=reasons, **facts))
+    return tuple(found)
 
 
 def _verify(
@@ -196,6 +220,8 @@ def _judge(
             return SignatureVerdict(role=role, ok=False, reasons=(STRANGER, *reasons), **signer_facts(strange[0]))  # type: ignore[arg-type]
         return SignatureVerdict(role=role, ok=False, reasons=(*reasons, error.message))
     facts: dict[str, Any] = signer_facts(parts.chain[0])
+    stated = item.self_reported_timestamp
+    facts["signed_at"] = stated.astimezone(UTC) if stated else None
     if not cms.check(parts, hashlib.sha256(pdf[:start] + pdf[end:stop]).digest()):
         reasons.append(ALTERED)
     if str(item.sig_object.get("/SubFilter", "")) != "/ETSI.CAdES.detached":
@@ -255,4 +281,4 @@ def _judge(
     # A tail that demands proof of its status holds it.
     proof = None if tail.demands_status else tail.store.evidence
     notes = () if reasons else notes_on(role, parts.chain, content, replace(trust, at=moment), proof)
-    return SignatureVerdict(role=role, ok=not reasons, reasons=tuple(dict.fromkeys(reasons)), notes=notes, **facts)
+    return SignatureVerdict(role=role, ok=not reasons, reasons=altered_first(reasons), notes=notes, **facts)

@@ -9,7 +9,13 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from hocbaso.documents.verification_report import STRANGER, UNKNOWN_ISSUER, SignatureVerdict, VerificationReport
+from hocbaso.documents.verification_report import (
+    ALTERED,
+    STRANGER,
+    UNKNOWN_ISSUER,
+    SignatureVerdict,
+    VerificationReport,
+)
 
 VIETNAM = timezone(timedelta(hours=7))
 ROLE_NAMES = {
@@ -119,6 +125,12 @@ def of_report(report: VerificationReport) -> Words:
             f"Cả {n} chữ ký số đều đúng và nội dung không bị sửa từ khi ký.",
             ASK_STANDING,
         )
+    if report.is_altered:
+        whose = list(
+            dict.fromkeys(ROLE_NAMES.get(item.role, item.role) for item in report.signatures if ALTERED in item.reasons)
+        )
+        names = f"{', '.join(whose[:-1])} và {whose[-1]}" if whose[1:] else whose[0]
+        return Words("wrong", ALTERED.rstrip("."), f"Tệp không còn khớp với chữ ký của {names}.", ASK_ORIGINAL)
     if report.is_by_stranger:
         unknown = UNKNOWN_ISSUER in report.reasons
         return Words(

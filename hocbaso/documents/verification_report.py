@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ STRANGER = (
     "Không rõ nơi cấp chữ ký: khoá này không nằm trong số khoá mà trường tin cậy. Ai cũng tự làm được một chữ ký mang "
     "đúng tên như thế, nên chưa thể tin tệp này."
 )
+ALTERED = "Nội dung tệp đã bị thay đổi sau khi ký."
 EXPIRED = "Chứng thư của người ký đã hết hạn."
 STATUS_UNKNOWN = "Ở đây không có danh sách thu hồi còn hạn của nơi cấp nên chưa biết chứng thư này có bị thu hồi không."
 UNREADABLE = "Tệp bị hỏng hoặc không phải học bạ số."
@@ -79,9 +81,19 @@ class VerificationReport:
     """What a QR's summary or a signed report says beside the facts of the record."""
 
     @property
+    def is_altered(self) -> bool:
+        """Some signature's own arithmetic says that other bytes were signed: before every other finding, which may only follow from it.
+
+        Not so when a stranger's signature does hold: then the file is as that stranger made it.
+        """
+        changed = [ALTERED in item.reasons for item in self.signatures]
+        made = any(STRANGER in item.reasons and ALTERED not in item.reasons for item in self.signatures)
+        return any(changed) and not made
+
+    @property
     def is_by_stranger(self) -> bool:
-        """Somebody signed with a key of an issuer that is not trusted here, whatever else is wrong."""
-        return not {STRANGER, UNKNOWN_ISSUER}.isdisjoint(self.reasons)
+        """Somebody signed with a key of an issuer that is not trusted here, whatever else is wrong; not a file that was changed since."""
+        return not self.is_altered and not {STRANGER, UNKNOWN_ISSUER}.isdisjoint(self.reasons)
 
     @property
     def lacks_status(self) -> bool:
@@ -90,8 +102,11 @@ class VerificationReport:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """All sentences that speak against the file, without repetition."""
-        return tuple(dict.fromkeys([*self.problems, *(line for item in self.signatures for line in item.reasons)]))
+        """All sentences that speak against the file, without repetition; that it was changed comes first."""
+        first = (ALTERED,) if self.is_altered else ()
+        return tuple(
+            dict.fromkeys([*first, *self.problems, *(line for item in self.signatures for line in item.reasons)])
+        )
 
     def to_plain(self) -> dict[str, Any]:
         """JSON-ready dictionary; instants in ISO 8601 UTC."""
@@ -106,6 +121,11 @@ class VerificationReport:
             return value
 
         return plain(dataclasses.asdict(self))
+
+
+def altered_first(reasons: Iterable[str]) -> tuple[str, ...]:
+    """One signature's sentences without repetition, that the file was changed before all others."""
+    return tuple(sorted(dict.fromkeys(reasons), key=lambda line: line != ALTERED))
 
 
 def report_from_plain(data: dict[str, Any]) -> VerificationReport:

@@ -22,7 +22,16 @@ from lxml import etree
 
 from hocbaso.documents import cms
 from hocbaso.documents.transcript_content import TranscriptContent
-from hocbaso.documents.xml_record import DATA_ZONE_ID, assemble, canonical, iso_instant, parse_xml, take_apart
+from hocbaso.documents.xml_record import (
+    DATA_ZONE_ID,
+    ROOT,
+    SIGNING_ZONE,
+    assemble,
+    canonical,
+    iso_instant,
+    parse_xml,
+    take_apart,
+)
 from hocbaso.errors import DomainError, IntegrityFault, Invalid, WrongState
 
 if TYPE_CHECKING:
@@ -221,10 +230,17 @@ def verify_xml(
     roles: tuple[str, ...] = tuple(NODE_OF),
 ) -> Any:
     """Judge a record file; the same report as for the PDF (``kind="xml"``). ``trust`` is ``trust.Trust``. Never raises on bad input."""
-    from hocbaso.documents.pades_verify import ALTERED, record_facts
+    from hocbaso.documents.pades_verify import record_facts
     from hocbaso.documents.signed_pdf import ROLE_WORDS
     from hocbaso.documents.trust import TURNED_ROUND, in_turn, notes_on, role_reasons, signer_facts
-    from hocbaso.documents.verification_report import STRANGER, UNREADABLE, SignatureVerdict, VerificationReport
+    from hocbaso.documents.verification_report import (
+        ALTERED,
+        STRANGER,
+        UNREADABLE,
+        SignatureVerdict,
+        VerificationReport,
+        altered_first,
+    )
 
     try:
         parts = take_apart(data)
@@ -243,11 +259,12 @@ def verify_xml(
                 node = read_node(element, parts.content, parts.data_zone)
             except IntegrityFault as error:
                 strange = _strange_in(element, trust)
+                changed = _names_another_zone(canonical(element), parts.data_zone)
                 verdicts.append(
                     SignatureVerdict(
                         role=ROLE_OF_NODE.get(element.tag, element.tag),
                         ok=False,
-                        reasons=(STRANGER if strange else error.message,),
+                        reasons=(*([ALTERED] * changed), STRANGER if strange else error.message),
                         **(signer_facts(strange[0]) if strange else {}),  # type: ignore[arg-type]
                     )
                 )
@@ -263,7 +280,7 @@ def verify_xml(
                     role=node.role,
                     ok=not reasons,
                     signed_at=node.signed_at,
-                    reasons=tuple(dict.fromkeys(reasons)),
+                    reasons=altered_first(reasons),
                     notes=() if reasons else notes_on(node.role, node.chain, parts.content, trust),
                     **signer_facts(node.chain[0]),  # type: ignore[arg-type]
                 )
@@ -285,7 +302,33 @@ def verify_xml(
         except DomainError:
             strange = ()
         return VerificationReport(
-            ok=False, kind="xml", problems=(STRANGER, error.message) if strange else (error.message,)
+            ok=False,
+            kind="xml",
+            signatures=() if strange else _broken_nodes(data),
+            problems=(STRANGER, error.message) if strange else (error.message,),
         )
     except Exception:  # as for the PDF: a damaged file is an answer, not a crash
         return VerificationReport(ok=False, kind="xml", problems=(UNREADABLE,))
+
+
+def _names_another_zone(node: bytes, data_zone: bytes) -> bool:
+    """Does a signer node give a digest for the record that is not this record's?"""
+    named = re.search(
+        rf'URI="#{DATA_ZONE_ID}">.*?<DigestValue>([A-Za-z0-9+/=]+)</DigestValue>'.encode(), node, re.DOTALL
+    )
+    return named is not None and named[1].decode() != _b64(hashlib.sha256(data_zone).digest())
+
+
+def _broken_nodes(data: bytes) -> tuple[Any, ...]:
+    """Of a file that can be read no further: the nodes whose digest is not that of the record beside them, byte for byte."""
+    from hocbaso.documents.verification_report import ALTERED, SignatureVerdict
+
+    zone = re.search(rf"^<{ROOT} [^>]*>(.*)<{SIGNING_ZONE}>".encode(), data, re.DOTALL)
+    if zone is None:
+        return ()
+    nodes = ((role, re.search(f"<{name}>.*?</{name}>".encode(), data, re.DOTALL)) for role, name in NODE_OF.items())
+    return tuple(
+        SignatureVerdict(role=role, ok=False, reasons=(ALTERED,))
+        for role, node in nodes
+        if node is not None and _names_another_zone(node[0], zone[1])
+    )

@@ -33,6 +33,7 @@ class FirstPassword:
     name: str
     password: str
     expires_at: datetime
+    roles: tuple[Role, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,18 @@ def create_account(actor: Actor, person_id: int, now: datetime, *, username: str
     password = passwords.generate()
     expires_at = now + FIRST_PASSWORD_LASTS
     account = _open(actor, person_id, username, passwords.hash_password(password), expires_at, now)
-    return FirstPassword(account.id, account.username, account.person.full_name, password, expires_at)
+    roles = roles_of(account.person_id, now)
+    return FirstPassword(account.id, account.username, account.person.full_name, password, expires_at, roles)
+
+
+def roles_of(person_id: int, now: datetime) -> tuple[Role, ...]:
+    """The roles that a person holds at ``now``, as granted."""
+    rows = db.session.scalars(
+        select(m.RoleGrant.role)
+        .where(m.RoleGrant.person_id == person_id, in_force(m.RoleGrant, clock.local_date(now)))
+        .order_by(m.RoleGrant.id)
+    )
+    return tuple(dict.fromkeys(Role(row) for row in rows))
 
 
 def open_account(actor: Actor, person_id: int, now: datetime, *, username: str | None = None) -> m.Account:
@@ -270,8 +282,11 @@ def people_without(actor: Actor, now: datetime) -> list[int]:
 
 def count_without(actor: Actor) -> int:
     """How many work here and have no account; 0 for whoever does not open accounts."""
-    if not actor.may(Permission.ACCOUNT_MANAGE):
-        return 0
+    return n_without() if actor.may(Permission.ACCOUNT_MANAGE) else 0
+
+
+def n_without() -> int:
+    """How many work here and have no account: a number, no names."""
     query = (
         select(func.count(m.Person.id))
         .outerjoin(m.Account, m.Account.person_id == m.Person.id)

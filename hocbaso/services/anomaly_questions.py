@@ -270,6 +270,7 @@ def _views(head: SheetHead, rows: Iterable[m.AnomalyQuestion]) -> tuple[Question
         return ()
     columns = {column.key: column.words for column in columns_of(head)} | {REMARK: "nhận xét"}
     names = _names(head)
+    remarks = _remarks(head) if any(f"-{REMARK}" in row.cells for row in rows) else {}
     return tuple(
         Question(
             id=row.id,
@@ -277,7 +278,12 @@ def _views(head: SheetHead, rows: Iterable[m.AnomalyQuestion]) -> tuple[Question
             kind=AnomalyKind(row.kind),
             words=row.words,
             cells=tuple(
-                QuestionCell(int(pupil), column, f"{names.get(int(pupil), 'Học sinh')}, {columns.get(column, column)}")
+                QuestionCell(
+                    int(pupil),
+                    column,
+                    f"{names.get(int(pupil), 'Học sinh')}, {columns.get(column, column)}"
+                    + (f": “{_cut(remarks[int(pupil)])}”" if column == REMARK and remarks.get(int(pupil)) else ""),
+                )
                 for cell in row.cells.split()
                 for pupil, _, column in [cell.partition("-")]
             ),
@@ -289,6 +295,24 @@ def _views(head: SheetHead, rows: Iterable[m.AnomalyQuestion]) -> tuple[Question
         )
         for row in rows
     )
+
+
+_QUOTED = 120
+"""Letters of a remark that stand in a question about it."""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _QUOTED else text[: _QUOTED - 1].rstrip() + "…"
+
+
+def _remarks(head: SheetHead) -> dict[int, str]:
+    """Remarks of a sheet by enrollment, so that who answers reads what is asked about."""
+    rows = db.session.execute(
+        select(m.ScoreCell.enrollment_id, m.ScoreCell.remark).where(
+            m.ScoreCell.score_sheet_id == head.id, m.ScoreCell.column_key == REMARK, m.ScoreCell.remark.is_not(None)
+        )
+    )
+    return {row.enrollment_id: row.remark for row in rows}
 
 
 def _names(head: SheetHead) -> dict[int, str]:

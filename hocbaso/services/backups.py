@@ -31,8 +31,10 @@ from typing import IO, Any
 
 from flask import current_app
 from pysqlite3 import dbapi2 as bundled
+from sqlalchemy import inspect, select
 
 from hocbaso import clock
+from hocbaso import models as m
 from hocbaso.config import PROJECT_ROOT, Config
 from hocbaso.db import db, is_sqlite, write_transaction
 from hocbaso.errors import IntegrityFault, Invalid, NotFound, Unavailable, WrongState
@@ -127,7 +129,13 @@ def create(actor: Actor, now: datetime, *, out: Path | None = None, name: str | 
             now,
             target_kind="backup",
             target_id=target.name[:40],
-            facts={"file": target.name, "sha256": digest, "n_documents": n_documents, "n_bytes": target.stat().st_size},
+            facts={
+                "file": target.name,
+                "sha256": digest,
+                "n_documents": n_documents,
+                "n_bytes": target.stat().st_size,
+                **({"folder": str(folder.resolve())} if out else {}),
+            },
         )
     return target
 
@@ -219,6 +227,25 @@ def listing() -> list[BackupInfo]:
         n_documents = sum(name.startswith("documents/") for name in manifest["members"])
         found.append(BackupInfo(path.name, str(path), manifest["taken_at"], path.stat().st_size, n_documents))
     return found
+
+
+def last_elsewhere() -> BackupInfo | None:
+    """The newest archive that the log says was made into another folder (a stick, a second disk), there or not; None: none was."""
+    home = str(_settings().backups.resolve())
+    if not inspect(db.engine).has_table(m.AuditEntry.__tablename__):  # a place that is still to be set up or restored
+        return None
+    rows = db.session.scalars(
+        select(m.AuditEntry)
+        .where(m.AuditEntry.target_kind == "backup", m.AuditEntry.tag == AuditTag.BACKUP_CREATED.value)
+        .order_by(m.AuditEntry.seq.desc())
+        .limit(200)
+    )
+    for row in rows:
+        facts = audit.payload_of(row).get("facts") or {}
+        if facts.get("folder") not in (None, home):
+            path = Path(facts["folder"]) / facts["file"]
+            return BackupInfo(facts["file"], str(path), str(row.at), int(facts["n_bytes"]), int(facts["n_documents"]))
+    return None
 
 
 def find(name_or_path: str) -> Path:

@@ -14,7 +14,7 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import KEY_HOLDERS, Role
 from hocbaso.services import audit, passwords, reminders, second_factor, sessions, wrong_tries
 from hocbaso.services.access import Actor
-from hocbaso.services.accounts import FIRST_PASSWORD_LASTS, FirstPassword, account_for, personal_words
+from hocbaso.services.accounts import FIRST_PASSWORD_LASTS, FirstPassword, account_for, personal_words, roles_of
 from hocbaso.services.in_force import not_over
 
 
@@ -93,7 +93,14 @@ def put_password(
             state=audit.states("account", [account], secrets=("password_digest",)),
             facts={"asked_by": asked_by} if asked_by else None,
         )
-    return FirstPassword(account.id, account.username, account.person.full_name, password, expires_at)
+    return FirstPassword(
+        account.id,
+        account.username,
+        account.person.full_name,
+        password,
+        expires_at,
+        roles_of(account.person_id, now),
+    )
 
 
 def reset_second_factor(actor: Actor, account_id: int, now: datetime) -> None:

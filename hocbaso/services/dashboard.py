@@ -26,6 +26,7 @@ from hocbaso.services import (
     class_moves,
     correction_access,
     exemptions,
+    first_passwords,
     inherited_results,
     progress,
     readiness,
@@ -221,8 +222,13 @@ def count_waiting(actor: Actor, now: datetime) -> int:
 
 
 def _beside(actor: Actor, now: datetime) -> int:
-    """What waits beside the learning work: requests to consent to, roles to give and accounts to open (one matter each, however many)."""
-    return len(reset_requests.to_decide(actor, now)) + bool(wanted_roles(actor)) + bool(accounts.count_without(actor))
+    """What waits beside the learning work: requests to consent to, roles to give, accounts to open and slips to print (one matter each, however many)."""
+    return (
+        len(reset_requests.to_decide(actor, now))
+        + bool(wanted_roles(actor))
+        + bool(accounts.count_without(actor))
+        + bool(first_passwords.count_without_slip(actor, now))
+    )
 
 
 def _count_waiting(actor: Actor, now: datetime, today: date) -> int:

@@ -148,7 +148,9 @@ def person_name(rng: random.Random, sex: str) -> str:
     middle, given = (MIDDLE_F, GIVEN_F) if sex == "Nữ" else (MIDDLE_M, GIVEN_M)
     parts = [rng.choice(FAMILY), rng.choice(middle), rng.choice(given)]
     if rng.random() < 0.12:
-        parts.insert(2, rng.choice(middle))
+        second = rng.choice(middle)
+        if second not in parts:
+            parts.insert(2, second)
     return " ".join(parts)
 
 

@@ -11,7 +11,7 @@ import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from flask import current_app
@@ -23,7 +23,7 @@ from hocbaso.config import Config
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
-from hocbaso.regulations.permissions import Role
+from hocbaso.regulations.permissions import GrantScope, Role
 from hocbaso.services import (
     audit,
     passwords,
@@ -122,9 +122,27 @@ def load(
     for name in names:
         say(f"Lớp {name}: {STAGE_WORDS[stages[name]]}")
         bring_to(built, year, name, stages[name], now, asked=name in ASKED_CLASSES)
+    if mixture and "8A" in names:
+        _delegate(built, year, now)
     accounts = _example_accounts(built, year, names, password)
     _remember(accounts)
     return accounts
+
+
+def _delegate(built: Built, year: m.SchoolYear, now: datetime) -> None:
+    """The vice-principal approves 8A in the principal's place for a month, so that a deputy has something to try."""
+    today = clock.local_date(now)
+    roster.grant_role(
+        SYSTEM,
+        built.vice_principal,
+        Role.DELEGATE,
+        now,
+        scope_kind=GrantScope.CLASS_GROUP,
+        scope_id=roster.class_by_name("8A", year).id,
+        starts_on=today,
+        ends_on=today + timedelta(days=30),
+        document=f"01/QĐ-THCS (mẫu), {today:%d/%m/%Y}",
+    )
 
 
 def _past_year(built: Built, names: list[str], n_students: int, first: int, say: Callable[[str], None]) -> None:
@@ -190,7 +208,7 @@ def _example_accounts(built: Built, year: m.SchoolYear, names: list[str], passwo
         line(f"Giáo viên Tin học {first}", teacher(ASKED_SUBJECT), False),
         line("Tổ trưởng", next(iter(built.heads.values())), False),
         line("Phó Hiệu trưởng", built.vice_principal, True),
-        line("Giáo viên CNTT", it_officer, False),
+        line("Phụ trách CNTT", it_officer, False),
         line("Thành viên Ban quản lý", board, False),
     ]
 

@@ -138,24 +138,38 @@ def issue(actor: Actor, account_ids: Sequence[int], now: datetime) -> list[First
                 target_id=account_id,
                 state=audit.states("account", [account], secrets=("password_digest",)),
             )
-            slips.append(FirstPassword(account_id, account.username, account.person.full_name, password, expires_at))
+            roles = accounts.roles_of(account.person_id, now)
+            slips.append(
+                FirstPassword(account_id, account.username, account.person.full_name, password, expires_at, roles)
+            )
         _end_reminder(now)
     return slips
 
 
 def _end_reminder(now: datetime) -> None:
     """Once no account waits without a slip that is good, nobody has to be reminded of printing."""
+    if _without_slip(now):
+        return
+    db.session.execute(
+        update(m.Notice).where(m.Notice.kind == _REMINDER, m.Notice.read_at.is_(None)).values(read_at=now)
+    )
+
+
+def _without_slip(now: datetime) -> set[int]:
     rows = db.session.execute(
         select(m.Account.id, m.Account.first_password_expires_at).where(
             m.Account.must_change_password, m.Account.disabled_at.is_(None)
         )
     ).all()
     without = [row.id for row in rows if row.first_password_expires_at is None or row.first_password_expires_at <= now]
-    if set(without) - _have_set_one(without):
-        return
-    db.session.execute(
-        update(m.Notice).where(m.Notice.kind == _REMINDER, m.Notice.read_at.is_(None)).values(read_at=now)
-    )
+    return set(without) - _have_set_one(without)
+
+
+def count_without_slip(actor: Actor, now: datetime) -> int:
+    """How many have an account and no slip that opens it, for the office that prints and imports; 0 for everybody else."""
+    if not (actor.may(Permission.RESET_CONSENT) and actor.may(Permission.IMPORT_ROSTER)):
+        return 0
+    return len(_without_slip(now) - {actor.account_id})
 
 
 def _have_set_one(account_ids: Sequence[int]) -> frozenset[int]:

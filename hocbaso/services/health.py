@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from flask import current_app
 from sqlalchemy import func, select, text
@@ -121,17 +121,20 @@ def _permissions(settings: Config) -> Finding:
 
 
 def _last_backup(now: datetime) -> Finding:
-    found = backups.listing()
+    away = backups.last_elsewhere()
+    found = [*backups.listing()[:1], *([away] if away else [])]
     if not found:
         return Finding("Sao lưu", "warn", "Chưa có bản sao lưu nào.")
-    age = now - datetime.fromisoformat(found[0].taken_at)
+    newest = max(found, key=lambda one: datetime.fromisoformat(one.taken_at))
+    age = now - datetime.fromisoformat(newest.taken_at)
     level = "ok" if age < timedelta(days=2) else "warn" if age < timedelta(days=7) else "bad"
-    taken = clock.local(datetime.fromisoformat(found[0].taken_at))
-    return Finding("Sao lưu", level, f"Bản gần nhất: {taken:%H:%M ngày %d/%m/%Y} ({found[0].name}).")
+    taken = clock.local(datetime.fromisoformat(newest.taken_at))
+    where = newest.path if newest is away else newest.name
+    return Finding("Sao lưu", level, f"Bản gần nhất: {taken:%H:%M ngày %d/%m/%Y} ({where}).")
 
 
 def _jobs(now: datetime) -> list[Finding]:
-    findings = []
+    findings, n_well = [], 0
     for job in JOBS:
         standing = job_ledger.standing(job, now)
         if standing.last_state == "failed":
@@ -139,12 +142,9 @@ def _jobs(now: datetime) -> list[Finding]:
         elif len(standing.due) > 1:
             findings.append(Finding(f"Việc {job.title}", "warn", f"Còn {len(standing.due)} ngày chưa chạy."))
         else:
-            findings.append(Finding(f"Việc {job.title}", "ok", f"Lần cuối: {_day_words(standing.last_day)}."))
-    return findings
-
-
-def _day_words(day: str | None) -> str:
-    return f"{date.fromisoformat(day):%d/%m/%Y}" if day else "chưa chạy"
+            n_well += 1
+    words = f"{n_well} việc, không việc nào muộn." if n_well == len(JOBS) else f"{n_well} việc khác không muộn."
+    return [*findings, Finding("Việc theo giờ", "ok", words)] if n_well else findings
 
 
 def _tls(settings: Config, now: datetime, deep: bool) -> list[Finding]:

@@ -40,16 +40,16 @@ KINDS: dict[str, ImportKind] = {
     kind.name: kind
     for kind in (
         ImportKind(
-            "students",
-            "Danh sách học sinh",
-            "Hồ sơ học sinh và lớp; một trang cho cả trường hoặc mỗi lớp một trang.",
-            (Permission.IMPORT_ROSTER,),
-        ),
-        ImportKind(
             "teachers",
             "Cán bộ, giáo viên",
             "Trích ngang cán bộ: mã, họ tên, tổ chuyên môn, chức vụ.",
             (Permission.IMPORT_ROSTER, Permission.STAFF_EDIT),
+        ),
+        ImportKind(
+            "students",
+            "Danh sách học sinh",
+            "Hồ sơ học sinh và lớp; một trang cho cả trường hoặc mỗi lớp một trang.",
+            (Permission.IMPORT_ROSTER,),
         ),
         ImportKind(
             "assignments",

@@ -47,7 +47,7 @@ ROLE_WORDS = {
     Role.VICE_PRINCIPAL: "Phó Hiệu trưởng",
     Role.CLERK: "Văn thư",
     Role.GROUP_HEAD: "Tổ trưởng",
-    Role.IT_OFFICER: "Giáo viên CNTT",
+    Role.IT_OFFICER: "Phụ trách CNTT",
 }
 
 

@@ -338,7 +338,8 @@ def _holder(
                     for name in line.teachers or ("chưa phân công",):
                         by_teacher[name] = by_teacher.get(name, 0) + 1
                 name, n = max(by_teacher.items(), key=lambda pair: pair[1])
-                return f"{called.get(name, name)}, {n} bảng điểm", since
+                others = f", và {len(by_teacher) - 1} người nữa" if len(by_teacher) > 1 else ""
+                return f"{called.get(name, name)}, {n} bảng điểm{others}", since
             if not words:
                 turns = Counter(reviews[line.sheet_id].turn for line in held)
                 turn, n = turns.most_common(1)[0]

@@ -71,6 +71,9 @@ class DriverState:
     fingerprints: frozenset[str]
 
 
+NO_ROOT = "Nạp chứng thư gốc của nơi cấp ở trang Chứng thư số, trước mọi việc khác: chưa có thì không ai đăng ký được chứng thư."
+
+
 def drivers() -> tuple[DriverState, ...]:
     """Each configured driver, loaded in a child of its own for as long as it takes to look (a second each)."""
     found = []
@@ -171,7 +174,9 @@ def check(year: m.SchoolYear, now: datetime, machine: Sequence[DriverState]) -> 
     for place in wanted:
         todos += _of_place(place, now, machine)
     todos += _of_school(year, now, wanted)
-    return sorted(dict.fromkeys(todos), key=lambda one: (one.before, not one.blocks, one.about, one.words))
+    return sorted(
+        dict.fromkeys(todos), key=lambda one: (one.words != NO_ROOT, one.before, not one.blocks, one.about, one.words)
+    )
 
 
 def _of_place(place: Place, now: datetime, machine: Sequence[DriverState]) -> list[Todo]:
@@ -320,6 +325,8 @@ def _of_school(year: m.SchoolYear, now: datetime, wanted: Sequence[Place]) -> li
         document_pool.config().proof.require_means()
     except DomainError as refusal:
         found.append(Todo(it, refusal.message, "máy chủ", before))
+    if not trust_roots.trusted_roots():
+        found.append(Todo(it, NO_ROOT, "máy chủ", before))
     stale = [
         x509.load_der_x509_crl(der)
         for der in trust_roots.trusted_crls()

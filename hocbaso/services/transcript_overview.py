@@ -139,6 +139,43 @@ def _waits_for(class_group: m.ClassGroup, n_students: int, at_least: list[int]) 
     return "Chờ công bố" if published < built else "Xong"
 
 
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What one person does next: ``verb`` in words, ``n`` transcripts in ``rows``."""
+
+    verb: str
+    n: int
+    rows: tuple[ClassRow, ...]
+
+
+_ACTS: dict[str, tuple[str, Permission]] = {
+    "Chờ lập học bạ": ("Lập", Permission.TRANSCRIPT_BUILD),
+    "Chờ giáo viên chủ nhiệm ký": ("Ký", Permission.TRANSCRIPT_SIGN_HOMEROOM),
+    "Chờ Hiệu trưởng ký": ("Ký", Permission.TRANSCRIPT_SIGN_PRINCIPAL),
+    "Chờ đóng dấu": ("Đóng dấu", Permission.TRANSCRIPT_SEAL),
+    "Chờ công bố": ("Công bố", Permission.TRANSCRIPT_PUBLISH),
+}
+
+
+def next_step(actor: Actor, rows: Sequence[ClassRow]) -> NextStep | None:
+    """The first thing that this person can do in these classes: what is nearest to the end of the way comes first."""
+    for words in reversed(_ACTS):
+        verb, power = _ACTS[words]
+        mine = tuple(row for row in rows if row.waits_for == words and reaches_class(actor, row.class_group_id, power))
+        if mine:
+            done = {
+                Permission.TRANSCRIPT_BUILD: lambda row: row.n_students - row.n_built,
+                Permission.TRANSCRIPT_SIGN_HOMEROOM: lambda row: row.n_built - row.n_homeroom,
+                Permission.TRANSCRIPT_SIGN_PRINCIPAL: lambda row: row.n_homeroom - row.n_principal,
+                Permission.TRANSCRIPT_SEAL: lambda row: row.n_principal - row.n_sealed,
+                Permission.TRANSCRIPT_PUBLISH: lambda row: row.n_sealed - row.n_published,
+            }[power]
+            n = sum(done(row) for row in mine)
+            if n:
+                return NextStep(verb, n, mine)
+    return None
+
+
 def waiting_for(actor: Actor) -> int:
     """How many transcripts wait for this person's signature."""
     conditions = []

@@ -93,6 +93,8 @@ def sheet_items(
                 if found.n_before
                 else f"còn {line.n_gaps} ô"
                 if found.task == "type" and line.n_gaps
+                else "đủ điểm, nộp được"
+                if found.task == "type"
                 else f"{n_students.get(line.class_group_id, 0)} học sinh",
                 due_before=before,
                 days_left=Deadline(before).days_left(today),

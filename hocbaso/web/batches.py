@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Flask, make_response, render_template, url_for
+from flask import Blueprint, Flask, make_response, render_template, request, url_for
 
 from hocbaso import clock
 from hocbaso.errors import DomainError, NotFound, WrongState
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.transcript_flow import SignatureRole
-from hocbaso.services import batch_view, batches, desk_signing, signing, signing_view, wide_batches
+from hocbaso.services import batch_view, batches, desk_signing, signing, signing_view, transcripts, wide_batches
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.transcripts import SignForm
 from hocbaso.web.headers import allow_signing_helper
 from hocbaso.web.htmx import go, is_fragment
 from hocbaso.web.old_pins import ask_for_better
 from hocbaso.web.security import browser_session, current_actor, requires
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """The next step after a batch: a button's words, icon and address (empty: somebody else's), and how many are published."""
+
+    words: str
+    icon: str
+    href: str
+    n_published: int
+
 
 batches_pages = Blueprint("batches", __name__, url_prefix="/viec")
 
@@ -27,8 +39,12 @@ def page(batch_id: int) -> Any:
     """How far a batch is: the page, or for htmx the part that changes."""
     if is_fragment():
         progress = batch_view.batch_progress(current_actor(), batch_id, clock.now())
-        response = make_response(render_template("batches/_batch.html", batch=progress))
+        response = make_response(render_template("batches/_batch.html", batch=progress, after=_after(progress)))
         response.headers["Cache-Control"] = "no-store"
+        if progress.state == "done" and "X-Desk" not in request.headers:
+            # The whole page once more: the numbers on the rail and the next step changed with the last item. Not beside the
+            # signing helper, whose own last words stand on the page.
+            response.headers["HX-Refresh"] = "true"
         return response
     return _page(batch_id)
 
@@ -42,6 +58,7 @@ def _page(batch_id: int, *, message: str | None = None, sign: SignForm | None = 
     body = render_template(
         "batches/page.html",
         batch=progress,
+        after=_after(progress),
         panel=panel,
         sign=sign or SignForm(formdata=None, role=progress.step),
         last_try=last_try,
@@ -49,6 +66,24 @@ def _page(batch_id: int, *, message: str | None = None, sign: SignForm | None = 
     )
     needs_helper = desk_signing.is_waiting(batch_id) or (panel is not None and panel.is_at_desk)
     return allow_signing_helper(make_response(body)) if needs_helper else body
+
+
+def _after(progress: batch_view.BatchProgress) -> After | None:
+    """What whoever looks does next with the class of a batch that is done."""
+    class_id = progress.class_group_id
+    if class_id is None or progress.state != "done" or progress.n_left:
+        return None
+    actor, now = current_actor(), clock.now()
+    n_published = transcripts.publishing_of(class_id).n_published
+    panel = signing_view.class_view(actor, class_id, now).panel
+    page = url_for("transcripts.class_page", class_group_id=class_id)
+    if panel is not None and panel.role is SignatureRole.SEAL:
+        return After(f"Đóng dấu {panel.n_due} học bạ", "stamp", page, n_published)
+    if panel is not None:
+        return After(f"Ký {panel.n_due} học bạ", "pen-line", page, n_published)
+    if progress.step == "seal":
+        return After(f"Xem học bạ {progress.scope.name}", "book-open-check", page, n_published)
+    return After("", "", "", n_published)
 
 
 def _words(refusal: DomainError) -> str:

@@ -100,9 +100,10 @@ def initials(name: str) -> str:
 
 
 def name_parts(name: str) -> Markup:
-    """The name with its last word, by which lists are sorted, in bold."""
+    """The name with its last word, by which lists are sorted, in bold; one element, for a flex line would pull the two apart."""
     before, _, given = name.rpartition(" ")
-    return Markup("{} <b>{}</b>").format(before, given) if before else Markup("<b>{}</b>").format(given)
+    words = Markup("{} <b>{}</b>").format(before, given) if before else Markup("<b>{}</b>").format(given)
+    return Markup("<span>{}</span>").format(words)
 
 
 def lines(text: str | None) -> Markup:

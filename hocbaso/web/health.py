@@ -102,7 +102,9 @@ def _machine_lines() -> str:
 def machine() -> str:
     """Checks, jobs, backups."""
     now = clock.now()
-    findings = health.examine(now, deep=False)
+    # What is wrong first: an officer with one minute reads the first lines.
+    findings = sorted(health.examine(now, deep=False), key=lambda one: ("bad", "warn", "ok").index(one.level))
+    away = backups.last_elsewhere()
     return render_template(
         "health/machine.html",
         findings=findings,
@@ -110,6 +112,9 @@ def machine() -> str:
         n_warn=sum(finding.level == "warn" for finding in findings),
         jobs=[job_ledger.standing(job, now) for job in JOBS],
         backups=[(info, datetime.fromisoformat(info.taken_at)) for info in backups.listing()],
+        elsewhere=away,
+        elsewhere_at=datetime.fromisoformat(away.taken_at) if away else None,
+        backups_at=current_app.config["HOCBASO"].backups,
         may_run=current_actor().may(Permission.JOB_RUN),
         may_back_up=current_actor().may(Permission.BACKUP_MANAGE),
     )

@@ -60,7 +60,7 @@ def _page(form: UploadForm, status: int = 200) -> Any:
 def steps() -> dict[str, Any]:
     """What the card of a new school's steps needs."""
     return {
-        "first_steps": first_steps.first_steps(current_actor()),
+        "first_steps": first_steps.first_steps(current_actor(), clock.now()),
         "kind_hints": {name: kind.hint for name, kind in KINDS.items()},
     }
 
@@ -120,7 +120,11 @@ def _batch(batch_id: int, day_form: DayForm | None = None, status: int = 200) ->
     form = ApplyForm(formdata=None, fingerprint=report.fingerprint)
     if day_form is None:
         day_form = DayForm(formdata=None, joined_on=date.fromisoformat(report.joined_on) if report.joined_on else None)
-    return render_template("imports/batch.html", report=report, form=form, day_form=day_form), status
+    next_step = next((step for step in first_steps.first_steps(current_actor(), clock.now()) if not step.done), None)
+    return (
+        render_template("imports/batch.html", report=report, form=form, day_form=day_form, next_step=next_step),
+        status,
+    )
 
 
 @pages.post("/<int:batch_id>/ngay-vao-lop")

@@ -39,9 +39,11 @@ def index() -> str:
     """The classes of this person, the open year first."""
     rows = transcript_overview.classes(current_actor())
     years = list(dict.fromkeys(row.year_label for row in rows))
+    by_year = [(year, [row for row in rows if row.year_label == year]) for year in years]
     return render_template(
         "transcripts/index.html",
-        by_year=[(year, [row for row in rows if row.year_label == year]) for year in years],
+        by_year=by_year,
+        next_step=transcript_overview.next_step(current_actor(), by_year[0][1]) if by_year else None,
         n_waiting=transcript_overview.waiting_for(current_actor()),
     )
 

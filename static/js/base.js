@@ -156,7 +156,7 @@
     if (event.target.matches(".file__in:not([required])")) tellFile(event.target);
   });
 
-  const summary = document.getElementById("loi");
+  const summary = document.querySelector("#loi, #loi-ky");
   if (summary) summary.focus();
 
   for (const button of document.querySelectorAll("[data-print]")) {

@@ -388,7 +388,7 @@ def test_another_account_on_the_same_tablet_finds_nothing(browser: Any, school: 
     visitor.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     sheet = first_sheet(visitor)
     assert sheet in wait_for_kept(visitor.page, lambda found: sheet in found)
-    other = Visitor(browser, school.site, "Giáo viên CNTT")
+    other = Visitor(browser, school.site, "Phụ trách CNTT")
     # the other person's cookie without any sign-out or sign-in page seen by this browser
     visitor.context.clear_cookies()
     visitor.context.add_cookies(other.context.cookies())

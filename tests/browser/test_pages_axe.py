@@ -23,7 +23,7 @@ PAGES = {  # page: (whose, link to follow from, what to follow)
     "transcripts": ("Giáo viên chủ nhiệm 9A", "/hoc-ba/", "main table a >> nth=0"),
     "batch": ("Giáo viên chủ nhiệm 9A", "batch", None),
     "import": ("Văn thư", "import", None),
-    "machine": ("Giáo viên CNTT", "/may-chu", None),
+    "machine": ("Phụ trách CNTT", "/may-chu", None),
     "verify": (None, "/xac-thuc", None),
 }
 

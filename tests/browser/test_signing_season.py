@@ -130,7 +130,7 @@ def test_a_signing_season(browser: Any, site: Site) -> None:
     clerk.page.click("button:has-text('Lập lại học bạ')")
     batch_page.done(clerk.page, 1)
 
-    officer = Visitor(browser, site, "Giáo viên CNTT", viewport=TABLET)
+    officer = Visitor(browser, site, "Phụ trách CNTT", viewport=TABLET)
     officer.open("/dien-tap/")
     look(officer, "rehearsal-none")
     officer.page.click("button:has-text('Diễn tập ngay')")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -105,4 +106,34 @@ def test_a_signature_that_tells_no_time_is_not_given_one() -> None:
 
     silent = SignatureVerdict(role="seal", ok=False, signer_name="Trường", fingerprint="ab", issuer="i", serial="1")
     told = "\n".join(report_lines("a.pdf", VerificationReport(ok=False, kind="pdf", signatures=(silent,))))
-    assert "Chữ ký không ghi giờ ký" in told and "Ký lúc" not in told
+    assert "Không đọc được giờ ký" in told and "Ký lúc" not in told
+
+
+@pytest.mark.parametrize("kind", ["pdf", "xml"])
+def test_a_changed_file_is_told_as_one_before_all_that_follows_from_it(
+    files: dict[str, str], world: World, tmp_path: Path, kind: str
+) -> None:
+    whole = bytearray(world.pdf if kind == "pdf" else world.xml)
+    if kind == "pdf":
+        # A page, the embedded record, the file's first line: readers stumble over each of them otherwise.
+        spots = [m.start() + 40 for m in re.finditer(rb"stream\r?\n", whole[: whole.find(b"/ByteRange")])][::6] + [7]
+    else:
+        spots = [whole.find(b"<DU_LIEU_HOC_BA") + n for n in (1, 40, 300, 1500)]
+    for spot in spots:
+        changed = bytearray(whole)
+        changed[spot] ^= 1
+        (tmp_path / "x").write_bytes(changed)
+        result = CliRunner().invoke(verify_command, [str(tmp_path / "x"), "--trust", files["ca.pem"]])
+        assert result.exit_code == 1, spot
+        lines = result.output.splitlines()
+        after = lines[lines.index("KẾT LUẬN: HỌC BẠ KHÔNG HỢP LỆ.") + 1 :]
+        assert after[0] == "Nội dung tệp đã bị thay đổi sau khi ký.", (spot, result.output)
+    if kind == "pdf":
+        changed = bytearray(whole)
+        changed[spots[0]] ^= 1
+        (tmp_path / "x").write_bytes(changed)
+        told = json.loads(
+            CliRunner().invoke(verify_command, [str(tmp_path / "x"), "--trust", files["ca.pem"], "--json"]).output
+        )
+        assert told["verdict"]["heading"] == "Nội dung tệp đã bị thay đổi sau khi ký"
+        assert all(item["signed_at"] for item in told["signatures"])

@@ -90,7 +90,9 @@ def test_an_open_question_holds_the_sheet_back_and_an_answer_lets_it_go(school: 
     fill(school, {BINH: "Em Chi chăm học."})
     [question] = refused(school)
     assert question.kind is AnomalyKind.FOREIGN_NAME and "Hoàng Thanh Bình có tên “Chi”" in question.words
-    assert [(cell.column_key, cell.words) for cell in question.cells] == [("NX", "Hoàng Thanh Bình, nhận xét")]
+    assert [(cell.column_key, cell.words) for cell in question.cells] == [
+        ("NX", "Hoàng Thanh Bình, nhận xét: “Em Chi chăm học.”")
+    ]
     assert state_of(school) == "DRAFT"
     assert refused(school)[0].id == question.id, "asking again asks the same"
     done = answer(school, question)

@@ -11,7 +11,7 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import write_transaction
 from hocbaso.exchange.workbook_process import read_apart
-from hocbaso.services import imports
+from hocbaso.services import accounts, dashboard, imports
 from hocbaso.services.first_steps import first_steps
 from tests.cast import NOW
 
@@ -28,23 +28,42 @@ def empty_of_assignments() -> None:
 
 
 def test_a_school_that_stands_has_no_steps(school, client_of):
-    assert first_steps(school.actor("clerk")) == ()
+    assert first_steps(school.actor("clerk"), NOW) == ()
     assert "Đưa dữ liệu của trường vào" not in client_of("clerk").get("/nhap-du-lieu/").get_data(as_text=True)
 
 
 def test_the_office_of_a_new_school_sees_what_is_done_and_what_comes_next(school, client_of):
     empty_of_assignments()
-    steps = first_steps(school.actor("clerk"))
+    steps = first_steps(school.actor("clerk"), NOW)
     assert [(step.kind, step.done) for step in steps] == [
-        ("teachers", True), ("students", True), ("assignments", False), ("scores", False),
+        ("teachers", True), ("students", True), ("assignments", False), ("accounts", True), ("slips", True), ("scores", False),
     ]  # fmt: skip
     assert steps[1].n == 10
-    assert first_steps(school.actor("principal")) == () == first_steps(school.actor("math"))
+    assert first_steps(school.actor("principal"), NOW) == () == first_steps(school.actor("math"), NOW)
     client = client_of("clerk")
     day = client.get("/hom-nay").get_data(as_text=True)
-    assert "Hôm nay không có việc chờ" not in day and 'href="/nhap-du-lieu/?loai=assignments"' in day
+    assert "Hôm nay không có việc chờ" not in day and 'href="/nhap-du-lieu/?loai=assignments#upload_form"' in day
     page = client.get("/nhap-du-lieu/?loai=assignments").get_data(as_text=True)
     assert 'value="assignments" checked' in page and "/nhap-du-lieu/mau/teachers" in page
+
+
+def test_the_list_stays_until_the_first_teacher_has_signed_in(school, client_of):
+    clerk = school.actor("clerk")
+    with write_transaction() as session:
+        for account in session.query(m.Account).filter(m.Account.id != clerk.account_id):
+            account.must_change_password = True
+    steps = {step.kind: step for step in first_steps(clerk, NOW)}
+    assert steps["assignments"].done and steps["accounts"].done and accounts.n_without() == 0
+    assert steps["slips"].n > 0 and not steps["slips"].done
+    page = client_of("clerk").get("/hom-nay").get_data(as_text=True)
+    assert "Hôm nay không có việc chờ" not in page
+    assert f"In {steps['slips'].n} phiếu" in page and 'href="/nguoi-dung/phieu-vao-lan-dau"' in page
+    assert dashboard.count_waiting(clerk, NOW) == 1 == dashboard.daily(clerk, NOW).n_waiting
+    with write_transaction() as session:
+        session.get(m.Account, school.actor("math").account_id).must_change_password = False
+    assert first_steps(clerk, NOW) == ()
+    page = client_of("clerk").get("/hom-nay").get_data(as_text=True)
+    assert "người chờ phiếu mật khẩu lần đầu" in page and "Hôm nay không có việc chờ" not in page
 
 
 @pytest.mark.parametrize(

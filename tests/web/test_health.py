@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -14,7 +15,7 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.regulations.audit_tags import AuditTag
-from hocbaso.services import audit, health, job_ledger, schema
+from hocbaso.services import audit, backups, health, job_ledger, schema
 from hocbaso.services.access import SYSTEM
 from hocbaso.web.health import RequestTimes
 from tests.cast import NOW, Cast
@@ -97,6 +98,30 @@ def test_looking_writes_nothing(school_app: Flask, school: Cast, client_of: Call
     # The session's last-seen mark is the only thing a look may write; it is not renewed within a minute.
     assert connection.n_writes() == version
     connection.close()
+
+
+def test_the_last_copy_elsewhere_is_told_by_the_page_and_the_command(
+    school: Cast, school_app: Flask, client_of: Callable[[str], FlaskClient], tmp_path: Path
+) -> None:
+    with school_app.app_context():
+        backups.create(SYSTEM, NOW)
+        assert backups.last_elsewhere() is None, "the school's own folder is not elsewhere"
+        path = backups.create(SYSTEM, NOW, out=tmp_path / "o-roi")
+        away = backups.last_elsewhere()
+        assert away is not None and away.path == str(path) and away.n_bytes == path.stat().st_size
+    page = client_of("it_officer").get("/may-chu").get_data(as_text=True)
+    assert str(path) in page and "Chưa có bản sao lưu nào" not in page
+    assert str(path) in school_app.test_cli_runner().invoke(args=["backup", "list"]).output
+
+
+def test_what_is_wrong_stands_first_and_jobs_on_time_take_one_line(
+    school: Cast, client_of: Callable[[str], FlaskClient]
+) -> None:
+    page = client_of("it_officer").get("/may-chu").get_data(as_text=True)
+    rows = re.findall(r'<li class="checks__row[^>]*>.*?</li>', page)
+    off = ["is-off" in row for row in rows]
+    assert any(off) and off == sorted(off, reverse=True)
+    assert sum("<b>Việc" in row for row in rows) == 1
 
 
 def test_the_page_is_the_it_officers_and_the_principals(school: Cast, client_of: Callable[[str], FlaskClient]) -> None:
@@ -224,5 +249,5 @@ def test_days_stand_on_the_page_as_people_write_them(school: Cast, client_of: Ca
     client = client_of("it_officer")
     client.post("/may-chu/viec/tidy")
     page = client.get("/may-chu").get_data(as_text=True)
-    assert f"Lần cuối: {clock.local(clock.now()):%d/%m/%Y}." in page
-    assert not re.search(r"Lần cuối: \d{4}-", page)
+    assert f'<td class="num">{clock.local(clock.now()):%d/%m/%Y}' in page
+    assert not re.search(r'<td class="num">\d{4}-', page)

@@ -84,12 +84,19 @@ def issued_site(site_on: Callable[[Path], Site], issued_template: Path) -> Site:
 def test_building_a_class_on_the_page(site_on: Callable[[Path], Site], approved_template: Path) -> None:
     site = site_on(approved_template)
     assert "Lập 3 học bạ" in site("clerk").get(site.class_page).text
+    listed = site("math").get("/hoc-ba/").text
+    assert "Lập 3 học bạ lớp 9A" in listed and "Nhiều lớp một lần" not in listed
+    assert "Lập 3 học bạ" not in site("vice_principal").get("/hoc-ba/").text
     answer = site("clerk").post(site.class_page + "/lap", data={"issue_on": "2027-05-13", "deputy": "0"})
     assert answer.status_code == 303 and "/viec/" in answer.location
     with site.app.app_context():
         document_pool.wait_for(int(answer.location.rsplit("/", 1)[1]))
     page = site("clerk").get(answer.location).text
-    assert "Xong 3 bản" in page and "hx-trigger" not in page
+    assert "Xong 3 bản" in page and "hx-trigger" not in page and "Tiếp theo: giáo viên chủ nhiệm ký" in page
+    page = site("math").get(answer.location).text
+    assert "Ký 3 học bạ" in page and "Tiếp theo" not in page, "whoever signs next is led there"
+    fragment = site("math").get(answer.location, headers={"HX-Request": "true"})
+    assert fragment.headers["HX-Refresh"] == "true", "the rail counts anew with the last item"
     assert len(site.uuids()) == 3
 
 
@@ -152,10 +159,10 @@ def test_the_paper_of_the_first_pupil_who_needs_something_is_open(built_site: Si
     page = built_site("math").get(built_site.class_page).text
     listed = list(dict.fromkeys(re.findall(r"xem=([0-9a-f-]{36})", page)))
     assert len(listed) == 3
-    paper = re.findall(r'<iframe[^>]*src="/hoc-ba/([0-9a-f-]{36})/pdf"', page)
+    paper = re.findall(r'<iframe[^>]*src="/hoc-ba/([0-9a-f-]{36})/pdf#', page)
     assert paper == listed[:1]
     asked = built_site("math").get(built_site.class_page, query_string={"xem": listed[2]}).text
-    assert re.findall(r'<iframe[^>]*src="/hoc-ba/([0-9a-f-]{36})/pdf"', asked) == [listed[2]]
+    assert re.findall(r'<iframe[^>]*src="/hoc-ba/([0-9a-f-]{36})/pdf#', asked) == [listed[2]]
     fragment = (
         built_site("math")
         .get(built_site.class_page, query_string={"xem": listed[1]}, headers={"HX-Request": "true"})

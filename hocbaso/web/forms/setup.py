@@ -35,11 +35,9 @@ class SchoolForm(FlaskForm):
         "Cơ quan quản lí", [Optional(), Length(max=200)], description="Ví dụ: Sở Giáo dục và Đào tạo Ninh Bình"
     )
     department_code = StringField("Mã cơ quan quản lí", [Optional(), Length(max=20)])
-    commune_kind = SelectField(
-        "Loại đơn vị cấp xã", choices=[SelectChoice(kind) for kind in ("Xã", "Phường", "Đặc khu")]
-    )
+    commune_kind = SelectField("Cấp xã", choices=[SelectChoice(kind) for kind in ("Xã", "Phường", "Đặc khu")])
     commune = StringField("Tên xã, phường", [DataRequired("Xin ghi tên xã, phường."), Length(max=100)])
-    province_kind = SelectField("Loại đơn vị cấp tỉnh", choices=[SelectChoice(kind) for kind in ("Tỉnh", "Thành phố")])
+    province_kind = SelectField("Cấp tỉnh", choices=[SelectChoice(kind) for kind in ("Tỉnh", "Thành phố")])
     province = StringField("Tên tỉnh, thành phố", [DataRequired("Xin ghi tên tỉnh, thành phố."), Length(max=100)])
     place_name = StringField(
         "Địa danh ghi trước ngày tháng", [Optional(), Length(max=100)], description="In trên học bạ: “Đồng Sen, ngày …”"
