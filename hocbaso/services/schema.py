@@ -37,11 +37,6 @@ def offer_migrations(app: Flask) -> None:
     Migrate(app, db, directory=str(MIGRATIONS), render_as_batch=True)
 
 
-def wire_up() -> None:
-    """Wire the tables' classes to each other now, not at the first question to the database."""
-    configure_mappers()
-
-
 def make_new(*, allow_behind: bool = False) -> None:
     """Give a database without any table its schema; one that is merely behind is left for ``flask db upgrade``.
 
