@@ -93,6 +93,8 @@ FORGERIES = [
         "ON s.id = e.student_id WHERE s.full_name = 'Nguyễn Bảo Châu')",
         ("Việc học trong lớp", "tình trạng", "nhật ký ghi studying", "đang có left"),
     ),
+    ("UPDATE score_cell_version SET by_account_id = 3", ("Lần ghi trước của ô số", "có người ghi khác nhật ký")),
+    ("UPDATE class_step SET note = 'Đã xem kĩ'", ("bước chuyển số", "Đã xem kĩ")),
 ]
 
 
