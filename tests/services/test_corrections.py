@@ -177,6 +177,16 @@ def test_a_corrected_value_given_to_somebody_else_in_the_file_is_found(locked: C
     assert any("có người ghi khác" in fault.message for fault in audit_verify.verify().faults)
 
 
+def test_a_missed_zero_becomes_an_earned_one_and_back(locked: Cast) -> None:
+    for raw, origin in (("vk", "missed_unexcused"), ("0", "entered"), ("vk", "missed_unexcused")):
+        corrected(locked, {("LIT", 2, "CK"): raw}, seen=cell(locked, "LIT", 2, "CK").version)
+        found = cell(locked, "LIT", 2, "CK")
+        assert (found.tenths, found.origin) == (0, origin)
+    with pytest.raises(Invalid, match="Chưa có ô nào đổi"):
+        ask(locked, {("LIT", 2, "CK"): "vk"}, seen=found.version)
+    assert audit_verify.verify().faults == []
+
+
 def test_several_cells_of_one_pupil_are_one_request_and_one_transaction(locked: Cast) -> None:
     done = corrected(
         locked, {("LIT", 1, "TX1"): "9", ("LIT", 2, "CK"): "4,5", ("LIT", 2, "NX"): "Viết có cảm xúc."}, seen=1
