@@ -16,7 +16,7 @@ from hocbaso.exchange.score_files import MARK_KIND
 from hocbaso.exchange.sheet_heads import sheet_claims
 from hocbaso.exchange.sheet_reader import Sheet, read_workbook
 from hocbaso.exchange.subjects import SUBJECT_BY_CODE
-from hocbaso.exchange.table_reading import RowReader, data_rows, drop_repeats, name_key
+from hocbaso.exchange.table_reading import RowReader, data_rows, drop_repeats, hidden_marks, name_key
 from hocbaso.exchange.values import (
     Reading,
     UnclearValue,
@@ -145,6 +145,8 @@ def _read_sheet(
             )
         )
         return []
+    marks = [name for name in header.columns if name.startswith("regular") or name in ("midterm", "final", "remark")]
+    problems.extend(hidden_marks(sheet, header, columns, marks))
     rows = []
     for reader in data_rows(sheet, header, columns, problems, apart=_SAME_FOR_ALL):
         row = _score_row(reader, header, class_name, claims.subject_code, claims.semester, kind)

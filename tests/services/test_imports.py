@@ -122,6 +122,27 @@ def test_an_import_is_taken_back_as_a_whole_and_newer_values_stay(school):
     assert audit_verify.verify().ok
 
 
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (lambda sheet: sheet.row_dimensions.__getitem__(4).__setattr__("hidden", True), "dòng này đang bị ẩn"),
+        (lambda sheet: sheet.column_dimensions.__getitem__("E").__setattr__("hidden", True), "cột điểm này đang bị ẩn"),
+        (lambda sheet: sheet["E4"].__setattr__("font", openpyxl.styles.Font(strike=True)), "bị gạch ngang"),
+        (lambda sheet: sheet.column_dimensions.__getitem__("B").__setattr__("hidden", True), None),
+        (lambda sheet: sheet["J9"].__setattr__("font", openpyxl.styles.Font(strike=True)), None),
+    ],
+    ids=["row", "marks", "struck", "codes", "struck elsewhere"],
+)
+def test_what_nobody_sees_or_somebody_struck_out_is_not_imported(school, edit, said):
+    made = openpyxl.load_workbook(io.BytesIO(scores("9A", "Toán", 2, ONE)))
+    edit(made.active)
+    out = io.BytesIO()
+    made.save(out)
+    report = imports.run_import(school.actor("math"), "scores", out.getvalue(), NOW)
+    found = [problem.message_vi for problem in report.problems if problem.severity == "error"]
+    assert (found == []) if said is None else (len(found) == 1 and said in found[0]), found
+
+
 def test_both_sheets_of_a_file_are_taken_back_and_a_closed_sheet_is_tried_again(school):
     actor = school.actor("math")
     data = whole_class(scores("9A", "Toán", 2, ONE), scores("9A", "Khoa học tự nhiên", 2, {"Hoàng Thanh Bình": [5]}))
