@@ -106,6 +106,10 @@ def load_config(*, instance: Path | None = None, testing: bool = False) -> Confi
     )
 
 
+_OURS = ("secret_key", "config.toml", "hocbaso.sqlite")
+"""What tells an instance folder from any other."""
+
+
 def prepare_instance(config: Config) -> None:
     """Make the instance folder (0700), its folders, and keep the secret (0600); called before the first connection.
 
@@ -113,9 +117,12 @@ def prepare_instance(config: Config) -> None:
     """
     root = config.instance
     try:
+        # A mistyped path may be somebody's home: only a folder that is new, empty or already the school's gets its mode.
+        ours = not root.exists() or not any(root.iterdir()) or any((root / name).exists() for name in _OURS)
         for folder in (root, config.documents, config.keys, config.checkpoints):
             folder.mkdir(parents=True, exist_ok=True)
-        root.chmod(0o700)
+        if ours:
+            root.chmod(0o700)
         config.keys.chmod(0o700)
         with contextlib.suppress(FileExistsError):
             descriptor = os.open(root / "secret_key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -54,7 +54,7 @@ def our_modules() -> list[Path]:
     """The project's files that the command imports, asked of a fresh interpreter."""
     code = (
         "import sys; import hocbaso.cli.standalone_verify, hocbaso.cli.transcript_verify, hocbaso.cli.log_verify, hocbaso.documents.verification,"
-        " hocbaso.documents.verdict_words, hocbaso.documents.xml_signature, hocbaso.documents.qr_summary;"
+        " hocbaso.documents.memory_limit, hocbaso.documents.verdict_words, hocbaso.documents.xml_signature, hocbaso.documents.qr_summary;"
         "print(*sorted(m.__file__ for n, m in sys.modules.items() if n.split('.')[0] == 'hocbaso'), sep='\\n')"
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import sys
@@ -29,15 +30,47 @@ def any_schema(command: F) -> F:
     return command
 
 
+_READING = frozenset(
+    {
+        "audit verify", "audit key", "audit diff", "audit export", "check-instance", "export", "reconcile", "backup list",
+        "backup verify", "jobs list", "certificates list", "demo accounts", "user list", "role list", "transcript export",
+        "transcript rehearse",
+    }
+)  # fmt: skip
+_WHY = {
+    errno.EACCES: "không có quyền",
+    errno.EPERM: "không có quyền",
+    errno.EROFS: "ổ đĩa chỉ đọc",
+    errno.ENOENT: "không có tệp hoặc thư mục này",
+    errno.ENOTDIR: "có phần của đường dẫn không phải thư mục",
+    errno.EISDIR: "đây là thư mục",
+    errno.EEXIST: "đã có tệp tên này",
+    errno.ENOSPC: "ổ đĩa đầy",
+    errno.ENAMETOOLONG: "tên quá dài",
+}
+
+
+def _only_reads() -> bool:
+    names: list[str] = []
+    context = click.get_current_context(silent=True)
+    while context is not None:
+        names.insert(0, context.info_name or "")
+        context = context.parent
+    return bool(names) and (names[-1] in _READING or " ".join(names[-2:]) in _READING)
+
+
 def refusals(command: F) -> F:
     """Turn a DomainError into its sentence on stderr and exit status 1.
 
-    A database without tables gets its schema first; one behind the program is refused unless :func:`any_schema`.
+    A database without tables gets its schema first; one behind the program is refused unless :func:`any_schema`. A command that
+    only reads makes none: a mistyped ``HOCBASO_INSTANCE`` is said. A file that cannot be read or written is named.
     """
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
+            if has_app_context() and _only_reads():
+                schema.require_there()
             if has_app_context() and not getattr(command, "any_schema", False):
                 schema.make_new()
             return command(*args, **kwargs)
@@ -45,6 +78,12 @@ def refusals(command: F) -> F:
             click.echo(f"Không làm được: {refusal.message}", err=True)
             for line in refusal.details:
                 click.echo(f"  {line}", err=True)
+            sys.exit(1)
+        except OSError as problem:
+            if problem.filename is None:
+                raise
+            why = _WHY.get(problem.errno or 0, problem.strerror)
+            click.echo(f"Không làm được: không đọc hoặc ghi được {problem.filename}: {why}.", err=True)
             sys.exit(1)
 
     return wrapped  # type: ignore[return-value]

@@ -127,6 +127,7 @@ def make_verify_command(load_instance_roots: InstanceTrust | None = None) -> cli
         file: Path, trust: tuple[Path, ...], crl: tuple[Path, ...], keys: tuple[Path, ...], as_json: bool
     ) -> None:
         from hocbaso.documents.instance_keys import read_key_list
+        from hocbaso.documents.memory_limit import VERIFY_MEMORY, at_most
         from hocbaso.documents.verdict_words import described
         from hocbaso.documents.verification import verify_file
 
@@ -143,7 +144,8 @@ def make_verify_command(load_instance_roots: InstanceTrust | None = None) -> cli
             except Exception:  # no instance on this machine is a normal case: then nothing is trusted, and said so
                 roots = []
         try:
-            report = verify_file(file.read_bytes(), roots, lists, clock.now(), keys=known)
+            with at_most(VERIFY_MEMORY):
+                report = verify_file(file.read_bytes(), roots, lists, clock.now(), keys=known)
         except DomainError as error:
             raise click.UsageError(error.message) from error
         if as_json:

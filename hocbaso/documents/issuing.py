@@ -6,18 +6,17 @@ only in its encrypted envelope together with the PIN; it is opened, used and dro
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from hocbaso.documents import cms, instance_keys, long_term, qr_summary
 from hocbaso.documents.long_term import Level
+from hocbaso.documents.memory_limit import VERIFY_MEMORY, at_most
 from hocbaso.documents.pades import FIELD_OF, Mark, PreparedPdf, embed_pdf, prepare_pdf
 from hocbaso.documents.pades_verify import read_content, verify_pdf
 from hocbaso.documents.pdf_render import render_unsigned_pdf
@@ -289,7 +288,7 @@ def verify_upload(
 
     Anybody may send the file: 2 MB can unpack to 2 GB, so it gets :data:`VERIFY_MEMORY` and is unreadable when it wants more.
     """
-    with _at_most(VERIFY_MEMORY):
+    with at_most(VERIFY_MEMORY):
         return verify_file(data, roots, crls, at, expected, keys).to_plain()
 
 
@@ -302,29 +301,6 @@ def verify_own(
     expected: Mapping[str, tuple[str, ...]] | None = None,
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """``verify_kept`` with the report as a plain dictionary, within the same memory as ``verify_upload``."""
-    with _at_most(VERIFY_MEMORY):
+    with at_most(VERIFY_MEMORY):
         report, expired = verify_kept(data, roots, crls, at, signed_at, expected)
     return report.to_plain(), expired
-
-
-VERIFY_MEMORY = 384 * 1024 * 1024
-"""Bytes that judging one file may take on top of what the worker holds; a real transcript takes a tenth."""
-
-
-@contextlib.contextmanager
-def _at_most(n_bytes: int) -> Iterator[None]:
-    """Let this process grow by so much and no more; a parser that wants more meets MemoryError. Linux only."""
-    try:
-        import resource
-
-        held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    except (ImportError, OSError):
-        yield
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    wanted = held + n_bytes if hard == resource.RLIM_INFINITY else min(held + n_bytes, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

@@ -36,7 +36,7 @@ from hocbaso.exchange.score_templates import (
 )
 from hocbaso.exchange.sheet_heads import sheet_claims
 from hocbaso.exchange.sheet_reader import CellFault, Sheet, read_workbook
-from hocbaso.exchange.table_reading import MERGED, RowReader, area_words, data_rows, merged_areas
+from hocbaso.exchange.table_reading import MERGED, RowReader, area_words, data_rows, hidden_marks, merged_areas
 from hocbaso.exchange.values import (
     Reading,
     UnclearValue,
@@ -123,6 +123,7 @@ def _sheet(sheet: Sheet, header: Header, kind: str) -> FoundSheet:
     problems = list(header.problems)
     claims = sheet_claims(sheet, header.first_row, problems)
     _check_keys(sheet, header, problems)
+    problems.extend(hidden_marks(sheet, header, READ_COLUMNS, [name for name in header.columns if key_of(name)]))
     keys = tuple(key for name in header.columns if (key := key_of(name)))
     merged = merged_areas(sheet, header)
     lines = tuple(

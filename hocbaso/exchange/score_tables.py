@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -11,10 +12,11 @@ from hocbaso.exchange.header_finder import Header, find_header
 from hocbaso.exchange.people_tables import SECTOR_CODE_DIGITS
 from hocbaso.exchange.profiles import DEFAULT_PROFILE, ColumnMap, column_map
 from hocbaso.exchange.rows import EMPTY_SCORE, CellProblem, ImportTable, ScoreCell, ScoreRow, ScoreSheetHead
+from hocbaso.exchange.score_files import MARK_KIND
 from hocbaso.exchange.sheet_heads import sheet_claims
 from hocbaso.exchange.sheet_reader import Sheet, read_workbook
 from hocbaso.exchange.subjects import SUBJECT_BY_CODE
-from hocbaso.exchange.table_reading import RowReader, data_rows, drop_repeats, name_key
+from hocbaso.exchange.table_reading import RowReader, data_rows, drop_repeats, hidden_marks, name_key
 from hocbaso.exchange.values import (
     Reading,
     UnclearValue,
@@ -25,6 +27,7 @@ from hocbaso.exchange.values import (
     read_pass_fail,
     read_tenths,
     read_text,
+    shown,
 )
 from hocbaso.exchange.workbook_guard import DEFAULT_LIMITS, WorkbookLimits
 from hocbaso.regulations.averages import semester_average
@@ -49,6 +52,7 @@ def read_scores(
     heads: list[ScoreSheetHead] = []
     n_tables = 0
     sheets = list(read_workbook(data, limits))
+    _refuse_taken_home(sheets)
     refuse_other_kind(sheets, "scores", profile)
     for sheet in sheets:
         header = find_header(sheet, columns)
@@ -78,6 +82,17 @@ def read_scores(
             "và các cột “ĐĐGtx1”…, “ĐĐGgk”, “ĐĐGck”."
         )
     return ImportTable(tuple(rows), tuple(problems), profile, tuple(heads))
+
+
+def _refuse_taken_home(sheets: Sequence[Sheet]) -> None:
+    """Send a file that was taken home from one sheet back there: only that page knows what was typed since."""
+    for sheet in sheets:
+        if sheet.value(1, 1) == MARK_KIND:
+            said = {str(row[0]): shown(row[1]) for row in sheet.rows if len(row) > 1 and row[0] is not None}
+            raise Invalid(
+                f"Đây là tệp tải về từ bảng điểm {said.get('label', '')}. Xin mở bảng điểm ấy, bấm Excel và nộp tệp ở đó: trang ấy "
+                "biết ô nào đã có số mới hơn sau khi tải nên không ghi đè, và hoàn tác được cả tệp. Chưa ghi gì."
+            )
 
 
 def _key(head: ScoreSheetHead) -> tuple[str, str, int]:
@@ -130,6 +145,8 @@ def _read_sheet(
             )
         )
         return []
+    marks = [name for name in header.columns if name.startswith("regular") or name in ("midterm", "final", "remark")]
+    problems.extend(hidden_marks(sheet, header, columns, marks))
     rows = []
     for reader in data_rows(sheet, header, columns, problems, apart=_SAME_FOR_ALL):
         row = _score_row(reader, header, class_name, claims.subject_code, claims.semester, kind)

@@ -30,6 +30,7 @@ _FORMULA_CELL = re.compile(
     rb"(<" + _P + rb"v\s*/>|<" + _P + rb"v>\s*</" + _P + rb"v>)?\s*</" + _P + rb"c>"
 )
 _ANY_FORMULA = re.compile(rb"<" + _P + rb'c\s[^>]*?\br="([A-Z]{1,3})(\d+)"[^>]*>\s*<' + _P + rb"f\b")
+_ROW = re.compile(rb"<" + _P + rb"row\s([^>]*)>")
 _REFERENCE = re.compile(rb'\br="([A-Z]+)(\d+)"')
 _VALUE_CELL = re.compile(rb"<" + _P + rb'c\s[^>]*?\br="[A-Z]+(\d+)"[^>]*>\s*<' + _P + rb"(?:v|is|f)\b")
 
@@ -55,6 +56,7 @@ class Sheet:
     hidden_columns: frozenset[int] = field(default=frozenset())
     formulas: frozenset[tuple[int, int]] = field(default=frozenset())
     """Where (row, column) a formula stands; its value is the result that the file keeps."""
+    hidden_rows: frozenset[int] = field(default=frozenset())
     from_1904: bool = False
     """The workbook counts its days from 1904 (old Excel for Mac), not from 1900."""
 
@@ -115,8 +117,9 @@ def _read_sheet(workbook: openpyxl.Workbook, worksheet: object, limits: Workbook
     # Exporters declare wrong dimensions ("A1"); openpyxl would believe them and read one cell.
     worksheet.reset_dimensions()  # type: ignore[attr-defined]
     rows: list[tuple[object, ...]] = []
+    struck = _struck_styles(workbook)
     for number, cells in enumerate(worksheet.iter_rows(max_row=last, max_col=MAX_COLUMNS), 1):  # type: ignore[attr-defined]
-        values = [_value(cell) for cell in cells]
+        values = [_value(cell, struck) for cell in cells]
         for column in faults.get(number, ()):
             if column <= MAX_COLUMNS:
                 values[column - 1] = CellFault("công thức chưa được tính (hãy mở bằng Excel và lưu lại)")
@@ -133,14 +136,20 @@ def _read_sheet(workbook: openpyxl.Workbook, worksheet: object, limits: Workbook
         merges,
         _hidden_columns(raw),
         _formula_places(raw),
+        _hidden_rows(raw),
         workbook.epoch == CALENDAR_MAC_1904,
     )
 
 
-def _value(cell: object) -> object:
+STRUCK = "ô bị gạch ngang; còn đúng thì bỏ gạch, không thì xoá ô"
+
+
+def _value(cell: object, struck: frozenset[int]) -> object:
     value = cell.value  # type: ignore[attr-defined]
     if value is None:
         return None
+    if struck and cell._style_id in struck and (not isinstance(value, str) or value.strip()):  # type: ignore[attr-defined]
+        return CellFault(STRUCK)  # what somebody struck out and what they meant by it is not ours to guess
     if isinstance(value, str):
         if cell.data_type == "e":  # type: ignore[attr-defined]
             return CellFault(f"ô báo lỗi Excel {value}")
@@ -152,6 +161,28 @@ def _value(cell: object) -> object:
         if otherwise is not None:
             return CellFault(otherwise)
     return value
+
+
+def _struck_styles(workbook: openpyxl.Workbook) -> frozenset[int]:
+    """The styles of cells whose whole text is struck out."""
+    fonts = {number for number, font in enumerate(workbook._fonts) if font.strike}
+    if not fonts:
+        return frozenset()
+    styles = enumerate(workbook._cell_styles)
+    return frozenset(number for number, style in styles if style.fontId in fonts)
+
+
+def _hidden_rows(raw: bytes) -> frozenset[int]:
+    """Rows that are not shown, by hand or by a filter."""
+    if b"hidden=" not in raw:
+        return frozenset()
+    hidden, number = set(), 0
+    for found in _ROW.finditer(raw):
+        attributes = dict(re.findall(rb'(\w+)="([^"]*)"', found.group(1)))
+        number = int(attributes[b"r"]) if attributes.get(b"r", b"").isdigit() else number + 1
+        if attributes.get(b"hidden") in (b"1", b"true"):
+            hidden.add(number)
+    return frozenset(hidden)
 
 
 def _formula_places(raw: bytes) -> frozenset[tuple[int, int]]:

@@ -191,7 +191,29 @@ def data_rows(
             continue
         if not filled or repeats_header(sheet, row, header):
             continue
-        yield RowReader(sheet, row, header, columns, problems, merged)
+        reader = RowReader(sheet, row, header, columns, problems, merged)
+        if row in sheet.hidden_rows:
+            first = next(iter(filled))
+            reader.problem(
+                first, "dòng này đang bị ẩn (ẩn tay hoặc do lọc). Hãy cho hiện lại để thấy hết, hoặc xoá dòng."
+            )
+        yield reader
+
+
+def hidden_marks(sheet: Sheet, header: Header, columns: ColumnMap, names: Iterable[str]) -> list[CellProblem]:
+    """Columns of marks that nobody sees: one problem at the heading of each. Codes are hidden often, and harmlessly."""
+    return [
+        CellProblem(
+            sheet.address(header.last_row, place),
+            columns.label(name),
+            "",
+            "cột điểm này đang bị ẩn. Hãy cho hiện lại để thấy những gì sẽ ghi, hoặc xoá cột.",
+            "error",
+        )
+        for name in names
+        for place in header.columns.get(name, ())
+        if place in sheet.hidden_columns
+    ]
 
 
 def _is_foot(values: list[object], filled: dict[str, object], *, in_foot: bool) -> bool:

@@ -120,6 +120,8 @@ class _LogReading:
     def _remember(self, seq: int, tag: str, target_id: str, payload: Any) -> None:
         try:
             told = json.loads(payload)
+            if tag == AuditTag.GROUP_CREATED:  # earlier entries tell the name of a group as a fact only
+                self.standing["subject_group"][target_id] = (seq, {"name": told["facts"]["name"]})
             for kind, rows in told.get("state", {}).items():
                 known = self.standing[kind]
                 for row_id, values in rows.items():

@@ -27,6 +27,7 @@ from hocbaso.services.certificates import (
     current_certificates,
     owner_key,
     owner_of,
+    prove_pin,
     require_owner,
     view_of,
 )
@@ -156,7 +157,7 @@ def store(
         for old in current_certificates(person.id if person else None):
             values["image_digest"] = old.image_digest  # of the owner, not of the key
             if old.fingerprint != fingerprint:
-                _retire(actor, old, now, keep_key=True)
+                _retire(actor, old, now)
         row = session.scalar(select(m.Certificate).where(m.Certificate.fingerprint == fingerprint))
         if row is not None and row.person_id != values["person_id"]:
             raise WrongState("Chứng thư này đã đăng ký cho người khác.")
@@ -200,10 +201,9 @@ def _require_no_seal_in_use(fingerprint: str, now: datetime) -> None:
 REPLACE_WORDS = "Thay con dấu đang dùng"
 
 
-def _retire(actor: Actor, row: m.Certificate, now: datetime, *, keep_key: bool = False) -> None:
+def _retire(actor: Actor, row: m.Certificate, now: datetime) -> None:
+    # Its key stays, sealed: nothing opens the key of a certificate that is not in use, and a mistake is not final.
     row.retired_at = now
-    if not keep_key:
-        row.key_envelope = None  # a retired key must not be able to sign again; its certificate stays for checking
     db.session.flush()
     audit.record(
         AuditTag.CERTIFICATE_RETIRED,
@@ -247,13 +247,10 @@ def destroy_replaced(actor: Actor, certificate_id: int, now: datetime) -> None:
                 _destroy(actor, old, now)
 
 
-def _replaced(actor: Actor, certificate_id: int, *, manage: bool) -> m.Certificate:
-    """A retired certificate whose key is kept, for its owner (with ``manage`` the IT officer too). NotFound, WrongState."""
+def _kept(actor: Actor, certificate_id: int) -> m.Certificate:
+    """A retired certificate whose key is kept, for its owner (the clerk for the seal) alone. NotFound, WrongState."""
     row = db.session.get(m.Certificate, certificate_id, populate_existing=True)
-    own = row is not None and (
-        row.person_id == actor.person_id if row.purpose == "personal" else actor.has_role(Role.CLERK)
-    )
-    if row is None or not (own or (manage and actor.may(Permission.CERTIFICATE_MANAGE))):
+    if row is None or not is_own(actor, certificate_id):
         raise NotFound("Không có chứng thư này.")
     if row.retired_at is None or row.key_envelope is None:
         raise WrongState("Máy không còn giữ khoá cũ nào của chứng thư này.")
@@ -261,21 +258,23 @@ def _replaced(actor: Actor, certificate_id: int, *, manage: bool) -> m.Certifica
 
 
 def reinstate(actor: Actor, certificate_id: int, now: datetime) -> None:
-    """Take a certificate that was replaced by mistake into use again (its owner, the clerk for the seal); the other one is retired.
+    """Take a certificate that was replaced or stopped by mistake into use again (its owner, the clerk for the seal); the one in
+    use meanwhile is retired.
 
-    Its key opens with the PIN it had. Raises NotFound, WrongState (key gone, revoked, expired), Invalid.
+    Its key opens with the PIN it had. What the IT officer wrote down as revoked is taken back with it: the owner's own revocation
+    has destroyed the key. Raises NotFound, WrongState (key gone, revoked by its issuer, expired), Invalid.
     """
     with write_transaction():
-        row = _replaced(actor, certificate_id, manage=False)
+        row = _kept(actor, certificate_id)
         chain = chain_of(row)
         require_owner(chain[0], row.person)
-        if row.revoked_at is not None or is_revoked(chain, now):
+        if is_revoked(chain, now):
             raise WrongState("Chứng thư này đã bị thu hồi, không dùng lại được.")
         if not row.not_before <= now <= row.not_after or not chain_is_trusted(chain, now):
             raise WrongState("Chứng thư này hết hạn hoặc không còn được tin cậy, không dùng lại được.")
         for other in current_certificates(row.person_id):
-            _retire(actor, other, now, keep_key=True)
-        row.retired_at = None
+            _retire(actor, other, now)
+        row.retired_at = row.revoked_at = row.revoke_reason = None
         db.session.flush()
         audit.record(
             AuditTag.CERTIFICATE_REINSTATED,
@@ -288,14 +287,18 @@ def reinstate(actor: Actor, certificate_id: int, now: datetime) -> None:
         )
 
 
-def destroy_key(actor: Actor, certificate_id: int, now: datetime) -> None:
-    """Destroy the kept key of a replaced certificate (owner, clerk for the seal, or the IT officer). NotFound, WrongState."""
+def destroy_key(actor: Actor, certificate_id: int, pin: str, now: datetime) -> None:
+    """Destroy the kept key of a certificate that is not in use, for good: its owner (the clerk for the seal) with its PIN.
+
+    Raises NotFound, WrongState (in use, no key, closed), NotAllowed (wrong PIN, counted as at signing).
+    """
+    prove_pin(actor, _kept(actor, certificate_id), pin, now)
     with write_transaction():
-        _destroy(actor, _replaced(actor, certificate_id, manage=True), now)
+        _destroy(actor, _kept(actor, certificate_id), now)
 
 
 def retire(actor: Actor, certificate_id: int, now: datetime) -> None:
-    """Retire a certificate: its owner, or the IT officer. Its key is destroyed here. NotFound outside one's reach."""
+    """Stop a certificate: its owner, or the IT officer. Its key stays sealed (:func:`reinstate`). NotFound outside one's reach."""
     with write_transaction() as session:
         row = session.get(m.Certificate, certificate_id, populate_existing=True)
         own = row is not None and (

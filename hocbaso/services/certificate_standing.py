@@ -25,20 +25,18 @@ ANSWERS = ("sent", "approved", "refused")
 def _row(actor: Actor, certificate_id: int, *, owner: bool) -> m.Certificate:
     """The certificate, for the IT officer, and with ``owner`` for whose it is (the clerk for the seal). NotFound, WrongState."""
     row = db.session.get(m.Certificate, certificate_id, populate_existing=True)
-    own = (
-        owner
-        and row is not None
-        and (
-            row.person_id is not None and row.person_id == actor.person_id
-            if row.purpose == "personal"
-            else actor.has_role(Role.CLERK)
-        )
-    )
+    own = owner and row is not None and _is_own(actor, row)
     if row is None or not (own or actor.may(Permission.CERTIFICATE_MANAGE)):
         raise NotFound("Không có chứng thư này.")
     if row.retired_at is not None:
         raise WrongState("Chứng thư này đã ngừng dùng.")
     return row
+
+
+def _is_own(actor: Actor, row: m.Certificate) -> bool:
+    if row.purpose != "personal":
+        return actor.has_role(Role.CLERK)
+    return row.person_id is not None and row.person_id == actor.person_id
 
 
 def _note(text: str | None, *, field: str, missing: str | None = None) -> str | None:
@@ -118,14 +116,17 @@ def ask_renewal(actor: Actor, certificate_id: int, now: datetime, *, note: str =
 
 
 def revoke(actor: Actor, certificate_id: int, reason: str, now: datetime) -> None:
-    """Write down that a certificate is revoked (lost, key known to others): it never signs here again, nor is registered again.
+    """Write down that a certificate is revoked (lost, key known to others): it does not sign here, nor is registered again.
 
-    Owner, the clerk for the seal, or the IT officer. A key in software is destroyed. What was signed before is judged by the
+    Owner, the clerk for the seal, or the IT officer. Its owner destroys a key in software with it; the IT officer alone ends
+    nobody's key: it stays sealed, and only its owner takes it up again (``certificate_register.reinstate``). What was signed before is judged by the
     issuer's revocation list, not by this. Raises NotFound, WrongState, Invalid.
     """
     words = _note(reason, field="reason", missing="Xin ghi lí do thu hồi chứng thư.")
     with write_transaction():
         row = _row(actor, certificate_id, owner=True)
         row.revoked_at, row.revoke_reason = now, words
-        row.retired_at, row.key_envelope = now, None
+        row.retired_at = now
+        if _is_own(actor, row):
+            row.key_envelope = None
         _record(AuditTag.CERTIFICATE_REVOKED, actor, now, row, {"retired_at": None}, words)

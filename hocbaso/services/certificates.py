@@ -399,19 +399,36 @@ def change_pin(actor: Actor, certificate_id: int, pin: str, new_pin: str, now: d
         )
 
 
+def prove_pin(actor: Actor, row: m.Certificate, pin: str, now: datetime) -> None:
+    """Open a kept key once, so that nobody but who knows its PIN ends it. Tries are counted as at signing.
+
+    Raises WrongState (closed), NotAllowed (wrong PIN).
+    """
+    envelope = signers.KeyEnvelope(row.key_envelope or b"", owner_key(row.person_id), row.fingerprint)
+    _count_try(row, in_use=False)
+    try:
+        document_pool.call("hocbaso.documents.sign_request:try_pin", envelope, chain_of(row), pin, server_secret())
+    except NotAllowed as refusal:
+        _refuse_pin(actor, row, now, refusal, "Mã PIN không đúng. Chưa xoá gì.")
+    except BaseException:
+        _set_tries(row, m.Certificate.n_wrong_pins - 1)
+        raise
+    _set_tries(row, 0)
+
+
 def _closed(row: m.Certificate) -> WrongState:
     where = "Khoá ký" if row.key_place is None else "Khoá ký trên máy này"
     return WrongState(f"{where} đã đóng vì nhập sai mã PIN năm lần. Hãy đăng ký lại chứng thư số.")
 
 
-def _count_try(row: m.Certificate) -> None:
+def _count_try(row: m.Certificate, *, in_use: bool = True) -> None:
     with write_transaction() as session:
         tried = session.scalars(
             update(m.Certificate)
             .where(
                 m.Certificate.id == row.id,
                 m.Certificate.n_wrong_pins < MAX_WRONG_PINS,
-                m.Certificate.retired_at.is_(None),
+                m.Certificate.retired_at.is_(None) if in_use else m.Certificate.retired_at.is_not(None),
             )
             .values(n_wrong_pins=m.Certificate.n_wrong_pins + 1)
             .returning(m.Certificate.id)

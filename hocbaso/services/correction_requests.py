@@ -149,7 +149,7 @@ def _items(
         new = _value(head, key, wanted.raw, present, today)
         if wanted.seen_version != present.version:
             moved.append(ChangedCell(label, cell_words(present), cell_words(new)))
-        elif not says_nothing_new(new, present):
+        elif _differs(new, present):
             items.append(_cell_item(sheet_id, key, present, new))
     if moved:
         raise Stale(
@@ -158,6 +158,12 @@ def _items(
     if not items:
         raise Invalid("Chưa có ô nào đổi: xin ghi vào ít nhất một ô giá trị khác với giá trị đang có.", field="cells")
     return items
+
+
+def _differs(new: CellRecord, present: CellRecord) -> bool:
+    """Whether a request asks for something else. Here a plain 0 does: that an assessment was not missed but earned its 0 (Art. 7)
+    is said by nothing else once the sheet is locked."""
+    return not says_nothing_new(new, present) or (new.remark is None and new.origin != present.origin)
 
 
 def _value(head: SheetHead, key: str, raw: str, present: CellRecord, today: date) -> CellRecord:
@@ -460,7 +466,7 @@ def _pin_cells_again(actor: Actor, request: m.CorrectionRequest, today: date) ->
         assert item.score_sheet_id is not None and item.column_key is not None
         head = require_asks_scores(actor, item.score_sheet_id, today)
         present = read_row(head, request.enrollment_id)[2].get(item.column_key, NOTHING)
-        fresh = fresh or not says_nothing_new(correction_impact.value_of_item(item, "new"), present)
+        fresh = fresh or _differs(correction_impact.value_of_item(item, "new"), present)
         item.seen_version = present.version
         item.old_tenths, item.old_mark, item.old_remark = present.tenths, present.mark, present.remark
         item.old_origin = present.origin

@@ -23,7 +23,7 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.averages import regular_count
 from hocbaso.regulations.permissions import HOMEROOM_PERMISSIONS, ROLE_PERMISSIONS, Permission
 from hocbaso.regulations.terms import PassFail, ScoreOrigin, Sex, SubjectKind
-from hocbaso.services import audit, roster
+from hocbaso.services import audit, roster, students
 from hocbaso.services.access import Actor, roles_reaching
 from hocbaso.services.blind_access import hidden_in_class
 from hocbaso.services.score_grid import ACTIVE, REMARK
@@ -247,7 +247,14 @@ def _students(actor: Actor, form: str, year: m.SchoolYear, class_name: str | Non
 
     rows: list[StudentRow] = []
     for class_group in _whole_classes(actor, year, class_name, Permission.EXPORT_STUDENTS):
-        rows += [student_row(class_group.name, student, came) for student, came in _enrolled(class_group)]
+        known = students.open_profiles(actor, class_group)
+        enrolled = _enrolled(class_group)
+        if not known.issuperset(student.id for student, _ in enrolled):
+            raise NotAllowed(
+                f"Hồ sơ hiện nay của học sinh lớp {class_group.name} năm học {year.label} do giáo viên chủ nhiệm năm nay và văn thư "
+                "giữ. Chưa xuất gì."
+            )
+        rows += [student_row(class_group.name, student, came) for student, came in enrolled]
     data = write_students(rows) if form == "xlsx" else _lines(students_jsonl(rows))
     return ExportFile(data, f"hoc-sinh-{_suffix(year, class_name)}.{form}", len(rows))
 

@@ -177,6 +177,8 @@ class PlanContext:
     """Students: the day the new pupils came whose row does not say."""
     answers: Mapping[str, str] = field(default_factory=dict)
     """Staff: code in the file (upper case) -> "same" or "other", see :class:`SamePerson`."""
+    batch_id: int | None = None
+    """While it is written: the batch, by which an import of scores is taken back."""
 
     @property
     def today(self) -> date:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +27,7 @@ from hocbaso.services.import_plans import (
     PlannedItem,
     shown,
 )
+from hocbaso.services.score_blocks import OperationKey
 from hocbaso.services.score_cells import NOTHING, REMARK, CellRecord, column_words, columns_of, says_nothing_new
 from hocbaso.services.score_entry import CellValue, guard_typing, sheet_head, write_cells
 from hocbaso.services.score_lines import read_lines, read_standing
@@ -418,11 +421,32 @@ def _said(cell: ScoreCell) -> str:
     return f"{cell.value // 10},{cell.value % 10}" if cell.value is not None else "vắng"
 
 
+def op_of(batch_id: int, sheet_id: int) -> str:
+    """The key of what an import wrote into a sheet: taking it back asks by it. A file of a class has many sheets."""
+    return f"nhap-{batch_id}-{sheet_id}"
+
+
+def _digest(cells: Sequence[Cell]) -> str:
+    """SHA-256 of what is written, in hex."""
+    said = "\n".join(f"{enrollment_id}-{key}:{seen}:{value}" for enrollment_id, key, value, seen in cells)
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
 def apply_scores(work: ScoreWork, context: PlanContext, _year: m.SchoolYear) -> None:
     """Write the cells inside the caller's transaction: one entry a sheet, with every cell's state."""
     session = db.session()
     for head, cells in work.sheets:
-        outcomes = write_cells(session, context.actor, head, cells, source="imported", now=context.now)
+        assert context.batch_id is not None
+        outcomes = write_cells(
+            session,
+            context.actor,
+            head,
+            cells,
+            source="imported",
+            now=context.now,
+            operation=OperationKey(op_of(context.batch_id, head.id), _digest(cells)),
+            facts={"import_batch": context.batch_id},
+        )
         refused = [outcome for outcome in outcomes if outcome.outcome in ("refused", "stale")]
         if refused:
             raise Stale(f"{head.label}: {refused[0].reason} Chưa ghi gì; xin xem trước lại.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import select, update
@@ -95,11 +95,22 @@ class ImportReport(Findings):
     asks: tuple[SamePerson, ...] = ()
     joined_on: str = ""
     """The day given for new pupils whose row does not say, as ``2027-03-15``."""
+    takes_back: bool = False
+    """Scores: what was written may be taken back (``import_undo``)."""
+    undone_at: str = ""
+    n_back: int = 0
+    left: tuple[str, ...] = ()
+    """Cells that kept their value when it was taken back, and sheets that take nothing now, each with its reason."""
 
     @property
     def asks_day(self) -> bool:
         """Whether the page offers a day for the new pupils of a year that runs."""
         return not self.applied and bool(self.n_undated or self.joined_on)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether what was written may be taken back as a whole."""
+        return self.applied and self.takes_back and not self.undone_at
 
     @property
     def can_apply(self) -> bool:
@@ -152,12 +163,14 @@ def run_import(
         if context.school_name is not None:
             school_setup_from_files.make_school(actor, context.school_name, now)
         year = context.year or school_setup_from_files.make_year(actor, context.year_label, now)
-        steps.apply(plan.work, context, year)
         batch = session.get(m.ImportBatch, batch_id) if batch_id is not None else None
         if batch is None:
             batch = _new_batch(actor, kind, profile, data, file_name, now)
             session.add(batch)
+            session.flush()
+        steps.apply(plan.work, replace(context, batch_id=batch.id), year)
         report = _report(plan, file_name, applied=True, joined_on=joined_on)
+        report = replace(report, takes_back=kind == "scores" and not actor.is_system)
         batch.state, batch.applied_at, batch.summary = "APPLIED", now, _pack(report)
         session.flush()
         audit.record(
@@ -347,6 +360,15 @@ def recent_imports(actor: Actor, limit: int = 10) -> list[PastImport]:
     ]
 
 
+def keep_undone(actor: Actor, batch_id: int, now: datetime, *, n_back: int, left: tuple[str, ...], whole: bool) -> None:
+    """Write down what became of taking an import back. ``whole``: no sheet refused, so there is nothing to try again."""
+    with write_transaction():
+        batch = _batch_for(actor, batch_id)
+        summary = json.loads(batch.summary)
+        summary |= {"n_back": n_back, "left": list(left), "undone_at": now.isoformat() if whole else ""}
+        batch.summary = json.dumps(summary, ensure_ascii=False)
+
+
 def _require(actor: Actor, kind: str) -> _Steps:
     if kind not in KINDS:
         raise Invalid(f"Không có loại tệp “{kind}”. Các loại: {', '.join(KINDS)}.", field="kind")
@@ -452,6 +474,7 @@ def _unpack(batch: m.ImportBatch) -> ImportReport:
     plain["problems"] = tuple(CellProblem(**problem) for problem in plain["problems"])
     plain["asks"] = tuple(SamePerson(**ask) for ask in plain.get("asks", ()))
     plain["notes"] = tuple(plain["notes"])
+    plain["left"] = tuple(plain.get("left", ()))
     plain["applied"] = batch.state == "APPLIED"
     return ImportReport(**plain)
 

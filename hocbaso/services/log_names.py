@@ -23,6 +23,7 @@ KIND_WORDS: dict[str, str] = {
     "class_step": "bước của lớp",
     "class_subject": "môn của lớp",
     "person": "cán bộ, giáo viên",
+    "subject_group": "tổ chuyên môn",
     "teaching_assignment": "phân công dạy",
     "homeroom_assignment": "phân công chủ nhiệm",
     "role_grant": "vai trò",
@@ -81,7 +82,6 @@ _OTHER_TARGETS = {
     "tls_certificate": "chứng thư máy chủ",
     "tls_authority": "chứng thư gốc của máy chủ",
     "request": "{}",
-    "subject_group": "tổ chuyên môn số {}",
 }
 """What an entry may be aimed at beside watched rows."""
 

@@ -139,14 +139,17 @@ def _steps_faults(
     for row_id in sorted({*present, *told}, key=int):
         sheet_id, values = present.get(row_id, (None, None))
         expected = told.get(row_id)
-        if values != expected:
+        if values is None or expected is None or audit.differing("sheet_step", values, expected):
             where = f"{labels[sheet_id or (expected or {})['score_sheet_id']]}, bước chuyển số {row_id}"
             faults.append(ValueFault(where, _step_words(expected), _step_words(values)))
     return faults
 
 
 def _step_words(step: Mapping[str, Any] | None) -> str:
-    return "không có gì" if step is None else f"{step['from_state']} → {step['to_state']}, {step['by_name']}"
+    if step is None:
+        return "không có gì"
+    note = f" ({step['note']})" if step.get("note") else ""
+    return f"{step['from_state']} → {step['to_state']}, {step['by_name']}{note}"
 
 
 def audit_faults_of_class(class_group_id: int) -> list[ValueFault]:
@@ -204,7 +207,7 @@ def _class_steps_faults(class_group_id: int) -> list[ValueFault]:
     return [
         ValueFault(f"Lớp, bước chuyển số {row_id}", _step_words(told.get(row_id)), _step_words(present.get(row_id)))
         for row_id in sorted({*present, *told}, key=int)
-        if present.get(row_id) != told.get(row_id)
+        if row_id not in present or row_id not in told or audit.differing("class_step", present[row_id], told[row_id])
     ]
 
 

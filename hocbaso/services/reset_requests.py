@@ -267,7 +267,7 @@ def _settle(
         now,
         target_kind="reset_request",
         target_id=row.id,
-        state=audit.states("reset_request", [row], columns=("state", "decided_by")),
+        state=audit.states("reset_request", [row], columns=("state", "decided_by", "decided_at")),
         before={"state": "OPEN"},
         facts={"account": row.account.username, "kind": row.kind, **facts},
     )

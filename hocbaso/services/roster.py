@@ -210,6 +210,7 @@ def ensure_group(actor: Actor, name: str, now: datetime) -> m.SubjectGroup:
                 now,
                 target_kind="subject_group",
                 target_id=group.id,
+                state=audit.states("subject_group", [group]),
                 facts={"name": name},
             )
         return group

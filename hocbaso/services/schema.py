@@ -18,7 +18,7 @@ from sqlalchemy.orm import configure_mappers
 
 from hocbaso.config import PROJECT_ROOT
 from hocbaso.db import db
-from hocbaso.errors import WrongState
+from hocbaso.errors import NotFound, WrongState
 
 MIGRATIONS = Path(PROJECT_ROOT) / "migrations"
 _NAMES = re.compile(r"""^(revision|down_revision)\b[^=\n]*= *["']([^"']+)["']""", re.MULTILINE)
@@ -47,6 +47,20 @@ def make_new(*, allow_behind: bool = False) -> None:
         upgrade()
     elif not allow_behind and migrations_pending():
         raise WrongState(other_shape() or OLDER)
+
+
+def is_there() -> bool:
+    """Whether there is a database to read; asks without opening a connection, which would make one."""
+    url = db.engine.url
+    return url.get_backend_name() != "sqlite" or not url.database or Path(url.database).is_file()
+
+
+def require_there() -> None:
+    """Raise NotFound, naming the place, unless :func:`is_there`."""
+    if not is_there():
+        raise NotFound(
+            f"Chưa có dữ liệu nào ở {db.engine.url.database}, có thể sai thư mục. Xem lại HOCBASO_INSTANCE (hoặc DATABASE_URL). Chưa tạo gì."
+        )
 
 
 OLDER = "Cơ sở dữ liệu chưa theo bản phần mềm này. Sao lưu rồi chạy: flask db upgrade"

@@ -41,7 +41,9 @@ def read_value(
     word = text.casefold()
     excused = _EXCUSED.fullmatch(word)
     if excused:
-        return CellRecord(origin=ScoreOrigin.MISSED_EXCUSED.value, makeup_due_on=_makeup_day(head, excused, today))
+        return CellRecord(
+            origin=ScoreOrigin.MISSED_EXCUSED.value, makeup_due_on=_makeup_day(head, excused, standing, today)
+        )
     scored = head.kind is SubjectKind.SCORED
     if word == "vk":
         return CellRecord(
@@ -84,7 +86,7 @@ def _read_remark(raw: str) -> CellRecord:
     return CellRecord(remark=text, origin=ScoreOrigin.ENTERED.value)
 
 
-def _makeup_day(head: SheetHead, found: re.Match[str], today: date) -> date:
+def _makeup_day(head: SheetHead, found: re.Match[str], standing: CellRecord, today: date) -> date:
     if not found.group(1):
         return head.window.closes_on
     year = int(found.group(3)) if found.group(3) else today.year
@@ -97,6 +99,11 @@ def _makeup_day(head: SheetHead, found: re.Match[str], today: date) -> date:
             day = day.replace(year=year + 1)  # in December, "vp 5/1" means the January ahead
         except ValueError:
             raise Invalid("Ngày kiểm tra bù không có trong lịch. Ví dụ đúng: vp 20/12.", field="value") from None
+    if day < today and day != standing.makeup_due_on:  # a file brings back what stands, whose day may be over
+        raise Invalid(
+            f"Ngày kiểm tra bù {day:%d/%m/%Y} đã qua. Ghi ngày sắp tới, hoặc ghi điểm nếu đã kiểm tra bù.",
+            field="value",
+        )
     if not head.window.is_open(day):
         raise Invalid(f"Kiểm tra bù phải trong cùng học kì, đến hết {head.window.closes_on:%d/%m/%Y}.", field="value")
     return day

@@ -18,11 +18,11 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.data_quality import PARENTS, IdentityStanding, missing_fields
 from hocbaso.regulations.drawn_letters import why_not_a_name
 from hocbaso.regulations.identifiers import check_moet_code, check_personal_id, check_register_no
-from hocbaso.regulations.permissions import Permission, Role
+from hocbaso.regulations.permissions import ROLE_PERMISSIONS, Permission, Role
 from hocbaso.regulations.terms import Sex
 from hocbaso.regulations.vietnamese_names import normalise_name, search_key, sort_key
 from hocbaso.services import audit, civil_status, identity_checks
-from hocbaso.services.access import Actor, class_for, reaches_class
+from hocbaso.services.access import Actor, class_for, reaches_class, roles_reaching
 from hocbaso.services.score_grid import ACTIVE
 from hocbaso.services.student_fields import FIELD_WORDS, FIELDS, HOMEROOM_FIELDS, REQUIRED
 
@@ -38,6 +38,10 @@ class Place:
     class_name: str
     year_label: str
     status: str
+    opens_results: bool = False
+    """Whether the actor may open what the student reached there."""
+    opens_summary: bool = False
+    """Whether the actor may take it home as PDF."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +78,57 @@ class Hit:
 
 
 def _reach(actor: Actor, student: m.Student, permission: Permission) -> list[m.Enrollment]:
-    """The student's enrolments that the actor reaches with a power."""
-    rows = db.session.scalars(
-        select(m.Enrollment).where(m.Enrollment.student_id == student.id).order_by(m.Enrollment.id.desc())
+    """The student's enrolments through which the actor reaches the present profile with a power.
+
+    A homeroom teacher does through the year in which the student now learns: whoever kept an earlier class keeps its results
+    (``/lop``), not what families have told since.
+    """
+    rows = list(
+        db.session.scalars(
+            select(m.Enrollment).where(m.Enrollment.student_id == student.id).order_by(m.Enrollment.id.desc())
+        )
     )
-    return [row for row in rows if reaches_class(actor, row.class_group_id, permission)]
+    found = [row for row in rows if reaches_class(actor, row.class_group_id, permission)]
+    if not found or any(_by_role(actor, row.class_group, permission) for row in found):
+        return found
+    now_in = _present_enrollment(student.id)
+    year_id = now_in.class_group.school_year_id if now_in is not None else None
+    return [row for row in found if row.class_group.school_year_id == year_id]
+
+
+def _by_role(actor: Actor, class_group: m.ClassGroup, permission: Permission) -> bool:
+    """Whether a role and not only keeping the class reaches it."""
+    return actor.is_system or (
+        permission in actor.permissions
+        and any(permission in ROLE_PERMISSIONS[role] for role in roles_reaching(actor, class_group))
+    )
+
+
+def open_profiles(actor: Actor, class_group: m.ClassGroup) -> frozenset[int]:
+    """The students of a class within the actor's reach whose present profile the actor may read, by id (:func:`_reach`)."""
+    members = select(m.Enrollment.student_id).where(m.Enrollment.class_group_id == class_group.id)
+    found = frozenset(db.session.scalars(members))
+    if _by_role(actor, class_group, Permission.STUDENT_READ):
+        return found
+    if class_group.school_year.state != "OPEN":
+        return frozenset()
+    gone_on = (
+        select(m.Enrollment.student_id)
+        .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
+        .join(m.SchoolYear, m.SchoolYear.id == m.ClassGroup.school_year_id)
+        .where(
+            m.Enrollment.student_id.in_(members),
+            m.SchoolYear.state == "OPEN",
+            m.SchoolYear.starts_on > class_group.school_year.starts_on,
+        )
+    )
+    return found - frozenset(db.session.scalars(gone_on))
+
+
+def opens_profile(actor: Actor, student_id: int) -> bool:
+    """Whether :func:`profile` would show it."""
+    student = db.session.get(m.Student, student_id)
+    return student is not None and bool(_reach(actor, student, Permission.STUDENT_READ))
 
 
 def _load(actor: Actor, student_id: int) -> m.Student:
@@ -159,7 +209,14 @@ def profile(actor: Actor, student_id: int) -> Profile:
         editable_fields(actor, student),
         warnings_of(values),
         missing,
-        tuple(Place(*row) for row in places),
+        tuple(
+            Place(
+                *row,
+                reaches_class(actor, row.class_group_id, Permission.CLASS_READ),
+                reaches_class(actor, row.class_group_id, Permission.TRANSCRIPT_READ),
+            )
+            for row in places
+        ),
         identity_checks.standing_of(student, check),
         check,
         student.touched_at,
@@ -388,8 +445,10 @@ def _found_students(actor: Actor, words: str, code: str, limit: int) -> list[Hit
         select(
             m.Student.id,
             m.Student.full_name,
+            m.Student.search_key,
             m.Student.birth_on,
             m.ClassGroup.name,
+            m.Enrollment.id.label("enrollment_id"),
             m.Enrollment.class_group_id,
             m.SchoolYear.label,
         )
@@ -406,11 +465,17 @@ def _found_students(actor: Actor, words: str, code: str, limit: int) -> list[Hit
     for row in db.session.execute(statement.limit(limit * 4)):
         if row.id in hits or not reaches_class(actor, row.class_group_id, Permission.STUDENT_READ):
             continue
+        if whole or actor.is_system or _reach(actor, db.session.get_one(m.Student, row.id), Permission.STUDENT_READ):
+            link = f"/hoc-sinh/{row.id}"
+        elif all(word in row.search_key for word in words.split()):
+            link = f"/lop/{row.class_group_id}/hoc-sinh/{row.enrollment_id}"
+        else:
+            continue  # found by a number that only the present profile tells
         hits[row.id] = Hit(
             "student",
             row.full_name,
             f"lớp {row.name}, năm học {row.label}, sinh {row.birth_on:%d/%m/%Y}",
-            f"/hoc-sinh/{row.id}",
+            link,
         )
         if len(hits) == limit:
             break

@@ -13,15 +13,18 @@ from hocbaso.web import navigation
 from hocbaso.web.help import Topic, add
 from hocbaso.web.htmx import go
 from hocbaso.web.school_plan import day_of
-from hocbaso.web.security import actor_or_none, current_actor, requires, signed_in
+from hocbaso.web.security import actor_or_none, current_actor, public, requires, signed_in
 
 board = Blueprint("announcements", __name__, url_prefix="/thong-bao")
 
 
+@board.get("")
 @board.get("/")
-@signed_in
+@public
 def index() -> str:
-    """What shows today; for who posts, all."""
+    """For strangers the school's public notices; inside what shows today; for who posts, all."""
+    if actor_or_none() is None:
+        return render_template("announcements/public.html", news=announcements.public_ones(clock.now(), limit=50))
     return _page()[0]
 
 

@@ -28,6 +28,7 @@ from hocbaso.web import navigation
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.certificates import (
     ApprovalForm,
+    DestroyForm,
     DeviceForm,
     ImageForm,
     InstanceKeyForm,
@@ -258,6 +259,7 @@ def _record_page(
         roles=forms.get("roles") or RolesForm(formdata=None, roles=list(row.bound_roles)),
         renewal=forms.get("renewal") or RenewalForm(formdata=None),
         revocation=forms.get("revocation") or RevokeForm(formdata=None),
+        destroy=forms.get("destroy") or DestroyForm(formdata=None),
         pin=forms.get("pin") or PinForm(formdata=None),
         image=forms.get("image") or ImageForm(formdata=None),
         message=message,
@@ -325,7 +327,7 @@ def renewal(certificate_id: int) -> Any:
 @pages.post("/<int:certificate_id>/thu-hoi")
 @requires(P.CERTIFICATE_OWN, P.CERTIFICATE_MANAGE)
 def revoke(certificate_id: int) -> Any:
-    """Write down that a certificate is revoked: it never signs here again."""
+    """Write down that a certificate is revoked: it does not sign here any more."""
     confirm_recent(current_actor())
     form = RevokeForm()
     if not form.validate():
@@ -415,27 +417,35 @@ def reinstate(certificate_id: int) -> Any:
 
 
 @pages.post("/<int:certificate_id>/xoa-khoa")
-@requires(P.CERTIFICATE_OWN, P.CERTIFICATE_MANAGE)
+@requires(P.CERTIFICATE_OWN)
 def destroy_key(certificate_id: int) -> Any:
-    """Destroy the kept key of a replaced certificate."""
+    """Destroy one's own kept key for good, with its PIN."""
     confirm_recent(current_actor())
+    form = DestroyForm()
+    certificate_register.one(current_actor(), certificate_id, clock.now())  # 404 before anything is said of the form
+    if not form.validate():
+        return _record_page(certificate_id, 422, destroy=form)
     try:
-        certificate_register.destroy_key(current_actor(), certificate_id, clock.now())
+        certificate_register.destroy_key(current_actor(), certificate_id, form.old_pin.data or "", clock.now())
     except NotFound:
         raise
     except DomainError as refusal:
-        return _record_page(certificate_id, status_of(refusal), message=_words(refusal))
-    note("Đã xoá khoá cũ. Chữ ký cũ vẫn kiểm tra được.", "late")
+        return _record_page(certificate_id, status_of(refusal), destroy=form, message=_words(refusal))
+    note("Đã xoá hẳn khoá. Chữ ký cũ vẫn kiểm tra được.", "late")
     return go(url_for(".record", certificate_id=certificate_id))
 
 
 @pages.post("/<int:certificate_id>/ngung")
 @requires(P.CERTIFICATE_OWN, P.CERTIFICATE_MANAGE)
 def retire(certificate_id: int) -> BaseResponse:
-    """Retire a certificate; its key is destroyed."""
+    """Stop a certificate; its key stays sealed for its owner."""
     confirm_recent(current_actor())
     certificate_register.retire(current_actor(), certificate_id, clock.now())
-    note("Chứng thư đã ngừng dùng; khoá trong máy chủ, nếu có, đã xoá. Chữ ký cũ vẫn kiểm tra được.", "late")
+    note(
+        "Chứng thư đã ngừng dùng; khoá trong máy chủ, nếu có, vẫn niêm phong và chủ chứng thư dùng lại được. Chữ ký cũ vẫn "
+        "kiểm tra được.",
+        "late",
+    )
     return go(url_for(".index"))
 
 

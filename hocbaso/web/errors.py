@@ -60,7 +60,7 @@ WORDS = {
     403: "Nếu thầy, cô cần làm việc này, xin hỏi Ban Giám hiệu.",
     404: "Có thể địa chỉ đã đổi, hoặc phần này không thuộc việc của thầy, cô. Dữ liệu đã lưu vẫn nguyên vẹn.",
     405: "Xin quay lại trang trước và làm lại bằng nút trên trang.",
-    413: "Tệp gửi lên vượt quá 8 MB. Xin giảm bớt rồi gửi lại.",
+    413: "Tệp gửi lên quá lớn. Cỡ lớn nhất ghi ở chỗ chọn tệp; xin giảm bớt rồi gửi lại. Chưa ghi gì.",
     419: "Vì an toàn, biểu mẫu này đã hết hiệu lực và chưa được ghi. Xin tải lại trang rồi làm lại; "
     "những gì đã lưu trước đó vẫn còn.",
     429: "Máy này gửi quá nhiều lần. Xin đợi một phút.",

@@ -12,6 +12,7 @@ from hocbaso.errors import Invalid, NotFound
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.terms import Level
 from hocbaso.services import class_page, correction_requests, correction_view, decisions, exemptions, inherited_results
+from hocbaso.services import students as profiles
 from hocbaso.services.evaluation import TERMS, decision_counts
 from hocbaso.web import labels
 from hocbaso.web.forms.homeroom import (
@@ -75,6 +76,7 @@ def student_page(
         )
     return render_template(
         "homeroom/student.html",
+        opens_profile=profiles.opens_profile(current_actor(), row.student_id),
         page=page,
         row=row,
         found=found,

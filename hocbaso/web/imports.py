@@ -10,9 +10,9 @@ from typing import Any
 from flask import Blueprint, Flask, render_template, request, send_file, url_for
 
 from hocbaso import clock
-from hocbaso.errors import Invalid, Stale
+from hocbaso.errors import Invalid, Stale, WrongState
 from hocbaso.regulations.permissions import Permission
-from hocbaso.services import first_steps, imports
+from hocbaso.services import first_steps, import_undo, imports
 from hocbaso.services.import_plans import KINDS
 from hocbaso.web.forms.imports import ApplyForm, DayForm, UploadForm
 from hocbaso.web.htmx import go, is_fragment
@@ -173,6 +173,19 @@ def apply(batch_id: int) -> Any:
         return go(url_for("imports.batch", batch_id=batch_id))
     note("Dữ liệu của trường đã thay đổi, tệp này nay có lỗi nên chưa ghi gì.", "wrong")
     return go(url_for("imports.batch", batch_id=imports.preview_again(actor, batch_id, now)))
+
+
+@pages.post("/<int:batch_id>/hoan-tac")
+@_may_import
+def undo(batch_id: int) -> Any:
+    """Take an import of scores back; cells with something newer on them stay."""
+    try:
+        done = import_undo.undo_import(current_actor(), batch_id, clock.now())
+    except WrongState as refusal:
+        note(refusal.message, "late")
+    else:
+        note(f"Đã hoàn tác {done.n_back} ô.", "late" if done.left else "done")
+    return go(url_for("imports.batch", batch_id=batch_id))
 
 
 def init_app(app: Flask) -> None:

@@ -183,7 +183,11 @@ def roster(class_group_id: int) -> str:
     rows = profiles.class_roster(current_actor(), class_group_id)
     class_group = class_for(current_actor(), class_group_id, P.STUDENT_READ)
     return render_template(
-        "students/roster.html", rows=rows, class_name=class_group.name, class_group_id=class_group.id
+        "students/roster.html",
+        rows=rows,
+        open_profiles=profiles.open_profiles(current_actor(), class_group),
+        class_name=class_group.name,
+        class_group_id=class_group.id,
     )
 
 

@@ -68,6 +68,31 @@ def test_what_is_kept_holds_values_and_numbers_but_no_name(site: Site) -> None:
     assert not any(word in str(item) for name in NAMES for word in name.split())
 
 
+def test_an_average_beside_values_that_are_not_saved_is_not_shown_as_theirs(site: Site) -> None:
+    full = {"TX1": "8", "TX2": "8", "TX3": "8", "TX4": "8", "GK": "8", "CK": "8"}
+    line = site.cast.enrollments["9A", NAMES[0]]
+    for column, raw in full.items():
+        score_entry.save_cell(
+            site.cast.actor("math"), site.cast.sheets["9A", "MATH", 2], line, column, raw,
+            expected_version=0, op_id=None, now=NOW,
+        )  # fmt: skip
+    page = site.open()
+    leave_anyway(page)
+    average = f"#a-{line}"
+    assert page.inner_text(average) == "8,0"
+    block_writes(page)
+    page.click(site.cell("TX1") + " input")
+    type_down(page, "2")
+    page.wait_for_selector(f"{average}.avg--old")
+    assert "8,0" not in page.inner_text(average) and "…" in page.inner_text(average)
+    assert page.get_attribute(average, "title") == "Chưa tính lại: dòng này có ô chưa lưu"
+    assert page.query_selector(f"#a-{site.cast.enrollments['9A', NAMES[1]]}.avg--old") is None
+    let_writes(page)
+    until_sent(page, nudge=True)
+    page.wait_for_selector(f"{average}:not(.avg--old)")
+    assert page.inner_text(average) == "7,3" and page.get_attribute(average, "title") is None
+
+
 def test_an_acknowledged_write_is_kept_no_longer(site: Site) -> None:
     page = site.open()
     type_down(page, "8,5", "7")

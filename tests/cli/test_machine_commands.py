@@ -11,6 +11,7 @@ from click.testing import Result
 from flask import Flask
 
 from hocbaso.db import db
+from hocbaso.factory import create_app
 from hocbaso.services import document_pool, schema
 from tests import cast
 from tests.conftest import make_app
@@ -213,3 +214,34 @@ def test_the_log_as_a_file_is_judged_without_the_machine(machine: Machine, tmp_p
     (tmp_path / "forged.jsonl").write_text("{}\n")
     assert machine.run(*command, "--key", key).exit_code == 1
     assert machine.run("audit", "export", "--out", str(tmp_path / "none" / "x.jsonl")).exit_code == 1
+
+
+@pytest.mark.sqlite("a database server is there or not whatever the folder")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("audit", "verify"),
+        ("check-instance",),
+        ("export", "students", "--out", "x.xlsx"),
+        ("jobs", "list"),
+        ("audit", "key"),
+    ],
+)
+def test_a_command_that_only_reads_makes_no_school_where_none_is(tmp_path: Path, command: tuple[str, ...]) -> None:
+    place = tmp_path / "sai"
+    found = create_app(instance=place).test_cli_runner().invoke(args=list(command))
+    assert found.exit_code == 1 and "Chưa có dữ liệu nào ở" in found.stderr and not place.exists()
+
+
+@pytest.mark.sqlite("the folder holds the database")
+def test_a_folder_that_is_somebody_elses_keeps_its_mode(tmp_path: Path) -> None:
+    (tmp_path / "thu.txt").write_text("x")
+    tmp_path.chmod(0o755)
+    create_app(instance=tmp_path).test_cli_runner().invoke(args=["db", "upgrade"])
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_file_that_cannot_be_written_is_named_in_words(machine: Machine, tmp_path: Path) -> None:
+    (tmp_path / "tep").write_text("x")
+    found = machine.run("export", "students", "--out", str(tmp_path / "tep" / "hs.xlsx"))
+    assert found.exit_code == 1 and "không đọc hoặc ghi được" in found.stderr and "Traceback" not in found.output

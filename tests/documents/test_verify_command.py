@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+import zlib
 from pathlib import Path
 
 import pytest
@@ -137,3 +140,26 @@ def test_a_changed_file_is_told_as_one_before_all_that_follows_from_it(
         )
         assert told["verdict"]["heading"] == "Nội dung tệp đã bị thay đổi sau khi ký"
         assert all(item["signed_at"] for item in told["signatures"])
+
+
+def test_a_file_that_unpacks_to_gigabytes_is_unreadable_and_takes_no_more_than_on_the_page(tmp_path: Path) -> None:
+    pack = zlib.compressobj(9)
+    zeros = b"".join(pack.compress(bytes(1 << 20)) for _ in range(1500)) + pack.flush()
+    head = (
+        b"%PDF-1.7\n1 0 obj\n<</Type/Catalog/Pages 2 0 R>>\nendobj\n2 0 obj\n<</Type/Pages/Kids[]/Count 0>>\nendobj\n"
+    )
+    table = b"3 0 obj\n<</Type/XRef/Size %d/W[1 4 1]/Root 1 0 R/Filter/FlateDecode/Length %d>>stream\n" % (
+        1500 * 174762,
+        len(zeros),
+    )
+    bomb = tmp_path / "bomb.pdf"
+    bomb.write_bytes(head + table + zeros + b"\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % len(head))
+    code = (
+        "import resource, sys; from hocbaso.cli.transcript_verify import verify_command\n"
+        "try: verify_command([sys.argv[1]])\n"
+        "except SystemExit as end: print('code', end.code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
+    run = subprocess.run([sys.executable, "-c", code, str(bomb)], capture_output=True, text=True, timeout=120)
+    *_, said = run.stdout.splitlines()
+    word, status, megabytes = said.split()
+    assert (word, status) == ("code", "1") and int(megabytes) < 700 and "Traceback" not in run.stderr, run.stderr

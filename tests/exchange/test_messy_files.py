@@ -88,8 +88,8 @@ SCORE_MESSES = {
         mw.decomposed_headers,
     ),
     "all at once, other": mw.everything(
-        mw.hidden_codes,
         mw.other_order,
+        mw.hidden_codes,
         mw.other_score_headers,
         mw.float_noise,
         mw.ids_as_floats,

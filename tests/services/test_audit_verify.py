@@ -14,7 +14,7 @@ from flask import Flask, current_app
 from sqlalchemy import select, text
 
 from hocbaso import models as m
-from hocbaso.db import db, write_transaction
+from hocbaso.db import Base, db, write_transaction
 from hocbaso.documents import checkpoints
 from hocbaso.errors import IntegrityFault, Invalid
 from hocbaso.regulations.audit_tags import AuditTag
@@ -517,6 +517,12 @@ def test_a_score_changed_in_the_file_is_told_with_both_values(school: Cast) -> N
         ("UPDATE score_cell_version SET audit_seq = audit_seq - 1 WHERE version = 2", "khác lần ghi"),
         ("UPDATE score_cell_version SET audit_seq = NULL WHERE version = 1", "không ghi"),
         ("DELETE FROM score_cell_version WHERE version = 1", "không giữ đủ"),
+        ("UPDATE score_cell_version SET by_account_id = 1 WHERE version = 1", "có người ghi khác"),
+        ("UPDATE score_cell_version SET by_account_id = NULL WHERE version = 1", "có người ghi khác"),
+        ("UPDATE score_cell_version SET at = '2026-10-01 01:00:00.000000' WHERE version = 1", "có lúc ghi khác"),
+        ("UPDATE score_cell_version SET source = 'imported' WHERE version = 1", "có cách ghi khác"),
+        ("UPDATE score_cell SET updated_by = 1", "ô có người ghi"),
+        ("UPDATE score_cell SET updated_at = '2026-10-01 01:00:00.000000'", "ô có người ghi"),
     ],
 )
 def test_an_earlier_value_changed_in_the_file_is_found(school: Cast, statement: str, said: str) -> None:
@@ -529,6 +535,69 @@ def test_an_earlier_value_changed_in_the_file_is_found(school: Cast, statement: 
     behind_the_back(statement)
     (fault,) = audit_verify.verify().faults
     assert fault.table == "score_cell_version" and said in fault.message
+
+
+HELD_ELSEWHERE = {
+    "account": {
+        "password_hash": "its digest is watched",
+        "totp_secret": "its digest is watched",
+        "created_at": "no page and no gate reads it",
+    },
+    "audit_entry": {"*": "the chain"},
+    "audit_snapshot": {"*": "the checkpoint's signature and the entry of its taking"},
+    "certificate": {
+        "certificate_pem": "the fingerprint",
+        "chain_pem": "every signature is verified against the school's own roots",
+        "key_envelope": "opens with the PIN or not at all",
+    },
+    "frozen_result": {"content": "content_digest"},
+    "recall_list": {"content": "content_digest"},
+    "score_cell": {"updated_at": "its newest version", "updated_by": "its newest version"},
+    "score_cell_version": {
+        **dict.fromkeys(
+            ("score_cell_id", "version", "tenths", "mark", "remark", "origin", "makeup_due_on", "audit_seq"),
+            "version_log: the entry's state",
+        ),
+        **dict.fromkeys(("at", "by_account_id", "source"), "version_log: when, who and how by the entry"),
+        "op_id": "finds one's own act again; whose it is, is held",
+        "request_digest": "tells a repeated request; decides nothing that stands",
+    },
+    "score_sheet": {"state_at": "the time of the last step, for how long a sheet waits"},
+    "transcript_record": {"content": "content_digest"},
+    "trust_root": {"certificate_pem": "the fingerprint", "crl_pem": "its own signature"},
+}
+"""What the log does not tell of a row, and what holds it instead; ``*`` for a whole table."""
+COUNTERS = {
+    "version", "content_version", "field_versions", "powers_version", "touched_at", "sort_key", "search_key",
+    "must_change_password", "first_password_expires_at", "totp_last_step", "n_failed", "failed_at", "n_wrong_pins",
+}  # fmt: skip
+"""Change without an act (keys of lists, the guards against overwriting, tries)."""
+NO_RECORDS = {
+    "address_attempts", "announcement_read", "help_message", "help_request", "import_batch", "job_run", "machine_state",
+    "notice", "quality_figure", "rehearsal", "remark_phrase", "signer_look", "signing_batch", "signing_batch_item",
+    "stored_document", "tour_seen", "user_session",
+}  # fmt: skip
+"""Notes of the machine and of persons for themselves: nothing of a pupil's results or of who may do what rests on them alone."""
+
+
+def test_every_column_is_held_against_the_log_or_says_what_holds_it_instead() -> None:
+    watched = {model.__table__.name: set(columns) for model, columns in audit.WATCHED.values()}  # type: ignore[attr-defined]
+    loose = []
+    for name, table in Base.metadata.tables.items():
+        if name in NO_RECORDS:
+            assert name not in watched, name
+            continue
+        elsewhere = HELD_ELSEWHERE.get(name, {})
+        if "*" not in elsewhere:
+            free = set(table.columns.keys()) - watched.get(name, set()) - set(elsewhere) - COUNTERS - {"id"}
+            loose += [f"{name}.{column}" for column in free]
+    assert loose == []
+
+
+def test_a_renamed_group_is_found(school: Cast) -> None:
+    behind_the_back("UPDATE subject_group SET name = 'Tổ lạ' WHERE id = 1")
+    (fault,) = audit_verify.verify().faults
+    assert (fault.table, fault.row_id) == ("subject_group", "1")
 
 
 @pytest.mark.sqlite("PostgreSQL keeps no value of another type than the column's")

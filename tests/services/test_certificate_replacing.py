@@ -15,6 +15,7 @@ from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.services import (
     audit_verify,
     certificate_register,
+    certificate_standing,
     certificates,
     rehearsal_checks,
     signing,
@@ -98,17 +99,38 @@ def test_a_replaced_seal_can_be_taken_back_until_the_new_one_has_signed(built: C
     assert audit_verify.verify().ok
 
 
-def test_a_kept_key_is_destroyed_by_an_act_of_its_own(built: Cast, authority: TestAuthority) -> None:
+def test_a_kept_key_is_destroyed_by_its_owner_with_the_pin(built: Cast, authority: TestAuthority) -> None:
     clerk = built.actor("clerk")
     old = certificates.current_certificate(None).id
     with pytest.raises(WrongState):
-        certificate_register.destroy_key(clerk, old, LATER)  # in use
+        certificate_register.destroy_key(clerk, old, DEMO_PIN, LATER)  # in use
     register_seal(built, authority, replace=True)
-    with pytest.raises(NotFound):
-        certificate_register.destroy_key(built.actor("math"), old, LATER)
-    certificate_register.destroy_key(clerk, old, LATER)
+    for nobody in ("math", "principal", "it_officer"):
+        with pytest.raises(NotFound):
+            certificate_register.destroy_key(built.actor(nobody), old, DEMO_PIN, LATER)
+    with pytest.raises(NotAllowed, match=r"Chưa xoá gì\. Còn 4 lần thử"):
+        certificate_register.destroy_key(clerk, old, "99999999", LATER)
+    assert certificate_register.one(clerk, old, LATER).keeps_key
+    certificate_register.destroy_key(clerk, old, DEMO_PIN, LATER)
     assert db.session.get(m.Certificate, old, populate_existing=True).key_envelope is None
     assert audit_verify.verify().ok
+
+
+@pytest.mark.parametrize("how", ["stop", "revoke"])
+def test_the_it_officer_alone_ends_no_key(built: Cast, how: str) -> None:
+    it_officer, principal = built.actor("it_officer"), built.actor("principal")
+    key = certificates.current_certificate(built.people["principal"]).id
+    if how == "stop":
+        certificate_register.retire(it_officer, key, LATER)
+    else:
+        certificate_standing.revoke(it_officer, key, "Nghi lộ khoá", LATER)
+    with pytest.raises(WrongState, match="Chưa có chứng thư"):
+        certificates.open_key(principal, built.people["principal"], DEMO_PIN, LATER)
+    with pytest.raises(NotFound):
+        certificate_register.reinstate(it_officer, key, LATER)
+    certificate_register.reinstate(principal, key, LATER)
+    certificates.open_key(principal, built.people["principal"], DEMO_PIN, LATER).close()
+    assert certificate_register.one(principal, key, LATER).state == "good" and audit_verify.verify().ok
 
 
 def test_a_certificate_that_its_issuer_revoked_is_of_no_use(built: Cast, authority: TestAuthority) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
@@ -163,6 +163,27 @@ def test_the_old_value_stays_and_history_names_the_teacher_whose_value_it_is(loc
     told = json.loads(entry.payload)
     assert told["facts"]["asked_by"] == "Phan Thị Mận" and told["facts"]["confirmed_by"] == "Trịnh Thu Hà"
     assert told["before"] == {f"{locked.enrollments['9A', BINH]}-CK": "8,5"} and told["note"] == WHY
+
+
+def test_a_corrected_value_given_to_somebody_else_in_the_file_is_found(locked: Cast) -> None:
+    corrected(locked)
+    assert audit_verify.verify().ok
+    with write_transaction() as session:
+        session.execute(
+            text("UPDATE score_cell_version SET by_account_id = :who WHERE source = 'corrected'"),
+            {"who": locked.accounts["principal"]},
+        )
+    assert any("có người ghi khác" in fault.message for fault in audit_verify.verify().faults)
+
+
+def test_a_missed_zero_becomes_an_earned_one_and_back(locked: Cast) -> None:
+    for raw, origin in (("vk", "missed_unexcused"), ("0", "entered"), ("vk", "missed_unexcused")):
+        corrected(locked, {("LIT", 2, "CK"): raw}, seen=cell(locked, "LIT", 2, "CK").version)
+        found = cell(locked, "LIT", 2, "CK")
+        assert (found.tenths, found.origin) == (0, origin)
+    with pytest.raises(Invalid, match="Chưa có ô nào đổi"):
+        ask(locked, {("LIT", 2, "CK"): "vk"}, seen=found.version)
+    assert audit_verify.verify().faults == []
 
 
 def test_several_cells_of_one_pupil_are_one_request_and_one_transaction(locked: Cast) -> None:

@@ -16,11 +16,21 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.exchange import people_tables, score_tables
 from hocbaso.regulations.permissions import Role
-from hocbaso.services import audit_verify, exports, imports, role_grants, staff, study_history
+from hocbaso.services import (
+    audit_verify,
+    exports,
+    import_undo,
+    imports,
+    role_grants,
+    score_entry,
+    score_file_download,
+    staff,
+    study_history,
+)
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.import_staff import roles_of
 from hocbaso.services.school_setup_from_files import label_containing
-from tests.cast import NOW, STUDENTS, Cast
+from tests.cast import NOW, STUDENTS, Cast, put_sheets
 
 YEAR = "2026-2027"
 LATER = date(2027, 6, 1)
@@ -78,6 +88,71 @@ def test_a_teacher_imports_the_own_sheet(school):
     written = cell(school, "9A", "MATH", 2, "Hoàng Thanh Bình", "TX2")
     assert written is not None and (written.tenths, written.updated_by) == (75, school.accounts["math"])
     assert audit_verify.verify().ok
+
+
+@pytest.mark.parametrize("profile", ["hocbaso", "csdl-nganh"])
+def test_a_file_taken_home_from_a_sheet_is_sent_back_to_that_sheets_page(school, profile):
+    actor, sheet_id = school.actor("math"), school.sheets["9A", "MATH", 2]
+    taken = score_file_download.download(actor, sheet_id, NOW).data
+    with pytest.raises(Invalid, match=r"tải về từ bảng điểm Toán 9A, học kì II.*không ghi đè.*Chưa ghi gì"):
+        imports.run_import(actor, "scores", taken, NOW, profile=profile)
+    with pytest.raises(Invalid, match="nộp tệp ở đó"):
+        imports.run_import(SYSTEM, "scores", taken, NOW, profile=profile, apply=True)
+
+
+def test_an_import_is_taken_back_as_a_whole_and_newer_values_stay(school):
+    actor, sheet_id = school.actor("math"), school.sheets["9A", "MATH", 2]
+    name = "Hoàng Thanh Bình"
+    place = (sheet_id, school.enrollments["9A", name])
+    score_entry.save_cell(actor, *place, "GK", "4", expected_version=0, op_id=None, now=NOW)
+    batch_id = imports.preview(actor, "scores", scores("9A", "Toán", 2, ONE), "diem.xlsx", NOW)
+    done = imports.apply_batch(actor, batch_id, imports.open_batch(actor, batch_id).fingerprint, NOW)
+    assert done.applied and imports.open_batch(actor, batch_id).can_undo
+    score_entry.save_cell(actor, *place, "TX1", "3", expected_version=1, op_id=None, now=NOW)
+    with pytest.raises(NotFound):
+        import_undo.undo_import(school.actor("head_science"), batch_id, NOW)
+    back = import_undo.undo_import(actor, batch_id, NOW)
+    assert (back.n_back, back.can_undo) == (6, False)
+    assert back.left == ("Hoàng Thanh Bình, Toán 9A, học kì II, thường xuyên 1: Ô đang là 3,0.",)
+    assert cell(school, "9A", "MATH", 2, name, "GK").tenths == 40
+    assert cell(school, "9A", "MATH", 2, name, "TX1").tenths == 30
+    emptied = cell(school, "9A", "MATH", 2, name, "TX2")
+    assert (emptied.tenths, emptied.origin) == (None, "empty")
+    assert import_undo.undo_import(actor, batch_id, NOW).n_back == 6, "the second click"
+    assert audit_verify.verify().ok
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (lambda sheet: sheet.row_dimensions.__getitem__(4).__setattr__("hidden", True), "dòng này đang bị ẩn"),
+        (lambda sheet: sheet.column_dimensions.__getitem__("E").__setattr__("hidden", True), "cột điểm này đang bị ẩn"),
+        (lambda sheet: sheet["E4"].__setattr__("font", openpyxl.styles.Font(strike=True)), "bị gạch ngang"),
+        (lambda sheet: sheet.column_dimensions.__getitem__("B").__setattr__("hidden", True), None),
+        (lambda sheet: sheet["J9"].__setattr__("font", openpyxl.styles.Font(strike=True)), None),
+    ],
+    ids=["row", "marks", "struck", "codes", "struck elsewhere"],
+)
+def test_what_nobody_sees_or_somebody_struck_out_is_not_imported(school, edit, said):
+    made = openpyxl.load_workbook(io.BytesIO(scores("9A", "Toán", 2, ONE)))
+    edit(made.active)
+    out = io.BytesIO()
+    made.save(out)
+    report = imports.run_import(school.actor("math"), "scores", out.getvalue(), NOW)
+    found = [problem.message_vi for problem in report.problems if problem.severity == "error"]
+    assert (found == []) if said is None else (len(found) == 1 and said in found[0]), found
+
+
+def test_both_sheets_of_a_file_are_taken_back_and_a_closed_sheet_is_tried_again(school):
+    actor = school.actor("math")
+    data = whole_class(scores("9A", "Toán", 2, ONE), scores("9A", "Khoa học tự nhiên", 2, {"Hoàng Thanh Bình": [5]}))
+    batch_id = imports.preview(actor, "scores", data, "diem.xlsx", NOW)
+    imports.apply_batch(actor, batch_id, imports.open_batch(actor, batch_id).fingerprint, NOW)
+    put_sheets([school.sheets["9A", "SCI", 2]], "SUBMITTED")
+    part = import_undo.undo_import(actor, batch_id, NOW)
+    assert part.n_back == 7 and part.can_undo and len(part.left) == 1
+    put_sheets([school.sheets["9A", "SCI", 2]], "RETURNED")
+    assert import_undo.undo_import(actor, batch_id, NOW).n_back == 8
 
 
 @pytest.mark.parametrize("key", ["head_society", "other", "head_science"])

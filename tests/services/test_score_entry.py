@@ -210,7 +210,7 @@ def test_missed_with_leave_stays_a_gap_until_it_is_made_up(school: Cast) -> None
 
 def test_a_make_up_day_lies_inside_the_semester(school: Cast) -> None:
     save(school, "vp 12/5")
-    for raw in ("vp 30/2", "vp 13/5", "vp 1/6/2028"):
+    for raw in ("vp 30/2", "vp 13/5", "vp 1/6/2028", "vp 11/5/2027", "vp 20/1/2027"):
         with pytest.raises(Invalid):
             save(school, raw, 1)
 

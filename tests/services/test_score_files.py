@@ -856,3 +856,15 @@ def test_the_office_import_reads_the_file_too(school: Cast) -> None:
         school.actor("math"), "scores", edited(download(school), put("ĐĐGtx1", NAMES[0], 9)), NOW
     )
     assert report.n_errors == 0 and report.n_changes == 1
+
+
+def test_a_hidden_line_or_struck_mark_of_the_sheets_own_file_is_told_and_not_taken(school: Cast) -> None:
+    data = download(school)
+
+    def hide(sheet: Any) -> None:
+        row = header_row(sheet) + 2
+        sheet.row_dimensions[row].hidden = True
+
+    with pytest.raises(Invalid) as refused:
+        score_file_import.preview(school.actor("math"), sheet_id(school), edited(data, hide), "diem.xlsx", NOW)
+    assert any("đang bị ẩn" in line for line in refused.value.details), refused.value.details

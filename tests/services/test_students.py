@@ -11,7 +11,7 @@ from sqlalchemy import select
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale
-from hocbaso.services import audit_verify, roster, students
+from hocbaso.services import audit_verify, exports, roster, students
 from hocbaso.services.access import SYSTEM, load_actor
 from tests.cast import NOW, Cast
 from tests.services.full_class import last_entry
@@ -55,11 +55,28 @@ def test_last_years_homeroom_teacher_changes_nothing_once_the_student_is_in_anot
     roster.assign_homeroom(SYSTEM, class_7a.id, school.people["outsider"], then, starts_on=date(2027, 9, 5))
     old = load_actor(school.accounts["head_society"], date(2027, 9, 10))
     assert school.classes["6A"] in old.homeroom
-    assert students.profile(old, student).editable == frozenset()
-    with pytest.raises(NotAllowed):
+    with pytest.raises(NotFound):
+        students.profile(old, student)
+    with pytest.raises(NotFound):
         students.update_profile(old, student, {"father_name": "Lê Văn Tám"}, expected_version=1, now=then)
     new = load_actor(school.accounts["outsider"], date(2027, 9, 10))
     assert students.update_profile(new, student, {"father_name": "Lê Văn Tám"}, expected_version=1, now=then)
+    class_6a = db.session.get(m.ClassGroup, school.classes["6A"])
+    known = students.open_profiles(old, class_6a)
+    assert student not in known and student_id(school, "Trần Bảo An") in known, "only one went on"
+    enrollment = school.enrollments["6A", "Nguyễn Hoài An"]
+    (hit,) = students.search(old, "hoai an")
+    assert hit.link == f"/lop/{class_6a.id}/hoc-sinh/{enrollment}"
+    number = db.session.get(m.Student, student).personal_id_number
+    assert students.search(old, number) == [] and students.search(new, number)[0].link == f"/hoc-sinh/{student}"
+    with pytest.raises(NotAllowed, match="giáo viên chủ nhiệm năm nay"):
+        exports.export(old, "students", then, year_label="2026-2027", class_name="6A")
+    with write_transaction() as session:
+        session.get(m.SchoolYear, school.year_id).state = "CLOSED"
+    assert students.open_profiles(old, class_6a) == frozenset()
+    assert students.open_profiles(school.actor("clerk"), class_6a) == known | {student}
+    (now_in, before) = students.profile(new, student).places
+    assert now_in.opens_results and not before.opens_results
 
 
 def test_who_kept_the_class_before_a_move_within_the_year_changes_nothing(school: Cast):

@@ -92,6 +92,7 @@ FORGERIES = [
         "ON s.id = e.student_id WHERE s.full_name = 'Nguyễn Bảo Châu')",
         ("Việc học trong lớp", "tình trạng", "nhật ký ghi studying", "đang có left"),
     ),
+    ("UPDATE score_cell_version SET by_account_id = 3", ("Lần ghi trước của ô số", "có người ghi khác nhật ký")),
 ]
 
 
@@ -156,10 +157,19 @@ def test_an_untouched_class_passes(issued: Cast) -> None:
     untouched.require_untouched(issued.classes["6A"])
 
 
-def test_a_class_is_not_approved_over_an_edited_number_of_lessons(school: Cast) -> None:
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        (f"UPDATE class_subject SET lessons_per_year = 35 WHERE id = {MATH_9A}", "số tiết cả năm"),
+        ("UPDATE class_step SET note = 'Đã xem kĩ'", r"bước chuyển số.*\(Đã xem kĩ\)"),
+    ],
+)
+def test_a_class_is_not_approved_over_an_edited_number_of_lessons_or_note(
+    school: Cast, statement: str, words: str
+) -> None:
     row = finalised(school)
-    tamper(f"UPDATE class_subject SET lessons_per_year = 35 WHERE id = {MATH_9A}")
-    with pytest.raises(IntegrityFault, match="số tiết cả năm"):
+    tamper(statement)
+    with pytest.raises(IntegrityFault, match=words):
         class_approval.approve_class(
             school.actor("principal"), row.id, seen=seen_of(row.id), expected_version=row.version, now=NOW
         )

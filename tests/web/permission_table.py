@@ -159,6 +159,7 @@ ROWS += [
     Row("imports.day", "POST", "/nhap-du-lieu/999999/ngay-vao-lop", _IMPORTERS, passes=(404,)),
     Row("imports.who_is_who", "POST", "/nhap-du-lieu/999999/cung-nguoi", _IMPORTERS, passes=(404,)),
     Row("imports.apply", "POST", "/nhap-du-lieu/999999/ghi", _IMPORTERS, passes=(404, 422)),
+    Row("imports.undo", "POST", "/nhap-du-lieu/999999/hoan-tac", _IMPORTERS, passes=(404,)),
 ]
 
 # --- transcripts, batches, certificates, the public check ---
@@ -195,13 +196,7 @@ ROWS += [
     Row("certificates.remove_image", "POST", "/chung-thu-so/999999/hinh/bo", _READERS, passes=(404,)),
     Row("certificates.change_pin", "POST", "/chung-thu-so/999999/doi-pin", _READERS, passes=(404,)),
     Row("certificates.reinstate", "POST", "/chung-thu-so/999999/dung-lai", _READERS, passes=(404,)),
-    Row(
-        "certificates.destroy_key",
-        "POST",
-        "/chung-thu-so/999999/xoa-khoa",
-        _READERS | only("it_officer"),
-        passes=(404,),
-    ),
+    Row("certificates.destroy_key", "POST", "/chung-thu-so/999999/xoa-khoa", _READERS, passes=(404,)),
     Row("desk.task", "GET", "/o-may/khong-co", only("principal", "clerk"), passes=(404,)),
     Row("desk.task_errand", "GET", "/o-may/khong-co/viec", only("principal", "clerk"), passes=(404,)),
     Row("desk.task_bring", "POST", "/o-may/khong-co/viec", only("principal", "clerk"), passes=(422,)),
@@ -632,7 +627,7 @@ ROWS += [
     Row("school_plan.add_item", "POST", "/ke-hoach/ha-tang", _KEEPERS),
     Row("school_plan.save_item", "POST", "/ke-hoach/ha-tang/999999", _KEEPERS, passes=(404, 422)),
     Row("school_plan.drop_item", "POST", "/ke-hoach/ha-tang/999999/bo", _KEEPERS, passes=(404,)),
-    Row("announcements.index", "GET", "/thong-bao/", SIGNED_IN),
+    Row("announcements.index", "GET", "/thong-bao/", EVERYBODY),
     Row("announcements.post", "POST", "/thong-bao/", STAFF_READERS),
     Row("announcements.withdraw", "POST", "/thong-bao/999999/go", STAFF_READERS, passes=(404,)),
     Row("announcements.put_aside", "POST", "/thong-bao/999999/da-doc", SIGNED_IN, passes=(404,)),

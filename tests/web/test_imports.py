@@ -103,6 +103,12 @@ def test_a_teacher_imports_only_the_own_sheet(school, client_of):
     assert client.post(f"{where}/ghi", data={"fingerprint": fingerprint(preview)}).status_code == 303
     db.session.expire_all()
     assert db.session.scalar(select(func.count()).select_from(m.ScoreCell)) == 7
+    assert "Hoàn tác cả lần nhập này" in text(client.get(where))
+    assert client.post(f"{where}/hoan-tac").status_code == 303
+    back = text(client.get(where))
+    assert "Đã hoàn tác 7 ô" in back and "Hoàn tác cả" not in back
+    db.session.expire_all()
+    assert set(db.session.scalars(select(m.ScoreCell.origin))) == {"empty"}
     others = text(client.get(send(client, "scores", scores("9A", "Ngữ văn", 2, ONE)).location))
     assert "Ngữ văn HK2!A1" in others and "/ghi" not in others
     assert send(client, "students", NEW).status_code == 422

@@ -148,9 +148,16 @@ def test_a_seal_in_use_is_replaced_only_with_a_tick_and_can_be_taken_back(
     assert certificates.current_certificate(None).id == first
     assert register(replace="y").status_code == 303
     page = client.get(f"/chung-thu-so/{first}").text
-    assert "Khoá cũ còn giữ" in page and "Dùng lại chứng thư này" in page
+    assert (
+        "Khoá còn niêm phong" in page and "phải xin nơi cấp chứng thư mới" in page and "Dùng lại chứng thư này" in page
+    )
     it_page = client_of("it_officer").get(f"/chung-thu-so/{first}").text
-    assert "Xoá khoá cũ ngay" in it_page and "Dùng lại chứng thư này" not in it_page
+    assert "Xoá hẳn khoá" not in it_page and "Dùng lại chứng thư này" not in it_page
+    assert "Chỉ chủ chứng thư" in it_page
+    assert client.post(f"/chung-thu-so/{first}/xoa-khoa", data={"old_pin": ""}).status_code == 422
+    wrong = client.post(f"/chung-thu-so/{first}/xoa-khoa", data={"old_pin": "11223344"})
+    assert wrong.status_code == 403 and "Chưa xoá gì" in wrong.text
+    assert client_of("it_officer").post(f"/chung-thu-so/{first}/xoa-khoa", data={"old_pin": PIN}).status_code == 403
     assert client.post(f"/chung-thu-so/{first}/dung-lai").status_code == 303
     db.session.rollback()
     assert certificates.current_certificate(None).id == first and audit_verify.verify().ok

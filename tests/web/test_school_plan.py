@@ -58,6 +58,20 @@ def test_an_announcement_stands_on_the_first_page_until_it_is_read(client_of, sc
     intact("announcement")
 
 
+def test_strangers_read_the_public_notices_and_no_others(client_of, school_app, school: Cast):
+    today = clock.local_date(NOW)
+    for who, audience, title in (("clerk", "inside", "Họp hội đồng"), ("principal", "public", "Lịch nhận học bạ")):
+        announcements.post(school.actor(who), title, "Chín giờ sáng.", audience, today, None, NOW)
+    stranger = school_app.test_client()
+    for path in ("/thong-bao", "/thong-bao/"):
+        page = stranger.get(path)
+        text = page.get_data(as_text=True)
+        assert page.status_code == 200 and "Lịch nhận học bạ" in text and "Họp hội đồng" not in text
+        assert school.actor("principal").name not in text
+    assert stranger.post("/thong-bao/", data={"title": "x"}).status_code in (302, 303, 400, 403)
+    assert "Họp hội đồng" in client_of("other").get("/thong-bao/").get_data(as_text=True)
+
+
 def test_what_the_public_reads_is_posted_by_the_principal(client_of, school_app, school: Cast):
     data = {"title": "Tra cứu học bạ", "body": "<b>Từ 1/6</b> nhận học bạ.", "audience": "public"}
     assert client_of("clerk").post("/thong-bao/", data=data).status_code == 403

@@ -164,3 +164,30 @@ def test_the_form_of_another_schools_year_calls_nothing_optional_that_is_asked_f
     page = client_of("clerk").get(f"/hoc-sinh/{student().id}").get_data(as_text=True)
     form = page.split("Thêm một năm học")[1].split("</form>")[0]
     assert "không bắt buộc" not in form and form.count(" required") == 4
+
+
+def test_last_years_homeroom_teacher_keeps_the_results_and_not_the_present_profile(school: Cast, client_of: Clients):
+    row = student()
+    enrollment = school.enrollments["9A", CHAU]
+    results = f"/lop/{school.classes['9A']}/hoc-sinh/{enrollment}"
+    math = client_of("math")
+    assert f'href="/hoc-sinh/{row.id}"' in math.get(results).get_data(as_text=True)
+    with write_transaction() as session:
+        session.get(m.SchoolYear, school.year_id).state = "CLOSED"
+    assert math.get(f"/hoc-sinh/{row.id}").status_code == 404
+    page = math.get(results)
+    assert page.status_code == 200 and f'href="/hoc-sinh/{row.id}"' not in page.get_data(as_text=True)
+    roster = math.get(f"/hoc-sinh/lop/{school.classes['9A']}").get_data(as_text=True)
+    assert results in roster and f'"/hoc-sinh/{row.id}"' not in roster and row.moet_code not in roster
+    assert "Hồ sơ hiện nay do giáo viên chủ nhiệm năm nay" in roster
+    assert row.moet_code in client_of("clerk").get(f"/hoc-sinh/lop/{school.classes['9A']}").get_data(as_text=True)
+    assert client_of("clerk").get(f"/hoc-sinh/{row.id}").status_code == 200
+
+
+def test_a_profile_links_to_the_results_of_ones_own_classes_only(school: Cast, client_of: Clients):
+    row = student()
+    with write_transaction() as session:
+        session.add(m.Enrollment(student_id=row.id, class_group_id=school.classes["6A"], joined_on=date(2027, 1, 4)))
+    page = client_of("math").get(f"/hoc-sinh/{row.id}").get_data(as_text=True)
+    links = re.findall(r'href="(/hoc-sinh/\d+/tong-hop/\d+|/lop/\d+/hoc-sinh/\d+)"', page)
+    assert len(links) == 2 and all(f"/{school.enrollments['9A', CHAU]}" in link for link in links)

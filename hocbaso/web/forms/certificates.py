@@ -173,6 +173,16 @@ class ImageForm(FlaskForm):
     image = FileField("Tệp ảnh (.png)", [FileRequired("Chọn tệp ảnh PNG.")], render_kw={"accept": ".png,image/png"})
 
 
+class DestroyForm(FlaskForm):
+    """The PIN of a kept key that its owner ends for good."""
+
+    old_pin = PasswordField(
+        "Mã PIN của khoá này",
+        [DataRequired("Xin nhập mã PIN của khoá này."), Length(max=64)],
+        render_kw={"autocomplete": "off", "inputmode": "numeric"},
+    )
+
+
 class RevokeForm(FlaskForm):
     """Why a certificate is revoked."""
 

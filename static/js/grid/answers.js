@@ -1,4 +1,5 @@
 // What the server answered, put into the cells: saved, refused, or a card with two values to choose from.
+import { age } from "./averages.js";
 import { account, isPending, on, wordsOf } from "./sender.js";
 import { announce, explain, mark, markMany, tellOpen, tellRefused, tellSaved } from "./words.js";
 import { at, choose, go } from "./moving.js";
@@ -47,6 +48,8 @@ function replace(old, fresh) {
   if (old.classList.contains("avg")) { // in its place: somebody may be reading it
     old.className = fresh.className + (old.classList.contains("cell--focus") ? " cell--focus" : "");
     old.replaceChildren(...Array.from(fresh.childNodes, (node) => document.importNode(node, true)));
+    old.removeAttribute("title");
+    age(old.parentElement.querySelector("td.cell")); // other cells of the row may still be on their way
     return;
   }
   const copy = document.importNode(fresh, true);

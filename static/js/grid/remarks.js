@@ -1,4 +1,5 @@
 // Remarks in the grid: the bank and dictation under the hand of a remark, and the quiet word about it.
+import { answered } from "./averages.js";
 import { begin as dictation, isAble } from "./dictation.js";
 import { begin as phrases, close, isOpen, nearest, open } from "./phrases.js";
 import { look, note, room } from "./remark_look.js";
@@ -9,7 +10,7 @@ import { announce } from "./words.js";
 const place = document.getElementById("remark-note");
 const isField = (element) => element instanceof HTMLTextAreaElement && body.contains(element);
 const here = () => (at.cell && at.cell.classList.contains("remark") ? fieldOf(at.cell) : null);
-const level = (field) => nearest(field.closest("tr").querySelector(".avg").textContent.trim());
+const level = (field) => nearest(answered(field.closest("tr")));
 
 function show(field) {
   if (field !== here()) return;

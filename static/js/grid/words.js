@@ -1,4 +1,5 @@
 // What the page says: the state in a cell, the chips of what needs its person, the line below the grid, and aloud.
+import { age } from "./averages.js";
 import { make, icon } from "./parts.js";
 import { read, write } from "./reading.js";
 import { body, fieldOf, headOf, keyOf, nameOf, rowCells, scored, sheet, shown, whereOf } from "./page.js";
@@ -9,6 +10,7 @@ const STATES = {
 };
 
 export function mark(cell, state, words) {
+  age(cell);
   for (const name of Object.keys(STATES)) cell.classList.toggle("cell--" + name, name === state);
   cell.querySelectorAll(".cell__say--live").forEach((old) => old.remove());
   delete cell.dataset.say;

@@ -125,7 +125,7 @@ def test_an_upload_over_the_limit_is_refused_before_it_is_read(
             data={"kind": "students", "file": (io.BytesIO(bytes(9 << 20)), "a.xlsx"), "tep": (io.BytesIO(b"x"), "b")},
             content_type="multipart/form-data",
         )
-    assert answer.status_code == 413 and "8 MB" in answer.text
+    assert answer.status_code == 413 and "Cỡ lớn nhất ghi ở chỗ chọn tệp" in answer.text
     assert cost.seconds < MOST_SECONDS and cost.memory < MOST_MEMORY, vars(cost)
 
 
