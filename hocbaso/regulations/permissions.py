@@ -26,6 +26,7 @@ class Permission(StrEnum):
     STUDENT_EDIT = "student:edit"
     EXEMPTION_PROPOSE = "exemption:propose"
     EXEMPTION_DECIDE = "exemption:decide"
+    EXEMPTION_REVOKE = "exemption:revoke"
     DECISION_RECORD = "decision:record"
     CORRECTION_READ = "correction:read"
     CORRECTION_ASK = "correction:ask"
@@ -128,12 +129,13 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         }
     ),
     # Reads the whole school and reviews where a group has no head; approves only through a DELEGATE grant, and decides the
-    # corrections that the principal asks for.
+    # corrections that the principal asks for, and what a principal who keeps a class proposes of it.
     Role.VICE_PRINCIPAL: frozenset(
         {
             _P.SHEET_READ,
             _P.SHEET_REVIEW,
             _P.CLASS_READ,
+            _P.EXEMPTION_DECIDE,
             _P.CORRECTION_READ,
             _P.CORRECTION_DECIDE,
             _P.STUDENT_READ,
@@ -169,6 +171,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         {
             _P.STUDENT_READ,
             _P.STUDENT_EDIT,
+            _P.EXEMPTION_REVOKE,
             _P.CORRECTION_READ,
             _P.CORRECTION_ASK,
             _P.TRANSCRIPT_READ,
@@ -227,6 +230,7 @@ HOMEROOM_PERMISSIONS = frozenset(
         _P.STUDENT_READ,
         _P.STUDENT_EDIT,
         _P.EXEMPTION_PROPOSE,
+        _P.EXEMPTION_REVOKE,
         _P.CORRECTION_READ,
         _P.CORRECTION_ASK,
         _P.CORRECTION_CONFIRM,
@@ -264,6 +268,7 @@ LEARNING_DATA = frozenset(
         _P.EXPORT_SCORES,
         _P.EXEMPTION_PROPOSE,
         _P.EXEMPTION_DECIDE,
+        _P.EXEMPTION_REVOKE,
         _P.DECISION_RECORD,
         _P.CORRECTION_READ,
         _P.CORRECTION_ASK,

@@ -153,6 +153,19 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
         ("student_id", "year_label", "class_name", "school_name", "arrived_on", "struck_at"),
     ),
     "exemption": (m.Exemption, ("enrollment_id", "subject_id", "semester", "state")),
+    "exemption_revocation": (
+        m.ExemptionRevocation,
+        (
+            "exemption_id",
+            "enrollment_id",
+            "state",
+            "reason",
+            "proposed_by",
+            "proposer_name",
+            "decided_by",
+            "decider_name",
+        ),
+    ),
     "score_sheet": (m.ScoreSheet, ("class_subject_id", "semester", "state")),
     "sheet_step": (
         m.SheetStep,

@@ -27,6 +27,7 @@ from hocbaso.services import (
     accounts,
     class_moves,
     correction_access,
+    exemption_revocations,
     exemptions,
     inherited_results,
     progress,
@@ -171,6 +172,7 @@ _MARKS = select(
             m.SheetStep.id,
             m.ClassStep.id,
             m.Exemption.id,
+            m.ExemptionRevocation.id,
             m.TranscriptRecord.id,
             m.TranscriptSignature.id,
             m.TeachingAssignment.id,
@@ -179,6 +181,7 @@ _MARKS = select(
     ),
     *(select(func.count(model.ends_on)).scalar_subquery() for model in (m.TeachingAssignment, m.RoleGrant)),
     select(func.count()).where(m.Exemption.state == "PROPOSED").scalar_subquery(),
+    select(func.count()).where(m.ExemptionRevocation.state == "PROPOSED").scalar_subquery(),
     select(func.count()).where(m.RecallRequest.state == "ASKED").scalar_subquery(),
     select(func.count()).where(m.TranscriptRecord.state == RecordState.RECALLED.value).scalar_subquery(),
     select(func.count()).where(m.TranscriptRecord.state == RecordState.ISSUED.value).scalar_subquery(),
@@ -232,6 +235,7 @@ def _count_waiting(actor: Actor, now: datetime, today: date) -> int:
         n += len(transcript_items(actor, year, today)) + len(summer_view.my_work(actor))
         n += len(year_items(actor, year, today))
     n += len(recall_items(actor, today)) + len(correction_access.held_by(actor, today))
+    n += len(exemption_revocations.waiting(actor))
     return n + len(exemptions.waiting(actor)) + len(inherited_results.waiting(actor))
 
 

@@ -24,7 +24,12 @@ from hocbaso.services.access import Actor, class_for, keeps_class, roles_reachin
 from hocbaso.services.log_reading import require_told
 from hocbaso.services.score_grid import ACTIVE
 
-STATE_WORDS = {"PROPOSED": "chờ Hiệu trưởng quyết định", "GRANTED": "được miễn", "REFUSED": "không được miễn"}
+STATE_WORDS = {
+    "PROPOSED": "chờ Hiệu trưởng quyết định",
+    "GRANTED": "được miễn",
+    "REFUSED": "không được miễn",
+    "REVOKED": "đã thu hồi",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,7 @@ def propose(
         )
         session.add(row)
         session.flush()
-        line = _line(row)
+        line = line_of(row)
         audit.record(
             AuditTag.EXEMPTION_PROPOSED,
             actor,
@@ -163,7 +168,7 @@ def decide(actor: Actor, exemption_id: int, granted: bool, *, document: str | No
         row.document = paper
         row.decided_by, row.decided_at = actor.account_id, now
         session.flush()
-        line = _line(row)
+        line = line_of(row)
         audit.record(
             AuditTag.EXEMPTION_DECIDED,
             actor,
@@ -218,7 +223,8 @@ def _overlapping(enrollment_id: int, subject_id: int, semester: int | None) -> b
     )
 
 
-def _line(row: m.Exemption) -> ExemptionLine:
+def line_of(row: m.Exemption) -> ExemptionLine:
+    """The exemption as people read it."""
     enrollment, subject = row.enrollment, row.subject
     return ExemptionLine(
         row.id,
@@ -247,7 +253,7 @@ def of_student(actor: Actor, enrollment_id: int) -> list[ExemptionLine]:
         .order_by(m.Exemption.id)
         .execution_options(populate_existing=True)
     )
-    return [_line(row) for row in rows]
+    return [line_of(row) for row in rows]
 
 
 def waiting(actor: Actor) -> list[ExemptionLine]:
@@ -263,4 +269,4 @@ def waiting(actor: Actor) -> list[ExemptionLine]:
         .order_by(m.Exemption.proposed_at, m.Exemption.id)
         .execution_options(populate_existing=True)
     )
-    return [_line(row) for row in rows]
+    return [line_of(row) for row in rows]

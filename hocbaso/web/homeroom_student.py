@@ -11,7 +11,15 @@ from hocbaso import clock
 from hocbaso.errors import Invalid, NotFound
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.terms import Level
-from hocbaso.services import class_page, correction_requests, correction_view, decisions, exemptions, inherited_results
+from hocbaso.services import (
+    class_page,
+    correction_requests,
+    correction_view,
+    decisions,
+    exemption_revocations,
+    exemptions,
+    inherited_results,
+)
 from hocbaso.services.evaluation import TERMS, decision_counts
 from hocbaso.web import labels
 from hocbaso.web.forms.homeroom import (
@@ -81,7 +89,8 @@ def student_page(
         levels=LEVEL_CHOICES,
         before=page.rows[at - 1] if at else None,
         after=page.rows[at + 1] if at + 1 < len(page.rows) else None,
-        exemptions=exemptions.of_student(actor, enrollment_id),
+        exemptions=exemption_revocations.of_enrollment(actor, enrollment_id),
+        revocation_words=exemption_revocations.STATE_WORDS,
         exemption_form=exemption_form,
         decided=decisions.decisions_of(enrollment_id),
         counting={one.id for one in found.given.decisions if decision_counts(result, one.kind, one.term)},
@@ -140,6 +149,49 @@ def rule(class_group_id: int, exemption_id: int) -> BaseResponse:
         url_for("daily.show")
         if request.form.get("ve") == "hom-nay"
         else url_for(".student", class_group_id=class_group_id, enrollment_id=line.enrollment_id)
+    )
+
+
+@classes.post("/<int:class_group_id>/mien-hoc/<int:exemption_id>/thu-hoi")
+@requires(P.EXEMPTION_REVOKE)
+def ask_revocation(class_group_id: int, exemption_id: int) -> BaseResponse:
+    """Ask that an exemption be taken back: from the pupil's results, or from the profile (the office sees no results)."""
+    asked = exemption_revocations.propose(
+        current_actor(), exemption_id, request.form.get("reason", ""), now=clock.now()
+    )
+    flash(f"Đã gửi đề nghị thu hồi: {asked.exemption.words}. Chưa có gì thay đổi cho đến khi có quyết định.", "done")
+    profile_id = request.form.get("ho-so", type=int)
+    if profile_id is not None:
+        return go(url_for("students.show", student_id=profile_id, _anchor="mien-hoc"))
+    return go(
+        url_for(
+            ".student",
+            class_group_id=class_group_id,
+            enrollment_id=asked.exemption.enrollment_id,
+            _anchor="mien-hoc",
+        )
+    )
+
+
+@classes.post("/<int:class_group_id>/mien-hoc/thu-hoi/<int:revocation_id>")
+@requires(P.EXEMPTION_DECIDE)
+def decide_revocation(class_group_id: int, revocation_id: int) -> BaseResponse:
+    """Take the exemption back, or leave it."""
+    done = exemption_revocations.decide(
+        current_actor(),
+        revocation_id,
+        request.form.get("outcome") == "1",
+        note=request.form.get("note", ""),
+        now=clock.now(),
+    )
+    flash(
+        f"{done.exemption.words}, {done.exemption.student_name}: {exemption_revocations.STATE_WORDS[done.state]}.",
+        "done",
+    )
+    return go(
+        url_for(
+            ".student", class_group_id=class_group_id, enrollment_id=done.exemption.enrollment_id, _anchor="mien-hoc"
+        )
     )
 
 

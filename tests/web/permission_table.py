@@ -333,7 +333,7 @@ ROWS += [
     ),
     Row("homeroom.save_form", "POST", _lop("/luu"), only("math"), refused=_HIDDEN),
     Row("homeroom.propose", "POST", _pupil("/lop/{class_id}/hoc-sinh/{pupil}/mien-hoc"), only("math"), refused=_HIDDEN),
-    Row("homeroom.rule", "POST", _lop("/mien-hoc/999999"), only("principal"), refused=_HIDDEN, passes=(404, 422)),
+    Row("homeroom.rule", "POST", _lop("/mien-hoc/999999"), BOSSES, refused=_HIDDEN, passes=(404, 422)),
     Row(
         "homeroom.decide",
         "POST",
@@ -677,4 +677,16 @@ ROWS += [
     Row("year_turn.send", "POST", "/nam-hoc/chuyen/gui", _OFFICE),
     Row("year_turn.send_back", "POST", "/nam-hoc/chuyen/tra-lai", only("principal")),
     Row("year_turn.approve", "POST", "/nam-hoc/chuyen/duyet", only("principal")),
+]
+
+# --- exemptions that are taken back ---
+ROWS += [
+    Row(
+        "homeroom.ask_revocation",
+        "POST",
+        _lop("/mien-hoc/999999/thu-hoi"),
+        only("clerk", "math", "head_society"),
+        passes=(404, 422),
+    ),
+    Row("homeroom.decide_revocation", "POST", _lop("/mien-hoc/thu-hoi/999999"), BOSSES, passes=(404,)),
 ]
