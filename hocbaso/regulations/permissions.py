@@ -27,6 +27,7 @@ class Permission(StrEnum):
     EXEMPTION_PROPOSE = "exemption:propose"
     EXEMPTION_DECIDE = "exemption:decide"
     EXEMPTION_REVOKE = "exemption:revoke"
+    INHERITED_DECIDE = "inherited:decide"
     DECISION_RECORD = "decision:record"
     CORRECTION_READ = "correction:read"
     CORRECTION_ASK = "correction:ask"
@@ -100,6 +101,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.CLASS_APPROVE,
             _P.STUDENT_READ,
             _P.EXEMPTION_DECIDE,
+            _P.INHERITED_DECIDE,
             _P.DECISION_RECORD,
             _P.CORRECTION_READ,
             _P.CORRECTION_ASK,
@@ -136,6 +138,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.SHEET_REVIEW,
             _P.CLASS_READ,
             _P.EXEMPTION_DECIDE,
+            _P.INHERITED_DECIDE,
             _P.CORRECTION_READ,
             _P.CORRECTION_DECIDE,
             _P.STUDENT_READ,
@@ -269,6 +272,7 @@ LEARNING_DATA = frozenset(
         _P.EXEMPTION_PROPOSE,
         _P.EXEMPTION_DECIDE,
         _P.EXEMPTION_REVOKE,
+        _P.INHERITED_DECIDE,
         _P.DECISION_RECORD,
         _P.CORRECTION_READ,
         _P.CORRECTION_ASK,

@@ -60,11 +60,15 @@ class RevocationLine:
 
 @dataclass(frozen=True, slots=True)
 class ExemptionPast:
-    """An exemption with every request to take it back, oldest first. ``may_ask``: by this person, now."""
+    """An exemption with every request to take it back, oldest first. ``may_ask``: by this person, now.
+
+    ``may_rule``: this person decides whether it is granted.
+    """
 
     exemption: ExemptionLine
     revocations: tuple[RevocationLine, ...]
     may_ask: bool
+    may_rule: bool
 
 
 def propose(actor: Actor, exemption_id: int, reason: str, *, now: datetime) -> RevocationLine:
@@ -257,7 +261,12 @@ def _past(actor: Actor, row: m.Exemption) -> ExemptionPast:
         may_ask = True
     except DomainError:
         may_ask = False
-    return ExemptionPast(exemptions.line_of(row), tuple(_line(actor, one) for one in _rows(row.id)), may_ask)
+    return ExemptionPast(
+        exemptions.line_of(row),
+        tuple(_line(actor, one) for one in _rows(row.id)),
+        may_ask,
+        exemptions.decides(actor, row),
+    )
 
 
 def of_enrollment(actor: Actor, enrollment_id: int) -> list[ExemptionPast]:

@@ -17,10 +17,11 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassState
-from hocbaso.regulations.permissions import Permission, Role
+from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.services import audit
-from hocbaso.services.access import Actor, class_for, keeps_class, roles_reaching
+from hocbaso.services.access import Actor, class_for, keeps_class
+from hocbaso.services.deciders import Proposal, may_decide, require_decides
 from hocbaso.services.log_reading import require_told
 from hocbaso.services.score_grid import ACTIVE
 
@@ -131,8 +132,17 @@ def propose(
         return line
 
 
+def decides(actor: Actor, row: m.Exemption) -> bool:
+    """Whether a proposal waits for this person's decision."""
+    return row.state == "PROPOSED" and may_decide(actor, _proposal(row), Permission.EXEMPTION_DECIDE)
+
+
+def _proposal(row: m.Exemption) -> Proposal:
+    return Proposal(row.enrollment.class_group, row.proposed_by, row.proposed_at)
+
+
 def decide(actor: Actor, exemption_id: int, granted: bool, *, document: str | None, now: datetime) -> ExemptionLine:
-    """Grant or refuse as principal. A grant names its paper.
+    """Grant or refuse as principal; what the principal proposed, as vice-principal. A grant names its paper.
 
     Raises NotFound, NotAllowed, WrongState (decided before, class approved, sheet locked), Invalid (no paper).
     """
@@ -142,11 +152,7 @@ def decide(actor: Actor, exemption_id: int, granted: bool, *, document: str | No
         if row is None:
             raise NotFound("Không có đề nghị miễn học này.")
         class_group = class_for(actor, row.enrollment.class_group_id, Permission.CLASS_READ)
-        may = actor.is_system or (
-            actor.may(Permission.EXEMPTION_DECIDE) and Role.PRINCIPAL in roles_reaching(actor, class_group)
-        )
-        if not may:
-            raise NotAllowed("Miễn học do Hiệu trưởng quyết định.")
+        require_decides(actor, _proposal(row), Permission.EXEMPTION_DECIDE, "Miễn học do Hiệu trưởng quyết định.")
         if row.state != "PROPOSED":
             raise WrongState(f"Đề nghị này đã có quyết định: {STATE_WORDS[row.state]}. Không quyết định lần thứ hai.")
         session.refresh(class_group)
@@ -257,7 +263,7 @@ def of_student(actor: Actor, enrollment_id: int) -> list[ExemptionLine]:
 
 
 def waiting(actor: Actor) -> list[ExemptionLine]:
-    """Proposals that wait for this principal, oldest first; nothing for anybody else."""
+    """Proposals that wait for this person, oldest first; nothing for anybody else."""
     if not actor.may(Permission.EXEMPTION_DECIDE):
         return []
     rows = db.session.scalars(
@@ -269,4 +275,4 @@ def waiting(actor: Actor) -> list[ExemptionLine]:
         .order_by(m.Exemption.proposed_at, m.Exemption.id)
         .execution_options(populate_existing=True)
     )
-    return [line_of(row) for row in rows]
+    return [line_of(row) for row in rows if decides(actor, row)]

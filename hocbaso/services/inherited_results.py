@@ -28,9 +28,9 @@ from hocbaso.services.access import (
     Actor,
     class_of_pupil,
     keeps_class,
-    reaches_class,
     roles_reaching,
 )
+from hocbaso.services.deciders import Proposal, may_decide, require_decides
 from hocbaso.services.log_reading import aimed_at, require_rows_told
 
 STATE_WORDS = {
@@ -118,7 +118,10 @@ def read(actor: Actor, enrollment_id: int) -> InheritedPage | None:
             for subject in _subjects(class_group.id)
         ),
         is_open and keeps_class(actor, class_group) and actor.may(Permission.CLASS_KEEP),
-        is_open and first is not None and first.state == "PROPOSED" and _may_decide(actor, class_group, first),
+        is_open
+        and first is not None
+        and first.state == "PROPOSED"
+        and may_decide(actor, _proposal(first), Permission.INHERITED_DECIDE),
     )
 
 
@@ -167,7 +170,7 @@ def propose(actor: Actor, enrollment_id: int, raw: Mapping[int, str], document: 
 
 
 def decide(actor: Actor, enrollment_id: int, accepted: bool, now: datetime, *, note: str = "") -> None:
-    """Accept what was copied, or send it back with a note: the principal, against the paper, and never who copied it.
+    """Accept what was copied, or send it back with a note: the principal, against the paper; what the principal copied, a vice-principal.
 
     Raises NotFound, NotAllowed, WrongState (nothing waits, class finalised), Invalid (sent back without a note).
     """
@@ -176,10 +179,11 @@ def decide(actor: Actor, enrollment_id: int, accepted: bool, now: datetime, *, n
         class_group = enrollment.class_group
         rows = _rows(enrollment_id)
         waiting = [row for row in rows if row.state == "PROPOSED"]
-        if not _holds(actor, class_group):
-            raise NotAllowed("Kết quả nơi chuyển đến do Hiệu trưởng nhận. Chưa có gì thay đổi.")
-        if waiting and not _may_decide(actor, class_group, waiting[0]):
-            raise NotAllowed("Người ghi kết quả nơi chuyển đến không tự nhận. Chưa có gì thay đổi.")
+        whose = "Kết quả nơi chuyển đến do Hiệu trưởng nhận."
+        if waiting:
+            require_decides(actor, _proposal(waiting[0]), Permission.INHERITED_DECIDE, whose)
+        elif not _holds(actor, class_group):
+            raise NotAllowed(f"{whose} Chưa có gì thay đổi.")
         _guard(enrollment, class_group)
         if not waiting:
             raise WrongState("Không có kết quả nơi chuyển đến nào đang chờ nhận. Chưa có gì thay đổi.")
@@ -210,11 +214,17 @@ def decide(actor: Actor, enrollment_id: int, accepted: bool, now: datetime, *, n
 
 
 def waiting(actor: Actor) -> list[tuple[int, int, str, datetime]]:
-    """(class id, enrolment id, full name, when) of what waits for this principal, oldest first; nothing for anybody else."""
-    if not actor.may(Permission.DECISION_RECORD):
+    """(class id, enrolment id, full name, when) of what waits for this person, oldest first; nothing for anybody else."""
+    if not actor.may(Permission.INHERITED_DECIDE):
         return []
     found = db.session.execute(
-        select(m.Enrollment.class_group_id, m.Enrollment.id, m.Student.full_name, m.InheritedResult.proposed_at)
+        select(
+            m.Enrollment.class_group_id,
+            m.Enrollment.id,
+            m.Student.full_name,
+            m.InheritedResult.proposed_at,
+            m.InheritedResult.proposed_by,
+        )
         .distinct()
         .join(m.Enrollment, m.Enrollment.id == m.InheritedResult.enrollment_id)
         .join(m.Student, m.Student.id == m.Enrollment.student_id)
@@ -231,7 +241,11 @@ def waiting(actor: Actor) -> list[tuple[int, int, str, datetime]]:
     return [
         (row.class_group_id, row.id, row.full_name, row.proposed_at)
         for row in found
-        if reaches_class(actor, row.class_group_id, Permission.CLASS_READ)
+        if may_decide(
+            actor,
+            Proposal(db.session.get_one(m.ClassGroup, row.class_group_id), row.proposed_by, row.proposed_at),
+            Permission.INHERITED_DECIDE,
+        )
     ]
 
 
@@ -253,12 +267,12 @@ def _guard(enrollment: m.Enrollment, class_group: m.ClassGroup) -> None:
 
 def _holds(actor: Actor, class_group: m.ClassGroup) -> bool:
     return actor.is_system or (
-        actor.may(Permission.DECISION_RECORD) and Role.PRINCIPAL in roles_reaching(actor, class_group)
+        actor.may(Permission.INHERITED_DECIDE) and Role.PRINCIPAL in roles_reaching(actor, class_group)
     )
 
 
-def _may_decide(actor: Actor, class_group: m.ClassGroup, row: m.InheritedResult) -> bool:
-    return _holds(actor, class_group) and (actor.is_system or row.proposed_by != actor.account_id)
+def _proposal(row: m.InheritedResult) -> Proposal:
+    return Proposal(row.enrollment.class_group, row.proposed_by, row.proposed_at)
 
 
 def _rows(enrollment_id: int) -> list[m.InheritedResult]:

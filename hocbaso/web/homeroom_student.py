@@ -106,7 +106,6 @@ def student_page(
         inherited_typed=inherited_typed or {},
         inherited_wrong=inherited_wrong,
         inherited_words=inherited_results.STATE_WORDS,
-        may_rule=current_actor().may(P.EXEMPTION_DECIDE),
         ruling_form=ExemptionDecisionForm(formdata=None),
         **(picker(actor, None, None) if page.can_edit else {}),
         **words(),

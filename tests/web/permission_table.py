@@ -559,7 +559,7 @@ ROWS += [
         "homeroom.decide_inherited",
         "POST",
         _pupil("/lop/{class_id}/hoc-sinh/{pupil}/noi-chuyen-den/nhan"),
-        only("principal"),
+        only("principal"),  # a vice-principal accepts what the principal copied, and nothing else
         refused=_HIDDEN,
     ),
     Row("audit_log.show", "GET", "/nhat-ky", BOSSES),
