@@ -23,6 +23,8 @@ class CorrectionKind(StrEnum):
     """Cells of locked sheets of one pupil."""
     HOMEROOM = "homeroom"
     """Conduct, absences, remark and awards of one pupil in a class that was approved."""
+    INHERITED = "inherited"
+    """Semester I as an old school concluded it, of one pupil in a class that was approved."""
     CIVIL_STATUS = "civil_status"
     """What civil-status papers say of a pupil, after it was printed on an issued record."""
 

@@ -32,6 +32,7 @@ from hocbaso.services import (
     correction_impact,
     correction_steps,
     homeroom,
+    results,
     students,
 )
 from hocbaso.services.access import NO_PUPIL, Actor, class_of_pupil, keeps_class, roles_reaching
@@ -129,8 +130,8 @@ def ask_scores(
                 "Bảng điểm đã bị sửa ngoài phần mềm nên chưa nhận đề nghị. Xin báo Hiệu trưởng và giáo viên CNTT."
             )
         _guard_open_cells(enrollment_id, items)
-        request = _new(actor, CorrectionKind.SCORE, enrollment, said or "", None, now)
-        return _send(actor, request, items, kept, now)
+        request = new_request(actor, CorrectionKind.SCORE, enrollment, said or "", None, now)
+        return send(actor, request, items, kept, now)
 
 
 def _items(
@@ -286,9 +287,9 @@ def ask_homeroom(
             raise Invalid(
                 "Chưa có mục nào đổi: xin ghi vào ít nhất một mục giá trị khác với giá trị đang có.", field="fields"
             )
-        _guard_open_fields(enrollment.student_id, items, enrollment_id=enrollment_id)
-        request = _new(actor, CorrectionKind.HOMEROOM, enrollment, said or "", None, now)
-        return _send(actor, request, items, kept, now)
+        guard_open_fields(enrollment.student_id, items, enrollment_id=enrollment_id)
+        request = new_request(actor, CorrectionKind.HOMEROOM, enrollment, said or "", None, now)
+        return send(actor, request, items, kept, now)
 
 
 # --- civil status -----------------------------------------------------------------------------------------------------
@@ -337,9 +338,9 @@ def ask_civil_status(
             )
         _guard_free_numbers(student_id, items)
         enrollment = _latest_enrollment(student_id)
-        _guard_open_fields(student_id, items)
-        request = _new(actor, CorrectionKind.CIVIL_STATUS, enrollment, said or "", document, now)
-        return _send(actor, request, items, kept, now)
+        guard_open_fields(student_id, items)
+        request = new_request(actor, CorrectionKind.CIVIL_STATUS, enrollment, said or "", document, now)
+        return send(actor, request, items, kept, now)
 
 
 def _latest_enrollment(student_id: int) -> m.Enrollment:
@@ -359,7 +360,7 @@ def _guard_free_numbers(student_id: int, items: Sequence[m.CorrectionItem]) -> N
                 raise Invalid("Số này đã thuộc về học sinh khác.", field=item.field)
 
 
-def _guard_open_fields(student_id: int, items: Sequence[m.CorrectionItem], *, enrollment_id: int | None = None) -> None:
+def guard_open_fields(student_id: int, items: Sequence[m.CorrectionItem], *, enrollment_id: int | None = None) -> None:
     """A field stands in one open request; ``enrollment_id``: of this year, for what each year has its own of."""
     wanted = {item.field for item in items}
     years = () if enrollment_id is None else (m.CorrectionRequest.enrollment_id == enrollment_id,)
@@ -376,9 +377,10 @@ def _guard_open_fields(student_id: int, items: Sequence[m.CorrectionItem], *, en
 # --- both -------------------------------------------------------------------------------------------------------------
 
 
-def _new(
+def new_request(
     actor: Actor, kind: CorrectionKind, enrollment: m.Enrollment, reason: str, paper: str | None, now: datetime
 ) -> m.CorrectionRequest:
+    """A request that nobody has sent yet."""
     return m.CorrectionRequest(
         kind=kind.value,
         enrollment_id=enrollment.id,
@@ -392,13 +394,14 @@ def _new(
     )
 
 
-def _send(
+def send(
     actor: Actor,
     request: m.CorrectionRequest,
     items: Sequence[m.CorrectionItem],
     files: Sequence[correction_evidence.Evidence],
     now: datetime,
 ) -> m.CorrectionRequest:
+    """Send it with its items and evidence, to whoever acts first. In the caller's transaction."""
     request.items.extend(items)
     db.session.add(request)
     db.session.flush()
@@ -435,6 +438,8 @@ def resend(
         kept = correction_evidence.look(files, n_standing=len(request.evidence))
         if request.kind == CorrectionKind.SCORE:
             _pin_cells_again(actor, request, today)
+        elif request.kind == CorrectionKind.INHERITED:
+            _pin_year_again(actor, request, today)
         else:
             _pin_fields_again(request)
         evidence = correction_evidence.keep(actor, request, kept, now)
@@ -452,15 +457,35 @@ _DONE_ALREADY = "Các giá trị đề nghị đã đúng như đang có. Xin r�
 
 
 def _pin_cells_again(actor: Actor, request: m.CorrectionRequest, today: date) -> None:
+    fresh = [
+        _pin_cell(actor, request, item, today) for item in request.items
+    ]  # each is pinned, whatever the first says
+    if not any(fresh):
+        raise WrongState(_DONE_ALREADY)
+
+
+def _pin_cell(actor: Actor, request: m.CorrectionRequest, item: m.CorrectionItem, today: date) -> bool:
+    """Pin one cell to what stands now; whether the request still changes it."""
+    assert item.score_sheet_id is not None and item.column_key is not None
+    head = require_asks_scores(actor, item.score_sheet_id, today)
+    present = read_row(head, request.enrollment_id)[2].get(item.column_key, NOTHING)
+    item.seen_version = present.version
+    item.old_tenths, item.old_mark, item.old_remark = present.tenths, present.mark, present.remark
+    item.old_origin = present.origin
+    return not says_nothing_new(correction_impact.value_of_item(item, "new"), present)
+
+
+def _pin_year_again(actor: Actor, request: m.CorrectionRequest, today: date) -> None:
+    """Fields that stand in several rows, and the cells that go with them."""
+    computed = results.compute_class(request.enrollment.class_group_id, today)
+    given = correction_impact.find_student(computed, request.enrollment_id)
     fresh = False
     for item in request.items:
-        assert item.score_sheet_id is not None and item.column_key is not None
-        head = require_asks_scores(actor, item.score_sheet_id, today)
-        present = read_row(head, request.enrollment_id)[2].get(item.column_key, NOTHING)
-        fresh = fresh or not says_nothing_new(correction_impact.value_of_item(item, "new"), present)
-        item.seen_version = present.version
-        item.old_tenths, item.old_mark, item.old_remark = present.tenths, present.mark, present.remark
-        item.old_origin = present.origin
+        if item.field is None:
+            fresh = _pin_cell(actor, request, item, today) or fresh
+            continue
+        item.old_text = correction_impact.present_text(given, item.field) or None
+        fresh = fresh or item.old_text != item.new_text
     if not fresh:
         raise WrongState(_DONE_ALREADY)
 

@@ -18,9 +18,9 @@ from hocbaso.documents.printable_text import nfc, why_not_printed
 from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassState
-from hocbaso.regulations.enrollment_flow import HERE, require_open
+from hocbaso.regulations.enrollment_flow import HERE
 from hocbaso.regulations.permissions import Permission, Role
-from hocbaso.regulations.score_values import format_score, parse_pass_fail, parse_score
+from hocbaso.regulations.score_values import format_score, from_point, parse_pass_fail, parse_score, to_point
 from hocbaso.regulations.terms import SubjectKind
 from hocbaso.services import audit
 from hocbaso.services.access import (
@@ -262,7 +262,16 @@ def _guard(enrollment: m.Enrollment, class_group: m.ClassGroup) -> None:
         raise WrongState("Em học học kì I ở trường này nên không có kết quả nơi chuyển đến. Chưa có gì thay đổi.")
     if enrollment.status not in HERE:
         raise WrongState("Em không còn học ở lớp này. Chưa có gì thay đổi.")
-    require_open(ClassState(class_group.state), class_group.name)
+    if class_group.state == ClassState.FINALISED.value:
+        raise WrongState(
+            f"Lớp {class_group.name} đã chốt tổng kết. Giáo viên chủ nhiệm bấm “Mở lại để sửa” trước, chép lại kết quả sau. "
+            "Chưa có gì thay đổi."
+        )
+    if class_group.state == ClassState.APPROVED.value:
+        raise WrongState(
+            f"Lớp {class_group.name} đã được duyệt, kết quả đã đóng băng. Kết quả nơi chuyển đến chép sai thì giáo viên chủ nhiệm "
+            "lập đề nghị sửa chữa ở trang của học sinh, kèm bảng tổng hợp đúng của trường cũ. Chưa có gì thay đổi."
+        )
 
 
 def _holds(actor: Actor, class_group: m.ClassGroup) -> bool:
@@ -311,21 +320,27 @@ def _exempt(enrollment_id: int) -> set[int]:
 
 
 def _value(subject: m.Subject, typed: str) -> tuple[int | None, str | None]:
-    field = f"mon-{subject.id}"
+    scored = subject.kind == SubjectKind.SCORED
+    text = read_result(subject.name, scored, typed, f"mon-{subject.id}")
+    return (from_point(text), None) if scored else (None, text)
+
+
+def read_result(subject_name: str, scored: bool, typed: str, field: str) -> str:
+    """A semester's result as the old school's paper has it: ``8.5``, or ``Đ``, ``CĐ``. Raises Invalid with ``field``."""
     if not typed.strip():
         raise Invalid(
-            f"{subject.name}: xin ghi kết quả học kì I của trường cũ. Trường cũ không dạy môn này thì đề nghị miễn học học kì I.",
+            f"{subject_name}: xin ghi kết quả học kì I của trường cũ. Trường cũ không dạy môn này thì đề nghị miễn học học kì I.",
             field=field,
         )
     try:
-        if subject.kind != SubjectKind.SCORED:
-            return None, parse_pass_fail(typed).value
+        if not scored:
+            return parse_pass_fail(typed).value
         found = parse_score(typed)
     except Invalid as wrong:
-        raise Invalid(f"{subject.name}: {wrong.message}", field=field) from None
+        raise Invalid(f"{subject_name}: {wrong.message}", field=field) from None
     if found.shorthand:
-        raise Invalid(f"{subject.name}: xin ghi đủ dấu phẩy như trên giấy, ví dụ {found.shown_as}.", field=field)
-    return found.tenths, None
+        raise Invalid(f"{subject_name}: xin ghi đủ dấu phẩy như trên giấy, ví dụ {found.shown_as}.", field=field)
+    return to_point(found.tenths)
 
 
 def _shown(row: m.InheritedResult) -> str:

@@ -19,7 +19,13 @@ _TITLES = {
 }
 
 
-KIND_WORDS = {"score": "Sửa điểm đã khoá", "homeroom": "Sửa phần chủ nhiệm", "civil_status": "Sửa hộ tịch"}
+KIND_WORDS = {
+    "score": "Sửa điểm đã khoá",
+    "homeroom": "Sửa phần chủ nhiệm",
+    "exemption": "Sửa miễn học",
+    "inherited": "Sửa kết quả nơi chuyển đến",
+    "civil_status": "Sửa hộ tịch",
+}
 
 
 def correction_items(actor: Actor, today: date) -> list[DailyItem]:

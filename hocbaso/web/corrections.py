@@ -20,6 +20,7 @@ from hocbaso.services import (
     correction_evidence,
     correction_requests,
     correction_view,
+    correction_year_requests,
     homeroom,
     student_fields,
     students,
@@ -32,7 +33,7 @@ from hocbaso.services.correction_requests import Wanted
 from hocbaso.web import help as help_pages
 from hocbaso.web import labels, navigation
 from hocbaso.web.errors import status_of
-from hocbaso.web.forms.corrections import ActForm, AskCivilStatusForm, AskHomeroomForm, AskScoresForm
+from hocbaso.web.forms.corrections import ActForm, AskCivilStatusForm, AskHomeroomForm, AskInheritedForm, AskScoresForm
 from hocbaso.web.htmx import go
 from hocbaso.web.security import confirm_recent, current_actor, note, requires
 
@@ -167,6 +168,63 @@ def send_homeroom(enrollment_id: int) -> Any:
         raise
     except DomainError as refusal:
         return _homeroom_form(enrollment_id, form, typed=typed, **_why_not(refusal))
+    return _sent(made.id)
+
+
+@corrections.get("/noi-chuyen-den/<int:enrollment_id>")
+@requires(P.CORRECTION_ASK)
+def ask_inherited(enrollment_id: int) -> str:
+    """Semester I as an old school concluded it, of one pupil of an approved class."""
+    return _inherited_form(enrollment_id)[0]
+
+
+def _inherited_form(
+    enrollment_id: int,
+    form: AskInheritedForm | None = None,
+    *,
+    typed: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+    message: str = "",
+    moved: tuple[Any, ...] = (),
+    status: int = 200,
+) -> tuple[str, int]:
+    enrollment, choices = correction_year_requests.inherited_form(current_actor(), enrollment_id, clock.now())
+    return render_template(
+        "corrections/ask_inherited.html",
+        enrollment=enrollment,
+        choices=choices,
+        form=form or AskInheritedForm(formdata=None),
+        typed=typed or {},
+        errors=errors or {},
+        message=message,
+        moved=moved,
+    ), status
+
+
+@corrections.post("/noi-chuyen-den/<int:enrollment_id>")
+@requires(P.CORRECTION_ASK)
+def send_inherited(enrollment_id: int) -> Any:
+    """Send the request; a subject that says what it said before is left out."""
+    form = AskInheritedForm()
+    typed, seen, raw = _fields()
+    correction_year_requests.inherited_form(current_actor(), enrollment_id, clock.now())
+    if not form.validate():
+        return _inherited_form(enrollment_id, form, typed=typed, status=422)
+    try:
+        made = correction_year_requests.ask_inherited(
+            current_actor(),
+            enrollment_id,
+            raw,
+            seen,
+            form.reason.data or "",
+            form.paper.data or "",
+            _uploads(),
+            clock.now(),
+        )
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _inherited_form(enrollment_id, form, typed=typed, **_why_not(refusal))
     return _sent(made.id)
 
 

@@ -60,6 +60,7 @@ HERE = {
     "corrections.ask_scores": "sua-chua#diem",
     "corrections.ask_homeroom": "sua-chua#chu-nhiem",
     "corrections.ask_civil_status": "sua-chua#ho-tich",
+    "corrections.ask_inherited": "sua-chua#noi-chuyen-den",
     "daily": "hom-nay",
     "desk": "chung-thu-so#dang-ky",
     "first_passwords": "nguoi-dung#tai-khoan",

@@ -1,4 +1,4 @@
-"""Exemptions that are taken back
+"""Exemptions that are taken back; corrections of exemptions and of an old school's results
 
 Revision ID: 0028
 Revises: 0026
@@ -19,6 +19,11 @@ _OPEN = sa.text("state = 'PROPOSED'")
 
 def upgrade() -> None:
     _known_states("'PROPOSED','GRANTED','REFUSED','REVOKED'")
+    _known_kinds("'score','homeroom','civil_status','exemption','inherited'")
+    with op.batch_alter_table("correction_request") as table:
+        table.create_check_constraint(
+            op.f("ck_correction_request_papers_are_named"), "kind NOT IN ('exemption','inherited') OR paper IS NOT NULL"
+        )
     op.create_table(
         "exemption_revocation",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -63,6 +68,12 @@ def upgrade() -> None:
         )
 
 
+def _known_kinds(kinds: str) -> None:
+    with op.batch_alter_table("correction_request") as table:
+        table.drop_constraint(op.f("ck_correction_request_known_kind"), type_="check")
+        table.create_check_constraint(op.f("ck_correction_request_known_kind"), f"kind IN ({kinds})")
+
+
 def _known_states(states: str) -> None:
     with op.batch_alter_table("exemption") as table:
         table.drop_constraint(op.f("ck_exemption_known_state"), type_="check")
@@ -72,12 +83,17 @@ def _known_states(states: str) -> None:
 def downgrade() -> None:
     # The log keeps what these rows say: without them each would be told as lost.
     if not op.get_context().as_sql:
-        revocations = sa.table("exemption_revocation")
+        revocations, requests = sa.table("exemption_revocation"), sa.table("correction_request", sa.column("kind"))
+        asked = sa.select(sa.func.count()).select_from(requests).where(requests.c.kind.in_(("exemption", "inherited")))
         n_rows = op.get_bind().execute(sa.select(sa.func.count()).select_from(revocations)).scalar() or 0
+        n_rows += op.get_bind().execute(asked).scalar() or 0
         if n_rows:
             raise RuntimeError(
-                f"Không lùi được: {n_rows} đề nghị thu hồi miễn học sẽ mất mà nhật ký vẫn ghi. "
+                f"Không lùi được: {n_rows} đề nghị về miễn học hoặc kết quả nơi chuyển đến sẽ mất mà nhật ký vẫn ghi. "
                 "Xin phục hồi một bản sao lưu của bản cũ."
             )
     op.drop_table("exemption_revocation")
     _known_states("'PROPOSED','GRANTED','REFUSED'")
+    with op.batch_alter_table("correction_request") as table:
+        table.drop_constraint(op.f("ck_correction_request_papers_are_named"), type_="check")
+    _known_kinds("'score','homeroom','civil_status'")

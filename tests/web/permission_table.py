@@ -690,3 +690,11 @@ ROWS += [
     ),
     Row("homeroom.decide_revocation", "POST", _lop("/mien-hoc/thu-hoi/999999"), BOSSES, passes=(404,)),
 ]
+
+# --- corrections of what stands beside the sheets ---
+ROWS += [
+    Row("corrections.ask_inherited", "GET", _pupil("/sua-chua/noi-chuyen-den/{pupil}"), only("math"), refused=_HIDDEN),
+    Row(
+        "corrections.send_inherited", "POST", _pupil("/sua-chua/noi-chuyen-den/{pupil}"), only("math"), refused=_HIDDEN
+    ),
+]

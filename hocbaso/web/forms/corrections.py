@@ -42,6 +42,20 @@ class AskCivilStatusForm(AskScoresForm):
     )
 
 
+class AskInheritedForm(AskScoresForm):
+    """The same with the old school's table that has it right."""
+
+    reason = TextAreaField(
+        "Lí do",
+        [DataRequired("Xin ghi lí do."), Length(max=500, message="Ghi nhiều nhất 500 kí tự.")],
+        description="Ví dụ: chép nhầm dòng, bảng tổng hợp của trường cũ ghi 7,5.",
+    )
+    paper = StringField(
+        "Số, ngày bảng tổng hợp của trường cũ",
+        [DataRequired("Xin ghi số, ngày bảng tổng hợp."), Length(max=200, message="Ghi nhiều nhất 200 kí tự.")],
+    )
+
+
 class ActForm(FlaskForm):
     """An act upon a request: the version that stood on the page, words where they are wanted (the service asks)."""
 
