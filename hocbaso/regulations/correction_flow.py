@@ -23,6 +23,8 @@ class CorrectionKind(StrEnum):
     """Cells of locked sheets of one pupil."""
     HOMEROOM = "homeroom"
     """Conduct, absences, remark and awards of one pupil in a class that was approved."""
+    EXEMPTION = "exemption"
+    """An exemption granted or taken back for one pupil after a sheet was locked, with the marks that a line opened again needs."""
     INHERITED = "inherited"
     """Semester I as an old school concluded it, of one pupil in a class that was approved."""
     CIVIL_STATUS = "civil_status"

@@ -41,8 +41,8 @@ _NOT_GRANTED = {
 _SHEET_CLOSED = {
     SheetState.SUBMITTED: "đã nộp. Xin rút lại hoặc trả lại bảng cho giáo viên môn học nhập điểm của em, rồi thu hồi.",
     SheetState.REVIEWED: "đã soát. Xin trả lại bảng cho giáo viên môn học nhập điểm của em, rồi thu hồi.",
-    SheetState.APPROVED: "đã duyệt, chờ khoá, nên không thu hồi miễn học ở đây được.",
-    SheetState.LOCKED: "đã khoá nên không thu hồi miễn học ở đây được.",
+    SheetState.APPROVED: "đã duyệt, chờ khoá. Khoá bảng rồi, giáo viên môn học mở ô của em, lập đề nghị thu hồi miễn học kèm điểm.",
+    SheetState.LOCKED: "đã khoá. Giáo viên môn học mở ô của em trong bảng, lập đề nghị thu hồi miễn học kèm điểm của em.",
 }
 
 
@@ -61,7 +61,8 @@ def require_class_open(state: ClassState, class_name: str) -> None:
         )
     if state is ClassState.APPROVED:
         raise WrongState(
-            f"Lớp {class_name} đã được duyệt, kết quả đã đóng băng nên không thu hồi miễn học ở đây được. {NOTHING_CHANGED}"
+            f"Lớp {class_name} đã được duyệt, kết quả đã đóng băng. Giáo viên môn học mở ô của em trong bảng điểm đã khoá, lập đề nghị "
+            f"thu hồi miễn học kèm điểm của em. {NOTHING_CHANGED}"
         )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.errors import NotFound
+from hocbaso.regulations.correction_fields import read_year_field
 from hocbaso.regulations.correction_flow import (
     OPEN_STATES,
     CorrectionKind,
@@ -53,9 +54,20 @@ def reads(actor: Actor, request: m.CorrectionRequest) -> bool:
 
 
 def class_subjects_of(request: m.CorrectionRequest) -> frozenset[int]:
-    """The ``class_subject`` ids whose sheets a request concerns."""
+    """The ``class_subject`` ids whose sheets a request concerns; of an exemption also where it writes no cell."""
     sheets = {item.score_sheet_id for item in request.items if item.score_sheet_id is not None}
-    return frozenset(db.session.scalars(select(m.ScoreSheet.class_subject_id).where(m.ScoreSheet.id.in_(sheets))))
+    found = set(db.session.scalars(select(m.ScoreSheet.class_subject_id).where(m.ScoreSheet.id.in_(sheets))))
+    if request.kind == CorrectionKind.EXEMPTION:
+        fields = [field for item in request.items if (field := read_year_field(item.field or "")) is not None]
+        found |= set(
+            db.session.scalars(
+                select(m.ClassSubject.id).where(
+                    m.ClassSubject.class_group_id == request.enrollment.class_group_id,
+                    m.ClassSubject.subject_id.in_({field.subject_id for field in fields}),
+                )
+            )
+        )
+    return frozenset(found)
 
 
 def person_of(account_id: int | None) -> int | None:

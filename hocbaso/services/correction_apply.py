@@ -22,7 +22,7 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.correction_fields import read_year_field
 from hocbaso.regulations.correction_flow import CorrectionKind, CorrectionState
 from hocbaso.regulations.hash_chain import canonical_json
-from hocbaso.regulations.score_sheet_flow import SheetParty, SheetVerb, find_move
+from hocbaso.regulations.score_sheet_flow import SheetParty, SheetState, SheetVerb, find_move
 from hocbaso.regulations.vietnamese_names import search_key, sort_key
 from hocbaso.services import (
     audit,
@@ -80,8 +80,13 @@ def apply_year(actor: Actor, request: m.CorrectionRequest, found: Impact, ruling
     if request.kind == CorrectionKind.HOMEROOM:
         _correct_homeroom(actor, request, now)
     correction_year_fields.write_inherited(actor, request, now)
+    correction_year_fields.write_exemptions(actor, request, now)
+    for sheet in correction_year_fields.sheets_concerned(request):
+        if sheet.state == SheetState.LOCKED.value:  # opened and locked again, so that its past tells of the line
+            by_sheet.setdefault(sheet.id, [])
     for sheet_id in sorted(by_sheet):
         _correct_sheet(actor, request, sheet_id, by_sheet[sheet_id], now)
+    correction_year_fields.require_lines_whole(request)
     computed, given = pupil()
     if correction_impact.evaluated(computed, given).result != foreseen.result:
         raise IntegrityFault("Kết quả sau khi sửa khác với tác động đã xem. Chưa có gì thay đổi.")
@@ -110,7 +115,8 @@ def _correct_sheet(
     head = replace(read_head(sheet_id), parties=frozenset({SheetParty.CORRECTION}))
     note = f"Đề nghị sửa chữa số {request.id} của {request.asker_name}: {request.reason}"[:1000]
     reviews.carry_out(actor, head, find_move(head.state, SheetVerb.REOPEN), note, now)
-    _write_cells(actor, request, head, items, now)
+    if items:
+        _write_cells(actor, request, head, items, now)
     opened = read_head(sheet_id)
     reviews.carry_out(actor, opened, find_move(opened.state, SheetVerb.RELOCK), note, now)
 
@@ -276,7 +282,7 @@ def _corrected_subjects(request: m.CorrectionRequest) -> list[str]:
     return [of_page[subject_id][1] for subject_id in sorted(places.values(), key=lambda one: of_page[one])]
 
 
-_OF_SUBJECTS = (CorrectionKind.SCORE.value, CorrectionKind.INHERITED.value)
+_OF_SUBJECTS = (CorrectionKind.SCORE.value, CorrectionKind.EXEMPTION.value, CorrectionKind.INHERITED.value)
 """Kinds that correct places of subjects on the page."""
 
 

@@ -45,7 +45,7 @@ class InheritedChoice:
     present: str
 
 
-def _require_keeper(actor: Actor, enrollment_id: int, today: date, whose: str) -> m.Enrollment:
+def require_keeper(actor: Actor, enrollment_id: int, today: date, whose: str) -> m.Enrollment:
     """A pupil for who keeps the class today; where nobody keeps it any more, for the principal. Raises NotFound, NotAllowed."""
     enrollment = db.session.get(m.Enrollment, enrollment_id, populate_existing=True)
     if enrollment is None:
@@ -69,7 +69,7 @@ def require_asks_inherited(actor: Actor, enrollment_id: int, today: date) -> m.E
 
     Raises NotFound, NotAllowed, WrongState (was here in semester I; not approved: copied anew on the pupil's page; has left).
     """
-    enrollment = _require_keeper(actor, enrollment_id, today, "Đề nghị sửa kết quả nơi chuyển đến")
+    enrollment = require_keeper(actor, enrollment_id, today, "Đề nghị sửa kết quả nơi chuyển đến")
     class_group = enrollment.class_group
     if enrollment.first_semester == 1:
         raise WrongState("Em học học kì I ở trường này nên không có kết quả nơi chuyển đến. Chưa có gì thay đổi.")

@@ -107,7 +107,7 @@ def _require_may_ask(actor: Actor, row: m.Exemption) -> None:
     require_granted(ExemptionState(row.state))
     _require_here(enrollment)
     require_class_open(ClassState(class_group.state), class_group.name)
-    if any(one.state == RevocationState.PROPOSED for one in _rows(row.id)):
+    if is_asked(row.id):
         raise WrongState(f"Đã có đề nghị thu hồi đang chờ Hiệu trưởng quyết định. {NOTHING_CHANGED}")
     for state, label in _sheets(row):
         # What was handed in comes back on the way to the decision; what was approved never does.
@@ -182,6 +182,11 @@ def _rows(exemption_id: int) -> list[m.ExemptionRevocation]:
             .execution_options(populate_existing=True)
         )
     )
+
+
+def is_asked(exemption_id: int) -> bool:
+    """Whether a request to take it back waits for its decision."""
+    return any(one.state == RevocationState.PROPOSED for one in _rows(exemption_id))
 
 
 def _sheets(row: m.Exemption) -> list[tuple[SheetState, str]]:

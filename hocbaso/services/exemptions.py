@@ -32,6 +32,11 @@ STATE_WORDS = {
     "REVOKED": "đã thu hồi",
 }
 
+_AFTER_LOCK = (
+    "Miễn học sau khi khoá: giáo viên chủ nhiệm lập đề nghị sửa miễn học ở trang của học sinh, mục Sửa chữa. Đề nghị đang chờ ở đây "
+    "thì Hiệu trưởng trả lời không cho miễn trước. Chưa có gì thay đổi."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ExemptionLine:
@@ -91,7 +96,7 @@ def propose(
             raise NotAllowed("Miễn học do giáo viên chủ nhiệm của lớp đề nghị.")
         session.refresh(class_group)
         if class_group.state != ClassState.OPEN.value:
-            raise WrongState("Lớp đã chốt nên không đề nghị miễn học được nữa.")
+            raise WrongState(f"Lớp {class_group.name} đã chốt tổng kết. {_AFTER_LOCK}")
         if enrollment.status not in ACTIVE:
             raise WrongState("Học sinh không còn học ở lớp này.")
         if not words:
@@ -157,7 +162,7 @@ def decide(actor: Actor, exemption_id: int, granted: bool, *, document: str | No
             raise WrongState(f"Đề nghị này đã có quyết định: {STATE_WORDS[row.state]}. Không quyết định lần thứ hai.")
         session.refresh(class_group)
         if class_group.state == ClassState.APPROVED.value:
-            raise WrongState("Lớp đã được duyệt, kết quả đã đóng băng nên không đổi được nữa.")
+            raise WrongState(f"Lớp {class_group.name} đã được duyệt, kết quả đã đóng băng. {_AFTER_LOCK}")
         paper = paper or row.document
         if granted and not paper:
             raise Invalid("Xin ghi số, ngày của văn bản làm căn cứ miễn học.", field="document")
@@ -207,9 +212,17 @@ def _guard_unlocked(class_subject_id: int, semester: int | None, enrollment: m.E
         .limit(1)
     )
     if locked is not None:
-        raise WrongState(
-            f"Bảng điểm học kì {'I' * locked} của môn này đã khoá. Miễn học sau khi khoá phải qua đề nghị sửa điểm."
-        )
+        raise WrongState(f"Bảng điểm học kì {'I' * locked} của môn này đã khoá. {_AFTER_LOCK}")
+
+
+def is_proposed(enrollment_id: int, subject_id: int) -> bool:
+    """Whether an exemption of this subject waits for its decision."""
+    rows = select(m.Exemption.id).where(
+        m.Exemption.enrollment_id == enrollment_id,
+        m.Exemption.subject_id == subject_id,
+        m.Exemption.state == "PROPOSED",
+    )
+    return db.session.scalar(rows.limit(1)) is not None
 
 
 def _overlapping(enrollment_id: int, subject_id: int, semester: int | None) -> bool:

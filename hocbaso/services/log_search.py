@@ -269,7 +269,14 @@ def _of_class(class_group_id: int | None, subject_id: int | None) -> ColumnEleme
             .join(m.ScoreSheet, m.ScoreSheet.id == m.CorrectionItem.score_sheet_id)
             .where(m.ScoreSheet.class_subject_id.in_(lines))
         )
-        return or_(*parts, _target("correction_request", _text_ids(corrected)))
+        fields = [f"inherited-{subject_id}", f"exempt-{subject_id}-1", f"exempt-{subject_id}-2"]
+        beside = (
+            select(m.CorrectionItem.correction_request_id)
+            .join(m.CorrectionRequest, m.CorrectionRequest.id == m.CorrectionItem.correction_request_id)
+            .where(m.CorrectionItem.field.in_(fields), m.CorrectionRequest.enrollment_id.in_(places))
+        )
+        parts += [_target("correction_request", _text_ids(one)) for one in (corrected, beside)]
+        return or_(*parts)
     pupils = select(m.Enrollment.student_id).where(m.Enrollment.class_group_id == class_group_id)
     parts += [
         and_(_ENTRY.target_kind == "class_group", _ENTRY.target_id == str(class_group_id)),

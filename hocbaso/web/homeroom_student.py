@@ -13,6 +13,7 @@ from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.terms import Level
 from hocbaso.services import (
     class_page,
+    correction_exemptions,
     correction_requests,
     correction_view,
     correction_year_requests,
@@ -82,6 +83,7 @@ def student_page(
                 decisions.seal(result.promotion_basis),
             )
         )
+    pasts = exemption_revocations.of_enrollment(actor, enrollment_id)
     return render_template(
         "homeroom/student.html",
         page=page,
@@ -90,7 +92,12 @@ def student_page(
         levels=LEVEL_CHOICES,
         before=page.rows[at - 1] if at else None,
         after=page.rows[at + 1] if at + 1 < len(page.rows) else None,
-        exemptions=exemption_revocations.of_enrollment(actor, enrollment_id),
+        exemptions=pasts,
+        asks_revocation={
+            past.exemption.id: correction_exemptions.asks_revocation(actor, past.exemption.id, clock.now())
+            for past in pasts
+            if past.exemption.state == "GRANTED" and not past.may_ask
+        },
         revocation_words=exemption_revocations.STATE_WORDS,
         exemption_form=exemption_form,
         decided=decisions.decisions_of(enrollment_id),
@@ -103,6 +110,7 @@ def student_page(
         corrections=correction_view.of_student(actor, row.student_id, page.today),
         asks_homeroom=correction_requests.asks_homeroom(actor, enrollment_id, clock.now()),
         asks_inherited=correction_year_requests.asks_inherited(actor, enrollment_id, clock.now()),
+        asks_exemption=correction_exemptions.asks_exemption(actor, enrollment_id, clock.now()),
         asks=correction_requests.asks_about(actor, enrollment_id, clock.now()),
         inherited=inherited_results.read(actor, enrollment_id),
         inherited_typed=inherited_typed or {},

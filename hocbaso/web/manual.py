@@ -60,6 +60,8 @@ HERE = {
     "corrections.ask_scores": "sua-chua#diem",
     "corrections.ask_homeroom": "sua-chua#chu-nhiem",
     "corrections.ask_civil_status": "sua-chua#ho-tich",
+    "corrections.ask_exemption": "sua-chua#mien-hoc",
+    "corrections.ask_revocation": "sua-chua#mien-hoc",
     "corrections.ask_inherited": "sua-chua#noi-chuyen-den",
     "daily": "hom-nay",
     "desk": "chung-thu-so#dang-ky",

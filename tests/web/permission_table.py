@@ -697,4 +697,8 @@ ROWS += [
     Row(
         "corrections.send_inherited", "POST", _pupil("/sua-chua/noi-chuyen-den/{pupil}"), only("math"), refused=_HIDDEN
     ),
+    Row("corrections.ask_exemption", "GET", _pupil("/sua-chua/mien-hoc/{pupil}"), only("math"), refused=_HIDDEN),
+    Row("corrections.send_exemption", "POST", _pupil("/sua-chua/mien-hoc/{pupil}"), only("math"), refused=_HIDDEN),
+    Row("corrections.ask_revocation", "GET", "/sua-chua/thu-hoi-mien-hoc/999999", _ASKERS, passes=(404,)),
+    Row("corrections.send_revocation", "POST", "/sua-chua/thu-hoi-mien-hoc/999999", _ASKERS, passes=(404,)),
 ]
