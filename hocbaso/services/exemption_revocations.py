@@ -62,13 +62,14 @@ class RevocationLine:
 class ExemptionPast:
     """An exemption with every request to take it back, oldest first. ``may_ask``: by this person, now.
 
-    ``may_rule``: this person decides whether it is granted.
+    ``may_rule``: this person decides whether it is granted. ``why_not``: what has to be done first, for who would ask; else "".
     """
 
     exemption: ExemptionLine
     revocations: tuple[RevocationLine, ...]
     may_ask: bool
     may_rule: bool
+    why_not: str
 
 
 def propose(actor: Actor, exemption_id: int, reason: str, *, now: datetime) -> RevocationLine:
@@ -261,16 +262,20 @@ def _line(actor: Actor, asked: m.ExemptionRevocation) -> RevocationLine:
 
 
 def _past(actor: Actor, row: m.Exemption) -> ExemptionPast:
+    may_ask, why_not = True, ""
     try:
         _require_may_ask(actor, row)
-        may_ask = True
-    except DomainError:
+    except DomainError as refusal:
         may_ask = False
+        asks = reaches_class(actor, row.enrollment.class_group_id, Permission.EXEMPTION_REVOKE)
+        if asks and row.state == ExemptionState.GRANTED and not is_asked(row.id):
+            why_not = refusal.message.removesuffix(f" {NOTHING_CHANGED}")
     return ExemptionPast(
         exemptions.line_of(row),
         tuple(_line(actor, one) for one in _rows(row.id)),
         may_ask,
         exemptions.decides(actor, row),
+        why_not,
     )
 
 
