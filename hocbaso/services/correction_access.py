@@ -25,6 +25,8 @@ from hocbaso.services.access import Actor, load_actor, roles_reaching
 from hocbaso.services.in_force import delegates, in_force
 from hocbaso.services.log_reading import aimed_at, require_rows_told
 
+_NEVER_DELEGATED = frozenset({CorrectionKind.EXEMPTION.value, CorrectionKind.INHERITED.value})
+"""What is the principal's own decision before the lock is so after it (docs/decisions/0033)."""
 _HEADS = frozenset({Role.PRINCIPAL, Role.VICE_PRINCIPAL, Role.DELEGATE})
 
 
@@ -189,6 +191,7 @@ def _stands_in(actor: Actor, request: m.CorrectionRequest) -> bool:
     return (
         Permission.CORRECTION_DECIDE in actor.permissions
         and Role.DELEGATE in reaching
+        and request.kind not in _NEVER_DELEGATED
         and may_decide(
             is_asker=asked,
             is_principal=False,
@@ -231,7 +234,7 @@ def parties_of(actor: Actor, request: m.CorrectionRequest, *, voids_sealed: bool
         is_asker=asked,
         is_principal=Role.PRINCIPAL in reaching,
         is_vice_principal=Role.VICE_PRINCIPAL in reaching,
-        is_delegate=Role.DELEGATE in reaching,
+        is_delegate=Role.DELEGATE in reaching and request.kind not in _NEVER_DELEGATED,
         asked_by_principal=request.asked_by_principal,
         did_the_work=_did_the_work(actor, request),
         voids_sealed=voids_sealed,

@@ -39,7 +39,7 @@ from tests.services.approved_class import (  # noqa: F401 (fixtures)
 from tests.services.full_class import fill_scores, kept, last_entry, lock_class
 from tests.services.locked_class import locked_fixture, locked_template_fixture  # noqa: F401 (fixtures)
 from tests.services.test_correction_inherited import approve, late_and_approved
-from tests.services.test_corrections import LATER, PHOTO
+from tests.services.test_corrections import LATER, PHOTO, delegate
 from tests.services.test_exemption_revocations import granted
 from tests.services.test_exemptions_and_decisions import BINH, propose, subject_id
 
@@ -233,6 +233,19 @@ def test_before_the_lock_each_refusal_names_the_page_where_it_is_done(school: Ca
     put_sheets([school.sheets["9A", "PE", 2]], "REVIEWED")
     with pytest.raises(WrongState, match="trả lại bảng"):
         revoke(school, exemption, {})
+
+
+def test_a_delegate_decides_none_of_it(school: Cast) -> None:
+    exemption = locked_with_exempt(school)
+    delegate(school, "head_science")
+    request = revoke(school, exemption, marks(school))
+    confirm(school, request)
+    deputy = school.actor("head_science")
+    assert school.people["head_science"] not in correction_access.holders(request, LATER.date())
+    assert request.id not in correction_access.held_by(deputy, LATER.date())
+    with pytest.raises(NotAllowed):
+        approve(school, request, "head_science")
+    assert approve(school, request).state == "APPLIED"
 
 
 def test_one_request_at_a_time_and_pinned_to_what_stood(school: Cast) -> None:
