@@ -39,7 +39,15 @@ from hocbaso.models.school_plan import (
     TrainingSession,
 )
 from hocbaso.models.scores import ScoreCell, ScoreCellVersion, ScoreSheet, SheetReadBack, SheetStep
-from hocbaso.models.students import Enrollment, Exemption, InheritedResult, Movement, Student, StudyHistory
+from hocbaso.models.students import (
+    Enrollment,
+    Exemption,
+    ExemptionRevocation,
+    InheritedResult,
+    Movement,
+    Student,
+    StudyHistory,
+)
 from hocbaso.models.transcripts import (
     DocumentProof,
     Rehearsal,
@@ -75,6 +83,7 @@ __all__ = [
     "DocumentProof",
     "Enrollment",
     "Exemption",
+    "ExemptionRevocation",
     "FrozenResult",
     "HelpMessage",
     "HelpRequest",

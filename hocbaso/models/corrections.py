@@ -12,20 +12,23 @@ from hocbaso.models.students import Enrollment
 
 
 class CorrectionRequest(Base):
-    """Cells of locked sheets (``score``), the homeroom teacher's part (``homeroom``) or approved results of the summer (``summer``) of one
-    pupil's year, or civil-status fields.
+    """Of one pupil's year: cells of locked sheets (``score``), the homeroom teacher's part (``homeroom``), approved results of the summer
+    (``summer``), an exemption (``exemption``) or an old school's results (``inherited``); or civil-status fields.
 
     ``enrollment_id``: the year concerned; for civil status the pupil's latest class, whose homeroom teacher confirms. ``paper``: the
-    decision a civil-status change rests on. ``outcome``: once applied, canonical JSON of what changed and what went out of force.
+    decision or table that a change of civil status, of an exemption or of an old school's results rests on. ``outcome``: once applied, canonical JSON of what changed and what went out of force.
     """
 
     __tablename__ = "correction_request"
     __table_args__ = (
-        CheckConstraint("kind IN ('score','homeroom','summer','civil_status')", name="known_kind"),
+        CheckConstraint(
+            "kind IN ('score','homeroom','summer','civil_status','exemption','inherited')", name="known_kind"
+        ),
         CheckConstraint(
             "state IN ('ASKED','CONFIRMED','RETURNED','APPLIED','REFUSED','WITHDRAWN')", name="known_state"
         ),
         CheckConstraint("kind <> 'civil_status' OR paper IS NOT NULL", name="civil_status_has_its_decision"),
+        CheckConstraint("kind NOT IN ('exemption','inherited') OR paper IS NOT NULL", name="papers_are_named"),
         CheckConstraint(
             "state <> 'APPLIED' OR (decided_at IS NOT NULL AND decider_name IS NOT NULL AND outcome IS NOT NULL)",
             name="applied_by_somebody",
@@ -72,7 +75,8 @@ class CorrectionRequest(Base):
 
 
 class CorrectionItem(Base):
-    """One value that should become another: a cell (``score_sheet_id``, ``column_key``) or a field of the profile or of the homeroom record.
+    """One value that should become another: a cell (``score_sheet_id``, ``column_key``) or a field: of the profile, of the homeroom record, or
+    named by ``regulations/correction_fields``.
 
     ``seen_version``: the cell's version (0: empty) that the request was made against; of a field the old value itself is the pin.
     """

@@ -179,11 +179,14 @@ class StudyHistory(Base):
 
 
 class Exemption(Base):
-    """Miễn học: proposed by the homeroom teacher, decided by the principal with its paper. ``semester`` NULL: both."""
+    """Miễn học: proposed by the homeroom teacher, decided by the principal with its paper. ``semester`` NULL: both.
+
+    One that was taken back (``REVOKED``) stays with the decision that granted it; what took it back is an :class:`ExemptionRevocation`.
+    """
 
     __tablename__ = "exemption"
     __table_args__ = (
-        CheckConstraint("state IN ('PROPOSED','GRANTED','REFUSED')", name="known_state"),
+        CheckConstraint("state IN ('PROPOSED','GRANTED','REFUSED','REVOKED')", name="known_state"),
         CheckConstraint("semester IS NULL OR semester IN (1,2)", name="semester_one_or_two"),
     )
 
@@ -200,4 +203,35 @@ class Exemption(Base):
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     subject: Mapped[Subject] = relationship()
+    enrollment: Mapped[Enrollment] = relationship()
+
+
+class ExemptionRevocation(Base):
+    """Thu hồi miễn học: a request to take a granted exemption back, and what was decided. One at a time is open."""
+
+    __tablename__ = "exemption_revocation"
+    __table_args__ = (
+        CheckConstraint("state IN ('PROPOSED','REVOKED','REFUSED')", name="known_state"),
+        CheckConstraint("(state = 'PROPOSED') = (decided_at IS NULL)", name="decided_has_its_time"),
+        CheckConstraint(
+            "decided_by IS NULL OR proposed_by IS NULL OR decided_by <> proposed_by",
+            name="nobody_decides_the_own_request",
+        ),
+        Index("uq_exemption_revocation_open", "exemption_id", unique=True, sqlite_where=text("state = 'PROPOSED'")),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    exemption_id: Mapped[int] = mapped_column(ForeignKey("exemption.id"), index=True)
+    enrollment_id: Mapped[int] = mapped_column(ForeignKey("enrollment.id"), index=True)
+    state: Mapped[str] = mapped_column(String(10), default="PROPOSED")
+    reason: Mapped[str] = mapped_column(String(500))
+    proposed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    proposed_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    proposer_name: Mapped[str] = mapped_column(String(120))
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    decider_name: Mapped[str | None] = mapped_column(String(120))
+    decision_note: Mapped[str | None] = mapped_column(String(500))
+
+    exemption: Mapped[Exemption] = relationship()
     enrollment: Mapped[Enrollment] = relationship()

@@ -149,3 +149,5 @@ class AuditTag(StrEnum):
     YEAR_TURN_RETURNED = "year:turn:returned"
     YEAR_TURN_DONE = "year:turn:done"
     REMINDER_SENT = "reminder:notice:sent"
+    REVOCATION_PROPOSED = "exemption:revocation:proposed"
+    REVOCATION_DECIDED = "exemption:revocation:decided"

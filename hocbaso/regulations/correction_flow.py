@@ -25,6 +25,10 @@ class CorrectionKind(StrEnum):
     """Conduct, absences, remark and awards of one pupil in a class that was approved."""
     SUMMER = "summer"
     """Results of the summer that were approved: re-assessment of a subject, conduct after training."""
+    EXEMPTION = "exemption"
+    """An exemption granted or taken back for one pupil after a sheet was locked, with the marks that a line opened again needs."""
+    INHERITED = "inherited"
+    """Semester I as an old school concluded it, of one pupil in a class that was approved."""
     CIVIL_STATUS = "civil_status"
     """What civil-status papers say of a pupil, after it was printed on an issued record."""
 

@@ -26,6 +26,8 @@ class Permission(StrEnum):
     STUDENT_EDIT = "student:edit"
     EXEMPTION_PROPOSE = "exemption:propose"
     EXEMPTION_DECIDE = "exemption:decide"
+    EXEMPTION_REVOKE = "exemption:revoke"
+    INHERITED_DECIDE = "inherited:decide"
     DECISION_RECORD = "decision:record"
     CORRECTION_READ = "correction:read"
     CORRECTION_ASK = "correction:ask"
@@ -99,6 +101,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.CLASS_APPROVE,
             _P.STUDENT_READ,
             _P.EXEMPTION_DECIDE,
+            _P.INHERITED_DECIDE,
             _P.DECISION_RECORD,
             _P.CORRECTION_READ,
             _P.CORRECTION_ASK,
@@ -128,12 +131,14 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         }
     ),
     # Reads the whole school and reviews where a group has no head; approves only through a DELEGATE grant, and decides the
-    # corrections that the principal asks for.
+    # corrections that the principal asks for, and what a principal who keeps a class proposes of it.
     Role.VICE_PRINCIPAL: frozenset(
         {
             _P.SHEET_READ,
             _P.SHEET_REVIEW,
             _P.CLASS_READ,
+            _P.EXEMPTION_DECIDE,
+            _P.INHERITED_DECIDE,
             _P.CORRECTION_READ,
             _P.CORRECTION_DECIDE,
             _P.STUDENT_READ,
@@ -169,6 +174,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         {
             _P.STUDENT_READ,
             _P.STUDENT_EDIT,
+            _P.EXEMPTION_REVOKE,
             _P.CORRECTION_READ,
             _P.CORRECTION_ASK,
             _P.TRANSCRIPT_READ,
@@ -227,6 +233,7 @@ HOMEROOM_PERMISSIONS = frozenset(
         _P.STUDENT_READ,
         _P.STUDENT_EDIT,
         _P.EXEMPTION_PROPOSE,
+        _P.EXEMPTION_REVOKE,
         _P.CORRECTION_READ,
         _P.CORRECTION_ASK,
         _P.CORRECTION_CONFIRM,
@@ -264,6 +271,8 @@ LEARNING_DATA = frozenset(
         _P.EXPORT_SCORES,
         _P.EXEMPTION_PROPOSE,
         _P.EXEMPTION_DECIDE,
+        _P.EXEMPTION_REVOKE,
+        _P.INHERITED_DECIDE,
         _P.DECISION_RECORD,
         _P.CORRECTION_READ,
         _P.CORRECTION_ASK,

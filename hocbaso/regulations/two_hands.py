@@ -102,3 +102,11 @@ def next_reviewer_words(names: Iterable[str]) -> str:
 def own_sheet_words(did: str, others: Iterable[str]) -> str:
     """Why somebody does not review: what they did (:meth:`Hands.say`), and the names of who reviews instead."""
     return f"Thầy, cô {did} nên không tự soát. {next_reviewer_words(others)}"
+
+
+def may_decide_for_school(
+    *, is_proposer: bool, is_principal: bool, is_vice_principal: bool, proposed_by_principal: bool
+) -> bool:
+    """Whether a person decides for the school what somebody else proposed: the principal, and of the principal's own proposal (who
+    keeps a class like anybody) a vice-principal. Nobody decides a proposal of their own."""
+    return not is_proposer and (is_principal or (is_vice_principal and proposed_by_principal))

@@ -222,6 +222,19 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
             "decided_at",
         ),
     ),
+    "exemption_revocation": (
+        m.ExemptionRevocation,
+        (
+            "exemption_id",
+            "enrollment_id",
+            "state",
+            "reason",
+            "proposed_by",
+            "proposer_name",
+            "decided_by",
+            "decider_name",
+        ),
+    ),
     "score_sheet": (m.ScoreSheet, ("class_subject_id", "semester", "state")),
     "sheet_step": (
         m.SheetStep,

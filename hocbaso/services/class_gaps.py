@@ -112,7 +112,7 @@ def list_gaps(computed: ClassResults, *, untold: frozenset[str] = frozenset()) -
             gaps.append(
                 ClassGap(
                     "exemption",
-                    f"{given.full_name}: đề nghị miễn học đang chờ Hiệu trưởng quyết định",
+                    f"{given.full_name}: đề nghị về miễn học đang chờ quyết định",
                     f"{page}/hoc-sinh/{given.enrollment_id}",
                     given.enrollment_id,
                 )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import bindparam, func, or_, select
+from sqlalchemy import bindparam, exists, func, or_, select
 
 from hocbaso import models as m
 from hocbaso.regulations.summer_flow import SummerState
@@ -34,6 +34,7 @@ _subject = m.Subject.__table__
 _enrollment = m.Enrollment.__table__
 _student = m.Student.__table__
 _exemption = m.Exemption.__table__
+_revocation = m.ExemptionRevocation.__table__
 _inherited = m.InheritedResult.__table__
 _record = m.HomeroomRecord.__table__
 _summer = m.SummerResult.__table__
@@ -129,6 +130,9 @@ _EXEMPTIONS = of_class(
     _exemption.c.subject_id,
     _exemption.c.semester,
     _exemption.c.state,
+    exists()
+    .where(_revocation.c.exemption_id == _exemption.c.id, _revocation.c.state == "PROPOSED")
+    .label("is_revocation_asked"),
 )
 _INHERITED = of_class(
     _inherited,
@@ -264,7 +268,7 @@ def read_inputs(link: Any, asked: dict[str, Any], subjects: Sequence[SubjectFact
         if row.state == "GRANTED":
             for index in (0, 1) if row.semester is None else (row.semester - 1,):
                 exempt.add((row.enrollment_id, row.subject_id, index))
-        elif row.state == "PROPOSED":
+        if row.state == "PROPOSED" or row.is_revocation_asked:
             pending[row.enrollment_id] = pending.get(row.enrollment_id, 0) + 1
     inherited: dict[tuple[int, int], str | None] = {}
     awaited: set[int] = set()

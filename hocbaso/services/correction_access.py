@@ -9,6 +9,7 @@ from sqlalchemy import select
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.errors import NotFound
+from hocbaso.regulations.correction_fields import read_year_field
 from hocbaso.regulations.correction_flow import (
     OPEN_STATES,
     CorrectionKind,
@@ -24,6 +25,8 @@ from hocbaso.services.access import Actor, load_actor, roles_reaching
 from hocbaso.services.in_force import delegates, in_force
 from hocbaso.services.log_reading import aimed_at, require_rows_told
 
+_NEVER_DELEGATED = frozenset({CorrectionKind.EXEMPTION.value, CorrectionKind.INHERITED.value})
+"""What is the principal's own decision before the lock is so after it (docs/decisions/0033)."""
 _HEADS = frozenset({Role.PRINCIPAL, Role.VICE_PRINCIPAL, Role.DELEGATE})
 
 
@@ -53,11 +56,23 @@ def reads(actor: Actor, request: m.CorrectionRequest) -> bool:
 
 
 def class_subjects_of(request: m.CorrectionRequest) -> frozenset[int]:
-    """The ``class_subject`` ids that a request concerns: of its sheets, or of the subjects that were re-assessed."""
+    """The ``class_subject`` ids that a request concerns: of its sheets, of the subjects that were re-assessed; of an exemption also
+    where it writes no cell."""
     if request.kind == CorrectionKind.SUMMER:
         return summer_fields.class_subjects(request)
     sheets = {item.score_sheet_id for item in request.items if item.score_sheet_id is not None}
-    return frozenset(db.session.scalars(select(m.ScoreSheet.class_subject_id).where(m.ScoreSheet.id.in_(sheets))))
+    found = set(db.session.scalars(select(m.ScoreSheet.class_subject_id).where(m.ScoreSheet.id.in_(sheets))))
+    if request.kind == CorrectionKind.EXEMPTION:
+        fields = [field for item in request.items if (field := read_year_field(item.field or "")) is not None]
+        found |= set(
+            db.session.scalars(
+                select(m.ClassSubject.id).where(
+                    m.ClassSubject.class_group_id == request.enrollment.class_group_id,
+                    m.ClassSubject.subject_id.in_({field.subject_id for field in fields}),
+                )
+            )
+        )
+    return frozenset(found)
 
 
 def person_of(account_id: int | None) -> int | None:
@@ -179,6 +194,7 @@ def _stands_in(actor: Actor, request: m.CorrectionRequest) -> bool:
     return (
         Permission.CORRECTION_DECIDE in actor.permissions
         and Role.DELEGATE in reaching
+        and request.kind not in _NEVER_DELEGATED
         and may_decide(
             is_asker=asked,
             is_principal=False,
@@ -221,7 +237,7 @@ def parties_of(actor: Actor, request: m.CorrectionRequest, *, voids_sealed: bool
         is_asker=asked,
         is_principal=Role.PRINCIPAL in reaching,
         is_vice_principal=Role.VICE_PRINCIPAL in reaching,
-        is_delegate=Role.DELEGATE in reaching,
+        is_delegate=Role.DELEGATE in reaching and request.kind not in _NEVER_DELEGATED,
         asked_by_principal=request.asked_by_principal,
         did_the_work=_did_the_work(actor, request),
         voids_sealed=voids_sealed,

@@ -19,14 +19,16 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.errors import IntegrityFault, Stale, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.correction_fields import read_year_field
 from hocbaso.regulations.correction_flow import CorrectionKind, CorrectionState
 from hocbaso.regulations.hash_chain import canonical_json
-from hocbaso.regulations.score_sheet_flow import SheetParty, SheetVerb, find_move
+from hocbaso.regulations.score_sheet_flow import SheetParty, SheetState, SheetVerb, find_move
 from hocbaso.regulations.summer_flow import SummerState
 from hocbaso.regulations.vietnamese_names import search_key, sort_key
 from hocbaso.services import (
     audit,
     correction_impact,
+    correction_year_fields,
     frozen_results,
     homeroom,
     recall_requests,
@@ -58,7 +60,7 @@ Rulings = Sequence[Ruling]
 
 
 def apply_year(actor: Actor, request: m.CorrectionRequest, found: Impact, rulings: Rulings, now: datetime) -> str:
-    """Write the cells and lock again, or the homeroom part, or the summer's results; decide what was left to people, freeze anew, take records out of force; the outcome as JSON.
+    """Write the cells and lock again, the homeroom part, the summer's results, or what stands beside them; decide what was left to people, freeze anew, take records out of force; the outcome as JSON.
 
     Raises WrongState (a sheet is not locked any more), Stale, IntegrityFault (what came out is not what was previewed).
     """
@@ -81,8 +83,14 @@ def apply_year(actor: Actor, request: m.CorrectionRequest, found: Impact, ruling
         _correct_homeroom(actor, request, now)
     if request.kind == CorrectionKind.SUMMER:
         _correct_summer(actor, request, now)
+    correction_year_fields.write_inherited(actor, request, now)
+    correction_year_fields.write_exemptions(actor, request, now)
+    for sheet in correction_year_fields.sheets_concerned(request):
+        if sheet.state == SheetState.LOCKED.value:  # opened and locked again, so that its past tells of the line
+            by_sheet.setdefault(sheet.id, [])
     for sheet_id in sorted(by_sheet):
         _correct_sheet(actor, request, sheet_id, by_sheet[sheet_id], now)
+    correction_year_fields.require_lines_whole(request)
     computed, given = pupil()
     if correction_impact.evaluated(computed, given).result != foreseen.result:
         raise IntegrityFault("Kết quả sau khi sửa khác với tác động đã xem. Chưa có gì thay đổi.")
@@ -111,7 +119,8 @@ def _correct_sheet(
     head = replace(read_head(sheet_id), parties=frozenset({SheetParty.CORRECTION}))
     note = f"Đề nghị sửa chữa số {request.id} của {request.asker_name}: {request.reason}"[:1000]
     reviews.carry_out(actor, head, find_move(head.state, SheetVerb.REOPEN), note, now)
-    _write_cells(actor, request, head, items, now)
+    if items:
+        _write_cells(actor, request, head, items, now)
     opened = read_head(sheet_id)
     reviews.carry_out(actor, opened, find_move(opened.state, SheetVerb.RELOCK), note, now)
 
@@ -291,21 +300,38 @@ def _corrected_subjects(request: m.CorrectionRequest) -> list[str]:
     """The subject of each place of this page that was corrected after it was frozen, this request's among them."""
     earlier = select(m.CorrectionRequest.id).where(
         m.CorrectionRequest.enrollment_id == request.enrollment_id,
-        m.CorrectionRequest.kind == CorrectionKind.SCORE.value,
+        m.CorrectionRequest.kind.in_(_OF_SUBJECTS),
         m.CorrectionRequest.state == CorrectionState.APPLIED.value,
         m.CorrectionRequest.frozen_result_id.is_not(None),
     )
-    rows = db.session.execute(
-        select(m.Subject.transcript_name, m.CorrectionItem.score_sheet_id, m.CorrectionItem.column_key)
-        .join(m.ClassSubject, m.ClassSubject.subject_id == m.Subject.id)
-        .join(m.ScoreSheet, m.ScoreSheet.class_subject_id == m.ClassSubject.id)
-        .join(m.CorrectionItem, m.CorrectionItem.score_sheet_id == m.ScoreSheet.id)
+    items = db.session.scalars(
+        select(m.CorrectionItem)
         .where(
             (m.CorrectionItem.correction_request_id == request.id) | m.CorrectionItem.correction_request_id.in_(earlier)
         )
-        .order_by(m.Subject.transcript_order, m.CorrectionItem.id)
-    )
-    return [name for name, *_ in dict.fromkeys((row[0], row[1], row[2]) for row in rows)]
+        .order_by(m.CorrectionItem.id)
+    ).all()
+    by_sheet = {
+        row.id: row.subject_id
+        for row in db.session.execute(
+            select(m.ScoreSheet.id, m.ClassSubject.subject_id)
+            .join(m.ClassSubject, m.ClassSubject.id == m.ScoreSheet.class_subject_id)
+            .where(m.ScoreSheet.id.in_({item.score_sheet_id for item in items if item.score_sheet_id is not None}))
+        )
+    }
+    places: dict[tuple[object, ...], int] = {}
+    for item in items:
+        if item.score_sheet_id is not None:
+            places[item.score_sheet_id, item.column_key] = by_sheet[item.score_sheet_id]
+        elif (field := read_year_field(item.field or "")) is not None:
+            places[(item.field,)] = field.subject_id
+    subjects = db.session.scalars(select(m.Subject).where(m.Subject.id.in_(set(places.values())))).all()
+    of_page = {row.id: (row.transcript_order, row.transcript_name) for row in subjects}
+    return [of_page[subject_id][1] for subject_id in sorted(places.values(), key=lambda one: of_page[one])]
+
+
+_OF_SUBJECTS = (CorrectionKind.SCORE.value, CorrectionKind.EXEMPTION.value, CorrectionKind.INHERITED.value)
+"""Kinds that correct places of subjects on the page."""
 
 
 def _once(names: Sequence[str]) -> list[str]:

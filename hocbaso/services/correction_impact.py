@@ -19,6 +19,7 @@ from hocbaso.documents import transcript_content as tc
 from hocbaso.errors import NotFound
 from hocbaso.regulations.averages import SEMESTER_NAMES
 from hocbaso.regulations.class_flow import ClassState
+from hocbaso.regulations.correction_fields import EXEMPT_VALUE, YearFieldKind, read_year_field
 from hocbaso.regulations.correction_flow import CorrectionKind
 from hocbaso.regulations.correction_impact import HOMEROOM_WORDS, Change, Place, SubjectName, impact, new_steps
 from hocbaso.regulations.hash_chain import canonical_json
@@ -36,7 +37,7 @@ from hocbaso.services.score_cells import NOTHING, REMARK, CellRecord, column_wor
 from hocbaso.services.score_lines import read_row
 from hocbaso.services.sheet_access import read_head
 from hocbaso.services.student_fields import FIELD_WORDS
-from hocbaso.services.student_inputs import Mark, StudentInput
+from hocbaso.services.student_inputs import Mark, StudentInput, SubjectInput
 from hocbaso.services.students import read_value as read_field
 
 _SUBJECT = ("semester_1", "semester_2", "year")
@@ -122,10 +123,16 @@ def of_request(request: m.CorrectionRequest, today: date) -> Impact:
 
 
 def field_words(field: str) -> str:
-    """The words for a field of the profile or of the homeroom record."""
+    """The words for a field of the profile, of the homeroom record, of the summer or of the year (``regulations/correction_fields``)."""
     if summer_fields.is_summer(field):
         return summer_fields.field_words(field)
-    return HOMEROOM_WORDS.get(field) or FIELD_WORDS[field]
+    place = read_year_field(field)
+    if place is None:
+        return HOMEROOM_WORDS.get(field) or FIELD_WORDS[field]
+    name = db.session.get_one(m.Subject, place.subject_id).name
+    if place.kind is YearFieldKind.INHERITED:
+        return f"{name}, {SEMESTER_NAMES[0]} ở trường cũ"
+    return f"Miễn học {name}, {SEMESTER_NAMES[place.semester - 1]}"
 
 
 def field_text(field: str, stored: str | None) -> str:
@@ -134,7 +141,12 @@ def field_text(field: str, stored: str | None) -> str:
         return summer_fields.field_text(field, stored)
     if field in homeroom.CONDUCT_FIELDS:
         return results.level_words(stored) or "trống"
-    return stored or "trống"
+    place = read_year_field(field)
+    if place is None:
+        return stored or "trống"
+    if place.kind is YearFieldKind.INHERITED:
+        return results.comma(stored) or "trống"
+    return "được miễn" if stored else "không miễn"
 
 
 def homeroom_text(given: StudentInput | m.HomeroomRecord | None, field: str) -> str:
@@ -143,6 +155,19 @@ def homeroom_text(given: StudentInput | m.HomeroomRecord | None, field: str) -> 
         return ""
     value = given.homeroom.get(field) if isinstance(given, StudentInput) else getattr(given, field)
     return "" if value is None else str(value)
+
+
+def present_text(given: StudentInput, field: str) -> str:
+    """What stands in a field of the pupil's year, as the request keeps it: "" for nothing."""
+    place = read_year_field(field)
+    if place is None:
+        return homeroom_text(given, field)
+    for line in given.subjects:
+        if line.subject.subject_id == place.subject_id:
+            if place.kind is YearFieldKind.INHERITED:
+                return line.inherited or ""
+            return EXEMPT_VALUE if line.exempt[place.semester - 1] else ""
+    return ""
 
 
 # --- scores -----------------------------------------------------------------------------------------------------------
@@ -167,12 +192,13 @@ def cell_words(value: CellRecord) -> str:
 
 
 def score_items(request: m.CorrectionRequest) -> tuple[ItemView, ...]:
-    """The cells of a request beside what stands in them now."""
+    """The cells of a request beside what stands in them now, also of a line that an exemption closes."""
     found = []
     heads = {item.score_sheet_id: read_head(item.score_sheet_id) for item in request.items if item.score_sheet_id}
     cells = {sheet_id: read_row(head, request.enrollment_id)[2] for sheet_id, head in heads.items()}
     for item in request.items:
-        assert item.score_sheet_id is not None and item.column_key is not None
+        if item.score_sheet_id is None or item.column_key is None:
+            continue
         head = heads[item.score_sheet_id]
         present = cells[head.id].get(item.column_key, NOTHING)
         found.append(
@@ -189,12 +215,13 @@ def score_items(request: m.CorrectionRequest) -> tuple[ItemView, ...]:
     return tuple(found)
 
 
-def homeroom_items(request: m.CorrectionRequest, given: StudentInput) -> tuple[ItemView, ...]:
-    """The fields of the homeroom record of a request beside what stands in them now."""
+def field_items(request: m.CorrectionRequest, given: StudentInput) -> tuple[ItemView, ...]:
+    """The fields of a request about a pupil's year beside what stands in them now."""
     found = []
     for item in request.items:
-        assert item.field is not None
-        present = homeroom_text(given, item.field)
+        if item.field is None:
+            continue
+        present = present_text(given, item.field)
         found.append(
             ItemView(
                 field_words(item.field),
@@ -258,9 +285,28 @@ def corrected(given: StudentInput, request: m.CorrectionRequest) -> StudentInput
                     remarks[at] = value.remark
                 else:
                     marks[at] = {**marks[at], key: Mark(value.tenths, value.mark, value.origin)}
-        lines.append(replace(line, marks=(marks[0], marks[1]), remarks=(remarks[0], remarks[1])))
-    kept = {item.field: homeroom.read_value(item.field, item.new_text or "") for item in request.items if item.field}
+        lines.append(_with_fields(replace(line, marks=(marks[0], marks[1]), remarks=(remarks[0], remarks[1])), request))
+    kept = {
+        item.field: homeroom.read_value(item.field, item.new_text or "")
+        for item in request.items
+        if item.field and read_year_field(item.field) is None
+    }
     return replace(given, subjects=tuple(lines), homeroom={**given.homeroom, **kept})
+
+
+def _with_fields(line: SubjectInput, request: m.CorrectionRequest) -> SubjectInput:
+    """The subject with what the request says of it beside its cells."""
+    for item in request.items:
+        place = read_year_field(item.field or "")
+        if place is None or place.subject_id != line.subject.subject_id:
+            continue
+        if place.kind is YearFieldKind.INHERITED:
+            line = replace(line, inherited=item.new_text)
+            continue
+        exempt = list(line.exempt)
+        exempt[place.semester - 1] = bool(item.new_text)
+        line = replace(line, exempt=(exempt[0], exempt[1]))
+    return line
 
 
 def as_frozen(given: StudentInput, freeze: str | None) -> StudentInput:
@@ -382,12 +428,10 @@ def _of_year(request: m.CorrectionRequest, today: date) -> Impact:
     if former is not None and changes:
         record = transcripts.records_in_force([request.enrollment_id]).get(request.enrollment_id)
         voided = (_void(record, today),) if record is not None else ()
-    if request.kind == CorrectionKind.SCORE:
-        items = score_items(request)
-    elif request.kind == CorrectionKind.SUMMER:
+    if request.kind == CorrectionKind.SUMMER:
         items = summer_items(request)
     else:
-        items = homeroom_items(request, given)
+        items = field_items(request, given) + score_items(request)
     concludes = any(one.place == ("promotion",) for one in changes)
     moved_on_to = _moved_on_to(request.enrollment) if concludes else ""
     stays = after.result.promotion in (Promotion.RETAINED, Promotion.PROMOTED)

@@ -32,6 +32,7 @@ from hocbaso.services import (
     correction_impact,
     correction_steps,
     homeroom,
+    results,
     students,
     summer_fields,
 )
@@ -98,7 +99,7 @@ def may_ask_about(actor: Actor, sheet_id: int, enrollment_id: int, column_key: s
         head = require_asks_scores(actor, sheet_id, clock.local_date(now))
     except DomainError:
         return False
-    return not read_row(head, enrollment_id)[1] and (sheet_id, column_key) not in _held(enrollment_id)
+    return not read_row(head, enrollment_id)[1] and (sheet_id, column_key) not in held_cells(enrollment_id)
 
 
 def ask_scores(
@@ -129,7 +130,7 @@ def ask_scores(
             raise IntegrityFault(
                 "Bảng điểm đã bị sửa ngoài phần mềm nên chưa nhận đề nghị. Xin báo Hiệu trưởng và giáo viên CNTT."
             )
-        _guard_open_cells(enrollment_id, items)
+        guard_open_cells(enrollment_id, items)
         request = new_request(actor, CorrectionKind.SCORE, enrollment, said or "", None, now)
         return send(actor, request, items, kept, now)
 
@@ -146,11 +147,11 @@ def _items(
         if closed:
             raise WrongState(f"{full_name} {closed.lower()} ở {head.label} nên không sửa điểm được.")
         present = standing_cells.get(key, NOTHING)
-        new = _value(head, key, wanted.raw, present, today)
+        new = wanted_value(head, key, wanted.raw, present, today)
         if wanted.seen_version != present.version:
             moved.append(ChangedCell(label, cell_words(present), cell_words(new)))
-        elif _differs(new, present):
-            items.append(_cell_item(sheet_id, key, present, new))
+        elif differs(new, present):
+            items.append(cell_item(sheet_id, key, present, new))
     if moved:
         raise Stale(
             "Có ô đã đổi sau khi thầy, cô mở trang. Chưa gửi gì; xin xem giá trị mới rồi gửi lại.", current=tuple(moved)
@@ -160,13 +161,14 @@ def _items(
     return items
 
 
-def _differs(new: CellRecord, present: CellRecord) -> bool:
+def differs(new: CellRecord, present: CellRecord) -> bool:
     """Whether a request asks for something else. Here a plain 0 does: that an assessment was not missed but earned its 0 (Art. 7)
     is said by nothing else once the sheet is locked."""
     return not says_nothing_new(new, present) or (new.remark is None and new.origin != present.origin)
 
 
-def _value(head: SheetHead, key: str, raw: str, present: CellRecord, today: date) -> CellRecord:
+def wanted_value(head: SheetHead, key: str, raw: str, present: CellRecord, today: date) -> CellRecord:
+    """What was typed for a cell of a locked sheet. Raises Invalid (``<sheet>-<column>``)."""
     try:
         new = read_value(head, key, raw, present, today, shorthand=False)
     except Invalid as refusal:
@@ -179,7 +181,8 @@ def _value(head: SheetHead, key: str, raw: str, present: CellRecord, today: date
     return new
 
 
-def _cell_item(sheet_id: int, key: str, present: CellRecord, new: CellRecord) -> m.CorrectionItem:
+def cell_item(sheet_id: int, key: str, present: CellRecord, new: CellRecord) -> m.CorrectionItem:
+    """The item of one cell, pinned to what stands in it."""
     return m.CorrectionItem(
         score_sheet_id=sheet_id,
         column_key=key,
@@ -195,7 +198,7 @@ def _cell_item(sheet_id: int, key: str, present: CellRecord, new: CellRecord) ->
     )
 
 
-def _guard_open_cells(enrollment_id: int, items: Sequence[m.CorrectionItem]) -> None:
+def guard_open_cells(enrollment_id: int, items: Sequence[m.CorrectionItem]) -> None:
     """A cell stands in one open request: two would each be pinned to the value that the other replaces."""
     wanted = {(item.score_sheet_id, item.column_key) for item in items}
     for row in db.session.execute(
@@ -444,6 +447,8 @@ def resend(
         kept = correction_evidence.look(files, n_standing=len(request.evidence))
         if request.kind == CorrectionKind.SCORE:
             _pin_cells_again(actor, request, today)
+        elif request.kind in (CorrectionKind.EXEMPTION, CorrectionKind.INHERITED):
+            _pin_year_again(actor, request, today)
         else:
             _pin_fields_again(request)
         evidence = correction_evidence.keep(actor, request, kept, now)
@@ -461,15 +466,35 @@ _DONE_ALREADY = "Các giá trị đề nghị đã đúng như đang có. Xin r�
 
 
 def _pin_cells_again(actor: Actor, request: m.CorrectionRequest, today: date) -> None:
+    fresh = [
+        _pin_cell(actor, request, item, today) for item in request.items
+    ]  # each is pinned, whatever the first says
+    if not any(fresh):
+        raise WrongState(_DONE_ALREADY)
+
+
+def _pin_cell(actor: Actor, request: m.CorrectionRequest, item: m.CorrectionItem, today: date) -> bool:
+    """Pin one cell to what stands now; whether the request still changes it."""
+    assert item.score_sheet_id is not None and item.column_key is not None
+    head = require_asks_scores(actor, item.score_sheet_id, today)
+    present = read_row(head, request.enrollment_id)[2].get(item.column_key, NOTHING)
+    item.seen_version = present.version
+    item.old_tenths, item.old_mark, item.old_remark = present.tenths, present.mark, present.remark
+    item.old_origin = present.origin
+    return differs(correction_impact.value_of_item(item, "new"), present)
+
+
+def _pin_year_again(actor: Actor, request: m.CorrectionRequest, today: date) -> None:
+    """Fields that stand in several rows, and the cells that go with them."""
+    computed = results.compute_class(request.enrollment.class_group_id, today)
+    given = correction_impact.find_student(computed, request.enrollment_id)
     fresh = False
     for item in request.items:
-        assert item.score_sheet_id is not None and item.column_key is not None
-        head = require_asks_scores(actor, item.score_sheet_id, today)
-        present = read_row(head, request.enrollment_id)[2].get(item.column_key, NOTHING)
-        fresh = fresh or _differs(correction_impact.value_of_item(item, "new"), present)
-        item.seen_version = present.version
-        item.old_tenths, item.old_mark, item.old_remark = present.tenths, present.mark, present.remark
-        item.old_origin = present.origin
+        if item.field is None:
+            fresh = _pin_cell(actor, request, item, today) or fresh
+            continue
+        item.old_text = correction_impact.present_text(given, item.field) or None
+        fresh = fresh or item.old_text != item.new_text
     if not fresh:
         raise WrongState(_DONE_ALREADY)
 
@@ -567,14 +592,14 @@ def score_form(actor: Actor, enrollment_id: int, now: datetime) -> ScoreForm:
             found.append(head)
     if enrollment is None or not found:
         raise NotFound("Không có bảng điểm đã khoá nào của học sinh này mà thầy, cô được đề nghị sửa.")
-    held = _held(enrollment_id)
+    held = held_cells(enrollment_id)
     return ScoreForm(
         enrollment_id,
         enrollment.student.full_name,
         enrollment.class_group.name,
         enrollment.class_group_id,
         enrollment.class_group.school_year.label,
-        tuple(choice for head in found if (choice := _sheet_choice(head, enrollment_id, held)) is not None),
+        tuple(sheet_choice(head, enrollment_id, held) for head in found if not read_row(head, enrollment_id)[1]),
     )
 
 
@@ -586,7 +611,8 @@ def asks_about(actor: Actor, enrollment_id: int, now: datetime) -> bool:
         return False
 
 
-def _held(enrollment_id: int) -> dict[Cell, int]:
+def held_cells(enrollment_id: int) -> dict[Cell, int]:
+    """The cells of a pupil that stand in an open request, and its number."""
     rows = db.session.execute(
         select(m.CorrectionItem.score_sheet_id, m.CorrectionItem.column_key, m.CorrectionRequest.id)
         .join(m.CorrectionRequest, m.CorrectionRequest.id == m.CorrectionItem.correction_request_id)
@@ -599,10 +625,9 @@ def _held(enrollment_id: int) -> dict[Cell, int]:
     return {(row.score_sheet_id, row.column_key): row.id for row in rows}
 
 
-def _sheet_choice(head: SheetHead, enrollment_id: int, held: Mapping[Cell, int]) -> SheetChoice | None:
-    _, closed, cells = read_row(head, enrollment_id)
-    if closed:
-        return None
+def sheet_choice(head: SheetHead, enrollment_id: int, held: Mapping[Cell, int]) -> SheetChoice:
+    """The cells of a pupil in a sheet as a form shows them."""
+    cells = read_row(head, enrollment_id)[2]
     keys = [*((column.key, column.words) for column in columns_of(head)), (REMARK, "nhận xét")]
     choices = []
     for key, said in keys:

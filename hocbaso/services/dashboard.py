@@ -25,6 +25,7 @@ from hocbaso.services import (
     accounts,
     class_moves,
     correction_access,
+    exemption_revocations,
     exemptions,
     first_passwords,
     inherited_results,
@@ -189,6 +190,7 @@ _MARKS = select(
             m.SheetStep.id,
             m.ClassStep.id,
             m.Exemption.id,
+            m.ExemptionRevocation.id,
             m.TranscriptRecord.id,
             m.TranscriptSignature.id,
             m.TeachingAssignment.id,
@@ -198,6 +200,7 @@ _MARKS = select(
     ),
     *(select(func.count(model.ends_on)).scalar_subquery() for model in (m.TeachingAssignment, m.RoleGrant)),
     select(func.count()).where(m.Exemption.state == "PROPOSED").scalar_subquery(),
+    select(func.count()).where(m.ExemptionRevocation.state == "PROPOSED").scalar_subquery(),
     select(func.count()).where(m.RecallRequest.state == "ASKED").scalar_subquery(),
     select(func.count()).where(m.TranscriptRecord.state == RecordState.RECALLED.value).scalar_subquery(),
     select(func.count()).where(m.TranscriptRecord.state == RecordState.ISSUED.value).scalar_subquery(),
@@ -252,6 +255,7 @@ def _count_waiting(actor: Actor, now: datetime, today: date) -> int:
         + len(replacing_items(actor, today))
         + len(correction_access.held_by(actor, today))
     )
+    n += len(exemption_revocations.waiting(actor))
     return n + len(exemptions.waiting(actor)) + len(inherited_results.waiting(actor))
 
 

@@ -17,14 +17,25 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassState
-from hocbaso.regulations.permissions import Permission, Role
+from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.services import audit
-from hocbaso.services.access import Actor, class_for, keeps_class, roles_reaching
+from hocbaso.services.access import Actor, class_for, keeps_class
+from hocbaso.services.deciders import Proposal, may_decide, require_decides
 from hocbaso.services.log_reading import require_told
 from hocbaso.services.score_grid import ACTIVE
 
-STATE_WORDS = {"PROPOSED": "chờ Hiệu trưởng quyết định", "GRANTED": "được miễn", "REFUSED": "không được miễn"}
+STATE_WORDS = {
+    "PROPOSED": "chờ Hiệu trưởng quyết định",
+    "GRANTED": "được miễn",
+    "REFUSED": "không được miễn",
+    "REVOKED": "đã thu hồi",
+}
+
+_AFTER_LOCK = (
+    "Miễn học sau khi khoá: giáo viên chủ nhiệm lập đề nghị sửa miễn học ở trang của học sinh, mục Sửa chữa. Đề nghị đang chờ ở đây "
+    "thì Hiệu trưởng trả lời không cho miễn trước. Chưa có gì thay đổi."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +96,7 @@ def propose(
             raise NotAllowed("Miễn học do giáo viên chủ nhiệm của lớp đề nghị.")
         session.refresh(class_group)
         if class_group.state != ClassState.OPEN.value:
-            raise WrongState("Lớp đã chốt nên không đề nghị miễn học được nữa.")
+            raise WrongState(f"Lớp {class_group.name} đã chốt tổng kết. {_AFTER_LOCK}")
         if enrollment.status not in ACTIVE:
             raise WrongState("Học sinh không còn học ở lớp này.")
         if not words:
@@ -112,7 +123,7 @@ def propose(
         )
         session.add(row)
         session.flush()
-        line = _line(row)
+        line = line_of(row)
         audit.record(
             AuditTag.EXEMPTION_PROPOSED,
             actor,
@@ -126,8 +137,17 @@ def propose(
         return line
 
 
+def decides(actor: Actor, row: m.Exemption) -> bool:
+    """Whether a proposal waits for this person's decision."""
+    return row.state == "PROPOSED" and may_decide(actor, _proposal(row), Permission.EXEMPTION_DECIDE)
+
+
+def _proposal(row: m.Exemption) -> Proposal:
+    return Proposal(row.enrollment.class_group, row.proposed_by, row.proposed_at)
+
+
 def decide(actor: Actor, exemption_id: int, granted: bool, *, document: str | None, now: datetime) -> ExemptionLine:
-    """Grant or refuse as principal. A grant names its paper.
+    """Grant or refuse as principal; what the principal proposed, as vice-principal. A grant names its paper.
 
     Raises NotFound, NotAllowed, WrongState (decided before, class approved, sheet locked), Invalid (no paper).
     """
@@ -137,16 +157,12 @@ def decide(actor: Actor, exemption_id: int, granted: bool, *, document: str | No
         if row is None:
             raise NotFound("Không có đề nghị miễn học này.")
         class_group = class_for(actor, row.enrollment.class_group_id, Permission.CLASS_READ)
-        may = actor.is_system or (
-            actor.may(Permission.EXEMPTION_DECIDE) and Role.PRINCIPAL in roles_reaching(actor, class_group)
-        )
-        if not may:
-            raise NotAllowed("Miễn học do Hiệu trưởng quyết định.")
+        require_decides(actor, _proposal(row), Permission.EXEMPTION_DECIDE, "Miễn học do Hiệu trưởng quyết định.")
         if row.state != "PROPOSED":
             raise WrongState(f"Đề nghị này đã có quyết định: {STATE_WORDS[row.state]}. Không quyết định lần thứ hai.")
         session.refresh(class_group)
         if class_group.state == ClassState.APPROVED.value:
-            raise WrongState("Lớp đã được duyệt, kết quả đã đóng băng nên không đổi được nữa.")
+            raise WrongState(f"Lớp {class_group.name} đã được duyệt, kết quả đã đóng băng. {_AFTER_LOCK}")
         paper = paper or row.document
         if granted and not paper:
             raise Invalid("Xin ghi số, ngày của văn bản làm căn cứ miễn học.", field="document")
@@ -163,7 +179,7 @@ def decide(actor: Actor, exemption_id: int, granted: bool, *, document: str | No
         row.document = paper
         row.decided_by, row.decided_at = actor.account_id, now
         session.flush()
-        line = _line(row)
+        line = line_of(row)
         audit.record(
             AuditTag.EXEMPTION_DECIDED,
             actor,
@@ -196,9 +212,17 @@ def _guard_unlocked(class_subject_id: int, semester: int | None, enrollment: m.E
         .limit(1)
     )
     if locked is not None:
-        raise WrongState(
-            f"Bảng điểm học kì {'I' * locked} của môn này đã khoá. Miễn học sau khi khoá phải qua đề nghị sửa điểm."
-        )
+        raise WrongState(f"Bảng điểm học kì {'I' * locked} của môn này đã khoá. {_AFTER_LOCK}")
+
+
+def is_proposed(enrollment_id: int, subject_id: int) -> bool:
+    """Whether an exemption of this subject waits for its decision."""
+    rows = select(m.Exemption.id).where(
+        m.Exemption.enrollment_id == enrollment_id,
+        m.Exemption.subject_id == subject_id,
+        m.Exemption.state == "PROPOSED",
+    )
+    return db.session.scalar(rows.limit(1)) is not None
 
 
 def _overlapping(enrollment_id: int, subject_id: int, semester: int | None) -> bool:
@@ -218,7 +242,8 @@ def _overlapping(enrollment_id: int, subject_id: int, semester: int | None) -> b
     )
 
 
-def _line(row: m.Exemption) -> ExemptionLine:
+def line_of(row: m.Exemption) -> ExemptionLine:
+    """The exemption as people read it."""
     enrollment, subject = row.enrollment, row.subject
     return ExemptionLine(
         row.id,
@@ -247,11 +272,11 @@ def of_student(actor: Actor, enrollment_id: int) -> list[ExemptionLine]:
         .order_by(m.Exemption.id)
         .execution_options(populate_existing=True)
     )
-    return [_line(row) for row in rows]
+    return [line_of(row) for row in rows]
 
 
 def waiting(actor: Actor) -> list[ExemptionLine]:
-    """Proposals that wait for this principal, oldest first; nothing for anybody else."""
+    """Proposals that wait for this person, oldest first; nothing for anybody else."""
     if not actor.may(Permission.EXEMPTION_DECIDE):
         return []
     rows = db.session.scalars(
@@ -263,4 +288,4 @@ def waiting(actor: Actor) -> list[ExemptionLine]:
         .order_by(m.Exemption.proposed_at, m.Exemption.id)
         .execution_options(populate_existing=True)
     )
-    return [_line(row) for row in rows]
+    return [line_of(row) for row in rows if decides(actor, row)]

@@ -18,9 +18,9 @@ from hocbaso.documents.printable_text import nfc, why_not_printed
 from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassState
-from hocbaso.regulations.enrollment_flow import HERE, require_open
+from hocbaso.regulations.enrollment_flow import HERE
 from hocbaso.regulations.permissions import Permission, Role
-from hocbaso.regulations.score_values import format_score, parse_pass_fail, parse_score
+from hocbaso.regulations.score_values import format_score, from_point, parse_pass_fail, parse_score, to_point
 from hocbaso.regulations.terms import SubjectKind
 from hocbaso.services import audit
 from hocbaso.services.access import (
@@ -28,9 +28,9 @@ from hocbaso.services.access import (
     Actor,
     class_of_pupil,
     keeps_class,
-    reaches_class,
     roles_reaching,
 )
+from hocbaso.services.deciders import Proposal, may_decide, require_decides
 from hocbaso.services.log_reading import aimed_at, require_rows_told
 
 STATE_WORDS = {
@@ -118,7 +118,10 @@ def read(actor: Actor, enrollment_id: int) -> InheritedPage | None:
             for subject in _subjects(class_group.id)
         ),
         is_open and keeps_class(actor, class_group) and actor.may(Permission.CLASS_KEEP),
-        is_open and first is not None and first.state == "PROPOSED" and _may_decide(actor, class_group, first),
+        is_open
+        and first is not None
+        and first.state == "PROPOSED"
+        and may_decide(actor, _proposal(first), Permission.INHERITED_DECIDE),
     )
 
 
@@ -167,7 +170,7 @@ def propose(actor: Actor, enrollment_id: int, raw: Mapping[int, str], document: 
 
 
 def decide(actor: Actor, enrollment_id: int, accepted: bool, now: datetime, *, note: str = "") -> None:
-    """Accept what was copied, or send it back with a note: the principal, against the paper, and never who copied it.
+    """Accept what was copied, or send it back with a note: the principal, against the paper; what the principal copied, a vice-principal.
 
     Raises NotFound, NotAllowed, WrongState (nothing waits, class finalised), Invalid (sent back without a note).
     """
@@ -176,10 +179,11 @@ def decide(actor: Actor, enrollment_id: int, accepted: bool, now: datetime, *, n
         class_group = enrollment.class_group
         rows = _rows(enrollment_id)
         waiting = [row for row in rows if row.state == "PROPOSED"]
-        if not _holds(actor, class_group):
-            raise NotAllowed("Kết quả nơi chuyển đến do Hiệu trưởng nhận. Chưa có gì thay đổi.")
-        if waiting and not _may_decide(actor, class_group, waiting[0]):
-            raise NotAllowed("Người ghi kết quả nơi chuyển đến không tự nhận. Chưa có gì thay đổi.")
+        whose = "Kết quả nơi chuyển đến do Hiệu trưởng nhận."
+        if waiting:
+            require_decides(actor, _proposal(waiting[0]), Permission.INHERITED_DECIDE, whose)
+        elif not _holds(actor, class_group):
+            raise NotAllowed(f"{whose} Chưa có gì thay đổi.")
         _guard(enrollment, class_group)
         if not waiting:
             raise WrongState("Không có kết quả nơi chuyển đến nào đang chờ nhận. Chưa có gì thay đổi.")
@@ -210,11 +214,17 @@ def decide(actor: Actor, enrollment_id: int, accepted: bool, now: datetime, *, n
 
 
 def waiting(actor: Actor) -> list[tuple[int, int, str, datetime]]:
-    """(class id, enrolment id, full name, when) of what waits for this principal, oldest first; nothing for anybody else."""
-    if not actor.may(Permission.DECISION_RECORD):
+    """(class id, enrolment id, full name, when) of what waits for this person, oldest first; nothing for anybody else."""
+    if not actor.may(Permission.INHERITED_DECIDE):
         return []
     found = db.session.execute(
-        select(m.Enrollment.class_group_id, m.Enrollment.id, m.Student.full_name, m.InheritedResult.proposed_at)
+        select(
+            m.Enrollment.class_group_id,
+            m.Enrollment.id,
+            m.Student.full_name,
+            m.InheritedResult.proposed_at,
+            m.InheritedResult.proposed_by,
+        )
         .distinct()
         .join(m.Enrollment, m.Enrollment.id == m.InheritedResult.enrollment_id)
         .join(m.Student, m.Student.id == m.Enrollment.student_id)
@@ -231,7 +241,11 @@ def waiting(actor: Actor) -> list[tuple[int, int, str, datetime]]:
     return [
         (row.class_group_id, row.id, row.full_name, row.proposed_at)
         for row in found
-        if reaches_class(actor, row.class_group_id, Permission.CLASS_READ)
+        if may_decide(
+            actor,
+            Proposal(db.session.get_one(m.ClassGroup, row.class_group_id), row.proposed_by, row.proposed_at),
+            Permission.INHERITED_DECIDE,
+        )
     ]
 
 
@@ -248,17 +262,26 @@ def _guard(enrollment: m.Enrollment, class_group: m.ClassGroup) -> None:
         raise WrongState("Em học học kì I ở trường này nên không có kết quả nơi chuyển đến. Chưa có gì thay đổi.")
     if enrollment.status not in HERE:
         raise WrongState("Em không còn học ở lớp này. Chưa có gì thay đổi.")
-    require_open(ClassState(class_group.state), class_group.name)
+    if class_group.state == ClassState.FINALISED.value:
+        raise WrongState(
+            f"Lớp {class_group.name} đã chốt tổng kết. Giáo viên chủ nhiệm bấm “Mở lại để sửa” trước, chép lại kết quả sau. "
+            "Chưa có gì thay đổi."
+        )
+    if class_group.state == ClassState.APPROVED.value:
+        raise WrongState(
+            f"Lớp {class_group.name} đã được duyệt, kết quả đã đóng băng. Kết quả nơi chuyển đến chép sai thì giáo viên chủ nhiệm "
+            "lập đề nghị sửa chữa ở trang của học sinh, kèm bảng tổng hợp đúng của trường cũ. Chưa có gì thay đổi."
+        )
 
 
 def _holds(actor: Actor, class_group: m.ClassGroup) -> bool:
     return actor.is_system or (
-        actor.may(Permission.DECISION_RECORD) and Role.PRINCIPAL in roles_reaching(actor, class_group)
+        actor.may(Permission.INHERITED_DECIDE) and Role.PRINCIPAL in roles_reaching(actor, class_group)
     )
 
 
-def _may_decide(actor: Actor, class_group: m.ClassGroup, row: m.InheritedResult) -> bool:
-    return _holds(actor, class_group) and (actor.is_system or row.proposed_by != actor.account_id)
+def _proposal(row: m.InheritedResult) -> Proposal:
+    return Proposal(row.enrollment.class_group, row.proposed_by, row.proposed_at)
 
 
 def _rows(enrollment_id: int) -> list[m.InheritedResult]:
@@ -297,21 +320,27 @@ def _exempt(enrollment_id: int) -> set[int]:
 
 
 def _value(subject: m.Subject, typed: str) -> tuple[int | None, str | None]:
-    field = f"mon-{subject.id}"
+    scored = subject.kind == SubjectKind.SCORED
+    text = read_result(subject.name, scored, typed, f"mon-{subject.id}")
+    return (from_point(text), None) if scored else (None, text)
+
+
+def read_result(subject_name: str, scored: bool, typed: str, field: str) -> str:
+    """A semester's result as the old school's paper has it: ``8.5``, or ``Đ``, ``CĐ``. Raises Invalid with ``field``."""
     if not typed.strip():
         raise Invalid(
-            f"{subject.name}: xin ghi kết quả học kì I của trường cũ. Trường cũ không dạy môn này thì đề nghị miễn học học kì I.",
+            f"{subject_name}: xin ghi kết quả học kì I của trường cũ. Trường cũ không dạy môn này thì đề nghị miễn học học kì I.",
             field=field,
         )
     try:
-        if subject.kind != SubjectKind.SCORED:
-            return None, parse_pass_fail(typed).value
+        if not scored:
+            return parse_pass_fail(typed).value
         found = parse_score(typed)
     except Invalid as wrong:
-        raise Invalid(f"{subject.name}: {wrong.message}", field=field) from None
+        raise Invalid(f"{subject_name}: {wrong.message}", field=field) from None
     if found.shorthand:
-        raise Invalid(f"{subject.name}: xin ghi đủ dấu phẩy như trên giấy, ví dụ {found.shown_as}.", field=field)
-    return found.tenths, None
+        raise Invalid(f"{subject_name}: xin ghi đủ dấu phẩy như trên giấy, ví dụ {found.shown_as}.", field=field)
+    return to_point(found.tenths)
 
 
 def _shown(row: m.InheritedResult) -> str:

@@ -35,6 +35,7 @@ KIND_WORDS: dict[str, str] = {
     "inherited_result": "kết quả nơi chuyển đến",
     "study_history": "năm học trước",
     "exemption": "miễn học",
+    "exemption_revocation": "thu hồi miễn học",
     "score_sheet": "bảng điểm",
     "sheet_step": "bước của bảng điểm",
     "score_cell": "ô điểm",
@@ -140,6 +141,7 @@ class Names:
                 for kind, model in {
                     "homeroom_record": m.HomeroomRecord,
                     "exemption": m.Exemption,
+                    "exemption_revocation": m.ExemptionRevocation,
                     "summer_result": m.SummerResult,
                     "principal_decision": m.PrincipalDecision,
                     "frozen_result": m.FrozenResult,
@@ -198,6 +200,7 @@ class Names:
 _SAID = frozenset(
     {
         "exemption",
+        "exemption_revocation",
         "summer_result",
         "principal_decision",
         "frozen_result",

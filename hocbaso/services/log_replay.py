@@ -37,6 +37,7 @@ _subject = m.Subject.__table__
 _enrollment = m.Enrollment.__table__
 _student = m.Student.__table__
 _exemption = m.Exemption.__table__
+_revocation = m.ExemptionRevocation.__table__
 _inherited = m.InheritedResult.__table__
 _record = m.HomeroomRecord.__table__
 _summer = m.SummerResult.__table__
@@ -152,6 +153,10 @@ def _step_words(step: Mapping[str, Any] | None) -> str:
     return f"{step['from_state']} → {step['to_state']}, {step['by_name']}{note}"
 
 
+_TOLD_UNDER = {"exemption_revocation": "exemption"}
+"""Kinds whose entries are aimed at the row they belong to."""
+
+
 def audit_faults_of_class(class_group_id: int) -> list[ValueFault]:
     """:func:`audit_faults_of_sheets` for a class, and the same for what its homeroom teacher and the principal recorded."""
     link = db.session.connection()
@@ -163,6 +168,7 @@ def audit_faults_of_class(class_group_id: int) -> list[ValueFault]:
         "summer_result": "kết quả hè",
         "principal_decision": "quyết định",
         "exemption": "miễn học",
+        "exemption_revocation": "thu hồi miễn học",
         "inherited_result": "kết quả nơi chuyển đến",
     }
     for kind, table in (
@@ -170,12 +176,13 @@ def audit_faults_of_class(class_group_id: int) -> list[ValueFault]:
         ("summer_result", _summer),
         ("principal_decision", _decision),
         ("exemption", _exemption),
+        ("exemption_revocation", _revocation),
         ("inherited_result", _inherited),
     ):
         rows = list(link.execute(of_class(table), asked).mappings())
         # Whole classes are written with one entry aimed at the class, single fields with one aimed at the row. Every entry
         # is read: a row that was deleted, or given to another class, has no id here to ask for.
-        recorded = replay(aimed_at({kind: None, "class_group": None}), (kind,))[kind]
+        recorded = replay(aimed_at({_TOLD_UNDER.get(kind, kind): None, "class_group": None}), (kind,))[kind]
         for row in rows:
             expected = recorded.pop(str(row["id"]), None)
             where = f"{names.get(row['enrollment_id'], 'Học sinh')}, {words[kind]}"

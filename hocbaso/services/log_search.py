@@ -272,18 +272,20 @@ def _of_class(class_group_id: int | None, subject_id: int | None) -> ColumnEleme
             .join(m.ScoreSheet, m.ScoreSheet.id == m.CorrectionItem.score_sheet_id)
             .where(m.ScoreSheet.class_subject_id.in_(lines))
         )
-        again = select(m.CorrectionItem.correction_request_id).join(
-            m.CorrectionRequest, m.CorrectionRequest.id == m.CorrectionItem.correction_request_id
+        fields = [f"inherited-{subject_id}", f"exempt-{subject_id}-1", f"exempt-{subject_id}-2"]
+        fields += [summer_fields.field_of(subject_id, part) for part in summer_fields.PARTS]
+        beside = (
+            select(m.CorrectionItem.correction_request_id)
+            .join(m.CorrectionRequest, m.CorrectionRequest.id == m.CorrectionItem.correction_request_id)
+            .where(m.CorrectionItem.field.in_(fields), m.CorrectionRequest.enrollment_id.in_(places))
         )
-        fields = [summer_fields.field_of(subject_id, part) for part in summer_fields.PARTS]
-        again = again.where(m.CorrectionItem.field.in_(fields), m.CorrectionRequest.enrollment_id.in_(places))
-        parts.append(_target("correction_request", _text_ids(again)))
         if class_group_id is not None:  # of the whole school they would be looked for in every entry of every class
             summer = select(m.SummerResult.id).where(
                 m.SummerResult.subject_id == subject_id, m.SummerResult.enrollment_id.in_(places)
             )
             parts += [_tells("summer_result", str(row_id)) for row_id in db.session.scalars(summer)]
-        return or_(*parts, _target("correction_request", _text_ids(corrected)))
+        parts += [_target("correction_request", _text_ids(one)) for one in (corrected, beside)]
+        return or_(*parts)
     pupils = select(m.Enrollment.student_id).where(m.Enrollment.class_group_id == class_group_id)
     parts += [
         and_(_ENTRY.target_kind == "class_group", _ENTRY.target_id == str(class_group_id)),

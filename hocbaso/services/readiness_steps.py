@@ -26,7 +26,7 @@ _GAP_WORDS = {
     "score": "chỗ thiếu điểm trong bảng đã khoá",
     "inherited": "kết quả ở trường cũ chưa nhập",
     "field": "ô của giáo viên chủ nhiệm còn trống",
-    "exemption": "đề nghị miễn học chờ quyết định",
+    "exemption": "đề nghị về miễn học chờ quyết định",
     "decision": "việc chờ Hiệu trưởng quyết định",
 }
 

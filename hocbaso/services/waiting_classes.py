@@ -17,6 +17,7 @@ from hocbaso.services import (
     class_moves,
     class_seal,
     correction_view,
+    exemption_revocations,
     exemptions,
     inherited_results,
     results,
@@ -193,7 +194,28 @@ def exemption_items(actor: Actor, year: m.SchoolYear, today: date) -> list[Daily
                 exemption=line,
             )
         )
-    return items
+    return items + [_revocation_item(line, year, today) for line in exemption_revocations.waiting(actor)]
+
+
+def _revocation_item(line: exemption_revocations.RevocationLine, year: m.SchoolYear, today: date) -> DailyItem:
+    row = db.session.get_one(m.ClassGroup, line.exemption.class_group_id)
+    asked = f"lớp {row.name}, đề nghị {day_words(line.proposed_at)}"
+    made = class_item(
+        row,
+        "decide",
+        f"Thu hồi: {line.exemption.words}, {line.exemption.student_name}",
+        f"đề nghị {day_words(line.proposed_at)}",
+        f"lớp {row.name}",
+        year.data_complete_before,
+        today,
+        [Oddity("Thu hồi miễn học", "user-x", asked, f"Lí do: {line.reason}")],
+    )
+    return replace(
+        made,
+        kind="exemption",
+        key=f"revocation-{line.id}-1",
+        link=f"/lop/{row.id}/hoc-sinh/{line.exemption.enrollment_id}#mien-hoc",
+    )
 
 
 def inherited_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem]:

@@ -23,6 +23,8 @@ KIND_WORDS = {
     "score": "Sửa điểm đã khoá",
     "homeroom": "Sửa phần chủ nhiệm",
     "summer": "Sửa kết quả trong hè",
+    "exemption": "Sửa miễn học",
+    "inherited": "Sửa kết quả nơi chuyển đến",
     "civil_status": "Sửa hộ tịch",
 }
 

@@ -185,7 +185,7 @@ def copy_inherited(class_group_id: int, enrollment_id: int) -> BaseResponse | tu
 
 
 @classes.post("/<int:class_group_id>/hoc-sinh/<int:enrollment_id>/noi-chuyen-den/nhan")
-@requires(P.DECISION_RECORD)
+@requires(P.INHERITED_DECIDE)
 def decide_inherited(class_group_id: int, enrollment_id: int) -> BaseResponse | tuple[str, int]:
     """Accept the old school's results, or send them back."""
     actor = current_actor()

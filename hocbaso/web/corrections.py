@@ -18,8 +18,10 @@ from hocbaso.regulations.permissions import Permission as P
 from hocbaso.services import (
     correction_decisions,
     correction_evidence,
+    correction_exemptions,
     correction_requests,
     correction_view,
+    correction_year_requests,
     homeroom,
     student_fields,
     students,
@@ -34,7 +36,16 @@ from hocbaso.services.summer_results import Typed
 from hocbaso.web import help as help_pages
 from hocbaso.web import labels, navigation
 from hocbaso.web.errors import status_of
-from hocbaso.web.forms.corrections import ActForm, AskCivilStatusForm, AskHomeroomForm, AskScoresForm, AskSummerForm
+from hocbaso.web.forms.corrections import (
+    ActForm,
+    AskCivilStatusForm,
+    AskExemptionForm,
+    AskHomeroomForm,
+    AskInheritedForm,
+    AskRevocationForm,
+    AskScoresForm,
+    AskSummerForm,
+)
 from hocbaso.web.htmx import go
 from hocbaso.web.security import confirm_recent, current_actor, note, requires
 
@@ -100,12 +111,7 @@ def _score_form(
 def send_scores(enrollment_id: int) -> Any:
     """Send the request; only cells in which something was written are asked about."""
     form = AskScoresForm()
-    cells: dict[tuple[int, str], Wanted] = {}
-    typed = {name.removeprefix("c-"): raw for name, raw in request.form.items() if name.startswith("c-")}
-    for place, raw in typed.items():
-        sheet_id, _, key = place.partition("-")
-        if raw.strip() and sheet_id.isascii() and sheet_id.isdigit() and len(sheet_id) < 10:
-            cells[int(sheet_id), key] = Wanted(raw, request.form.get(f"v-{place}", 0, type=int))
+    typed, cells = _cells()
     if not form.validate():
         return _score_form(enrollment_id, form, typed=typed, status=422)
     try:
@@ -117,6 +123,17 @@ def send_scores(enrollment_id: int) -> Any:
     except DomainError as refusal:
         return _score_form(enrollment_id, form, typed=typed, **_why_not(refusal))
     return _sent(made.id)
+
+
+def _cells() -> tuple[dict[str, str], dict[tuple[int, str], Wanted]]:
+    """What was typed in each cell of the form, and the cells in which something was."""
+    cells: dict[tuple[int, str], Wanted] = {}
+    typed = {name.removeprefix("c-"): raw for name, raw in request.form.items() if name.startswith("c-")}
+    for place, raw in typed.items():
+        sheet_id, _, key = place.partition("-")
+        if raw.strip() and sheet_id.isascii() and sheet_id.isdigit() and len(sheet_id) < 10:
+            cells[int(sheet_id), key] = Wanted(raw, request.form.get(f"v-{place}", 0, type=int))
+    return typed, cells
 
 
 @corrections.get("/chu-nhiem/<int:enrollment_id>")
@@ -226,6 +243,176 @@ def send_summer(enrollment_id: int, subject_id: int) -> Any:
         raise
     except DomainError as refusal:
         return _summer_form(enrollment_id, subject_id, form, **_why_not(refusal))
+    return _sent(made.id)
+
+
+@corrections.get("/noi-chuyen-den/<int:enrollment_id>")
+@requires(P.CORRECTION_ASK)
+def ask_inherited(enrollment_id: int) -> str:
+    """Semester I as an old school concluded it, of one pupil of an approved class."""
+    return _inherited_form(enrollment_id)[0]
+
+
+def _inherited_form(
+    enrollment_id: int,
+    form: AskInheritedForm | None = None,
+    *,
+    typed: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+    message: str = "",
+    moved: tuple[Any, ...] = (),
+    status: int = 200,
+) -> tuple[str, int]:
+    enrollment, choices = correction_year_requests.inherited_form(current_actor(), enrollment_id, clock.now())
+    return render_template(
+        "corrections/ask_inherited.html",
+        enrollment=enrollment,
+        choices=choices,
+        form=form or AskInheritedForm(formdata=None),
+        typed=typed or {},
+        errors=errors or {},
+        message=message,
+        moved=moved,
+    ), status
+
+
+@corrections.post("/noi-chuyen-den/<int:enrollment_id>")
+@requires(P.CORRECTION_ASK)
+def send_inherited(enrollment_id: int) -> Any:
+    """Send the request; a subject that says what it said before is left out."""
+    form = AskInheritedForm()
+    typed, seen, raw = _fields()
+    correction_year_requests.inherited_form(current_actor(), enrollment_id, clock.now())
+    if not form.validate():
+        return _inherited_form(enrollment_id, form, typed=typed, status=422)
+    try:
+        made = correction_year_requests.ask_inherited(
+            current_actor(),
+            enrollment_id,
+            raw,
+            seen,
+            form.reason.data or "",
+            form.paper.data or "",
+            _uploads(),
+            clock.now(),
+        )
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _inherited_form(enrollment_id, form, typed=typed, **_why_not(refusal))
+    return _sent(made.id)
+
+
+@corrections.get("/mien-hoc/<int:enrollment_id>")
+@requires(P.CORRECTION_ASK)
+def ask_exemption(enrollment_id: int) -> str:
+    """A subject to close for a pupil after its sheet was locked."""
+    return _exemption_form(enrollment_id, AskExemptionForm(formdata=None))[0]
+
+
+def _exemption_form(
+    enrollment_id: int,
+    form: AskExemptionForm,
+    *,
+    errors: Mapping[str, str] | None = None,
+    message: str = "",
+    moved: tuple[Any, ...] = (),
+    status: int = 200,
+) -> tuple[str, int]:
+    view = correction_exemptions.exemption_form(current_actor(), enrollment_id, clock.now())
+    form.subject.choices = list(view.subjects)
+    return render_template(
+        "corrections/ask_exemption.html",
+        enrollment=view.enrollment,
+        form=form,
+        errors=errors or {},
+        message=message,
+        moved=moved,
+    ), status
+
+
+@corrections.post("/mien-hoc/<int:enrollment_id>")
+@requires(P.CORRECTION_ASK)
+def send_exemption(enrollment_id: int) -> Any:
+    """Send the request to close a subject."""
+    form = AskExemptionForm()
+    correction_exemptions.exemption_form(current_actor(), enrollment_id, clock.now())
+    if not form.validate():
+        return _exemption_form(enrollment_id, form, status=422)
+    try:
+        made = correction_exemptions.ask_exemption(
+            current_actor(),
+            enrollment_id,
+            form.subject.data,
+            int(form.semester.data) if form.semester.data else None,
+            form.reason.data or "",
+            form.paper.data or "",
+            _uploads(),
+            clock.now(),
+        )
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _exemption_form(enrollment_id, form, **_why_not(refusal))
+    return _sent(made.id)
+
+
+@corrections.get("/thu-hoi-mien-hoc/<int:exemption_id>")
+@requires(P.CORRECTION_ASK)
+def ask_revocation(exemption_id: int) -> str:
+    """An exemption to take back after lock, with the marks that then have to stand in the sheets."""
+    return _revocation_form(exemption_id)[0]
+
+
+def _revocation_form(
+    exemption_id: int,
+    form: AskRevocationForm | None = None,
+    *,
+    typed: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+    message: str = "",
+    moved: tuple[Any, ...] = (),
+    status: int = 200,
+) -> tuple[str, int]:
+    view = correction_exemptions.revocation_form(current_actor(), exemption_id, clock.now())
+    return render_template(
+        "corrections/ask_revocation.html",
+        view=view,
+        form=form or AskRevocationForm(formdata=None),
+        typed=typed or {},
+        errors=errors or {},
+        message=message,
+        moved=moved,
+    ), status
+
+
+@corrections.post("/thu-hoi-mien-hoc/<int:exemption_id>")
+@requires(P.CORRECTION_ASK)
+def send_revocation(exemption_id: int) -> Any:
+    """Send the request to take an exemption back."""
+    form = AskRevocationForm()
+    view = correction_exemptions.revocation_form(current_actor(), exemption_id, clock.now())
+    typed, cells = _cells()
+    old_school = request.form.get(f"f-{view.inherited.field}", "") if view.inherited else ""
+    if view.inherited:
+        typed[view.inherited.field] = old_school
+    if not form.validate():
+        return _revocation_form(exemption_id, form, typed=typed, status=422)
+    try:
+        made = correction_exemptions.ask_revocation(
+            current_actor(),
+            exemption_id,
+            cells,
+            old_school,
+            form.reason.data or "",
+            form.paper.data or "",
+            _uploads(),
+            clock.now(),
+        )
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _revocation_form(exemption_id, form, typed=typed, **_why_not(refusal))
     return _sent(made.id)
 
 

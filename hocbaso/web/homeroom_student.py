@@ -11,7 +11,17 @@ from hocbaso import clock
 from hocbaso.errors import Invalid, NotFound
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.terms import Level
-from hocbaso.services import class_page, correction_requests, correction_view, decisions, exemptions, inherited_results
+from hocbaso.services import (
+    class_page,
+    correction_exemptions,
+    correction_requests,
+    correction_view,
+    correction_year_requests,
+    decisions,
+    exemption_revocations,
+    exemptions,
+    inherited_results,
+)
 from hocbaso.services import students as profiles
 from hocbaso.services.evaluation import TERMS, decision_counts
 from hocbaso.web import labels
@@ -74,6 +84,7 @@ def student_page(
                 decisions.seal(result.promotion_basis),
             )
         )
+    pasts = exemption_revocations.of_enrollment(actor, enrollment_id)
     return render_template(
         "homeroom/student.html",
         opens_profile=profiles.opens_profile(current_actor(), row.student_id),
@@ -83,7 +94,13 @@ def student_page(
         levels=LEVEL_CHOICES,
         before=page.rows[at - 1] if at else None,
         after=page.rows[at + 1] if at + 1 < len(page.rows) else None,
-        exemptions=exemptions.of_student(actor, enrollment_id),
+        exemptions=pasts,
+        asks_revocation={
+            past.exemption.id: correction_exemptions.asks_revocation(actor, past.exemption.id, clock.now())
+            for past in pasts
+            if past.exemption.state == "GRANTED" and not past.may_ask
+        },
+        revocation_words=exemption_revocations.STATE_WORDS,
         exemption_form=exemption_form,
         decided=decisions.decisions_of(enrollment_id),
         counting={one.id for one in found.given.decisions if decision_counts(result, one.kind, one.term)},
@@ -94,12 +111,13 @@ def student_page(
         message=message,
         corrections=correction_view.of_student(actor, row.student_id, page.today),
         asks_homeroom=correction_requests.asks_homeroom(actor, enrollment_id, clock.now()),
+        asks_inherited=correction_year_requests.asks_inherited(actor, enrollment_id, clock.now()),
+        asks_exemption=correction_exemptions.asks_exemption(actor, enrollment_id, clock.now()),
         asks=correction_requests.asks_about(actor, enrollment_id, clock.now()),
         inherited=inherited_results.read(actor, enrollment_id),
         inherited_typed=inherited_typed or {},
         inherited_wrong=inherited_wrong,
         inherited_words=inherited_results.STATE_WORDS,
-        may_rule=current_actor().may(P.EXEMPTION_DECIDE),
         ruling_form=ExemptionDecisionForm(formdata=None),
         **(picker(actor, None, None) if page.can_edit else {}),
         **words(),
@@ -142,6 +160,49 @@ def rule(class_group_id: int, exemption_id: int) -> BaseResponse:
         url_for("daily.show")
         if request.form.get("ve") == "hom-nay"
         else url_for(".student", class_group_id=class_group_id, enrollment_id=line.enrollment_id)
+    )
+
+
+@classes.post("/<int:class_group_id>/mien-hoc/<int:exemption_id>/thu-hoi")
+@requires(P.EXEMPTION_REVOKE)
+def ask_revocation(class_group_id: int, exemption_id: int) -> BaseResponse:
+    """Ask that an exemption be taken back: from the pupil's results, or from the profile (the office sees no results)."""
+    asked = exemption_revocations.propose(
+        current_actor(), exemption_id, request.form.get("reason", ""), now=clock.now()
+    )
+    flash(f"Đã gửi đề nghị thu hồi: {asked.exemption.words}. Chưa có gì thay đổi cho đến khi có quyết định.", "done")
+    profile_id = request.form.get("ho-so", type=int)
+    if profile_id is not None:
+        return go(url_for("students.show", student_id=profile_id, _anchor="mien-hoc"))
+    return go(
+        url_for(
+            ".student",
+            class_group_id=class_group_id,
+            enrollment_id=asked.exemption.enrollment_id,
+            _anchor="mien-hoc",
+        )
+    )
+
+
+@classes.post("/<int:class_group_id>/mien-hoc/thu-hoi/<int:revocation_id>")
+@requires(P.EXEMPTION_DECIDE)
+def decide_revocation(class_group_id: int, revocation_id: int) -> BaseResponse:
+    """Take the exemption back, or leave it."""
+    done = exemption_revocations.decide(
+        current_actor(),
+        revocation_id,
+        request.form.get("outcome") == "1",
+        note=request.form.get("note", ""),
+        now=clock.now(),
+    )
+    flash(
+        f"{done.exemption.words}, {done.exemption.student_name}: {exemption_revocations.STATE_WORDS[done.state]}.",
+        "done",
+    )
+    return go(
+        url_for(
+            ".student", class_group_id=class_group_id, enrollment_id=done.exemption.enrollment_id, _anchor="mien-hoc"
+        )
     )
 
 

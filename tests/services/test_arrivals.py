@@ -30,6 +30,7 @@ from hocbaso.services import (
     log_replay,
     progress,
     results,
+    roster,
     score_entry,
     score_grid,
     score_lines,
@@ -37,6 +38,7 @@ from hocbaso.services import (
     transcript_contents,
     untouched,
 )
+from hocbaso.services.access import SYSTEM
 from hocbaso.services.sheet_access import sheet_for
 from tests.cast import LESSONS, NOW, Cast, put_sheets
 from tests.databases import Outside
@@ -323,12 +325,18 @@ def test_only_the_principal_accepts(school: Cast, who: str, error: type[DomainEr
 
 def test_who_copied_does_not_accept(school: Cast) -> None:
     done = comes(school)
-    copy(school, done.enrollment_id)
-    with write_transaction() as session:
-        for one in session.scalars(select(m.InheritedResult)):
-            one.proposed_by = school.accounts["principal"]
-    with pytest.raises(NotAllowed, match="không tự nhận"):
+    roster.assign_homeroom(SYSTEM, school.classes["9A"], school.people["principal"], NOW, starts_on=NOW.date())
+    copy(school, done.enrollment_id, who="principal")
+    with pytest.raises(NotAllowed, match="Phó Hiệu trưởng quyết định"):
         inherited_results.decide(school.actor("principal"), done.enrollment_id, True, NOW)
+    assert inherited_results.waiting(school.actor("principal")) == []
+    deputy = school.actor("vice_principal")
+    assert [one[1] for one in inherited_results.waiting(deputy)] == [done.enrollment_id]
+    page = inherited_results.read(deputy, done.enrollment_id)
+    assert page is not None and page.may_decide
+    inherited_results.decide(deputy, done.enrollment_id, True, NOW)
+    read = inherited_results.read(deputy, done.enrollment_id)
+    assert read is not None and (read.state, read.decider_name) == ("ACCEPTED", "Trần Quốc Bình")
 
 
 @pytest.mark.parametrize("text", ["", "11", "7,55", "85", "Đ", "tám"])

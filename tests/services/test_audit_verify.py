@@ -373,6 +373,9 @@ def filled_school(school: Cast) -> None:
             "exemption": m.Exemption(
                 enrollment_id=enrollment, subject_id=1, semester=1, state="PROPOSED", reason="ốm", proposed_at=NOW
             ),
+            "exemption_revocation": m.ExemptionRevocation(
+                exemption_id=1, enrollment_id=enrollment, state="PROPOSED", reason="nhầm", proposed_at=NOW
+            ),
             "movement": m.Movement(enrollment_id=enrollment, kind="left", from_status="studying"),
             "inherited_result": m.InheritedResult(
                 enrollment_id=enrollment, subject_id=1, semester=1, tenths=60, state="PROPOSED"

@@ -20,10 +20,12 @@ from hocbaso.services import (
     class_gaps,
     class_moves,
     class_page,
+    dashboard,
     decisions,
     exemptions,
     frozen_results,
     results,
+    roster,
     score_entry,
     transcript_contents,
 )
@@ -117,6 +119,19 @@ def test_only_the_principal_decides(school: Cast, who: str, error: type[Exceptio
     line = propose(school)
     with pytest.raises(error):
         exemptions.decide(school.actor(who), line.id, True, document="12/QĐ", now=NOW)
+
+
+def test_a_principal_who_keeps_the_class_proposes_and_a_vice_principal_decides(school: Cast):
+    roster.assign_homeroom(SYSTEM, school.classes["9A"], school.people["principal"], NOW, starts_on=NOW.date())
+    line = propose(school, "principal")
+    with pytest.raises(NotAllowed, match="Phó Hiệu trưởng quyết định"):
+        exemptions.decide(school.actor("principal"), line.id, True, document="12/QĐ", now=NOW)
+    assert exemptions.waiting(school.actor("principal")) == []
+    deputy = school.actor("vice_principal")
+    assert [one.id for one in exemptions.waiting(deputy)] == [line.id]
+    assert [one.exemption.id for one in dashboard.daily(deputy, NOW).odd if one.exemption] == [line.id]
+    assert exemptions.decide(deputy, line.id, True, document="12/QĐ", now=NOW).state == "GRANTED"
+    assert exemptions.waiting(deputy) == []
 
 
 def test_a_proposal_needs_a_reason_a_subject_of_the_class_and_no_twin(school: Cast):

@@ -328,7 +328,7 @@ ROWS += [
     ),
     Row("homeroom.save_form", "POST", _lop("/luu"), only("math"), refused=_HIDDEN),
     Row("homeroom.propose", "POST", _pupil("/lop/{class_id}/hoc-sinh/{pupil}/mien-hoc"), only("math"), refused=_HIDDEN),
-    Row("homeroom.rule", "POST", _lop("/mien-hoc/999999"), only("principal"), refused=_HIDDEN, passes=(404, 422)),
+    Row("homeroom.rule", "POST", _lop("/mien-hoc/999999"), BOSSES, refused=_HIDDEN, passes=(404, 422)),
     Row(
         "homeroom.decide",
         "POST",
@@ -565,7 +565,7 @@ ROWS += [
         "homeroom.decide_inherited",
         "POST",
         _pupil("/lop/{class_id}/hoc-sinh/{pupil}/noi-chuyen-den/nhan"),
-        only("principal"),
+        only("principal"),  # a vice-principal accepts what the principal copied, and nothing else
         refused=_HIDDEN,
     ),
     Row("audit_log.show", "GET", "/nhat-ky", BOSSES),
@@ -684,4 +684,28 @@ ROWS += [
     Row("year_turn.send", "POST", "/nam-hoc/chuyen/gui", _OFFICE),
     Row("year_turn.send_back", "POST", "/nam-hoc/chuyen/tra-lai", only("principal")),
     Row("year_turn.approve", "POST", "/nam-hoc/chuyen/duyet", only("principal")),
+]
+
+# --- exemptions that are taken back ---
+ROWS += [
+    Row(
+        "homeroom.ask_revocation",
+        "POST",
+        _lop("/mien-hoc/999999/thu-hoi"),
+        only("clerk", "math", "head_society"),
+        passes=(404, 422),
+    ),
+    Row("homeroom.decide_revocation", "POST", _lop("/mien-hoc/thu-hoi/999999"), BOSSES, passes=(404,)),
+]
+
+# --- corrections of what stands beside the sheets ---
+ROWS += [
+    Row("corrections.ask_inherited", "GET", _pupil("/sua-chua/noi-chuyen-den/{pupil}"), only("math"), refused=_HIDDEN),
+    Row(
+        "corrections.send_inherited", "POST", _pupil("/sua-chua/noi-chuyen-den/{pupil}"), only("math"), refused=_HIDDEN
+    ),
+    Row("corrections.ask_exemption", "GET", _pupil("/sua-chua/mien-hoc/{pupil}"), only("math"), refused=_HIDDEN),
+    Row("corrections.send_exemption", "POST", _pupil("/sua-chua/mien-hoc/{pupil}"), only("math"), refused=_HIDDEN),
+    Row("corrections.ask_revocation", "GET", "/sua-chua/thu-hoi-mien-hoc/999999", _ASKERS, passes=(404,)),
+    Row("corrections.send_revocation", "POST", "/sua-chua/thu-hoi-mien-hoc/999999", _ASKERS, passes=(404,)),
 ]

@@ -1,0 +1,74 @@
+"""Who decides for the school what a homeroom teacher proposed: the principal; of the principal's own proposal a vice-principal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from hocbaso import clock
+from hocbaso import models as m
+from hocbaso.db import db
+from hocbaso.errors import NotAllowed
+from hocbaso.regulations.permissions import Permission, Role
+from hocbaso.regulations.two_hands import may_decide_for_school
+from hocbaso.services.access import Actor, roles_reaching
+from hocbaso.services.in_force import in_force
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Who proposed something about a class, and when."""
+
+    class_group: m.ClassGroup
+    account_id: int | None
+    at: datetime
+
+
+def may_decide(actor: Actor, proposal: Proposal, permission: Permission) -> bool:
+    """Whether this person decides it (``regulations/two_hands.may_decide_for_school``)."""
+    if actor.is_system:
+        return True
+    roles = roles_reaching(actor, proposal.class_group)
+    if not actor.may(permission) or not roles & {Role.PRINCIPAL, Role.VICE_PRINCIPAL}:
+        return False
+    return may_decide_for_school(
+        is_proposer=_is_proposer(actor, proposal),
+        is_principal=Role.PRINCIPAL in roles,
+        is_vice_principal=Role.VICE_PRINCIPAL in roles,
+        proposed_by_principal=Role.PRINCIPAL not in roles and _by_principal(proposal),
+    )
+
+
+def require_decides(actor: Actor, proposal: Proposal, permission: Permission, whose: str) -> None:
+    """Raise NotAllowed with ``whose`` it is, or with who decides instead of the one who proposed."""
+    if may_decide(actor, proposal, permission):
+        return
+    if Role.PRINCIPAL in roles_reaching(actor, proposal.class_group) and _is_proposer(actor, proposal):
+        raise NotAllowed(
+            "Thầy, cô đã lập đề nghị này nên không tự quyết định: Phó Hiệu trưởng quyết định. Chưa có gì thay đổi."
+        )
+    raise NotAllowed(f"{whose} Chưa có gì thay đổi.")
+
+
+def _person(account_id: int | None) -> int | None:
+    found: int | None = db.session.scalar(select(m.Account.person_id).where(m.Account.id == account_id))
+    return found
+
+
+def _is_proposer(actor: Actor, proposal: Proposal) -> bool:
+    return proposal.account_id is not None and (
+        proposal.account_id == actor.account_id or _person(proposal.account_id) == actor.person_id
+    )
+
+
+def _by_principal(proposal: Proposal) -> bool:
+    """Whether whoever proposed was principal on that day."""
+    day = clock.local_date(proposal.at)
+    rows = select(m.RoleGrant.id).where(
+        m.RoleGrant.person_id == _person(proposal.account_id),
+        m.RoleGrant.role == Role.PRINCIPAL.value,
+        in_force(m.RoleGrant, day),
+    )
+    return db.session.scalar(rows.limit(1)) is not None
