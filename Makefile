@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 HOST ?= 127.0.0.1
 PORT ?= 5000
-JOBS ?= 2
+JOBS ?= 3
 export HOST PORT PYTHONUNBUFFERED = 1
 
 BIN := .venv/bin

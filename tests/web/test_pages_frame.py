@@ -155,7 +155,7 @@ def test_a_fault_shows_a_number_and_nothing_of_the_code(app: Flask, caplog: pyte
 def test_too_large_an_upload_is_refused_in_words(client_of, school: Cast):
     answer = client_of("math").post("/tai-khoan", data={"old": "x" * (9 * 1024 * 1024)})
     assert answer.status_code == 413
-    assert "8 MB" in answer.get_data(as_text=True)
+    assert "Cỡ lớn nhất ghi ở chỗ chọn tệp" in answer.get_data(as_text=True)
 
 
 def test_each_person_begins_where_the_work_is(client_of, school: Cast):
