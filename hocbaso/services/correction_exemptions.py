@@ -45,6 +45,7 @@ from hocbaso.services.sheet_access import SheetHead, sheet_for
 
 _REASON, _PAPER = 500, 200
 _NOTHING_CHANGED = "Chưa có gì thay đổi."
+_NOT_YOURS = "Không có quyết định miễn học này trong phần việc của thầy, cô."
 
 
 def _states(
@@ -178,27 +179,27 @@ class RevocationForm:
 def _heads(actor: Actor, row: m.Exemption, today: date) -> list[SheetHead]:
     """The locked sheets that the exemption closes, for who teaches them; none where only another school's semester is closed.
 
-    Raises NotFound, NotAllowed, WrongState (not granted, asked for already, nothing locked, a sheet between hands).
+    Raises NotFound (in the same words whether it is there or not), WrongState (not granted, asked for already, nothing locked, a sheet between hands).
     """
     enrollment = row.enrollment
     semesters = (1, 2) if row.semester is None else (row.semester,)
     states = _states(enrollment, [row.subject_id])
     sheets = [(states[at], at[1]) for n in semesters if (at := (row.subject_id, n)) in states]
     locked = [sheet_id for (sheet_id, state), _ in sheets if state == SheetState.LOCKED.value]
-    heads = [sheet_for(actor, sheet_id, Permission.SHEET_READ, today) for sheet_id in locked]
-    if heads:
-        if not all(correction_requests.may_ask_scores(actor, head) for head in heads):
-            raise NotAllowed(
-                "Thu hồi miễn học sau khi khoá do giáo viên dạy môn này ở lớp này lập, kèm điểm của em; không còn ai dạy thì do Hiệu "
-                f"trưởng lập. {_NOTHING_CHANGED}"
-            )
-    else:
-        require_keeper(actor, enrollment.id, today, "Đề nghị thu hồi miễn học của học kì ở trường cũ")
-        if not _is_approved(enrollment):
-            raise WrongState(
-                "Bảng điểm của môn này chưa khoá: đề nghị thu hồi ở trang của học sinh, mục Miễn học, không cần đề nghị sửa chữa. "
-                f"{_NOTHING_CHANGED}"
-            )
+    try:
+        heads = [sheet_for(actor, sheet_id, Permission.SHEET_READ, today) for sheet_id in locked]
+        if not heads:
+            require_keeper(actor, enrollment.id, today, "Đề nghị thu hồi miễn học của học kì ở trường cũ")
+    except (NotFound, NotAllowed):
+        raise NotFound(_NOT_YOURS) from None
+    # Whoever teaches the subject there, with the pupil's marks; the principal where nobody teaches it any more.
+    if not all(correction_requests.may_ask_scores(actor, head) for head in heads):
+        raise NotFound(_NOT_YOURS)
+    if not heads and not _is_approved(enrollment):
+        raise WrongState(
+            "Bảng điểm của môn này chưa khoá: đề nghị thu hồi ở trang của học sinh, mục Miễn học, không cần đề nghị sửa chữa. "
+            f"{_NOTHING_CHANGED}"
+        )
     require_granted(ExemptionState(row.state))
     if enrollment.status not in ACTIVE:
         raise WrongState(f"Học sinh không còn học ở lớp này. {_NOTHING_CHANGED}")
@@ -226,7 +227,7 @@ def revocation_form(actor: Actor, exemption_id: int, now: datetime) -> Revocatio
 def _exemption(exemption_id: int) -> m.Exemption:
     row = db.session.get(m.Exemption, exemption_id, populate_existing=True)
     if row is None:
-        raise NotFound("Không có quyết định miễn học này trong phần việc của thầy, cô.")
+        raise NotFound(_NOT_YOURS)
     return row
 
 

@@ -22,7 +22,7 @@ class Machine:
     """A migrated instance with the cast's school, and its command line."""
 
     def __init__(self, instance: Path, *, school: bool = True) -> None:
-        self.instance, self.app = instance, make_app(instance)
+        self.instance, self.app = instance, make_app(instance, durable=True)
         with self.app.app_context():
             if school:
                 schema.upgrade()

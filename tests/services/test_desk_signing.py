@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
@@ -20,7 +20,9 @@ from hocbaso.documents.signers import certificate_fingerprint
 from hocbaso.documents.test_authority import TestAuthority
 from hocbaso.documents.token_session import TokenSession
 from hocbaso.errors import Invalid, NotAllowed, NotFound, Unavailable, WrongState
+from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.services import (
+    audit,
     audit_verify,
     certificate_register,
     certificate_standing,
@@ -33,6 +35,7 @@ from hocbaso.services import (
     transcripts,
     trust_roots,
 )
+from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
     approved_template_fixture,
@@ -321,7 +324,17 @@ def test_a_real_seal_at_the_clerks_desk_waits_for_the_authority(built: Cast, com
     )
     row = computer.register(built, "clerk", purpose="seal", replace=True)
     with write_transaction() as session:
-        session.execute(update(m.Certificate).where(m.Certificate.id == row).values(is_test=False))
+        certificate = session.get_one(m.Certificate, row)
+        certificate.is_test = False
+        session.flush()
+        audit.record(
+            AuditTag.CERTIFICATE_BOUND,
+            SYSTEM,
+            NOW,
+            target_kind="certificate",
+            target_id=row,
+            state=audit.states("certificate", [certificate]),
+        )
     homeroom_signs(built)
     signing.sign_class(built.actor("principal"), built.classes["9A"], "principal", test_school_keys.DEMO_PIN, LATER)
     with pytest.raises(WrongState, match="chưa được Sở phê duyệt"):

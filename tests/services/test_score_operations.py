@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
 
 from hocbaso import models as m
-from hocbaso.db import db, write_transaction
+from hocbaso.db import db
 from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.services import audit_verify, score_entry, score_history, score_operations
+from hocbaso.services.access import Actor
 from hocbaso.services.score_operations import TypedCell
 from tests.cast import NOW, Cast
 
@@ -22,9 +24,16 @@ def line(school: Cast, place: int = 0) -> int:
     return school.enrollments["9A", NAMES[place]]
 
 
-def paste(school: Cast, *cells: tuple[int, str, str, int], op: str = OP, who: str = "math") -> list[str]:
+def by_another_hand(school: Cast) -> Actor:
+    """Somebody else with the same sheet."""
+    return dataclasses.replace(school.actor("math"), account_id=school.accounts["other"])
+
+
+def paste(
+    school: Cast, *cells: tuple[int, str, str, int], op: str = OP, who: str = "math", actor: Actor | None = None
+) -> list[str]:
     block = [TypedCell(line(school, place), key, raw, version) for place, key, raw, version in cells]
-    found = score_operations.paste(school.actor(who), school.sheets["9A", "MATH", 2], block, op_id=op, now=NOW)
+    found = score_operations.paste(actor or school.actor(who), school.sheets["9A", "MATH", 2], block, op_id=op, now=NOW)
     return [outcome.outcome for outcome in found]
 
 
@@ -42,9 +51,17 @@ def back(
     )
 
 
-def type_in(school: Cast, raw: str, version: int, key: str = "TX1", place: int = 0, op: str | None = None) -> None:
+def type_in(
+    school: Cast,
+    raw: str,
+    version: int,
+    key: str = "TX1",
+    place: int = 0,
+    op: str | None = None,
+    actor: Actor | None = None,
+) -> None:
     score_entry.save_cell(
-        school.actor("math"),
+        actor or school.actor("math"),
         school.sheets["9A", "MATH", 2],
         line(school, place),
         key,
@@ -210,24 +227,14 @@ def test_the_same_number_typed_by_hand_since_is_a_newer_one(school: Cast) -> Non
 
 def test_the_same_value_by_another_hand_is_not_ones_own(school: Cast) -> None:
     paste(school, (0, "TX1", "8", 0))
-    type_in(school, "6", 1)
-    type_in(school, "8", 2)
-    with write_transaction() as session:
-        session.execute(
-            m.ScoreCellVersion.__table__.update()  # type: ignore[attr-defined]
-            .where(m.ScoreCellVersion.version > 1)
-            .values(by_account_id=school.accounts["other"])
-        )
+    type_in(school, "6", 1, actor=by_another_hand(school))
+    type_in(school, "8", 2, actor=by_another_hand(school))
     assert back(school, (0, "TX1"))[0].outcome == "stale"
     assert values(school)[0] == (80, "entered", 3)
 
 
 def test_nobody_takes_back_what_another_wrote(school: Cast) -> None:
-    paste(school, (0, "TX1", "8", 0))
-    with write_transaction() as session:
-        session.execute(
-            m.ScoreCellVersion.__table__.update().values(by_account_id=school.accounts["other"])  # type: ignore[attr-defined]
-        )
+    paste(school, (0, "TX1", "8", 0), actor=by_another_hand(school))
     assert back(school, (0, "TX1"))[0].outcome == "same"
     assert values(school)[0] == (80, "entered", 1)
 
