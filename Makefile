@@ -49,8 +49,8 @@ clean-demo: ## Xóa trường mẫu (không đụng dữ liệu thật)
 run: setup ## Máy chủ thật; lần đầu mở trang thiết lập
 	@exec $(BIN)/flask serve
 
-# What differs most between the two databases: schema, locks, backups, jobs. All of it: make test-postgresql.
-POSTGRESQL_PART := tests/models tests/services/test_backups.py tests/services/test_score_entry.py tests/cli/test_machine_commands.py
+# What differs most between the two databases: schema, locks, backups. All of it: make test-postgresql.
+POSTGRESQL_PART := tests/models tests/services/test_backups.py tests/services/test_score_entry.py
 
 test: setup-test ## Toàn bộ kiểm thử, kể cả trình duyệt
 	@$(PYTEST) -m "$(NOT_SLOW)"

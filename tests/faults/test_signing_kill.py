@@ -195,6 +195,7 @@ def test_left_alone_each_signature_is_one_use_of_the_key(instance: Path) -> None
     assert check(instance, n_lost_at_most=0) == (2 * N_RECORDS, 2 * N_RECORDS)
 
 
+@pytest.mark.faults
 @pytest.mark.sqlite("the instance is copied and opened by another process")
 def test_the_process_killed_again_and_again_the_rest_is_signed_once(instance: Path) -> None:
     chance = random.Random(22)

@@ -184,7 +184,7 @@ def test_a_crashed_run_is_taken_over_after_its_lease(record: Record) -> None:
 def test_four_processes_that_crash_in_the_middle_have_each_days_effect_exactly_once(app: Flask, tmp_path: Path) -> None:
     """Real processes on one SQLite file, each dying with 30 % in the middle of a day, started again until all is done."""
     instance = tmp_path / "instance"
-    nights = 12
+    nights = 6
     with app.app_context():
         job_ledger.check_clock(NOW)
         db.session.remove()
