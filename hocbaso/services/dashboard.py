@@ -100,6 +100,12 @@ class Daily:
 
 
 _DAYS: KeptAnswers[Daily] = KeptAnswers(20)
+_SCHOOLS: KeptAnswers[tuple[Sequence[progress.SheetLine], Sequence[readiness.BoardRow]]] = KeptAnswers(2)
+
+
+def _school(today: date) -> tuple[Sequence[progress.SheetLine], Sequence[readiness.BoardRow]]:
+    school = progress.sheet_lines(today)
+    return school, readiness.board_rows(today, school=school)
 
 
 def daily(
@@ -133,9 +139,8 @@ def _daily(
     )
     items: list[DailyItem] = []
     sees_all = actor.may(Permission.PROGRESS_READ)
-    school = (
-        progress.sheet_lines(today) if sees_all else None
-    )  # for the list and for the strip: the dearest read of the page
+    # For the list and for the strip: the dearest read of the page, and the same for everybody who sees the whole school.
+    school, rows = _SCHOOLS.of((log_head(), today), lambda: _school(today)) if sees_all else (None, None)
     if year is not None:
         items = sheet_items(actor, now, today, school=school) + class_items(actor, year, today)
         items += check_items(actor, today, frozenset(item.link for item in items))
@@ -161,7 +166,6 @@ def _daily(
         if row.id in group_ids
     ]
     verbs = Counter(item.verb for item in waiting if item.acts_here)
-    rows = readiness.board_rows(today, school=school) if school is not None else None
     return Daily(
         today=today,
         odd=tuple(item for item in shown if item.is_odd),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from threading import Lock
+from threading import Event, Lock
 from typing import Generic, TypeVar
 
 from sqlalchemy import func, select
@@ -13,6 +13,9 @@ from hocbaso import models as m
 from hocbaso.db import db, in_write_transaction
 
 T = TypeVar("T")
+
+WAIT_SECONDS = 2.0
+"""How long somebody waits for another who works out the same answer."""
 
 _HEAD = select(func.max(m.AuditEntry.seq))
 
@@ -24,23 +27,39 @@ class KeptAnswers(Generic[T]):
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._kept: OrderedDict[tuple[Hashable, ...], T] = OrderedDict()
+        self._at_work: dict[tuple[Hashable, ...], Event] = {}
         self._mutex = Lock()
 
     def of(self, key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
-        """The answer of this key: kept, or made now. Inside a write transaction it is not kept: what is not committed may still be
+        """The answer of this key: kept, or made now, by one of those who ask for it together. Inside a write transaction it is not kept: what is not committed may still be
         taken back."""
         place = (str(db.engine.url), *key)
         with self._mutex:
             if place in self._kept:
                 self._kept.move_to_end(place)
                 return self._kept[place]
-        made = make()
-        if not in_write_transaction():
+            at_work = self._at_work.get(place)
+            if at_work is None:
+                self._at_work[place] = done = Event()
+        if at_work is not None:
+            # Ten who ask in one instant would all do the same work. Not for ever: whoever works may fail, or wait for us.
+            at_work.wait(WAIT_SECONDS)
             with self._mutex:
-                self._kept[place] = made
-                while len(self._kept) > self._limit:
-                    self._kept.popitem(last=False)
-        return made
+                if place in self._kept:
+                    return self._kept[place]
+            return make()
+        try:
+            made = make()
+            if not in_write_transaction():
+                with self._mutex:
+                    self._kept[place] = made
+                    while len(self._kept) > self._limit:
+                        self._kept.popitem(last=False)
+            return made
+        finally:
+            with self._mutex:
+                del self._at_work[place]
+            done.set()
 
 
 def log_head() -> int:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
 import pytest
+from flask import Flask
 
 from hocbaso.db import write_transaction
 from hocbaso.regulations.audit_tags import AuditTag
@@ -25,6 +29,34 @@ def test_an_answer_is_made_once_a_key_and_the_oldest_goes_first(school: Cast) ->
     assert made == [1, 2, 3]
     ask(2)
     assert made == [1, 2, 3, 2]
+
+
+def test_of_those_who_ask_together_one_works_and_a_failure_is_nobody_elses(school_app: Flask) -> None:
+    kept: KeptAnswers[int] = KeptAnswers(4)
+    made: list[int] = []
+    begun, go_on = Event(), Event()
+
+    def slow() -> int:
+        made.append(1)
+        begun.set()
+        assert go_on.wait(5)
+        return 7
+
+    def ask() -> int:
+        with school_app.app_context():
+            return kept.of(("same",), slow)
+
+    with ThreadPoolExecutor(4) as threads:
+        first = threads.submit(ask)
+        assert begun.wait(5)
+        others = [threads.submit(ask) for _ in range(3)]
+        go_on.set()
+        assert [one.result(5) for one in (first, *others)] == [7, 7, 7, 7]
+    assert made == [1]
+    with school_app.app_context():
+        with pytest.raises(ZeroDivisionError):
+            kept.of(("bad",), lambda: 1 // 0)
+        assert kept.of(("bad",), lambda: 3) == 3
 
 
 def test_what_is_not_committed_is_not_kept(school: Cast) -> None:
