@@ -1,14 +1,16 @@
-"""Sửa chữa sau khi khoá: the list, the two forms, one request with its impact, and the acts upon it."""
+"""Sửa chữa sau khi khoá: the list, the forms, one request with its impact, and the acts upon it."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Flask, Response, render_template, request, send_file, url_for
+from flask_wtf import FlaskForm
 
 from hocbaso import clock
 from hocbaso.errors import DomainError, Invalid, NotFound, Stale
@@ -112,17 +114,13 @@ def send_scores(enrollment_id: int) -> Any:
     """Send the request; only cells in which something was written are asked about."""
     form = AskScoresForm()
     typed, cells = _cells()
-    if not form.validate():
-        return _score_form(enrollment_id, form, typed=typed, status=422)
-    try:
-        made = correction_requests.ask_scores(
+    return _asked(
+        form,
+        partial(_score_form, enrollment_id, form, typed=typed),
+        lambda: correction_requests.ask_scores(
             current_actor(), enrollment_id, cells, form.reason.data or "", _uploads(), clock.now()
-        )
-    except NotFound:
-        raise
-    except DomainError as refusal:
-        return _score_form(enrollment_id, form, typed=typed, **_why_not(refusal))
-    return _sent(made.id)
+        ),
+    )
 
 
 def _cells() -> tuple[dict[str, str], dict[tuple[int, str], Wanted]]:
@@ -176,17 +174,13 @@ def send_homeroom(enrollment_id: int) -> Any:
     form = AskHomeroomForm()
     typed, seen, raw = _fields()
     correction_requests.homeroom_form(current_actor(), enrollment_id, clock.now())
-    if not form.validate():
-        return _homeroom_form(enrollment_id, form, typed=typed, status=422)
-    try:
-        made = correction_requests.ask_homeroom(
+    return _asked(
+        form,
+        partial(_homeroom_form, enrollment_id, form, typed=typed),
+        lambda: correction_requests.ask_homeroom(
             current_actor(), enrollment_id, raw, seen, form.reason.data or "", _uploads(), clock.now()
-        )
-    except NotFound:
-        raise
-    except DomainError as refusal:
-        return _homeroom_form(enrollment_id, form, typed=typed, **_why_not(refusal))
-    return _sent(made.id)
+        ),
+    )
 
 
 @corrections.get("/trong-he/<int:enrollment_id>/<int:subject_id>")
@@ -226,8 +220,6 @@ def send_summer(enrollment_id: int, subject_id: int) -> Any:
     """Send the request."""
     form = AskSummerForm()
     summer_corrections.form(current_actor(), enrollment_id, subject_id or None, clock.now())
-    if not form.validate():
-        return _summer_form(enrollment_id, subject_id, form, status=422)
     said = Typed(
         request.form.get("value", ""),
         request.form.get("version", 0, type=int),
@@ -235,15 +227,13 @@ def send_summer(enrollment_id: int, subject_id: int) -> Any:
         request.form.get("on", ""),
         request.form.get("paper", ""),
     )
-    try:
-        made = summer_corrections.ask(
+    return _asked(
+        form,
+        partial(_summer_form, enrollment_id, subject_id, form),
+        lambda: summer_corrections.ask(
             current_actor(), enrollment_id, subject_id or None, said, form.reason.data or "", _uploads(), clock.now()
-        )
-    except NotFound:
-        raise
-    except DomainError as refusal:
-        return _summer_form(enrollment_id, subject_id, form, **_why_not(refusal))
-    return _sent(made.id)
+        ),
+    )
 
 
 @corrections.get("/noi-chuyen-den/<int:enrollment_id>")
@@ -283,10 +273,10 @@ def send_inherited(enrollment_id: int) -> Any:
     form = AskInheritedForm()
     typed, seen, raw = _fields()
     correction_year_requests.inherited_form(current_actor(), enrollment_id, clock.now())
-    if not form.validate():
-        return _inherited_form(enrollment_id, form, typed=typed, status=422)
-    try:
-        made = correction_year_requests.ask_inherited(
+    return _asked(
+        form,
+        partial(_inherited_form, enrollment_id, form, typed=typed),
+        lambda: correction_year_requests.ask_inherited(
             current_actor(),
             enrollment_id,
             raw,
@@ -295,12 +285,8 @@ def send_inherited(enrollment_id: int) -> Any:
             form.paper.data or "",
             _uploads(),
             clock.now(),
-        )
-    except NotFound:
-        raise
-    except DomainError as refusal:
-        return _inherited_form(enrollment_id, form, typed=typed, **_why_not(refusal))
-    return _sent(made.id)
+        ),
+    )
 
 
 @corrections.get("/mien-hoc/<int:enrollment_id>")
@@ -337,10 +323,10 @@ def send_exemption(enrollment_id: int) -> Any:
     """Send the request to close a subject."""
     form = AskExemptionForm()
     correction_exemptions.exemption_form(current_actor(), enrollment_id, clock.now())
-    if not form.validate():
-        return _exemption_form(enrollment_id, form, status=422)
-    try:
-        made = correction_exemptions.ask_exemption(
+    return _asked(
+        form,
+        partial(_exemption_form, enrollment_id, form),
+        lambda: correction_exemptions.ask_exemption(
             current_actor(),
             enrollment_id,
             form.subject.data,
@@ -349,12 +335,8 @@ def send_exemption(enrollment_id: int) -> Any:
             form.paper.data or "",
             _uploads(),
             clock.now(),
-        )
-    except NotFound:
-        raise
-    except DomainError as refusal:
-        return _exemption_form(enrollment_id, form, **_why_not(refusal))
-    return _sent(made.id)
+        ),
+    )
 
 
 @corrections.get("/thu-hoi-mien-hoc/<int:exemption_id>")
@@ -396,10 +378,10 @@ def send_revocation(exemption_id: int) -> Any:
     old_school = request.form.get(f"f-{view.inherited.field}", "") if view.inherited else ""
     if view.inherited:
         typed[view.inherited.field] = old_school
-    if not form.validate():
-        return _revocation_form(exemption_id, form, typed=typed, status=422)
-    try:
-        made = correction_exemptions.ask_revocation(
+    return _asked(
+        form,
+        partial(_revocation_form, exemption_id, form, typed=typed),
+        lambda: correction_exemptions.ask_revocation(
             current_actor(),
             exemption_id,
             cells,
@@ -408,12 +390,22 @@ def send_revocation(exemption_id: int) -> Any:
             form.paper.data or "",
             _uploads(),
             clock.now(),
-        )
+        ),
+    )
+
+
+def _asked(form: FlaskForm, shown: Callable[..., tuple[str, int]], ask: Callable[[], Any]) -> Any:
+    """Send what was filled in, or show the form again with what was wrong. What is not this person's stays not found."""
+    if not form.validate():
+        return shown(status=422)
+    try:
+        made = ask()
     except NotFound:
         raise
     except DomainError as refusal:
-        return _revocation_form(exemption_id, form, typed=typed, **_why_not(refusal))
-    return _sent(made.id)
+        return shown(**_why_not(refusal))
+    note("Đã gửi đề nghị. Chưa có gì thay đổi cho đến khi được duyệt.")
+    return go(url_for(".show", request_id=made.id))
 
 
 def _why_not(refusal: DomainError) -> dict[str, Any]:
@@ -481,10 +473,10 @@ def send_civil_status(student_id: int) -> Any:
     form = AskCivilStatusForm()
     typed, seen, raw = _fields()
     students.profile(current_actor(), student_id)
-    if not form.validate():
-        return _civil_form(student_id, form, typed=typed, status=422)
-    try:
-        made = correction_requests.ask_civil_status(
+    return _asked(
+        form,
+        partial(_civil_form, student_id, form, typed=typed),
+        lambda: correction_requests.ask_civil_status(
             current_actor(),
             student_id,
             raw,
@@ -493,21 +485,12 @@ def send_civil_status(student_id: int) -> Any:
             form.paper.data or "",
             _uploads(),
             clock.now(),
-        )
-    except NotFound:
-        raise
-    except DomainError as refusal:
-        return _civil_form(student_id, form, typed=typed, **_why_not(refusal))
-    return _sent(made.id)
+        ),
+    )
 
 
 def _uploads() -> list[Upload]:
     return [Upload(one.filename or "", one.read()) for one in request.files.getlist("files") if one.filename]
-
-
-def _sent(request_id: int) -> Any:
-    note("Đã gửi đề nghị. Chưa có gì thay đổi cho đến khi được duyệt.")
-    return go(url_for(".show", request_id=request_id))
 
 
 # --- one request --------------------------------------------------------------------------------------------------------
