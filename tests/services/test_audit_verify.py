@@ -7,11 +7,12 @@ import random
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask, current_app
-from sqlalchemy import select, text
+from sqlalchemy import RowMapping, Table, select, text
 
 from hocbaso import models as m
 from hocbaso.db import Base, db, write_transaction
@@ -166,21 +167,12 @@ def truncate(rows: list[Row], rng: random.Random) -> tuple[list[Row], set[int]]:
     return rows[:-n], {len(rows) - n + 1}
 
 
+@pytest.mark.parametrize("n", [6, pytest.param(40, marks=pytest.mark.fuzz)])
 @pytest.mark.parametrize(
-    ("forge", "n"),
-    [
-        (edit, 60),
-        (edit_and_rehash, 40),
-        (delete, 40),
-        (delete_and_renumber, 40),
-        (insert, 40),
-        (reorder, 40),
-        (rewrite_from, 40),
-        (truncate, 40),
-    ],
+    "forge", [edit, edit_and_rehash, delete, delete_and_renumber, insert, reorder, rewrite_from, truncate]
 )
 def test_every_random_forgery_is_found(school: Cast, forge: Callable[..., tuple[list[Row], set[int]]], n: int) -> None:
-    """340 forgeries in all. Detected always; the first bad row named, where the chain itself shows it."""
+    """Detected always; the first bad row named, where the chain itself shows it."""
     snapshots.take(SYSTEM, NOW)
     # The entry of the snapshot itself lies after what the snapshot covers: leave it out of the forging.
     good = read_log()[:-1]
@@ -245,7 +237,7 @@ def test_a_checkpoint_with_one_flipped_character_is_no_checkpoint(school: Cast, 
     path = next(current_app.config["HOCBASO"].checkpoints.glob("*.txt"))
     good = path.read_text(encoding="utf-8")
     rng = random.Random(22)
-    for _ in range(120):
+    for n in range(120):
         at = rng.randrange(len(good) - 1)
         letter = rng.choice([c for c in "0aZ9+ \n" if c != good[at]])
         path.write_text(good[:at] + letter + good[at + 1 :], encoding="utf-8")
@@ -253,7 +245,8 @@ def test_a_checkpoint_with_one_flipped_character_is_no_checkpoint(school: Cast, 
             assert not snapshots.read_file(path).signature_ok, (at, letter)
         except IntegrityFault:
             pass
-        assert not audit_verify.verify().ok, (at, letter)
+        if n % 6 == 0:  # it reads the file as above, and the whole log beside it
+            assert not audit_verify.verify().ok, (at, letter)
     path.write_bytes(b"\xff\xfe")
     assert not audit_verify.verify().ok
     path.write_text(good, encoding="utf-8")
@@ -417,45 +410,56 @@ def _any_value(column: object) -> object:
 CORRECTIONS = {"correction_request", "correction_item", "correction_evidence", "correction_step"}
 
 
+def _another(table: Table, column: str, old: object) -> object:
+    """A value that the column takes and that is not ``old``."""
+    sql_type = str(table.c[column].type).upper()
+    if table.c[column].foreign_keys or "INT" in sql_type:
+        return 1 if old in (None, 2) else 2
+    if "BOOL" in sql_type:
+        return not old
+    if "DATETIME" in sql_type:
+        return "2031-01-01 00:00:00.000000"
+    if "DATE" in sql_type:
+        return "2031-01-01"
+    return "Giá trị lạ"[: getattr(table.c[column].type, "length", None)]
+
+
 def try_kinds(kinds: Iterable[str]) -> set[str]:
-    """Change each watched column of a row of each kind in the file, and back; the kinds of which there was a row."""
-    tried = set()
+    """Change each watched column of a row of each kind in the file, and back; the kinds of which there was a row.
+
+    One column of every kind at a time: a log is verified once a column, not once a kind and column.
+    """
+    tried: dict[str, tuple[Table, RowMapping]] = {}
     for kind in kinds:
-        model, _names = audit.WATCHED[kind]
-        table = model.__table__  # type: ignore[attr-defined]
+        table = cast(Table, audit.WATCHED[kind][0].__table__)  # type: ignore[attr-defined]
         row = db.session.execute(text(f"SELECT * FROM {table.name} ORDER BY id LIMIT 1")).mappings().first()
-        if row is None:
-            continue
-        for named, column, _ in audit.watched_columns(kind):
-            sql_type = str(table.c[column].type).upper()
-            old = row[column]
-            new: object
-            if table.c[column].foreign_keys or "INT" in sql_type:
-                new = 1 if old in (None, 2) else 2
-            elif "BOOL" in sql_type:
-                new = not old
-            elif "DATETIME" in sql_type:
-                new = "2031-01-01 00:00:00.000000"
-            elif "DATE" in sql_type:
-                new = "2031-01-01"
-            else:
-                new = "Giá trị lạ"[: getattr(table.c[column].type, "length", None)]
-            connection = Outside(unchecked=True)
-            db.session.remove()
+        if row is not None:
+            tried[kind] = table, row
+    columns = {kind: [(named, column) for named, column, _ in audit.watched_columns(kind)] for kind in tried}
+    for place in range(max(map(len, columns.values()))):
+        here = {kind: named[place] for kind, named in columns.items() if place < len(named)}
+        connection = Outside(unchecked=True)
+        db.session.remove()
+        for kind, (_named, column) in here.items():
+            table, row = tried[kind]
+            change = f"UPDATE {table.name} SET {column} = ? WHERE id = ?"
             try:
-                connection.execute(f"UPDATE {table.name} SET {column} = ? WHERE id = ?", (new, row["id"]))
+                connection.execute(change, (_another(table, column, row[column]), row["id"]))
             except connection.refusals:  # a unique value: any other will do
-                connection.execute(f"UPDATE {table.name} SET {column} = ? WHERE id = ?", (9999, row["id"]))
-            faults = [one for one in audit_verify.verify().faults if one.table != "score_cell_version"]
-            assert [(fault.kind, fault.table, fault.row_id) for fault in faults] == [("value", kind, str(row["id"]))], (
-                column
-            )
-            assert kind in faults[0].message and named in faults[0].message and "nhật ký dòng" in faults[0].message
-            assert named in faults[0].detail
-            connection.execute(f"UPDATE {table.name} SET {column} = ? WHERE id = ?", (old, row["id"]))
-            connection.close()
-            tried.add(kind)
-    return tried
+                connection.execute(change, (9999, row["id"]))
+        faults = [one for one in audit_verify.verify(max_faults=1000).faults if one.table != "score_cell_version"]
+        told = {(fault.table, fault.row_id): fault for fault in faults}
+        assert set(told) == {(kind, str(tried[kind][1]["id"])) for kind in here}, here
+        assert len(faults) == len(here), [fault.message for fault in faults]
+        for (kind, _row_id), fault in told.items():
+            named = here[str(kind)][0]
+            assert fault.kind == "value" and kind in fault.message, fault
+            assert named in fault.message and "nhật ký dòng" in fault.message and named in fault.detail, fault
+        for kind, (_named, column) in here.items():
+            table, row = tried[kind]
+            connection.execute(f"UPDATE {table.name} SET {column} = ? WHERE id = ?", (row[column], row["id"]))
+        connection.close()
+    return set(tried)
 
 
 def test_each_watched_kind_changed_in_the_file_is_named_in_words(school: Cast) -> None:
