@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,8 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests import databases
 from tests.axe import findings
+from tests.kept_work import made_once
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = "/usr/bin/chromium"
@@ -70,11 +74,27 @@ def environment(instance: Path, port: int = 0) -> dict[str, str]:
     return kept
 
 
+N_STUDENTS = 3
+"""In each of the four classes of the sample school that tests serve."""
+
+
+def load_sample(instance: Path, stage: str, factory: pytest.TempPathFactory) -> None:
+    """A sample school at this stage in an empty folder; it is loaded once a run, and copied."""
+
+    def make(place: Path) -> None:
+        loaded = run_flask(place, "demo", "load", "--classes", "4", "--students", str(N_STUDENTS), "--stage", stage)
+        assert loaded.returncode == 0, loaded.stdout + loaded.stderr
+
+    if databases.ON_POSTGRESQL:  # its database is found by the folder's name: a copy would have none
+        make(instance)
+    else:
+        shutil.copytree(made_once(f"sample-{stage}", factory, make), instance)
+
+
 @contextmanager
-def served(instance: Path, *load: str) -> Iterator[Site]:
-    """Load a sample school with these options into an empty folder, serve it, and end the server afterwards."""
-    loaded = run_flask(instance, "demo", "load", *load)
-    assert loaded.returncode == 0, loaded.stdout + loaded.stderr
+def served(instance: Path, factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Serve a sample school that is about to be signed, in a folder that is not there yet; the server ends afterwards."""
+    load_sample(instance, "signing", factory)
     accounts = json.loads(run_flask(instance, "demo", "accounts", "--json").stdout)
     with running_server(instance) as base:
         yield Site(base, instance, accounts)

@@ -29,7 +29,7 @@ from hocbaso import clock
 from hocbaso.documents import lan_authority
 from hocbaso.documents.certificate_parts import begin, usage
 from tests.axe import findings
-from tests.demo_site import CHROMIUM, CHROMIUM_ARGS, ROOT, Site, Visitor, environment, run_flask
+from tests.demo_site import CHROMIUM, CHROMIUM_ARGS, ROOT, Site, Visitor, environment, load_sample, run_flask
 
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
@@ -93,8 +93,7 @@ def free_port() -> int:
 @pytest.fixture(scope="module")
 def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
     instance = tmp_path_factory.mktemp("https") / "instance"
-    loaded = run_flask(instance, "demo", "load", "--classes", "4", "--students", "3", "--stage", "entry")
-    assert loaded.returncode == 0, loaded.stderr
+    load_sample(instance, "entry", tmp_path_factory)
     made = run_flask(instance, "tls", "init", "--host", NAME, "--host", "127.0.0.1")
     assert made.returncode == 0, made.stderr
 

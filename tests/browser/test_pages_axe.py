@@ -31,7 +31,7 @@ PAGES = {  # page: (whose, link to follow from, what to follow)
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     instance = tmp_path_factory.mktemp("pages") / "instance"
-    with served(instance, "--classes", "4", "--students", "3", "--stage", "signing") as found:
+    with served(instance, tmp_path_factory) as found:
         yield found
 
 

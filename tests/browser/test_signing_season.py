@@ -23,7 +23,7 @@ PIN = "27182818"
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     instance = tmp_path_factory.mktemp("season") / "instance"
-    with served(instance, "--classes", "4", "--students", "3", "--stage", "signing") as found:
+    with served(instance, tmp_path_factory) as found:
         yield found
 
 

@@ -8,18 +8,16 @@ from typing import Any
 
 import pytest
 
-from tests.demo_site import CHROMIUM, CHROMIUM_ARGS, Site, Visitor, served
+from tests.demo_site import CHROMIUM, CHROMIUM_ARGS, N_STUDENTS, Site, Visitor, served
 
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
-
-N_STUDENTS = 3
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     instance = tmp_path_factory.mktemp("newcomer") / "instance"
-    with served(instance, "--classes", "4", "--students", str(N_STUDENTS), "--stage", "signing") as found:
+    with served(instance, tmp_path_factory) as found:
         yield found
 
 

@@ -1,4 +1,4 @@
-"""The hostile school, built once a worker, and browsers on copies of it."""
+"""The hostile school, built once a run, and browsers on copies of it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from hocbaso.services import transcripts
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
 from tests.conftest import make_app
+from tests.kept_work import made_once
 from tests.services.approved_class import approve_9a, checkpoint, copy_of
 from tests.web.attacks import surface
 from tests.web.test_transcripts import Site
@@ -23,15 +24,18 @@ from tests.web.test_transcripts import Site
 @pytest.fixture(scope="session")
 def hostile_template(school_template: tuple[Path, Cast], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An instance with markup in every text; 9A is approved and its transcripts are built from it."""
-    instance, cast = tmp_path_factory.mktemp("hostile") / "instance", school_template[1]
-    with copy_of(school_template[0], instance).app_context():
-        surface.poison(cast)
-        approve_9a(cast)
-        batch = transcripts.build_class(SYSTEM, cast.classes["9A"], NOW)
-        assert [item.outcome for item in batch.items] == ["done"] * 3, [item.reason for item in batch.items]
-        surface.fill_in_words(cast)
-        checkpoint()
-    return instance
+    cast = school_template[1]
+
+    def make(place: Path) -> None:
+        with copy_of(school_template[0], place).app_context():
+            surface.poison(cast)
+            approve_9a(cast)
+            batch = transcripts.build_class(SYSTEM, cast.classes["9A"], NOW)
+            assert [item.outcome for item in batch.items] == ["done"] * 3, [item.reason for item in batch.items]
+            surface.fill_in_words(cast)
+            checkpoint()
+
+    return made_once("hostile", tmp_path_factory, make)
 
 
 @pytest.fixture
