@@ -290,3 +290,15 @@ def test_a_semester_at_another_school_is_closed_and_opened_by_who_copied_it(scho
     assert (row["semester_1"], row["inherited"], row["year"]) == ("6.0", "6.0", "7.3")
     assert exemptions.waiting(school.actor("principal")) == [] and audit_verify.verify().faults == []
     assert correction_impact.field_words(f"exempt-{subject_id('MATH')}-2") == "Miễn học Toán, học kì II"
+
+
+def test_a_proposal_beside_the_request_is_not_granted_over_what_the_request_granted(school: Cast) -> None:
+    fill_scores(school, "9A")
+    put_sheets([school.sheets["9A", "PE", 1]], "LOCKED")
+    request = grant(school)
+    beside = propose(school, semester=2)
+    assert approve(school, request).state == "APPLIED"
+    with pytest.raises(WrongState, match="đã được miễn môn này theo một quyết định khác"):
+        exemptions.decide(school.actor("principal"), beside.id, True, document="12/QĐ", now=LATER)
+    assert exemptions.decide(school.actor("principal"), beside.id, False, document=None, now=LATER).state == "REFUSED"
+    assert of_binh(school).subjects["PE"].year == "Miễn"
