@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -70,6 +70,19 @@ def test_strangers_read_the_public_notices_and_no_others(client_of, school_app, 
         assert school.actor("principal").name not in text
     assert stranger.post("/thong-bao/", data={"title": "x"}).status_code in (302, 303, 400, 403)
     assert "Họp hội đồng" in client_of("other").get("/thong-bao/").get_data(as_text=True)
+
+
+def test_the_same_notice_with_another_last_day_is_another(school: Cast):
+    today = clock.local_date(NOW)
+
+    def post(last: date | None) -> int:
+        return announcements.post(school.actor("clerk"), "Họp", "Chín giờ sáng.", "inside", today, last, NOW)
+
+    ends = [None, today, today + timedelta(days=7)]
+    assert len({post(last) for last in ends}) == 3 == len({post(last) for last in ends}), (
+        "the second click is the one that stands"
+    )
+    assert set(db.session.scalars(select(m.Announcement.ends_on))) == set(ends)
 
 
 def test_what_the_public_reads_is_posted_by_the_principal(client_of, school_app, school: Cast):
