@@ -209,7 +209,10 @@ _MARKS = select(
             m.Enrollment.id,
         )
     ),
-    *(select(func.count(model.ends_on)).scalar_subquery() for model in (m.TeachingAssignment, m.RoleGrant)),
+    *(
+        select(func.count(model.ends_on)).scalar_subquery()
+        for model in (m.TeachingAssignment, m.HomeroomAssignment, m.RoleGrant)
+    ),
     select(func.count()).where(m.Exemption.state == "PROPOSED").scalar_subquery(),
     select(func.count()).where(m.ExemptionRevocation.state == "PROPOSED").scalar_subquery(),
     select(func.count()).where(m.InheritedResult.state == "PROPOSED").scalar_subquery(),

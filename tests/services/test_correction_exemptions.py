@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
 from hocbaso import models as m
-from hocbaso.db import db
+from hocbaso.db import db, write_transaction
 from hocbaso.errors import DomainError, Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.services import (
     audit_verify,
@@ -19,6 +20,7 @@ from hocbaso.services import (
     correction_impact,
     correction_requests,
     correction_view,
+    dashboard,
     exemption_revocations,
     exemptions,
     frozen_results,
@@ -302,3 +304,16 @@ def test_a_proposal_beside_the_request_is_not_granted_over_what_the_request_gran
         exemptions.decide(school.actor("principal"), beside.id, True, document="12/QĐ", now=LATER)
     assert exemptions.decide(school.actor("principal"), beside.id, False, document=None, now=LATER).state == "REFUSED"
     assert of_binh(school).subjects["PE"].year == "Miễn"
+
+
+def test_the_rail_follows_a_request_whose_confirmer_keeps_the_class_no_more(school: Cast) -> None:
+    exemption = locked_with_exempt(school)
+    revoke(school, exemption, marks(school))
+    principal = school.actor("principal")
+    assert dashboard.count_waiting(principal, LATER) == 0
+    keeping = db.session.scalars(
+        select(m.HomeroomAssignment).where(m.HomeroomAssignment.class_group_id == school.classes["9A"])
+    ).one()
+    with write_transaction():
+        keeping.ends_on = NOW.date() - timedelta(days=1)
+    assert dashboard.count_waiting(principal, LATER) == 1
