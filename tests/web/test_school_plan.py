@@ -166,6 +166,17 @@ def test_training_is_counted_against_everybody_at_work(client_of, school: Cast):
     intact("training_attendance")
 
 
+def test_one_subject_on_one_day_at_two_places_is_two_training_days(school: Cast):
+    who = school.actor("clerk")
+
+    def add(place: str) -> int:
+        return training.add(who, "Ký số", NOW.date(), "Phòng GD&ĐT", place, NOW)
+
+    assert len({add(place) for place in ("Phòng A", "Phòng B", "")}) == 3
+    assert add("Phòng B") == add("Phòng B") and add("") == add("")
+    assert db.session.scalar(select(func.count(m.TrainingSession.id))) == 3
+
+
 def test_a_slip_in_a_training_day_is_put_right(client_of, school: Cast):
     clerk = client_of("clerk")
     data = {"title": "Học bạ số", "held_on": "11/05/2026", "organiser": "Sở", "place": ""}
