@@ -40,11 +40,13 @@ def create_command(out: Path | None, as_json: bool) -> None:
 def list_command(as_json: bool) -> None:
     """Các bản sao lưu, mới nhất trước."""
     found = backups.listing()
+    if not found:
+        schema.require_there()
     lines = [
         f"{info.taken_at[:16]}  {info.n_bytes / 1e6:8.1f} MB  {info.n_documents:>6} tài liệu  {info.name}"
         for info in found
     ]
-    away = backups.last_elsewhere()
+    away = backups.last_elsewhere() if schema.is_there() else None
     if away is not None:
         lines.append(
             f"{away.taken_at[:16]}  {away.n_bytes / 1e6:8.1f} MB  {away.n_documents:>6} tài liệu  {away.path} (nơi khác)"
@@ -60,12 +62,19 @@ def list_command(as_json: bool) -> None:
 @click.argument("archive", required=False)
 @json_option
 @refusals
+@any_schema
 def verify_command(archive: str | None, as_json: bool) -> None:
     """Phục hồi thử một bản sao (mặc định: bản mới nhất) và kiểm tra mọi thứ trong đó."""
+    # A copy is tried on a new machine before anything is restored there (docs/operations.md): that needs no school and makes none.
+    is_there = schema.is_there()
+    if is_there:
+        schema.make_new()
+    elif not archive:
+        schema.require_there()
     path = backups.find(archive) if archive else _newest()
     with working("Đang phục hồi thử và kiểm tra"):
         check = backups.verify(path)
-    if check.ok and path.parent.resolve() == current_app.config["HOCBASO"].backups.resolve():
+    if check.ok and is_there and path.parent.resolve() == current_app.config["HOCBASO"].backups.resolve():
         with write_transaction():
             audit.record(
                 AuditTag.BACKUP_VERIFIED,

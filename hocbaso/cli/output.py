@@ -32,8 +32,7 @@ def any_schema(command: F) -> F:
 
 _READING = frozenset(
     {
-        "audit verify", "audit key", "audit diff", "audit export", "check-instance", "export", "reconcile", "backup list",
-        "backup verify", "jobs list", "certificates list", "demo accounts", "user list", "role list", "transcript export",
+        "audit verify", "audit key", "audit diff", "audit export", "check-instance", "export", "reconcile", "jobs list", "certificates list", "demo accounts", "user list", "role list", "transcript export",
         "transcript rehearse",
     }
 )  # fmt: skip

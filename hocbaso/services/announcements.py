@@ -115,6 +115,7 @@ def post(
                 m.Announcement.body == body,
                 m.Announcement.audience == audience,
                 m.Announcement.starts_on == starts_on,
+                m.Announcement.ends_on.is_not_distinct_from(ends_on),
             )
         )
         if standing is not None:  # the second click

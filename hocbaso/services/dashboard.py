@@ -135,7 +135,13 @@ def _daily(
 ) -> Daily:
     today = clock.local_date(now)
     year = db.session.scalar(
-        select(m.SchoolYear).where(m.SchoolYear.state == "OPEN").order_by(m.SchoolYear.starts_on.desc()).limit(1)
+        select(m.SchoolYear)
+        .where(m.SchoolYear.state == "OPEN")
+        .order_by(m.SchoolYear.starts_on.desc())
+        .limit(1)
+        .execution_options(
+            populate_existing=True
+        )  # what is kept for others may not come from what this session held before
     )
     items: list[DailyItem] = []
     sees_all = actor.may(Permission.PROGRESS_READ)
@@ -195,6 +201,7 @@ _MARKS = select(
             m.ClassStep.id,
             m.Exemption.id,
             m.ExemptionRevocation.id,
+            m.InheritedResult.id,
             m.TranscriptRecord.id,
             m.TranscriptSignature.id,
             m.TeachingAssignment.id,
@@ -202,9 +209,13 @@ _MARKS = select(
             m.Enrollment.id,
         )
     ),
-    *(select(func.count(model.ends_on)).scalar_subquery() for model in (m.TeachingAssignment, m.RoleGrant)),
+    *(
+        select(func.count(model.ends_on)).scalar_subquery()
+        for model in (m.TeachingAssignment, m.HomeroomAssignment, m.RoleGrant)
+    ),
     select(func.count()).where(m.Exemption.state == "PROPOSED").scalar_subquery(),
     select(func.count()).where(m.ExemptionRevocation.state == "PROPOSED").scalar_subquery(),
+    select(func.count()).where(m.InheritedResult.state == "PROPOSED").scalar_subquery(),
     select(func.count()).where(m.RecallRequest.state == "ASKED").scalar_subquery(),
     select(func.count()).where(m.TranscriptRecord.state == RecordState.RECALLED.value).scalar_subquery(),
     select(func.count()).where(m.TranscriptRecord.state == RecordState.ISSUED.value).scalar_subquery(),

@@ -14,7 +14,7 @@ from hocbaso.errors import NotAllowed
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.two_hands import may_decide_for_school
 from hocbaso.services.access import Actor, roles_reaching
-from hocbaso.services.in_force import in_force
+from hocbaso.services.in_force import not_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +64,10 @@ def _is_proposer(actor: Actor, proposal: Proposal) -> bool:
 
 
 def _by_principal(proposal: Proposal) -> bool:
-    """Whether whoever proposed was principal on that day."""
-    day = clock.local_date(proposal.at)
+    """Whether whoever proposed was principal on that day, or became it since: who is principal may not decide it then."""
     rows = select(m.RoleGrant.id).where(
         m.RoleGrant.person_id == _person(proposal.account_id),
         m.RoleGrant.role == Role.PRINCIPAL.value,
-        in_force(m.RoleGrant, day),
+        not_over(m.RoleGrant, clock.local_date(proposal.at)),
     )
     return db.session.scalar(rows.limit(1)) is not None

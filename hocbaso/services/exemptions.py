@@ -149,7 +149,7 @@ def _proposal(row: m.Exemption) -> Proposal:
 def decide(actor: Actor, exemption_id: int, granted: bool, *, document: str | None, now: datetime) -> ExemptionLine:
     """Grant or refuse as principal; what the principal proposed, as vice-principal. A grant names its paper.
 
-    Raises NotFound, NotAllowed, WrongState (decided before, class approved, sheet locked), Invalid (no paper).
+    Raises NotFound, NotAllowed, WrongState (decided before, class approved, sheet locked, granted otherwise meanwhile), Invalid (no paper).
     """
     paper = _clean(document, 200, "document", "Số văn bản")
     with write_transaction() as session:
@@ -174,6 +174,11 @@ def decide(actor: Actor, exemption_id: int, granted: bool, *, document: str | No
             )
             if offered is not None:
                 _guard_unlocked(offered, row.semester, row.enrollment)
+            # A correction of a locked sheet may have granted it meanwhile: two decisions over one semester are taken back one by one.
+            if _overlapping(row.enrollment_id, row.subject_id, row.semester, apart_from=row.id):
+                raise WrongState(
+                    "Em đã được miễn môn này theo một quyết định khác. Xin trả lời không cho miễn đề nghị này. Chưa có gì thay đổi."
+                )
         require_told("exemption", row.id, {"state": row.state}, "Đề nghị miễn học này")
         row.state = "GRANTED" if granted else "REFUSED"
         row.document = paper
@@ -225,7 +230,7 @@ def is_proposed(enrollment_id: int, subject_id: int) -> bool:
     return db.session.scalar(rows.limit(1)) is not None
 
 
-def _overlapping(enrollment_id: int, subject_id: int, semester: int | None) -> bool:
+def _overlapping(enrollment_id: int, subject_id: int, semester: int | None, *, apart_from: int | None = None) -> bool:
     terms = [] if semester is None else [or_(m.Exemption.semester.is_(None), m.Exemption.semester == semester)]
     return (
         db.session.scalar(
@@ -234,6 +239,7 @@ def _overlapping(enrollment_id: int, subject_id: int, semester: int | None) -> b
                 m.Exemption.enrollment_id == enrollment_id,
                 m.Exemption.subject_id == subject_id,
                 m.Exemption.state.in_(("PROPOSED", "GRANTED")),
+                m.Exemption.id != (apart_from or 0),
                 *terms,
             )
             .limit(1)

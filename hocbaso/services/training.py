@@ -118,8 +118,9 @@ def add(actor: Actor, title: str, held_on: date | None, organiser: str, place: s
     with write_transaction() as session:
         values = _values(title, held_on, organiser, place)
         standing = session.scalar(
+            # Two groups learn the same on one day at two places: only what is the same in all it says is the second click.
             select(m.TrainingSession.id).where(
-                m.TrainingSession.title == values["title"], m.TrainingSession.held_on == values["held_on"]
+                *(getattr(m.TrainingSession, name).is_not_distinct_from(value) for name, value in values.items())
             )
         )
         if standing is not None:  # the second click

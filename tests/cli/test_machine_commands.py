@@ -99,6 +99,12 @@ def test_backup_create_list_verify_restore(machine: Machine, tmp_path: Path) -> 
 
     new = Machine(tmp_path / "máy mới", school=False)
     assert new.run("backup", "restore", "khong-co.tar").exit_code == 1
+    tried = new.json("backup", "verify", made["path"])
+    assert tried["ok"] and tried["n_entries"] > 0, "a copy is tried on the new machine before it is restored there"
+    if new.on_sqlite:
+        assert not (new.instance / "hocbaso.sqlite").exists(), "trying makes no school"
+        astray = new.run("backup", "verify")
+        assert astray.exit_code == 1 and "Chưa có dữ liệu nào ở" in astray.stderr
     restored = new.json("backup", "restore", made["path"])
     assert restored["restored"] >= 2
     assert new.json("audit", "verify")["ok"]

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 import zlib
 from pathlib import Path
 
@@ -140,6 +141,23 @@ def test_a_changed_file_is_told_as_one_before_all_that_follows_from_it(
         )
         assert told["verdict"]["heading"] == "Nội dung tệp đã bị thay đổi sau khi ký"
         assert all(item["signed_at"] for item in told["signatures"])
+
+
+@pytest.mark.parametrize("kind", ["openings", "references", "number"])
+def test_a_hostile_file_is_answered_at_once_and_in_words(files: dict[str, str], tmp_path: Path, kind: str) -> None:
+    node, zone = "GVCN", f'URI="#{xml_record.DATA_ZONE_ID}">'
+    head = f"<{xml_record.ROOT} id='x'><y/><{xml_record.SIGNING_ZONE}>"
+    data = {
+        "openings": head + f"<{node}>" * 60_000,
+        "references": head + f"<{node}>" + zone * 20_000 + f"</{node}>",
+        "number": "%PDF-1.7\n/ByteRange [0 " + "9" * 5_000 + " 1 1]",
+    }[kind]
+    (tmp_path / "x").write_text(data)
+    begun = time.process_time()
+    result = CliRunner().invoke(verify_command, [str(tmp_path / "x"), "--trust", files["ca.pem"]])
+    assert time.process_time() - begun < 5
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit), result.exception
+    assert "KẾT LUẬN: HỌC BẠ KHÔNG HỢP LỆ." in result.output
 
 
 def test_a_file_that_unpacks_to_a_gigabyte_is_unreadable_and_takes_no_more_than_on_the_page(tmp_path: Path) -> None:

@@ -271,13 +271,16 @@ def test_a_late_pupil_gets_a_year_from_both_schools(school: Cast) -> None:
 
     assert [(gap.kind, gap.enrollment_id) for gap in gaps()] == [("inherited", done.enrollment_id)]
     assert "chưa ghi, còn 12 môn" in gaps()[0].words
+    principal = school.actor("principal")
+    n_before = dashboard.count_waiting(principal, NOW)
     copy(school, done.enrollment_id)
     assert "đang chờ Hiệu trưởng nhận" in gaps()[0].words
-    principal = school.actor("principal")
+    assert dashboard.count_waiting(principal, NOW) == n_before + 1
     waits = [item for item in dashboard.daily(principal, NOW).odd if item.kind == "inherited"]
     assert len(waits) == 1 and NAME in waits[0].title
     inherited_results.decide(principal, done.enrollment_id, True, NOW)
     assert gaps() == [] and inherited_results.waiting(principal) == []
+    assert dashboard.count_waiting(principal, NOW) == n_before
 
     computed = results.compute_class(school.classes["9A"], NOW.date())
     mine = computed.by_id[done.enrollment_id]

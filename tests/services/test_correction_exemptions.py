@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
 from hocbaso import models as m
-from hocbaso.db import db
+from hocbaso.db import db, write_transaction
 from hocbaso.errors import DomainError, Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.services import (
     audit_verify,
@@ -19,6 +20,7 @@ from hocbaso.services import (
     correction_impact,
     correction_requests,
     correction_view,
+    dashboard,
     exemption_revocations,
     exemptions,
     frozen_results,
@@ -290,3 +292,28 @@ def test_a_semester_at_another_school_is_closed_and_opened_by_who_copied_it(scho
     assert (row["semester_1"], row["inherited"], row["year"]) == ("6.0", "6.0", "7.3")
     assert exemptions.waiting(school.actor("principal")) == [] and audit_verify.verify().faults == []
     assert correction_impact.field_words(f"exempt-{subject_id('MATH')}-2") == "Miễn học Toán, học kì II"
+
+
+def test_a_proposal_beside_the_request_is_not_granted_over_what_the_request_granted(school: Cast) -> None:
+    fill_scores(school, "9A")
+    put_sheets([school.sheets["9A", "PE", 1]], "LOCKED")
+    request = grant(school)
+    beside = propose(school, semester=2)
+    assert approve(school, request).state == "APPLIED"
+    with pytest.raises(WrongState, match="đã được miễn môn này theo một quyết định khác"):
+        exemptions.decide(school.actor("principal"), beside.id, True, document="12/QĐ", now=LATER)
+    assert exemptions.decide(school.actor("principal"), beside.id, False, document=None, now=LATER).state == "REFUSED"
+    assert of_binh(school).subjects["PE"].year == "Miễn"
+
+
+def test_the_rail_follows_a_request_whose_confirmer_keeps_the_class_no_more(school: Cast) -> None:
+    exemption = locked_with_exempt(school)
+    revoke(school, exemption, marks(school))
+    principal = school.actor("principal")
+    assert dashboard.count_waiting(principal, LATER) == 0
+    keeping = db.session.scalars(
+        select(m.HomeroomAssignment).where(m.HomeroomAssignment.class_group_id == school.classes["9A"])
+    ).one()
+    with write_transaction():
+        keeping.ends_on = NOW.date() - timedelta(days=1)
+    assert dashboard.count_waiting(principal, LATER) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -11,7 +12,7 @@ from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import Incomplete, Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
-from hocbaso.regulations.permissions import Permission
+from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.terms import Promotion
 from hocbaso.services import (
     audit,
@@ -29,7 +30,7 @@ from hocbaso.services import (
     score_entry,
     transcript_contents,
 )
-from hocbaso.services.access import SYSTEM
+from hocbaso.services.access import SYSTEM, load_actor
 from hocbaso.services.score_cells import columns_of
 from hocbaso.services.score_grid import CellRecord
 from hocbaso.services.sheet_access import sheet_for
@@ -119,6 +120,20 @@ def test_only_the_principal_decides(school: Cast, who: str, error: type[Exceptio
     line = propose(school)
     with pytest.raises(error):
         exemptions.decide(school.actor(who), line.id, True, document="12/QĐ", now=NOW)
+
+
+def test_of_a_teacher_who_became_principal_since_a_vice_principal_decides(school: Cast):
+    line = propose(school)
+    teacher, deputy = school.actor("math"), school.actor("vice_principal")
+    later = NOW + timedelta(days=3)
+    with pytest.raises(NotAllowed, match="do Hiệu trưởng quyết định"):
+        exemptions.decide(deputy, line.id, True, document="12/QĐ", now=NOW)
+    roster.grant_role(SYSTEM, teacher.person_id, Role.PRINCIPAL, later, starts_on=later.date())
+    new = load_actor(teacher.account_id, later.date())
+    with pytest.raises(NotAllowed, match="Phó Hiệu trưởng quyết định"):
+        exemptions.decide(new, line.id, True, document="12/QĐ", now=later)
+    assert [one.id for one in exemptions.waiting(deputy)] == [line.id]
+    assert exemptions.decide(deputy, line.id, True, document="12/QĐ", now=later).state == "GRANTED"
 
 
 def test_a_principal_who_keeps_the_class_proposes_and_a_vice_principal_decides(school: Cast):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Event
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
-from hocbaso.db import write_transaction
+from hocbaso import models as m
+from hocbaso.db import db, write_transaction
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.services import audit, dashboard
 from hocbaso.services.access import SYSTEM
@@ -91,3 +94,21 @@ def test_the_day_is_read_again_after_any_logged_change_and_never_for_somebody_el
     assert read == [principal.account_id, head.account_id, principal.account_id]
     dashboard.daily(principal, NOW, kind="sheet")
     assert len(read) == 4
+
+
+def test_the_kept_day_is_not_what_this_session_read_before_others_wrote(school: Cast, school_app: Flask) -> None:
+    held = db.session.scalars(select(m.SchoolYear)).one()
+    moved = held.data_complete_before + timedelta(days=3)
+
+    def put_off() -> None:
+        with school_app.app_context(), write_transaction() as session:
+            year = session.scalars(select(m.SchoolYear)).one()
+            year.data_complete_before = moved
+            audit.record(AuditTag.JOB_FINISHED, SYSTEM, NOW, target_kind="job", target_id=0)
+
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(put_off).result(10)
+    with write_transaction():
+        audit.record(AuditTag.JOB_FINISHED, SYSTEM, NOW, target_kind="job", target_id=0)
+    assert dashboard.daily(school.actor("principal"), NOW).calendar[0][1] == moved
+    assert held.data_complete_before == moved

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -70,6 +70,19 @@ def test_strangers_read_the_public_notices_and_no_others(client_of, school_app, 
         assert school.actor("principal").name not in text
     assert stranger.post("/thong-bao/", data={"title": "x"}).status_code in (302, 303, 400, 403)
     assert "Họp hội đồng" in client_of("other").get("/thong-bao/").get_data(as_text=True)
+
+
+def test_the_same_notice_with_another_last_day_is_another(school: Cast):
+    today = clock.local_date(NOW)
+
+    def post(last: date | None) -> int:
+        return announcements.post(school.actor("clerk"), "Họp", "Chín giờ sáng.", "inside", today, last, NOW)
+
+    ends = [None, today, today + timedelta(days=7)]
+    assert len({post(last) for last in ends}) == 3 == len({post(last) for last in ends}), (
+        "the second click is the one that stands"
+    )
+    assert set(db.session.scalars(select(m.Announcement.ends_on))) == set(ends)
 
 
 def test_what_the_public_reads_is_posted_by_the_principal(client_of, school_app, school: Cast):
@@ -151,6 +164,17 @@ def test_training_is_counted_against_everybody_at_work(client_of, school: Cast):
         session.get(m.Person, school.people["principal"]).left_on = None
     intact("training_session")
     intact("training_attendance")
+
+
+def test_one_subject_on_one_day_at_two_places_is_two_training_days(school: Cast):
+    who = school.actor("clerk")
+
+    def add(place: str) -> int:
+        return training.add(who, "Ký số", NOW.date(), "Phòng GD&ĐT", place, NOW)
+
+    assert len({add(place) for place in ("Phòng A", "Phòng B", "")}) == 3
+    assert add("Phòng B") == add("Phòng B") and add("") == add("")
+    assert db.session.scalar(select(func.count(m.TrainingSession.id))) == 3
 
 
 def test_a_slip_in_a_training_day_is_put_right(client_of, school: Cast):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import date
 from html.parser import HTMLParser
 
 import pytest
@@ -14,7 +15,7 @@ from werkzeug.test import TestResponse
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
-from hocbaso.services import read_back, reviews, score_entry, score_grid
+from hocbaso.services import read_back, reviews, roster, score_entry, score_grid
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast, put_sheets
 from tests.services.full_class import fill_scores
@@ -127,6 +128,31 @@ def test_names_and_remarks_are_escaped(school: Cast, client_of: ClientOf) -> Non
     assert "<script>x" not in text and "<b>Bình" not in text
     clash = save(client_of("math"), school, "<i>khác</i>", column="NX").get_data(as_text=True)
     assert "<i>" not in clash and "<script>x" not in clash
+
+
+def test_a_full_sheet_of_forty_five_is_small_on_the_line(school: Cast, client_of: ClientOf) -> None:
+    year = db.session.get_one(m.SchoolYear, school.year_id)
+    more = [
+        {"moet_code": f"3699{n:06d}", "full_name": f"Lò Văn Mới {chr(0x61 + n // 26)}{chr(0x61 + n % 26)}",
+         "birth_on": date(2012, 4, 1 + n % 28), "sex": "Nam"}
+        for n in range(40)
+    ]  # fmt: skip
+    roster.enter_students(SYSTEM, year, [roster.NewStudent("9A", fields) for fields in more], NOW)
+    head = score_entry.read_head(school.sheets["9A", "MATH", 2])
+    columns = score_grid.columns_of(head)
+    cells = []
+    for at, row in enumerate(score_grid.open_sheet(SYSTEM, head.id, NOW).rows):
+        for place_of, column in enumerate(columns):
+            value = score_entry.CellValue(tenths=(at * 7 + place_of * 13) % 101, origin="entered")
+            cells.append((row.enrollment_id, column.key, value, None))
+        remark = score_entry.CellValue(remark=f"Tiến bộ ở chương {at}, cần luyện thêm bài {at * 3}.", origin="entered")
+        cells.append((row.enrollment_id, "NX", remark, None))
+    with write_transaction() as session:
+        score_entry.write_cells(session, SYSTEM, head, cells, source="imported", now=NOW)
+    answer = client_of("math").get(url(school), headers={"Accept-Encoding": "gzip"})
+    assert answer.headers["Content-Encoding"] == "gzip" and len(cells) == 45 * (len(columns) + 1)
+    # 60 kB are meant for 45 x 16; a real sheet has fewer columns and gets as much less, though the frame stays.
+    assert len(answer.data) < 60_000 * (len(columns) + 1) / 16
 
 
 def test_a_save_answers_with_cell_average_and_progress_in_under_four_kilobytes(
