@@ -21,7 +21,7 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.correction_flow import OPEN_STATES, due_before
 from hocbaso.regulations.data_quality import Fault, Figure, IdentityStanding, Measure, Pair, ProfileFacts
 from hocbaso.regulations.permissions import Permission
-from hocbaso.services import audit, identity_checks, progress
+from hocbaso.services import audit, conclusion_cases, identity_checks, progress
 from hocbaso.services.access import Actor, class_for, reaches_class
 from hocbaso.services.in_force import has_left
 from hocbaso.services.score_grid import ACTIVE
@@ -108,8 +108,18 @@ class ClassLists:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenCase:
+    """A pupil whose corrected conclusion is not followed yet: ``class_group_id`` of the class of today, None where there is none."""
+
+    id: int
+    student_name: str
+    class_group_id: int | None
+    before: date
+
+
+@dataclass(frozen=True, slots=True)
 class _Found:
-    """Everything read once: profiles and their faults, sheets past their window, corrections that wait."""
+    """Everything read once: profiles and their faults, sheets past their window, corrections and changed conclusions that wait."""
 
     profiles: tuple[ProfileFacts, ...]
     versions: Mapping[int, int]
@@ -117,6 +127,7 @@ class _Found:
     pairs: tuple[Pair, ...]
     sheets: tuple[progress.SheetLine, ...]
     corrections: tuple[m.CorrectionRequest, ...]
+    cases: tuple[OpenCase, ...]
     identity: Mapping[int, IdentityStanding]
     today: date
 
@@ -175,6 +186,10 @@ def _find(now: datetime) -> _Found:
         pairs,
         tuple(line for line in progress.sheet_lines(today) if line.closes_on < today),
         tuple(corrections),
+        tuple(
+            OpenCase(row.id, row.enrollment.student.full_name, place.class_group_id if place else None, before)
+            for row, place, before in conclusion_cases.unsettled(today)
+        ),
         identity,
         today,
     )
@@ -185,12 +200,14 @@ def _figures(
     profiles: Iterable[ProfileFacts],
     sheets: Iterable[progress.SheetLine],
     corrections: Iterable[m.CorrectionRequest],
+    cases: Iterable[OpenCase],
 ) -> dict[Measure, Figure]:
-    profiles, sheets, corrections = tuple(profiles), tuple(sheets), tuple(corrections)
+    profiles, sheets, corrections, cases = tuple(profiles), tuple(sheets), tuple(corrections), tuple(cases)
     figures = {measure: rules.figure_of(profiles, found.faults, measure) for measure in Measure}
     figures[Measure.COMPLETE] = figures[Measure.COMPLETE].plus(len(sheets), sum(not one.n_gaps for one in sheets))
     figures[Measure.ALIVE] = figures[Measure.ALIVE].plus(
-        len(corrections), sum(not found.late(one) for one in corrections)
+        len(corrections) + len(cases),
+        sum(not found.late(one) for one in corrections) + sum(found.today < one.before for one in cases),
     )
     return figures
 
@@ -206,6 +223,7 @@ def _class_quality(found: _Found, class_group: m.ClassGroup, opens: bool) -> Cla
             profiles,
             (line for line in found.sheets if line.class_group_id == class_group.id),
             (row for row in found.corrections if row.enrollment.class_group_id == class_group.id),
+            (one for one in found.cases if one.class_group_id == class_group.id),
         ),
         sum(rules.N_NEEDED - len(rules.missing_fields(one.values)) for one in profiles),
         rules.N_NEEDED * len(profiles),
@@ -256,7 +274,7 @@ def _open_classes() -> list[m.ClassGroup]:
 
 def _school_figures(found: _Found, n_accounts: int, n_idle: int) -> dict[Measure, Figure]:
     # By pupil and not by class: one in two classes is one profile.
-    figures = _figures(found, found.profiles, found.sheets, found.corrections)
+    figures = _figures(found, found.profiles, found.sheets, found.corrections, found.cases)
     figures[Measure.ALIVE] = figures[Measure.ALIVE].plus(n_accounts, n_accounts - n_idle)
     return figures
 
@@ -343,6 +361,10 @@ def class_lists(actor: Actor, class_group_id: int, now: datetime) -> ClassLists:
             lines.append(
                 FaultLine(Measure.ALIVE, row.enrollment.student.full_name, words, f"/sua-chua/{row.id}", False)
             )
+    for one in found.cases:
+        if one.class_group_id == class_group_id and found.today >= one.before:
+            words = f"Kết luận năm trước đổi, chưa xếp xong chỗ học hoặc kết quả muộn; quá hạn từ ngày {one.before:%d/%m/%Y}."
+            lines.append(FaultLine(Measure.ALIVE, one.student_name, words, f"/sua-chua/ket-luan#viec-{one.id}", False))
     first = next((line for line in lines if line.mine and line.measure is Measure.COMPLETE), None) or next(
         (line for line in lines if line.mine), None
     )

@@ -110,6 +110,7 @@ HERE = {
     "wide_batches": "hoc-ba#nhieu-lop",
     "year_turn": "chuyen-nam#ke-hoach",
     "year_calendar": "nam-hoc#thoi-gian-nhap",
+    "conclusion_cases": "sua-chua#ket-luan",
 }
 """Blueprint, or endpoint where it has a section of its own -> chapter#section. A page without an entry fails its test."""
 
