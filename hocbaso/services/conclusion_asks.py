@@ -59,6 +59,10 @@ class CaseAsk:
         return dict(self.by_outcome).get(outcome.value, ())
 
 
+NO_CASE = CaseAsk()
+"""A correction that means nothing beyond its year."""
+
+
 def place_of(student_id: int) -> m.Enrollment | None:
     """The pupil's place in the open year, read afresh."""
     return db.session.scalar(

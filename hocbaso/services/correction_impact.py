@@ -38,7 +38,7 @@ from hocbaso.services import (
     summer_fields,
     transcripts,
 )
-from hocbaso.services.conclusion_asks import CaseAsk
+from hocbaso.services.conclusion_asks import NO_CASE, CaseAsk
 from hocbaso.services.decisions import TERM_WORDS, TERMS, promotion_outcomes
 from hocbaso.services.evaluation import Evaluated, evaluate_student
 from hocbaso.services.results import ClassResults, StudentResult
@@ -110,7 +110,7 @@ class Impact:
     moved_on_to: str
     """The class of the next year the pupil is in already, where the conclusion of this year changes; "" otherwise."""
     digest: str
-    case: CaseAsk = CaseAsk()
+    case: CaseAsk = NO_CASE
     """What it means for the class of today and for the summer, and what the principal has to choose with the approval."""
     needs_place: bool = False
     """Whether the changed conclusion keeps the pupil in school while the next year has no place for them: it was turned already."""
@@ -448,7 +448,7 @@ def _of_year(request: m.CorrectionRequest, today: date) -> Impact:
     stays = after.result.promotion in (Promotion.RETAINED, Promotion.PROMOTED)
     closed = request.enrollment.class_group.school_year.state != "OPEN"
     rulings = _rulings(computed, evaluated(computed, given), after)
-    case = CaseAsk()
+    case = NO_CASE
     if former is not None and changes:
         alone = evaluated(computed, as_frozen(after.given, "main"))
         outcomes = [Promotion(value) for one in rulings if one.kind == "promotion" for value in one.choices]
@@ -582,7 +582,7 @@ def _pinned(
     refreezes: bool,
     moved_on_to: str,
     request: m.CorrectionRequest,
-    case: CaseAsk = CaseAsk(),
+    case: CaseAsk = NO_CASE,
 ) -> Impact:
     seen = {
         "request": request.id,

@@ -717,3 +717,6 @@ ROWS += [
     Row("conclusion_cases.extend", "POST", "/sua-chua/ket-luan/999999/gia-han", only("principal"), passes=(404,)),
     Row("conclusion_cases.move", "POST", "/sua-chua/ket-luan/999999/xep-lop", _OFFICE, passes=(404,)),
 ]
+
+# --- what "sống" counts beside the profiles ---
+ROWS += [Row("quality.alive", "GET", "/chat-luong/song", BOSSES | _HEADS | only("clerk", "board", "it_officer"))]
