@@ -720,3 +720,6 @@ ROWS += [
 
 # --- what "sống" counts beside the profiles ---
 ROWS += [Row("quality.alive", "GET", "/chat-luong/song", BOSSES | _HEADS | only("clerk", "board", "it_officer"))]
+
+# --- the history of one record: the service asks for the class as well ---
+ROWS += [Row("transcripts.chain", "GET", f"/hoc-ba/{_NO_RECORD}/lich-su", _READERS, passes=(404,))]
