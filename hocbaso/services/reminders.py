@@ -25,7 +25,7 @@ from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.conclusion_cases import CaseState
 from hocbaso.regulations.correction_flow import OPEN_STATES, CorrectionState, due_before
 from hocbaso.regulations.deadlines import Deadline, days_left_text, is_quiet
-from hocbaso.regulations.permissions import GrantScope, Role
+from hocbaso.regulations.permissions import GrantScope, Permission, Role
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services import (
@@ -348,6 +348,67 @@ def _conclusion_work(today: date) -> list[HeldWork]:
             )
         )
     return work
+
+
+@dataclass(frozen=True, slots=True)
+class ListedWork:
+    """A piece of work on the printed list. ``tells``: who hears of it today beside its holder, in words."""
+
+    what: str
+    before: date
+    days_left: int
+    is_reminded: bool
+    tells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HolderWork:
+    """Everything one person holds, the most urgent first; ``name`` "" where nobody holds it."""
+
+    name: str
+    items: tuple[ListedWork, ...]
+
+    @property
+    def n_late(self) -> int:
+        """How much of it is late."""
+        return sum(item.days_left <= 0 for item in self.items)
+
+
+def listed(actor: Actor, now: datetime) -> tuple[HolderWork, ...]:
+    """What everybody holds today, by holder in the order of names, first what nobody holds: the list for the staff room's wall.
+
+    Work that two share stands under both. NotAllowed for whoever is neither head of the school nor its office: corrections name pupils.
+    """
+    actor.require(Permission.STAFF_READ)
+    today = clock.local_date(now)
+    by_person: dict[int, list[ListedWork]] = defaultdict(list)
+    for work in held_work(now):
+        told = (
+            ["tổ trưởng"]
+            if work.deadline.tells_group_head_on(today) and set(work.group_heads) - set(work.holders)
+            else []
+        )
+        told += ["Hiệu trưởng"] if work.deadline.tells_principal_on(today) else []
+        item = ListedWork(
+            work.what,
+            work.deadline.before,
+            work.deadline.days_left(today),
+            work.deadline.reminds_on(today),
+            tuple(told),
+        )
+        for person_id in set(work.holders) or {0}:
+            by_person[person_id].append(item)
+    names = {
+        row.id: (row.sort_key, row.full_name)
+        for row in db.session.execute(
+            select(m.Person.id, m.Person.sort_key, m.Person.full_name).where(m.Person.id.in_(list(by_person)))
+        )
+    }
+    found = [
+        (names.get(person_id, ("", "")), tuple(sorted(items, key=lambda item: (item.days_left, item.what))))
+        for person_id, items in by_person.items()
+    ]
+    return tuple(HolderWork(name, items) for (_, name), items in sorted(found, key=lambda one: one[0]))
 
 
 def remind(actor: Actor, now: datetime, *, last: date | None = None) -> int:

@@ -111,6 +111,7 @@ HERE = {
     "year_turn": "chuyen-nam#ke-hoach",
     "year_calendar": "nam-hoc#thoi-gian-nhap",
     "conclusion_cases": "sua-chua#ket-luan",
+    "notices": "nam-hoc#loi-nhac",
     "transcripts.chain": "hoc-ba#lich-su",
     "quality.alive": "chat-luong#song",
 }

@@ -723,3 +723,6 @@ ROWS += [Row("quality.alive", "GET", "/chat-luong/song", BOSSES | _HEADS | only(
 
 # --- the history of one record: the service asks for the class as well ---
 ROWS += [Row("transcripts.chain", "GET", f"/hoc-ba/{_NO_RECORD}/lich-su", _READERS, passes=(404,))]
+
+# --- what everybody holds, as a list to print ---
+ROWS += [Row("notices.listed", "GET", "/loi-nhac/danh-sach", STAFF_READERS)]
