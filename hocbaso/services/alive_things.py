@@ -5,9 +5,10 @@ Figures go to all who follow progress. Pupils' names go to who reads the pupils 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -175,7 +176,7 @@ def _conclusions(today: date) -> Iterator[Unanswered]:
 
 def _proposals() -> Iterator[Unanswered]:
     """What the homeroom teacher proposed of a pupil and nobody decided."""
-    kinds: Iterable[tuple[type[m.Exemption] | type[m.ExemptionRevocation] | type[m.InheritedResult], str]] = (
+    kinds: tuple[tuple[Any, str], ...] = (
         (m.Exemption, "Đề nghị miễn học"),
         (m.ExemptionRevocation, "Đề nghị thu hồi miễn học"),
         (m.InheritedResult, "Kết quả nơi chuyển đến chờ chấp nhận"),

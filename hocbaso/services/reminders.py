@@ -381,14 +381,14 @@ def listed(actor: Actor, now: datetime) -> tuple[HolderWork, ...]:
     """
     actor.require(Permission.STAFF_READ)
     today = clock.local_date(now)
+    principals = set(_people_with(Role.PRINCIPAL, today))
     by_person: dict[int, list[ListedWork]] = defaultdict(list)
     for work in held_work(now):
-        told = (
-            ["tổ trưởng"]
-            if work.deadline.tells_group_head_on(today) and set(work.group_heads) - set(work.holders)
-            else []
-        )
-        told += ["Hiệu trưởng"] if work.deadline.tells_principal_on(today) else []
+        told = []
+        if work.deadline.tells_group_head_on(today) and set(work.group_heads) - set(work.holders):
+            told.append("tổ trưởng")
+        if work.deadline.tells_principal_on(today) and principals - set(work.holders):
+            told.append("Hiệu trưởng")
         item = ListedWork(
             work.what,
             work.deadline.before,
