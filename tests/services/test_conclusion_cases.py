@@ -24,6 +24,7 @@ from hocbaso.services import (
     data_quality,
     frozen_results,
     reminders,
+    students,
     summer_approval,
     summer_results,
     summer_view,
@@ -226,6 +227,31 @@ def test_a_second_correction_takes_the_place_of_the_first(school: Cast) -> None:
     approve(school, back, None)
     assert outcome(school, ANH) == "PROMOTED" and class_of(school, ANH) == "7A"
     assert conclusion_cases.open_lines(school.actor("principal"), AUTUMN) == []
+    assert audit_verify.verify().faults == []
+
+
+def test_who_is_put_back_takes_the_old_place_again(school: Cast) -> None:
+    """6A by one correction, 7A again by the next: the row of 7A stands again, and who keeps 7A keeps the pupil."""
+    turned(school)
+    first = place_of(student_id(school, ANH))
+    for values, name in (({"absences_excused_1": "50"}, "6A"), ({"absences_excused_1": "2"}, "7A")):
+        request = ask(school, ANH, values)
+        [(to_class, found)] = impact_of(request).case.classes
+        assert found == name
+        approve(school, request, Chosen("move", PAPER, "", str(to_class)))
+        line = the_case(school, "clerk")
+        conclusion_cases.move(school.actor("clerk"), line.id, AUTUMN, expected_version=line.version)
+        assert class_of(school, ANH) == name
+    again = place_of(student_id(school, ANH))
+    assert (
+        again is not None
+        and first is not None
+        and (again.id, again.status, again.left_on) == (first.id, "studying", None)
+    )
+    assert "address" in students.profile(school.actor("clerk"), student_id(school, ANH)).editable
+    present = students._present_enrollment(student_id(school, ANH))
+    assert present is not None and present.id == again.id
+    untouched.require_untouched(class_named("7A", "2027-2028").id)
     assert audit_verify.verify().faults == []
 
 
