@@ -34,6 +34,7 @@
 
   // Keys for who works through a long list: j and k go down and up, x ticks, a does, r opens the return, Enter opens, ? tells them.
   const keys = document.getElementById("phim");
+  if (keys) keys.querySelector("[data-keys-close]").addEventListener("click", () => keys.close());
   const rows = () => Array.from(document.querySelectorAll(".odd, .queue > .row"));
   let at = -1;
   const stand = (step) => {
