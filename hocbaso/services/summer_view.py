@@ -123,6 +123,11 @@ class SummerPage:
         return sum(one.n for one in self.work)
 
     @property
+    def late(self) -> tuple[CaseLine, ...]:
+        """The pupils for whom the principal holds the summer late."""
+        return tuple(case for case in self.pupils if case.case.is_late)
+
+    @property
     def to_register(self) -> tuple[tuple[CaseLine, EntryLine], ...]:
         """What this person may still say of who takes part."""
         return tuple((case, line) for case in self.pupils for line in case.lines if line.may_register)

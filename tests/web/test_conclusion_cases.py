@@ -86,3 +86,32 @@ def test_who_sees_the_page(school: Cast, client_of: Clients) -> None:
     for who in ("it_officer", "board", "outsider"):
         assert client_of(who).get("/sua-chua/ket-luan").status_code in (200, 403)
         assert AN not in text_of(client_of(who).get("/sua-chua/ket-luan")), who
+
+
+def test_a_late_summer_is_written_on_the_ordinary_pages_of_a_closed_year(school: Cast, client_of: Clients) -> None:
+    request_id = ask(school, ANH, {"conduct_2": "CĐ"}).id
+    db.session.rollback()
+    principal, keeper = client_of("principal"), client_of("head_society")
+    page = principal.get(f"/sua-chua/{request_id}")
+    form = {"version": hidden(page, "version"), "seen": hidden(page, "seen"), "case": "summer", "case_paper": PAPER}
+    refused = principal.post(f"/sua-chua/{request_id}/duyet", data={**form, "case_until": "31/12/2028"})
+    assert refused.status_code == 422 and "không quá ba tháng" in text_of(refused)
+    assert PAPER in refused.get_data(as_text=True), "what was typed stays"
+    assert principal.post(f"/sua-chua/{request_id}/duyet", data={**form, "case_until": "15/10/2027"}).status_code == 303
+    class_id = school.classes["6A"]
+    assert "Ghi đăng ký trong hè lớp 6A năm học 2026–2027" in text_of(keeper.get("/hom-nay"))
+    assert "6A năm học 2026–2027" in text_of(keeper.get("/he"))
+    page = keeper.get(f"/he/{class_id}")
+    assert page.status_code == 200 and ANH in text_of(page)
+    assert "mở muộn cho 1 em" in text_of(page) and f"Hiệu trưởng cho làm muộn: {ANH}" in text_of(page)
+    [key] = re.findall(r'name="dk-([0-9-]+)"', page.get_data(as_text=True))
+    said = {f"v-{key}": "0", f"dk-{key}": "1", f"viec-{key}": "Lao động"}
+    assert keeper.post(f"/he/{class_id}/dang-ky", data=said).status_code == 303
+    assert f'name="kq-{key}"' in keeper.get(f"/he/{class_id}").get_data(as_text=True)
+    told = text_of(principal.get("/sua-chua/ket-luan"))
+    assert "Chờ kết quả kiểm tra, đánh giá lại muộn" in told and "Gia hạn" in told
+    case_id = re.search(
+        r"/sua-chua/ket-luan/(\d+)/gia-han", principal.get("/sua-chua/ket-luan").get_data(as_text=True)
+    )[1]
+    longer = principal.post(f"/sua-chua/ket-luan/{case_id}/gia-han", data={"version": "1", "case_until": "30/10/2027"})
+    assert longer.status_code == 303 and "30/10/2027" in text_of(principal.get("/sua-chua/ket-luan"))
