@@ -5,7 +5,13 @@ from hocbaso.models.anomaly_questions import AnomalyQuestion
 from hocbaso.models.audit import AuditEntry, AuditSnapshot, JobRun, MachineState
 from hocbaso.models.blind_checks import BlindCheck, BlindChecker, BlindDraw
 from hocbaso.models.certificates import Certificate, InstanceKey, InstanceKeyStatement, TrustRoot
-from hocbaso.models.corrections import CorrectionEvidence, CorrectionItem, CorrectionRequest, CorrectionStep
+from hocbaso.models.corrections import (
+    ConclusionCase,
+    CorrectionEvidence,
+    CorrectionItem,
+    CorrectionRequest,
+    CorrectionStep,
+)
 from hocbaso.models.data_quality import DistinctPair, IdentityCheck, QualityFigure
 from hocbaso.models.help_requests import HelpMessage, HelpRequest, TourSeen
 from hocbaso.models.imports import ImportBatch
@@ -75,6 +81,7 @@ __all__ = [
     "ClassGroup",
     "ClassStep",
     "ClassSubject",
+    "ConclusionCase",
     "CorrectionEvidence",
     "CorrectionItem",
     "CorrectionRequest",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from hocbaso.db import Base, ScoreTenths, UtcDateTime
+from hocbaso.models.school import ClassGroup
 from hocbaso.models.students import Enrollment
 
 
@@ -144,3 +145,48 @@ class CorrectionStep(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     by_account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     by_name: Mapped[str] = mapped_column(String(120))
+
+
+class ConclusionCase(Base):
+    """What a correction that changed a year's conclusion after its summer or its turn means for the pupil, until it is settled.
+
+    ``choice``: the principal's, ``paper`` what it rests on; ``until_on``: of a late summer its last day; ``to_class_group_id``: where the office puts
+    the pupil (NULL: out of the class of today). ``since_at``: when the present state began. A case that was settled stays.
+    """
+
+    __tablename__ = "conclusion_case"
+    __table_args__ = (
+        CheckConstraint("state IN ('SUMMER','PLACE','MOVE','SETTLED')", name="known_state"),
+        CheckConstraint("choice IN ('summer','move','stay','gone','keep')", name="known_choice"),
+        CheckConstraint("(state = 'SETTLED') = (settled_at IS NOT NULL)", name="settled_has_its_time"),
+        CheckConstraint("choice <> 'summer' OR until_on IS NOT NULL", name="a_late_summer_has_its_day"),
+        Index(
+            "uq_conclusion_case_open",
+            "enrollment_id",
+            unique=True,
+            sqlite_where=text("state <> 'SETTLED'"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    correction_request_id: Mapped[int] = mapped_column(ForeignKey("correction_request.id"), index=True)
+    enrollment_id: Mapped[int] = mapped_column(ForeignKey("enrollment.id"), index=True)
+    before_outcome: Mapped[str] = mapped_column(String(20))
+    outcome: Mapped[str] = mapped_column(String(20))
+    state: Mapped[str] = mapped_column(String(10))
+    choice: Mapped[str] = mapped_column(String(10))
+    paper: Mapped[str] = mapped_column(String(300))
+    until_on: Mapped[date | None]
+    to_class_group_id: Mapped[int | None] = mapped_column(ForeignKey("class_group.id"))
+    decided_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    decider_name: Mapped[str] = mapped_column(String(120))
+    since_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    settled_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    settler_name: Mapped[str | None] = mapped_column(String(120))
+    settled_note: Mapped[str | None] = mapped_column(String(500))
+    version: Mapped[int] = mapped_column(default=1)
+
+    enrollment: Mapped[Enrollment] = relationship()
+    to_class: Mapped[ClassGroup | None] = relationship()

@@ -52,7 +52,9 @@ class Enrollment(Base):
     __table_args__ = (
         UniqueConstraint("student_id", "class_group_id"),
         UniqueConstraint("class_group_id", "class_place", name="uq_enrollment_class_place"),
-        CheckConstraint("status IN ('studying','transferred_in','transferred_out','left')", name="known_status"),
+        CheckConstraint(
+            "status IN ('studying','transferred_in','transferred_out','left','moved')", name="known_status"
+        ),
         CheckConstraint("first_semester IN (1,2)", name="first_semester_one_or_two"),
         Index("ix_enrollment_class_group", "class_group_id"),
     )

@@ -151,3 +151,6 @@ class AuditTag(StrEnum):
     REMINDER_SENT = "reminder:notice:sent"
     REVOCATION_PROPOSED = "exemption:revocation:proposed"
     REVOCATION_DECIDED = "exemption:revocation:decided"
+    CASE_DECIDED = "conclusion:case:decided"
+    CASE_SETTLED = "conclusion:case:settled"
+    PLACE_MOVED = "enrollment:place:moved"

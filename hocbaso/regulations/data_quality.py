@@ -288,6 +288,13 @@ def is_idle(created_on: date, last_used_on: date | None, today: date) -> bool:
     return today - last_used_on > IDLE_AFTER
 
 
+def whole_months(since: date, today: date) -> int:
+    """Whole calendar months from a day to today: 15/1 to 14/3 is one, to 15/3 two; the last day of a shorter month completes one."""
+    months = (today.year - since.year) * 12 + today.month - since.month
+    is_last_day = (today + timedelta(days=1)).day == 1
+    return months - (today.day < since.day and not is_last_day)
+
+
 # --- what the authority found -----------------------------------------------------------------------------------------
 
 

@@ -19,6 +19,8 @@ class EnrollmentStatus(StrEnum):
     TRANSFERRED_IN = "transferred_in"
     TRANSFERRED_OUT = "transferred_out"
     LEFT = "left"
+    MOVED = "moved"
+    """Put into another class of the year, or out of it, because the conclusion of the last year was corrected."""
 
 
 HERE = frozenset({EnrollmentStatus.STUDYING, EnrollmentStatus.TRANSFERRED_IN})

@@ -24,9 +24,11 @@ from hocbaso.regulations.correction_flow import CorrectionKind, CorrectionState
 from hocbaso.regulations.hash_chain import canonical_json
 from hocbaso.regulations.score_sheet_flow import SheetParty, SheetState, SheetVerb, find_move
 from hocbaso.regulations.summer_flow import SummerState
+from hocbaso.regulations.terms import Promotion
 from hocbaso.regulations.vietnamese_names import search_key, sort_key
 from hocbaso.services import (
     audit,
+    conclusion_cases,
     correction_impact,
     correction_year_fields,
     frozen_results,
@@ -38,6 +40,7 @@ from hocbaso.services import (
     transcripts,
 )
 from hocbaso.services.access import Actor
+from hocbaso.services.conclusion_cases import Chosen
 from hocbaso.services.correction_impact import Impact
 from hocbaso.services.evaluation import basis_for
 from hocbaso.services.results import ClassResults
@@ -59,10 +62,18 @@ Rulings = Sequence[Ruling]
 """Decisions made with the approval: kind, term, outcome, reason."""
 
 
-def apply_year(actor: Actor, request: m.CorrectionRequest, found: Impact, rulings: Rulings, now: datetime) -> str:
-    """Write the cells and lock again, the homeroom part, the summer's results, or what stands beside them; decide what was left to people, freeze anew, take records out of force; the outcome as JSON.
+def apply_year(
+    actor: Actor,
+    request: m.CorrectionRequest,
+    found: Impact,
+    rulings: Rulings,
+    now: datetime,
+    *,
+    chosen: Chosen | None = None,
+) -> str:
+    """Write the cells and lock again, the homeroom part, the summer's results, or what stands beside them; decide what was left to people, freeze anew, keep what was ``chosen`` for the pupil, take records out of force; the outcome as JSON.
 
-    Raises WrongState (a sheet is not locked any more), Stale, IntegrityFault (what came out is not what was previewed).
+    Raises Invalid (what has to be chosen was not), WrongState (a sheet is not locked any more), Stale, IntegrityFault (what came out is not what was previewed).
     """
     today = clock.local_date(now)
     class_group_id, enrollment_id = request.enrollment.class_group_id, request.enrollment_id
@@ -109,6 +120,15 @@ def apply_year(actor: Actor, request: m.CorrectionRequest, found: Impact, ruling
             db.session(), actor, computed, after, former, now, n_places=len(subjects), subject_names=_once(subjects)
         )
         request.frozen_result_id = frozen.id
+        conclusion_cases.open_from(
+            actor,
+            request,
+            found.case,
+            chosen or Chosen(),
+            Promotion(frozen_results.parsed(former)["promotion"]["outcome"]),
+            after.result.promotion,
+            now,
+        )
     return _outcome(replace(found, changes=changes), _void(actor, request, found, now))
 
 

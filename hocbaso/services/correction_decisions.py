@@ -19,6 +19,7 @@ from hocbaso.services import (
     untouched,
 )
 from hocbaso.services.access import Actor
+from hocbaso.services.conclusion_cases import Chosen
 from hocbaso.services.correction_impact import Impact
 
 _NOTE = 1000
@@ -74,11 +75,12 @@ def approve(
     now: datetime,
     note: str = "",
     rulings: Mapping[str, str] | None = None,
+    chosen: Chosen | None = None,
 ) -> m.CorrectionRequest:
     """Approve and carry out: the values, the locks, the results, the records, all or nothing.
 
     ``seen_digest``: the impact that the decider had on the screen (``Impact.digest``). ``rulings``: ``Ruling.key`` -> outcome, with
-    the reason in ``note``, where the circular leaves a conclusion to people. Raises NotFound, NotAllowed, WrongState, Stale
+    the reason in ``note``, where the circular leaves a conclusion to people. ``chosen``: what becomes of the pupil where ``Impact.case`` asks for it. Raises NotFound, NotAllowed, WrongState, Stale
     (the request, a value or what follows from it is not what was seen), Invalid (a ruling is missing or none of the choices),
     IntegrityFault (something was changed behind the application's back: then nothing happens).
     """
@@ -103,7 +105,9 @@ def approve(
                 current=found,
             )
         if request.kind != CorrectionKind.CIVIL_STATUS:
-            outcome = correction_apply.apply_year(actor, request, found, _ruled(found, rulings or {}, said), now)
+            outcome = correction_apply.apply_year(
+                actor, request, found, _ruled(found, rulings or {}, said), now, chosen=chosen
+            )
         else:
             outcome = correction_apply.apply_civil_status(actor, request, found, now)
         request.decided_at, request.decided_by, request.decider_name = now, actor.account_id, actor.name

@@ -29,7 +29,16 @@ from hocbaso.regulations.registry import regulation_named
 from hocbaso.regulations.summer_flow import SummerState
 from hocbaso.regulations.terms import Promotion
 from hocbaso.regulations.transcript_flow import SIGNED_STATES, RecordState
-from hocbaso.services import civil_status, frozen_results, homeroom, results, summer_fields, transcripts
+from hocbaso.services import (
+    civil_status,
+    conclusion_asks,
+    frozen_results,
+    homeroom,
+    results,
+    summer_fields,
+    transcripts,
+)
+from hocbaso.services.conclusion_asks import NO_CASE, CaseAsk
 from hocbaso.services.decisions import TERM_WORDS, TERMS, promotion_outcomes
 from hocbaso.services.evaluation import Evaluated, evaluate_student
 from hocbaso.services.results import ClassResults, StudentResult
@@ -101,6 +110,8 @@ class Impact:
     moved_on_to: str
     """The class of the next year the pupil is in already, where the conclusion of this year changes; "" otherwise."""
     digest: str
+    case: CaseAsk = NO_CASE
+    """What it means for the class of today and for the summer, and what the principal has to choose with the approval."""
     needs_place: bool = False
     """Whether the changed conclusion keeps the pupil in school while the next year has no place for them: it was turned already."""
 
@@ -436,15 +447,24 @@ def _of_year(request: m.CorrectionRequest, today: date) -> Impact:
     moved_on_to = _moved_on_to(request.enrollment) if concludes else ""
     stays = after.result.promotion in (Promotion.RETAINED, Promotion.PROMOTED)
     closed = request.enrollment.class_group.school_year.state != "OPEN"
+    rulings = _rulings(computed, evaluated(computed, given), after)
+    case = NO_CASE
+    if former is not None and changes:
+        alone = evaluated(computed, as_frozen(after.given, "main"))
+        outcomes = [Promotion(value) for one in rulings if one.kind == "promotion" for value in one.choices]
+        case = conclusion_asks.ask(
+            request.enrollment, former, after, alone, outcomes, computed.regulation_version, today
+        )
     pinned = _pinned(
         items=items,
         changes=changes,
         steps=steps,
         voided=voided,
-        rulings=_rulings(computed, evaluated(computed, given), after),
+        rulings=rulings,
         refreezes=former is not None and bool(changes),
         moved_on_to=moved_on_to,
         request=request,
+        case=case,
     )
     return replace(pinned, needs_place=concludes and stays and closed and not moved_on_to)
 
@@ -562,6 +582,7 @@ def _pinned(
     refreezes: bool,
     moved_on_to: str,
     request: m.CorrectionRequest,
+    case: CaseAsk = NO_CASE,
 ) -> Impact:
     seen = {
         "request": request.id,
@@ -570,6 +591,7 @@ def _pinned(
         "changes": [[list(one.place), one.before, one.after] for one in changes],
         "voided": [asdict(one) for one in voided],
         "rulings": [one.key for one in rulings],
+        "case": [list(case.words), [[outcome, list(found)] for outcome, found in case.by_outcome], list(case.classes)],
     }
     digest = hashlib.sha256(canonical_json(seen).encode("utf-8")).hexdigest()
-    return Impact(items, changes, tuple(steps), voided, rulings, refreezes, moved_on_to, digest)
+    return Impact(items, changes, tuple(steps), voided, rulings, refreezes, moved_on_to, digest, case)

@@ -1,7 +1,7 @@
 """What waits for a person today: one list, the odd things first and open, the plain ones after them.
 
 Everything here is read through the powers of the person who asks. What waits is found by kind in ``waiting_sheets``,
-``waiting_checks``, ``waiting_classes``, ``waiting_transcripts``, ``waiting_corrections``,
+``waiting_checks``, ``waiting_classes``, ``waiting_transcripts``, ``waiting_corrections``, ``waiting_conclusions``,
 ``waiting_summer`` and ``waiting_year``.
 """
 
@@ -24,6 +24,7 @@ from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services import (
     accounts,
     class_moves,
+    conclusion_cases,
     correction_access,
     exemption_revocations,
     exemptions,
@@ -41,6 +42,7 @@ from hocbaso.services.happenings import Happening, since_yesterday
 from hocbaso.services.kept_answers import KeptAnswers, log_head
 from hocbaso.services.waiting_checks import check_items, named_checks
 from hocbaso.services.waiting_classes import class_items, exemption_items, inherited_items, open_classes
+from hocbaso.services.waiting_conclusions import conclusion_items
 from hocbaso.services.waiting_corrections import correction_items
 from hocbaso.services.waiting_sheets import sheet_items
 from hocbaso.services.waiting_summer import summer_items
@@ -151,8 +153,9 @@ def _daily(
         items = sheet_items(actor, now, today, school=school) + class_items(actor, year, today)
         items += check_items(actor, today, frozenset(item.link for item in items))
         items += transcript_items(actor, year, today) + exemption_items(actor, year, today)
-        items += inherited_items(actor, year, today) + summer_items(actor, year, today) + year_items(actor, year, today)
+        items += inherited_items(actor, year, today) + summer_items(actor, today) + year_items(actor, year, today)
     items += recall_items(actor, today) + correction_items(actor, today) + replacing_items(actor, today)
+    items += conclusion_items(actor, today)
     items.sort(key=lambda item: (item.days_left, item.kind != "class", item.grade_level != 9, item.title))
     locks = tuple(item for item in items if item.verb == "lock")
     held = tuple(item for item in items if item.verb == "hold")
@@ -226,6 +229,7 @@ _MARKS = select(
     select(func.sum(m.BlindChecker.version)).scalar_subquery(),
     select(func.sum(m.SummerResult.version)).scalar_subquery(),
     select(func.sum(m.YearTurn.version)).scalar_subquery(),
+    select(func.sum(m.ConclusionCase.version)).scalar_subquery(),
     select(func.max(m.FrozenResult.id)).scalar_subquery(),
 )
 """One small statement whose answer changes with every move that changes what waits for anybody."""
@@ -269,6 +273,7 @@ def _count_waiting(actor: Actor, now: datetime, today: date) -> int:
         len(recall_items(actor, today))
         + len(replacing_items(actor, today))
         + len(correction_access.held_by(actor, today))
+        + len(conclusion_cases.waiting(actor, today))
     )
     n += len(exemption_revocations.waiting(actor))
     return n + len(exemptions.waiting(actor)) + len(inherited_results.waiting(actor))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -18,12 +18,11 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotFound
 from hocbaso.regulations import data_quality as rules
 from hocbaso.regulations.audit_tags import AuditTag
-from hocbaso.regulations.correction_flow import OPEN_STATES, due_before
 from hocbaso.regulations.data_quality import Fault, Figure, IdentityStanding, Measure, Pair, ProfileFacts
 from hocbaso.regulations.permissions import Permission
-from hocbaso.services import audit, identity_checks, progress
+from hocbaso.services import alive_things, audit, identity_checks, progress
 from hocbaso.services.access import Actor, class_for, reaches_class
-from hocbaso.services.in_force import has_left
+from hocbaso.services.alive_things import Unanswered
 from hocbaso.services.score_grid import ACTIVE
 from hocbaso.services.student_fields import FIELD_WORDS, FIELDS, HOMEROOM_FIELDS
 
@@ -84,6 +83,9 @@ class SchoolQuality:
     n_pairs: int
     n_idle: int
     n_accounts: int
+    n_unanswered: int
+    n_late: int
+    """Unanswered things whose answer is late."""
     identity: Mapping[IdentityStanding, int]
 
     @property
@@ -109,22 +111,19 @@ class ClassLists:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Everything read once: profiles and their faults, sheets past their window, corrections that wait."""
+    """Everything read once: profiles and their faults, sheets past their window, what was asked and not answered."""
 
     profiles: tuple[ProfileFacts, ...]
     versions: Mapping[int, int]
     faults: tuple[Fault, ...]
     pairs: tuple[Pair, ...]
     sheets: tuple[progress.SheetLine, ...]
-    corrections: tuple[m.CorrectionRequest, ...]
+    waits: tuple[Unanswered, ...]
     identity: Mapping[int, IdentityStanding]
     today: date
 
     def of_class(self, class_group_id: int) -> tuple[ProfileFacts, ...]:
         return tuple(one for one in self.profiles if one.class_group_id == class_group_id)
-
-    def late(self, correction: m.CorrectionRequest) -> bool:
-        return self.today >= due_before(clock.local_date(correction.asked_at))
 
 
 def _find(now: datetime) -> _Found:
@@ -165,16 +164,13 @@ def _find(now: datetime) -> _Found:
     pairs = rules.duplicates(profiles, distinct)
     twice = {student_id: tuple(names) for (student_id, _year), names in places.items() if len(names) > 1}
     faults += rules.unclean(profiles, pairs, twice)
-    corrections = db.session.scalars(
-        select(m.CorrectionRequest).where(m.CorrectionRequest.state.in_([state.value for state in OPEN_STATES]))
-    )
     return _Found(
         tuple(profiles),
         {student.id: student.version for student, _class, _day in rows},
         tuple(dict.fromkeys(faults)),
         pairs,
         tuple(line for line in progress.sheet_lines(today) if line.closes_on < today),
-        tuple(corrections),
+        alive_things.unanswered(today),
         identity,
         today,
     )
@@ -184,14 +180,12 @@ def _figures(
     found: _Found,
     profiles: Iterable[ProfileFacts],
     sheets: Iterable[progress.SheetLine],
-    corrections: Iterable[m.CorrectionRequest],
+    waits: Iterable[Unanswered],
 ) -> dict[Measure, Figure]:
-    profiles, sheets, corrections = tuple(profiles), tuple(sheets), tuple(corrections)
+    profiles, sheets, waits = tuple(profiles), tuple(sheets), tuple(waits)
     figures = {measure: rules.figure_of(profiles, found.faults, measure) for measure in Measure}
     figures[Measure.COMPLETE] = figures[Measure.COMPLETE].plus(len(sheets), sum(not one.n_gaps for one in sheets))
-    figures[Measure.ALIVE] = figures[Measure.ALIVE].plus(
-        len(corrections), sum(not found.late(one) for one in corrections)
-    )
+    figures[Measure.ALIVE] = figures[Measure.ALIVE].plus(len(waits), sum(not one.is_late(found.today) for one in waits))
     return figures
 
 
@@ -205,42 +199,12 @@ def _class_quality(found: _Found, class_group: m.ClassGroup, opens: bool) -> Cla
             found,
             profiles,
             (line for line in found.sheets if line.class_group_id == class_group.id),
-            (row for row in found.corrections if row.enrollment.class_group_id == class_group.id),
+            (one for one in found.waits if one.class_group_id == class_group.id),
         ),
         sum(rules.N_NEEDED - len(rules.missing_fields(one.values)) for one in profiles),
         rules.N_NEEDED * len(profiles),
         opens,
     )
-
-
-def _accounts(today: date) -> tuple[int, int]:
-    """(accounts of people at work, how many of them lie idle)."""
-    last = {
-        row[0]: row[1]
-        for row in db.session.execute(
-            select(m.UserSession.account_id, func.max(m.UserSession.last_seen_at)).group_by(m.UserSession.account_id)
-        )
-    }
-    signed_in = {
-        row[0]: row[1]
-        for row in db.session.execute(
-            select(m.AuditEntry.actor_id, func.max(m.AuditEntry.at))
-            .where(m.AuditEntry.tag == AuditTag.SIGNED_IN.value)
-            .group_by(m.AuditEntry.actor_id)
-        )
-    }
-    n_accounts = n_idle = 0
-    for account, person in db.session.execute(
-        select(m.Account, m.Person).join(m.Person).where(m.Account.disabled_at.is_(None))
-    ):
-        if has_left(person, today):
-            continue
-        n_accounts += 1
-        used = [clock.local_date(last[account.id])] if last.get(account.id) else []
-        if signed_in.get(account.id):  # sessions are forgotten after a month, the log is not
-            used.append(clock.local_date(datetime.fromisoformat(signed_in[account.id])))
-        n_idle += rules.is_idle(clock.local_date(account.created_at), max(used, default=None), today)
-    return n_accounts, n_idle
 
 
 def _open_classes() -> list[m.ClassGroup]:
@@ -256,7 +220,7 @@ def _open_classes() -> list[m.ClassGroup]:
 
 def _school_figures(found: _Found, n_accounts: int, n_idle: int) -> dict[Measure, Figure]:
     # By pupil and not by class: one in two classes is one profile.
-    figures = _figures(found, found.profiles, found.sheets, found.corrections)
+    figures = _figures(found, found.profiles, found.sheets, found.waits)
     figures[Measure.ALIVE] = figures[Measure.ALIVE].plus(n_accounts, n_accounts - n_idle)
     return figures
 
@@ -270,7 +234,8 @@ def school(actor: Actor, now: datetime) -> SchoolQuality:
     """The measures of the school and its classes, for those who may read progress; NotAllowed for others."""
     actor.require(Permission.PROGRESS_READ)
     found = _find(now)
-    n_accounts, n_idle = _accounts(found.today)
+    n_accounts, idle = alive_things.idle_accounts(found.today)
+    n_idle = len(idle)
     days: dict[Measure, list[DayFigure]] = {measure: [] for measure in Measure}
     for row in db.session.scalars(
         select(m.QualityFigure)
@@ -292,6 +257,8 @@ def school(actor: Actor, now: datetime) -> SchoolQuality:
         len(found.pairs),
         n_idle,
         n_accounts,
+        len(found.waits),
+        sum(one.is_late(found.today) for one in found.waits),
         _count_identity(found, found.identity),
     )
 
@@ -335,14 +302,10 @@ def class_lists(actor: Actor, class_group_id: int, now: datetime) -> ClassLists:
                     Measure.COMPLETE, sheet.label, words, f"/bang-diem/{sheet.sheet_id}" if may_read else "", False
                 )
             )
-    for row in found.corrections:
-        if row.enrollment.class_group_id == class_group_id and found.late(row):
-            words = (
-                f"Đề nghị sửa số {row.id} chờ quá hạn từ ngày {due_before(clock.local_date(row.asked_at)):%d/%m/%Y}."
-            )
-            lines.append(
-                FaultLine(Measure.ALIVE, row.enrollment.student.full_name, words, f"/sua-chua/{row.id}", False)
-            )
+    for one in found.waits:
+        if one.class_group_id == class_group_id and one.is_late(found.today):
+            words = f"{one.what}: chờ quá hạn từ ngày {one.before:%d/%m/%Y}."
+            lines.append(FaultLine(Measure.ALIVE, one.who, words, one.link, False))
     first = next((line for line in lines if line.mine and line.measure is Measure.COMPLETE), None) or next(
         (line for line in lines if line.mine), None
     )
@@ -407,7 +370,8 @@ def keep_day(day: date, now: datetime) -> int:
     if not classes:
         return 0
     found = _find(now)
-    kept = {SCHOOL: _school_figures(found, *_accounts(found.today))}
+    n_accounts, idle = alive_things.idle_accounts(found.today)
+    kept = {SCHOOL: _school_figures(found, n_accounts, len(idle))}
     kept |= {one.id: dict(_class_quality(found, one, False).figures) for one in classes}
     for class_group_id, figures in kept.items():
         for measure, figure in figures.items():

@@ -55,6 +55,7 @@ KIND_WORDS: dict[str, str] = {
     "correction_item": "mục sửa chữa",
     "correction_evidence": "minh chứng",
     "correction_step": "bước của đề nghị sửa chữa",
+    "conclusion_case": "việc sau khi kết luận đổi",
     "transcript_signature": "chữ ký",
     "document_proof": "dấu thời gian",
     "certificate": "chứng thư số",
@@ -147,6 +148,7 @@ class Names:
                     "frozen_result": m.FrozenResult,
                     "transcript_record": m.TranscriptRecord,
                     "correction_request": m.CorrectionRequest,
+                    "conclusion_case": m.ConclusionCase,
                     "inherited_result": m.InheritedResult,
                     "movement": m.Movement,
                 }.items()
@@ -206,6 +208,7 @@ _SAID = frozenset(
         "frozen_result",
         "transcript_record",
         "correction_request",
+        "conclusion_case",
         "inherited_result",
         "movement",
         "study_history",

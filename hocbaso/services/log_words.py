@@ -48,6 +48,9 @@ ACTS: dict[T, str] = {
     T.EXEMPTION_DECIDED: "quyết định miễn học",
     T.REVOCATION_PROPOSED: "đề nghị thu hồi miễn học",
     T.REVOCATION_DECIDED: "quyết định về thu hồi miễn học",
+    T.CASE_DECIDED: "quyết định sau khi kết luận của năm đổi",
+    T.CASE_SETTLED: "xong việc sau khi kết luận của năm đổi",
+    T.PLACE_MOVED: "xếp lại lớp sau khi kết luận của năm đổi",
     T.ACCOUNT_CREATED: "mở tài khoản",
     T.ACCOUNT_CHANGED: "sửa tài khoản",
     T.ACCOUNT_DISABLED: "khoá tài khoản",
@@ -329,6 +332,7 @@ _COLUMNS: dict[str, dict[str, str]] = {
     "transcript_record": {"issue_on": "ngày cấp"},
     "recall_request": {"decision_note": "ý kiến"},
     "recall_list": {"number": "số", "answer_note": "trả lời", "sent_at": "gửi lúc", "answered_at": "trả lời lúc"},
+    "conclusion_case": {"choice": "lựa chọn", "until_on": "làm đến hết ngày", "settled_note": "kết thúc"},
     "blind_check": {"second_tenths": "điểm nhập lại", "second_mark": "nhận xét nhập lại", "no_paper": "không có bài"},
     "certificate": {"purpose": "dùng để", "approval": "phê duyệt", "bound_roles": "tư cách ký"},
 }
@@ -371,6 +375,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "recall_request": ("state", "reason", "paper", "decision_note"),
     "recall_list": ("number", "state", "sent_at", "answered_at", "answer_note"),
     "correction_request": ("state", "reason", "paper"),
+    "conclusion_case": ("state", "choice", "paper", "until_on", "settled_note"),
     "certificate": ("purpose", "approval", "bound_roles", "retired_at", "revoked_at"),
     "trust_root": ("kind",),
 }
@@ -398,6 +403,13 @@ _VALUES: dict[tuple[str, str], dict[str, str]] = {
     },
     ("principal_decision", "kind"): {"promotion": "kết luận cả năm", "learning_level": "mức học tập"},
     ("principal_decision", "term"): {"1": "học kì I", "2": "học kì II", "year": "cả năm", "redo": "sau kiểm tra lại"},
+    ("conclusion_case", "choice"): {
+        "summer": "kiểm tra, rèn luyện muộn",
+        "move": "xếp lại lớp",
+        "stay": "ở lại lớp đang học",
+        "gone": "không còn học ở trường",
+        "keep": "giữ kết luận",
+    },
     ("certificate", "purpose"): {"personal": "cá nhân", "seal": "con dấu nhà trường"},
     ("certificate", "bound_roles"): {
         "homeroom": "giáo viên chủ nhiệm",
@@ -424,6 +436,7 @@ _ENROLLED = {
     "transferred_in": "chuyển đến",
     "transferred_out": "chuyển đi",
     "left": "thôi học",
+    "moved": "xếp lại lớp",
 }
 _OUTCOMES = {
     "PROMOTED": "được lên lớp",

@@ -50,6 +50,8 @@ class RecordView:
     may_recall: bool
     may_ask_recall: bool
     """Sealed, nobody has asked yet, and the actor may propose it without deciding it."""
+    opens_chain: bool
+    """Whether the actor reads the history of the pupil's year (``record_chain``)."""
 
 
 def record_view(actor: Actor, record_uuid: str, now: datetime) -> RecordView:
@@ -91,4 +93,5 @@ def record_view(actor: Actor, record_uuid: str, now: datetime) -> RecordView:
         RecordState(record.state) in RECALLABLE
         and not reaches_class(actor, class_id, Permission.TRANSCRIPT_RECALL)
         and reaches_class(actor, class_id, Permission.TRANSCRIPT_ASK_RECALL),
+        reaches_class(actor, class_id, Permission.CLASS_READ),
     )

@@ -22,20 +22,22 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import NotFound, Unavailable
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassState
+from hocbaso.regulations.conclusion_cases import CaseState
 from hocbaso.regulations.correction_flow import OPEN_STATES, CorrectionState, due_before
 from hocbaso.regulations.deadlines import Deadline, days_left_text, is_quiet
-from hocbaso.regulations.permissions import GrantScope, Role
+from hocbaso.regulations.permissions import GrantScope, Permission, Role
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services import (
     audit,
     blind_view,
+    conclusion_cases,
     correction_access,
     progress,
     roster,
     sheet_hands,
-    summer_cases,
     summer_view,
+    waiting_summer,
 )
 from hocbaso.services.access import Actor
 from hocbaso.services.in_force import delegates, in_force
@@ -63,13 +65,13 @@ def _people_with(role: Role, today: date) -> tuple[int, ...]:
 def held_work(now: datetime) -> list[HeldWork]:
     """Everything unfinished of the open year with its holder of today; corrections and what they left to be made anew, of whatever year."""
     today = clock.local_date(now)
-    corrections = _correction_work(today) + _replacing_work(today)
+    corrections = _correction_work(today) + _replacing_work(today) + _conclusion_work(today) + _summer_work(today)
     try:
         year = roster.open_year()
     except NotFound:
         return corrections
     found = _sheet_work(year, today) + _class_work(year, today) + _transcript_work(year, today)
-    return found + _summer_work(year, today) + corrections
+    return found + corrections
 
 
 def _window_end(year: m.SchoolYear, windows: list[m.SemesterWindow], semester: int, grade_level: int) -> date:
@@ -257,14 +259,15 @@ _SUMMER_WORDS = {
 }
 
 
-def _summer_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
+def _summer_work(today: date) -> list[HeldWork]:
     """Re-assessment and conduct training; the day of the summer's freeze is the last good one."""
     principals = _people_with(Role.PRINCIPAL, today)
     delegations = list(db.session.scalars(delegates(today)))
     found = []
+    late = conclusion_cases.late_enrollments()
     for row in summer_view.classes_concerned():
         homeroom = _homeroom_of(row.id, today)
-        for work in summer_view.work_of(row, summer_cases.cases_of(row)):
+        for work in summer_view.work_of(row, summer_view.cases_at_work(row)):
             if work.kind == summer_view.APPROVE:
                 holders = principals + _delegated(delegations, row.id, row.grade_level, but=homeroom)
             elif work.class_subject_id is not None:
@@ -273,10 +276,10 @@ def _summer_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
                 holders = homeroom or principals
             found.append(
                 HeldWork(
-                    _SUMMER_WORDS[work.kind].format(what=work.what, n=work.n, name=row.name),
+                    _SUMMER_WORDS[work.kind].format(what=work.what, n=work.n, name=work.class_name),
                     f"/he/{row.id}",
                     holders,
-                    Deadline(year.summer_freeze_on + timedelta(days=1)),
+                    Deadline(waiting_summer.due_before(row, late)),
                 )
             )
     return found
@@ -318,6 +321,94 @@ def _correction_work(today: date) -> list[HeldWork]:
             )
         )
     return work
+
+
+_CASE_WORDS = {
+    CaseState.PLACE: "Quyết định nơi học của {who} sau khi kết luận đổi",
+    CaseState.MOVE: "Xếp lại lớp cho {who} theo quyết định của Hiệu trưởng",
+    CaseState.SUMMER: "Kiểm tra, rèn luyện muộn của {who} đã quá hạn",
+}
+
+
+def _conclusion_work(today: date) -> list[HeldWork]:
+    """What a corrected conclusion left to do; a late summer is its teachers' work until its day has passed."""
+    work = []
+    for row, _place, before in conclusion_cases.unsettled(today):
+        state = CaseState(row.state)
+        if state is CaseState.SUMMER and today < before:
+            continue
+        enrollment = row.enrollment
+        who = f"{enrollment.student.full_name}, lớp {enrollment.class_group.name} năm học {enrollment.class_group.school_year.label}"
+        work.append(
+            HeldWork(
+                _CASE_WORDS[state].format(who=who),
+                f"/sua-chua/ket-luan#viec-{row.id}",
+                _people_with(conclusion_cases.holders_role(row), today),
+                Deadline(before),
+            )
+        )
+    return work
+
+
+@dataclass(frozen=True, slots=True)
+class ListedWork:
+    """A piece of work on the printed list. ``tells``: who hears of it today beside its holder, in words."""
+
+    what: str
+    before: date
+    days_left: int
+    is_reminded: bool
+    tells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HolderWork:
+    """Everything one person holds, the most urgent first; ``name`` "" where nobody holds it."""
+
+    name: str
+    items: tuple[ListedWork, ...]
+
+    @property
+    def n_late(self) -> int:
+        """How much of it is late."""
+        return sum(item.days_left <= 0 for item in self.items)
+
+
+def listed(actor: Actor, now: datetime) -> tuple[HolderWork, ...]:
+    """What everybody holds today, by holder in the order of names, first what nobody holds: the list for the staff room's wall.
+
+    Work that two share stands under both. NotAllowed for whoever is neither head of the school nor its office: corrections name pupils.
+    """
+    actor.require(Permission.STAFF_READ)
+    today = clock.local_date(now)
+    principals = set(_people_with(Role.PRINCIPAL, today))
+    by_person: dict[int, list[ListedWork]] = defaultdict(list)
+    for work in held_work(now):
+        told = []
+        if work.deadline.tells_group_head_on(today) and set(work.group_heads) - set(work.holders):
+            told.append("tổ trưởng")
+        if work.deadline.tells_principal_on(today) and principals - set(work.holders):
+            told.append("Hiệu trưởng")
+        item = ListedWork(
+            work.what,
+            work.deadline.before,
+            work.deadline.days_left(today),
+            work.deadline.reminds_on(today),
+            tuple(told),
+        )
+        for person_id in set(work.holders) or {0}:
+            by_person[person_id].append(item)
+    names = {
+        row.id: (row.sort_key, row.full_name)
+        for row in db.session.execute(
+            select(m.Person.id, m.Person.sort_key, m.Person.full_name).where(m.Person.id.in_(list(by_person)))
+        )
+    }
+    found = [
+        (names.get(person_id, ("", "")), tuple(sorted(items, key=lambda item: (item.days_left, item.what))))
+        for person_id, items in by_person.items()
+    ]
+    return tuple(HolderWork(name, items) for (_, name), items in sorted(found, key=lambda one: one[0]))
 
 
 def remind(actor: Actor, now: datetime, *, last: date | None = None) -> int:

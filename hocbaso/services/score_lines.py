@@ -116,7 +116,7 @@ def closed_word(status: str, exempt: bool) -> str:
     if status == ELSEWHERE:
         return ELSEWHERE_WORD
     if status not in ACTIVE:
-        return "Đã chuyển đi" if status == "transferred_out" else "Đã thôi học"
+        return {"transferred_out": "Đã chuyển đi", "moved": "Đã xếp lại lớp"}.get(status, "Đã thôi học")
     return "Miễn" if exempt else ""
 
 

@@ -155,13 +155,15 @@ def editable_fields(actor: Actor, student: m.Student) -> frozenset[str]:
 
 
 def _present_enrollment(student_id: int) -> m.Enrollment | None:
-    """The newest enrolment of the newest open year in which the student has one."""
+    """The enrolment of the newest open year in which the student has one: the place of today over one that was left, then the newest."""
     found: m.Enrollment | None = db.session.scalar(
         select(m.Enrollment)
         .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
         .join(m.SchoolYear, m.SchoolYear.id == m.ClassGroup.school_year_id)
         .where(m.Enrollment.student_id == student_id, m.SchoolYear.state == "OPEN")
-        .order_by(m.SchoolYear.starts_on.desc(), m.Enrollment.id.desc())
+        .order_by(
+            m.SchoolYear.starts_on.desc(), m.Enrollment.status.in_(ACTIVE).desc(), m.Enrollment.id.desc()
+        )  # who was put back into a class has the older row
         .limit(1)
     )
     return found

@@ -25,6 +25,7 @@ from hocbaso.regulations.transcript_flow import SIGNED_STATES, RecordState
 from hocbaso.regulations.two_hands import BOTH_HANDS
 from hocbaso.services import (
     audit,
+    conclusion_cases,
     frozen_results,
     recall_requests,
     results,
@@ -62,6 +63,7 @@ def send_back(actor: Actor, class_group_id: int, key: str, note: str, *, expecte
         case, entry = summer_cases.entry_named(cases, key)
         if SummerParty.APPROVER not in summer_cases.parties_of(actor, class_group, entry):
             raise NotAllowed("Kết quả trong hè do Hiệu trưởng hoặc người được uỷ quyền duyệt. Chưa có gì thay đổi.")
+        summer_cases.require_writable(class_group, entry)
         find_move(entry.state, SummerVerb.RETURN)
         if entry.state is None and clock.local_date(now) <= class_group.school_year.summer_freeze_on:
             raise WrongState("Mục này chưa ai đăng ký và vẫn còn hạn. Chưa có gì thay đổi.")
@@ -112,6 +114,7 @@ def approve(actor: Actor, class_group_id: int, seen: Mapping[int, str], now: dat
             if case is None or enrollment_id not in before.by_id:
                 summer_cases.find_entry((), 0, 0)
             assert case is not None
+            summer_cases.require_writable(class_group, *case.entries)
             if not case.is_ready:
                 raise WrongState(f"{case.full_name} chưa đủ kết quả trong hè, hoặc đã duyệt. Chưa có gì thay đổi.")
             found = summer_cases.foreseen(before, case)
@@ -157,6 +160,7 @@ def approve(actor: Actor, class_group_id: int, seen: Mapping[int, str], now: dat
             if pupil.result != found.row.result:
                 raise Stale(f"{case.full_name}: kết quả sau khi duyệt khác với kết quả đã xem. Chưa có gì thay đổi.")
         frozen_results.freeze_summer(session, actor, computed, pupils, now)
+        conclusion_cases.after_summer(actor, {row.given.enrollment_id: row.result.promotion for row, _ in pupils}, now)
         _void(actor, class_group, [case for case, _ in chosen], now)
         return len(chosen)
 
@@ -194,8 +198,6 @@ def _class(actor: Actor, class_group_id: int) -> m.ClassGroup:
     db.session.refresh(class_group)
     if class_group.state != ClassState.APPROVED.value:
         raise WrongState(f"Lớp {class_group.name} chưa được duyệt tổng kết. Chưa có gì thay đổi.")
-    if class_group.school_year.state != "OPEN":
-        raise WrongState("Năm học đã đóng. Chưa có gì thay đổi.")
     summer_results.require_as_told(class_group)
     return class_group
 

@@ -17,9 +17,10 @@ from sqlalchemy import or_, select
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
-from hocbaso.errors import NotFound
+from hocbaso.errors import NotFound, WrongState
 from hocbaso.regulations.citations import TT22
 from hocbaso.regulations.class_flow import ClassState
+from hocbaso.regulations.conclusion_cases import CaseState
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.promotion import SUMMER_ROUTES
 from hocbaso.regulations.registry import regulation_named
@@ -65,6 +66,8 @@ class Entry:
     decider_name: str
     note: str
     version: int
+    is_late: bool = False
+    """Whether the principal holds the summer late for this pupil, by a case that is open (``conclusion_cases``)."""
 
     @property
     def is_settled(self) -> bool:
@@ -74,7 +77,11 @@ class Entry:
     @property
     def is_opened(self) -> bool:
         """Whether the principal sent it back and has not had the answer: it may be registered and typed after the day of the freeze."""
-        return self.state is SummerState.RETURNED or (self.state is SummerState.REGISTERED and bool(self.note))
+        return (
+            self.is_late
+            or self.state is SummerState.RETURNED
+            or (self.state is SummerState.REGISTERED and bool(self.note))
+        )
 
     @property
     def key(self) -> str:
@@ -97,6 +104,7 @@ class Case:
     settled_as: Promotion | None
     since: date
     """The first day of what the summer asks: the year was frozen, or is over where the class was frozen later than that."""
+    is_late: bool = False
 
     @property
     def is_ready(self) -> bool:
@@ -163,6 +171,7 @@ def cases_of(class_group: m.ClassGroup, *, checked: bool = False) -> tuple[Case,
         people[row.enrollment_id] = (student_id, full_name, sort_key)
     typed: dict[tuple[int, int | None], m.SummerResult] | None = None
     subjects: dict[str, tuple[m.Subject, int]] = {}
+    late = late_of(class_group.id)
     cases = []
     for enrollment_id, by_freeze in frozen.items():
         main = by_freeze.get("main")
@@ -173,10 +182,16 @@ def cases_of(class_group: m.ClassGroup, *, checked: bool = False) -> tuple[Case,
         route = Promotion(content["promotion"]["outcome"])
         if route not in SUMMER_ROUTES:
             continue
+        is_late = enrollment_id in late
         if typed is None:
             typed = {(row.enrollment_id, row.subject_id): row for row in rows_of(class_group.id)}
             subjects = _subjects(class_group.id)
         asked = _asked(content, route, subjects)
+        if is_late and former is not main:
+            # What a correction after the summer's freeze opened stands in the newer text; what was asked before stays on the list.
+            newer = _content(former, checked)
+            again = _asked(newer, _route_alone(newer, route), subjects)
+            asked = [*again, *(one for one in asked if one[0] not in {named[0] for named in again})]
         student_id, full_name, sort_key = people[enrollment_id]
         cases.append(
             Case(
@@ -186,16 +201,47 @@ def cases_of(class_group: m.ClassGroup, *, checked: bool = False) -> tuple[Case,
                 sort_key,
                 route,
                 tuple(
-                    _entry(enrollment_id, subject, class_subject_id, original, typed.get((enrollment_id, subject_id)))
+                    replace(
+                        _entry(
+                            enrollment_id, subject, class_subject_id, original, typed.get((enrollment_id, subject_id))
+                        ),
+                        is_late=is_late,
+                    )
                     for subject_id, subject, class_subject_id, original in asked
                 ),
                 main,
                 former,
                 Promotion(_content(former, checked)["promotion"]["outcome"]) if former is not main else None,
                 min(since[enrollment_id], class_group.school_year.ends_on),
+                is_late,
             )
         )
     return tuple(cases)
+
+
+def late_of(class_group_id: int) -> frozenset[int]:
+    """Enrolments of a class for which the principal holds the summer late."""
+    return frozenset(
+        db.session.scalars(
+            select(m.ConclusionCase.enrollment_id)
+            .join(m.Enrollment, m.Enrollment.id == m.ConclusionCase.enrollment_id)
+            .where(m.Enrollment.class_group_id == class_group_id, m.ConclusionCase.state == CaseState.SUMMER.value)
+        )
+    )
+
+
+def require_writable(class_group: m.ClassGroup, *named: Entry) -> None:
+    """Refuse to write into the summer of a closed year, but for those for whom the principal holds it late (WrongState)."""
+    if class_group.school_year.state != "OPEN" and not (named and all(one.is_late for one in named)):
+        raise WrongState("Năm học đã đóng. Chưa có gì thay đổi.")
+
+
+def _route_alone(content: dict[str, Any], route: Promotion) -> Promotion:
+    """Which way of the summer the year alone, as it was corrected, would open."""
+    conduct, learning = (content[part]["year"] == Level.CHUA_DAT for part in ("conduct", "learning"))
+    if conduct is learning:
+        return route
+    return Promotion.SUMMER_TRAINING if conduct else Promotion.REASSESS
 
 
 def _content(row: m.FrozenResult, checked: bool) -> dict[str, Any]:

@@ -76,6 +76,8 @@ def register(actor: Actor, class_group_id: int, wanted: Mapping[str, Registratio
     """
     with write_transaction():
         class_group, cases = _open(actor, class_group_id)
+        if not wanted:
+            summer_cases.require_writable(class_group)
         if SummerParty.HOMEROOM not in summer_cases.parties_of(actor, class_group):
             raise NotAllowed("Danh sách đăng ký trong hè do giáo viên chủ nhiệm ghi. Chưa có gì thay đổi.")
         wrong: dict[str, str] = {}
@@ -175,8 +177,6 @@ def _open(actor: Actor, class_group_id: int) -> tuple[m.ClassGroup, tuple[Case, 
     class_group = summer_cases.class_in_reach(actor, class_group_id)
     if class_group.state != ClassState.APPROVED.value:
         raise WrongState(f"Lớp {class_group.name} chưa được duyệt tổng kết nên chưa có danh sách trong hè.")
-    if class_group.school_year.state != "OPEN":
-        raise WrongState("Năm học đã đóng. Chưa có gì thay đổi.")
     require_as_told(class_group)
     return class_group, summer_cases.cases_of(class_group, checked=True)
 
@@ -186,6 +186,7 @@ def _named(cases: tuple[Case, ...], by_key: Mapping[str, _Said]) -> list[tuple[C
     found = []
     for key, said in by_key.items():
         case, entry = summer_cases.entry_named(cases, key)
+        summer_cases.require_writable(case.main.enrollment.class_group, entry)
         found.append((case, entry, said))
     return found
 

@@ -13,6 +13,7 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.errors import NotFound
 from hocbaso.regulations.class_flow import ClassState
+from hocbaso.regulations.conclusion_cases import CaseState
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.promotion import SUMMER_ROUTES
 from hocbaso.regulations.summer_flow import SummerParty, SummerState
@@ -113,11 +114,18 @@ class SummerPage:
     is_approver: bool
     pupils: tuple[CaseLine, ...]
     work: tuple[Work, ...]
+    is_open: bool
+    """Whether the year is; of a closed one only what is held late may be written."""
 
     @property
     def n_waiting(self) -> int:
         """How much waits for this person."""
         return sum(one.n for one in self.work)
+
+    @property
+    def late(self) -> tuple[CaseLine, ...]:
+        """The pupils for whom the principal holds the summer late."""
+        return tuple(case for case in self.pupils if case.case.is_late)
 
     @property
     def to_register(self) -> tuple[tuple[CaseLine, EntryLine], ...]:
@@ -132,7 +140,11 @@ class SummerPage:
     @property
     def to_approve(self) -> tuple[CaseLine, ...]:
         """Pupils that wait for this principal."""
-        return tuple(case for case in self.pupils if self.is_approver and case.case.is_ready)
+        return tuple(
+            case
+            for case in self.pupils
+            if self.is_approver and case.case.is_ready and (self.is_open or case.case.is_late)
+        )
 
     def of_route(self, route: str) -> tuple[CaseLine, ...]:
         """The pupils to re-assess (``REASSESS``) or to train (``SUMMER_TRAINING``)."""
@@ -187,8 +199,14 @@ _NEWEST = select(
 
 
 def classes_concerned() -> list[m.ClassGroup]:
-    """The approved classes of the open year in which somebody is on the list, by grade level and name."""
-    marked = _marked_classes()
+    """The approved classes of the open year in which somebody is on the list, and those of closed years in which the summer is held late for
+    a pupil; by grade level and name."""
+    late = (
+        select(m.Enrollment.class_group_id)
+        .join(m.ConclusionCase, m.ConclusionCase.enrollment_id == m.Enrollment.id)
+        .where(m.ConclusionCase.state == CaseState.SUMMER.value)
+    )
+    marked = _marked_classes() | frozenset(db.session.scalars(late))
     if not marked:
         return []
     return list(
@@ -201,11 +219,19 @@ def classes_concerned() -> list[m.ClassGroup]:
     )
 
 
+def cases_at_work(class_group: m.ClassGroup) -> tuple[Case, ...]:
+    """The list of a class as far as it may still be written: of a closed year only whose summer is held late."""
+    cases = summer_cases.cases_of(class_group)
+    if class_group.school_year.state == "OPEN":
+        return cases
+    return tuple(case for case in cases if case.is_late)
+
+
 def overview(actor: Actor) -> list[ClassLine]:
     """The classes of this person with somebody on the list: those they read, and those they teach such a subject in."""
     lines = []
     for row in classes_concerned():
-        cases = summer_cases.cases_of(row)
+        cases = cases_at_work(row)
         seen = [case for case in cases if any(summer_cases.sees(actor, row, one) for one in case.entries)]
         if not seen:
             continue
@@ -213,7 +239,7 @@ def overview(actor: Actor) -> list[ClassLine]:
         lines.append(
             ClassLine(
                 row.id,
-                row.name,
+                named(row),
                 len(seen),
                 len(entries),
                 sum(one.state is None for one in entries),
@@ -225,9 +251,15 @@ def overview(actor: Actor) -> list[ClassLine]:
     return lines
 
 
+def named(class_group: m.ClassGroup) -> str:
+    """``9A``; of a closed year ``9A năm học 2026–2027``."""
+    year = class_group.school_year
+    return class_group.name if year.state == "OPEN" else f"{class_group.name} năm học {year.label.replace('-', '–')}"
+
+
 def work_of(class_group: m.ClassGroup, cases: Iterable[Case]) -> list[Work]:
     """What waits in a class, whoever has to do it."""
-    place = (class_group.id, class_group.name, class_group.grade_level)
+    place = (class_group.id, named(class_group), class_group.grade_level)
     cases = tuple(cases)
     found = []
     new = [(case, one) for case in cases for one in case.entries if one.state is None]
@@ -271,7 +303,7 @@ def my_work(actor: Actor) -> list[Work]:
         return []
     found = []
     for row in classes_concerned():
-        cases = summer_cases.cases_of(row)
+        cases = cases_at_work(row)
         found += [work for work in work_of(row, cases) if is_for(actor, row, work, cases)]
     return found
 
@@ -284,7 +316,8 @@ def page(actor: Actor, class_group_id: int, now: datetime) -> SummerPage:
     reads = reaches_class(actor, row.id, Permission.CLASS_READ)
     parties = summer_cases.parties_of(actor, row)
     is_open = row.school_year.state == "OPEN"
-    homeroom, approver = SummerParty.HOMEROOM in parties and is_open, SummerParty.APPROVER in parties and is_open
+    keeps, approves = SummerParty.HOMEROOM in parties, SummerParty.APPROVER in parties
+    homeroom, approver = (one and (is_open or any(case.is_late for case in cases)) for one in (keeps, approves))
     late = today > row.school_year.summer_freeze_on
     computed = results.compute_class(row.id, today) if cases and reads else None
     teachers = {subject.subject_id: ", ".join(subject.teachers) for subject in computed.subjects} if computed else {}
@@ -296,18 +329,21 @@ def page(actor: Actor, class_group_id: int, now: datetime) -> SummerPage:
             if not summer_cases.sees(actor, row, entry):
                 continue
             late_here = late and not entry.is_opened
-            examines = SummerParty.EXAMINER in summer_cases.parties_of(actor, row, entry) and is_open
+            writable = is_open or entry.is_late
+            examines = SummerParty.EXAMINER in summer_cases.parties_of(actor, row, entry) and writable
             lines.append(
                 EntryLine(
                     entry,
                     keeper if entry.subject_id is None else teachers.get(entry.subject_id, ""),
-                    homeroom
+                    keeps
+                    and writable
                     and entry.state in (None, SummerState.REGISTERED, SummerState.DECLINED, SummerState.RETURNED),
                     not late_here,
                     examines
                     and not late_here
                     and entry.state in (SummerState.REGISTERED, SummerState.TYPED, SummerState.RETURNED),
-                    approver
+                    approves
+                    and writable
                     and entry.state not in (SummerState.RETURNED, SummerState.APPROVED)
                     and (late or entry.state is not None),
                     summer_corrections.may_ask(actor, row, entry, now),
@@ -315,8 +351,10 @@ def page(actor: Actor, class_group_id: int, now: datetime) -> SummerPage:
             )
         if not lines:
             continue
-        pupils.append(_case_line(case, tuple(lines), computed, row.grade_level, approver))
-    work = [one for one in work_of(row, cases) if is_for(actor, row, one, cases)] if is_open else []
+        approves_this = approves and (is_open or case.is_late)
+        pupils.append(_case_line(case, tuple(lines), computed, row.grade_level, approves_this))
+    at_work = cases if is_open else tuple(case for case in cases if case.is_late)
+    work = [one for one in work_of(row, at_work) if is_for(actor, row, one, at_work)]
     return SummerPage(
         row.id,
         row.name,
@@ -329,6 +367,7 @@ def page(actor: Actor, class_group_id: int, now: datetime) -> SummerPage:
         approver,
         tuple(pupils),
         tuple(work),
+        is_open,
     )
 
 

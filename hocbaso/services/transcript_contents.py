@@ -17,6 +17,7 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.documents import transcript_content as tc
 from hocbaso.errors import Incomplete, Invalid
+from hocbaso.regulations.enrollment_flow import EnrollmentStatus
 from hocbaso.regulations.permissions import Role
 from hocbaso.regulations.terms import Level, Promotion, Sex, SubjectKind
 from hocbaso.services import frozen_results
@@ -195,7 +196,11 @@ def study_history(student_id: int, until: m.SchoolYear, school: tc.School) -> tu
         )
         .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
         .join(m.SchoolYear, m.SchoolYear.id == m.ClassGroup.school_year_id)
-        .where(m.Enrollment.student_id == student_id, m.SchoolYear.starts_on <= until.starts_on)
+        .where(
+            m.Enrollment.student_id == student_id,
+            m.SchoolYear.starts_on <= until.starts_on,
+            m.Enrollment.status != EnrollmentStatus.MOVED.value,  # the year is told by the class the pupil was put into
+        )
     )
     place = f"{school.commune}, {school.province}"
     for label, _starts_on, class_name, status, joined_on in here:

@@ -11,6 +11,7 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.regulations.class_flow import ClassState
+from hocbaso.regulations.conclusion_cases import CaseState
 from hocbaso.regulations.correction_flow import due_before
 from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services.score_grid import ACTIVE
@@ -86,6 +87,10 @@ def replacing() -> list[Replacing]:
             m.SchoolYear.state != "OPEN",
             m.ClassGroup.state == ClassState.APPROVED.value,
             m.Enrollment.status.in_(ACTIVE),
+            # Made before the late summer it would print no conclusion, and go out of force again.
+            m.Enrollment.id.not_in(
+                select(m.ConclusionCase.enrollment_id).where(m.ConclusionCase.state == CaseState.SUMMER.value)
+            ),
             or_(
                 m.TranscriptRecord.id.is_(None), m.TranscriptRecord.state.in_((*_NOT_SEALED, RecordState.ISSUED.value))
             ),

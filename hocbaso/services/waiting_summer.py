@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 
 from hocbaso import models as m
 from hocbaso.db import db
-from hocbaso.services import summer_view
+from hocbaso.services import conclusion_cases, summer_cases, summer_view
 from hocbaso.services.access import Actor
 from hocbaso.services.daily_items import DailyItem, Oddity, class_item, some_names
 
@@ -19,9 +20,16 @@ TITLES = {
 UNITS = {summer_view.REGISTER: "mục", summer_view.TYPE: "học sinh", summer_view.APPROVE: "học sinh"}
 
 
-def summer_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem]:
+def due_before(row: m.ClassGroup, late: Mapping[int, date]) -> date:
+    """The day after the summer's freeze; of a class in which it is held late for a pupil the day after the first such day."""
+    days = [day for enrollment_id, day in late.items() if enrollment_id in summer_cases.late_of(row.id)]
+    return min(days, default=row.school_year.summer_freeze_on) + timedelta(days=1)
+
+
+def summer_items(actor: Actor, today: date) -> list[DailyItem]:
     """One item a class and kind of work on which this person has to act next; the day of the freeze is the last good one."""
     items = []
+    late = conclusion_cases.late_enrollments()
     for work in summer_view.my_work(actor):
         row = db.session.get(m.ClassGroup, work.class_group_id)
         assert row is not None
@@ -32,10 +40,10 @@ def summer_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyIte
         made = class_item(
             row,
             "decide",
-            TITLES[work.kind].format(what=work.what, name=row.name),
+            TITLES[work.kind].format(what=work.what, name=work.class_name),
             names,
             f"{work.n} {UNITS[work.kind]}",
-            year.summer_freeze_on + timedelta(days=1),
+            due_before(row, late),
             today,
             oddities,
         )

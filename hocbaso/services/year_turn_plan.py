@@ -22,7 +22,7 @@ from hocbaso.regulations.registry import REGULATIONS, regulation_for
 from hocbaso.regulations.terms import Promotion
 from hocbaso.regulations.transcript_flow import SIGNED_STATES
 from hocbaso.regulations.year_calendar import EntryWindow, YearDates
-from hocbaso.services import frozen_results, roster, summer_cases, summer_view, year_calendar
+from hocbaso.services import conclusion_cases, frozen_results, roster, summer_cases, summer_view, year_calendar
 from hocbaso.services.in_force import has_left, in_force
 from hocbaso.services.score_grid import ACTIVE
 from hocbaso.services.transcript_counts import records_by_state
@@ -217,6 +217,10 @@ def _blocks(
         blocks.append(Block(f"Năm học {to_label} đã có trong phần mềm.", "/nam-hoc"))
     if not classes:
         blocks.append(Block("Năm học chưa có lớp nào.", "/nhap-du-lieu/"))
+    n = len(conclusion_cases.unsettled(today))
+    if n:
+        words = f"{n} em có kết luận năm trước đổi mà chưa xếp chỗ học hoặc chưa có kết quả muộn."
+        blocks.append(Block(words, "/sua-chua/ket-luan"))
     concerned = {row.id for row in summer_view.classes_concerned()}
     records = records_by_state(year.id)
     settled: dict[int, list[tuple[m.FrozenResult, m.Enrollment, m.Student]]] = {}

@@ -18,6 +18,7 @@ from hocbaso.regulations.correction_flow import CorrectionVerb
 from hocbaso.regulations.correction_impact import HOMEROOM_WORDS
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.services import (
+    conclusion_cases,
     correction_decisions,
     correction_evidence,
     correction_exemptions,
@@ -37,6 +38,7 @@ from hocbaso.services.correction_requests import Wanted
 from hocbaso.services.summer_results import Typed
 from hocbaso.web import help as help_pages
 from hocbaso.web import labels, navigation
+from hocbaso.web.conclusion_cases import CHOICE_WORDS, chosen_of_form
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.corrections import (
     ActForm,
@@ -71,7 +73,12 @@ STEP_WORDS = {
 @_reads
 def index() -> str:
     """Requests that concern this person."""
-    return render_template("corrections/index.html", view=correction_view.overview(current_actor(), clock.now()))
+    actor, now = current_actor(), clock.now()
+    return render_template(
+        "corrections/index.html",
+        view=correction_view.overview(actor, now),
+        n_conclusions=len(conclusion_cases.open_lines(actor, now)),
+    )
 
 
 # --- asking -------------------------------------------------------------------------------------------------------------
@@ -527,6 +534,9 @@ def _page(
         step_words=STEP_WORDS,
         verbs={verb.value for verb in page.verbs},
         choices=_choices(page),
+        case_line=conclusion_cases.of_request(request_id, current_actor(), clock.now()),
+        choice_words=CHOICE_WORDS,
+        typed=request.form if request.method == "POST" else {},
     ), status
 
 
@@ -599,6 +609,7 @@ def _act(request_id: int, verb: CorrectionVerb, *, grave: bool = False) -> Any:
                 now=now,
                 note=words,
                 rulings=rulings,
+                chosen=chosen_of_form(),
             )
         elif verb is CorrectionVerb.RETURN:
             correction_decisions.send_back(actor, request_id, words, expected_version=version, now=now)

@@ -11,7 +11,7 @@ from hocbaso import clock
 from hocbaso.errors import Invalid
 from hocbaso.regulations.data_quality import IdentityStanding, Measure
 from hocbaso.regulations.permissions import Permission as P
-from hocbaso.services import data_quality, identity_checks
+from hocbaso.services import alive_things, data_quality, identity_checks
 from hocbaso.services.students import read_date
 from hocbaso.web.help import Topic, add
 from hocbaso.web.htmx import go
@@ -57,8 +57,9 @@ MEASURES = {
     Measure.ALIVE: MeasureWords(
         "Sống",
         "Có gì bị bỏ quên?",
-        "Số hồ sơ có người sửa hoặc xem lại từ đầu năm học, cộng đề nghị sửa còn trong hạn, cộng tài khoản dùng trong 60 ngày, "
-        "trên tổng số hồ sơ, đề nghị đang chờ và tài khoản.",
+        "Số hồ sơ có người sửa hoặc xem lại từ đầu năm học, cộng việc đang chờ trả lời còn trong hạn năm ngày làm việc (đề nghị sửa, "
+        "miễn học, thu hồi, kết quả nơi chuyển đến, kết luận đổi, yêu cầu hỗ trợ), cộng tài khoản dùng trong 60 ngày, trên tổng số "
+        "hồ sơ, việc đang chờ và tài khoản.",
         "song",
     ),
 }
@@ -145,6 +146,13 @@ def of_class(class_group_id: int) -> str:
         identity_words=IDENTITY,
         classes=data_quality.own_classes(actor),
     )
+
+
+@quality.get("/song")
+@requires(P.PROGRESS_READ, P.ACCOUNT_MANAGE)
+def alive() -> str:
+    """What waits for an answer, and the accounts that nobody uses."""
+    return render_template("data_quality/alive.html", found=alive_things.lists(current_actor(), clock.now()))
 
 
 @quality.get("/trung")

@@ -110,6 +110,10 @@ HERE = {
     "wide_batches": "hoc-ba#nhieu-lop",
     "year_turn": "chuyen-nam#ke-hoach",
     "year_calendar": "nam-hoc#thoi-gian-nhap",
+    "conclusion_cases": "sua-chua#ket-luan",
+    "notices": "nam-hoc#loi-nhac",
+    "transcripts.chain": "hoc-ba#lich-su",
+    "quality.alive": "chat-luong#song",
 }
 """Blueprint, or endpoint where it has a section of its own -> chapter#section. A page without an entry fails its test."""
 

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from hocbaso import clock
 from hocbaso.regulations.permissions import Permission as P
-from hocbaso.services import readiness, readiness_steps
+from hocbaso.services import conclusion_cases, readiness, readiness_steps
 from hocbaso.web.navigation import NavItem, register
 from hocbaso.web.security import current_actor, requires
 
@@ -91,6 +91,7 @@ def show() -> ResponseReturnValue:
         slugs=SLUGS,
         asked=asked,
         slip=slip,
+        n_conclusions=len(conclusion_cases.unsettled(clock.local_date(clock.now()))),
         now=clock.now(),
         today=clock.local_date(clock.now()),
     )

@@ -16,6 +16,7 @@ from hocbaso.services import (
     batch_view,
     recall_requests,
     recall_view,
+    record_chain,
     record_view,
     signing,
     signing_view,
@@ -23,6 +24,7 @@ from hocbaso.services import (
     transcripts,
 )
 from hocbaso.web import navigation
+from hocbaso.web.corrections import change_words
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.transcripts import BuildForm, RecallForm, SignForm
 from hocbaso.web.headers import allow_embedding, allow_signing_helper
@@ -196,6 +198,14 @@ def publish(class_group_id: int) -> Any:
 def record(record_uuid: object) -> str:
     """One student's transcript with its signatures."""
     return _record_page(str(record_uuid), RecallForm(formdata=None))
+
+
+@transcripts_pages.get("/<uuid:record_uuid>/lich-su")
+@requires(P.TRANSCRIPT_READ)
+def chain(record_uuid: object) -> str:
+    """Everything that happened to this pupil's record of the year, in the order of time."""
+    found = record_chain.chain_of(current_actor(), str(record_uuid))
+    return render_template("transcripts/chain.html", chain=found, change_words=change_words)
 
 
 def _record_page(record_uuid: str, form: RecallForm, message: str | None = None) -> str:

@@ -32,6 +32,42 @@
     window.addEventListener("pageshow", () => { delete form.dataset.sent; }, { once: true });
   });
 
+  // Keys for who works through a long list: j and k go down and up, x ticks, a does, r opens the return, Enter opens, ? tells them.
+  const keys = document.getElementById("phim");
+  if (keys) keys.querySelector("[data-keys-close]").addEventListener("click", () => keys.close());
+  const rows = () => Array.from(document.querySelectorAll(".odd, .queue > .row"));
+  let at = -1;
+  const stand = (step) => {
+    const all = rows();
+    if (!all.length) return;
+    at = Math.min(all.length - 1, Math.max(0, at + step));
+    for (const row of all) row.classList.toggle("is-here", row === all[at]);
+    const link = all[at].querySelector("h3 a, .row__title a");
+    all[at].scrollIntoView({ block: "nearest" });
+    if (link) link.focus({ preventScroll: true });
+  };
+  const act = (row) => row.querySelector(".odd__do form:not(.back__form):not(.rule-form) button[name=verb]") || document.querySelector("[data-bulk] .bulk > button[name=verb]");
+  const giveBack = (row) => row.querySelector("details.back") || (row.closest("[data-bulk]") || document).querySelector(".bulk details.back");
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || document.querySelector("dialog[open]:not(#phim)")) return;
+    if (event.target.closest("textarea, select, input:not([type=checkbox])")) return;
+    if (event.key === "?" && keys) { event.preventDefault(); if (keys.open) keys.close(); else keys.showModal(); return; }
+    if (keys && keys.open) return;
+    if (event.key === "j" || event.key === "k") { event.preventDefault(); stand(at < 0 ? (event.key === "j" ? 1 : 0) : event.key === "j" ? 1 : -1); return; }
+    const row = rows()[at];
+    if (!row) return;
+    if (event.key === "x") {
+      const box = row.querySelector("input[name=chon][type=checkbox]");
+      if (box) { event.preventDefault(); box.click(); }
+    } else if (event.key === "a") {
+      const button = act(row);
+      if (button && !button.disabled) { event.preventDefault(); button.focus(); } // Enter does it: no single key signs off a class
+    } else if (event.key === "r") {
+      const place = giveBack(row);
+      if (place) { event.preventDefault(); place.open = true; place.querySelector("textarea").focus(); }
+    }
+  });
+
   const result = document.getElementById("ket-qua");
   if (result) result.focus();
 })();

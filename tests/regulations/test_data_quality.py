@@ -154,3 +154,18 @@ def test_the_authoritys_table_is_read_or_refused_line_by_line() -> None:
     for wrong in ("", "Họ tên\tLớp\nA\tB", "Số định danh\tHọ tên\n0\tA", 'Số định danh\tKết quả\n"036\tKhớp'):
         with pytest.raises(Invalid):
             read_identity_results(wrong)
+
+
+@pytest.mark.parametrize(
+    ("since", "today", "months"),
+    [
+        (date(2027, 1, 15), date(2027, 3, 14), 1),
+        (date(2027, 1, 15), date(2027, 3, 15), 2),
+        (date(2027, 1, 31), date(2027, 2, 28), 1),
+        (date(2027, 1, 31), date(2027, 2, 27), 0),
+        (date(2026, 11, 30), date(2027, 2, 28), 3),
+        (date(2027, 5, 1), date(2027, 5, 1), 0),
+    ],
+)
+def test_whole_months(since: date, today: date, months: int) -> None:
+    assert rules.whole_months(since, today) == months

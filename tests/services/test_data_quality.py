@@ -11,7 +11,17 @@ from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale
 from hocbaso.regulations.data_quality import IdentityStanding, Measure
-from hocbaso.services import audit_verify, data_quality, identity_checks, job_ledger, log_search, students
+from hocbaso.services import (
+    alive_things,
+    audit_verify,
+    data_quality,
+    exemptions,
+    help_requests,
+    identity_checks,
+    job_ledger,
+    log_search,
+    students,
+)
 from hocbaso.services.job_table import JOBS
 from hocbaso.services.log_search import Wanted
 from tests.cast import NOW, Cast
@@ -28,6 +38,10 @@ def test_nobody_without_a_number_is_called_matched(school: Cast) -> None:
     assert (seen.lines, len(seen.problems)) == ((), 1) and "chưa ghi số định danh" in seen.problems[0][1]
     wrong = text.replace("Kết quả", "Kết quả\tMục lệch").replace("Khớp", "Lệch\tNgày sinh")
     assert identity_checks.preview(clerk, wrong).n_new == 1, "a mismatch is told all the same"
+
+
+def student_subject(code: str) -> int:
+    return db.session.scalars(select(m.Subject.id).where(m.Subject.code == code)).one()
 
 
 def student_of(school: Cast, name: str = NAME, class_name: str = "9A") -> m.Student:
@@ -197,3 +211,63 @@ def test_the_day_is_kept_once_by_the_job_and_never_for_a_day_that_passed(school:
     shown = data_quality.school(school.actor("principal"), NOW + timedelta(days=3)).days[Measure.CORRECT]
     assert [one.day for one in shown] == [date(2027, 5, 12), date(2027, 5, 14)]
     assert shown[0].figure.n_checked == 10
+
+
+def test_what_nobody_answered_is_listed_counted_and_late_after_five_working_days(school: Cast) -> None:
+    """A proposed exemption and a question to the IT officer: in the measure, in the list of who may hear, red from the sixth day on."""
+    class_id, principal = school.classes["9A"], school.actor("principal")
+    before = data_quality.school(principal, NOW).figures[Measure.ALIVE]
+    exemptions.propose(
+        school.actor("math"), school.enrollments["9A", NAME], student_subject("PE"), None, "Ốm dài ngày", now=NOW
+    )
+    help_requests.ask(school.actor("other"), "Không thấy lớp của tôi", "/bang-diem/", NOW)
+    on_time = data_quality.school(principal, NOW)
+    assert on_time.figures[Measure.ALIVE] == before.plus(2, 2) and (on_time.n_unanswered, on_time.n_late) == (2, 0)
+    late = NOW + timedelta(days=8)
+    shown = data_quality.school(principal, late)
+    assert (shown.n_unanswered, shown.n_late) == (2, 2)
+    of_class = data_quality.class_lists(school.actor("clerk"), class_id, late).of(Measure.ALIVE)
+    assert [line.link for line in of_class if "miễn học" in line.words] == [
+        f"/lop/{class_id}/hoc-sinh/{school.enrollments['9A', NAME]}"
+    ]
+    for who, told, hidden in (
+        ("principal", {"Đề nghị miễn học", "Yêu cầu hỗ trợ chưa trả lời"}, 0),
+        ("clerk", {"Đề nghị miễn học", "Yêu cầu hỗ trợ chưa trả lời"}, 0),
+        ("it_officer", {"Yêu cầu hỗ trợ chưa trả lời"}, 1),
+        ("board", set(), 2),
+    ):
+        found = alive_things.lists(school.actor(who), late)
+        assert ({one.what for one in found.unanswered}, found.n_hidden) == (told, hidden), who
+        assert (found.n_unanswered, found.n_late) == (2, 2)
+    for who in ("math", "outsider"):
+        with pytest.raises(NotAllowed):
+            alive_things.lists(school.actor(who), late)
+    # The day keeps them as the page shows them.
+    with write_transaction():
+        data_quality.keep_day(late.date(), late)
+    [kept] = data_quality.school(principal, late).days[Measure.ALIVE]
+    assert kept.figure == shown.figures[Measure.ALIVE]
+
+
+def test_idle_accounts_are_a_list_by_name_for_who_keeps_them(school: Cast) -> None:
+    later = NOW + timedelta(days=130)
+    n_accounts, idle = alive_things.idle_accounts(later.date())
+    assert len(idle) == n_accounts and {one.last_used_on for one in idle} == {None}, "nobody of the cast has signed in"
+    with write_transaction() as session:
+        account_id = school.actor("math").account_id
+        session.add(
+            m.UserSession(
+                token_digest="0" * 64, account_id=account_id, created_at=NOW, last_seen_at=NOW + timedelta(days=40),
+                expires_at=later, confirmed_at=NOW,
+            )
+        )  # fmt: skip
+    one = next(one for one in alive_things.idle_accounts(later.date())[1] if one.account_id == account_id)
+    assert (one.last_used_on, one.n_months) == ((NOW + timedelta(days=40)).date(), 2)
+    assert account_id not in {
+        one.account_id for one in alive_things.idle_accounts((NOW + timedelta(days=99)).date())[1]
+    }
+    for who, hears in (("principal", True), ("clerk", True), ("it_officer", True), ("board", False)):
+        found = alive_things.lists(school.actor(who), later)
+        assert (found.idle is not None) is hears and found.n_idle == len(idle), who
+    figure = data_quality.school(school.actor("principal"), later)
+    assert (figure.n_idle, figure.n_accounts) == (len(idle), n_accounts)

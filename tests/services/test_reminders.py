@@ -19,9 +19,10 @@ from sqlalchemy import select
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
-from hocbaso.errors import NotFound, Unavailable
+from hocbaso.errors import NotAllowed, NotFound, Unavailable
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import GrantScope, Role
+from hocbaso.regulations.vietnamese_names import sort_key
 from hocbaso.services import audit, audit_verify, job_ledger, reminders, role_grants, roster
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.job_table import JOBS
@@ -375,3 +376,33 @@ def test_no_mail_server_is_no_failure_of_the_reminder(mailing: Cast, school_app:
     assert reminders.waiting_notices(mailing.people["other"])
     school_app.config["HOCBASO"] = replace(school_app.config["HOCBASO"], smtp_url=None)
     assert reminders.mail_waiting(morning(DAY)) == 0
+
+
+def test_the_list_for_the_wall_says_who_holds_what_and_who_hears_of_it(school: Cast) -> None:
+    """The same work, holders and escalation as the messages; first what nobody holds."""
+    only(school, MATH_6A)
+    day = BEFORE - timedelta(days=2)
+    held = reminders.listed(school.actor("principal"), morning(day))
+    teacher = school.actor("head_science").name
+    [of_teacher] = [one for one in held if one.name == teacher]
+    [item] = [one for one in of_teacher.items if "Toán" in one.what]
+    assert (item.before, item.days_left, of_teacher.n_late) == (BEFORE, 2, 0) and not item.is_reminded
+    late = reminders.listed(school.actor("clerk"), morning(BEFORE + timedelta(days=1)))
+    [of_teacher] = [one for one in late if one.name == teacher]
+    assert of_teacher.n_late >= 1 and of_teacher.items[0].days_left <= 0 and "Hiệu trưởng" in of_teacher.items[0].tells
+    names = [one.name for one in late]
+    assert names == sorted(names, key=lambda name: sort_key(name) if name else "")
+    works = {work.what for work in reminders.held_work(morning(day))}
+    assert {one.what for holder in held for one in holder.items} == works
+    for who in ("board", "math", "head_society", "it_officer"):
+        with pytest.raises(NotAllowed):
+            reminders.listed(school.actor(who), morning(day))
+
+
+def test_the_list_opens_for_the_heads_and_the_office(school: Cast, client_of, monkeypatch: pytest.MonkeyPatch) -> None:
+    only(school, MATH_6A)
+    monkeypatch.setattr(clock, "now", lambda: morning(BEFORE + timedelta(days=1)))
+    page = client_of("principal").get("/loi-nhac/danh-sach").get_data(as_text=True)
+    assert "Danh sách nhắc việc" in page and "Toán" in page and "Hiệu trưởng" in page and "data-print" in page
+    assert 'href="/loi-nhac/danh-sach"' in client_of("clerk").get("/tien-do").get_data(as_text=True)
+    assert "/loi-nhac/danh-sach" not in client_of("board").get("/tien-do").get_data(as_text=True)

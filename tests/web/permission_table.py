@@ -709,3 +709,20 @@ ROWS += [
     Row("corrections.ask_revocation", "GET", "/sua-chua/thu-hoi-mien-hoc/999999", _ASKERS, passes=(404,)),
     Row("corrections.send_revocation", "POST", "/sua-chua/thu-hoi-mien-hoc/999999", _ASKERS, passes=(404,)),
 ]
+
+# --- a conclusion that was corrected after the summer or the turn of the year ---
+ROWS += [
+    Row("conclusion_cases.show", "GET", "/sua-chua/ket-luan", _CORRECTORS),
+    Row("conclusion_cases.place", "POST", "/sua-chua/ket-luan/999999/noi-hoc", only("principal"), passes=(404,)),
+    Row("conclusion_cases.extend", "POST", "/sua-chua/ket-luan/999999/gia-han", only("principal"), passes=(404,)),
+    Row("conclusion_cases.move", "POST", "/sua-chua/ket-luan/999999/xep-lop", _OFFICE, passes=(404,)),
+]
+
+# --- what "sống" counts beside the profiles ---
+ROWS += [Row("quality.alive", "GET", "/chat-luong/song", BOSSES | _HEADS | only("clerk", "board", "it_officer"))]
+
+# --- the history of one record: the service asks for the class as well ---
+ROWS += [Row("transcripts.chain", "GET", f"/hoc-ba/{_NO_RECORD}/lich-su", _READERS, passes=(404,))]
+
+# --- what everybody holds, as a list to print ---
+ROWS += [Row("notices.listed", "GET", "/loi-nhac/danh-sach", STAFF_READERS)]

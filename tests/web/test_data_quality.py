@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
 
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
-from hocbaso.services import data_quality
+from hocbaso.services import data_quality, exemptions
 from tests.cast import NOW, Cast
+from tests.services.test_data_quality import student_subject
 
 
 @pytest.fixture(autouse=True)
@@ -82,3 +85,36 @@ def test_a_school_without_pupils_is_told_what_to_do(client_of, school: Cast):
     assert client_of("math").get(f"/chat-luong/lop/{school.classes['9A']}").status_code == 404
     assert client_of("clerk").get("/chat-luong/trung").status_code == 200
     assert client_of("clerk").get("/chat-luong/dinh-danh").status_code == 200
+
+
+def test_what_is_left_lying_opens_where_it_is_mended(client_of, school: Cast, monkeypatch):
+    later = NOW + timedelta(days=130)
+    exemptions.propose(school.actor("math"), next(iter_9a(school)), student_subject("PE"), None, "Ốm dài ngày", now=NOW)
+    with write_transaction() as session:
+        session.add(
+            m.UserSession(
+                token_digest="0" * 64, account_id=school.actor("math").account_id, created_at=NOW, last_seen_at=NOW,
+                expires_at=later, confirmed_at=NOW,
+            )
+        )  # fmt: skip
+    monkeypatch.setattr(clock, "now", lambda: later)
+    school_page = client_of("principal").get("/chat-luong/").get_data(as_text=True)
+    assert 'href="/chat-luong/song"' in school_page and "1, 1 quá hạn" in school_page
+    page = client_of("principal").get("/chat-luong/song").get_data(as_text=True)
+    assert f'href="/lop/{school.classes["9A"]}/hoc-sinh/' in page and "quá hạn từ 20/05/2027" in page
+    assert "12/05/2027" in page and "/nguoi-dung/tai-khoan#" not in page, (
+        "the principal reads names, the IT officer acts"
+    )
+    machine = client_of("it_officer")
+    page = machine.get("/chat-luong/song").get_data(as_text=True)
+    assert "/hoc-sinh/" not in page and "1 việc của học sinh ngoài phần việc" in page
+    link = next(part.split('"')[0] for part in page.split('href="')[1:] if part.startswith("/nguoi-dung/tai-khoan#"))
+    address, _, place = link.partition("#")
+    assert f'id="{place}"' in machine.get(address).get_data(as_text=True)
+    board = client_of("board").get("/chat-luong/song").get_data(as_text=True)
+    assert "Ban Giám hiệu, văn thư và giáo viên CNTT xem được tên." in board
+    assert client_of("math").get("/chat-luong/song").status_code == 403
+
+
+def iter_9a(school: Cast):
+    return (number for (name, _), number in school.enrollments.items() if name == "9A")

@@ -155,6 +155,21 @@ def test_a_record_shows_its_signatures_and_gives_its_files(issued_site: Site) ->
     assert saved.headers["Content-Disposition"].startswith("attachment") and saved.data.startswith(b"<HOC_BA")
 
 
+def test_the_history_of_a_record_is_one_page_for_who_reads_the_class(issued_site: Site) -> None:
+    uuid = issued_site.uuids()[0]
+    assert f'href="/hoc-ba/{uuid}/lich-su"' in issued_site("math").get(f"/hoc-ba/{uuid}").text
+    for person in ("math", "principal"):
+        page = issued_site(person).get(f"/hoc-ba/{uuid}/lich-su")
+        assert page.status_code == 200
+        places = [
+            page.text.index(words) for words in ("được chốt", "Lập học bạ", "Hiệu trưởng ký", "Đóng dấu nhà trường")
+        ]
+        assert places == sorted(places) and "1 bản, 0 hết hiệu lực" in page.text
+    assert "lich-su" not in issued_site("clerk").get(f"/hoc-ba/{uuid}").text
+    assert issued_site("clerk").get(f"/hoc-ba/{uuid}/lich-su").status_code == 404
+    assert issued_site("head_society").get(f"/hoc-ba/{uuid}/lich-su").status_code == 404
+
+
 def test_the_paper_of_the_first_pupil_who_needs_something_is_open(built_site: Site) -> None:
     page = built_site("math").get(built_site.class_page).text
     listed = list(dict.fromkeys(re.findall(r"xem=([0-9a-f-]{36})", page)))
