@@ -43,7 +43,7 @@ demo: setup ## Trường mẫu tại http://127.0.0.1:5000 (PORT, HOST)
 	echo "• Mở http://$(HOST):$(PORT) · dừng máy chủ: Ctrl+C · làm lại từ đầu: make clean-demo"
 	exec $(BIN)/flask serve
 
-clean-demo: ## Xóa trường mẫu (không đụng dữ liệu thật)
+clean-demo: ## Xoá trường mẫu (không đụng dữ liệu thật)
 	@rm -rf instance/demo instance/demo.loading
 
 run: setup ## Máy chủ thật; lần đầu mở trang thiết lập
@@ -105,6 +105,6 @@ lock: setup-test ## Ghim lại requirements*.txt từ requirements*.in
 	    sed -i "1i # Lock made by \`make lock\` from $$name.in: exact versions and the digests of every file of each. Do not edit by hand.\n" "$$name.txt"
 	done
 
-clean: ## Xóa .venv và các thư mục tạm (không đụng instance/)
+clean: ## Xoá .venv và các thư mục tạm (không đụng instance/)
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -92,7 +92,7 @@ def _answer(line: bytes, regulation: Regulation) -> tuple[dict[str, Any], bool]:
     try:
         item = _decode(line.decode().strip())
     except UnicodeDecodeError:
-        return {"id": None, "error": "Dòng không phải là chữ mã hóa UTF-8."}, True
+        return {"id": None, "error": "Dòng không phải là chữ mã hoá UTF-8."}, True
     except (ValueError, RecursionError):
         return {"id": None, "error": "Dòng không phải là JSON hợp lệ."}, True
     try:

@@ -243,7 +243,7 @@ def _demo_pin(actor: Any, class_id: int, role: str) -> str | None:
 @json_option
 @refusals
 def publish_command(class_name: str, year: str | None, actor_name: str | None, as_json: bool) -> None:
-    """Công bố các học bạ đã đóng dấu mà Hiệu trưởng chưa cho phát hành sẵn (Hiệu trưởng hoặc người được ủy quyền)."""
+    """Công bố các học bạ đã đóng dấu mà Hiệu trưởng chưa cho phát hành sẵn (Hiệu trưởng hoặc người được uỷ quyền)."""
     from hocbaso.services import transcripts
 
     actor = acting(actor_name)

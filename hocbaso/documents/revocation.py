@@ -160,7 +160,7 @@ def require_good(answer: bytes, der: bytes, issuer: bytes, at: datetime, *, fres
         responder = carried[0]
         _require_delegate(responder, authority, response.produced_at_utc)
     if len(carried) > 1 or not _signed(response, responder):
-        raise IntegrityFault("Trả lời của máy chủ OCSP không phải do nơi cấp chứng thư kí.")
+        raise IntegrityFault("Trả lời của máy chủ OCSP không phải do nơi cấp chứng thư ký.")
     if fresh:
         until = response.next_update_utc
         if response.this_update_utc > at + CLOCK_SKEW or (until is not None and until < at - CLOCK_SKEW):

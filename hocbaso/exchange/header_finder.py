@@ -229,7 +229,7 @@ def _spread_headerless(
                 where,
                 "",
                 shown(sheet.value(filled[0], column)),
-                "cột có dữ liệu nhưng không có tiêu đề; hãy ghi tiêu đề hoặc xóa cột."
+                "cột có dữ liệu nhưng không có tiêu đề; hãy ghi tiêu đề hoặc xoá cột."
                 if between_scores
                 else "cột không có tiêu đề, được bỏ qua.",
                 "error" if between_scores else "warning",

@@ -122,7 +122,7 @@ def _check_parts(archive: zipfile.ZipFile, limits: WorkbookLimits) -> None:
                         )
                     tags += chunk.count(b"<")
                     if tags > limits.max_tags:
-                        raise Invalid("Tệp có quá nhiều ô; hãy xóa các dòng, cột thừa rồi nhập lại.")
+                        raise Invalid("Tệp có quá nhiều ô; hãy xoá các dòng, cột thừa rồi nhập lại.")
                     if name == "[content_types].xml" and _MACRO_TYPE.search(window):
                         raise Invalid(
                             "Tệp có chứa macro. Hãy lưu lại với kiểu “Excel Workbook (*.xlsx)” không có macro."
@@ -150,7 +150,7 @@ def _check_dimension(head: bytes, limits: WorkbookLimits) -> None:
     if rows > limits.max_rows:
         raise Invalid(
             f"Một trang tính khai báo {rows:,} dòng, vượt giới hạn {limits.max_rows:,} dòng. ".replace(",", ".")
-            + "Hãy xóa các dòng thừa phía dưới danh sách rồi lưu lại."
+            + "Hãy xoá các dòng thừa phía dưới danh sách rồi lưu lại."
         )
 
 

@@ -107,7 +107,7 @@ class ChainReader:
         """The faults of the next row; none for a good one. Takes any values a hostile table may hold."""
         if seq != self._seq + 1:
             yield RowFault(
-                seq, "gap", f"Nhật ký nhảy từ dòng {self._seq} sang dòng {seq}: có dòng đã bị xóa hoặc chèn."
+                seq, "gap", f"Nhật ký nhảy từ dòng {self._seq} sang dòng {seq}: có dòng đã bị xoá hoặc chèn."
             )
         elif prev_hash != self.head:
             yield RowFault(seq, "chain", f"Dòng {seq} không nối với dòng {seq - 1}: một trong hai dòng đã bị thay.")

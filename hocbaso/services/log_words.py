@@ -117,7 +117,7 @@ ACTS: dict[T, str] = {
     T.BATCH_RESUMED: "làm tiếp lượt lập, ký",
     T.BATCH_ENDED: "xong lượt lập, ký",
     T.PIN_REFUSED: "nhập sai mã PIN",
-    T.CERTIFICATE_REGISTERED: "đăng kí chứng thư số",
+    T.CERTIFICATE_REGISTERED: "đăng ký chứng thư số",
     T.CERTIFICATE_RETIRED: "ngừng dùng chứng thư số",
     T.CERTIFICATE_REVOKED: "ghi chứng thư số bị thu hồi",
     T.CERTIFICATE_APPROVAL: "ghi phê duyệt chứng thư số",

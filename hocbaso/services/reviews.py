@@ -40,7 +40,7 @@ _SET_STATE = (
 _WHOSE = {
     SheetParty.AUTHOR: "giáo viên dạy môn này ở lớp này",
     SheetParty.REVIEWER: "tổ trưởng chuyên môn",
-    SheetParty.APPROVER: "Hiệu trưởng hoặc người được ủy quyền",
+    SheetParty.APPROVER: "Hiệu trưởng hoặc người được uỷ quyền",
     SheetParty.PRINCIPAL: "Hiệu trưởng",
     SheetParty.CORRECTION: "một đề nghị sửa điểm đã được duyệt",
 }

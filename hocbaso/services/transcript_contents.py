@@ -95,14 +95,14 @@ def signers_of(class_group: m.ClassGroup, today: date, deputy_person_id: int | N
                 field="deputy",
             )
         if chosen is None:
-            raise Invalid("Người này không có ủy quyền ký thay Hiệu trưởng cho lớp này hôm nay.", field="deputy")
+            raise Invalid("Người này không có uỷ quyền ký thay Hiệu trưởng cho lớp này hôm nay.", field="deputy")
         person, title = chosen, tc.TITLE_DEPUTY
     elif principal is not None:
         person, title = principal, tc.TITLE_PRINCIPAL
     elif standing_in:
         person, title = standing_in[0], tc.TITLE_DEPUTY
     else:
-        raise Incomplete("Trường chưa khai báo Hiệu trưởng hoặc người được ủy quyền ký thay.")
+        raise Incomplete("Trường chưa khai báo Hiệu trưởng hoặc người được uỷ quyền ký thay.")
     return Signers(
         homeroom=tc.SignerNote(
             name=homeroom.full_name, title="GIÁO VIÊN CHỦ NHIỆM", personal_id=homeroom.personal_id_number

@@ -452,7 +452,7 @@ def publish_order(record: m.TranscriptRecord) -> m.TranscriptSignature | None:
 def publish_by_order(actor: Actor, record: m.TranscriptRecord, order: m.TranscriptSignature, now: datetime) -> None:
     """Publish a record that has just been sealed, by the order in the principal's signature; in the caller's transaction."""
     content = tc.from_canonical_json(record.content.encode("utf-8"))
-    who = "người được ủy quyền ký thay Hiệu trưởng" if content.principal.title == tc.TITLE_DEPUTY else "Hiệu trưởng"
+    who = "người được uỷ quyền ký thay Hiệu trưởng" if content.principal.title == tc.TITLE_DEPUTY else "Hiệu trưởng"
     _move(
         actor,
         record,

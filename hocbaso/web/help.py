@@ -62,7 +62,7 @@ TOPICS = (
             "Ghi nhầm thì lấy lại trên hồ sơ khi lớp chưa chốt. Lớp đã chốt thì giáo viên chủ nhiệm mở lại trước.",
             "Em chuyển đến: Học sinh, Tiếp nhận học sinh. Hồ sơ, lớp, trường cũ và văn bản ghi một lần.",
             "Học kì I đã xong ở trường cũ: giáo viên chủ nhiệm chép kết quả theo bảng tổng hợp, Hiệu trưởng nhận.",
-            "Trường mới cần kết quả đến nay: in Bảng tổng hợp ở hồ sơ của em, chủ nhiệm và Hiệu trưởng kí.",
+            "Trường mới cần kết quả đến nay: in Bảng tổng hợp ở hồ sơ của em, chủ nhiệm và Hiệu trưởng ký.",
         ),
         25,
     ),

@@ -328,7 +328,7 @@ def test_the_principal_s_choice_decides_what_the_clerk_s_seal_does(built_site: S
     assert "3</span> bản đóng dấu xong sẽ chờ Hiệu trưởng công bố" in clerk and 'name="publish"' not in clerk
     sign_on_the_page(built_site, "clerk", "seal", publish="y")  # only the principal's form counts
     clerk = built_site("clerk").get(built_site.class_page).text
-    assert "chờ Hiệu trưởng hoặc người được ủy quyền công bố" in clerk and "/cong-bo" not in clerk
+    assert "chờ Hiệu trưởng hoặc người được uỷ quyền công bố" in clerk and "/cong-bo" not in clerk
     assert built_site("clerk").post(built_site.class_page + "/cong-bo").status_code == 403
     day = built_site("principal").get("/hom-nay").text
     assert "Công bố 3 học bạ lớp 9A" in day and f'formaction="{built_site.class_page}/cong-bo"' in day
