@@ -151,3 +151,4 @@ class AuditTag(StrEnum):
     REMINDER_SENT = "reminder:notice:sent"
     REVOCATION_PROPOSED = "exemption:revocation:proposed"
     REVOCATION_DECIDED = "exemption:revocation:decided"
+    TASK_FILE_ADDED = "board:file:added"

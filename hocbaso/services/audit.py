@@ -198,6 +198,10 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
         m.BoardTask,
         ("school_year_id", "title", "person_id", "due_on", "state", "evidence", "done_at", "done_name"),
     ),
+    "board_task_file": (
+        m.BoardTaskFile,
+        ("board_task_id", "digest", "file_name", "media_type", "n_bytes", "added_at", "adder_name"),
+    ),
     "inventory_item": (
         m.InventoryItem,
         ("kind", "name", "n_needed", "n_ready", "note", "checked_on", "checker_name", "dropped"),

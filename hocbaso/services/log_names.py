@@ -69,6 +69,7 @@ KIND_WORDS: dict[str, str] = {
     "training_attendance": "người dự tập huấn",
     "board_task": "việc của Ban quản lý",
     "inventory_item": "mục hạ tầng",
+    "board_task_file": "tệp minh chứng của việc",
 }
 """Watched kinds in words."""
 

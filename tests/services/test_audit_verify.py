@@ -31,8 +31,8 @@ from hocbaso.services import (
     snapshots,
 )
 from hocbaso.services.access import SYSTEM
-from hocbaso.services.correction_evidence import Upload
 from hocbaso.services.correction_requests import Wanted
+from hocbaso.services.uploaded_papers import Upload
 from tests import databases
 from tests.cast import NOW, Cast
 from tests.databases import Outside
