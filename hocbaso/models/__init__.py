@@ -47,6 +47,7 @@ from hocbaso.models.students import (
     InheritedResult,
     Movement,
     Student,
+    StudentPhoto,
     StudyHistory,
 )
 from hocbaso.models.transcripts import (
@@ -123,6 +124,7 @@ __all__ = [
     "SigningBatchItem",
     "StoredDocument",
     "Student",
+    "StudentPhoto",
     "StudyHistory",
     "Subject",
     "SubjectGroup",

@@ -152,3 +152,4 @@ class AuditTag(StrEnum):
     REVOCATION_PROPOSED = "exemption:revocation:proposed"
     REVOCATION_DECIDED = "exemption:revocation:decided"
     TASK_FILE_ADDED = "board:file:added"
+    STUDENT_PHOTO_CHANGED = "student:photo:changed"

@@ -21,7 +21,7 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.correction_flow import OPEN_STATES, due_before
 from hocbaso.regulations.data_quality import Fault, Figure, IdentityStanding, Measure, Pair, ProfileFacts
 from hocbaso.regulations.permissions import Permission
-from hocbaso.services import audit, identity_checks, progress
+from hocbaso.services import audit, identity_checks, progress, student_photos
 from hocbaso.services.access import Actor, class_for, reaches_class
 from hocbaso.services.in_force import has_left
 from hocbaso.services.score_grid import ACTIVE
@@ -58,6 +58,9 @@ class ClassQuality:
     n_needed: int
     opens: bool
     """Whether this person may see the lists behind the figures."""
+    n_students: int
+    n_photos: int
+    """Pupils with a photo; counted in ``đủ`` once the school has its first one."""
 
     @property
     def n_faulty(self) -> int:
@@ -82,6 +85,7 @@ class SchoolQuality:
     days: Mapping[Measure, tuple[DayFigure, ...]]
     n_students: int
     n_pairs: int
+    n_photos: int
     n_idle: int
     n_accounts: int
     identity: Mapping[IdentityStanding, int]
@@ -119,6 +123,7 @@ class _Found:
     corrections: tuple[m.CorrectionRequest, ...]
     identity: Mapping[int, IdentityStanding]
     today: date
+    having_photo: frozenset[int]
 
     def of_class(self, class_group_id: int) -> tuple[ProfileFacts, ...]:
         return tuple(one for one in self.profiles if one.class_group_id == class_group_id)
@@ -139,6 +144,7 @@ def _find(now: datetime) -> _Found:
         .execution_options(populate_existing=True)
     ).all()
     checks = identity_checks.latest()
+    having_photo = student_photos.having()
     profiles: list[ProfileFacts] = []
     faults: list[Fault] = []
     identity: dict[int, IdentityStanding] = {}
@@ -156,6 +162,7 @@ def _find(now: datetime) -> _Found:
         places[student.id, class_group.school_year_id].append(class_group.name)
         faults += rules.incorrect(one, starts_on)
         faults += rules.incomplete(one, FIELD_WORDS)
+        faults += rules.without_photo(one, having_photo)
         faults += rules.stale(one, starts_on)
         check = checks.get(student.id)
         identity[student.id] = identity_checks.standing_of(student, check)
@@ -177,6 +184,7 @@ def _find(now: datetime) -> _Found:
         tuple(corrections),
         identity,
         today,
+        having_photo,
     )
 
 
@@ -197,6 +205,8 @@ def _figures(
 
 def _class_quality(found: _Found, class_group: m.ClassGroup, opens: bool) -> ClassQuality:
     profiles = found.of_class(class_group.id)
+    counts_photos = bool(found.having_photo)
+    n_photos = sum(one.student_id in found.having_photo for one in profiles)
     return ClassQuality(
         class_group.id,
         class_group.name,
@@ -207,9 +217,11 @@ def _class_quality(found: _Found, class_group: m.ClassGroup, opens: bool) -> Cla
             (line for line in found.sheets if line.class_group_id == class_group.id),
             (row for row in found.corrections if row.enrollment.class_group_id == class_group.id),
         ),
-        sum(rules.N_NEEDED - len(rules.missing_fields(one.values)) for one in profiles),
-        rules.N_NEEDED * len(profiles),
+        sum(rules.N_NEEDED - len(rules.missing_fields(one.values)) for one in profiles) + n_photos,
+        (rules.N_NEEDED + counts_photos) * len(profiles),
         opens,
+        len(profiles),
+        n_photos,
     )
 
 
@@ -290,6 +302,7 @@ def school(actor: Actor, now: datetime) -> SchoolQuality:
         {measure: tuple(figures) for measure, figures in days.items()},
         len({one.student_id for one in found.profiles}),
         len(found.pairs),
+        len({one.student_id for one in found.profiles} & found.having_photo),
         n_idle,
         n_accounts,
         _count_identity(found, found.identity),
@@ -317,7 +330,7 @@ def class_lists(actor: Actor, class_group_id: int, now: datetime) -> ClassLists:
             names[fault.student_id],
             fault.words,
             f"/hoc-sinh/{fault.student_id}#{fault.field or 'ho-so'}",
-            edits and (not keeps or fault.field is None or fault.field in HOMEROOM_FIELDS),
+            edits and (not keeps or fault.field in (None, rules.PHOTO) or fault.field in HOMEROOM_FIELDS),
             fault.student_id,
             found.versions[fault.student_id],
         )

@@ -144,6 +144,7 @@ def of_class(class_group_id: int) -> str:
         chosen=chosen,
         identity_words=IDENTITY,
         classes=data_quality.own_classes(actor),
+        keeps_photos=actor.may(P.STUDENT_EDIT),
     )
 
 
