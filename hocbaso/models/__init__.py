@@ -32,6 +32,7 @@ from hocbaso.models.school import (
 )
 from hocbaso.models.school_plan import (
     Announcement,
+    AnnouncementMail,
     AnnouncementRead,
     BoardTask,
     BoardTaskFile,
@@ -65,6 +66,7 @@ __all__ = [
     "Account",
     "AddressAttempts",
     "Announcement",
+    "AnnouncementMail",
     "AnnouncementRead",
     "AnomalyQuestion",
     "AuditEntry",

@@ -44,6 +44,16 @@ class AnnouncementRead(Base):
     read_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class AnnouncementMail(Base):
+    """To whom an announcement went by mail: once, whatever happens."""
+
+    __tablename__ = "announcement_mail"
+
+    announcement_id: Mapped[int] = mapped_column(ForeignKey("announcement.id"), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    mailed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class TrainingSession(Base):
     """A training day (tập huấn)."""
 

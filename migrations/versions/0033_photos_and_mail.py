@@ -1,4 +1,4 @@
-"""A pupil's photo
+"""A pupil's photo; to whom an announcement went by mail
 
 Revision ID: 0033
 Revises: 0032
@@ -28,6 +28,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_student_photo")),
         sa.UniqueConstraint("student_id", name=op.f("uq_student_photo_student_id")),
     )
+    op.create_table(
+        "announcement_mail",
+        sa.Column("announcement_id", sa.Integer(), nullable=False),
+        sa.Column("person_id", sa.Integer(), nullable=False),
+        sa.Column("mailed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["announcement_id"], ["announcement.id"], name=op.f("fk_announcement_mail_announcement_id")
+        ),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_announcement_mail_person_id")),
+        sa.PrimaryKeyConstraint("announcement_id", "person_id", name=op.f("pk_announcement_mail")),
+    )
 
 
 def downgrade() -> None:
@@ -38,4 +49,5 @@ def downgrade() -> None:
             raise RuntimeError(
                 f"Không lùi được: {n_rows} ảnh học sinh sẽ mất mà nhật ký vẫn ghi. Xin phục hồi một bản sao lưu của bản cũ."
             )
+    op.drop_table("announcement_mail")
     op.drop_table("student_photo")
