@@ -114,8 +114,8 @@ def _board(built: Built, now: datetime) -> None:
         roster.grant_role(SYSTEM, person_id, Role.BOARD_MEMBER, now, starts_on=clock.local_date(now))
     principal = _actor(built, built.principal, now)
     board_tasks.take_from_plan(principal, now)
-    holders = (built.vice_principal, it_officer, built.vice_principal, built.clerk, it_officer, built.clerk, accountant)
-    holders += (heads[0], built.clerk, built.vice_principal, accountant)
+    holders = [built.vice_principal, it_officer, built.vice_principal, built.clerk, it_officer, built.clerk, accountant]
+    holders += [heads[0], built.clerk, built.vice_principal, accountant]
     for task, person_id in zip(board_tasks.page(principal, now).tasks, holders, strict=False):
         board_tasks.give(
             principal, task.title, person_id, task.due_on, now, task_id=task.id, expected_version=task.version

@@ -52,9 +52,7 @@ def waiting(now: datetime) -> list[Digest]:
     showing = announcements.showing(now)
     reads = db.session.execute(select(m.AnnouncementRead.announcement_id, m.AnnouncementRead.account_id))
     mails = db.session.execute(select(m.AnnouncementMail.announcement_id, m.AnnouncementMail.person_id))
-    open_accounts = db.session.execute(
-        select(m.Account.person_id, m.Account.id).where(m.Account.disabled_at.is_(None))
-    )
+    open_accounts = db.session.execute(select(m.Account.person_id, m.Account.id).where(m.Account.disabled_at.is_(None)))
     read, mailed = {tuple(row) for row in reads}, {tuple(row) for row in mails}
     accounts = {row[0]: row[1] for row in open_accounts}
     found = []

@@ -60,7 +60,7 @@ def held_work(now: datetime) -> list[HeldWork]:
     except NotFound:
         return corrections
     found = _sheet_work(year, today) + _class_work(year, today) + _transcript_work(year, today)
-    return found + _summer_work(year, today) + corrections
+    return found + _summer_work(year, today) + _board_work(year, today) + corrections
 
 
 def _window_end(year: m.SchoolYear, windows: list[m.SemesterWindow], semester: int, grade_level: int) -> date:
@@ -281,6 +281,25 @@ def _teachers_of(class_subject_id: int, today: date) -> tuple[int, ...]:
             )
         )
     )
+
+
+def _board_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
+    """Tasks of the Ban quản lý Học bạ số; one that was given to nobody waits for whoever gives it."""
+    principals = _people_with(Role.PRINCIPAL, today)
+    rows = db.session.scalars(
+        select(m.BoardTask)
+        .where(m.BoardTask.school_year_id == year.id, m.BoardTask.state == "OPEN")
+        .order_by(m.BoardTask.due_on, m.BoardTask.id)
+    )
+    return [
+        HeldWork(
+            row.title if row.person_id else f"Giao việc “{row.title}”",
+            f"/ke-hoach/#viec-{row.id}",
+            (row.person_id,) if row.person_id else principals,
+            Deadline(row.due_on + timedelta(days=1)),
+        )
+        for row in rows
+    ]
 
 
 _CORRECTION_WORDS = {

@@ -12,7 +12,16 @@ from sqlalchemy import func, select
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
-from hocbaso.services import announcements, audit_verify, document_pool, instance_check, training
+from hocbaso.services import (
+    announcements,
+    audit_verify,
+    dashboard,
+    document_pool,
+    instance_check,
+    reminders,
+    training,
+)
+from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, PEOPLE, Cast
 from tests.services.test_audit_verify import try_kinds
 
@@ -263,6 +272,50 @@ def test_a_task_is_given_done_with_evidence_and_opened_again(client_of, school: 
     assert finish(officer, "Đã cài máy chủ, biên bản 5", 4) == 303
     assert principal.post(f"/ke-hoach/viec/{row.id}/bo", data={"version": 5}).status_code == 409
     intact("board_task")
+
+
+def test_a_task_stands_on_its_holders_page_of_the_day_and_is_reminded_of(client_of, school: Cast):
+    principal, member = client_of("principal"), client_of("board")
+
+    def give(title: str, due_on: str, who: str = "board") -> None:
+        data = {"title": title, "person_id": school.people.get(who, ""), "due_on": due_on}
+        assert principal.post("/ke-hoach/viec", data=data).status_code == 303
+
+    def rail(client) -> str:
+        found = re.search(r'href="/hom-nay".*?</a>', client.get("/tro-giup").get_data(as_text=True), re.DOTALL)
+        assert found is not None
+        return found[0]
+
+    before = dashboard.count_waiting(school.actor("board"), NOW)
+    give("Quá hạn rồi", "10/05/2027")
+    give("Tuần sau", "20/05/2027")
+    give("Mùa thu", "20/11/2027")
+    give("Của người khác", "12/05/2027", "it_officer")
+    give("Chưa giao ai", "12/05/2027", "nobody")
+    page = member.get("/hom-nay").get_data(as_text=True)
+    assert "Quá hạn rồi" in page and "Tuần sau" in page and "Mở việc" in page
+    listed = page.split('id="binh-thuong"')[1]
+    assert "Mùa thu" not in listed and "Của người khác" not in listed
+    assert dashboard.count_waiting(school.actor("board"), NOW) == before + 2
+    assert dashboard.daily(school.actor("board"), NOW).n_waiting == before + 2
+    assert f">{before + 2}<" in rail(member)
+    assert "Của người khác" in client_of("it_officer").get("/hom-nay").get_data(as_text=True)
+    row = db.session.scalar(select(m.BoardTask).where(m.BoardTask.title == "Quá hạn rồi"))
+    assert row is not None
+    assert member.post(f"/ke-hoach/viec/{row.id}/xong", data={"evidence": "Biên bản", "version": 1}).status_code == 303
+    assert dashboard.count_waiting(school.actor("board"), NOW) == before + 1
+
+    assert reminders.remind(SYSTEM, NOW) > 0
+    told = {
+        key: "\n".join(
+            db.session.scalars(
+                select(m.Notice.body).where(m.Notice.kind == "reminder", m.Notice.person_id == school.people[key])
+            )
+        )
+        for key in ("board", "it_officer", "principal")
+    }
+    assert "Của người khác" in told["it_officer"] and "Giao việc “Chưa giao ai”" in told["principal"]
+    assert "Mùa thu" not in told["board"] and "Quá hạn rồi" not in told["board"]
 
 
 PHOTO, PDF = b"\xff\xd8\xff\xe0bien ban", b"%PDF-1.7 bien ban"
