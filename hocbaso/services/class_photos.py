@@ -59,7 +59,8 @@ class ClassPhotos:
     class_group_id: int
     name: str
     n_students: int
-    without: tuple[tuple[int, str], ...]
+    without: tuple[tuple[int, str, str], ...]
+    """(id, name, code): what the file has to be called; "" for who has no code yet."""
 
 
 def page(actor: Actor, class_group_id: int) -> ClassPhotos:
@@ -70,7 +71,7 @@ def page(actor: Actor, class_group_id: int) -> ClassPhotos:
         class_group.id,
         class_group.name,
         len(rows),
-        tuple((row.id, row.full_name) for row in rows if row.id not in having),
+        tuple((row.id, row.full_name, row.moet_code or "") for row in rows if row.id not in having),
     )
 
 

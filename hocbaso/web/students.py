@@ -22,7 +22,7 @@ from hocbaso.services import (
     study_history,
 )
 from hocbaso.services import students as profiles
-from hocbaso.services.access import class_for
+from hocbaso.services.access import class_for, reaches_class
 from hocbaso.web.filters import vn_date
 from hocbaso.web.forms.students import PastYearForm, ProfileForm
 from hocbaso.web.htmx import go
@@ -195,7 +195,8 @@ def roster(class_group_id: int) -> str:
         open_profiles=profiles.open_profiles(current_actor(), class_group),
         class_name=class_group.name,
         class_group_id=class_group.id,
-        keeps_photos=class_group.school_year.state == "OPEN" and current_actor().may(P.STUDENT_EDIT),
+        keeps_photos=class_group.school_year.state == "OPEN"
+        and reaches_class(current_actor(), class_group.id, P.STUDENT_EDIT),
     )
 
 

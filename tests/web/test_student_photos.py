@@ -176,5 +176,10 @@ def test_photos_are_counted_once_the_school_has_one(client_of, school: Cast):
     assert 'id="photo"' in client_of("math").get(f"/hoc-sinh/{rows[1].id}").get_data(as_text=True)
     quality = data_quality.school(school.actor("principal"), NOW)
     assert quality.n_photos == 1
+    for who, reads in (("math", True), ("clerk", True), ("principal", False)):
+        for path in (f"/hoc-sinh/lop/{school.classes['9A']}", f"/chat-luong/lop/{school.classes['9A']}"):
+            assert (
+                f"/hoc-sinh/lop/{school.classes['9A']}/anh" in client_of(who).get(path).get_data(as_text=True)
+            ) is reads
     page = class_photos.page(school.actor("math"), school.classes["9A"])
-    assert [student_id for student_id, _name in page.without] == [row.id for row in rows[1:]]
+    assert list(page.without) == [(row.id, row.full_name, row.moet_code) for row in rows[1:]]
