@@ -142,7 +142,9 @@ def _kept(actor: Actor, class_group_id: int) -> tuple[m.ClassGroup, list[m.Stude
         student for enrollment, student in students.class_roster(actor, class_group_id) if enrollment.status in ACTIVE
     ]
     kept = [row for row in rows if students.editable_fields(actor, row)]
-    if class_group.school_year.state != "OPEN" or (rows and not kept):
+    if class_group.school_year.state != "OPEN":
+        raise NotFound("Năm học của lớp này đã đóng; ảnh gửi ở lớp của năm học đang mở.")
+    if rows and not kept:
         raise NotAllowed("Ảnh của lớp do giáo viên chủ nhiệm năm nay và văn thư giữ.")
     return class_group, kept
 
