@@ -38,8 +38,10 @@ from hocbaso.models.school import (
 )
 from hocbaso.models.school_plan import (
     Announcement,
+    AnnouncementMail,
     AnnouncementRead,
     BoardTask,
+    BoardTaskFile,
     InventoryItem,
     TrainingAttendance,
     TrainingSession,
@@ -52,6 +54,7 @@ from hocbaso.models.students import (
     InheritedResult,
     Movement,
     Student,
+    StudentPhoto,
     StudyHistory,
 )
 from hocbaso.models.transcripts import (
@@ -69,6 +72,7 @@ __all__ = [
     "Account",
     "AddressAttempts",
     "Announcement",
+    "AnnouncementMail",
     "AnnouncementRead",
     "AnomalyQuestion",
     "AuditEntry",
@@ -77,6 +81,7 @@ __all__ = [
     "BlindChecker",
     "BlindDraw",
     "BoardTask",
+    "BoardTaskFile",
     "Certificate",
     "ClassGroup",
     "ClassStep",
@@ -128,6 +133,7 @@ __all__ = [
     "SigningBatchItem",
     "StoredDocument",
     "Student",
+    "StudentPhoto",
     "StudyHistory",
     "Subject",
     "SubjectGroup",

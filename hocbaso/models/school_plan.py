@@ -44,6 +44,16 @@ class AnnouncementRead(Base):
     read_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class AnnouncementMail(Base):
+    """To whom an announcement went by mail: once, whatever happens."""
+
+    __tablename__ = "announcement_mail"
+
+    announcement_id: Mapped[int] = mapped_column(ForeignKey("announcement.id"), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    mailed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class TrainingSession(Base):
     """A training day (tập huấn)."""
 
@@ -93,6 +103,23 @@ class BoardTask(Base):
     version: Mapped[int] = mapped_column(default=1)
 
     person: Mapped[Person | None] = relationship()
+    files: Mapped[list[BoardTaskFile]] = relationship(order_by="BoardTaskFile.id")
+
+
+class BoardTaskFile(Base):
+    """A photo, scan or PDF that shows that a task is done; the file lies in the store under its digest."""
+
+    __tablename__ = "board_task_file"
+    __table_args__ = (UniqueConstraint("board_task_id", "digest"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    board_task_id: Mapped[int] = mapped_column(ForeignKey("board_task.id"))
+    digest: Mapped[str] = mapped_column(ForeignKey("stored_document.digest"))
+    file_name: Mapped[str] = mapped_column(String(120))
+    media_type: Mapped[str] = mapped_column(String(60))
+    n_bytes: Mapped[int]
+    added_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    adder_name: Mapped[str] = mapped_column(String(120))
 
 
 class InventoryItem(Base):

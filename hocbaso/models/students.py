@@ -45,6 +45,18 @@ class Student(Base):
     touched_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class StudentPhoto(Base):
+    """A pupil's photo; the file lies in the store under its digest, NULL once it was taken away."""
+
+    __tablename__ = "student_photo"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    student_id: Mapped[int] = mapped_column(ForeignKey("student.id"), unique=True)
+    digest: Mapped[str | None] = mapped_column(ForeignKey("stored_document.digest"))
+    set_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    setter_name: Mapped[str] = mapped_column(String(120))
+
+
 class Enrollment(Base):
     """A student in a class of a year. Rows are never deleted: leaving sets ``left_on``."""
 

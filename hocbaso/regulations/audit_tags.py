@@ -154,3 +154,5 @@ class AuditTag(StrEnum):
     CASE_DECIDED = "conclusion:case:decided"
     CASE_SETTLED = "conclusion:case:settled"
     PLACE_MOVED = "enrollment:place:moved"
+    TASK_FILE_ADDED = "board:file:added"
+    STUDENT_PHOTO_CHANGED = "student:photo:changed"

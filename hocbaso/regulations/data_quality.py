@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -199,6 +199,20 @@ def incomplete(profile: ProfileFacts, words: Mapping[str, str]) -> tuple[Fault, 
         )
         for name in missing_fields(profile.values)
     )
+
+
+def without_photo(profile: ProfileFacts, having: Collection[int]) -> tuple[Fault, ...]:
+    """What a profile lacks when nobody in ``having`` (student ids) is this pupil; nothing before the school has its first photo.
+
+    No article asks for one and the digital form has no place for it: a school that keeps none is not told 0 % for it.
+    """
+    if not having or profile.student_id in having:
+        return ()
+    return (Fault(Measure.COMPLETE, profile.student_id, PHOTO, "Chưa có ảnh."),)
+
+
+PHOTO = "photo"
+"""The place of the photo on a profile's page; no stored field."""
 
 
 def _lower(words: str) -> str:

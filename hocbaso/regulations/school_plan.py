@@ -18,6 +18,10 @@ SOON = 7
 """Days before its day on which a task is told as due soon."""
 
 
+LISTED = 14
+"""Days before its day from which a task stands in its holder's list of today: as far ahead as reminders go."""
+
+
 class Standing(StrEnum):
     """Where a task stands on a day."""
 

@@ -52,6 +52,13 @@ def public_ones(now: datetime, limit: int = 5) -> list[m.Announcement]:
     )
 
 
+def showing(now: datetime) -> list[m.Announcement]:
+    """All that shows today, whoever reads; the oldest first."""
+    return list(
+        db.session.scalars(select(m.Announcement).where(*_showing(clock.local_date(now))).order_by(m.Announcement.id))
+    )
+
+
 def unread(actor: Actor, now: datetime, limit: int = 3) -> list[m.Announcement]:
     """What shows today and this account has not put aside, the newest first."""
     read = select(m.AnnouncementRead.announcement_id).where(m.AnnouncementRead.account_id == actor.account_id)

@@ -198,6 +198,11 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
         m.BoardTask,
         ("school_year_id", "title", "person_id", "due_on", "state", "evidence", "done_at", "done_name"),
     ),
+    "student_photo": (m.StudentPhoto, ("student_id", "digest", "set_at", "setter_name")),
+    "board_task_file": (
+        m.BoardTaskFile,
+        ("board_task_id", "digest", "file_name", "media_type", "n_bytes", "added_at", "adder_name"),
+    ),
     "inventory_item": (
         m.InventoryItem,
         ("kind", "name", "n_needed", "n_ready", "note", "checked_on", "checker_name", "dropped"),

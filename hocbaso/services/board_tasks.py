@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import select
+from sqlalchemy.orm import selectinload
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -14,9 +16,10 @@ from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.school_plan import Standing, duties, standing
-from hocbaso.services import audit, reminders, roster
+from hocbaso.services import audit, board_files, reminders, roster
 from hocbaso.services.access import Actor
 from hocbaso.services.in_force import in_force
+from hocbaso.services.uploaded_papers import Upload
 
 _FAR = 730
 """Days from today beyond which a day is a slip of the hand."""
@@ -39,7 +42,11 @@ class Task:
     done_at: datetime | None
     done_name: str | None
     may_finish: bool
+    may_attach: bool
+    """Whether this person may add a file to it, also to one that is done."""
     version: int
+    files: tuple[m.BoardTaskFile, ...]
+    """Those that this person may open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,7 @@ def page(actor: Actor, now: datetime) -> BoardPage:
             select(m.BoardTask)
             .where(m.BoardTask.school_year_id == year.id, m.BoardTask.state != "DROPPED")
             .order_by(m.BoardTask.due_on, m.BoardTask.id)
+            .options(selectinload(m.BoardTask.files))
             .execution_options(populate_existing=True)
         )
     )
@@ -86,7 +94,9 @@ def page(actor: Actor, now: datetime) -> BoardPage:
             row.done_at,
             row.done_name,
             row.state == "OPEN" and (row.person_id == actor.person_id or assigns),
+            (row.person_id == actor.person_id or assigns) and len(row.files) < board_files.MAX_FILES,
             row.version,
+            tuple(row.files) if board_files.reads(actor, row) else (),
         )
         for row in rows
     )
@@ -182,20 +192,29 @@ def give(
         return row.id
 
 
-def finish(actor: Actor, task_id: int, evidence: str, expected_version: int, now: datetime) -> None:
-    """Say that a task is done and what shows it. Raises NotFound, NotAllowed (somebody else's), Invalid, Stale, WrongState."""
+def finish(
+    actor: Actor, task_id: int, evidence: str, expected_version: int, now: datetime, *, uploads: Sequence[Upload] = ()
+) -> None:
+    """Say that a task is done and what shows it: words, files (``uploads``) or both.
+
+    Raises NotFound, NotAllowed (somebody else's), Invalid, Stale, WrongState.
+    """
     evidence = " ".join(evidence.split())
-    if not evidence or len(evidence) > 500:
-        raise Invalid("Xin ghi minh chứng: số văn bản, biên bản, hoặc nơi xem; nhiều nhất 500 chữ.", field="evidence")
+    if (not evidence and not uploads) or len(evidence) > 500:
+        raise Invalid(
+            "Xin ghi minh chứng: số văn bản, biên bản, hoặc nơi xem, nhiều nhất 500 chữ; hoặc kèm tệp.",
+            field="evidence",
+        )
     with write_transaction():
         row = _task(task_id, expected_version)
         if row.person_id != actor.person_id and not actor.may(Permission.PLAN_ASSIGN):
             raise NotAllowed("Việc này giao cho người khác.")
         if row.state != "OPEN":
             raise WrongState("Việc này không còn mở.")
-        row.state, row.evidence, row.done_at, row.done_name = "DONE", evidence, now, actor.name
+        files = board_files.keep(actor, row, board_files.look_at(row, uploads), now)
+        row.state, row.evidence, row.done_at, row.done_name = "DONE", evidence or "xem tệp kèm", now, actor.name
         row.version += 1
-        _record(AuditTag.TASK_MOVED, actor, now, [row])
+        _record(AuditTag.TASK_MOVED, actor, now, [row], files)
 
 
 def reopen(actor: Actor, task_id: int, expected_version: int, now: datetime) -> None:
@@ -229,13 +248,15 @@ def _task(task_id: int, expected_version: int) -> m.BoardTask:
     return row
 
 
-def _record(tag: AuditTag, actor: Actor, now: datetime, rows: list[m.BoardTask]) -> None:
+def _record(
+    tag: AuditTag, actor: Actor, now: datetime, rows: list[m.BoardTask], files: Sequence[m.BoardTaskFile] = ()
+) -> None:
     audit.record(
         tag,
         actor,
         now,
         target_kind="board_task",
         target_id=rows[0].id,
-        state=audit.states("board_task", rows),
+        state={**audit.states("board_task", rows), **audit.states("board_task_file", files)},
         facts={"titles": [row.title for row in rows]},
     )

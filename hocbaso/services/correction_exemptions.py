@@ -33,7 +33,6 @@ from hocbaso.services import (
     results,
 )
 from hocbaso.services.access import Actor
-from hocbaso.services.correction_evidence import Upload
 from hocbaso.services.correction_impact import cell_words
 from hocbaso.services.correction_requests import Cell, ChangedCell, SheetChoice, Wanted
 from hocbaso.services.correction_year_requests import InheritedChoice, require_keeper
@@ -42,6 +41,7 @@ from hocbaso.services.log_replay import audit_faults_of_sheets
 from hocbaso.services.score_cells import NOTHING, REMARK, column_words, columns_of, says_nothing_new
 from hocbaso.services.score_lines import ACTIVE, read_row
 from hocbaso.services.sheet_access import SheetHead, sheet_for
+from hocbaso.services.uploaded_papers import Upload
 
 _REASON, _PAPER = 500, 200
 _NOTHING_CHANGED = "Chưa có gì thay đổi."

@@ -38,7 +38,6 @@ from hocbaso.services import (
 )
 from hocbaso.services.access import NO_PUPIL, Actor, class_of_pupil, keeps_class, roles_reaching
 from hocbaso.services.civil_status import CIVIL_FIELDS
-from hocbaso.services.correction_evidence import Upload
 from hocbaso.services.correction_impact import cell_words, shown_field
 from hocbaso.services.log_replay import audit_faults_of_sheets
 from hocbaso.services.score_cells import NOTHING, REMARK, CellRecord, column_words, columns_of, says_nothing_new
@@ -46,6 +45,7 @@ from hocbaso.services.score_lines import ACTIVE, read_row
 from hocbaso.services.score_reading import as_typed, read_value
 from hocbaso.services.sheet_access import SheetHead, sheet_for
 from hocbaso.services.student_fields import FIELD_WORDS
+from hocbaso.services.uploaded_papers import Paper, Upload
 
 _REASON, _PAPER = 1000, 300
 _OPEN = tuple(state.value for state in OPEN_STATES)
@@ -407,7 +407,7 @@ def send(
     actor: Actor,
     request: m.CorrectionRequest,
     items: Sequence[m.CorrectionItem],
-    files: Sequence[correction_evidence.Evidence],
+    files: Sequence[Paper],
     now: datetime,
 ) -> m.CorrectionRequest:
     """Write a new request with its values and evidence, inside the caller's transaction, and hand it to whoever acts next."""

@@ -28,9 +28,9 @@ from hocbaso.services import (
     results,
 )
 from hocbaso.services.access import NO_PUPIL, Actor, class_of_pupil, keeps_class, roles_reaching
-from hocbaso.services.correction_evidence import Upload
 from hocbaso.services.correction_requests import ChangedCell
 from hocbaso.services.score_lines import ACTIVE
+from hocbaso.services.uploaded_papers import Upload
 
 _REASON, _PAPER = 500, 200
 

@@ -2,7 +2,7 @@
 
 Everything here is read through the powers of the person who asks. What waits is found by kind in ``waiting_sheets``,
 ``waiting_checks``, ``waiting_classes``, ``waiting_transcripts``, ``waiting_corrections``, ``waiting_conclusions``,
-``waiting_summer`` and ``waiting_year``.
+``waiting_summer``, ``waiting_year``, ``waiting_board`` and ``waiting_machine``.
 """
 
 from __future__ import annotations
@@ -40,10 +40,12 @@ from hocbaso.services.bulk_acts import recent_reasons
 from hocbaso.services.daily_items import DailyItem
 from hocbaso.services.happenings import Happening, since_yesterday
 from hocbaso.services.kept_answers import KeptAnswers, log_head
+from hocbaso.services.waiting_board import board_items, n_board_items
 from hocbaso.services.waiting_checks import check_items, named_checks
 from hocbaso.services.waiting_classes import class_items, exemption_items, inherited_items, open_classes
 from hocbaso.services.waiting_conclusions import conclusion_items
 from hocbaso.services.waiting_corrections import correction_items
+from hocbaso.services.waiting_machine import machine_items
 from hocbaso.services.waiting_sheets import sheet_items
 from hocbaso.services.waiting_summer import summer_items
 from hocbaso.services.waiting_transcripts import recall_items, replacing_items, transcript_items
@@ -59,6 +61,9 @@ KINDS = {
     "inherited": "Nơi chuyển đến",
     "summer": "Trong hè",
     "year": "Năm học",
+    "board": "Ban quản lý",
+    "help": "Hỗ trợ",
+    "machine": "Máy chủ",
 }
 
 
@@ -119,7 +124,7 @@ def daily(
     class_name: str | None = None,
     kind: str | None = None,
 ) -> Daily:
-    """What waits for this person, filtered; the IT officer has no learning work and sees only what the machine did.
+    """What waits for this person, filtered; the IT officer has no learning work and sees the machine's checks and questions to answer.
 
     Read once for all tablets on which the same person looks while nothing is written.
     """
@@ -153,9 +158,11 @@ def _daily(
         items = sheet_items(actor, now, today, school=school) + class_items(actor, year, today)
         items += check_items(actor, today, frozenset(item.link for item in items))
         items += transcript_items(actor, year, today) + exemption_items(actor, year, today)
+        items += board_items(actor, year, today)
         items += inherited_items(actor, year, today) + summer_items(actor, today) + year_items(actor, year, today)
     items += recall_items(actor, today) + correction_items(actor, today) + replacing_items(actor, today)
     items += conclusion_items(actor, today)
+    items += machine_items(actor, now)
     items.sort(key=lambda item: (item.days_left, item.kind != "class", item.grade_level != 9, item.title))
     locks = tuple(item for item in items if item.verb == "lock")
     held = tuple(item for item in items if item.verb == "hold")
@@ -231,13 +238,15 @@ _MARKS = select(
     select(func.sum(m.YearTurn.version)).scalar_subquery(),
     select(func.sum(m.ConclusionCase.version)).scalar_subquery(),
     select(func.max(m.FrozenResult.id)).scalar_subquery(),
+    select(func.count(m.BoardTask.id)).scalar_subquery(),
+    select(func.sum(m.BoardTask.version)).scalar_subquery(),
 )
 """One small statement whose answer changes with every move that changes what waits for anybody."""
 
 
 def count_waiting(actor: Actor, now: datetime) -> int:
     """How much waits, for the rail of every page: learning work is counted again only after something moved state."""
-    beside = _beside(actor, now)
+    beside = _beside(actor, now) + len(machine_items(actor, now))
     today = clock.local_date(now)
     marks = tuple(db.session.connection().execute(_MARKS).one())
     return _COUNTED.of((actor, today, marks), lambda: _count_waiting(actor, now, today)) + beside
@@ -268,7 +277,7 @@ def _count_waiting(actor: Actor, now: datetime, today: date) -> int:
     )
     if year is not None:
         n += len(transcript_items(actor, year, today)) + len(summer_view.my_work(actor))
-        n += len(year_items(actor, year, today))
+        n += len(year_items(actor, year, today)) + n_board_items(actor, year, today)
     n += (
         len(recall_items(actor, today))
         + len(replacing_items(actor, today))

@@ -20,7 +20,7 @@ from hocbaso.regulations import data_quality as rules
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.data_quality import Fault, Figure, IdentityStanding, Measure, Pair, ProfileFacts
 from hocbaso.regulations.permissions import Permission
-from hocbaso.services import alive_things, audit, identity_checks, progress
+from hocbaso.services import alive_things, audit, identity_checks, progress, student_photos
 from hocbaso.services.access import Actor, class_for, reaches_class
 from hocbaso.services.alive_things import Unanswered
 from hocbaso.services.score_grid import ACTIVE
@@ -57,6 +57,9 @@ class ClassQuality:
     n_needed: int
     opens: bool
     """Whether this person may see the lists behind the figures."""
+    n_students: int
+    n_photos: int
+    """Pupils with a photo; counted in ``đủ`` once the school has its first one."""
 
     @property
     def n_faulty(self) -> int:
@@ -81,6 +84,7 @@ class SchoolQuality:
     days: Mapping[Measure, tuple[DayFigure, ...]]
     n_students: int
     n_pairs: int
+    n_photos: int
     n_idle: int
     n_accounts: int
     n_unanswered: int
@@ -121,6 +125,7 @@ class _Found:
     waits: tuple[Unanswered, ...]
     identity: Mapping[int, IdentityStanding]
     today: date
+    having_photo: frozenset[int]
 
     def of_class(self, class_group_id: int) -> tuple[ProfileFacts, ...]:
         return tuple(one for one in self.profiles if one.class_group_id == class_group_id)
@@ -138,6 +143,7 @@ def _find(now: datetime) -> _Found:
         .execution_options(populate_existing=True)
     ).all()
     checks = identity_checks.latest()
+    having_photo = student_photos.having()
     profiles: list[ProfileFacts] = []
     faults: list[Fault] = []
     identity: dict[int, IdentityStanding] = {}
@@ -155,6 +161,7 @@ def _find(now: datetime) -> _Found:
         places[student.id, class_group.school_year_id].append(class_group.name)
         faults += rules.incorrect(one, starts_on)
         faults += rules.incomplete(one, FIELD_WORDS)
+        faults += rules.without_photo(one, having_photo)
         faults += rules.stale(one, starts_on)
         check = checks.get(student.id)
         identity[student.id] = identity_checks.standing_of(student, check)
@@ -173,6 +180,7 @@ def _find(now: datetime) -> _Found:
         alive_things.unanswered(today),
         identity,
         today,
+        having_photo,
     )
 
 
@@ -191,6 +199,8 @@ def _figures(
 
 def _class_quality(found: _Found, class_group: m.ClassGroup, opens: bool) -> ClassQuality:
     profiles = found.of_class(class_group.id)
+    counts_photos = bool(found.having_photo)
+    n_photos = sum(one.student_id in found.having_photo for one in profiles)
     return ClassQuality(
         class_group.id,
         class_group.name,
@@ -201,9 +211,11 @@ def _class_quality(found: _Found, class_group: m.ClassGroup, opens: bool) -> Cla
             (line for line in found.sheets if line.class_group_id == class_group.id),
             (one for one in found.waits if one.class_group_id == class_group.id),
         ),
-        sum(rules.N_NEEDED - len(rules.missing_fields(one.values)) for one in profiles),
-        rules.N_NEEDED * len(profiles),
+        sum(rules.N_NEEDED - len(rules.missing_fields(one.values)) for one in profiles) + n_photos,
+        (rules.N_NEEDED + counts_photos) * len(profiles),
         opens,
+        len(profiles),
+        n_photos,
     )
 
 
@@ -255,6 +267,7 @@ def school(actor: Actor, now: datetime) -> SchoolQuality:
         {measure: tuple(figures) for measure, figures in days.items()},
         len({one.student_id for one in found.profiles}),
         len(found.pairs),
+        len({one.student_id for one in found.profiles} & found.having_photo),
         n_idle,
         n_accounts,
         len(found.waits),
@@ -284,7 +297,7 @@ def class_lists(actor: Actor, class_group_id: int, now: datetime) -> ClassLists:
             names[fault.student_id],
             fault.words,
             f"/hoc-sinh/{fault.student_id}#{fault.field or 'ho-so'}",
-            edits and (not keeps or fault.field is None or fault.field in HOMEROOM_FIELDS),
+            edits and (not keeps or fault.field in (None, rules.PHOTO) or fault.field in HOMEROOM_FIELDS),
             fault.student_id,
             found.versions[fault.student_id],
         )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from sqlalchemy import select
 
@@ -206,19 +207,23 @@ def open_classes(built: Built, year: m.SchoolYear, names: Iterable[str], now: da
 
 
 def enter_new_students(
-    built: Built, year: m.SchoolYear, names: Iterable[str], n_students: int, floor: int, now: datetime
+    built: Built,
+    year: m.SchoolYear,
+    names: Iterable[str],
+    n_students: int,
+    floor: int,
+    now: datetime,
+    *,
+    faults: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> None:
-    """``n_students`` a class with their talents, none below ``floor``."""
-    new = []
+    """``n_students`` a class with their talents, none below ``floor``. ``faults``: what differs in the list, by its line."""
+    new: list[roster.NewStudent] = []
     for name in names:
         for _ in range(n_students):
             built.number += 1
             birth_year = int(year.label[:4]) - 5 - int(name[0])
-            new.append(
-                roster.NewStudent(
-                    name, demo_people.student_values(built.rng, birth_year, built.number, built.taken, COMMUNE)
-                )
-            )
+            values = demo_people.student_values(built.rng, birth_year, built.number, built.taken, COMMUNE)
+            new.append(roster.NewStudent(name, {**values, **(faults or {}).get(len(new), {})}))
     for row in roster.enter_students(SYSTEM, year, new, now):
         built.talents[row.student_id] = demo_people.talent(built.rng, floor)
 
@@ -247,4 +252,4 @@ def fill_classes(
             db.session.scalars(select(m.Enrollment.student_id).where(m.Enrollment.class_group_id == previous.id))
         )
         roster.enrol(SYSTEM, students, roster.class_by_name(name, year), year.starts_on, now)
-    enter_new_students(built, year, fresh, n_students, 52, now)
+    enter_new_students(built, year, fresh, n_students, 52, now, faults=demo_people.FAULTS if past else None)

@@ -196,6 +196,16 @@ def student_values(rng: random.Random, birth_year: int, number: int, taken: set[
     }
 
 
+FAULTS: dict[int, dict[str, Any]] = {
+    0: {"address": None},
+    1: {"phone": "09123"},
+    2: {"father_name": None, "mother_name": None, "father_job": None, "mother_job": None},
+    4: {"address": None},
+    7: {"home_town": None, "address": None},
+}
+"""What is empty or wrong in a list that a school brings along, by the place in it."""
+
+
 def talent(rng: random.Random, floor: int) -> Talent:
     """A pupil's talent; ``floor`` keeps the whole past year promoted."""
     return Talent(level=max(floor, min(94, round(rng.gauss(76, 11)))), spread=rng.randrange(3, 9))

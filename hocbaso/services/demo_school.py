@@ -26,6 +26,7 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import GrantScope, Role
 from hocbaso.services import (
     audit,
+    demo_rooms,
     passwords,
     roster,
     test_school_keys,
@@ -89,7 +90,7 @@ def load(
     """Fill an empty instance.
 
     Without ``stage`` the mixture: five classes unless told otherwise, each grade level a step further than the one
-    below it, each class with a past year already issued. ``address``: where it will be served; the papers print it.
+    below it, each class with a past year already issued, and all other rooms with something in them. ``address``: where it will be served; the papers print it.
 
     Returns one account a role. WrongState when the instance holds a school; Invalid for an impossible size.
     """
@@ -115,8 +116,11 @@ def load(
         say("Năm học trước: điểm, duyệt, học bạ đã ký")
         _past_year(built, names, n_students, first, say)
     say(f"Năm học {label}: lớp, học sinh")
-    year = create_year(label, today, now)
-    fill_classes(built, year, names, n_students, now, past=mixture)
+    opened = _opened(label, now) if mixture else now
+    year = create_year(label, today, opened)
+    fill_classes(built, year, names, n_students, opened, past=mixture)
+    if mixture:
+        demo_rooms.days_of_quality(built, year, names, opened, now)
     test_school_keys.make_demo_keys(SYSTEM, now)
     stages = {name: stage or MIXTURE[f"{name[0]}A"] for name in names}
     for name in names:
@@ -124,9 +128,18 @@ def load(
         bring_to(built, year, name, stages[name], now, asked=name in ASKED_CLASSES)
     if mixture and "8A" in names:
         _delegate(built, year, now)
+    if mixture:
+        say("Kế hoạch, tập huấn, hạ tầng, thông báo, hỏi đáp")
+        demo_rooms.fill(built, now)
     accounts = _example_accounts(built, year, names, password)
     _remember(accounts)
     return accounts
+
+
+def _opened(label: str, now: datetime) -> datetime:
+    """When the present year was opened: some days ago, so that its data has been measured for some days, never before it began."""
+    first = min(roster.year_defaults(label)["starts_on"], clock.local_date(now))
+    return min(now, max(now - timedelta(days=demo_rooms.DAYS_OF_QUALITY), morning(first)))
 
 
 def _delegate(built: Built, year: m.SchoolYear, now: datetime) -> None:
@@ -199,7 +212,12 @@ def _example_accounts(built: Built, year: m.SchoolYear, names: list[str], passwo
     it_officer = db.session.scalars(
         select(m.RoleGrant.person_id).where(m.RoleGrant.role == Role.IT_OFFICER.value)
     ).one()
-    board = db.session.scalars(select(m.RoleGrant.person_id).where(m.RoleGrant.role == Role.BOARD_MEMBER.value)).one()
+    board = db.session.scalars(
+        select(m.RoleGrant.person_id)
+        .where(m.RoleGrant.role == Role.BOARD_MEMBER.value)
+        .order_by(m.RoleGrant.id)  # the others of the board have a role of their own besides
+        .limit(1)
+    ).one()
     return [
         line(f"Giáo viên chủ nhiệm {grade9}", homeroom_person, True),
         line("Hiệu trưởng", built.principal, True),

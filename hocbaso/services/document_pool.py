@@ -91,6 +91,12 @@ def verify(
     return report_from_plain(plain)
 
 
+def apart(call: str, *args: Any, timeout: float) -> Any:
+    """Run one function of ``hocbaso.documents`` on something that somebody sent, in the process apart: a file that never ends is killed
+    with it. Raises what the function raises; Unavailable after ``timeout`` seconds."""
+    return _STRANGERS.call(call, *args, timeout=timeout)
+
+
 def forget_keys() -> None:
     """Ask the workers to drop opened keys at the end of a batch (each worker that answers; all of them within a task or two)."""
     with _LOCK:

@@ -13,6 +13,7 @@ from hocbaso.services import (
     backups,
     certificate_reminders,
     data_quality,
+    digest_mail,
     job_ledger,
     proofs,
     rehearsal,
@@ -36,7 +37,7 @@ def _remind(day: date, now: datetime, _prepared: Any) -> str:
 
 def _send_mail(day: date, now: datetime) -> int:
     # Outside the transaction: a slow mail server must not hold the write lock while teachers type.
-    return reminders.mail_waiting(now) if day == clock.local_date(now) else 0
+    return digest_mail.send(now) if day == clock.local_date(now) else 0
 
 
 def _mailed(day: date, now: datetime, n_sent: int) -> str:

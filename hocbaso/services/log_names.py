@@ -70,6 +70,8 @@ KIND_WORDS: dict[str, str] = {
     "training_attendance": "người dự tập huấn",
     "board_task": "việc của Ban quản lý",
     "inventory_item": "mục hạ tầng",
+    "board_task_file": "tệp minh chứng của việc",
+    "student_photo": "ảnh học sinh",
 }
 """Watched kinds in words."""
 
@@ -212,6 +214,7 @@ _SAID = frozenset(
         "inherited_result",
         "movement",
         "study_history",
+        "student_photo",
     }
 )
 """Kinds that are said beside the pupil's name: it alone would not tell which of the pupil's things this is."""

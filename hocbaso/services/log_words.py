@@ -165,6 +165,8 @@ ACTS: dict[T, str] = {
     T.TRAINING_ATTENDED: "ghi người dự tập huấn",
     T.TASK_GIVEN: "giao việc của Ban quản lý",
     T.TASK_MOVED: "ghi việc của Ban quản lý",
+    T.STUDENT_PHOTO_CHANGED: "đổi ảnh học sinh",
+    T.TASK_FILE_ADDED: "kèm tệp minh chứng vào việc của Ban quản lý",
     T.INVENTORY_CHANGED: "ghi hạ tầng, trang thiết bị",
 }
 """What happened, as a verb that follows a person's name."""

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-import smtplib
-import ssl
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from email.message import EmailMessage
-from urllib.parse import unquote, urlsplit
 
-from flask import current_app
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from hocbaso import clock
 from hocbaso import models as m
-from hocbaso.config import Config
 from hocbaso.db import db, write_transaction
-from hocbaso.errors import NotFound, Unavailable
+from hocbaso.errors import NotFound
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.conclusion_cases import CaseState
 from hocbaso.regulations.correction_flow import OPEN_STATES, CorrectionState, due_before
-from hocbaso.regulations.deadlines import Deadline, days_left_text, is_quiet
+from hocbaso.regulations.deadlines import Deadline, days_left_text
 from hocbaso.regulations.permissions import GrantScope, Permission, Role
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.transcript_flow import RecordState
@@ -42,8 +35,6 @@ from hocbaso.services import (
 from hocbaso.services.access import Actor
 from hocbaso.services.in_force import delegates, in_force
 from hocbaso.services.transcript_counts import due_days, records_by_state, replacing
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +62,7 @@ def held_work(now: datetime) -> list[HeldWork]:
     except NotFound:
         return corrections
     found = _sheet_work(year, today) + _class_work(year, today) + _transcript_work(year, today)
-    return found + corrections
+    return found + _board_work(year, today) + corrections
 
 
 def _window_end(year: m.SchoolYear, windows: list[m.SemesterWindow], semester: int, grade_level: int) -> date:
@@ -293,6 +284,25 @@ def _teachers_of(class_subject_id: int, today: date) -> tuple[int, ...]:
             )
         )
     )
+
+
+def _board_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
+    """Tasks of the Ban quản lý Học bạ số; one that was given to nobody waits for whoever gives it."""
+    principals = _people_with(Role.PRINCIPAL, today)
+    rows = db.session.scalars(
+        select(m.BoardTask)
+        .where(m.BoardTask.school_year_id == year.id, m.BoardTask.state == "OPEN")
+        .order_by(m.BoardTask.due_on, m.BoardTask.id)
+    )
+    return [
+        HeldWork(
+            row.title if row.person_id else f"Giao việc “{row.title}”",
+            f"/ke-hoach/#viec-{row.id}",
+            (row.person_id,) if row.person_id else principals,
+            Deadline(row.due_on + timedelta(days=1)),
+        )
+        for row in rows
+    ]
 
 
 _CORRECTION_WORDS = {
@@ -523,92 +533,3 @@ def mark_read(actor: Actor, notice_id: int, now: datetime) -> None:
         if notice is None or notice.person_id != actor.person_id:
             raise NotFound("Không có lời nhắc này.")
         notice.read_at = notice.read_at or now
-
-
-def mail_waiting(now: datetime) -> int:
-    """Mail the messages of today that were not mailed yet, where SMTP_URL is set; outside the quiet hours.
-
-    Returns how many went out. Raises Unavailable when the mail server refuses; what went out stays marked. Each message
-    is marked before it is handed over and unmarked when it was refused: a crash in between costs one mail (the
-    application still shows the message), where the other order would send it twice.
-    """
-    settings: Config = current_app.config["HOCBASO"]
-    if not settings.smtp_url or is_quiet(clock.local(now).hour):
-        return 0
-    waiting = db.session.execute(
-        select(m.Notice.id, m.Person.email, m.Person.full_name)
-        .join(m.Person, m.Notice.person_id == m.Person.id)
-        .where(m.Notice.day == clock.local_date(now), m.Notice.mailed_at.is_(None), m.Person.email.is_not(None))
-        .order_by(m.Notice.id)
-    ).all()
-    if not waiting:
-        return 0
-    n_sent, refused = 0, []
-    try:
-        with _smtp(settings.smtp_url) as server:
-            for notice_id, email, name in waiting:
-                notice = _claim_mail(notice_id, now)
-                if notice is None:
-                    continue
-                try:
-                    server.send_message(_message(settings.smtp_url, notice, email, name))
-                    n_sent += 1
-                except smtplib.SMTPRecipientsRefused:
-                    refused.append(name)  # one wrong address must not keep the others from theirs; it stays marked
-                except BaseException:
-                    _unclaim_mail(notice_id)
-                    raise
-    except (OSError, smtplib.SMTPException) as problem:
-        raise Unavailable(f"Máy chủ thư không nhận: {problem}. Lời nhắc vẫn hiện trong phần mềm.") from problem
-    if refused:
-        log.warning("mail refused for %d address(es)", len(refused))
-    return n_sent
-
-
-def _claim_mail(notice_id: int, now: datetime) -> m.Notice | None:
-    with write_transaction() as session:
-        claimed = session.execute(
-            update(m.Notice)
-            .where(m.Notice.id == notice_id, m.Notice.mailed_at.is_(None))
-            .values(mailed_at=now)
-            .execution_options(synchronize_session=False)
-        )
-        if claimed.rowcount != 1:  # type: ignore[attr-defined]
-            return None
-        return session.get(m.Notice, notice_id, populate_existing=True)
-
-
-def _unclaim_mail(notice_id: int) -> None:
-    with write_transaction() as session:
-        session.execute(
-            update(m.Notice)
-            .where(m.Notice.id == notice_id)
-            .values(mailed_at=None)
-            .execution_options(synchronize_session=False)
-        )
-
-
-def _smtp(url: str) -> smtplib.SMTP:
-    parts = urlsplit(url)
-    host = parts.hostname or "localhost"
-    server: smtplib.SMTP
-    if parts.scheme == "smtps":
-        server = smtplib.SMTP_SSL(host, parts.port or 465, timeout=20, context=ssl.create_default_context())
-    else:
-        server = smtplib.SMTP(host, parts.port or 25, timeout=20)
-        if parts.scheme == "smtp+starttls":
-            server.starttls(context=ssl.create_default_context())
-    if parts.username:
-        server.login(unquote(parts.username), unquote(parts.password or ""))
-    return server
-
-
-def _message(url: str, notice: m.Notice, email: str | None, name: str) -> EmailMessage:
-    message = EmailMessage()
-    school = roster.the_school()
-    sender = dict(pair.split("=", 1) for pair in urlsplit(url).query.split("&") if "=" in pair).get("from")
-    message["From"] = unquote(sender) if sender else f"hoc-ba-so@{urlsplit(url).hostname}"
-    message["To"] = email
-    message["Subject"] = f"Học bạ số: {notice.title}"
-    message.set_content(f"Kính gửi thầy/cô {name},\n\n{notice.body}\n\n{school.name if school else ''}\n")
-    return message

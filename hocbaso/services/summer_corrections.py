@@ -21,12 +21,13 @@ from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.summer_flow import SummerOutcome, SummerParty, SummerState
 from hocbaso.services import correction_access, correction_requests, correction_steps, summer_cases, summer_results
 from hocbaso.services.access import NO_PUPIL, Actor, roles_reaching
-from hocbaso.services.correction_evidence import Upload, look
+from hocbaso.services.correction_evidence import look
 from hocbaso.services.in_force import in_force
 from hocbaso.services.score_grid import ACTIVE
 from hocbaso.services.summer_cases import Entry
 from hocbaso.services.summer_fields import DAY, PAPER, PARTS, VALUE, SummerValue, field_of, text_of
 from hocbaso.services.summer_results import Typed
+from hocbaso.services.uploaded_papers import Upload
 
 _REASON = 1000
 

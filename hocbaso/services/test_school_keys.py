@@ -76,14 +76,33 @@ def _people_who_sign(now: datetime) -> list[m.Person]:
     )
 
 
+def replace_with_short_one(actor: Actor, person_id: int, days: int, now: datetime) -> None:
+    """Give somebody who has a key of the demonstration school a new one that ends in ``days``: what warnings are about.
+
+    Raises WrongState outside a demonstration school.
+    """
+    school, person = db.session.get(m.School, 1), db.session.get_one(m.Person, person_id)
+    if school is None or not school.is_demo or person.staff_code not in read_demo_pins():
+        raise WrongState("Chỉ trường mẫu mới được tạo chứng thư thử nghiệm.")
+    _issue(actor, _authority(now), person, school.name, signing_secret.server_secret(), now, days=days)
+
+
 def _issue(
-    actor: Actor, authority: TestAuthority, person: m.Person | None, school_name: str, secret: bytes, now: datetime
+    actor: Actor,
+    authority: TestAuthority,
+    person: m.Person | None,
+    school_name: str,
+    secret: bytes,
+    now: datetime,
+    *,
+    days: int = 1825,
 ) -> None:
     key, chain = authority.issue(
         person.full_name if person else school_name,
         now=now,
         organisation=school_name,
         personal_id=person.personal_id_number if person else None,
+        days=days,
     )
     owner = certificates.owner_key(person.id if person else None)
     imported = signers.imported(key, chain, owner=owner, pin=DEMO_PIN, server_secret=secret)

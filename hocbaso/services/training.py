@@ -59,6 +59,12 @@ def _year_start() -> date:
     return date(year.starts_on.year, 7, 1) if year else date.min
 
 
+def earliest_day() -> date | None:
+    """The first day that counts for the open year; None without one."""
+    first = _year_start()
+    return None if first == date.min else first
+
+
 def page(actor: Actor, now: datetime) -> Training:
     """The training days of the year, for those who follow its progress. NotAllowed for others."""
     actor.require(Permission.PROGRESS_READ)

@@ -32,10 +32,10 @@ from hocbaso.services import (
 )
 from hocbaso.services.access import NO_PUPIL
 from hocbaso.services.civil_status import CIVIL_FIELDS
-from hocbaso.services.correction_evidence import Upload
 from hocbaso.services.correction_impact import shown_field
 from hocbaso.services.correction_requests import Wanted
 from hocbaso.services.summer_results import Typed
+from hocbaso.services.uploaded_papers import Upload
 from hocbaso.web import help as help_pages
 from hocbaso.web import labels, navigation
 from hocbaso.web.conclusion_cases import CHOICE_WORDS, chosen_of_form

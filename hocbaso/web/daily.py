@@ -41,6 +41,7 @@ OPEN_WORDS = {
     "build": "Lập học bạ",
     "publish": "Mở để công bố",
     "decide": "Xem đề nghị",
+    "do": "Mở việc",
 }
 
 

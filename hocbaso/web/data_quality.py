@@ -12,6 +12,7 @@ from hocbaso.errors import Invalid
 from hocbaso.regulations.data_quality import IdentityStanding, Measure
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.services import alive_things, data_quality, identity_checks
+from hocbaso.services.access import reaches_class
 from hocbaso.services.students import read_date
 from hocbaso.web.help import Topic, add
 from hocbaso.web.htmx import go
@@ -145,6 +146,7 @@ def of_class(class_group_id: int) -> str:
         chosen=chosen,
         identity_words=IDENTITY,
         classes=data_quality.own_classes(actor),
+        keeps_photos=reaches_class(actor, class_group_id, P.STUDENT_EDIT),
     )
 
 

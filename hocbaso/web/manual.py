@@ -100,6 +100,7 @@ HERE = {
     "score_sheets.history": "bang-diem#vi-sao",
     "score_sheets.read_back_form": "bang-diem#doc-do",
     "students": "hoc-sinh",
+    "photos": "hoc-sinh#anh",
     "students.find": "bat-dau#tim",
     "students.arriving": "hoc-sinh#chuyen-den",
     "students.leaving": "hoc-sinh#roi-truong",

@@ -77,6 +77,7 @@ def _waits(actor: Actor, key: str) -> bool:
 
 
 FIRST: tuple[tuple[Callable[[Actor], bool], tuple[str, ...]], ...] = (
+    (lambda actor: actor.has_role(Role.IT_OFFICER) and _waits(actor, "today"), ("today",)),
     (lambda actor: actor.has_role(Role.IT_OFFICER), ("people", "machine")),
     (
         lambda actor: (

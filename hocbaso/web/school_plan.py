@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from datetime import date
 
-from flask import Blueprint, Flask, flash, render_template, request, url_for
+from flask import Blueprint, Flask, Response, flash, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
@@ -13,8 +14,9 @@ from hocbaso.errors import DomainError, NotAllowed, NotFound
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.permissions import Role
 from hocbaso.regulations.school_plan import TRAINED_TARGET, Standing
-from hocbaso.services import board_tasks, inventory, training
+from hocbaso.services import board_files, board_tasks, inventory, training
 from hocbaso.services.students import read_date
+from hocbaso.services.uploaded_papers import Upload
 from hocbaso.web.errors import status_of
 from hocbaso.web.help import Topic, add
 from hocbaso.web.htmx import go
@@ -133,10 +135,43 @@ def finish(task_id: int) -> Answer:
 
     def act() -> str:
         version = request.form.get("version", 0, type=int)
-        board_tasks.finish(current_actor(), task_id, request.form.get("evidence", ""), version, clock.now())
+        evidence = request.form.get("evidence", "")
+        board_tasks.finish(current_actor(), task_id, evidence, version, clock.now(), uploads=_uploads())
         return "Đã ghi là xong, kèm minh chứng."
 
     return _act(act, _board_page, ".board", f"viec-{task_id}")
+
+
+def _uploads() -> list[Upload]:
+    return [Upload(one.filename or "", one.read()) for one in request.files.getlist("files") if one.filename]
+
+
+@plan.post("/viec/<int:task_id>/tep")
+@requires(P.PROGRESS_READ, P.INVENTORY_KEEP)
+def attach(task_id: int) -> Answer:
+    """Files more."""
+
+    def act() -> str:
+        n_new = board_files.attach(current_actor(), task_id, _uploads(), clock.now())
+        return f"Đã kèm {n_new} tệp." if n_new else "Không có tệp nào mới."
+
+    return _act(act, _board_page, ".board", f"viec-{task_id}")
+
+
+@plan.get("/viec/<int:task_id>/tep/<int:file_id>")
+@requires(P.PROGRESS_READ, P.INVENTORY_KEEP)
+def evidence_file(task_id: int, file_id: int) -> Response:
+    """One file: pictures open in the browser, everything else is taken away to be opened."""
+    paper = board_files.open_file(current_actor(), task_id, file_id)
+    response: Response = send_file(
+        io.BytesIO(paper.data),
+        paper.media_type,
+        as_attachment=not paper.media_type.startswith("image/"),
+        download_name=paper.name,
+    )
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return response
 
 
 @plan.post("/viec/<int:task_id>/<any('mo-lai','bo'):what>")
@@ -306,7 +341,7 @@ def init_app(app: Flask) -> None:
             "/ke-hoach/",
             (
                 "Hiệu trưởng, Phó Hiệu trưởng giao việc cho Ban quản lý Học bạ số; việc theo kế hoạch thêm bằng một nút.",
-                "Xong việc thì ghi minh chứng: số văn bản, biên bản, hoặc nơi xem.",
+                "Xong việc thì ghi minh chứng: số văn bản, biên bản, nơi xem; kèm được ảnh chụp hoặc tệp PDF.",
                 "Tập huấn: ghi buổi, điểm danh; tỉ lệ là số người đang làm việc đã dự ít nhất một buổi trong năm.",
                 "Hạ tầng: mỗi dòng ghi cần bao nhiêu, sẵn sàng bao nhiêu; tài khoản và chứng thư số máy tự đếm.",
             ),

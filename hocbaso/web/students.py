@@ -18,10 +18,11 @@ from hocbaso.services import (
     exemptions,
     student_classes,
     student_fields,
+    student_photos,
     study_history,
 )
 from hocbaso.services import students as profiles
-from hocbaso.services.access import class_for
+from hocbaso.services.access import class_for, reaches_class
 from hocbaso.web.filters import vn_date
 from hocbaso.web.forms.students import PastYearForm, ProfileForm
 from hocbaso.web.htmx import go
@@ -78,6 +79,7 @@ def _page(
         revocation_words=exemption_revocations.STATE_WORDS,
         seat=departures.seat_of(current_actor(), found.student_id),
         may_return=arrivals.may_return(current_actor(), found.student_id),
+        photo=student_photos.of(found.student_id),
         keeps_papers=found.editable >= student_fields.IDENTITY_FIELDS,
     ), status
 
@@ -193,6 +195,8 @@ def roster(class_group_id: int) -> str:
         open_profiles=profiles.open_profiles(current_actor(), class_group),
         class_name=class_group.name,
         class_group_id=class_group.id,
+        keeps_photos=class_group.school_year.state == "OPEN"
+        and reaches_class(current_actor(), class_group.id, P.STUDENT_EDIT),
     )
 
 

@@ -32,8 +32,8 @@ from hocbaso.services import (
     snapshots,
 )
 from hocbaso.services.access import SYSTEM
-from hocbaso.services.correction_evidence import Upload
 from hocbaso.services.correction_requests import Wanted
+from hocbaso.services.uploaded_papers import Upload
 from tests import databases
 from tests.cast import NOW, Cast
 from tests.databases import Outside
@@ -580,7 +580,7 @@ COUNTERS = {
 }  # fmt: skip
 """Change without an act (keys of lists, the guards against overwriting, tries)."""
 NO_RECORDS = {
-    "address_attempts", "announcement_read", "help_message", "help_request", "import_batch", "job_run", "machine_state",
+    "address_attempts", "announcement_mail", "announcement_read", "help_message", "help_request", "import_batch", "job_run", "machine_state",
     "notice", "quality_figure", "rehearsal", "remark_phrase", "signer_look", "signing_batch", "signing_batch_item",
     "stored_document", "tour_seen", "user_session",
 }  # fmt: skip

@@ -40,11 +40,12 @@ from hocbaso.services import (
     staff,
     students,
     transcripts,
+    uploaded_papers,
     verification,
 )
 from hocbaso.services.access import SYSTEM
-from hocbaso.services.correction_evidence import Upload
 from hocbaso.services.correction_requests import Wanted
+from hocbaso.services.uploaded_papers import Upload
 from tests.cast import NOW, Cast
 from tests.databases import Outside
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
@@ -334,7 +335,7 @@ def test_a_request_says_what_the_cell_should_be(locked: Cast, values: dict, fiel
         ((Upload("a.html", b"<script>alert(1)</script>"),), "không phải ảnh"),
         ((Upload("a.jpg", b"MZ\x90\x00"),), "không phải ảnh"),
         ((Upload("a.jpg", b""),), "rỗng"),
-        ((Upload("a.jpg", b"\xff\xd8\xff" + b"x" * correction_evidence.MAX_BYTES),), "lớn hơn"),
+        ((Upload("a.jpg", b"\xff\xd8\xff" + b"x" * uploaded_papers.MAX_BYTES),), "lớn hơn"),
         ((PHOTO, PHOTO, PHOTO, SCAN), "nhiều nhất"),
     ],
 )

@@ -329,7 +329,7 @@ def test_a_slow_job_does_not_hold_the_write_lock_while_it_prepares(
         backups, "daily_archive", lambda *a, **k: (seen.update(backup=in_write_transaction()), real_backup(*a, **k))[1]
     )
     monkeypatch.setattr(
-        "hocbaso.services.reminders.mail_waiting", lambda *a, **k: (seen.update(mail=in_write_transaction()), 0)[1]
+        "hocbaso.services.digest_mail.send", lambda *a, **k: (seen.update(mail=in_write_transaction()), 0)[1]
     )
     job_ledger.check_clock(NOW)
     job_ledger.catch_up(JOBS, NOW + timedelta(hours=8))

@@ -14,7 +14,7 @@ from email.message import EmailMessage
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -23,7 +23,7 @@ from hocbaso.errors import NotAllowed, NotFound, Unavailable
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import GrantScope, Role
 from hocbaso.regulations.vietnamese_names import sort_key
-from hocbaso.services import audit, audit_verify, job_ledger, reminders, role_grants, roster
+from hocbaso.services import announcements, audit, audit_verify, digest_mail, job_ledger, reminders, role_grants, roster
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.job_table import JOBS
 from tests.cast import Cast
@@ -332,10 +332,10 @@ def mailing(school: Cast, school_app: Flask, sink: Sink) -> Cast:
 
 
 def test_each_message_is_mailed_once_in_whole_vietnamese(mailing: Cast, sink: Sink) -> None:
-    n = reminders.mail_waiting(morning(DAY))
+    n = digest_mail.send(morning(DAY))
     assert n == len(sink.received) == 3, "who has an address and a message today"
-    assert reminders.mail_waiting(morning(DAY) + timedelta(minutes=5)) == 0
-    assert reminders.mail_waiting(morning(DAY) + timedelta(days=1)) == 0, "yesterday's are not sent after the event"
+    assert digest_mail.send(morning(DAY) + timedelta(minutes=5)) == 0
+    assert digest_mail.send(morning(DAY) + timedelta(days=1)) == 0, "yesterday's are not sent after the event"
     recipient, message = next(item for item in sink.received if item[0].startswith("other"))
     assert recipient == "other@dongsen.example" and message["From"] == "hocba@dongsen.example"
     assert message["Subject"].startswith("Học bạ số: ") and message["Subject"].endswith("việc sắp đến hạn")
@@ -347,13 +347,13 @@ def test_each_message_is_mailed_once_in_whole_vietnamese(mailing: Cast, sink: Si
 
 @pytest.mark.parametrize("hour", [21, 23, 0, 5])
 def test_no_mail_leaves_in_the_quiet_hours(mailing: Cast, sink: Sink, hour: int) -> None:
-    assert reminders.mail_waiting(datetime.combine(DAY, time(hour), clock.SCHOOL_ZONE)) == 0
+    assert digest_mail.send(datetime.combine(DAY, time(hour), clock.SCHOOL_ZONE)) == 0
     assert sink.received == []
 
 
 def test_one_refused_address_does_not_keep_the_others_from_theirs(mailing: Cast, sink: Sink) -> None:
     sink.refused = {"other@dongsen.example"}
-    assert reminders.mail_waiting(morning(DAY)) == 2
+    assert digest_mail.send(morning(DAY)) == 2
     assert sorted(recipient for recipient, _message in sink.received) == [
         "head.society@dongsen.example",
         "math@dongsen.example",
@@ -363,19 +363,106 @@ def test_one_refused_address_does_not_keep_the_others_from_theirs(mailing: Cast,
 def test_a_server_that_breaks_off_is_told_and_the_rest_goes_later_none_twice(mailing: Cast, sink: Sink) -> None:
     sink.breaks_after = 1
     with pytest.raises(Unavailable, match="vẫn hiện trong phần mềm"):
-        reminders.mail_waiting(morning(DAY))
+        digest_mail.send(morning(DAY))
     sink.breaks_after = None
-    assert reminders.mail_waiting(morning(DAY) + timedelta(minutes=3)) == 2
+    assert digest_mail.send(morning(DAY) + timedelta(minutes=3)) == 2
     assert len({recipient for recipient, _message in sink.received}) == len(sink.received) == 3
 
 
 def test_no_mail_server_is_no_failure_of_the_reminder(mailing: Cast, school_app: Flask) -> None:
     school_app.config["HOCBASO"] = replace(school_app.config["HOCBASO"], smtp_url="smtp://127.0.0.1:1")
     with pytest.raises(Unavailable):
-        reminders.mail_waiting(morning(DAY))
+        digest_mail.send(morning(DAY))
     assert reminders.waiting_notices(mailing.people["other"])
     school_app.config["HOCBASO"] = replace(school_app.config["HOCBASO"], smtp_url=None)
-    assert reminders.mail_waiting(morning(DAY)) == 0
+    assert digest_mail.send(morning(DAY)) == 0
+
+
+def post(school: Cast, title: str = "Họp hội đồng", audience: str = "inside", **days: date) -> int:
+    return announcements.post(
+        school.actor("principal"),
+        title,
+        "Chiều thứ Sáu.",
+        audience,
+        days.get("starts_on"),
+        days.get("ends_on"),
+        morning(DAY),
+    )
+
+
+def letters(sink: Sink, to: str) -> list[EmailMessage]:
+    return [message for recipient, message in sink.received if recipient.startswith(to)]
+
+
+def test_an_announcement_goes_out_in_the_one_mail_of_the_day(mailing: Cast, sink: Sink) -> None:
+    post(mailing)
+    post(mailing, "Mai mới đến ngày", starts_on=DAY + timedelta(days=2))
+    assert digest_mail.send(morning(DAY)) == 3
+    [letter] = letters(sink, "other")
+    text = letter.get_content().replace("\r\n", "\n")
+    assert texts(mailing, "other", DAY) in text and "Thông báo: Họp hội đồng\nChiều thứ Sáu." in text
+    assert "Mai mới" not in text and letter["Subject"].endswith("và 1 tin khác")
+    assert digest_mail.send(morning(DAY) + timedelta(hours=3)) == 0
+    assert digest_mail.send(morning(DAY) + timedelta(days=1)) == 0, "never twice"
+    assert digest_mail.send(morning(DAY) + timedelta(days=2)) == 3, "the other one on its day"
+    assert (
+        "Mai mới" in letters(sink, "other")[1].get_content()
+        and "Họp hội đồng" not in letters(sink, "other")[1].get_content()
+    )
+
+
+def test_what_comes_after_the_mail_of_the_day_waits_for_the_next(mailing: Cast, sink: Sink) -> None:
+    assert digest_mail.send(morning(DAY)) == 3
+    post(mailing)
+    with write_transaction():
+        reminders.tell(
+            [mailing.people["other"]], "help", "Có lời trả lời", "Đã xong.", morning(DAY) + timedelta(hours=2)
+        )
+        reminders.tell(
+            [mailing.people["math"]], "help", "Có lời trả lời", "Đã xong.", morning(DAY) + timedelta(hours=2)
+        )
+    notice = db.session.scalar(
+        select(m.Notice).where(m.Notice.person_id == mailing.people["math"], m.Notice.kind == "help")
+    )
+    assert notice is not None
+    reminders.mark_read(mailing.actor("math"), notice.id, morning(DAY) + timedelta(hours=3))
+    assert digest_mail.send(morning(DAY) + timedelta(hours=4)) == 0, "one message a person a day"
+    assert digest_mail.send(morning(DAY) + timedelta(days=1)) == 3
+    assert "Có lời trả lời" in letters(sink, "other")[1].get_content()
+    assert "Có lời trả lời" not in letters(sink, "math")[1].get_content(), "read on the page already"
+
+
+def test_who_put_it_aside_left_or_has_no_account_gets_no_announcement(mailing: Cast, sink: Sink) -> None:
+    one = post(mailing)
+    announcements.put_aside(mailing.actor("other"), one, morning(DAY))
+    with write_transaction() as session:
+        session.execute(update(m.Notice).values(mailed_at=morning(DAY) - timedelta(days=1)))
+        head = session.get(m.Person, mailing.people["head_society"])
+        assert head is not None
+        head.left_on = DAY - timedelta(days=1)
+    assert digest_mail.send(morning(DAY)) == 1
+    assert [recipient for recipient, _message in sink.received] == ["math@dongsen.example"]
+
+
+def test_a_withdrawn_announcement_is_not_mailed_and_a_broken_server_costs_nobody_his(mailing: Cast, sink: Sink) -> None:
+    announcements.withdraw(mailing.actor("principal"), post(mailing, "Gỡ rồi"), morning(DAY))
+    post(mailing, "Còn đây")
+    sink.breaks_after = 1
+    with pytest.raises(Unavailable):
+        digest_mail.send(morning(DAY))
+    sink.breaks_after = None
+    assert digest_mail.send(morning(DAY) + timedelta(minutes=3)) == 2
+    assert len({recipient for recipient, _message in sink.received}) == len(sink.received) == 3
+    assert all(
+        "Còn đây" in message.get_content() and "Gỡ rồi" not in message.get_content() for _to, message in sink.received
+    )
+
+
+def test_two_processes_send_one_mail(mailing: Cast, sink: Sink) -> None:
+    post(mailing)
+    [first, *_rest] = digest_mail.waiting(morning(DAY))
+    assert digest_mail._claim(first, morning(DAY)) and not digest_mail._claim(first, morning(DAY))
+    assert digest_mail.send(morning(DAY)) == 2
 
 
 def test_the_list_for_the_wall_says_who_holds_what_and_who_hears_of_it(school: Cast) -> None:

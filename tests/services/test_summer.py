@@ -37,8 +37,8 @@ from hocbaso.services import (
     untouched,
 )
 from hocbaso.services.access import SYSTEM
-from hocbaso.services.correction_evidence import Upload
 from hocbaso.services.summer_results import Registration, RowsRefused, Typed
+from hocbaso.services.uploaded_papers import Upload
 from hocbaso.services.waiting_transcripts import transcript_items
 from tests.cast import NOW, Cast
 from tests.services.finished_year import finish_class, seal_class

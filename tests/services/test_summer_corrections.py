@@ -32,9 +32,9 @@ from hocbaso.services import (
     untouched,
 )
 from hocbaso.services.access import SYSTEM
-from hocbaso.services.correction_evidence import Upload
 from hocbaso.services.log_search import Wanted
 from hocbaso.services.summer_results import Typed
+from hocbaso.services.uploaded_papers import Upload
 from hocbaso.services.waiting_corrections import correction_items
 from tests.cast import NOW, Cast
 from tests.services.finished_year import finish_class, seal_class

@@ -171,6 +171,10 @@ _NO_RECORD = "7c1e4b0a-52d8-4f19-9e36-b8a07d2f61c4"
 _HIDDEN = (403, 404)
 
 
+def _photos_of_9a(rest: str = "") -> Callable[[Cast], str]:
+    return lambda cast: f"/hoc-sinh/lop/{cast.classes['9A']}/anh{rest}"
+
+
 def _class_9a(rest: str = "") -> Callable[[Cast], str]:
     return lambda cast: f"/hoc-ba/lop/{cast.classes['9A']}{rest}"
 
@@ -617,6 +621,33 @@ ROWS += [
         "/ke-hoach/viec/999999/xong",
         _FOLLOWERS | only("it_officer"),
         passes=(404, 422),
+    ),
+    Row("photos.picture", "GET", "/hoc-sinh/7/anh", BOSSES | only("clerk", "math"), refused=_HIDDEN, passes=(404,)),
+    Row("photos.set_photo", "POST", "/hoc-sinh/7/anh", only("clerk", "math"), refused=_HIDDEN),
+    Row("photos.remove_photo", "POST", "/hoc-sinh/7/anh/bo", only("clerk", "math"), refused=_HIDDEN, passes=(404,)),
+    Row("photos.of_class", "GET", _photos_of_9a(), only("clerk", "math"), refused=_HIDDEN),
+    Row("photos.send_class", "POST", _photos_of_9a(), only("clerk", "math"), refused=_HIDDEN, passes=(422,)),
+    Row(
+        "photos.looked_at",
+        "GET",
+        _photos_of_9a("/" + "0" * 32 + "/7"),
+        only("clerk", "math"),
+        refused=_HIDDEN,
+        passes=(404,),
+    ),
+    Row(
+        "school_plan.attach",
+        "POST",
+        "/ke-hoach/viec/999999/tep",
+        _FOLLOWERS | only("it_officer"),
+        passes=(404,),
+    ),
+    Row(
+        "school_plan.evidence_file",
+        "GET",
+        "/ke-hoach/viec/999999/tep/1",
+        _FOLLOWERS | only("it_officer"),
+        passes=(404,),
     ),
     Row("school_plan.undo", "POST", "/ke-hoach/viec/999999/bo", BOSSES, passes=(404,)),
     Row("school_plan.training_days", "GET", "/ke-hoach/tap-huan", _FOLLOWERS),

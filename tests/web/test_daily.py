@@ -15,6 +15,7 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.regulations.score_sheet_flow import SheetVerb
+from hocbaso.services import dashboard, health
 from tests.cast import NOW, Cast
 from tests.services.full_class import class_row, fill_scores, finalised, move_sheets, seen_of
 from tests.services.test_dashboard import return_and_hand_in_again, sheet_key, state_of
@@ -51,6 +52,22 @@ def test_the_it_officer_sees_no_learning_work(school: Cast, client_of: Clients):
     move_sheets(school, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW)
     body = client_of("it_officer").get("/hom-nay").get_data(as_text=True)
     assert "6A" not in body and "Toán" not in body
+
+
+def test_the_it_officer_has_one_number_and_one_next_step(school: Cast, client_of: Clients):
+    officer, teacher = client_of("it_officer"), client_of("math")
+    found = [one for one in health.examine(NOW, deep=False) if one.level != "ok"]
+    asked = teacher.post("/ho-tro/", data={"text": "Bảng điểm ở đâu?", "screen": "/bang-diem/"})
+    assert asked.status_code == 303
+    body = officer.get("/hom-nay").get_data(as_text=True).split("<main")[1]
+    assert "Trả lời 1 câu hỏi của thầy, cô" in body and 'href="/ho-tro/"' in body
+    assert (f"Xem {len(found)} điều về máy chủ" in body) is bool(found)
+    assert officer.get("/").location == "/hom-nay"
+    n = dashboard.count_waiting(school.actor("it_officer"), NOW)
+    assert dashboard.daily(school.actor("it_officer"), NOW).n_waiting == n
+    for who in ("principal", "clerk", "math"):
+        other = client_of(who).get("/hom-nay").get_data(as_text=True)
+        assert "câu hỏi của thầy, cô" not in other and "điều về máy chủ" not in other
 
 
 def test_ticked_sheets_are_approved_and_the_rest_stays(school: Cast, client_of: Clients):

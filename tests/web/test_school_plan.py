@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from datetime import date, timedelta
 
@@ -11,7 +12,16 @@ from sqlalchemy import func, select
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
-from hocbaso.services import announcements, audit_verify, training
+from hocbaso.services import (
+    announcements,
+    audit_verify,
+    dashboard,
+    document_pool,
+    instance_check,
+    reminders,
+    training,
+)
+from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, PEOPLE, Cast
 from tests.services.test_audit_verify import try_kinds
 
@@ -56,6 +66,16 @@ def test_an_announcement_stands_on_the_first_page_until_it_is_read(client_of, sc
     assert "đã gỡ" in clerk.get("/thong-bao/").get_data(as_text=True)
     assert client_of("other").post(f"/thong-bao/{row.id}/da-doc").status_code == 404
     intact("announcement")
+
+
+def test_the_newest_announcement_is_open_and_older_ones_take_a_line(client_of, school: Cast):
+    for title in ("Cũ hơn", "Mới nhất"):
+        announcements.post(school.actor("principal"), title, f"Nội dung {title}.", "inside", None, None, NOW)
+    teacher = client_of("math")
+    page = teacher.get(teacher.get("/").location).get_data(as_text=True)
+    assert "Nội dung Mới nhất." in page.split("<details")[0]
+    folded = page.split('class="details news__more"')[1].split("</details>")[0]
+    assert "Nội dung Cũ hơn." in folded and "/da-doc" in folded and page.count("news__more") == 1
 
 
 def test_strangers_read_the_public_notices_and_no_others(client_of, school_app, school: Cast):
@@ -286,6 +306,101 @@ def test_a_task_is_given_done_with_evidence_and_opened_again(client_of, school: 
     assert finish(officer, "Đã cài máy chủ, biên bản 5", 4) == 303
     assert principal.post(f"/ke-hoach/viec/{row.id}/bo", data={"version": 5}).status_code == 409
     intact("board_task")
+
+
+def test_a_task_stands_on_its_holders_page_of_the_day_and_is_reminded_of(client_of, school: Cast):
+    principal, member = client_of("principal"), client_of("board")
+
+    def give(title: str, due_on: str, who: str = "board") -> None:
+        data = {"title": title, "person_id": school.people.get(who, ""), "due_on": due_on}
+        assert principal.post("/ke-hoach/viec", data=data).status_code == 303
+
+    def rail(client) -> str:
+        found = re.search(r'href="/hom-nay".*?</a>', client.get("/tro-giup").get_data(as_text=True), re.DOTALL)
+        assert found is not None
+        return found[0]
+
+    before = dashboard.count_waiting(school.actor("board"), NOW)
+    give("Quá hạn rồi", "10/05/2027")
+    give("Tuần sau", "20/05/2027")
+    give("Mùa thu", "20/11/2027")
+    give("Của người khác", "12/05/2027", "it_officer")
+    give("Chưa giao ai", "12/05/2027", "nobody")
+    page = member.get("/hom-nay").get_data(as_text=True)
+    assert "Quá hạn rồi" in page and "Tuần sau" in page and "Mở việc" in page
+    listed = page.split('id="binh-thuong"')[1]
+    assert "Mùa thu" not in listed and "Của người khác" not in listed
+    assert dashboard.count_waiting(school.actor("board"), NOW) == before + 2
+    assert dashboard.daily(school.actor("board"), NOW).n_waiting == before + 2
+    assert f">{before + 2}<" in rail(member)
+    assert "Của người khác" in client_of("it_officer").get("/hom-nay").get_data(as_text=True)
+    row = db.session.scalar(select(m.BoardTask).where(m.BoardTask.title == "Quá hạn rồi"))
+    assert row is not None
+    assert member.post(f"/ke-hoach/viec/{row.id}/xong", data={"evidence": "Biên bản", "version": 1}).status_code == 303
+    assert dashboard.count_waiting(school.actor("board"), NOW) == before + 1
+
+    assert reminders.remind(SYSTEM, NOW) > 0
+    told = {
+        key: "\n".join(
+            db.session.scalars(
+                select(m.Notice.body).where(m.Notice.kind == "reminder", m.Notice.person_id == school.people[key])
+            )
+        )
+        for key in ("board", "it_officer", "principal")
+    }
+    assert "Của người khác" in told["it_officer"] and "Giao việc “Chưa giao ai”" in told["principal"]
+    assert "Mùa thu" not in told["board"] and "Quá hạn rồi" not in told["board"]
+
+
+PHOTO, PDF = b"\xff\xd8\xff\xe0bien ban", b"%PDF-1.7 bien ban"
+
+
+def sent(*files: tuple[bytes, str], **fields: object) -> dict[str, object]:
+    return {**fields, "files": [(io.BytesIO(data), name) for data, name in files]}
+
+
+def test_files_show_that_a_task_is_done(client_of, school: Cast):
+    principal, member, officer = client_of("principal"), client_of("board"), client_of("it_officer")
+    data = {"title": "Rà soát hồ sơ", "person_id": school.people["board"], "due_on": "20/05/2027"}
+    assert principal.post("/ke-hoach/viec", data=data).status_code == 303
+    task = newest(m.BoardTask)
+    address = f"/ke-hoach/viec/{task.id}"
+    for files, words in (
+        ([(b"<html><script>alert(1)</script>", "a.pdf")], "không phải ảnh JPEG"),
+        ([(b"<svg xmlns='http://www.w3.org/2000/svg' onload='x()'/>", "a.png")], "không phải ảnh JPEG"),
+        ([(b"", "a.pdf")], "rỗng"),
+        ([(PDF + b"x" * (4 * 1024 * 1024), "a.pdf")], "lớn hơn 4 MB"),
+        ([(PDF + bytes([n]), f"{n}.pdf") for n in range(7)], "nhiều nhất 6 tệp"),
+    ):
+        answer = member.post(f"{address}/xong", data=sent(*files, evidence="", version=1))
+        assert answer.status_code == 422 and words in answer.get_data(as_text=True), words
+    assert newest(m.BoardTask).state == "OPEN" and db.session.scalar(select(m.StoredDocument.digest)) is None
+    name = '../../x"><script>bien ban</script>.jpg'
+    assert member.post(f"{address}/xong", data=sent((PHOTO, name), evidence="", version=1)).status_code == 303
+    file = newest(m.BoardTaskFile)
+    assert (file.media_type, file.adder_name) == ("image/jpeg", PEOPLE["board"][1]) and "/" not in file.file_name
+    page = client_of("clerk").get("/ke-hoach/").get_data(as_text=True)
+    assert f"{address}/tep/{file.id}" in page and "<script>bien" not in page and "xem tệp kèm" in page
+    answer = client_of("clerk").get(f"{address}/tep/{file.id}")
+    assert answer.data == PHOTO and answer.mimetype == "image/jpeg"
+    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert officer.get(f"{address}/tep/{file.id}").status_code == 404, "somebody else's paper may tell of pupils"
+    assert f"{address}/tep/" not in officer.get("/ke-hoach/").get_data(as_text=True)
+    assert client_of("math").get(f"{address}/tep/{file.id}").status_code == 403
+
+    assert member.post(f"{address}/tep", data=sent((PDF, "biên bản.pdf"))).status_code == 303, "also to what is done"
+    assert member.post(f"{address}/tep", data=sent((PDF, "lần nữa.pdf"))).status_code == 303
+    assert db.session.scalar(select(func.count()).select_from(m.BoardTaskFile)) == 2, "the same file stands once"
+    assert member.post(f"{address}/tep", data={}).status_code == 422
+    assert officer.post(f"{address}/tep", data=sent((PDF + b"2", "b.pdf"))).status_code == 403
+    answer = member.get(f"{address}/tep/{newest(m.BoardTaskFile).id}")
+    assert answer.data == PDF and "attachment" in answer.headers["Content-Disposition"]
+    assert member.get(f"/ke-hoach/viec/999/tep/{file.id}").status_code == 404
+    intact("board_task_file")
+    assert instance_check.check(NOW).n_documents == 2
+    document_pool.document_store().path(file.digest).chmod(0o600)
+    document_pool.document_store().path(file.digest).write_bytes(b"something else")
+    assert any(file.digest[:16] in problem for problem in instance_check.check(NOW).problems)
 
 
 def test_the_board_without_an_open_year_says_so(client_of, school: Cast):

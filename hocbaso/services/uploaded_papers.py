@@ -1,0 +1,67 @@
+"""Photos and scans of papers that people send: what they are is read from their own first bytes, before anything is kept."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from hocbaso.errors import Invalid
+
+MAX_BYTES = 4 * 1024 * 1024
+"""Of one file: what a telephone makes of a page of paper. All files of one sending share the 8 MB of every form."""
+MAX_FILES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file as it was sent."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A file ready to be kept. ``media_type`` is what its own first bytes say, never what the browser said."""
+
+    name: str
+    media_type: str
+    data: bytes
+
+
+def look(uploads: Sequence[Upload], what: str, *, n_standing: int = 0, most: int = MAX_FILES) -> tuple[Paper, ...]:
+    """The files of one sending, for a ``what`` that already has ``n_standing`` of at most ``most``.
+
+    Raises Invalid (field ``files``): too many, too large, empty, neither a picture nor a PDF.
+    """
+    if len(uploads) + n_standing > most:
+        raise Invalid(f"Mỗi {what} kèm nhiều nhất {most} tệp.", field="files")
+    found = []
+    for one in uploads:
+        name = clean_name(one.name)
+        if not one.data:
+            raise Invalid(f"Tệp {name} rỗng.", field="files")
+        if len(one.data) > MAX_BYTES:
+            raise Invalid(f"Tệp {name} lớn hơn {MAX_BYTES // (1024 * 1024)} MB. Xin chụp nhỏ hơn.", field="files")
+        media_type = _media_type(one.data)
+        if media_type is None:
+            raise Invalid(f"Tệp {name} không phải ảnh JPEG, PNG hay tệp PDF.", field="files")
+        found.append(Paper(name, media_type, one.data))
+    return tuple(found)
+
+
+def clean_name(name: str) -> str:
+    """The last part of a file's name without what cannot be printed, at most 120 letters."""
+    last = PurePosixPath(unicodedata.normalize("NFC", name).replace("\\", "/")).name
+    kept = "".join(letter for letter in last if unicodedata.category(letter)[0] != "C").strip()
+    return kept[-120:] or "minh-chung"
+
+
+def _media_type(data: bytes) -> str | None:
+    if data.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    return "application/pdf" if data.startswith(b"%PDF-") else None
