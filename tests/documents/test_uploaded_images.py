@@ -18,6 +18,7 @@ from hocbaso.documents.sign_request import SignRequest, _mark
 from hocbaso.documents.trust import Trust
 from hocbaso.errors import Invalid
 
+from . import conformance
 from .conftest import NOW, PEOPLE, World
 
 BLUE, RED = (25, 55, 160), (200, 25, 35)
@@ -163,6 +164,7 @@ def test_a_record_signed_with_uploaded_images_is_right_small_and_true_to_size(wo
     report = verify_pdf(pdf, Trust.of(world.roots, world.authority.crls(NOW), NOW))
     assert report.ok, report.reasons
     assert len(pdf) <= 150_000, f"{len(world.unsigned)} unsigned, {len(pdf)} signed"
+    assert conformance.deviations(pdf) == conformance.SIGNED, "an uploaded image breaks no rule of PDF/A or PDF/UA"
     with pikepdf.open(io.BytesIO(pdf)) as opened:
         widgets = {str(each.T): each for each in opened.Root.AcroForm.Fields}
         for field, widget in widgets.items():
