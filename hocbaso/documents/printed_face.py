@@ -50,6 +50,8 @@ _SIZES = (6.0, 60.0)
 #: Signatures' boxes in points: two of persons, one of the seal.
 _BOXES = {"homeroom": (113.386, 53.858), "principal": (113.386, 53.858), "seal": (102.047, 102.047)}
 _SEAL_OFFSET = (-63.78, -21.26)
+_STRIP = 14.173
+"""Height of the strip below the seal, since form 1.2."""
 
 Places = dict[int, list[tuple[float, float]]]
 """Where the texts of each marked content begin, in units of the layout from the top left."""
@@ -79,6 +81,7 @@ def require_plain(pdf: pikepdf.Pdf) -> None:
                     fonts.add(font.objgen)
                     require_shipped(font, letters_of_font(font))
         _require_boxes(pdf, places)
+        _require_own_letters(pdf, fonts)
         _require_rows(pdf, places)
     except (pikepdf.PdfError, AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
         raise IntegrityFault(OTHER_PART) from error
@@ -235,6 +238,14 @@ def _is_frame(outer: list[float], inner: list[float]) -> bool:
     return all(0 <= margin <= 6 for margin in margins) and min(width, height) >= 60
 
 
+def _require_own_letters(pdf: pikepdf.Pdf, fonts: set[tuple[int, int]]) -> None:
+    """What a signature writes is written in the pages' fonts, whose letters have been looked at."""
+    named: list[Any] = [pdf.Root.AcroForm.get("/DR", {}).get("/Font", {})]  # type: ignore[call-overload]
+    named += [field.AP.N.get("/Resources", {}).get("/Font", {}) for field in pdf.Root.AcroForm.Fields if "/AP" in field]
+    if any(font.objgen not in fonts for each in named for font in each.values()):
+        raise IntegrityFault(OTHER_PART)
+
+
 def _require_boxes(pdf: pikepdf.Pdf, places: list[Places]) -> None:
     """The only annotations are the fields of the form; the signatures' boxes have their size and lie over no text but blanks."""
     fields = [field.objgen for field in pdf.Root.AcroForm.Fields]
@@ -242,6 +253,7 @@ def _require_boxes(pdf: pikepdf.Pdf, places: list[Places]) -> None:
     if any(item.objgen not in fields or str(item.Subtype) != "/Widget" for _, item in annotations):
         raise IntegrityFault(OTHER_PART)
     boxes: dict[str, tuple[int, list[float]]] = {}
+    strip = _STRIP if "/DR" in pdf.Root.AcroForm else 0.0
     for number, item in annotations:
         role = next((role for role, name in FIELD_OF.items() if name == str(item.T)), None)
         box = _numbers(item.Rect)
@@ -251,7 +263,11 @@ def _require_boxes(pdf: pikepdf.Pdf, places: list[Places]) -> None:
                 raise IntegrityFault(COVERED)
             continue
         size = _BOXES[role]
-        if role in boxes or abs(right - left - size[0]) > 0.1 or abs(top - bottom - size[1]) > 0.1:
+        if (
+            role in boxes
+            or abs(right - left - size[0]) > 0.1
+            or abs(top - bottom - size[1] - strip * (role == "seal")) > 0.1
+        ):
             raise IntegrityFault(COVERED)
         boxes[role] = number, box
     if set(boxes) != set(_BOXES):
@@ -263,7 +279,8 @@ def _require_boxes(pdf: pikepdf.Pdf, places: list[Places]) -> None:
                 raise IntegrityFault(COVERED)
     # The seal lies over the left third of the principal's signature, and over nothing else than that makes it lie.
     (page, person), (seal_page, seal) = boxes["principal"], boxes["seal"]
-    if page != seal_page or any(abs(seal[i] - person[i] - _SEAL_OFFSET[i]) > 0.1 for i in (0, 1)):
+    offset = _SEAL_OFFSET[0], _SEAL_OFFSET[1] - strip
+    if page != seal_page or any(abs(seal[i] - person[i] - offset[i]) > 0.1 for i in (0, 1)):
         raise IntegrityFault(COVERED)
 
 

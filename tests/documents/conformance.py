@@ -13,12 +13,14 @@ PROFILES = ("3u", "3a", "ua1")
 
 _DECLARES_A = frozenset({"PDFA3U-ID-CONFORMANCE-001"})
 _RANGES = frozenset({"PDFA3U-SIGNATURE-BYTERANGE-001", "PDFA3A-SIGNATURE-BYTERANGE-001"})
+#: Of streams that end in CR: older papers and long-term proof may hold one, and then only.
+DOUBTFUL_ENDS = frozenset({"PDFA3U-STREAM-LENGTH-001", "PDFA3A-STREAM-LENGTH-001"})
 _STAMP_FIELD = frozenset({"PDFUA1-WIDGET-FORM-TAG-001"})
 #: Deviations by what has happened to the file, over all profiles.
 UNSIGNED = ONCE_SIGNED = _DECLARES_A
 SIGNED = _DECLARES_A | _RANGES
 LONG_TERM = SIGNED | _STAMP_FIELD
-EVER = UNSIGNED | ONCE_SIGNED | SIGNED | LONG_TERM
+EVER = UNSIGNED | ONCE_SIGNED | SIGNED | LONG_TERM | DOUBTFUL_ENDS
 
 
 def deviations(pdf: bytes) -> frozenset[str]:

@@ -17,6 +17,7 @@ from hocbaso.documents.transcript_content import from_canonical_json, nfc, to_ca
 from hocbaso.errors import Invalid
 from hocbaso.regulations import drawn_letters
 
+from . import conformance
 from .extreme_cases import CASES, words
 from .page_geometry import Piece, inside, overlap, pieces
 from .samples import content, replace, unsigned
@@ -41,6 +42,7 @@ def test_every_kind_of_record_prints_whole(name: str, monkeypatch: pytest.Monkey
     monkeypatch.setattr(pdf_render, "_lay_out", lambda c, text: laid_out.append(lay_out(c, text)) or laid_out[-1])
     data = unsigned(from_canonical_json(to_canonical_json(value)))
     proof.prove_equal(data, value)
+    assert conformance.deviations(data) == conformance.UNSIGNED
     pages = laid_out[-1].pages
     assert len(pages) == PAGES.get(name, 5)
     found = list(pieces(laid_out[-1]))
