@@ -180,6 +180,11 @@ def _trailer(pdf: bytes) -> Any:
     return pypdf.PdfReader(io.BytesIO(pdf)).trailer
 
 
+def _offers_letters(pdf: bytes) -> bool:
+    """Whether a paper is of a form since 1.2 (``TranscriptContent.refuses_twins``), told without its data."""
+    return "/DR" in _trailer(pdf)["/Root"]["/AcroForm"]
+
+
 def filled_roles(pdf: bytes) -> tuple[str, ...]:
     """Roles whose field is filled, in order. Raises ``errors.IntegrityFault`` when the file is not an unsigned or signed record."""
     try:
@@ -201,7 +206,8 @@ def check_earlier(pdf: bytes) -> None:
         if stop > len(pdf) or (index == len(spans) - 1 and stop != len(pdf)):
             raise IntegrityFault("Tệp đã bị thêm nội dung sau chữ ký trước đó.")
         digest = hashlib.sha256(pdf[:start] + pdf[end:stop]).digest()
-        if not cms.check(read_contents(pdf, start, end), digest):
+        parts = read_contents(pdf, start, end)
+        if not cms.check(parts, digest) or (cms.is_twin(parts.chain, parts.signature) and _offers_letters(pdf)):
             raise IntegrityFault("Một chữ ký trước đó trong tệp không còn đúng, không ký tiếp được.")
 
 
@@ -273,6 +279,7 @@ def embed_pdf(
 
     Raises ``errors.Unavailable`` when the time-stamping authority does not answer.
     """
+    signature = cms.lower(chain, signature)
     # endesive itself goes on without a time stamp that cannot be had; a record must never be weaker than was asked for.
     token = time_stamps.ask(hashlib.sha256(signature).digest(), authority).token if authority else None
     der = cms.build(prepared.digest, chain, signature, token)

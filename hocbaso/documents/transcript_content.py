@@ -576,6 +576,11 @@ class TranscriptContent:
         return self.format_version not in (FORMAT_1_0, FORMAT_1_1)
 
     @property
+    def refuses_twins(self) -> bool:
+        """Whether of an elliptic curve's two forms of one signature only the lower is taken; before 1.2 either was written."""
+        return self.format_version not in (FORMAT_1_0, FORMAT_1_1)
+
+    @property
     def lookup_address(self) -> str:
         """What the QR opens: the public check page of this record."""
         return f"{self.school.lookup_url.rstrip('/')}/{self.record_uuid}"

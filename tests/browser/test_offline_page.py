@@ -35,6 +35,7 @@ from tests.documents.conftest import world as world  # the session's signed reco
 from tests.documents.machine_keys import Machine, machine_of, seal_of, stated, withdrawn
 from tests.documents.odd_certificates import PRINCIPALS, PURPOSES, SEALS, signer_of
 from tests.documents.samples import SCHOOL, content, qr_text, replace, unsigned
+from tests.documents.test_signature_twins import twin_of_xml
 
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
@@ -280,6 +281,7 @@ def _wrapped(xml: bytes) -> dict[str, bytes]:
         "another algorithm": xml.replace(b"rsa-sha256", b"rsa-sha1", 1),
         "another transform": xml.replace(b"xml-exc-c14n#", b"xml-exc-c14n#WithComments", 1),
         "the reference elsewhere": xml.replace(b'URI="#duLieuHocBa"', b'URI=""', 1),
+        "the other form of a signature": twin_of_xml(xml, "KY_PHAT_HANH"),
         "cut off": xml[:-20],
         "more after it": xml + b"<x/>",
     }
