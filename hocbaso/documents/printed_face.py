@@ -83,6 +83,7 @@ def require_plain(pdf: pikepdf.Pdf) -> None:
         _require_boxes(pdf, places)
         _require_own_letters(pdf, fonts)
         _require_rows(pdf, places)
+        _require_flow(pdf, places)
     except (pikepdf.PdfError, AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
         raise IntegrityFault(OTHER_PART) from error
 
@@ -342,6 +343,71 @@ def _require_rows(pdf: pikepdf.Pdf, places: list[Places]) -> None:
 
     for top in _elements(pdf.Root.StructTreeRoot):
         walk(top, 0)
+
+
+_LEAVES = frozenset({"/P", "/H1", "/H2", "/H3", "/Lbl", "/LBody", "/Table", "/Figure"})
+Text = tuple[int, float, float]
+"""Page, and where a text begins."""
+
+
+def _require_flow(pdf: pikepdf.Pdf, places: list[Places]) -> None:
+    """Outside the tables each part of a page stands below the part before it, and in a row of the form right of it.
+
+    So a text can be printed only between those that come before and after it.
+    """
+    numbers = {page.obj.objgen: number for number, page in enumerate(pdf.pages)}
+
+    def texts(element: Any, page: int) -> list[Text]:
+        found: list[Text] = []
+        page = numbers[element.Pg.objgen] if "/Pg" in element else page
+        for kid in _kids(element):
+            if not isinstance(kid, pikepdf.Dictionary):
+                found += [(page, x, y) for x, y in places[page].get(int(kid), ())]
+            elif "/S" in kid:
+                found += texts(kid, page)
+        return found
+
+    def flow(element: Any, page: int) -> list[Text]:
+        kind, below = str(element.S), _elements(element)
+        if kind in _LEAVES or not below:
+            return texts(element, page)
+        page = numbers[element.Pg.objgen] if "/Pg" in element else page
+        if _is_grid(element):
+            parts = []
+            for row in (row for body in below for row in _elements(body)):
+                cells = [flow(cell, page) for cell in _elements(row)]
+                if not _are_after(cells, 1):
+                    raise IntegrityFault(MOVED)
+                parts.append([text for cell in cells for text in cell])
+        else:
+            parts = [flow(kid, page) for kid in below]
+        # The rest of a line's row on a further page stands in no table of its own.
+        in_row = kind == "/LI" or (len(below) in (2, 4) and all(str(kid.S) == "/P" for kid in below))
+        if not _are_after(parts, 2) and not (in_row and _are_after(parts, 1)):
+            raise IntegrityFault(MOVED)
+        return [text for part in parts for text in part]
+
+    for top in _elements(pdf.Root.StructTreeRoot):
+        flow(top, 0)
+
+
+def _are_after(parts: list[list[Text]], axis: int) -> bool:
+    """Whether each part begins after where the last one began, page by page: to the right (``axis`` 1) or further down (2)."""
+    reached: dict[int, float] = {}
+    for part in parts:
+        for number in {text[0] for text in part}:
+            along = [text[axis] for text in part if text[0] == number]
+            if number in reached and min(along) <= reached[number]:
+                return False
+            reached[number] = max(along)
+    return True
+
+
+def _is_grid(element: Any) -> bool:
+    """Whether an element is a table of the layout that is none of data: the form's lines of two or four cells."""
+    bodies = _elements(element)
+    rows = [row for body in bodies for row in _elements(body)]
+    return bool(rows) and all(str(each.S) == "/Div" for each in (element, *bodies, *rows))
 
 
 def _spans(cell: Any) -> bool:
