@@ -6,11 +6,12 @@ import io
 import re
 import shutil
 import subprocess
+import zlib
 
 import pikepdf
 import pytest
 
-from hocbaso.documents import pades, stream_ends
+from hocbaso.documents import appearance, pades, stream_ends
 from hocbaso.documents.pades_verify import verify_pdf
 from hocbaso.documents.printed_face import OTHER_PART, prove_plain
 from hocbaso.documents.proof import letters_of_font
@@ -158,3 +159,22 @@ def test_a_stream_that_ends_in_a_carriage_return_leaves_no_doubt_where_it_ends()
     assert len(entries) > 5
     for number, place in enumerate(entries, 1):
         assert after[int(place) :].startswith(b"%d 0 obj" % number)
+
+
+def test_a_signature_whose_image_ends_in_a_carriage_return_is_signed_right(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The references of an increment are moved with it; without that a reader finds other objects than were signed."""
+
+    def draw(*given: object) -> bytes:
+        data = appearance.draw(*given)  # type: ignore[arg-type]
+        # The last byte of the checksum counts the bytes; a tab adds nine.
+        return next(one for n in range(600) if zlib.compress(one := data + b"\t" * n).endswith(b"\r"))
+
+    monkeypatch.setattr(pades, "draw", draw)
+    pdf = world.sign_all(world.unsigned)
+    assert pdf.count(b"\r\r\nendstream") - world.unsigned.count(b"\r\r\nendstream") >= 3
+    assert conformance.deviations(pdf) == conformance.SIGNED
+    report = verify_pdf(pdf, Trust.of(world.roots, world.authority.crls(NOW), NOW))
+    assert report.ok, report.reasons
+    assert "Con dấu số" in read_by_poppler(pdf)
