@@ -267,6 +267,11 @@ def _normalise(
         root.AcroForm = pdf.make_indirect(Dictionary(Fields=Array(fields), SigFlags=3))
         if letters:
             root.AcroForm.DR = Dictionary(Font=_letter_fonts(pdf))
+            for page in pdf.pages:
+                resources: Any = page.obj.Resources
+                for name in ("/Pattern", "/Shading"):  # empty: an allowlist of PDF/A takes their names for patterns
+                    if name in resources and not len(resources[name].keys()):
+                        del resources[name]
         out = io.BytesIO()
         pdf.save(
             out,

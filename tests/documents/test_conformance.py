@@ -6,6 +6,8 @@ Files with proof of long duration are asked about in ``test_long_proof``, those 
 from __future__ import annotations
 
 import io
+import re
+from collections.abc import Callable
 
 import pikepdf
 import pytest
@@ -43,6 +45,11 @@ def _changed(pdf: bytes, change: object) -> bytes:
     return out.getvalue()
 
 
+def _no_font_file(pdf: pikepdf.Pdf) -> None:
+    for font in pdf.pages[0].obj.Resources.Font.values():  # type: ignore[union-attr]
+        del font.DescendantFonts[0].FontDescriptor.FontFile2
+
+
 def test_the_validator_sees_what_is_broken(world: World) -> None:
     """A judge who says yes to everything proves nothing."""
 
@@ -59,5 +66,41 @@ def test_the_validator_sees_what_is_broken(world: World) -> None:
     def no_relation(pdf: pikepdf.Pdf) -> None:
         del pdf.Root.AF[0].AFRelationship
 
-    for change in (no_intent, no_tags, no_letters, no_relation):
+    for change in (no_intent, _no_font_file, no_tags, no_letters, no_relation):
         assert deviations(_changed(world.unsigned, change)) - conformance.EVER, change.__name__
+
+
+def _bare(data: bytes, change: Callable[[pikepdf.Pdf], None] = lambda pdf: None) -> bytes:
+    """A copy without what ``pikepdf[pdfa]`` knows nothing of: fields, attachments, permissions, described XMP, level A."""
+
+    def strip(pdf: pikepdf.Pdf) -> None:
+        for name in ("/AcroForm", "/Perms", "/AF", "/Names"):
+            if name in pdf.Root:
+                del pdf.Root[name]
+        for page in pdf.pages:
+            if "/Annots" in page.obj:
+                del page.obj.Annots
+        packet = pdf.Root.Metadata.read_bytes()
+        head, _, _ = packet.partition(
+            b'<rdf:Description xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:pdfuaid'
+        )
+        packet = head + packet[packet.rindex(b"</rdf:RDF>") :]
+        packet, n = re.subn(rb"(pdfaid:conformance[>=\"]+)A", rb"\1B", packet)
+        assert n == 1
+        pdf.Root.Metadata = pdf.make_stream(packet, Type=pikepdf.Name.Metadata, Subtype=pikepdf.Name.XML)
+        change(pdf)
+
+    return _changed(data, strip)
+
+
+def test_an_allowlist_of_pdf_a_approves_all_of_a_paper_that_it_knows(world: World) -> None:
+    """Fonts, colours, pages, tags and streams: its approval is never wrong, and it denies whatever it does not know."""
+    pytest.importorskip("jsonschema", reason="make setup-test installs pikepdf[pdfa]")
+    from pikepdf import pdfa
+
+    def findings(data: bytes) -> set[str]:
+        with pikepdf.open(io.BytesIO(data)) as pdf:
+            return {one.rule for one in pdfa.check(pdf, "3b").findings}
+
+    assert findings(_bare(world.unsigned)) == set()
+    assert findings(_bare(world.unsigned, _no_font_file)) and findings(world.unsigned)
