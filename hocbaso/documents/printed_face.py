@@ -242,7 +242,9 @@ def _is_frame(outer: list[float], inner: list[float]) -> bool:
 def _require_own_letters(pdf: pikepdf.Pdf, fonts: set[tuple[int, int]]) -> None:
     """What a signature writes is written in the pages' fonts, whose letters have been looked at."""
     named: list[Any] = [pdf.Root.AcroForm.get("/DR", {}).get("/Font", {})]  # type: ignore[call-overload]
-    named += [field.AP.N.get("/Resources", {}).get("/Font", {}) for field in pdf.Root.AcroForm.Fields if "/AP" in field]
+    for field in pdf.Root.AcroForm.Fields:
+        resources: Any = field.AP.N.get("/Resources", {}) if "/AP" in field else {}
+        named.append(resources.get("/Font", {}))
     if any(font.objgen not in fonts for each in named for font in each.values()):
         raise IntegrityFault(OTHER_PART)
 
