@@ -272,8 +272,10 @@ def verify_xml(
                     )
                 )
                 continue
-            reasons = [] if holds(node, parts.data_zone) else [ALTERED]
-            if parts.content.refuses_twins and cms.is_twin(node.chain, node.value):
+            reasons = []
+            if not holds(node, parts.data_zone):
+                reasons.append(ALTERED)
+            elif parts.content.refuses_twins and cms.is_twin(node.chain, node.value):
                 reasons.append(TWIN)
             reasons += trust.signing_time_reasons(node.signed_at, node.chain[0], parts.content.built_at)
             reasons += trust.path_reasons(node.chain)

@@ -17,6 +17,7 @@ import pytest
 
 from hocbaso.documents import (
     certificate_owner,
+    cms,
     machine_signed,
     offline_page,
     qr_summary,
@@ -478,7 +479,8 @@ def _signed_zone(zone: bytes, uuid: str, world: World) -> bytes:
     for role, signer in world.signers.items():
         digest = hashlib.sha256(xml_signature.signed_info(role, NOW, signer.chain, zone)).digest()
         number = {"homeroom": CHILD.homeroom.personal_id, "principal": CHILD.principal.personal_id}.get(role)
-        node = xml_signature.SignerNode(role, NOW, number, signer.chain, signer.sign_digest(digest))
+        value = cms.lower(signer.chain, signer.sign_digest(digest))
+        node = xml_signature.SignerNode(role, NOW, number, signer.chain, value)
         nodes.append(xml_signature.write_node(node, zone))
     return b'<HOC_BA id="%s">%s<DANH_SACH_THONG_TIN_KY>%s</DANH_SACH_THONG_TIN_KY></HOC_BA>' % (
         uuid.encode(),
