@@ -1,8 +1,10 @@
 """What a signature looks like on paper: a form XObject of an image and outlined text (Decree 30/2020, annex I).
 
-Person: the hand image, blue, over a small line with the signing time. School: the seal image, red, at real size. Without an image a
-neutral text stands in its place. Text is drawn as glyph outlines of the shipped serif: no font has to be embedded again
-with each signature, and no ToUnicode map can be wrong.
+Person: the hand image, blue, over a line with name and office and one with the signing time. School: the seal image, red, at real size,
+over the same in a strip of its own. Without an image a neutral text stands in its place.
+
+Text is written in the fonts of the paper's own pages where its form offers them (1.2): it is read, searched and copied like the page, and no
+font is embedded again. Papers of older forms get glyph outlines of the same serif; so does a name with a letter that the pages do not have.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import functools
 import io
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
@@ -146,12 +149,37 @@ def _glyph(style: str, char: str) -> tuple[str, int]:
     return " ".join(pen.parts), glyphs[name].width  # type: ignore[index]
 
 
-def _width(text: str, size: float, style: str) -> float:
-    return sum(_glyph(style, char)[1] for char in text) * size / 2048
+Letters = Mapping[str, frozenset[int]]
+"""Glyph numbers that each style's font of the paper has; empty where text is drawn as outlines."""
+_RESOURCE = {"Regular": "HBR", "Bold": "HBB"}
+Line = tuple[tuple[tuple[str, str], ...], float]
+"""Runs of (text, style), and a size."""
 
 
-def _text(text: str, x: float, y: float, size: float, style: str) -> str:
-    """Outlines of one line, starting at x, y (points)."""
+def _line(size: float, *runs: tuple[str, str]) -> Line:
+    return tuple(run for run in runs if run[0]), size
+
+
+def _width(runs: tuple[tuple[str, str], ...], size: float) -> float:
+    return sum(_glyph(style, char)[1] for text, style in runs for char in text) * size / 2048
+
+
+@functools.cache
+def _glyph_number(style: str, char: str) -> int:
+    font, cmap, _ = _font(style)
+    return font.getGlyphID(cmap[ord(char)]) if ord(char) in cmap else 0
+
+
+def _text(text: str, x: float, y: float, size: float, style: str, letters: Letters) -> str:
+    """One run, starting at x, y (points)."""
+    numbers = [_glyph_number(style, char) for char in text]
+    if letters.get(style, frozenset()).issuperset(numbers):
+        codes = "".join(f"{number:04x}" for number in numbers)
+        return f"BT /{_RESOURCE[style]} {size:.3f} Tf 1 0 0 1 {x:.2f} {y:.2f} Tm <{codes}> Tj ET"
+    return _outlines(text, x, y, size, style)
+
+
+def _outlines(text: str, x: float, y: float, size: float, style: str) -> str:
     scale = size / _GRID
     parts = [f"q {scale:.6f} 0 0 {scale:.6f} {x:.2f} {y:.2f} cm"]
     for char in text:
@@ -163,37 +191,41 @@ def _text(text: str, x: float, y: float, size: float, style: str) -> str:
     return "\n".join(parts)
 
 
-def _centred(lines: list[tuple[str, float, str]], width: float, top: float) -> list[str]:
-    """Lines (text, size, style) centred below ``top``, each shrunk to fit the width."""
+def _centred(lines: list[Line], width: float, top: float, letters: Letters) -> list[str]:
+    """Lines centred below ``top``, each shrunk to fit the width."""
     out, y = [], top
-    for text, size, style in lines:
-        natural = _width(text, size, style)
+    for runs, size in lines:
+        natural = _width(runs, size)
         size = min(size, size * (width - 4) / natural) if natural else size
         y -= size * 1.18
-        out.append(_text(text, (width - _width(text, size, style)) / 2, y + size * 0.2, size, style))
+        x = (width - _width(runs, size)) / 2
+        for text, style in runs:
+            out.append(_text(text, x, y + size * 0.2, size, style, letters))
+            x += _width(((text, style),), size)
     return out
 
 
-def _block(lines: list[tuple[str, float, str]], width: float, low: float, high: float) -> list[str]:
+def _block(lines: list[Line], width: float, low: float, high: float, letters: Letters) -> list[str]:
     """Lines in the middle between ``low`` and ``high``: a little smaller to stay on one line, else wrapped, else all smaller."""
     wrapped = [
-        (part, size, style)
-        for text, size, style in lines
-        for part in ([text] if _width(text, size * 0.8, style) <= width - 4 else _wrap(text, size, style, width))
+        (part, size)
+        for runs, size in lines
+        for part in ([runs] if _width(runs, size * 0.8) <= width - 4 or len(runs) > 1 else _wrap(runs[0], size, width))
     ]
-    total = sum(size for _, size, _ in wrapped) * 1.18
+    total = sum(size for _, size in wrapped) * 1.18
     scale = min(1.0, (high - low) / total)
-    return _centred([(t, size * scale, style) for t, size, style in wrapped], width, (high + low + total * scale) / 2)
+    return _centred([(runs, size * scale) for runs, size in wrapped], width, (high + low + total * scale) / 2, letters)
 
 
-def _wrap(text: str, size: float, style: str, width: float) -> list[str]:
+def _wrap(run: tuple[str, str], size: float, width: float) -> list[tuple[tuple[str, str], ...]]:
+    text, style = run
     lines: list[str] = []
     for word in text.split():
-        if lines and _width(f"{lines[-1]} {word}", size, style) <= width - 6:
+        if lines and _width(((f"{lines[-1]} {word}", style),), size) <= width - 6:
             lines[-1] += f" {word}"
         else:
             lines.append(word)
-    return lines
+    return [((line, style),) for line in lines]
 
 
 def _place(image: RasterImage, x: float, y: float, width: float, height: float) -> str:
@@ -207,22 +239,80 @@ def stamp_time(at: datetime) -> str:
     return at.astimezone(VIETNAM).strftime("%d/%m/%Y %H:%M:%S +07:00")
 
 
-def draw(role: str, name: str, at: datetime, width: float, height: float, image: RasterImage | None) -> bytes:
-    """Content stream of the appearance in a box of ``width`` x ``height`` points; ``/Im0`` is the image, if any."""
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a signature says: whose it is, as what (``giáo viên chủ nhiệm``; empty in forms that do not say it), and when."""
+
+    name: str
+    office: str
+    at: datetime
+
+
+def draw(
+    role: str, words: Words, width: float, height: float, image: RasterImage | None, letters: Letters | None = None
+) -> bytes:
+    """Content stream of the appearance in a box of ``width`` x ``height`` points; ``/Im0`` is the image, if any.
+
+    ``letters`` are the paper's own fonts (``/HBR``, ``/HBB``), for forms that offer them.
+    """
+    if letters is None:
+        return "\n".join(_old(role, words, width, height, image)).encode("ascii")
+    R, B, time = "Regular", "Bold", stamp_time(words.at)
+    # The school's name stands in the pages in regular type, persons' in bold: so their letters are there.
+    if role == "seal":
+        strip, parts = height - width, []
+        if image is not None:
+            parts += [_place(image, 0, strip, width, width), f"q {_RED}"]
+            lines = [_line(5.6, (words.name, R)), _line(5.6, (f"Con dấu số: {time}", R))]
+            return "\n".join([*parts, *_block(lines, width, 0, strip - 1, letters), "Q"]).encode("ascii")
+        # Only the part that lies neither over the principal's name nor over the words above the signature.
+        inner, low, high = width * 0.62, strip + width * 0.17, strip + width * 0.83
+        parts += _frame(inner, low, high)
+        lines = [_line(7.0, ("Con dấu số", R)), _line(8.0, (words.name, R)), _line(6.0, (time, R))]
+        return "\n".join([*parts, *_block(lines, inner - 14, low + 4, high - 4, letters), "Q"]).encode("ascii")
+    left = width * 0.34 if role == "principal" else 0.0  # the left third is the seal's
+    parts = [] if image is None else [_place(image, 0, _CAPTION, width, height - _CAPTION)]
+    parts += [f"q {_BLUE}", f"1 0 0 1 {left:.2f} 0 cm"]
+    if image is not None:
+        who = _line(5.6, (words.name, B), (f", {words.office}", R))
+        lines = [who, _line(5.6, (f"Ký số: {time}", R))]
+        if _width(who[0], 4.2) > width - left - 4:
+            lines = [_line(3.8, (words.name, B)), _line(3.8, (words.office, R)), _line(3.8, (f"Ký số: {time}", R))]
+        parts += _centred(lines, width - left, _CAPTION - 0.2, letters)
+    else:
+        lines = [_line(10.0, (words.name, B)), _line(7.5, (words.office, R)), _line(7.0, (f"Ký số: {time}", R))]
+        parts += _block(lines, width - left, 1, height - 1, letters)
+    return "\n".join([*parts, "Q"]).encode("ascii")
+
+
+_CAPTION = 13.6
+
+
+def _frame(width: float, low: float, high: float) -> list[str]:
+    return [
+        f"q {_RED}",
+        f"1.2 w 3 {low:.2f} {width - 6:.2f} {high - low:.2f} re S",
+        f"0.4 w 5.5 {low + 2.5:.2f} {width - 11:.2f} {high - low - 5:.2f} re S",
+        "1 0 0 1 7 0 cm",
+    ]
+
+
+def _old(role: str, words: Words, width: float, height: float, image: RasterImage | None) -> list[str]:
+    """The appearance of papers of the forms 1.0 and 1.1, in outlines."""
     parts: list[str] = []
+    time, none = stamp_time(words.at), dict[str, frozenset[int]]()
     if role == "seal":
         if image is not None:
             parts.append(_place(image, 0, 0, width, height))
         else:
-            # Only the part that lies neither over the principal's name nor over the words above the signature.
             width, low, high = width * 0.62, height * 0.17, height * 0.83
-            parts += [
-                f"q {_RED}",
-                f"1.2 w 3 {low:.2f} {width - 6:.2f} {high - low:.2f} re S",
-                f"0.4 w 5.5 {low + 2.5:.2f} {width - 11:.2f} {high - low - 5:.2f} re S",
+            parts += _frame(width, low, high)
+            lines = [
+                _line(7.0, ("ĐÃ ĐÓNG DẤU SỐ", "Bold")),
+                _line(8.0, (words.name, "Bold")),
+                _line(6.0, (time, "Regular")),
             ]
-            lines = [("ĐÃ ĐÓNG DẤU SỐ", 7.0, "Bold"), (name, 8.0, "Bold"), (stamp_time(at), 6.0, "Regular")]
-            parts += ["1 0 0 1 7 0 cm", *_block(lines, width - 14, low + 4, high - 4), "Q"]
+            parts += [*_block(lines, width - 14, low + 4, high - 4, none), "Q"]
     elif image is not None:
         caption = 8.0
         parts.append(_place(image, 0, caption, width, height - caption))
@@ -230,12 +320,16 @@ def draw(role: str, name: str, at: datetime, width: float, height: float, image:
         if role == "principal":  # the left third is the seal's
             parts.append(f"1 0 0 1 {width * 0.3:.2f} 0 cm")
             width *= 0.7
-        parts += [*_centred([(f"Ký số: {stamp_time(at)}", 5.8, "Regular")], width, caption - 0.4), "Q"]
+        parts += [*_centred([_line(5.8, (f"Ký số: {time}", "Regular"))], width, caption - 0.4, none), "Q"]
     else:
-        lines = [("Đã ký số bởi", 8.0, "Italic"), (name, 10.0, "Bold"), (stamp_time(at), 7.0, "Regular")]
+        lines = [
+            _line(8.0, ("Đã ký số bởi", "Italic")),
+            _line(10.0, (words.name, "Bold")),
+            _line(7.0, (time, "Regular")),
+        ]
         parts.append(f"q {_BLUE}")
         if role == "principal":  # the left third is the seal's
             parts.append(f"1 0 0 1 {width * 0.34:.2f} 0 cm")
             width *= 0.66
-        parts += [*_block(lines, width, 1, height - 1), "Q"]
-    return "\n".join(parts).encode("ascii")
+        parts += [*_block(lines, width, 1, height - 1, none), "Q"]
+    return parts

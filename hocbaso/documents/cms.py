@@ -181,6 +181,29 @@ def check(parts: CmsParts, digest: bytes) -> bool:
     return verify_digest(key, hashlib.sha256(signed_attributes(digest, parts.chain)).digest(), parts.signature)
 
 
+_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""Of the group of P-256 (FIPS 186-4, D.1.2.3)."""
+
+
+def lower(chain: tuple[bytes, ...], signature: bytes) -> bytes:
+    """The one of a signature's two forms that is embedded: (r, s) and (r, n - s) sign the same, and anybody makes one of the other.
+
+    ``signature`` is raw, as ``Signer.sign_digest`` gives it; RSA has one form. Raises ``errors.IntegrityFault`` when it is none.
+    """
+    if key_kind(chain[0]) != "ec":
+        return signature
+    try:
+        r, s = utils.decode_dss_signature(signature)
+    except ValueError as error:
+        raise IntegrityFault("Giá trị chữ ký không hợp lệ.") from error
+    return utils.encode_dss_signature(r, min(s, _ORDER - s)) if s < _ORDER else signature
+
+
+def is_twin(chain: tuple[bytes, ...], signature: bytes) -> bool:
+    """Whether a signature is the form that ``lower`` never gives."""
+    return lower(chain, signature) != signature
+
+
 def verify_digest(key: object, digest: bytes, signature: bytes) -> bool:
     """Check a raw signature over a SHA-256 digest as ``Signer.sign_digest`` makes it."""
     prehashed = utils.Prehashed(hashes.SHA256())

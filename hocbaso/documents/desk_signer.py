@@ -25,7 +25,7 @@ ROUND_SECONDS = 15 * 60.0
 """Longest wait for one round, however often the page asks."""
 FORMS = {"hoc-ba": ("pades", "xmldsig"), "danh-sach-thu-hoi": ("xmldsig",), "khoa-may": ("statement",)}
 """What the helper signs, and the forms of the signatures that one of each takes, in order."""
-MOST = {"hoc-ba": 100, "danh-sach-thu-hoi": 1, "khoa-may": 10}
+MOST = {"hoc-ba": 1000, "danh-sach-thu-hoi": 1, "khoa-may": 10}
 """So many of each the helper lets its user agree to at once; what is more is asked for again."""
 
 GONE = "Trang ký ở máy của thầy, cô đã đóng hoặc mất mạng. Hãy ký tiếp phần còn lại."

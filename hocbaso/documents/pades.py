@@ -16,16 +16,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from hocbaso.documents import cms, time_stamps
-from hocbaso.documents.appearance import VIETNAM, RasterImage, decode_image, draw
+from hocbaso.documents import cms, stream_ends, time_stamps
+from hocbaso.documents.appearance import VIETNAM, RasterImage, Words, decode_image, draw
 from hocbaso.documents.endesive_compat import endesive_pdf, pypdf
 from hocbaso.documents.signed_pdf import FIELD_OF as FIELD_OF
-from hocbaso.documents.signed_pdf import ROLE_WORDS, read_contents, signature_spans
+from hocbaso.documents.signed_pdf import LETTER_FONTS, ROLE_WORDS, read_contents, signature_spans
 from hocbaso.documents.signers import Signer
 from hocbaso.documents.time_stamps import TimeAuthority
 from hocbaso.errors import IntegrityFault, Invalid, WrongState
 
 po = pypdf.generic
+_CODE = re.compile(rb"<([0-9a-fA-F]{4})> <[0-9a-fA-F]+>\s*\n")
 
 REASONS = {
     "homeroom": "Giáo viên chủ nhiệm xác nhận kết quả rèn luyện và học tập",
@@ -51,6 +52,8 @@ class _Increment(endesive_pdf.SignedData):
     role: str
     mark: Mark
     at: datetime
+    fonts: dict[str, Any] | None
+    """The paper's own fonts by name, as references, where its form offers them."""
 
     def _make_signature(self, Contents: Any = None, Type: Any = None, SubFilter: Any = None) -> Any:
         return super()._make_signature(Contents=Contents, Type=Type, SubFilter=po.NameObject("/ETSI.CAdES.detached"))
@@ -59,8 +62,12 @@ class _Increment(endesive_pdf.SignedData):
         self, cert: Any, udct: Any, box: Any, page: Any, widget: Any, widget_ref: Any, is_new: bool
     ) -> None:
         width, height = box[2] - box[0], box[3] - box[1]
-        image = decode_image(self.mark.image, width, height) if self.mark.image else None
-        form = _stream(draw(self.role, self.mark.name, self.at, width, height, image))
+        own = self.fonts is not None
+        strip = height - width if own and self.role == "seal" else 0
+        image = decode_image(self.mark.image, width, height - strip) if self.mark.image else None
+        office = str(widget.get("/TU", "")).removeprefix("Chữ ký số của ")
+        words = Words(self.mark.name, office, self.at)
+        form = _stream(draw(self.role, words, width, height, image, self._letters() if own else None))
         form.update(
             {
                 po.NameObject("/Type"): po.NameObject("/XObject"),
@@ -72,8 +79,20 @@ class _Increment(endesive_pdf.SignedData):
         # The widget stands on its page already; the page itself is left alone.
         widget.update({po.NameObject("/AP"): po.DictionaryObject({po.NameObject("/N"): self._add_object(form)})})
 
+    def _letters(self) -> dict[str, frozenset[int]]:
+        """Glyph numbers in each of the paper's fonts."""
+        styles = {"HBR": "Regular", "HBB": "Bold"}
+        found = {}
+        for name, font in (self.fonts or {}).items():
+            table = font.get_object()["/ToUnicode"].get_data()
+            found[styles[name]] = frozenset(int(code, 16) for code in _CODE.findall(table))
+        return found
+
     def _resources(self, image: RasterImage | None) -> Any:
         resources = po.DictionaryObject()
+        if self.fonts is not None:
+            named = {po.NameObject(f"/{name}"): font for name, font in self.fonts.items()}
+            resources[po.NameObject("/Font")] = po.DictionaryObject(named)
         if image is None:
             return resources
         mask = self._image(image.alpha, image.width, image.height, po.NameObject("/DeviceGray"), bits=4)
@@ -109,7 +128,10 @@ class _Increment(endesive_pdf.SignedData):
         reader: Any = pypdf.PdfReader(io.BytesIO(pdf))
         zeros = b"00" * room
         root: Any = reader.trailer.raw_get("/Root")
-        named = (root, root.get_object().raw_get("/AcroForm"))
+        form = root.get_object().raw_get("/AcroForm")
+        offered = form.get_object().get("/DR", {}).get("/Font")
+        self.fonts = None if offered is None else {name: offered.raw_get(f"/{name}") for name in LETTER_FONTS}
+        named = (root, form)
         known = {ref.idnum: _bytes_of(ref.get_object()) for ref in named if isinstance(ref, po.IndirectObject)}
         self._makepdf(reader, details, "sha256", zeros, None, (), None, None, mode="sign", use_signingdate=True)
         for number, before in known.items():
@@ -129,6 +151,7 @@ class _Increment(endesive_pdf.SignedData):
         # endesive ends an xref subsection header with a blank; strict readers then rebuild the table and lose the trailer.
         table = data.rindex(b"\nxref\n")
         data = data[:table] + re.sub(rb"(\n\d+ \d+) \n", rb"\1\n", data[table:])
+        data = stream_ends.clear_ends(data, len(pdf))
         start = data.index(b"<" + zeros + b">")
         end = start + len(zeros) + 2
         blank = (b"[ " + b" ".join([endesive_pdf._WNumberObject.Format] * 4) + b" ]") % (0, 0, 0, 0)
@@ -157,6 +180,11 @@ def _trailer(pdf: bytes) -> Any:
     return pypdf.PdfReader(io.BytesIO(pdf)).trailer
 
 
+def _offers_letters(pdf: bytes) -> bool:
+    """Whether a paper is of a form since 1.2 (``TranscriptContent.refuses_twins``), told without its data."""
+    return "/DR" in _trailer(pdf)["/Root"]["/AcroForm"]
+
+
 def filled_roles(pdf: bytes) -> tuple[str, ...]:
     """Roles whose field is filled, in order. Raises ``errors.IntegrityFault`` when the file is not an unsigned or signed record."""
     try:
@@ -178,7 +206,8 @@ def check_earlier(pdf: bytes) -> None:
         if stop > len(pdf) or (index == len(spans) - 1 and stop != len(pdf)):
             raise IntegrityFault("Tệp đã bị thêm nội dung sau chữ ký trước đó.")
         digest = hashlib.sha256(pdf[:start] + pdf[end:stop]).digest()
-        if not cms.check(read_contents(pdf, start, end), digest):
+        parts = read_contents(pdf, start, end)
+        if not cms.check(parts, digest) or (cms.is_twin(parts.chain, parts.signature) and _offers_letters(pdf)):
             raise IntegrityFault("Một chữ ký trước đó trong tệp không còn đúng, không ký tiếp được.")
 
 
@@ -250,6 +279,7 @@ def embed_pdf(
 
     Raises ``errors.Unavailable`` when the time-stamping authority does not answer.
     """
+    signature = cms.lower(chain, signature)
     # endesive itself goes on without a time stamp that cannot be had; a record must never be weaker than was asked for.
     token = time_stamps.ask(hashlib.sha256(signature).digest(), authority).token if authority else None
     der = cms.build(prepared.digest, chain, signature, token)

@@ -45,6 +45,7 @@ from hocbaso.documents.trust import (
 from hocbaso.documents.verification_report import (
     ALTERED,
     STRANGER,
+    TWIN,
     UNREADABLE,
     SignatureVerdict,
     VerificationReport,
@@ -228,6 +229,8 @@ def _judge(
     facts["signed_at"] = stated.astimezone(UTC) if stated else None
     if not cms.check(parts, hashlib.sha256(pdf[:start] + pdf[end:stop]).digest()):
         reasons.append(ALTERED)
+    elif content.refuses_twins and cms.is_twin(parts.chain, parts.signature):
+        reasons.append(TWIN)
     if str(item.sig_object.get("/SubFilter", "")) != "/ETSI.CAdES.detached":
         reasons.append("Chữ ký không theo chuẩn PAdES.")
     if first and (item.docmdp_level is not MDPPerm.FILL_FORMS):

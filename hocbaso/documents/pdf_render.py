@@ -22,10 +22,11 @@ import weasyprint
 from markupsafe import Markup
 from pikepdf import Array, Dictionary, Name, String
 
-from hocbaso.documents import tag_structure
+from hocbaso.documents import stream_ends, tag_structure
 from hocbaso.documents.page_layout import PageLayout
-from hocbaso.documents.printed_form import DEMO_MARK, QR_BORDER, QR_WORDS, qr_code, qr_drawing
-from hocbaso.documents.transcript_content import LEVEL_WORDS, TranscriptContent
+from hocbaso.documents.printed_form import QR_BORDER, QR_WORDS, demo_mark, qr_code, qr_drawing
+from hocbaso.documents.signed_pdf import LETTER_FONTS
+from hocbaso.documents.transcript_content import LEVEL_WORDS, TITLE_DEPUTY, TranscriptContent
 from hocbaso.documents.xml_record import ATTACHMENT_NAME, build_data_zone
 from hocbaso.errors import IntegrityFault
 from hocbaso.regulations.terms import Level
@@ -109,7 +110,7 @@ def render_html(content: TranscriptContent, densities: tuple[int, int] = (0, 0),
         raise IntegrityFault("Mẫu học bạ này và mã QR của nó không khớp nhau.")
     return layout().template.render(
         c=content,
-        mark=DEMO_MARK if content.demo else "",
+        mark=demo_mark(content),
         stamp=content.built_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         qr=Markup(qr_drawing(qr_text)) if qr_text is not None else _address_qr(content.lookup_address),
         qr_text=qr_text,
@@ -193,10 +194,21 @@ def _render(content: TranscriptContent, data_zone: bytes, qr_text: str | None) -
                 spots[name] = (number, (x1, height - y2, x2, height - y1))
     if set(spots) != set(FIELDS):
         raise IntegrityFault("Mẫu in thiếu vị trí chữ ký.")
-    return _normalise(tag_structure.write_pdf(document), spots)
+    words = dict(FIELDS)
+    if content.has_written_signatures and content.principal.title == TITLE_DEPUTY:
+        words["HIEU_TRUONG"] = "Chữ ký số của Phó Hiệu trưởng ký thay"
+    made = _normalise(tag_structure.write_pdf(document), spots, words, letters=content.has_written_signatures)
+    # Older forms are rebuilt to the byte.
+    return stream_ends.clear_ends(made) if content.has_written_signatures else made
 
 
-def _normalise(raw: bytes, spots: dict[str, tuple[int, tuple[float, float, float, float]]]) -> bytes:
+def _normalise(
+    raw: bytes,
+    spots: dict[str, tuple[int, tuple[float, float, float, float]]],
+    words: dict[str, str],
+    *,
+    letters: bool,
+) -> bytes:
     with pikepdf.open(io.BytesIO(raw)) as pdf:
         root = pdf.Root
         unique: dict[tuple[int, int], pikepdf.Object] = {}
@@ -230,8 +242,8 @@ def _normalise(raw: bytes, spots: dict[str, tuple[int, tuple[float, float, float
                     FT=Name.Sig,
                     F=132,
                     T=String(name),
-                    TU=String(FIELDS[name]),
-                    Contents=String(FIELDS[name]),
+                    TU=String(words[name]),
+                    Contents=String(words[name]),
                     Rect=[_num(value) for value in box],
                     P=page.obj,
                     AP=Dictionary(N=empty),
@@ -239,7 +251,7 @@ def _normalise(raw: bytes, spots: dict[str, tuple[int, tuple[float, float, float
                 )
             )
             element = pdf.make_indirect(Dictionary(Type=Name.StructElem, S=Name.Form, P=structure, Pg=page.obj))
-            element.Alt = String(FIELDS[name])
+            element.Alt = String(words[name])
             element.K = Dictionary(Type=Name.OBJR, Obj=widget, Pg=page.obj)
             structure.K.append(element)
             parents.Nums.append(next_key)
@@ -253,6 +265,13 @@ def _normalise(raw: bytes, spots: dict[str, tuple[int, tuple[float, float, float
         for page in pdf.pages:
             page.obj.Tabs = Name.S
         root.AcroForm = pdf.make_indirect(Dictionary(Fields=Array(fields), SigFlags=3))
+        if letters:
+            root.AcroForm.DR = Dictionary(Font=_letter_fonts(pdf))
+            for page in pdf.pages:
+                resources: Any = page.obj.Resources
+                for name in ("/Pattern", "/Shading"):  # empty: an allowlist of PDF/A takes their names for patterns
+                    if name in resources and not len(resources[name].keys()):
+                        del resources[name]
         out = io.BytesIO()
         pdf.save(
             out,
@@ -263,6 +282,15 @@ def _normalise(raw: bytes, spots: dict[str, tuple[int, tuple[float, float, float
             linearize=False,
         )
     return out.getvalue()
+
+
+def _letter_fonts(pdf: pikepdf.Pdf) -> Dictionary:
+    """The pages' own fonts for what a signature writes later: no font is embedded again, and its letters are in them by the form."""
+    found: dict[str, Any] = {}
+    for page in pdf.pages:
+        for font in page.obj.Resources.Font.values():
+            found.setdefault(str(font.BaseFont).partition("+")[2], font)
+    return Dictionary({f"/{name}": found[face] for name, face in LETTER_FONTS.items()})
 
 
 _UA_SCHEMA = b"""<rdf:Description xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" \

@@ -50,6 +50,8 @@ _SIZES = (6.0, 60.0)
 #: Signatures' boxes in points: two of persons, one of the seal.
 _BOXES = {"homeroom": (113.386, 53.858), "principal": (113.386, 53.858), "seal": (102.047, 102.047)}
 _SEAL_OFFSET = (-63.78, -21.26)
+_STRIP = 14.173
+"""Height of the strip below the seal, since form 1.2."""
 
 Places = dict[int, list[tuple[float, float]]]
 """Where the texts of each marked content begin, in units of the layout from the top left."""
@@ -79,7 +81,9 @@ def require_plain(pdf: pikepdf.Pdf) -> None:
                     fonts.add(font.objgen)
                     require_shipped(font, letters_of_font(font))
         _require_boxes(pdf, places)
+        _require_own_letters(pdf, fonts)
         _require_rows(pdf, places)
+        _require_flow(pdf, places)
     except (pikepdf.PdfError, AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
         raise IntegrityFault(OTHER_PART) from error
 
@@ -235,6 +239,16 @@ def _is_frame(outer: list[float], inner: list[float]) -> bool:
     return all(0 <= margin <= 6 for margin in margins) and min(width, height) >= 60
 
 
+def _require_own_letters(pdf: pikepdf.Pdf, fonts: set[tuple[int, int]]) -> None:
+    """What a signature writes is written in the pages' fonts, whose letters have been looked at."""
+    named: list[Any] = [pdf.Root.AcroForm.get("/DR", {}).get("/Font", {})]  # type: ignore[call-overload]
+    for field in pdf.Root.AcroForm.Fields:
+        resources: Any = field.AP.N.get("/Resources", {}) if "/AP" in field else {}
+        named.append(resources.get("/Font", {}))
+    if any(font.objgen not in fonts for each in named for font in each.values()):
+        raise IntegrityFault(OTHER_PART)
+
+
 def _require_boxes(pdf: pikepdf.Pdf, places: list[Places]) -> None:
     """The only annotations are the fields of the form; the signatures' boxes have their size and lie over no text but blanks."""
     fields = [field.objgen for field in pdf.Root.AcroForm.Fields]
@@ -242,6 +256,7 @@ def _require_boxes(pdf: pikepdf.Pdf, places: list[Places]) -> None:
     if any(item.objgen not in fields or str(item.Subtype) != "/Widget" for _, item in annotations):
         raise IntegrityFault(OTHER_PART)
     boxes: dict[str, tuple[int, list[float]]] = {}
+    strip = _STRIP if "/DR" in pdf.Root.AcroForm else 0.0
     for number, item in annotations:
         role = next((role for role, name in FIELD_OF.items() if name == str(item.T)), None)
         box = _numbers(item.Rect)
@@ -251,7 +266,11 @@ def _require_boxes(pdf: pikepdf.Pdf, places: list[Places]) -> None:
                 raise IntegrityFault(COVERED)
             continue
         size = _BOXES[role]
-        if role in boxes or abs(right - left - size[0]) > 0.1 or abs(top - bottom - size[1]) > 0.1:
+        if (
+            role in boxes
+            or abs(right - left - size[0]) > 0.1
+            or abs(top - bottom - size[1] - strip * (role == "seal")) > 0.1
+        ):
             raise IntegrityFault(COVERED)
         boxes[role] = number, box
     if set(boxes) != set(_BOXES):
@@ -263,7 +282,8 @@ def _require_boxes(pdf: pikepdf.Pdf, places: list[Places]) -> None:
                 raise IntegrityFault(COVERED)
     # The seal lies over the left third of the principal's signature, and over nothing else than that makes it lie.
     (page, person), (seal_page, seal) = boxes["principal"], boxes["seal"]
-    if page != seal_page or any(abs(seal[i] - person[i] - _SEAL_OFFSET[i]) > 0.1 for i in (0, 1)):
+    offset = _SEAL_OFFSET[0], _SEAL_OFFSET[1] - strip
+    if page != seal_page or any(abs(seal[i] - person[i] - offset[i]) > 0.1 for i in (0, 1)):
         raise IntegrityFault(COVERED)
 
 
@@ -325,6 +345,71 @@ def _require_rows(pdf: pikepdf.Pdf, places: list[Places]) -> None:
 
     for top in _elements(pdf.Root.StructTreeRoot):
         walk(top, 0)
+
+
+_LEAVES = frozenset({"/P", "/H1", "/H2", "/H3", "/Lbl", "/LBody", "/Table", "/Figure"})
+Text = tuple[int, float, float]
+"""Page, and where a text begins."""
+
+
+def _require_flow(pdf: pikepdf.Pdf, places: list[Places]) -> None:
+    """Outside the tables each part of a page stands below the part before it, and in a row of the form right of it.
+
+    So a text can be printed only between those that come before and after it.
+    """
+    numbers = {page.obj.objgen: number for number, page in enumerate(pdf.pages)}
+
+    def texts(element: Any, page: int) -> list[Text]:
+        found: list[Text] = []
+        page = numbers[element.Pg.objgen] if "/Pg" in element else page
+        for kid in _kids(element):
+            if not isinstance(kid, pikepdf.Dictionary):
+                found += [(page, x, y) for x, y in places[page].get(int(kid), ())]
+            elif "/S" in kid:
+                found += texts(kid, page)
+        return found
+
+    def flow(element: Any, page: int) -> list[Text]:
+        kind, below = str(element.S), _elements(element)
+        if kind in _LEAVES or not below:
+            return texts(element, page)
+        page = numbers[element.Pg.objgen] if "/Pg" in element else page
+        if _is_grid(element):
+            parts = []
+            for row in (row for body in below for row in _elements(body)):
+                cells = [flow(cell, page) for cell in _elements(row)]
+                if not _are_after(cells, 1):
+                    raise IntegrityFault(MOVED)
+                parts.append([text for cell in cells for text in cell])
+        else:
+            parts = [flow(kid, page) for kid in below]
+        # The rest of a line's row on a further page stands in no table of its own.
+        in_row = kind == "/LI" or (len(below) in (2, 4) and all(str(kid.S) == "/P" for kid in below))
+        if not _are_after(parts, 2) and not (in_row and _are_after(parts, 1)):
+            raise IntegrityFault(MOVED)
+        return [text for part in parts for text in part]
+
+    for top in _elements(pdf.Root.StructTreeRoot):
+        flow(top, 0)
+
+
+def _are_after(parts: list[list[Text]], axis: int) -> bool:
+    """Whether each part begins after where the last one began, page by page: to the right (``axis`` 1) or further down (2)."""
+    reached: dict[int, float] = {}
+    for part in parts:
+        for number in {text[0] for text in part}:
+            along = [text[axis] for text in part if text[0] == number]
+            if number in reached and min(along) <= reached[number]:
+                return False
+            reached[number] = max(along)
+    return True
+
+
+def _is_grid(element: Any) -> bool:
+    """Whether an element is a table of the layout that is none of data: the form's lines of two or four cells."""
+    bodies = _elements(element)
+    rows = [row for body in bodies for row in _elements(body)]
+    return bool(rows) and all(str(each.S) == "/Div" for each in (element, *bodies, *rows))
 
 
 def _spans(cell: Any) -> bool:

@@ -10,12 +10,22 @@ import pikepdf
 import segno
 
 from hocbaso.documents.page_reading import Step
+from hocbaso.documents.transcript_content import TranscriptContent
 from hocbaso.documents.xml_record import ATTACHMENT_NAME
 from hocbaso.errors import IntegrityFault
 
-DEMO_MARK = "MẪU – TRƯỜNG THỬ NGHIỆM"
+DEMO_MARK = "BẢN THỬ NGHIỆM"
+OLD_DEMO_MARK = "MẪU – TRƯỜNG THỬ NGHIỆM"
+"""The mark of forms 1.0 and 1.1."""
 QR_WORDS = "Mã QR mở trang kiểm tra học bạ"
 QR_BORDER = 2
+
+
+def demo_mark(content: TranscriptContent) -> str:
+    """The mark of a sample as the record's form prints it; empty for a real record."""
+    if not content.demo:
+        return ""
+    return DEMO_MARK if content.has_written_signatures else OLD_DEMO_MARK
 
 
 @lru_cache(maxsize=16)  # the choice of its mask takes 9 ms, and drawing, measuring and judging each ask for the same

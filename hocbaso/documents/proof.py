@@ -23,8 +23,8 @@ import pikepdf
 from hocbaso.documents import qr_summary
 from hocbaso.documents.field_words import where
 from hocbaso.documents.page_reading import Step, steps
-from hocbaso.documents.printed_form import DEMO_MARK, embedded_data_zone, printed_text, require_drawn
-from hocbaso.documents.transcript_content import FORMAT_1_0, FORMAT_1_1, Scope, TranscriptContent
+from hocbaso.documents.printed_form import demo_mark, embedded_data_zone, printed_text, require_drawn
+from hocbaso.documents.transcript_content import FORMAT_1_0, FORMAT_1_1, FORMAT_1_2, Scope, TranscriptContent
 from hocbaso.documents.xml_record import build_data_zone, parse_data_zone
 from hocbaso.errors import DomainError, IntegrityFault, Invalid
 from hocbaso.regulations.terms import Level
@@ -64,6 +64,7 @@ _ROWS = {"semester_1": "Học kì I", "semester_2": "Học kì II", "year": "C�
 INSTRUCTIONS_DIGESTS = {
     FORMAT_1_0: "bb53896816d06458ecb2a87ac96c091e17ca4fb7439f857be9740ffc4c544864",
     FORMAT_1_1: "ded90c446e98bb4770ea8d9e501941808ef79cd0df149bac3adc11298bda66eb",
+    FORMAT_1_2: "2fc2fb27b0a434357d36434fe4e9f595345f067844b60c183b07c5886c143d5f",
 }
 _HEX_PAIR = re.compile(rb"<([0-9a-fA-F]+)>\s*<([0-9a-fA-F]+)>")
 _RANGE = re.compile(rb"<([0-9a-fA-F]+)>\s*<([0-9a-fA-F]+)>\s*<([0-9a-fA-F]+)>")
@@ -273,13 +274,14 @@ def _heads(c: TranscriptContent) -> Iterator[tuple[str, str]]:
 def expected_blocks(c: TranscriptContent) -> Iterator[tuple[str, str]]:
     """(field, text) of every block, in reading order; the instructions under their title are known by their digest.
 
-    These are the forms of ``FORMAT_VERSIONS`` (1.1 differs by its page of instructions and its QR), and files issued under them are
+    These are the forms of ``FORMAT_VERSIONS`` (1.1 differs by its page of instructions and its QR, 1.2 by its instructions, the mark of a
+    sample and the school's name beside the last QR), and files issued under them are
     proven with it for ever: a changed form is another version with a description of its own beside this one.
     """
     s = c.student
     host = c.school.lookup_url.partition("//")[2].rstrip("/")
     if c.demo:
-        yield "demo", DEMO_MARK
+        yield "demo", demo_mark(c)
     name = c.school.name
     yield "school.name", f"TRƯỜNG: {(name[7:] if name.lower().startswith('trường ') else name).upper()}"
     for field, place in (("school.commune", c.school.commune), ("school.province", c.school.province)):
@@ -405,6 +407,8 @@ def expected_blocks(c: TranscriptContent) -> Iterator[tuple[str, str]]:
     if c.principal_remark:
         yield "principal_remark", c.principal_remark
     yield "school.lookup_url", f"Kiểm tra tại {host}"
+    if c.has_written_signatures:
+        yield "school.name", f"Nơi phát hành: {c.school.name}"
     yield "issue_on", f"Ngày hiệu lực: {_digits(c.issue_on)}"
     if c.replaces_uuid:
         yield "replaces_uuid", f"Thay thế bản có mã tra cứu: {c.replaces_uuid}"
@@ -446,7 +450,7 @@ def prove_equal(pdf_bytes: bytes, content: TranscriptContent, *, data_zone: byte
             raise IntegrityFault(f"Trang in khác dữ liệu học bạ ở {place}: {told}.", details=(field,))
     if len(printed) != len(wanted):
         raise IntegrityFault(f"Trang in có nội dung thừa: “{printed[len(wanted)].text}”.")
-    corner = DEMO_MARK if content.demo else ""
+    corner = demo_mark(content)
     for page in range(n_pages):
         found = "".join(block.text for block in margins if block.page == page)
         text = f"{corner}{content.student.full_name}Mã tra cứu: {content.record_uuid}Trang {page + 1}/{n_pages}"

@@ -122,7 +122,8 @@ def embed(request: ListSignature, signature: bytes) -> tuple[bytes, bytes]:
     if not cms.verify_digest(key, hashlib.sha256(message).digest(), signature):
         raise IntegrityFault("Nơi giữ khoá trả về một chữ ký không phải của chứng thư đã đăng ký; không ghi gì.")
     zone, nodes = _take_apart(request.xml, content)
-    nodes.append(SignerNode(request.role, _second(request.at), None, request.chain, signature))
+    value = cms.lower(request.chain, signature)
+    nodes.append(SignerNode(request.role, _second(request.at), None, request.chain, value))
     xml = _assemble(zone, [write_node(node, zone) for node in nodes])
     report = verify(xml, request.content, request.roots, request.crls, request.at, len(nodes))
     if not report["ok"]:

@@ -11,6 +11,8 @@ from hocbaso.errors import IntegrityFault
 FIELD_OF = {"homeroom": "GVCN", "principal": "HIEU_TRUONG", "seal": "NHA_TRUONG"}
 ROLE_OF = {field: role for role, field in FIELD_OF.items()}
 ROLE_WORDS = {"homeroom": "giáo viên chủ nhiệm", "principal": "Hiệu trưởng", "seal": "nhà trường"}
+LETTER_FONTS = {"HBR": "HB-Serif", "HBB": "HB-Serif-Bold"}
+"""Names under which a form since 1.2 offers its pages' fonts to the signatures (``/AcroForm /DR``)."""
 _BYTE_RANGE = re.compile(rb"/ByteRange \[(\d+) (\d+) (\d+) (\d+)\]")
 
 

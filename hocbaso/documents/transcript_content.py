@@ -37,9 +37,11 @@ from hocbaso.regulations.terms import Level, PassFail, Promotion, Sex, SubjectKi
 
 FORMAT_1_0 = "hocbaso-thcs-1.0"
 FORMAT_1_1 = "hocbaso-thcs-1.1"
-#: What is built today. 1.1: the QR carries a signed summary beside the lookup address. Papers of 1.0 stay as they are, for ever.
-FORMAT_VERSION = FORMAT_1_1
-FORMAT_VERSIONS = (FORMAT_1_0, FORMAT_1_1)
+FORMAT_1_2 = "hocbaso-thcs-1.2"
+#: What is built today. 1.1: the QR carries a signed summary beside the lookup address. 1.2: who signed, as what and when is text under each
+#: signature and the seal (decision 0035). Papers of older forms stay as they are, for ever.
+FORMAT_VERSION = FORMAT_1_2
+FORMAT_VERSIONS = (FORMAT_1_0, FORMAT_1_1, FORMAT_1_2)
 REGULATION_VERSION = "TT22/2021/TT-BGDĐT"
 
 EXEMPT = "Miễn"
@@ -567,6 +569,16 @@ class TranscriptContent:
     def has_summary(self) -> bool:
         """Whether the QR carries a signed summary (``documents/qr_summary``)."""
         return self.format_version != FORMAT_1_0
+
+    @property
+    def has_written_signatures(self) -> bool:
+        """Whether signatures write who signed, as what and when as text in the paper's own fonts, the seal's in a strip below it."""
+        return self.format_version not in (FORMAT_1_0, FORMAT_1_1)
+
+    @property
+    def refuses_twins(self) -> bool:
+        """Whether of an elliptic curve's two forms of one signature only the lower is taken; before 1.2 either was written."""
+        return self.format_version not in (FORMAT_1_0, FORMAT_1_1)
 
     @property
     def lookup_address(self) -> str:

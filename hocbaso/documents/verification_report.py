@@ -14,6 +14,10 @@ STRANGER = (
     "đúng tên như thế, nên chưa thể tin tệp này."
 )
 ALTERED = "Nội dung tệp đã bị thay đổi sau khi ký."
+TWIN = (
+    "Giá trị chữ ký bị đổi sang một dạng khác mà trường không bao giờ ghi: đây không phải tệp gốc. Nội dung chưa chắc bị sửa; hãy xin lại tệp của "
+    "nhà trường."
+)
 EXPIRED = "Chứng thư của người ký đã hết hạn."
 STATUS_UNKNOWN = "Ở đây không có danh sách thu hồi còn hạn của nơi cấp nên chưa biết chứng thư này có bị thu hồi không."
 UNREADABLE = "Tệp bị hỏng hoặc không phải học bạ số."

@@ -196,7 +196,8 @@ def prepare_xml(data: bytes, role: str, chain: tuple[bytes, ...], *, at: datetim
     if present != order[: list(NODE_OF).index(role)]:
         raise WrongState("Tệp XML đã có chữ ký này, hoặc còn thiếu chữ ký trước đó.")
     for element in parts.signatures:
-        if not holds(read_node(element, parts.content, parts.data_zone), parts.data_zone):
+        node = read_node(element, parts.content, parts.data_zone)
+        if not holds(node, parts.data_zone) or (parts.content.refuses_twins and cms.is_twin(node.chain, node.value)):
             raise IntegrityFault("Một chữ ký trước đó trong tệp XML không còn đúng, không ký tiếp được.")
     return signed_info(role, at.replace(microsecond=0), chain, parts.data_zone)
 
@@ -204,6 +205,7 @@ def prepare_xml(data: bytes, role: str, chain: tuple[bytes, ...], *, at: datetim
 def embed_xml(data: bytes, role: str, chain: tuple[bytes, ...], value: bytes, *, at: datetime) -> bytes:
     """The record file with the node of ``role``; ``value`` is the raw signature over ``prepare_xml`` of the same arguments."""
     parts = take_apart(data)
+    value = cms.lower(chain, value)
     node = SignerNode(role, at.replace(microsecond=0), _personal_id(role, parts.content), chain, value)
     return assemble(
         parts.data_zone, [*(canonical(item) for item in parts.signatures), write_node(node, parts.data_zone)]
@@ -236,6 +238,7 @@ def verify_xml(
     from hocbaso.documents.verification_report import (
         ALTERED,
         STRANGER,
+        TWIN,
         UNREADABLE,
         SignatureVerdict,
         VerificationReport,
@@ -269,7 +272,11 @@ def verify_xml(
                     )
                 )
                 continue
-            reasons = [] if holds(node, parts.data_zone) else [ALTERED]
+            reasons = []
+            if not holds(node, parts.data_zone):
+                reasons.append(ALTERED)
+            elif parts.content.refuses_twins and cms.is_twin(node.chain, node.value):
+                reasons.append(TWIN)
             reasons += trust.signing_time_reasons(node.signed_at, node.chain[0], parts.content.built_at)
             reasons += trust.path_reasons(node.chain)
             reasons += role_reasons(node.role, node.chain[0], parts.content, expected)

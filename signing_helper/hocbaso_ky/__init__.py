@@ -4,7 +4,8 @@ It listens on the loopback address only, answers only the schools that its user 
 signed, and asks for the PIN itself: neither the page nor the server ever sees it.
 """
 
-VERSION = "0.1.0"
-PROTOCOL = 1
+VERSION = "0.2.0"
+PROTOCOL = 2
+"""2: one agreement for a whole school (1,000 transcripts); before it was a hundred, and a wider batch asked again."""
 PORT = 18617
 """Where the school's pages look for it. They have no way to ask, so it never changes."""

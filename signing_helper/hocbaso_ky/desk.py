@@ -30,10 +30,16 @@ from hocbaso_ky.token_process import TokenFacts, TokenProcess, key_kind
 
 log = logging.getLogger("hocbaso_ky")
 
-MAX_PUPILS = 100
-"""Transcripts of one signing: a class has fifty at the most; a wider batch asks again."""
+MAX_PUPILS = 1000
+"""Transcripts of one signing: a school; a wider batch asks again."""
+MAX_ROUND = 100
+"""Documents of one round: a signing comes in parts, and the user can stop between them."""
+WIDE = 100
+"""More documents than a class has; the question says so, and the signing may take longer."""
 SESSION_SECONDS = 30 * 60.0
 SIGNING_SECONDS = 15 * 60.0
+SECONDS_A_DOCUMENT = 3.0
+"""What each document beyond :data:`WIDE` adds: two signatures of a slow token, and the server's work on them."""
 IDLE_SECONDS = 3 * 60.0
 """A signing in which nothing happens is over: the token is logged out."""
 BUSY_SECONDS = 2.0
@@ -83,6 +89,11 @@ class Summary:
     def n_signatures(self) -> int:
         """How many signatures ``n`` documents take."""
         return self.n * len(self.kind.forms)
+
+    @property
+    def seconds(self) -> float:
+        """Longest time from the user's yes to the last signature."""
+        return SIGNING_SECONDS + max(0, self.n - WIDE) * SECONDS_A_DOCUMENT
 
 
 @dataclass(slots=True)
@@ -277,9 +288,10 @@ class Desk:
         """Ask, and log in with what was typed. Refused: ``no``, ``pin``, ``locked``, ``absent``."""
         question.asks_pin, question.is_last_try = True, facts.is_last_try
         if facts.is_last_try:
-            question.warning = "Thiết bị chỉ còn một lần thử mã PIN: sai nữa là khoá."
-        elif facts.is_low:
-            question.warning = "Thiết bị báo đã có lần nhập sai mã PIN, còn ít lần thử."
+            tries = "Thiết bị chỉ còn một lần thử mã PIN: sai nữa là khoá."
+        else:
+            tries = "Thiết bị báo đã có lần nhập sai mã PIN, còn ít lần thử." if facts.is_low else ""
+        question.warning = " ".join(filter(None, (tries, question.warning)))
         answer = self._ask(origin, question)
         if not answer.ok:
             raise Refused(403, "no", "Người dùng không đồng ý.")
@@ -366,6 +378,12 @@ class Desk:
         count = f"{summary.n} {kind.noun} ({summary.n_signatures} chữ ký)"
         if before is not None:
             count = f"phần còn lại: {n_left} chữ ký của {summary.n} {kind.noun}"
+        warning = ""
+        if summary.n > WIDE:
+            warning = (
+                f"MỘT LẦN ĐỒNG Ý CHO CẢ {summary.n} {kind.noun.upper()}. So số này với trang đang ký. Muốn dừng giữa chừng thì rút thiết bị hoặc "
+                "đóng trình ký: bản chưa ký vẫn nguyên."
+            )
         of = "Học bạ " if summary.document == "hoc-ba" else ""
         question = Question(
             kind.title,
@@ -384,6 +402,7 @@ class Desk:
                 *_certificate_facts(leaf),
             ],
             "Ký",
+            warning=warning,
         )
         process = self._logged_in(origin, module, facts, question)
         now = time.monotonic()
@@ -405,7 +424,7 @@ class Desk:
             over = [
                 key
                 for key, one in self._signings.items()
-                if now - one.used_at > IDLE_SECONDS or now - one.began_at > SIGNING_SECONDS
+                if now - one.used_at > IDLE_SECONDS or now - one.began_at > one.summary.seconds
             ]
             ended = [self._signings.pop(key) for key in over]
         for one in ended:
@@ -515,7 +534,7 @@ def _items(body: dict[str, Any], summary: Summary) -> list[Item]:
     raw = body.get("items")
     if not isinstance(raw, list) or not raw:
         raise _shape("items")
-    if len(raw) > summary.n_signatures:
+    if len(raw) > min(summary.n_signatures, MAX_ROUND * len(forms)):
         raise Refused(422, "limit", "Trang xin nhiều chữ ký hơn số đã nêu.")
     items = []
     for position, entry in enumerate(raw):

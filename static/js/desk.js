@@ -9,6 +9,8 @@
   const lines = [...root.querySelectorAll("[data-state]")];
   const acts = root.querySelector("[data-acts]");
   const HEADER = "X-Hocbaso-Ky";
+  // What this page needs of the helper: since 2 one yes is for a whole school.
+  const PROTOCOL = 2;
   let session = null;
   let tokens = [];
   let shown = "";
@@ -62,6 +64,7 @@
   // Whether the helper is here, knows this school and, where one is wanted, sees the token of the certificate.
   async function prepare(wanted = certificate) {
     const status = await ask("/trang-thai");
+    if (!(status.hocbaso_ky >= PROTOCOL)) throw new Refusal("old");
     if (status.problem) throw new Refusal(status.problem);
     if (!status.paired) throw new Refusal("unpaired");
     if (!session) session = (await ask("/phien", {})).session;
@@ -155,7 +158,7 @@
   async function sign(errand) {
     for (;;) {
       try {
-        if (!session || ["off", "absent"].includes(shown)) await prepare(errand.certificate);
+        if (!session || ["off", "absent", "old"].includes(shown)) await prepare(errand.certificate);
         acts.hidden = true;
         show(errand.round === 0 ? "ask" : "working");
         const { signatures } = await ask("/ky", errand);
@@ -167,9 +170,9 @@
         show(code === "no_answer" ? "no" : code);
         acts.hidden = false;
         // Nothing was asked yet: the page finds the helper, or the token, by itself. After a no or a wrong PIN a person decides.
-        const chosen = await Promise.race([nextChoice(), ...(["off", "absent"].includes(code) ? [pause(2000)] : [])]);
+        const chosen = await Promise.race([nextChoice(), ...(["off", "absent", "old"].includes(code) ? [pause(2000)] : [])]);
         choice = null;
-        if (chosen || !["off", "absent"].includes(code)) acts.hidden = true;
+        if (chosen || !["off", "absent", "old"].includes(code)) acts.hidden = true;
         if (chosen === "stop") {
           const why = ["no", "no_answer"].includes(code) ? "no" : code;
           return { why: ["no", "pin", "locked", "absent"].includes(why) ? why : "stopped" };

@@ -157,6 +157,10 @@ function rawOf(der, size) {
     return joined(new Uint8Array(size - bytes.length), bytes);
   }));
 }
+/* The larger half of P-256's order: since form 1.2 a signature is written with the smaller of s and n - s. */
+const HALF = 0x7fffffff800000007fffffffffffffffde737d56d38bcf4279dce5617e3192a8n;
+const isTwin = (raw) => BigInt(`0x${hex(raw.subarray(32))}`) > HALF;
+const OLD_FORMS = ["hocbaso-thcs-1.0", "hocbaso-thcs-1.1"];
 async function issuedBy(item, issuer) {
   const method = KEYS[oid(children(item.algorithm)[0])], key = keyOf(issuer.spki);
   if (!method || (method.name === "ECDSA") !== (key.kind === "ec")) return false;
@@ -182,6 +186,7 @@ function readList(der) {
 
 const STRANGER = "Không rõ nơi cấp chữ ký: khoá này không nằm trong số khoá mà trường tin cậy. Ai cũng tự làm được một chữ ký mang đúng tên như thế, nên chưa thể tin tệp này.";
 const ALTERED = "Nội dung tệp đã bị thay đổi sau khi ký.";
+const TWIN = "Giá trị chữ ký bị đổi sang một dạng khác mà trường không bao giờ ghi: đây không phải tệp gốc. Nội dung chưa chắc bị sửa; hãy xin lại tệp của nhà trường.";
 let trusted = null;
 
 async function readTrust() {
@@ -514,6 +519,7 @@ async function checkNode(name, label, text, zone, zoneDigest, facts) {
     const signature = fromB64(value);
     if (again !== text || number !== wantedNumber) verdict.reasons.push(again !== text && text.includes(zoneDigest) ? BROKEN : ALTERED);
     else if (!(await signedBy(leaf.spki, "SHA-256", utf8(await parts.info(` xmlns="${DS}"`)), signature))) verdict.reasons.push(ALTERED);
+    else if (key.kind === "ec" && !OLD_FORMS.includes(facts.of("PHIEN_BAN")) && isTwin(signature)) verdict.reasons.push(TWIN);
     verdict.reasons.push(...timeReasons(signedAt));
     if (signedAt < leaf.from - SKEW) verdict.reasons.push("Thời gian ký ghi trong chữ ký sớm hơn ngày chứng thư có hiệu lực.");
     if (signedAt < readInstant(facts.of("NGAY_TAO_HOC_BA")) - SKEW) verdict.reasons.push("Thời gian ký ghi trong chữ ký sớm hơn lúc lập học bạ.");

@@ -380,7 +380,17 @@ def test_refusing_at_the_helper_stops_the_batch_and_the_rest_is_signed_later(
     with helper_at_the_clerks(cable, school, tmp_path) as helper:
         register(page, school)
         helper.replies["co"] = ""
+        older = {"hocbaso_ky": 1, "version": "0.1.0", "paired": True}
+        page.route(
+            f"{HELPER}/trang-thai",
+            lambda route: route.fulfill(json=older, headers={"Access-Control-Allow-Origin": school.base}),
+        )
         page.goto(class_page(school))
+        state(page, "old")
+        picture(page, "desk-old")
+        page.click("#ky button[type=submit]")
+        assert page.url == class_page(school) and helper.questions("Ký học bạ bằng") == 0, "nothing is sent"
+        page.unroute(f"{HELPER}/trang-thai")
         state(page, "ready")
         page.click("#ky button[type=submit]")
         state(page, "no")

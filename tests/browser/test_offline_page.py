@@ -17,6 +17,7 @@ import pytest
 
 from hocbaso.documents import (
     certificate_owner,
+    cms,
     machine_signed,
     offline_page,
     qr_summary,
@@ -35,6 +36,7 @@ from tests.documents.conftest import world as world  # the session's signed reco
 from tests.documents.machine_keys import Machine, machine_of, seal_of, stated, withdrawn
 from tests.documents.odd_certificates import PRINCIPALS, PURPOSES, SEALS, signer_of
 from tests.documents.samples import SCHOOL, content, qr_text, replace, unsigned
+from tests.documents.test_signature_twins import twin_of_xml
 
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
@@ -280,6 +282,7 @@ def _wrapped(xml: bytes) -> dict[str, bytes]:
         "another algorithm": xml.replace(b"rsa-sha256", b"rsa-sha1", 1),
         "another transform": xml.replace(b"xml-exc-c14n#", b"xml-exc-c14n#WithComments", 1),
         "the reference elsewhere": xml.replace(b'URI="#duLieuHocBa"', b'URI=""', 1),
+        "the other form of a signature": twin_of_xml(xml, "KY_PHAT_HANH"),
         "cut off": xml[:-20],
         "more after it": xml + b"<x/>",
     }
@@ -476,7 +479,8 @@ def _signed_zone(zone: bytes, uuid: str, world: World) -> bytes:
     for role, signer in world.signers.items():
         digest = hashlib.sha256(xml_signature.signed_info(role, NOW, signer.chain, zone)).digest()
         number = {"homeroom": CHILD.homeroom.personal_id, "principal": CHILD.principal.personal_id}.get(role)
-        node = xml_signature.SignerNode(role, NOW, number, signer.chain, signer.sign_digest(digest))
+        value = cms.lower(signer.chain, signer.sign_digest(digest))
+        node = xml_signature.SignerNode(role, NOW, number, signer.chain, value)
         nodes.append(xml_signature.write_node(node, zone))
     return b'<HOC_BA id="%s">%s<DANH_SACH_THONG_TIN_KY>%s</DANH_SACH_THONG_TIN_KY></HOC_BA>' % (
         uuid.encode(),

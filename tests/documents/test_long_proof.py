@@ -34,6 +34,7 @@ from hocbaso.documents.verification import verify_file
 from hocbaso.documents.verification_report import VerificationReport, report_from_plain
 from hocbaso.errors import DomainError, IntegrityFault, NotAllowed, Unavailable, WrongState
 
+from . import conformance
 from .conftest import NOW, PEOPLE, World
 from .time_services import TimeServices, time_services
 
@@ -139,6 +140,14 @@ def test_what_is_added_only_appends_and_the_first_signature_still_allows_it(proo
     reader = PdfFileReader(io.BytesIO(proofs.b_lta), strict=True)
     assert reader.embedded_regular_signatures[0].docmdp_level is MDPPerm.FILL_FORMS
     assert len(reader.embedded_timestamp_signatures) == 1
+
+
+def test_a_paper_with_long_term_proof_conforms(proofs: Proofs) -> None:
+    assert conformance.deviations(proofs.b_t) == conformance.SIGNED
+    for pdf, wanted in ((proofs.b_lt, conformance.SIGNED), (proofs.b_lta, conformance.LONG_TERM)):
+        kept = long_term.read_store(pdf).evidence
+        doubtful = any(der.endswith(b"\r") for der in (*kept.certs, *kept.ocsps, *kept.crls))
+        assert conformance.deviations(pdf) == wanted | (conformance.DOUBTFUL_ENDS if doubtful else frozenset())
 
 
 def test_each_signature_asks_the_authority_once_and_the_key_once(proofs: Proofs) -> None:

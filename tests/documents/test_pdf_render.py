@@ -19,6 +19,7 @@ from hocbaso.documents.issuing import build_faces
 from hocbaso.documents.transcript_content import (
     FORMAT_1_0,
     FORMAT_1_1,
+    FORMAT_1_2,
     FORMAT_VERSION,
     CertificateNote,
     CorrectionNote,
@@ -34,8 +35,11 @@ from .samples import KEY, content, history, qr_text, replace, unsigned
 FORMS = {
     FORMAT_1_0: "a0c92f56a3bd3ee7e51235a70ed718b92d0b1c2a9c2270d2714d8cee5d55d58b",
     FORMAT_1_1: "abf3aa133661ff1bc51f5a4214e4578c442c2374d90483ffbf6a04c45e1de851",
+    FORMAT_1_2: "2c956717ccb1d776a2b5ef2de630dfbcfbe5608276cdc171d06c28c25bfdeb55",
 }
 PAGE_1_0 = "83e8ebcb52b7504e8f905f83539d4d689543254bd520edd259f184db5a134efd"
+PAGE_1_1 = "62e1aa7b8d821eca1e6cf2fcd945cf6398a7671e2468b6f41bdb4865672af84e"
+RULES_1_1 = "9734b1685b90ecd2fd1a940d18e691a88485c9e5c52e5e3235908125eeb83063"
 RULES_1_0 = "220c0e92ff8af60354e892029242e572f13044bfb990114ff6a045188845ff60"
 SUMMARY_1 = "https://hocba.dongsen.example/xac-thuc/7c1e4b0a-52d8-4f19-9e36-b8a07d2f61c4#" + "1234567890" * 37
 MATRIX_1 = "37df15cb9eb8adf58411e6c25975485f411fa4d40909ee188edfaa01459e9635"
@@ -71,7 +75,7 @@ def test_five_pages_with_fields_over_the_spots_of_the_last(world: World) -> None
         boxes = {str(field.T): [float(value) for value in field.Rect] for field in pdf.Root.AcroForm.Fields}
         seal, hand = boxes["NHA_TRUONG"], boxes["HIEU_TRUONG"]
         mm = 72 / 25.4
-        assert abs(seal[2] - seal[0] - 36 * mm) < 0.1 and abs(seal[3] - seal[1] - 36 * mm) < 0.1
+        assert abs(seal[2] - seal[0] - 36 * mm) < 0.1 and abs(seal[3] - seal[1] - 41 * mm) < 0.1, "and its strip"
         assert abs((seal[2] - hand[0]) / (hand[2] - hand[0]) - 1 / 3) < 0.02, "the seal covers the left third"
         assert len(pdf.Root.AF) == 1 and str(pdf.Root.AF[0].AFRelationship) == "/Source"
         assert "/Type" not in pdf.trailer, "no xref stream"
@@ -236,16 +240,16 @@ def test_a_bare_record_prints_too() -> None:
     with pikepdf.open(io.BytesIO(data)) as pdf:
         body, margins = proof.read_blocks(pdf)
     text = " ".join(block.text for block in body + margins)
-    assert "MẪU" not in text and "PHÓ HIỆU TRƯỞNG" in text
+    assert "THỬ NGHIỆM" not in text and "PHÓ HIỆU TRƯỞNG" in text
 
 
-@pytest.mark.parametrize("version", [FORMAT_1_0, FORMAT_1_1])
+@pytest.mark.parametrize("version", [FORMAT_1_0, FORMAT_1_1, FORMAT_1_2])
 def test_the_form_of_a_version_never_changes_in_silence(version: str) -> None:
     """Issued files are proven with this description for ever: a changed form needs a new version and one of its own."""
     form = "\n".join(f"{field}={text}" for field, text in proof.expected_blocks(content(format_version=version)))
     seen = hashlib.sha256(f"{form}\n{proof.INSTRUCTIONS_DIGESTS[version]}".encode()).hexdigest()
     assert seen == FORMS[version]
-    assert FORMAT_VERSION == FORMAT_1_1
+    assert FORMAT_VERSION == FORMAT_1_2
 
 
 def test_a_paper_of_form_1_0_is_still_drawn_by_the_same_page_and_rules() -> None:
@@ -257,6 +261,16 @@ def test_a_paper_of_form_1_0_is_still_drawn_by_the_same_page_and_rules() -> None
     assert " full" not in page and "keywords" not in page
     old = unsigned(content(format_version=FORMAT_1_0))
     proof.prove_equal(old, content(format_version=FORMAT_1_0))
+
+
+def test_a_paper_of_form_1_1_is_still_drawn_by_the_same_page_and_rules() -> None:
+    value = content(format_version=FORMAT_1_1)
+    page = pdf_render.render_html(value, qr_text="https://hocba.dongsen.example/xac-thuc/x#1234567890")
+    assert hashlib.sha256(page.encode()).hexdigest() == PAGE_1_1
+    rules = (page_layout.TEMPLATES / "transcript.css").read_text("utf-8").partition("\n/* form 1.2:")
+    assert rules[1] and hashlib.sha256(rules[0].encode()).hexdigest() == RULES_1_1
+    assert "written" not in page and "BẢN THỬ NGHIỆM" not in page
+    proof.prove_equal(unsigned(value), value)
 
 
 def test_a_form_and_its_qr_belong_together() -> None:

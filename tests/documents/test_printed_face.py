@@ -148,6 +148,33 @@ def exchanged(pdf: pikepdf.Pdf) -> None:
     stream.write(data[:a] + second[2][0] + data[b:c] + first[2][0] + data[d:])
 
 
+def moved(words: str, to: str) -> Callable[[pikepdf.Pdf], object]:
+    """On the last page the line that begins with ``words`` goes just below the one that begins with ``to``."""
+
+    def change(pdf: pikepdf.Pdf) -> None:
+        page = pdf.pages[4]
+        stream, where = page.obj.Contents, {}
+        data, tables, table, at = stream.read_bytes(), {}, {}, None
+        for font, each in page.obj.Resources.Font.items():
+            tables[font.encode()] = letters_of_font(each)
+        for line in re.finditer(rb"[^\n]+", data):
+            if line[0].endswith(b" Tf"):
+                table = tables[line[0].split()[0]]
+            elif line[0].endswith(b" Tm"):
+                at = re.match(rb"1 0 0 -1 (\S+) (\S+) Tm", line[0]), line.start()
+            elif line[0].endswith(b"TJ"):
+                raw = bytes.fromhex(b"".join(re.findall(rb"<([0-9a-fA-F]+)>", line[0])).decode())
+                text = "".join(table[int.from_bytes(raw[n : n + 2])] for n in range(0, len(raw), 2))
+                where.setdefault(text, at)
+        (old, start), (goal, _) = (
+            next(value for text, value in where.items() if text.startswith(one)) for one in (words, to)
+        )
+        new = b"1 0 0 -1 %s %.6f Tm" % (goal[1], float(goal[2]) + 3)
+        stream.write(data[:start] + new + data[start + len(old[0]) :])
+
+    return change
+
+
 LIES: dict[str, tuple[Callable[[pikepdf.Pdf], object], str]] = {
     "a stamp": (stamp, OTHER_PART),
     "a picture": (picture, OTHER_PART),
@@ -165,6 +192,10 @@ LIES: dict[str, tuple[Callable[[pikepdf.Pdf], object], str]] = {
     "text off the page": (redraw(b"BT\n1 0 0 -1 ", b"BT\n1 0 0 -1 9"), OTHER_DRAWING),
     "a shift of the page": (redraw(b"BT\n", b"1 0 0 1 0 9000 cm\nBT\n"), OTHER_DRAWING),
     "two marks exchanged": (exchanged, MOVED),
+    "the head's approval under the teacher's heading": (moved("Đồng ý. Công nhận", "NHẬN XÉT CỦA GIÁO VIÊN"), MOVED),
+    "the completion among the competitions": (moved("Hoàn thành", "- Kết quả tham gia"), MOVED),
+    "the pupil's class in another's place": (moved("Lớp:", "Năm học:"), MOVED),
+    "the teacher's name under the head's office": (moved("Trịnh Thu Hà", "HIỆU TRƯỞNG"), MOVED),
     "a box cut out of the page": (lambda pdf: setattr(pdf.pages[MARKS].obj, "CropBox", Array([0, 0, 595, 300])), OTHER_PART),
     "a page turned": (lambda pdf: setattr(pdf.pages[MARKS].obj, "Rotate", 180), OTHER_PART),
     "a script": (lambda pdf: setattr(pdf.Root, "OpenAction", Dictionary(S=Name.JavaScript, JS="app.alert(1)")), OTHER_PART),

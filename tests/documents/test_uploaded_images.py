@@ -18,6 +18,7 @@ from hocbaso.documents.sign_request import SignRequest, _mark
 from hocbaso.documents.trust import Trust
 from hocbaso.errors import Invalid
 
+from . import conformance
 from .conftest import NOW, PEOPLE, World
 
 BLUE, RED = (25, 55, 160), (200, 25, 35)
@@ -163,17 +164,20 @@ def test_a_record_signed_with_uploaded_images_is_right_small_and_true_to_size(wo
     report = verify_pdf(pdf, Trust.of(world.roots, world.authority.crls(NOW), NOW))
     assert report.ok, report.reasons
     assert len(pdf) <= 150_000, f"{len(world.unsigned)} unsigned, {len(pdf)} signed"
+    assert conformance.deviations(pdf) == conformance.SIGNED, "an uploaded image breaks no rule of PDF/A or PDF/UA"
     with pikepdf.open(io.BytesIO(pdf)) as opened:
         widgets = {str(each.T): each for each in opened.Root.AcroForm.Fields}
         for field, widget in widgets.items():
             left, _low, right, _high = (float(value) for value in widget.Rect)
             form = widget.AP.N
-            assert set(form.Resources.keys()) <= {"/XObject"} and "/Im0" in form.Resources.XObject
+            assert set(form.Resources.keys()) <= {"/XObject", "/Font"} and "/Im0" in form.Resources.XObject
             image = form.Resources.XObject.Im0
             # PDF/A-3 (ISO 19005-3, 6.2.8): no interpolation, no alternates; device colours stand under the file's output intent.
             assert image.get("/Interpolate") in (None, False) and "/Alternates" not in image
             assert image.SMask.ColorSpace == pikepdf.Name.DeviceGray and int(image.SMask.BitsPerComponent) == 4
             if field == pades.FIELD_OF["seal"]:
+                high = float(widget.Rect[3]) - float(widget.Rect[1])
+                assert high - (right - left) == pytest.approx(5 * 72 / 25.4, abs=0.2), "the strip of words below it"
                 assert right - left == pytest.approx(36 * 72 / 25.4, abs=0.2)
                 drawn = [list(map(float, one[0])) for one in pikepdf.parse_content_stream(form, "cm")]
                 assert drawn[0][0] == pytest.approx(36 * 72 / 25.4, abs=0.3) == pytest.approx(drawn[0][3], abs=0.3)

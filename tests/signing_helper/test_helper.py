@@ -22,7 +22,7 @@ from cryptography.x509.oid import NameOID
 from hocbaso.documents import cms, instance_keys
 from hocbaso.documents.test_authority import TestAuthority
 from hocbaso.web import headers
-from hocbaso_ky import PORT
+from hocbaso_ky import PORT, PROTOCOL
 from hocbaso_ky.__main__ import main
 from tests.helper_process import Caller, HelperProcess, running
 from tests.soft_token import PIN, SoftToken, make_token
@@ -176,6 +176,35 @@ def test_a_class_takes_one_question_one_login_and_one_operation_a_signature(
     assert asked["items"][0]["message"] not in log
 
 
+def test_a_school_takes_one_question_and_one_login_and_no_digest_beyond_it(
+    page: Caller, helper: HelperProcess, token: SoftToken, leaf: bytes
+) -> None:
+    n, each = 110, 50
+    items = errand(leaf, n)["items"]
+    (token.folder / "wish.calls").unlink(missing_ok=True)
+    rounds = [
+        errand(leaf, n, **{"class": "toàn trường"}, round=number, items=items[at : at + 2 * each])
+        for number, at in enumerate(range(0, 2 * n, 2 * each))
+    ]
+    for asked in rounds:
+        status, told = page.post("/ky", asked)
+        assert status == 200, told
+        checked(leaf, asked, told)
+    assert helper.questions(SIGN) == 1 and (token.calls("login"), token.calls("sign")) == (1, 2 * n)
+    shown = " ".join(helper.screen.split())
+    assert "Học bạ toàn trường: 110 học bạ (220 chữ ký)" in shown and "MỘT LẦN ĐỒNG Ý CHO CẢ 110 HỌC BẠ" in shown
+    more = {**rounds[0], "round": len(rounds), "items": pair_of(leaf, "em thứ 111")}
+    assert page.post("/ky", more)[1]["code"] == "limit"
+    assert page.post("/ky", {**more, "class": "khối 9"})[1]["code"] == "changed"
+    assert page.post("/ky", rounds[1])[0] == 200 and token.calls("sign") == 2 * n, "from memory"
+
+
+def test_a_class_is_not_warned_of(page: Caller, helper: HelperProcess, leaf: bytes) -> None:
+    assert page.post("/ky", errand(leaf, 2))[0] == 200
+    assert "MỘT LẦN ĐỒNG Ý" not in helper.screen
+    assert page.send("GET", "/trang-thai")[1]["hocbaso_ky"] == PROTOCOL == 2
+
+
 def test_more_than_was_said_is_never_signed(page: Caller, helper: HelperProcess, token: SoftToken, leaf: bytes) -> None:
     one = errand(leaf, 1)
     assert page.post("/ky", one)[0] == 200
@@ -200,11 +229,13 @@ def test_one_digest_is_not_signed_twice_in_a_signing(page: Caller, token: SoftTo
 def test_a_page_that_asks_for_ten_thousand_is_refused_without_a_question(
     page: Caller, helper: HelperProcess, leaf: bytes
 ) -> None:
-    for n in (101, 5_000, 10_000, 10**12):
+    for n in (1_001, 5_000, 10_000, 10**12):
         assert page.post("/ky", {**errand(leaf, 1), "n": n})[1]["code"] == "limit"
     pair = pair_of(leaf, "một em")
     assert page.post("/ky", {**errand(leaf, 1), "items": pair * 5_000})[1]["code"] == "limit"
     assert page.post("/ky", {**errand(leaf, 1), "items": pair * 2})[1]["code"] == "limit"
+    # A school's number of signatures is agreed to at once, but never brought at once.
+    assert page.post("/ky", {**errand(leaf, 1), "n": 640, "items": pair * 101})[1]["code"] == "limit"
     assert helper.questions(SIGN) == 0
 
 
