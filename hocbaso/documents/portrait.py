@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import io
 
-from PIL import Image, ImageOps, UnidentifiedImageError
-
 from hocbaso.documents.memory_limit import VERIFY_MEMORY, at_most
 from hocbaso.errors import Invalid
 
@@ -26,6 +24,8 @@ def remake(data: bytes) -> bytes:
 
     Raises ``errors.Invalid`` (field ``photo``) in words that say what to do.
     """
+    from PIL import Image, UnidentifiedImageError  # here, not above: the web process reads the limits of this module
+
     if len(data) > MAX_UPLOAD:
         raise _refused("Ảnh lớn quá 4 MB. Xin chọn cỡ ảnh nhỏ hơn.")
     try:
@@ -38,6 +38,8 @@ def remake(data: bytes) -> bytes:
 
 
 def _made(data: bytes) -> bytes:
+    from PIL import Image, ImageOps
+
     with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as opened:
         if opened.width * opened.height > MAX_PIXELS:
             raise _refused("Ảnh lớn quá 50 triệu điểm ảnh. Xin chọn cỡ ảnh nhỏ hơn.")

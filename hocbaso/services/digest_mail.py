@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import smtplib
 import ssl
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from email.message import EmailMessage
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from flask import current_app
@@ -22,6 +22,9 @@ from hocbaso.errors import Unavailable
 from hocbaso.regulations.deadlines import is_quiet
 from hocbaso.services import announcements, roster
 from hocbaso.services.in_force import has_left
+
+if TYPE_CHECKING:
+    import smtplib
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +119,8 @@ def send(now: datetime) -> int:
     digests = waiting(now)
     if not digests:
         return 0
+    import smtplib  # a megabyte that a school without mail does not need
+
     n_sent = n_refused = 0
     try:
         with _smtp(settings.smtp_url) as server:
@@ -180,6 +185,8 @@ def _unclaim(digest: Digest) -> None:
 
 
 def _smtp(url: str) -> smtplib.SMTP:
+    import smtplib
+
     parts = urlsplit(url)
     host = parts.hostname or "localhost"
     server: smtplib.SMTP

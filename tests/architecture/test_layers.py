@@ -144,7 +144,7 @@ def test_the_web_process_never_loads_the_document_libraries(tmp_path: Path):
     """Importing them takes a second and 150 MB; documents are made in worker processes that start once."""
     script = (
         "import sys, app\n"
-        "print(*sorted({'weasyprint', 'endesive', 'pyhanko', 'pikepdf', 'openpyxl'} & set(sys.modules)))"
+        "print(*sorted({'weasyprint', 'endesive', 'pyhanko', 'pikepdf', 'openpyxl', 'PIL', 'smtplib'} & set(sys.modules)))"
     )
     run = subprocess.run(
         [sys.executable, "-c", script],
