@@ -238,9 +238,9 @@ def test_a_repeated_row_names_both_addresses():
 
 def test_one_class_of_24_sheets_is_read_in_time():
     data = mw.clean_bytes("diem-6A.xlsx")
-    started = time.perf_counter()
+    started = time.process_time()
     read_scores(data)
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
 
 
 def test_namesakes_without_code_are_kept_apart_by_birth_date():
