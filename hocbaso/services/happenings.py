@@ -87,12 +87,14 @@ _BY_VERB = {
         "lock": "khoá {what}",
         "reopen": "mở lại {what}",
         "relock": "khoá lại {what}",
+        "take_back": "hoàn tác việc duyệt {what}",
     },
     "class:state:moved": {
         "finalise": "chốt tổng kết {what}",
         "reopen": "mở lại {what}",
         "return": "trả lại {what}",
         "approve": "duyệt tổng kết {what}",
+        "take_back": "hoàn tác việc duyệt tổng kết {what}",
     },
 }
 

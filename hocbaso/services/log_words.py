@@ -588,6 +588,7 @@ _SHEET_VERBS = {
     "reopen": "mở lại",
     "relock": "khoá lại",
     "finalise": "chốt tổng kết",
+    "take_back": "hoàn tác duyệt",
 }
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Flask, flash, render_template, request, url_for
+from flask import Blueprint, Flask, flash, render_template, request, session, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
-from hocbaso.errors import Invalid
+from hocbaso.errors import Invalid, WrongState
+from hocbaso.regulations.taking_back import TOO_LATE
 from hocbaso.services import (
     accounts,
     bulk_acts,
@@ -20,6 +22,7 @@ from hocbaso.services import (
     reminders,
     reset_requests,
     snapshots,
+    taking_back,
 )
 from hocbaso.services.access import Actor
 from hocbaso.services.import_plans import KINDS
@@ -32,7 +35,13 @@ from hocbaso.web.security import confirm_recent, current_actor, signed_in
 daily = Blueprint("daily", __name__, url_prefix="/hom-nay")
 
 VERB_WORDS = {"approve": "Duyệt", "review": "Soát xong", "return": "Trả lại", "lock": "Khoá"}
-DONE_WORDS = {"approve": "Đã duyệt", "review": "Đã soát xong", "return": "Đã trả lại", "lock": "Đã khoá"}
+DONE_WORDS = {
+    "approve": "Đã duyệt",
+    "review": "Đã soát xong",
+    "return": "Đã trả lại",
+    "lock": "Đã khoá",
+    "take_back": "Đã hoàn tác",
+}
 OPEN_WORDS = {
     "type": "Nhập điểm",
     "check": "Đối chiếu",
@@ -61,6 +70,7 @@ def _page(
     *,
     verb: str = "",
     message: str | None = None,
+    kept: bool = False,
     ticked: MultiDict[str, str] | None = None,
     status: int = 200,
 ) -> tuple[str, int]:
@@ -88,10 +98,12 @@ def _page(
         chosen=chosen,
         outcomes=outcomes,
         verb=verb,
+        offers=_offers(),
         verb_words=VERB_WORDS,
         done_words=DONE_WORDS,
         open_words=OPEN_WORDS,
         message=message,
+        says_kept=kept,
         default_remark=class_approval.DEFAULT_REMARK,
         typed=ticked or MultiDict(),
         paper_line=snapshots.paper_line(),
@@ -102,7 +114,7 @@ def _page(
 @signed_in
 def act() -> BaseResponse | tuple[str, int]:
     """Do one act to everything ticked; each item has its own outcome, what failed stays on the page with its reason."""
-    actor, form = current_actor(), ActForm()
+    actor, form, now = current_actor(), ActForm(), clock.now()
     chosen = form.chon.data or []
     try:
         if not form.validate():
@@ -110,17 +122,70 @@ def act() -> BaseResponse | tuple[str, int]:
         if len(chosen) > bulk_acts.MANY:
             confirm_recent(actor)
         outcomes = bulk_acts.act(
-            actor, form.verb.data or "", chosen, now=clock.now(), note=form.note.data, remark=form.remark.data
+            actor, form.verb.data or "", chosen, now=now, note=form.note.data, remark=form.remark.data
         )
     except Invalid as refusal:
         return _page(message=refusal.message, ticked=request.form, status=422)
     done = [one for one in outcomes if one.done]
     verb = form.verb.data or ""
+    if verb == "approve" and done:
+        _may_take_back(now)
     if len(done) == len(outcomes):
-        flash(f"{DONE_WORDS[verb]} {done[0].label if len(done) == 1 else f'{len(done)} việc'}.", "done")
+        if verb != "approve" or not _offers():  # the bar that takes it back tells an approval
+            flash(f"{DONE_WORDS[verb]} {done[0].label if len(done) == 1 else f'{len(done)} việc'}.", "done")
         kept: dict[str, Any] = request.args.to_dict()
         return go(url_for(".show", **kept))
     return _page(outcomes, verb=verb, status=200 if done else 409)
+
+
+_JUST = "just_approved"
+"""In the browser's signed session: when each act of the last seconds began and when it had been answered. Who approved what in it stands
+in the steps."""
+
+
+def _acts() -> list[tuple[datetime, datetime]]:
+    return [(datetime.fromisoformat(began), datetime.fromisoformat(done)) for began, done in session.get(_JUST, ())]
+
+
+def _may_take_back(began: datetime) -> None:
+    now = clock.now()
+    acts = [*_acts()[-2:], (began, now)]
+    session[_JUST] = [(one.isoformat(), done.isoformat()) for one, done in acts]
+
+
+def _offers() -> list[taking_back.Offer]:
+    """What may be taken back now, the newest first."""
+    acts = _acts()
+    if not acts:
+        return []
+    actor, now = current_actor(), clock.now()
+    found = [taking_back.offer(actor, began, done, now) for began, done in reversed(acts)]
+    if not any(found) and acts[-1][1] < now:
+        session.pop(_JUST)  # over: no later page looks again
+    return [one for one in found if one is not None]
+
+
+@daily.post("/hoan-tac")
+@signed_in
+def take_back() -> BaseResponse | tuple[str, int]:
+    """Take back the own approval of a moment ago; after ten seconds it says so and nothing changes."""
+    wanted = request.form.get("luc", "")
+    acts = [(began, done) for began, done in _acts() if began.isoformat() == wanted]
+    try:
+        if not acts:
+            raise WrongState(TOO_LATE)
+        outcomes = taking_back.take_back(current_actor(), *acts[0], now=clock.now())
+    except WrongState as refusal:
+        return _page(message=refusal.message, kept=True, status=409)
+    done = [one for one in outcomes if one.done]
+    if len(done) == len(outcomes):
+        flash(
+            f"Đã hoàn tác việc duyệt {done[0].label if len(done) == 1 else f'{len(done)} việc'}: lại chờ duyệt như trước.",
+            "done",
+        )
+        kept: dict[str, Any] = request.args.to_dict()
+        return go(url_for(".show", **kept))
+    return _page(outcomes, verb="take_back", status=200 if done else 409)
 
 
 @daily.get("/so-viec")
