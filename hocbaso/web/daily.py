@@ -5,17 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Flask, flash, render_template, request, session, url_for
+from flask import Blueprint, Flask, flash, make_response, render_template, request, session, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
 from hocbaso.errors import Invalid, WrongState
+from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.taking_back import TOO_LATE
 from hocbaso.services import (
     accounts,
     bulk_acts,
     class_approval,
+    daily_look,
     dashboard,
     first_passwords,
     first_steps,
@@ -27,10 +29,13 @@ from hocbaso.services import (
 from hocbaso.services.access import Actor
 from hocbaso.services.import_plans import KINDS
 from hocbaso.services.wanted_roles import wanted_roles
+from hocbaso.web import daily_signing, wide_batches
+from hocbaso.web.daily_signing import Signing
 from hocbaso.web.forms.daily import ActForm
+from hocbaso.web.headers import allow_signing_helper
 from hocbaso.web.htmx import answer, go, is_fragment
-from hocbaso.web.navigation import count
-from hocbaso.web.security import confirm_recent, current_actor, signed_in
+from hocbaso.web.navigation import count, may_open
+from hocbaso.web.security import confirm_recent, current_actor, requires, signed_in
 
 daily = Blueprint("daily", __name__, url_prefix="/hom-nay")
 
@@ -55,7 +60,7 @@ OPEN_WORDS = {
 
 @daily.get("")
 @signed_in
-def show() -> str:
+def show() -> Any:
     """The page of this person."""
     return _page()[0]
 
@@ -73,20 +78,28 @@ def _page(
     kept: bool = False,
     ticked: MultiDict[str, str] | None = None,
     status: int = 200,
-) -> tuple[str, int]:
-    kind = request.args.get("loai", "")
+    signing: Signing | None = None,
+) -> tuple[Any, int]:
+    kind, now = request.args.get("loai", ""), clock.now()
+    last = daily_look.last_looks(current_actor())
+    began = daily_look.began_at(last, now)
     view = dashboard.daily(
         current_actor(),
-        clock.now(),
+        now,
         group_id=_number("to"),
         grade_level=_number("khoi"),
         class_name=request.args.get("lop") or None,
         kind=kind if kind in dashboard.KINDS else None,
+        since=began,
     )
+    looked = daily_look.look(current_actor(), last, view.waiting, view.lines, now)
     chosen = {name: request.args[name] for name in ("loai", "to", "khoi", "lop") if request.args.get(name)}
-    return render_template(
+    waits = any(item.verb == "sign" for item in view.waiting)
+    signing = signing or daily_signing.asked_for(waits)
+    body = render_template(
         "daily/page.html",
         view=view,
+        looked=looked,
         notices=reminders.waiting_notices(current_actor().person_id),
         requests=reset_requests.to_decide(current_actor(), clock.now()),
         first_steps=first_steps.first_steps(current_actor(), clock.now()),
@@ -107,7 +120,22 @@ def _page(
         default_remark=class_approval.DEFAULT_REMARK,
         typed=ticked or MultiDict(),
         paper_line=snapshots.paper_line(),
-    ), status
+        signing=signing,
+        may_sign=waits and may_open("/hoc-ba/nhieu-lop", current_actor()),
+    )
+    return (allow_signing_helper(make_response(body)) if signing.needs_helper else body), status
+
+
+@daily.post("/ky")
+@requires(P.TRANSCRIPT_SIGN_PRINCIPAL, P.TRANSCRIPT_SEAL)
+def sign() -> Any:
+    """Sign what waits in the chosen classes with one PIN; how far it is shows on this same page."""
+
+    def again(**shown: Any) -> Any:
+        found = daily_signing.panel(**shown)
+        return _page(signing=found, message=None if found.shown else shown.get("message"), kept=True)[0]
+
+    return wide_batches.start_signing(again, lambda batch_id: url_for(".show", luot=batch_id, _anchor="ky-h"))
 
 
 @daily.post("")

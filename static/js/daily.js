@@ -27,6 +27,7 @@
   // One click, one act: a second click on a slow network must not send the form again.
   document.addEventListener("submit", (event) => {
     const form = event.target;
+    if (event.defaultPrevented || form.id === "ky") return; // signing has its own guard, and may send after the helper has answered
     if (form.dataset.sent) { event.preventDefault(); return; }
     form.dataset.sent = "1";
     window.addEventListener("pageshow", () => { delete form.dataset.sent; }, { once: true });

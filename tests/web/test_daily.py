@@ -249,3 +249,28 @@ def test_what_was_skipped_is_told_beside_the_bar(school: Cast, client_of: Client
     body = client.post("/hom-nay/hoan-tac", data={"luc": moment}).get_data(as_text=True)
     assert "Đã hoàn tác 1 trong 2 việc" in body and "đã khoá" in body
     assert (state_of(school, "6A", "MATH", 2), state_of(school, "6A", "LIT", 2)) == ("LOCKED", "REVIEWED")
+
+
+def test_what_is_new_since_the_last_look_is_told_in_words_until_the_sitting_is_over(school: Cast, client_of: Clients):
+    def looked_before(minutes: int) -> None:
+        """The last look was so long ago: the session of the browser would not outlive a clock set forward."""
+        db.session.execute(update(m.DailyLook).values(seen_at=NOW - timedelta(minutes=minutes)))
+        db.session.commit()
+
+    fill_scores(school, "6A")
+    move_sheets(school, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, codes=("MATH",))
+    client = client_of("principal")
+    body = client.get("/hom-nay").get_data(as_text=True)
+    assert "Từ chiều qua" in body and "Mới</span>" not in body
+    move_sheets(school, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, codes=("LIT",))
+    for minutes in (45, 1):  # and again a minute later
+        looked_before(minutes)
+        body = client.get("/hom-nay").get_data(as_text=True)
+        assert "Từ lần xem trước" in body and "2 việc mới." in body
+        assert body.count("Mới</span>") == 2 and re.search(
+            r"Ngữ văn 6A, học kì II</a>\s*<span class=\"badge[^>]*>.*?Mới<", body
+        )
+        assert not re.search(r"Toán 6A, học kì II?</a>\s*<span class=\"badge", body)
+    looked_before(45)
+    body = client.get("/hom-nay").get_data(as_text=True)
+    assert "Danh sách việc chờ như lần trước." in body and "Mới</span>" not in body
