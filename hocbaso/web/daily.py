@@ -135,7 +135,7 @@ def sign() -> Any:
         found = daily_signing.panel(**shown)
         return _page(signing=found, message=None if found.shown else shown.get("message"), kept=True)[0]
 
-    return wide_batches.start_signing(again, lambda batch_id: url_for(".show", luot=batch_id, _anchor="ky-h"))
+    return wide_batches.start_signing(again, lambda batch_id: url_for(".show", luot=batch_id, _anchor="ky-day"))
 
 
 @daily.post("")

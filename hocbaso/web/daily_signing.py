@@ -49,7 +49,7 @@ def panel(*, step: str | None = None, **shown: Any) -> Signing:
 
 
 def _href(step: str, level: int | None = None) -> str:
-    return url_for("daily.show", ky=step, khoi_ky=level, _anchor="ky-h")
+    return url_for("daily.show", ky=step, khoi_ky=level, _anchor="ky-day")
 
 
 def asked_for(waits: bool) -> Signing:
