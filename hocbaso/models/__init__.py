@@ -15,7 +15,7 @@ from hocbaso.models.corrections import (
 from hocbaso.models.data_quality import DistinctPair, IdentityCheck, QualityFigure
 from hocbaso.models.help_requests import HelpMessage, HelpRequest, TourSeen
 from hocbaso.models.imports import ImportBatch
-from hocbaso.models.notices import Notice
+from hocbaso.models.notices import DailyLook, Notice
 from hocbaso.models.people import HomeroomAssignment, Person, RoleGrant, TeachingAssignment
 from hocbaso.models.recalls import RecallList, RecallRequest
 from hocbaso.models.remark_phrases import RemarkPhrase
@@ -91,6 +91,7 @@ __all__ = [
     "CorrectionItem",
     "CorrectionRequest",
     "CorrectionStep",
+    "DailyLook",
     "DistinctPair",
     "DocumentProof",
     "Enrollment",

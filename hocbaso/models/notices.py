@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hocbaso.db import Base, UtcDateTime
@@ -25,3 +25,21 @@ class Notice(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     mailed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class DailyLook(Base):
+    """What a person saw on the daily page: at the last look, and at the end of the sitting before it.
+
+    ``seen`` and ``earlier``: canonical JSON, item -> short digest of what its line said (:mod:`hocbaso.services.daily_look`). Nobody's data: a lost
+    row marks nothing as new.
+    """
+
+    __tablename__ = "daily_look"
+    __table_args__ = (CheckConstraint("(earlier_at IS NULL) = (earlier IS NULL)", name="both_or_neither"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), unique=True)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen: Mapped[str] = mapped_column(Text)
+    earlier_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    earlier: Mapped[str | None] = mapped_column(Text)

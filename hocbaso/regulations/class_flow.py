@@ -1,4 +1,7 @@
-"""Life of a class in a school year: OPEN -> FINALISED (homeroom) -> APPROVED (principal) -> frozen results."""
+"""Life of a class in a school year: OPEN -> FINALISED (homeroom) -> APPROVED (principal) -> frozen results.
+
+An approval may be taken back by the same hand within seconds (``taking_back``).
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,7 @@ class ClassVerb(StrEnum):
     REOPEN = "reopen"
     RETURN = "return"
     APPROVE = "approve"
+    TAKE_BACK = "take_back"
 
 
 class ClassParty(StrEnum):
@@ -30,6 +34,8 @@ class ClassParty(StrEnum):
 
     HOMEROOM = "homeroom"
     APPROVER = "approver"
+    SAME_HAND = "same_hand"
+    """Whoever approved it, within seconds, nothing newer on top. No standing relation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ MOVES: tuple[ClassMove, ...] = (
     ClassMove(ClassState.FINALISED, ClassVerb.REOPEN, ClassState.OPEN, ClassParty.HOMEROOM),
     ClassMove(ClassState.FINALISED, ClassVerb.RETURN, ClassState.OPEN, ClassParty.APPROVER, needs_note=True),
     ClassMove(ClassState.FINALISED, ClassVerb.APPROVE, ClassState.APPROVED, ClassParty.APPROVER),
+    ClassMove(ClassState.APPROVED, ClassVerb.TAKE_BACK, ClassState.FINALISED, ClassParty.SAME_HAND),
 )
 
 _BY_KEY = {(move.from_state, move.verb): move for move in MOVES}

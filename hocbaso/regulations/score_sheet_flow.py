@@ -30,6 +30,7 @@ class SheetVerb(StrEnum):
     LOCK = "lock"
     REOPEN = "reopen"
     RELOCK = "relock"
+    TAKE_BACK = "take_back"
 
 
 class SheetParty(StrEnum):
@@ -44,6 +45,8 @@ class SheetParty(StrEnum):
     PRINCIPAL = "principal"
     CORRECTION = "correction"
     """Not a person: an approved correction."""
+    SAME_HAND = "same_hand"
+    """Whoever approved it, within seconds, nothing newer on top (``taking_back``). No standing relation: no page offers the act by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ MOVES: tuple[Move, ...] = (
     Move(_S.REVIEWED, _V.RETURN, _S.RETURNED, _W.APPROVER, needs_note=True),
     Move(_S.REVIEWED, _V.APPROVE, _S.APPROVED, _W.APPROVER),
     Move(_S.APPROVED, _V.LOCK, _S.LOCKED, _W.PRINCIPAL),
+    Move(_S.APPROVED, _V.TAKE_BACK, _S.REVIEWED, _W.SAME_HAND),
     # Both in the transaction of the correction: nobody ever finds the sheet open in between.
     Move(_S.LOCKED, _V.REOPEN, _S.RETURNED, _W.CORRECTION),
     Move(_S.RETURNED, _V.RELOCK, _S.LOCKED, _W.CORRECTION),

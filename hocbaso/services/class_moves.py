@@ -121,6 +121,7 @@ def _finalised_by(actor: Actor, class_group: m.ClassGroup) -> bool:
 _WHOSE = {
     ClassParty.HOMEROOM: "giáo viên chủ nhiệm của lớp",
     ClassParty.APPROVER: "Hiệu trưởng hoặc người được uỷ quyền",
+    ClassParty.SAME_HAND: "người vừa duyệt, ngay sau khi duyệt",
 }
 
 

@@ -8,7 +8,7 @@ Everything here is read through the powers of the person who asks. What waits is
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -38,6 +38,7 @@ from hocbaso.services import (
 from hocbaso.services.access import Actor
 from hocbaso.services.bulk_acts import recent_reasons
 from hocbaso.services.daily_items import DailyItem
+from hocbaso.services.daily_look import lines_of
 from hocbaso.services.happenings import Happening, since_yesterday
 from hocbaso.services.kept_answers import KeptAnswers, log_head
 from hocbaso.services.waiting_board import board_items, n_board_items
@@ -97,6 +98,10 @@ class Daily:
     strip: tuple[StripClass, ...]
     calendar: tuple[tuple[str, date, int], ...]
     """The year's deadlines that somebody still works towards: what, before which day, days left."""
+    waiting: tuple[DailyItem, ...]
+    """Everything, whatever the filters show: what the next look is held against."""
+    lines: Mapping[str, str]
+    """``daily_look.lines_of`` of them."""
     bulk_verb: str
     """The act that one button does to all ticked items: approve, review, or "" where nothing is ticked."""
 
@@ -123,13 +128,15 @@ def daily(
     grade_level: int | None = None,
     class_name: str | None = None,
     kind: str | None = None,
+    since: datetime | None = None,
 ) -> Daily:
-    """What waits for this person, filtered; the IT officer has no learning work and sees the machine's checks and questions to answer.
+    """What waits for this person, filtered, and what happened since yesterday or since ``since``, if that is longer ago; the IT officer has no
+    learning work and sees the machine's checks and questions to answer.
 
     Read once for all tablets on which the same person looks while nothing is written.
     """
-    key = (log_head(), actor, now.replace(second=0, microsecond=0), group_id, grade_level, class_name, kind)
-    return _DAYS.of(key, lambda: _daily(actor, now, group_id, grade_level, class_name, kind))
+    key = (log_head(), actor, now.replace(second=0, microsecond=0), group_id, grade_level, class_name, kind, since)
+    return _DAYS.of(key, lambda: _daily(actor, now, group_id, grade_level, class_name, kind, since))
 
 
 def _daily(
@@ -139,6 +146,7 @@ def _daily(
     grade_level: int | None,
     class_name: str | None,
     kind: str | None,
+    since: datetime | None,
 ) -> Daily:
     today = clock.local_date(now)
     year = db.session.scalar(
@@ -193,10 +201,12 @@ def _daily(
         groups=tuple(groups),
         grade_levels=tuple(sorted({item.grade_level for item in waiting if item.grade_level})),
         classes=tuple(sorted({item.class_name for item in waiting if item.class_name})),
-        happenings=since_yesterday(actor, now),
+        happenings=since_yesterday(actor, now, since=since),
         reasons=recent_reasons(actor),
         strip=tuple(StripClass(row.class_group_id, row.name, row.percent, row.is_late) for row in rows or ()),
         calendar=_calendar(year, today, rows, waiting) if year is not None else (),
+        waiting=tuple(waiting),
+        lines=lines_of(waiting),
         bulk_verb="approve" if verbs["approve"] else "review" if verbs["review"] else "",
     )
 

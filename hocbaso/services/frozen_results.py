@@ -19,6 +19,7 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.errors import IntegrityFault, NotFound
 from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.hash_chain import canonical_json
 from hocbaso.regulations.terms import Award, Level, Promotion
 from hocbaso.services import audit
@@ -316,16 +317,30 @@ def _write(
     return frozen
 
 
+def is_by_approval(row: m.FrozenResult) -> bool:
+    """Whether the row was frozen by approving the class, not by a correction or the summer. In canonical JSON no text that somebody typed
+    holds this key with bare quotation marks."""
+    return row.freeze == "main" and '"corrections":{' not in row.content
+
+
 def digest_of(content: str) -> str:
     """Hex SHA-256 of a frozen text."""
     return hashlib.sha256(content.encode("utf-8")).hexdigest()
 
 
+IN_FORCE = m.FrozenResult.enrollment_id.in_(
+    select(m.Enrollment.id)
+    .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
+    .where(m.ClassGroup.state == ClassState.APPROVED.value)
+)
+"""What was frozen by an approval that was taken back stays for the record and is read by nobody; the next approval writes its successor."""
+
+
 def newest_frozen(enrollment_id: int) -> m.FrozenResult | None:
-    """The frozen result in force: the summer one over the main one, the highest revision."""
+    """The frozen result in force: of an approved class, the summer one over the main one, the highest revision."""
     return db.session.scalars(
         select(m.FrozenResult)
-        .where(m.FrozenResult.enrollment_id == enrollment_id)
+        .where(m.FrozenResult.enrollment_id == enrollment_id, IN_FORCE)
         .order_by((m.FrozenResult.freeze == "summer").desc(), m.FrozenResult.revision.desc())
         .limit(1)
         .execution_options(populate_existing=True)

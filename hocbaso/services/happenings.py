@@ -87,12 +87,14 @@ _BY_VERB = {
         "lock": "khoá {what}",
         "reopen": "mở lại {what}",
         "relock": "khoá lại {what}",
+        "take_back": "hoàn tác việc duyệt {what}",
     },
     "class:state:moved": {
         "finalise": "chốt tổng kết {what}",
         "reopen": "mở lại {what}",
         "return": "trả lại {what}",
         "approve": "duyệt tổng kết {what}",
+        "take_back": "hoàn tác việc duyệt tổng kết {what}",
     },
 }
 
@@ -133,8 +135,13 @@ _NEWEST = 3000
 _HEAD = 3000
 
 
-def since_yesterday(actor: Actor, now: datetime, limit: int = 12) -> tuple[Happening, ...]:
-    """What others and this person did since noon of yesterday, newest first; alike acts of a few minutes as one line.
+_FARTHEST = timedelta(days=14)
+
+
+def since_yesterday(
+    actor: Actor, now: datetime, limit: int = 12, *, since: datetime | None = None
+) -> tuple[Happening, ...]:
+    """What others and this person did since noon of yesterday (since ``since``, where that is longer ago), newest first; alike acts of a few minutes as one line.
 
     Only what the person may know: the whole school for its heads, one's sheets and class for teachers, the machine for
     the IT officer. Never a score.
@@ -142,7 +149,8 @@ def since_yesterday(actor: Actor, now: datetime, limit: int = 12) -> tuple[Happe
     tags, sheets, classes = _may_hear(actor)
     if not tags:
         return ()
-    since = datetime.combine(clock.local_date(now) - timedelta(days=1), time(12), tzinfo=clock.SCHOOL_ZONE)
+    noon = datetime.combine(clock.local_date(now) - timedelta(days=1), time(12), tzinfo=clock.SCHOOL_ZONE)
+    since = noon if since is None else max(min(since, noon), now - _FARTHEST)
     newest = (
         select(
             m.AuditEntry.at,

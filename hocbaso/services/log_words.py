@@ -590,6 +590,7 @@ _SHEET_VERBS = {
     "reopen": "mở lại",
     "relock": "khoá lại",
     "finalise": "chốt tổng kết",
+    "take_back": "hoàn tác duyệt",
 }
 
 

@@ -408,7 +408,7 @@ def _class_steps_done(year_id: int, rows: list[BoardRow]) -> list[date]:
         .join(m.ScoreSheet, m.ScoreSheet.id == m.SheetStep.score_sheet_id)
         .join(m.ClassSubject, m.ClassSubject.id == m.ScoreSheet.class_subject_id)
         .join(m.ClassGroup, m.ClassGroup.id == m.ClassSubject.class_group_id)
-        .where(m.ClassGroup.school_year_id == year_id)
+        .where(m.ClassGroup.school_year_id == year_id, m.SheetStep.verb != "take_back")
         .group_by(m.ClassSubject.class_group_id, m.SheetStep.to_state)
     ):
         if latest is not None:

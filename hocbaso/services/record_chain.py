@@ -14,6 +14,7 @@ from sqlalchemy import and_, or_, select
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.errors import NotFound
+from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.conclusion_cases import CaseState
 from hocbaso.regulations.correction_flow import CorrectionKind, CorrectionVerb
 from hocbaso.regulations.correction_impact import Change, SubjectName, impact
@@ -140,12 +141,16 @@ def _results(enrollment: m.Enrollment) -> Iterator[ChainEvent]:
         select(m.FrozenResult)
         .where(m.FrozenResult.enrollment_id == enrollment.id)
         .order_by(m.FrozenResult.frozen_at, m.FrozenResult.id)
-    )
+    ).all()
+    approvals = [row.id for row in rows if frozen_results.is_by_approval(row)]
+    is_approved = enrollment.class_group.state == ClassState.APPROVED.value
     former: m.FrozenResult | None = None
     for row in rows:
         content = frozen_results.parsed(row)
         conclusion = f"Kết luận: {conclusion_asks.OUTCOME_WORDS[_outcome(content)]}."
-        if row.revision == 1 and row.freeze == "main":
+        if row.id in approvals and (row.id != approvals[-1] or not is_approved):
+            title = "Duyệt tổng kết, người duyệt hoàn tác ngay sau đó: bản chốt này không dùng"
+        elif row.id in approvals:
             title = "Duyệt tổng kết: kết quả cả năm được chốt"
         elif row.revision == 1:
             title = "Duyệt kết quả trong hè: chốt lần hai, kết quả cả năm vẫn giữ"

@@ -43,6 +43,7 @@ _WHOSE = {
     SheetParty.APPROVER: "Hiệu trưởng hoặc người được uỷ quyền",
     SheetParty.PRINCIPAL: "Hiệu trưởng",
     SheetParty.CORRECTION: "một đề nghị sửa điểm đã được duyệt",
+    SheetParty.SAME_HAND: "người vừa duyệt, ngay sau khi duyệt",
 }
 
 
@@ -195,11 +196,19 @@ def _move(
 
 
 def carry_out(
-    actor: Actor, head: SheetHead, row: Move, words: str | None, now: datetime, *, attests: bool = False
+    actor: Actor,
+    head: SheetHead,
+    row: Move,
+    words: str | None,
+    now: datetime,
+    *,
+    attests: bool = False,
+    state_at: datetime | None = None,
 ) -> Moved:
     """Move the sheet and write it down; every guard has passed, in this same transaction.
 
-    Also for an approved correction, which reopens and locks again (``services/correction_apply``).
+    Also for an approved correction, which reopens and locks again (``services/correction_apply``), and for an approval that is taken
+    back: ``state_at`` is then since when the sheet had stood where it returns to.
     """
     link = connection()
     moved = link.execute(
@@ -209,7 +218,7 @@ def carry_out(
             "seen": head.version,
             "from_state": row.from_state.value,
             "to_state": row.to_state.value,
-            "moved_at": now,
+            "moved_at": state_at or now,
         },
     )
     if moved.rowcount == 0:

@@ -165,8 +165,8 @@ def cases_of(class_group: m.ClassGroup, *, checked: bool = False) -> tuple[Case,
     people = {}
     since: dict[int, date] = {}
     for row, student_id, full_name, sort_key in found:
-        if row.freeze == "main":
-            since.setdefault(row.enrollment_id, clock.local_date(row.frozen_at))  # the lowest revision comes first
+        if frozen_results.is_by_approval(row):  # of two the later: the first one was taken back
+            since[row.enrollment_id] = clock.local_date(row.frozen_at)
         frozen.setdefault(row.enrollment_id, {})[row.freeze] = row  # the highest revision comes last
         people[row.enrollment_id] = (student_id, full_name, sort_key)
     typed: dict[tuple[int, int | None], m.SummerResult] | None = None

@@ -470,7 +470,11 @@ def completion(actor: Actor, label: str | None) -> Completion:
             select(m.FrozenResult)
             .join(m.Enrollment, m.Enrollment.id == m.FrozenResult.enrollment_id)
             .join(m.Student, m.Student.id == m.Enrollment.student_id)
-            .where(m.Enrollment.class_group_id == row.id, m.Enrollment.status.in_(sorted(ACTIVE)))
+            .where(
+                m.Enrollment.class_group_id == row.id,
+                m.Enrollment.status.in_(sorted(ACTIVE)),
+                frozen_results.IN_FORCE,
+            )
             .order_by(m.Student.sort_key, m.Enrollment.id, m.FrozenResult.freeze == "summer", m.FrozenResult.revision)
         ):
             newest[frozen.enrollment_id] = frozen

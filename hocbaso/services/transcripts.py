@@ -103,11 +103,11 @@ def records_in_force(enrollment_ids: Iterable[int]) -> dict[int, m.TranscriptRec
 
 
 def latest_frozen(enrollment_ids: Iterable[int]) -> dict[int, m.FrozenResult]:
-    """The newest frozen result of each enrolment: the summer freeze over the main one, the higher revision over the lower."""
+    """The frozen result in force of each enrolment: of an approved class, the summer freeze over the main one, the higher revision over the lower."""
     newest: dict[int, m.FrozenResult] = {}
     rows = db.session.scalars(
         select(m.FrozenResult)
-        .where(m.FrozenResult.enrollment_id.in_(list(enrollment_ids)))
+        .where(m.FrozenResult.enrollment_id.in_(list(enrollment_ids)), frozen_results.IN_FORCE)
         .execution_options(populate_existing=True)
     )
     for row in sorted(rows, key=lambda row: (row.freeze == "summer", row.revision, row.id)):

@@ -12,6 +12,7 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.regulations.class_flow import ClassParty, ClassState, ClassVerb
 from hocbaso.regulations.permissions import Permission
+from hocbaso.regulations.taking_back import standing
 from hocbaso.services import (
     class_gaps,
     class_moves,
@@ -53,7 +54,7 @@ def class_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem
         if not waits and not own:
             continue
         computed = results.compute_class(row.id, today)
-        steps = list(
+        steps = standing(
             db.session.scalars(select(m.ClassStep).where(m.ClassStep.class_group_id == row.id).order_by(m.ClassStep.id))
         )
         returned = [step for step in steps if step.verb == ClassVerb.RETURN.value]

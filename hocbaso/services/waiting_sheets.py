@@ -13,6 +13,7 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.regulations.deadlines import Deadline
 from hocbaso.regulations.score_sheet_flow import SheetState, SheetVerb
+from hocbaso.regulations.taking_back import standing
 from hocbaso.services import anomaly_questions, blind_view, progress
 from hocbaso.services.access import Actor
 from hocbaso.services.daily_items import DailyItem, Oddity, day_words, some_names
@@ -128,7 +129,7 @@ def _steps_of(sheet_ids: Sequence[int]) -> dict[int, list[Any]]:
             .order_by(m.SheetStep.id)
         ):
             found.setdefault(row.score_sheet_id, []).append(row)
-    return found
+    return {sheet_id: standing(steps) for sheet_id, steps in found.items()}
 
 
 def _exempt_names(sheet_ids: Sequence[int]) -> dict[int, list[str]]:

@@ -2,37 +2,51 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Flask, flash, render_template, request, url_for
+from flask import Blueprint, Flask, flash, make_response, render_template, request, session, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
-from hocbaso.errors import Invalid
+from hocbaso.errors import Invalid, WrongState
+from hocbaso.regulations.permissions import Permission as P
+from hocbaso.regulations.taking_back import TOO_LATE
 from hocbaso.services import (
     accounts,
     bulk_acts,
     class_approval,
+    daily_look,
     dashboard,
     first_passwords,
     first_steps,
     reminders,
     reset_requests,
     snapshots,
+    taking_back,
 )
 from hocbaso.services.access import Actor
 from hocbaso.services.import_plans import KINDS
 from hocbaso.services.wanted_roles import wanted_roles
+from hocbaso.web import daily_signing, wide_batches
+from hocbaso.web.daily_signing import Signing
 from hocbaso.web.forms.daily import ActForm
+from hocbaso.web.headers import allow_signing_helper
 from hocbaso.web.htmx import answer, go, is_fragment
-from hocbaso.web.navigation import count
-from hocbaso.web.security import confirm_recent, current_actor, signed_in
+from hocbaso.web.navigation import count, may_open
+from hocbaso.web.security import confirm_recent, current_actor, requires, signed_in
 
 daily = Blueprint("daily", __name__, url_prefix="/hom-nay")
 
 VERB_WORDS = {"approve": "Duyệt", "review": "Soát xong", "return": "Trả lại", "lock": "Khoá"}
-DONE_WORDS = {"approve": "Đã duyệt", "review": "Đã soát xong", "return": "Đã trả lại", "lock": "Đã khoá"}
+DONE_WORDS = {
+    "approve": "Đã duyệt",
+    "review": "Đã soát xong",
+    "return": "Đã trả lại",
+    "lock": "Đã khoá",
+    "take_back": "Đã hoàn tác",
+}
 OPEN_WORDS = {
     "type": "Nhập điểm",
     "check": "Đối chiếu",
@@ -47,7 +61,7 @@ OPEN_WORDS = {
 
 @daily.get("")
 @signed_in
-def show() -> str:
+def show() -> Any:
     """The page of this person."""
     return _page()[0]
 
@@ -62,22 +76,31 @@ def _page(
     *,
     verb: str = "",
     message: str | None = None,
+    kept: bool = False,
     ticked: MultiDict[str, str] | None = None,
     status: int = 200,
-) -> tuple[str, int]:
-    kind = request.args.get("loai", "")
+    signing: Signing | None = None,
+) -> tuple[Any, int]:
+    kind, now = request.args.get("loai", ""), clock.now()
+    last = daily_look.last_looks(current_actor())
+    began = daily_look.began_at(last, now)
     view = dashboard.daily(
         current_actor(),
-        clock.now(),
+        now,
         group_id=_number("to"),
         grade_level=_number("khoi"),
         class_name=request.args.get("lop") or None,
         kind=kind if kind in dashboard.KINDS else None,
+        since=began,
     )
+    looked = daily_look.look(current_actor(), last, view.waiting, view.lines, now)
     chosen = {name: request.args[name] for name in ("loai", "to", "khoi", "lop") if request.args.get(name)}
-    return render_template(
+    waits = any(item.verb == "sign" for item in view.waiting)
+    signing = signing or daily_signing.asked_for(waits)
+    body = render_template(
         "daily/page.html",
         view=view,
+        looked=looked,
         notices=reminders.waiting_notices(current_actor().person_id),
         requests=reset_requests.to_decide(current_actor(), clock.now()),
         first_steps=first_steps.first_steps(current_actor(), clock.now()),
@@ -89,21 +112,38 @@ def _page(
         chosen=chosen,
         outcomes=outcomes,
         verb=verb,
+        offers=_offers(),
         verb_words=VERB_WORDS,
         done_words=DONE_WORDS,
         open_words=OPEN_WORDS,
         message=message,
+        says_kept=kept,
         default_remark=class_approval.DEFAULT_REMARK,
         typed=ticked or MultiDict(),
         paper_line=snapshots.paper_line(),
-    ), status
+        signing=signing,
+        may_sign=waits and may_open("/hoc-ba/nhieu-lop", current_actor()),
+    )
+    return (allow_signing_helper(make_response(body)) if signing.needs_helper else body), status
+
+
+@daily.post("/ky")
+@requires(P.TRANSCRIPT_SIGN_PRINCIPAL, P.TRANSCRIPT_SEAL)
+def sign() -> Any:
+    """Sign what waits in the chosen classes with one PIN; how far it is shows on this same page."""
+
+    def again(**shown: Any) -> Any:
+        found = daily_signing.panel(**shown)
+        return _page(signing=found, message=None if found.shown else shown.get("message"), kept=True)[0]
+
+    return wide_batches.start_signing(again, lambda batch_id: url_for(".show", luot=batch_id, _anchor="ky-day"))
 
 
 @daily.post("")
 @signed_in
 def act() -> BaseResponse | tuple[str, int]:
     """Do one act to everything ticked; each item has its own outcome, what failed stays on the page with its reason."""
-    actor, form = current_actor(), ActForm()
+    actor, form, now = current_actor(), ActForm(), clock.now()
     chosen = form.chon.data or []
     try:
         if not form.validate():
@@ -111,17 +151,70 @@ def act() -> BaseResponse | tuple[str, int]:
         if len(chosen) > bulk_acts.MANY:
             confirm_recent(actor)
         outcomes = bulk_acts.act(
-            actor, form.verb.data or "", chosen, now=clock.now(), note=form.note.data, remark=form.remark.data
+            actor, form.verb.data or "", chosen, now=now, note=form.note.data, remark=form.remark.data
         )
     except Invalid as refusal:
         return _page(message=refusal.message, ticked=request.form, status=422)
     done = [one for one in outcomes if one.done]
     verb = form.verb.data or ""
+    if verb == "approve" and done:
+        _may_take_back(now)
     if len(done) == len(outcomes):
-        flash(f"{DONE_WORDS[verb]} {done[0].label if len(done) == 1 else f'{len(done)} việc'}.", "done")
+        if verb != "approve" or not _offers():  # the bar that takes it back tells an approval
+            flash(f"{DONE_WORDS[verb]} {done[0].label if len(done) == 1 else f'{len(done)} việc'}.", "done")
         kept: dict[str, Any] = request.args.to_dict()
         return go(url_for(".show", **kept))
     return _page(outcomes, verb=verb, status=200 if done else 409)
+
+
+_JUST = "just_approved"
+"""In the browser's signed session: when each act of the last seconds began and when it had been answered. Who approved what in it stands
+in the steps."""
+
+
+def _acts() -> list[tuple[datetime, datetime]]:
+    return [(datetime.fromisoformat(began), datetime.fromisoformat(done)) for began, done in session.get(_JUST, ())]
+
+
+def _may_take_back(began: datetime) -> None:
+    now = clock.now()
+    acts = [*_acts()[-2:], (began, now)]
+    session[_JUST] = [(one.isoformat(), done.isoformat()) for one, done in acts]
+
+
+def _offers() -> list[taking_back.Offer]:
+    """What may be taken back now, the newest first."""
+    acts = _acts()
+    if not acts:
+        return []
+    actor, now = current_actor(), clock.now()
+    found = [taking_back.offer(actor, began, done, now) for began, done in reversed(acts)]
+    if not any(found) and acts[-1][1] < now:
+        session.pop(_JUST)  # over: no later page looks again
+    return [one for one in found if one is not None]
+
+
+@daily.post("/hoan-tac")
+@signed_in
+def take_back() -> BaseResponse | tuple[str, int]:
+    """Take back the own approval of a moment ago; after ten seconds it says so and nothing changes."""
+    wanted = request.form.get("luc", "")
+    acts = [(began, done) for began, done in _acts() if began.isoformat() == wanted]
+    try:
+        if not acts:
+            raise WrongState(TOO_LATE)
+        outcomes = taking_back.take_back(current_actor(), *acts[0], now=clock.now())
+    except WrongState as refusal:
+        return _page(message=refusal.message, kept=True, status=409)
+    done = [one for one in outcomes if one.done]
+    if len(done) == len(outcomes):
+        flash(
+            f"Đã hoàn tác việc duyệt {done[0].label if len(done) == 1 else f'{len(done)} việc'}: lại chờ duyệt như trước.",
+            "done",
+        )
+        kept: dict[str, Any] = request.args.to_dict()
+        return go(url_for(".show", **kept))
+    return _page(outcomes, verb="take_back", status=200 if done else 409)
 
 
 @daily.get("/so-viec")

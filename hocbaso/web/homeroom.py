@@ -34,7 +34,13 @@ FILTERS = {"thieu": "còn thiếu", "nang-muc": "được nâng mức", "xem-xet
 
 LEVEL_CHOICES = tuple((level.value, labels.LEVELS[level]) for level in Level)
 
-STEP_WORDS = {"finalise": "chốt tổng kết", "reopen": "mở lại", "return": "trả lại", "approve": "duyệt"}
+STEP_WORDS = {
+    "finalise": "chốt tổng kết",
+    "reopen": "mở lại",
+    "return": "trả lại",
+    "approve": "duyệt",
+    "take_back": "hoàn tác duyệt",
+}
 
 
 @classes.get("/")

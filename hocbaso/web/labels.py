@@ -45,6 +45,7 @@ SHEET_VERBS = {
     SheetVerb.LOCK: "Khoá",
     SheetVerb.REOPEN: "Mở lại",
     SheetVerb.RELOCK: "Khoá lại",
+    SheetVerb.TAKE_BACK: "Hoàn tác duyệt",
 }
 CLASS_STATES = {ClassState.OPEN: "Đang tổng kết", ClassState.FINALISED: "Đã chốt", ClassState.APPROVED: "Đã duyệt"}
 RECORD_STATES = {

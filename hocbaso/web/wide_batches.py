@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Flask, make_response, render_template, request, url_for
@@ -30,21 +31,19 @@ def page() -> Any:
     return _page()
 
 
-def _page(
+def panel_of(
+    due: dict[str, list[wide_batches.DueClass]],
+    step: str | None,
+    level: int | None,
     *,
-    step: str | None = None,
     message: str | None = None,
     sign: SignForm | None = None,
-    build: BuildForm | None = None,
     last_try: bool = False,
     chosen: list[int] | None = None,
-) -> Any:
+) -> dict[str, Any]:
+    """What the list of classes and the key's panel beside it show, on this page and on the daily page. ``due``: step -> classes."""
     actor, now = current_actor(), clock.now()
-    due = {name: rows for name in VERBS if (rows := wide_batches.due_classes(actor, name))}
-    wanted = step or request.args.get("viec", "")
-    step = wanted if wanted in due else next(iter(due), None)
     rows = due.get(step or "", [])
-    level = request.args.get("khoi", type=int)
     ticked = (
         set(chosen)
         if chosen is not None
@@ -56,24 +55,47 @@ def _page(
         if step in ("principal", "seal")
         else None
     )
-    body = render_template(
-        "wide_batches/page.html",
-        due=due,
-        step=step,
-        verb=VERBS.get(step or "", ""),
-        levels=[
+    return {
+        "due": due,
+        "step": step,
+        "verb": VERBS.get(step or "", ""),
+        "levels": [
             (number, [row for row in rows if row.grade_level == number])
             for number in sorted({row.grade_level for row in rows})
         ],
-        ticked=ticked,
-        n_ticked=n_ticked,
-        panel=panel,
-        sign=sign or SignForm(formdata=None, role=step),
-        build=build or BuildForm(formdata=None, issue_on=clock.local_date(now)),
-        last_try=last_try,
-        message=message,
-        verbs=VERBS,
+        "ticked": ticked,
+        "n_ticked": n_ticked,
+        "panel": panel,
+        "sign": sign or SignForm(formdata=None, role=step),
+        "last_try": last_try,
+        "message": message,
+        "verbs": VERBS,
+    }
+
+
+def _page(
+    *,
+    step: str | None = None,
+    message: str | None = None,
+    sign: SignForm | None = None,
+    build: BuildForm | None = None,
+    last_try: bool = False,
+    chosen: list[int] | None = None,
+) -> Any:
+    actor = current_actor()
+    due = {name: rows for name in VERBS if (rows := wide_batches.due_classes(actor, name))}
+    wanted = step or request.args.get("viec", "")
+    step = wanted if wanted in due else next(iter(due), None)
+    level = request.args.get("khoi", type=int)
+    shown = panel_of(due, step, level, message=message, sign=sign, last_try=last_try, chosen=chosen)
+    body = render_template(
+        "wide_batches/page.html",
+        **shown,
+        build=build or BuildForm(formdata=None, issue_on=clock.local_date(clock.now())),
+        href=lambda of, level=None: url_for("wide_batches.page", viec=of, khoi=level),
+        action=url_for("wide_batches.build" if step == "build" else "wide_batches.sign"),
     )
+    panel = shown["panel"]
     return allow_signing_helper(make_response(body)) if panel is not None and panel.is_at_desk else body
 
 
@@ -110,10 +132,15 @@ def build() -> Any:
 @requires(P.TRANSCRIPT_SIGN_PRINCIPAL, P.TRANSCRIPT_SEAL)
 def sign() -> Any:
     """Sign what waits in the chosen classes with one PIN, in the background."""
+    return start_signing(_page, lambda batch_id: url_for("batches.page", batch_id=batch_id))
+
+
+def start_signing(page: Callable[..., Any], then: Callable[[int], str]) -> Any:
+    """Sign what the sent form chose, in the background: to ``then`` of the batch, or ``page`` again with what is wrong."""
     form = SignForm()
     role = form.role.data if form.role.data in ("principal", "seal") else ""
     if not role or not form.validate():
-        return _page(step=role or None, sign=form, chosen=_numbers()), 422
+        return page(step=role or None, sign=form, chosen=_numbers()), 422
     try:
         batch = wide_batches.sign_classes(
             current_actor(),
@@ -130,7 +157,7 @@ def sign() -> Any:
     except NotFound:
         raise
     except DomainError as refusal:
-        return _page(
+        return page(
             step=role,
             sign=form,
             chosen=_numbers(),
@@ -138,7 +165,7 @@ def sign() -> Any:
             last_try=signing.asks_for_last_try(refusal),
         ), status_of(refusal)
     ask_for_better(form.pin.data or "", role)
-    return go(url_for("batches.page", batch_id=batch.id))
+    return go(then(batch.id))
 
 
 def _numbers() -> list[int] | None:

@@ -32,7 +32,7 @@
   }
 
   function fadeLater(line) {
-    if (line.classList.contains("toast--wrong")) return; // an error stays until it is read
+    if (line.classList.contains("toast--wrong") || line.dataset.undo) return; // an error stays until it is read; what counts down goes by itself
     window.setTimeout(() => line.remove(), 8000);
   }
 

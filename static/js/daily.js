@@ -27,10 +27,25 @@
   // One click, one act: a second click on a slow network must not send the form again.
   document.addEventListener("submit", (event) => {
     const form = event.target;
+    if (event.defaultPrevented || form.id === "ky") return; // signing has its own guard, and may send after the helper has answered
     if (form.dataset.sent) { event.preventDefault(); return; }
     form.dataset.sent = "1";
     window.addEventListener("pageshow", () => { delete form.dataset.sent; }, { once: true });
   });
+
+  // What was just approved may be taken back for ten seconds: the bar counts down by the server's clock and goes. Sent too late it is refused.
+  for (const bar of document.querySelectorAll("[data-undo]")) {
+    const end = Date.now() + Number(bar.dataset.undo);
+    const left = bar.querySelector("[data-left]");
+    const tick = () => {
+      const seconds = Math.ceil((end - Date.now()) / 1000);
+      if (seconds > 0) { left.textContent = `còn ${seconds} giây`; setTimeout(tick, 250); return; }
+      if (bar.dataset.sent) return;
+      if (bar.contains(document.activeElement)) document.getElementById("main").focus({ preventScroll: true });
+      bar.remove();
+    };
+    tick();
+  }
 
   // Keys for who works through a long list: j and k go down and up, x ticks, a does, r opens the return, Enter opens, ? tells them.
   const keys = document.getElementById("phim");
@@ -54,6 +69,11 @@
     if (event.key === "?" && keys) { event.preventDefault(); if (keys.open) keys.close(); else keys.showModal(); return; }
     if (keys && keys.open) return;
     if (event.key === "j" || event.key === "k") { event.preventDefault(); stand(at < 0 ? (event.key === "j" ? 1 : 0) : event.key === "j" ? 1 : -1); return; }
+    if (event.key === "u") {
+      const button = document.querySelector("[data-undo] button");
+      if (button) { event.preventDefault(); button.focus(); }
+      return;
+    }
     const row = rows()[at];
     if (!row) return;
     if (event.key === "x") {

@@ -38,6 +38,7 @@ SHEET = {
     ("REVIEWED", "approve"): ("APPROVED", "approver", False),
     ("APPROVED", "lock"): ("LOCKED", "principal", False),
     ("LOCKED", "reopen"): ("RETURNED", "correction", False),
+    ("APPROVED", "take_back"): ("REVIEWED", "same_hand", False),
     ("RETURNED", "relock"): ("LOCKED", "correction", False),
 }
 
@@ -81,6 +82,7 @@ CLASS = {
     ("FINALISED", "reopen"): ("OPEN", "homeroom", False),
     ("FINALISED", "return"): ("OPEN", "approver", True),
     ("FINALISED", "approve"): ("APPROVED", "approver", False),
+    ("APPROVED", "take_back"): ("FINALISED", "same_hand", False),
 }
 
 

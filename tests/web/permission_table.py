@@ -757,3 +757,9 @@ ROWS += [Row("transcripts.chain", "GET", f"/hoc-ba/{_NO_RECORD}/lich-su", _READE
 
 # --- what everybody holds, as a list to print ---
 ROWS += [Row("notices.listed", "GET", "/loi-nhac/danh-sach", STAFF_READERS)]
+
+# --- taking back the own approval of a moment ago: nothing of anybody else's can be named ---
+ROWS += [
+    Row("daily.take_back", "POST", "/hom-nay/hoan-tac", SIGNED_IN),
+    Row("daily.sign", "POST", "/hom-nay/ky", only("principal", "clerk")),
+]

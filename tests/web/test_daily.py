@@ -15,7 +15,7 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.regulations.score_sheet_flow import SheetVerb
-from hocbaso.services import dashboard, health
+from hocbaso.services import dashboard, health, reviews
 from tests.cast import NOW, Cast
 from tests.services.full_class import class_row, fill_scores, finalised, move_sheets, seen_of
 from tests.services.test_dashboard import return_and_hand_in_again, sheet_key, state_of
@@ -189,3 +189,104 @@ def test_owner_and_principal_hear_of_a_reset_account(school, school_app, client_
     credentials.reset_password(SYSTEM, school.accounts["other"], school.now)
     assert "Có tài khoản được đặt lại" in client_of("principal").get("/hom-nay").get_data(as_text=True)
     assert "Có tài khoản được đặt lại" not in client_of("math").get("/hom-nay").get_data(as_text=True)
+
+
+def carried(client: FlaskClient) -> tuple[str, str]:
+    """The bar's text and the moment its form names; empty where there is none."""
+    body = client.get("/hom-nay").get_data(as_text=True)
+    bar = re.search(r'<form class="toast toast--done undo".*?</form>', body, re.DOTALL)
+    moment = re.search(r'name="luc" value="([^"]+)"', bar[0]) if bar else None
+    return (re.sub(r"<[^>]+>", "", bar[0]), moment[1]) if bar and moment else ("", "")
+
+
+def at(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    monkeypatch.setattr(clock, "now", lambda: NOW + timedelta(minutes=1, seconds=seconds))
+
+
+def test_an_approval_is_taken_back_within_ten_seconds(
+    school: Cast, client_of: Clients, monkeypatch: pytest.MonkeyPatch
+):
+    fill_scores(school, "6A")
+    move_sheets(school, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, codes=("MATH", "LIT"))
+    client, keys = client_of("principal"), [sheet_key(school, "6A", code, 2) for code in ("MATH", "LIT")]
+    assert carried(client) == ("", "")
+    at(monkeypatch, 0)
+    client.post("/hom-nay", data={"verb": "approve", "chon": keys})
+    at(monkeypatch, 6)
+    words, moment = carried(client)
+    assert "Đã duyệt 2 bảng điểm. Hoàn tác" in " ".join(words.split()).replace(".Hoàn", ". Hoàn")
+    other = client_of("vice_principal").post("/hom-nay/hoan-tac", data={"luc": moment})
+    assert other.status_code == 409 and state_of(school, "6A", "MATH", 2) == "APPROVED"
+    answer = client.post("/hom-nay/hoan-tac", data={"luc": moment}, follow_redirects=True)
+    body = answer.get_data(as_text=True)
+    assert "Đã hoàn tác việc duyệt 2 việc: lại chờ duyệt như trước." in body and "data-undo" not in body
+    assert [state_of(school, "6A", code, 2) for code in ("MATH", "LIT")] == ["REVIEWED", "REVIEWED"]
+
+
+def test_after_ten_seconds_the_bar_is_gone_and_a_late_form_is_refused_in_words(
+    school: Cast, client_of: Clients, monkeypatch: pytest.MonkeyPatch
+):
+    fill_scores(school, "6A")
+    move_sheets(school, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, codes=("MATH",))
+    client = client_of("principal")
+    at(monkeypatch, 0)
+    client.post("/hom-nay", data={"verb": "approve", "chon": [sheet_key(school, "6A", "MATH", 2)]})
+    words, moment = carried(client)
+    assert "Đã duyệt Toán 6A, học kì II." in words
+    at(monkeypatch, 10.5)
+    late = client.post("/hom-nay/hoan-tac", data={"luc": moment})
+    body = late.get_data(as_text=True)
+    assert late.status_code == 409 and "Chỉ hoàn tác được trong 10 giây" in body and "vẫn giữ nguyên." in body
+    assert state_of(school, "6A", "MATH", 2) == "APPROVED" and carried(client) == ("", "")
+
+
+@pytest.mark.parametrize("moment", ["", "x", NOW.isoformat()])
+def test_a_moment_that_this_browser_approved_nothing_in_is_refused(school: Cast, client_of: Clients, moment: str):
+    fill_scores(school, "6A")
+    move_sheets(school, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, SheetVerb.APPROVE, codes=("MATH",))
+    answer = client_of("principal").post("/hom-nay/hoan-tac", data={"luc": moment})
+    assert answer.status_code == 409 and state_of(school, "6A", "MATH", 2) == "APPROVED"
+
+
+def test_what_was_skipped_is_told_beside_the_bar(school: Cast, client_of: Clients, monkeypatch: pytest.MonkeyPatch):
+    fill_scores(school, "6A")
+    move_sheets(school, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, codes=("MATH", "LIT", "FL1"))
+    keys = [sheet_key(school, "6A", code, 2) for code in ("MATH", "LIT")]
+    client = client_of("principal")
+    at(monkeypatch, 0)
+    client.post("/hom-nay", data={"verb": "approve", "chon": [*keys, "sheet-999999-1"]})
+    _, moment = carried(client)
+    reviews.lock(
+        school.actor("principal"),
+        int(keys[0].split("-")[1]),
+        expected_version=int(keys[0].split("-")[2]) + 1,
+        now=school.now + timedelta(days=40),
+    )
+    body = client.post("/hom-nay/hoan-tac", data={"luc": moment}).get_data(as_text=True)
+    assert "Đã hoàn tác 1 trong 2 việc" in body and "đã khoá" in body
+    assert (state_of(school, "6A", "MATH", 2), state_of(school, "6A", "LIT", 2)) == ("LOCKED", "REVIEWED")
+
+
+def test_what_is_new_since_the_last_look_is_told_in_words_until_the_sitting_is_over(school: Cast, client_of: Clients):
+    def looked_before(minutes: int) -> None:
+        """The last look was so long ago: the session of the browser would not outlive a clock set forward."""
+        db.session.execute(update(m.DailyLook).values(seen_at=NOW - timedelta(minutes=minutes)))
+        db.session.commit()
+
+    fill_scores(school, "6A")
+    move_sheets(school, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, codes=("MATH",))
+    client = client_of("principal")
+    body = client.get("/hom-nay").get_data(as_text=True)
+    assert "Từ chiều qua" in body and "Mới</span>" not in body
+    move_sheets(school, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW, codes=("LIT",))
+    for minutes in (45, 1):  # and again a minute later
+        looked_before(minutes)
+        body = client.get("/hom-nay").get_data(as_text=True)
+        assert "Từ lần xem trước" in body and "2 việc mới." in body
+        assert body.count("Mới</span>") == 2 and re.search(
+            r"Ngữ văn 6A, học kì II</a>\s*<span class=\"badge[^>]*>.*?Mới<", body
+        )
+        assert not re.search(r"Toán 6A, học kì II?</a>\s*<span class=\"badge", body)
+    looked_before(45)
+    body = client.get("/hom-nay").get_data(as_text=True)
+    assert "Danh sách việc chờ như lần trước." in body and "Mới</span>" not in body

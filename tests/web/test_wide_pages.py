@@ -155,3 +155,32 @@ def test_pause_go_on_and_the_rest_on_the_page(site: Site, monkeypatch: pytest.Mo
     assert "Xong 8 bản" in principal.get(answer.location).text
     late = principal.post(answer.location + "/tam-dung")
     assert late.status_code == 409 and "không còn đang chạy" in late.text
+
+
+def test_the_principal_signs_the_batch_from_the_daily_page_and_stays_there(site: Site) -> None:
+    principal = site("hieutruong")
+    plain = principal.get("/hom-nay").text
+    assert "4</span> lớp có học bạ chờ ký" in plain and 'id="pin"' not in plain
+    page = principal.get("/hom-nay?ky=1").text
+    chosen = ids_on(page)
+    assert len(chosen) == 4 and 'id="pin"' in page and 'action="/hom-nay/ky"' in page
+    nine = principal.get("/hom-nay?ky=principal&khoi_ky=9").text
+    assert len(re.findall(r"checked data-choose", nine)) == 1, "a grade level"
+    wrong = principal.post("/hom-nay/ky", data={"role": "principal", "pin": "00000000", "lop": chosen[:1]})
+    assert wrong.status_code == 403 and "Còn 4 lần thử" in wrong.text and "Việc hôm nay" in wrong.text
+    assert len(re.findall(r"checked data-choose", wrong.text)) == 1 and "00000000" not in wrong.text
+    answer = principal.post("/hom-nay/ky", data={"role": "principal", "pin": PIN, "lop": chosen[:1]})
+    assert answer.status_code == 303 and answer.location.startswith("/hom-nay?luot=")
+    batch_id = int(re.search(r"luot=(\d+)", answer.location)[1])  # type: ignore[index]
+    with site.app.app_context():
+        document_pool.wait_for(batch_id)
+    done = principal.get(answer.location).text
+    assert "Xong 2 bản" in done and "Việc hôm nay" in done and "Ký lượt khác" in done
+    assert "3</span> lớp có học bạ chờ ký" in principal.get("/hom-nay").text
+    assert "Xong 2 bản" not in site("vanthu").get("/hom-nay?luot=999999").text
+    # what waits for the seal is the clerk's, on the clerk's own page
+    seal = site("vanthu").get("/hom-nay?ky=1").text
+    assert len(ids_on(seal)) == 1 and 'name="role" value="seal"' in seal
+    teacher = site("gv006")
+    assert 'action="/hom-nay/ky"' not in teacher.get("/hom-nay?ky=1").text
+    assert teacher.post("/hom-nay/ky", data={"role": "principal", "pin": PIN, "lop": chosen}).status_code == 403
