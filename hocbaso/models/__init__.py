@@ -23,6 +23,7 @@ from hocbaso.models.results import (
     ClassStep,
     FrozenResult,
     HomeroomRecord,
+    MonthAbsence,
     PrincipalDecision,
     SummerResult,
 )
@@ -104,6 +105,7 @@ __all__ = [
     "InventoryItem",
     "JobRun",
     "MachineState",
+    "MonthAbsence",
     "Movement",
     "Notice",
     "Person",

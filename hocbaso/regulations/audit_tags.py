@@ -154,3 +154,4 @@ class AuditTag(StrEnum):
     CASE_DECIDED = "conclusion:case:decided"
     CASE_SETTLED = "conclusion:case:settled"
     PLACE_MOVED = "enrollment:place:moved"
+    MONTH_ABSENCES_CHANGED = "homeroom:month:changed"

@@ -726,3 +726,18 @@ ROWS += [Row("transcripts.chain", "GET", f"/hoc-ba/{_NO_RECORD}/lich-su", _READE
 
 # --- what everybody holds, as a list to print ---
 ROWS += [Row("notices.listed", "GET", "/loi-nhac/danh-sach", STAFF_READERS)]
+
+# --- absences by month ---
+ROWS += [
+    Row("homeroom.months", "GET", _lop("/thang"), _OF_9A_CLASS, refused=_HIDDEN),
+    Row(
+        "homeroom.save_month",
+        "POST",
+        _pupil("/lop/{class_id}/thang/{pupil}"),
+        only("math"),
+        refused=_HIDDEN,
+        data={"field": "1-2026-10-excused", "value": "1", "version": "0"},
+    ),
+    Row("homeroom.save_months", "POST", _lop("/thang/luu"), only("math"), refused=_HIDDEN),
+    Row("homeroom.fill_month", "POST", _lop("/thang/so-0"), only("math"), refused=_HIDDEN, data={"thang": "1-2026-10"}),
+]
