@@ -278,9 +278,7 @@ def save_class(actor: Actor, class_group_id: int, values: Mapping[int, Mapping[s
         return len(touched)
 
 
-def _guard_sums(
-    summed: frozenset[tuple[int, str]], enrollment_id: int, name: str, fields: Sequence[str]
-) -> None:
+def _guard_sums(summed: frozenset[tuple[int, str]], enrollment_id: int, name: str, fields: Sequence[str]) -> None:
     """A total that months stand behind is their sum: WrongState, so that no session is counted twice."""
     for field in fields:
         if (enrollment_id, field) in summed:
@@ -294,9 +292,9 @@ def _guard_sums(
 def kept_name(enrollment_id: int) -> str:
     """The pupil's name of an enrolment that is known to be there."""
     found: str = db.session.scalars(
-        select(m.Student.full_name).join(m.Enrollment, m.Enrollment.student_id == m.Student.id).where(
-            m.Enrollment.id == enrollment_id
-        )
+        select(m.Student.full_name)
+        .join(m.Enrollment, m.Enrollment.student_id == m.Student.id)
+        .where(m.Enrollment.id == enrollment_id)
     ).one()
     return found
 

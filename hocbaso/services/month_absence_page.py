@@ -85,6 +85,11 @@ class MonthRow:
         return all(total.stands is not None for total in self.totals)
 
     @property
+    def is_bare(self) -> bool:
+        """Whether nothing is known of the year."""
+        return all(total.stands is None and total.typed is None for total in self.totals)
+
+    @property
     def nearness(self) -> Nearness:
         """How the year stands to Art. 12.1c."""
         return nearness(self.year)
@@ -140,9 +145,7 @@ def month_page(actor: Actor, class_group_id: int, now: datetime, *, term: int = 
     today = clock.local_date(now)
     year = class_group.school_year
     columns = columns_of(class_group)
-    can_edit = (
-        keeps_class(actor, class_group) and class_group.state == ClassState.OPEN.value and year.state == "OPEN"
-    )
+    can_edit = keeps_class(actor, class_group) and class_group.state == ClassState.OPEN.value and year.state == "OPEN"
     members = list(
         db.session.scalars(
             select(m.Enrollment)

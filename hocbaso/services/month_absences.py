@@ -67,7 +67,9 @@ def read_sessions(raw: str, column: MonthColumn, other: int | None) -> int | Non
     if not text:
         return None
     if not (text.isascii() and text.isdigit()) or len(text) > 3 or int(text) > column.most:
-        raise Invalid(f"Số buổi nghỉ là số nguyên từ 0 đến {column.most}, số buổi học nhiều nhất của {column_words(column)}.")
+        raise Invalid(
+            f"Số buổi nghỉ là số nguyên từ 0 đến {column.most}, số buổi học nhiều nhất của {column_words(column)}."
+        )
     if int(text) + (other or 0) > column.most:
         raise Invalid(
             f"Có phép và không phép cộng lại {int(text) + (other or 0)} buổi, quá {column.most} buổi học của {column_words(column)}."
@@ -154,7 +156,12 @@ def save_month(
                 target_id=record.id,
                 state=audit.states("homeroom_record", [record]),
                 before={field: before},
-                facts={"student": name, "class": class_group.name, "field": homeroom.FIELD_WORDS[field], "of": "months"},
+                facts={
+                    "student": name,
+                    "class": class_group.name,
+                    "field": homeroom.FIELD_WORDS[field],
+                    "of": "months",
+                },
             )
         return saved
 
@@ -228,9 +235,13 @@ def _guard_place(enrollment: m.Enrollment, column: MonthColumn, name: str, today
     if enrollment.status not in ACTIVE:
         raise WrongState(f"{name} không còn học ở lớp này nên không ghi thêm được.")
     if column.semester < enrollment.first_semester:
-        raise WrongState(f"{name} học học kì I ở trường khác: ghi tổng học kì I theo giấy của trường ấy trên bảng tổng kết.")
+        raise WrongState(
+            f"{name} học học kì I ở trường khác: ghi tổng học kì I theo giấy của trường ấy trên bảng tổng kết."
+        )
     if today < column.first_day:
-        raise WrongState(f"{column_words(column)[:1].upper()}{column_words(column)[1:]} chưa bắt đầu nên chưa ghi được.")
+        raise WrongState(
+            f"{column_words(column)[:1].upper()}{column_words(column)[1:]} chưa bắt đầu nên chưa ghi được."
+        )
 
 
 def _due(columns: Iterable[MonthColumn], semester: int, came_on: date | None) -> list[str]:

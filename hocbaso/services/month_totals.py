@@ -56,9 +56,7 @@ def cells_of(enrollment_ids: Collection[int]) -> Cells:
     return found
 
 
-def counts_of(
-    cells: Mapping[tuple[str, str], m.MonthAbsence], semester: int, kind: str
-) -> dict[str, int | None]:
+def counts_of(cells: Mapping[tuple[str, str], m.MonthAbsence], semester: int, kind: str) -> dict[str, int | None]:
     """Column key -> sessions of one semester and kind."""
     return {key: row.sessions for (key, of), row in cells.items() if of == kind and row.semester == semester}
 

@@ -86,7 +86,9 @@ def save_month(class_group_id: int, enrollment_id: int) -> BaseResponse | tuple[
         )
         return answer(body, 422, retarget="#row-wrong", reswap="innerHTML")
     if not is_fragment():
-        return go(url_for(".months", class_group_id=class_group_id, ki=key[:1], _anchor=f"o-{enrollment_id}-{form.field}"))
+        return go(
+            url_for(".months", class_group_id=class_group_id, ki=key[:1], _anchor=f"o-{enrollment_id}-{form.field}")
+        )
     page = month_page(current_actor(), class_group_id, clock.now(), term=int(key[:1]))
     row = next(one for one in page.rows if one.enrollment_id == enrollment_id)
     return render_template("homeroom/_month_saved.html", page=page, row=row, cell=row.cells[form.field], **_words())
@@ -137,9 +139,7 @@ def save_months(class_group_id: int) -> BaseResponse | tuple[str, int]:
     return go(url_for(".months", class_group_id=class_group_id, ki=request.form.get("ki")))
 
 
-def _unsaved(
-    page: MonthPage, refused: list[tuple[int, str, str, DomainError]], n_written: int
-) -> tuple[str, int]:
+def _unsaved(page: MonthPage, refused: list[tuple[int, str, str, DomainError]], n_written: int) -> tuple[str, int]:
     rows = {row.enrollment_id: row for row in page.rows}
     left = [
         {"row": rows[place], "cell": rows[place].cells[cell], "typed": raw, "message": refusal.message}

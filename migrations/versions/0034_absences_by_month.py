@@ -36,7 +36,11 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["updated_by"], ["account.id"], name=op.f("fk_month_absence_updated_by")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_month_absence")),
         sa.UniqueConstraint(
-            "enrollment_id", "semester", "month", "kind", name=op.f("uq_month_absence_enrollment_id_semester_month_kind")
+            "enrollment_id",
+            "semester",
+            "month",
+            "kind",
+            name=op.f("uq_month_absence_enrollment_id_semester_month_kind"),
         ),
     )
 

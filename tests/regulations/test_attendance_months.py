@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 
 import pytest
 
@@ -21,7 +22,7 @@ def test_each_semester_has_its_own_part_of_the_month_they_share():
         (date(2027, 1, 1), date(2027, 1, 18)),
         (date(2027, 1, 19), date(2027, 1, 31)),
     ]
-    for one, after in zip(YEAR, YEAR[1:], strict=False):
+    for one, after in pairwise(YEAR):
         assert (after.first_day - one.last_day).days == 1, "no day twice and none left out"
 
 
@@ -52,7 +53,9 @@ def test_no_more_sessions_than_days_without_sundays():
         ([], {"a": 2}, 2),
     ],
 )
-def test_part_of_a_semester_never_stands_for_the_whole(due: list[str], counts: dict[str, int | None], total: int | None):
+def test_part_of_a_semester_never_stands_for_the_whole(
+    due: list[str], counts: dict[str, int | None], total: int | None
+):
     assert total_of(due, counts) == total
 
 

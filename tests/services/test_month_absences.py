@@ -19,13 +19,15 @@ from hocbaso.services.month_absence_page import month_page
 from hocbaso.services.month_absences import StandingMonth
 from tests.cast import NOW, STUDENTS, Cast
 from tests.databases import Outside
-from tests.services.full_class import fill_homeroom, fill_scores, finalised, last_entry, lock_class
+from tests.services.full_class import fill_homeroom, finalised, last_entry
 
 BINH = "Hoàng Thanh Bình"
 FIRST = ("1-2026-09", "1-2026-10", "1-2026-11", "1-2026-12", "1-2027-01")
 
 
-def save(cast: Cast, key: str, raw: str, version: int = 0, kind: str = "excused", who: str = "math", student: str = BINH):
+def save(
+    cast: Cast, key: str, raw: str, version: int = 0, kind: str = "excused", who: str = "math", student: str = BINH
+):
     return month_absences.save_month(
         cast.actor(who), cast.enrollments["9A", student], key, kind, raw, expected_version=version, now=NOW
     )
@@ -46,6 +48,13 @@ def page_of(cast: Cast, who: str = "math", now: datetime = NOW):
 
 def row_of(cast: Cast, student: str = BINH, **options):
     return next(row for row in page_of(cast, **options).rows if row.full_name == student)
+
+
+def came(cast: Cast, day: date, *, first_semester: int = 1) -> None:
+    """Make the pupil one who came from elsewhere on a day."""
+    with write_transaction() as session:
+        place = session.get(m.Enrollment, cast.enrollments["9A", BINH])
+        place.status, place.joined_on, place.first_semester = "transferred_in", day, first_semester
 
 
 def is_sound(cast: Cast) -> bool:
@@ -135,7 +144,13 @@ def test_a_month_that_has_not_begun_is_shut(school: Cast):
     assert [column.key for column in page_of(school, now=october).waiting] == list(FIRST[:2])
     with pytest.raises(WrongState, match="chưa bắt đầu"):
         month_absences.save_month(
-            school.actor("math"), school.enrollments["9A", BINH], FIRST[2], "excused", "1", expected_version=0, now=october
+            school.actor("math"),
+            school.enrollments["9A", BINH],
+            FIRST[2],
+            "excused",
+            "1",
+            expected_version=0,
+            now=october,
         )
     with pytest.raises(NotFound):
         save(school, "1-2027-07", "1")
@@ -167,7 +182,9 @@ def test_a_total_with_months_behind_it_is_not_typed_by_hand(school: Cast):
             school.actor("math"), enrollment, "absences_excused_1", "9", expected_version=0, op_id=None, now=NOW
         )
     with pytest.raises(WrongState, match=f"{BINH} là tổng các tháng"):
-        homeroom.save_class(school.actor("math"), school.classes["9A"], {enrollment: {"absences_excused_1": 9}}, now=NOW)
+        homeroom.save_class(
+            school.actor("math"), school.classes["9A"], {enrollment: {"absences_excused_1": 9}}, now=NOW
+        )
     assert total(school) is None
     homeroom.save_field(
         school.actor("math"), enrollment, "absences_unexcused_1", "1", expected_version=0, op_id=None, now=NOW
@@ -185,7 +202,9 @@ def test_a_total_with_months_behind_it_is_not_typed_by_hand(school: Cast):
 def test_zeros_fill_what_is_empty_and_nothing_else(school: Cast):
     save(school, FIRST[0], "2")
     n_students = len(STUDENTS["9A"])
-    assert month_absences.fill_blanks(school.actor("math"), school.classes["9A"], FIRST[0], now=NOW) == 2 * n_students - 1
+    assert (
+        month_absences.fill_blanks(school.actor("math"), school.classes["9A"], FIRST[0], now=NOW) == 2 * n_students - 1
+    )
     assert row_of(school).cells[f"{FIRST[0]}-excused"].value == 2
     for key in FIRST[1:]:
         month_absences.fill_blanks(school.actor("math"), school.classes["9A"], key, now=NOW)
@@ -198,10 +217,7 @@ def test_zeros_fill_what_is_empty_and_nothing_else(school: Cast):
 def test_a_class_that_is_finalised_stays_as_it_is(school: Cast):
     for key in FIRST:
         save(school, key, "1")
-    fill_scores(school, "9A")
-    lock_class(school, "9A")
-    fill_homeroom(school, "9A", {BINH: {"absences_excused_1": 5}})
-    finalised(school, "9A")
+    finalised(school, "9A", changes={BINH: {"absences_excused_1": 5}})
     with pytest.raises(WrongState, match="đã chốt"):
         save(school, FIRST[0], "2", version=1)
     with pytest.raises(WrongState, match="đã chốt"):
@@ -234,9 +250,7 @@ def test_a_total_corrected_by_itself_stands_and_is_told(school: Cast):
 
 
 def test_who_came_in_november_need_not_have_the_months_before(school: Cast):
-    place = db.session.get(m.Enrollment, school.enrollments["9A", BINH])
-    place.status, place.joined_on = "transferred_in", date(2026, 11, 16)
-    db.session.commit()
+    came(school, date(2026, 11, 16))
     for key in FIRST[2:]:
         save(school, key, "1")
     assert total(school) == 3
@@ -249,9 +263,7 @@ def test_who_came_in_november_need_not_have_the_months_before(school: Cast):
 
 
 def test_semester_one_at_another_school_is_a_total_only(school: Cast):
-    place = db.session.get(m.Enrollment, school.enrollments["9A", BINH])
-    place.status, place.joined_on, place.first_semester = "transferred_in", date(2027, 2, 1), 2
-    db.session.commit()
+    came(school, date(2027, 2, 1), first_semester=2)
     with pytest.raises(WrongState, match="trường khác"):
         save(school, FIRST[0], "1")
     assert row_of(school).cells[f"{FIRST[0]}-excused"].state == "elsewhere"
