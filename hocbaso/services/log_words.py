@@ -174,7 +174,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "diem": ("Điểm và nhận xét môn", ("score:cell", "score:cells", "remark:", "summer:")),
     "buoc": ("Nộp, soát, duyệt, khoá bảng điểm", ("score:sheet", "score:question", "score:blind")),
     "lop": ("Tổng kết lớp, rèn luyện, quyết định", ("homeroom:", "class:state", "exemption:", "decision:", "result:")),
-    "sua": ("Sửa chữa sau khoá", ("correction:", "score:cells:corrected")),
+    "sua": ("Sửa chữa sau khoá", ("correction:", "conclusion:", "score:cells:corrected")),
     "hoc-ba": ("Học bạ: lập, ký, công bố, thu hồi", ("transcript:", "recall:", "signing:")),
     "hoc-sinh": ("Hồ sơ học sinh, chuyển đi, chuyển đến", ("student:", "enrollment:")),
     "nguoi": ("Cán bộ, phân công, vai trò", ("person:", "assignment:", "role:")),

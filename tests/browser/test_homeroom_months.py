@@ -61,6 +61,11 @@ def test_a_semester_is_typed_by_month_and_the_total_follows(site: Site):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390, "the table scrolls, not the page"
     assert findings(page) == []
     keep(page, "390x844")
+    page.set_viewport_size({"width": 1180, "height": 820})
+    page.goto(f"{site.address}/lop/{site.cast.classes['9A']}")
+    assert page.inner_text(f"#o-{enrollment}-absences_excused_1") == "26"
+    assert findings(page) == []
+    keep(page, "class")
 
 
 def keep(page, size: str) -> None:
