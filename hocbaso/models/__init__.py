@@ -23,6 +23,7 @@ from hocbaso.models.results import (
     ClassStep,
     FrozenResult,
     HomeroomRecord,
+    MonthAbsence,
     PrincipalDecision,
     SummerResult,
 )
@@ -110,6 +111,7 @@ __all__ = [
     "InventoryItem",
     "JobRun",
     "MachineState",
+    "MonthAbsence",
     "Movement",
     "Notice",
     "Person",

@@ -42,6 +42,34 @@ class HomeroomRecord(Base):
     enrollment: Mapped[Enrollment] = relationship()
 
 
+class MonthAbsence(Base):
+    """How many sessions one pupil missed in a semester's part of a month, with or without permission; NULL: taken back.
+
+    The totals of ``HomeroomRecord`` follow from these rows where there are any (docs/decisions/0041).
+    """
+
+    __tablename__ = "month_absence"
+    __table_args__ = (
+        UniqueConstraint("enrollment_id", "semester", "month", "kind"),
+        CheckConstraint("semester IN (1,2)", name="semester_one_or_two"),
+        CheckConstraint("kind IN ('excused','unexcused')", name="known_kind"),
+        CheckConstraint("sessions IS NULL OR sessions BETWEEN 0 AND 31", name="sessions_of_a_month"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    enrollment_id: Mapped[int] = mapped_column(ForeignKey("enrollment.id"))
+    semester: Mapped[int]
+    month: Mapped[str] = mapped_column(String(7))
+    """``2026-09``"""
+    kind: Mapped[str] = mapped_column(String(10))
+    sessions: Mapped[int | None]
+    version: Mapped[int] = mapped_column(default=1)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+
+    enrollment: Mapped[Enrollment] = relationship()
+
+
 class SummerResult(Base):
     """A subject to re-assess (Art. 14) or conduct to train (Art. 13: ``subject_id`` NULL) in the summer, from its registration on.
 

@@ -156,3 +156,4 @@ class AuditTag(StrEnum):
     PLACE_MOVED = "enrollment:place:moved"
     TASK_FILE_ADDED = "board:file:added"
     STUDENT_PHOTO_CHANGED = "student:photo:changed"
+    MONTH_ABSENCES_CHANGED = "homeroom:month:changed"

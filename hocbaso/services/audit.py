@@ -344,6 +344,10 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
             "updated_by",
         ),
     ),
+    "month_absence": (
+        m.MonthAbsence,
+        ("enrollment_id", "semester", "month", "kind", "sessions", "updated_at", "updated_by"),
+    ),
     "summer_result": (
         m.SummerResult,
         (

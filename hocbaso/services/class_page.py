@@ -23,6 +23,7 @@ from hocbaso.services.blind_access import hidden_in_class
 from hocbaso.services.class_gaps import ClassGap, bare_remarks, list_gaps
 from hocbaso.services.departures import Movement
 from hocbaso.services.homeroom import ABSENCE_FIELDS, FIELDS, FieldView, field_view
+from hocbaso.services.month_totals import summed_fields
 from hocbaso.services.results import ClassResults, StudentResult, comma, level_words
 from hocbaso.services.student_inputs import StudentInput, SubjectFacts
 
@@ -188,7 +189,8 @@ def class_page(actor: Actor, class_group_id: int, now: datetime, *, term: int = 
     computed = results.compute_class(class_group_id, today)
     year = class_group.school_year
     hidden = _hidden(actor, computed, today)
-    rows = tuple(_row(number, row, term, hidden) for number, row in enumerate(computed.students, start=1))
+    summed = summed_fields([row.given.enrollment_id for row in computed.students])
+    rows = tuple(_row(number, row, term, hidden, summed) for number, row in enumerate(computed.students, start=1))
     gaps = list_gaps(computed, untold=frozenset(code for code, _ in hidden))
     keeps = keeps_class(actor, class_group)
     is_open = computed.state == ClassState.OPEN.value
@@ -260,7 +262,13 @@ def _told(steps: tuple[str, ...], given: StudentInput, hidden: frozenset[tuple[s
     return (*kept, *(f"{TERM_HEADS[term]} chờ đối chiếu bài gốc, chưa hiện ở đây." for term in terms))
 
 
-def _row(number: int, found: StudentResult, term: int, hidden: frozenset[tuple[str, int]]) -> ClassRow:
+def _row(
+    number: int,
+    found: StudentResult,
+    term: int,
+    hidden: frozenset[tuple[str, int]],
+    summed: frozenset[tuple[int, str]],
+) -> ClassRow:
     given, result = found.given, found.result
     cells = []
     untold = {term for _, term in hidden}
@@ -274,7 +282,12 @@ def _row(number: int, found: StudentResult, term: int, hidden: frozenset[tuple[s
         state = "exempt" if exempt else "value" if text is not None else "gap"
         cells.append(SubjectCell(line.subject.code, "Miễn" if exempt else comma(text), state))
     at = {0: 2, 1: 0, 2: 1}[term]
-    fields = {name: field_view(name, given.homeroom.get(name), given.homeroom_version) for name in FIELDS}
+    fields = {
+        name: field_view(
+            name, given.homeroom.get(name), given.homeroom_version, is_sum=(given.enrollment_id, name) in summed
+        )
+        for name in FIELDS
+    }
     return ClassRow(
         number=number,
         enrollment_id=given.enrollment_id,

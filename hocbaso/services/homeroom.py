@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,6 +26,7 @@ from hocbaso.regulations.registry import regulation_named
 from hocbaso.regulations.terms import Level
 from hocbaso.services import audit
 from hocbaso.services.access import Actor, class_for, keeps_class
+from hocbaso.services.month_totals import summed_fields
 from hocbaso.services.results import level_words
 from hocbaso.services.score_grid import ACTIVE
 
@@ -87,6 +88,8 @@ class FieldView:
     text: str
     version: int
     is_gap: bool
+    is_sum: bool = False
+    """Whether months stand behind this total: it is not typed by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +116,13 @@ class StandingField:
     at: datetime | None
 
 
-def field_view(name: str, value: Any, version: int) -> FieldView:
-    """A stored value as the page shows it; ``version``: of the whole row."""
+def field_view(name: str, value: Any, version: int, *, is_sum: bool = False) -> FieldView:
+    """A stored value as the page shows it; ``version``: of the whole row; ``is_sum``: see :class:`FieldView`."""
     if name in CONDUCT_FIELDS:
         text = level_words(value)
     else:
         text = "" if value is None else str(value)
-    return FieldView(name, value, text, version, name in REQUIRED and value in (None, ""))
+    return FieldView(name, value, text, version, name in REQUIRED and value in (None, ""), is_sum)
 
 
 def read_value(field: str, raw: str) -> str | int | None:
@@ -160,7 +163,7 @@ def save_field(
     if op_id is not None and not _OP_ID.fullmatch(op_id):
         raise Invalid("Mã lần lưu không hợp lệ. Hãy tải lại trang; chữ đã gõ vẫn còn trong ô.", field="op")
     with write_transaction() as session:
-        enrollment = _kept_enrollment(actor, enrollment_id)
+        enrollment = kept_enrollment(actor, enrollment_id)
         class_group = session.get(m.ClassGroup, enrollment.class_group_id, populate_existing=True)
         assert class_group is not None
         record = session.scalar(
@@ -175,12 +178,13 @@ def save_field(
         last_version, last_op = written_by.get(field, [0, None])
         if op_id is not None and last_op == op_id:
             return _saved(class_group, enrollment, name, field, record, written=False)
-        _guard_open(class_group)
+        guard_open(class_group)
         if enrollment.status not in ACTIVE:
             raise WrongState(f"{name} không còn học ở lớp này nên không ghi thêm được.")
         value = read_value(field, raw)
         if value == standing:
             return _saved(class_group, enrollment, name, field, record, written=False)
+        _guard_sums(summed_fields([enrollment_id]), enrollment_id, name, [field])
         if expected_version < last_version or expected_version > version:
             raise Stale(
                 f"{FIELD_WORDS[field][:1].upper()}{FIELD_WORDS[field][1:]} của {name} vừa được sửa ở nơi khác. Chưa ghi đè; xin chọn một.",
@@ -211,7 +215,7 @@ def save_field(
 
 def name_of(actor: Actor, enrollment_id: int) -> str:
     """The pupil's name for a refusal; NotFound and NotAllowed as for writing."""
-    return _kept_enrollment(actor, enrollment_id).student.full_name
+    return kept_enrollment(actor, enrollment_id).student.full_name
 
 
 def save_class(actor: Actor, class_group_id: int, values: Mapping[int, Mapping[str, Any]], *, now: datetime) -> int:
@@ -224,7 +228,7 @@ def save_class(actor: Actor, class_group_id: int, values: Mapping[int, Mapping[s
         if not keeps_class(actor, class_group):
             raise NotAllowed("Phần này do giáo viên chủ nhiệm của lớp ghi. Chưa có gì thay đổi.")
         session.refresh(class_group)
-        _guard_open(class_group)
+        guard_open(class_group)
         members = {
             row.id
             for row in session.scalars(
@@ -238,6 +242,7 @@ def save_class(actor: Actor, class_group_id: int, values: Mapping[int, Mapping[s
             for row in session.scalars(select(m.HomeroomRecord).where(m.HomeroomRecord.enrollment_id.in_(members)))
         }
         touched = []
+        summed = summed_fields(members)
         for enrollment_id, wanted in values.items():
             if enrollment_id not in members:
                 raise NotFound("Có học sinh không còn trong lớp. Chưa ghi gì.")
@@ -245,6 +250,8 @@ def save_class(actor: Actor, class_group_id: int, values: Mapping[int, Mapping[s
             record = standing.get(enrollment_id)
             if record is not None and all(getattr(record, field) == value for field, value in checked.items()):
                 continue
+            changed = [field for field, value in checked.items() if getattr(record, field, None) != value]
+            _guard_sums(summed, enrollment_id, "", changed)
             if record is None:
                 record = m.HomeroomRecord(enrollment_id=enrollment_id, version=0, field_versions="{}")
                 session.add(record)
@@ -271,7 +278,28 @@ def save_class(actor: Actor, class_group_id: int, values: Mapping[int, Mapping[s
         return len(touched)
 
 
-def _kept_enrollment(actor: Actor, enrollment_id: int) -> m.Enrollment:
+def _guard_sums(summed: frozenset[tuple[int, str]], enrollment_id: int, name: str, fields: Sequence[str]) -> None:
+    """A total that months stand behind is their sum: WrongState, so that no session is counted twice."""
+    for field in fields:
+        if (enrollment_id, field) in summed:
+            name = name or kept_name(enrollment_id)
+            raise WrongState(
+                f"Số buổi {FIELD_WORDS[field]} của {name} là tổng các tháng đã ghi nên không gõ thẳng được. "
+                "Xin sửa ở trang Nghỉ theo tháng. Chưa có gì thay đổi."
+            )
+
+
+def kept_name(enrollment_id: int) -> str:
+    """The pupil's name of an enrolment that is known to be there."""
+    found: str = db.session.scalars(
+        select(m.Student.full_name)
+        .join(m.Enrollment, m.Enrollment.student_id == m.Student.id)
+        .where(m.Enrollment.id == enrollment_id)
+    ).one()
+    return found
+
+
+def kept_enrollment(actor: Actor, enrollment_id: int) -> m.Enrollment:
     """The enrolment, for its homeroom teacher; NotFound out of scope, NotAllowed for one who may only look."""
     enrollment = db.session.get(m.Enrollment, enrollment_id, populate_existing=True)
     if enrollment is None:
@@ -282,7 +310,7 @@ def _kept_enrollment(actor: Actor, enrollment_id: int) -> m.Enrollment:
     return enrollment
 
 
-def _guard_open(class_group: m.ClassGroup) -> None:
+def guard_open(class_group: m.ClassGroup) -> None:
     if class_group.school_year.state != "OPEN":
         raise WrongState("Năm học đã đóng nên không ghi thêm được. Chưa có gì thay đổi.")
     if class_group.state != ClassState.OPEN.value:

@@ -414,6 +414,7 @@ def _has_records(enrollment_id: int) -> bool:
     tables = (
         m.ScoreCell,
         m.HomeroomRecord,
+        m.MonthAbsence,
         m.Exemption,
         m.SummerResult,
         m.PrincipalDecision,

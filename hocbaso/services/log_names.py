@@ -45,6 +45,7 @@ KIND_WORDS: dict[str, str] = {
     "blind_checker": "người đối chiếu",
     "sheet_read_back": "lần đọc dò",
     "homeroom_record": "phần chủ nhiệm",
+    "month_absence": "nghỉ theo tháng",
     "summer_result": "kết quả hè",
     "principal_decision": "quyết định",
     "frozen_result": "kết quả đã chốt",
@@ -74,6 +75,8 @@ KIND_WORDS: dict[str, str] = {
     "student_photo": "ảnh học sinh",
 }
 """Watched kinds in words."""
+
+_ABSENCE_KINDS = {"excused": "có phép", "unexcused": "không phép"}
 
 _OTHER_TARGETS = {
     "audit_snapshot": "ảnh chụp số {}",
@@ -139,6 +142,7 @@ class Names:
                     .join(m.ClassGroup, m.ClassGroup.id == m.ClassSubject.class_group_id)
                 )
             },
+            "month_absence": self._months,
             **{
                 kind: self._of_enrollments(model)
                 for kind, model in {
@@ -160,6 +164,14 @@ class Names:
     def _of_enrollments(self, model: Any) -> Callable[[], dict[int, str]]:
         return lambda: {
             row[0]: self.pupils.get(row[1], "") for row in db.session.execute(select(model.id, model.enrollment_id))
+        }
+
+    def _months(self) -> dict[int, str]:
+        row = m.MonthAbsence
+        return {
+            one.id: f"{self.pupils.get(one.enrollment_id, '')}, nghỉ {_ABSENCE_KINDS.get(one.kind, one.kind)} tháng {one.month[5:].lstrip('0')}"
+            f", học kì {'I' * one.semester}"
+            for one in db.session.execute(select(row.id, row.enrollment_id, row.semester, row.month, row.kind))
         }
 
     @cached_property

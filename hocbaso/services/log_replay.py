@@ -40,6 +40,7 @@ _exemption = m.Exemption.__table__
 _revocation = m.ExemptionRevocation.__table__
 _inherited = m.InheritedResult.__table__
 _record = m.HomeroomRecord.__table__
+_month = m.MonthAbsence.__table__
 _summer = m.SummerResult.__table__
 _decision = m.PrincipalDecision.__table__
 _entry = m.AuditEntry.__table__
@@ -165,6 +166,7 @@ def audit_faults_of_class(class_group_id: int) -> list[ValueFault]:
     names = {row.id: row.full_name for row in link.execute(STUDENTS, asked)}
     words = {
         "homeroom_record": "phần chủ nhiệm",
+        "month_absence": "nghỉ theo tháng",
         "summer_result": "kết quả hè",
         "principal_decision": "quyết định",
         "exemption": "miễn học",
@@ -173,6 +175,7 @@ def audit_faults_of_class(class_group_id: int) -> list[ValueFault]:
     }
     for kind, table in (
         ("homeroom_record", _record),
+        ("month_absence", _month),
         ("summer_result", _summer),
         ("principal_decision", _decision),
         ("exemption", _exemption),

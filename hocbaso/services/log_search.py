@@ -37,11 +37,12 @@ MOST_IN_A_FILE = 20_000
 """Rows of one exported file; a longer search is narrowed by its dates."""
 
 _ENTRY = m.AuditEntry
-_IN_BULK = ("homeroom_record", "summer_result")
+_IN_BULK = ("homeroom_record", "month_absence", "summer_result")
 """Written for a whole class in one entry, which tells of a row only what changed: not whose it is."""
 
 _OF_ENROLLMENT: dict[str, Any] = {
     "homeroom_record": m.HomeroomRecord,
+    "month_absence": m.MonthAbsence,
     "exemption": m.Exemption,
     "principal_decision": m.PrincipalDecision,
     "frozen_result": m.FrozenResult,

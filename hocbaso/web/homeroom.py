@@ -15,7 +15,7 @@ from hocbaso.errors import DomainError, Invalid, NotFound, Stale
 from hocbaso.regulations.class_flow import ClassParty, ClassState
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.terms import Level
-from hocbaso.services import class_approval, class_moves, class_page, correction_requests, homeroom
+from hocbaso.services import class_approval, class_moves, class_page, correction_requests, homeroom, month_absence_page
 from hocbaso.services.access import class_for
 from hocbaso.services.class_page import ClassPage, ClassRow
 from hocbaso.web import labels
@@ -71,6 +71,9 @@ def show(class_group_id: int) -> str:
         filters=FILTERS,
         levels=LEVEL_CHOICES,
         first_gap=first_gap,
+        n_months=len(month_absence_page.month_page(current_actor(), class_group_id, clock.now()).waiting)
+        if page.can_edit
+        else 0,
         to_fill=_place_of(first_gap.enrollment_id, first_gap.field) if first_gap and page.can_edit else "",
         form=ClassMoveForm(version=page.results.version, seen=page.seal),
         **(picker(current_actor(), None, None) if page.can_edit else {}),

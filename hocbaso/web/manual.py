@@ -72,6 +72,7 @@ HERE = {
     "help_requests": "bat-dau#hoi-ai",
     "homeroom": "lop-chu-nhiem",
     "homeroom.lists": "lop-chu-nhiem#danh-sach",
+    "homeroom.months": "lop-chu-nhiem#nghi-theo-thang",
     "imports": "nhap-du-lieu",
     "imports.batch": "nhap-du-lieu#xem-truoc",
     "manual": "bat-dau",

@@ -1,7 +1,7 @@
 """Files that show that a task of the board is done
 
 Revision ID: 0032
-Revises: 0028
+Revises: 0030
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What each person saw on the daily page, so that the next look begins with what is new
 
 Revision ID: 0035
-Revises: 0030
+Revises: 0033
 """
 
 from __future__ import annotations

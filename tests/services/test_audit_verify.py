@@ -363,6 +363,9 @@ def filled_school(school: Cast) -> None:
                 column_keys="TX1",
             ),
             "homeroom_record": m.HomeroomRecord(enrollment_id=enrollment, conduct_1="T", remark="Chăm."),
+            "month_absence": m.MonthAbsence(
+                enrollment_id=enrollment, semester=1, month="2026-10", kind="excused", sessions=3
+            ),
             "exemption": m.Exemption(
                 enrollment_id=enrollment, subject_id=1, semester=1, state="PROPOSED", reason="ốm", proposed_at=NOW
             ),
@@ -486,6 +489,9 @@ def test_each_watched_kind_changed_in_the_file_is_named_in_words(school: Cast) -
         "training_attendance",
         "board_task",
         "inventory_item",
+        "conclusion_case",
+        "student_photo",
+        "board_file",
         *CORRECTIONS,
     }, "kinds of the paper are tried with the paper, those of corrections with a correction"
 

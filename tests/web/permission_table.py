@@ -763,3 +763,18 @@ ROWS += [
     Row("daily.take_back", "POST", "/hom-nay/hoan-tac", SIGNED_IN),
     Row("daily.sign", "POST", "/hom-nay/ky", only("principal", "clerk")),
 ]
+
+# --- absences by month ---
+ROWS += [
+    Row("homeroom.months", "GET", _lop("/thang"), _OF_9A_CLASS, refused=_HIDDEN),
+    Row(
+        "homeroom.save_month",
+        "POST",
+        _pupil("/lop/{class_id}/thang/{pupil}"),
+        only("math"),
+        refused=_HIDDEN,
+        data={"field": "1-2026-10-excused", "value": "1", "version": "0"},
+    ),
+    Row("homeroom.save_months", "POST", _lop("/thang/luu"), only("math"), refused=_HIDDEN),
+    Row("homeroom.fill_month", "POST", _lop("/thang/so-0"), only("math"), refused=_HIDDEN, data={"thang": "1-2026-10"}),
+]
