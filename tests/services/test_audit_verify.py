@@ -491,7 +491,7 @@ def test_each_watched_kind_changed_in_the_file_is_named_in_words(school: Cast) -
         "inventory_item",
         "conclusion_case",
         "student_photo",
-        "board_file",
+        "board_task_file",
         *CORRECTIONS,
     }, "kinds of the paper are tried with the paper, those of corrections with a correction"
 
