@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -34,6 +34,7 @@ from hocbaso.services import (
 )
 from hocbaso.services.access import Actor
 from hocbaso.services.in_force import delegates, in_force
+from hocbaso.services.kept_answers import KeptAnswers, log_head
 from hocbaso.services.transcript_counts import due_days, records_by_state, replacing
 
 
@@ -501,6 +502,7 @@ def tell(person_ids: Iterable[int], kind: str, title: str, line: str, now: datet
             session.add(m.Notice(person_id=person_id, day=today, kind=kind, title=title, body=line, created_at=now))
         else:
             standing.body, standing.read_at = f"{standing.body}\n{line}", None
+        _TOUCHED[person_id] += 1
     session.flush()
 
 
@@ -512,6 +514,40 @@ def people_with(role: Role, now: datetime) -> tuple[int, ...]:
 def principals(now: datetime) -> tuple[int, ...]:
     """Person ids of whoever is principal today."""
     return people_with(Role.PRINCIPAL, now)
+
+
+_UNREAD: KeptAnswers[int] = KeptAnswers(400)
+_TOUCHED: Counter[int | None] = Counter()
+"""Person -> how often this process told them something or put it aside: not all of that stands in the log."""
+
+
+def n_unread(person_id: int | None, now: datetime) -> int:
+    """How many messages a person has not put aside: the number on the bell. It stands on every page, so it may be a minute old
+    when a command beside the server told something."""
+    count = select(func.count()).where(m.Notice.person_id == person_id, m.Notice.read_at.is_(None))
+    key = (log_head(), person_id, now.replace(second=0, microsecond=0), _TOUCHED[person_id])
+    return _UNREAD.of(key, lambda: db.session.scalar(count) or 0)
+
+
+def own_notices(actor: Actor, now: datetime) -> list[m.Notice]:
+    """The messages of a person: all that are unread, and those of the last :data:`KEPT_DAYS` days; newest first."""
+    since = clock.local_date(now) - timedelta(days=KEPT_DAYS)
+    return list(
+        db.session.scalars(
+            select(m.Notice)
+            .where(
+                m.Notice.person_id == actor.person_id,
+                m.Notice.person_id.is_not(None),
+                or_(m.Notice.read_at.is_(None), m.Notice.day > since),
+            )
+            .order_by(m.Notice.read_at.is_not(None), m.Notice.day.desc(), m.Notice.id.desc())
+            .execution_options(populate_existing=True)
+        )
+    )
+
+
+KEPT_DAYS = 30
+"""How long a message that was put aside is still listed."""
 
 
 def waiting_notices(person_id: int | None) -> list[m.Notice]:
@@ -533,3 +569,4 @@ def mark_read(actor: Actor, notice_id: int, now: datetime) -> None:
         if notice is None or notice.person_id != actor.person_id:
             raise NotFound("Không có lời nhắc này.")
         notice.read_at = notice.read_at or now
+    _TOUCHED[actor.person_id] += 1

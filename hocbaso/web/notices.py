@@ -1,8 +1,8 @@
-"""Reminders: put one's own aside; what everybody holds, as a list to print."""
+"""Reminders: the bell, one's own messages, put one aside; what everybody holds, as a list to print."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Flask, make_response, render_template
+from flask import Blueprint, Flask, make_response, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
@@ -14,6 +14,29 @@ from hocbaso.web.security import current_actor, requires, signed_in
 bp = Blueprint("notices", __name__)
 
 
+@bp.get("/loi-nhac/")
+@signed_in
+def own() -> str:
+    """The messages of the person, those that wait first."""
+    rows = reminders.own_notices(current_actor(), clock.now())
+    return render_template(
+        "notices/own.html",
+        unread=[row for row in rows if row.read_at is None],
+        earlier=[row for row in rows if row.read_at is not None],
+        kept_days=reminders.KEPT_DAYS,
+    )
+
+
+@bp.get("/loi-nhac/chuong")
+@signed_in
+def bell() -> BaseResponse:
+    """The bell as it stands now; nothing (204) while its number is the one that the page shows (``n``)."""
+    shown, n_unread = request.args.get("n", type=int), reminders.n_unread(current_actor().person_id, clock.now())
+    if shown == n_unread:
+        return make_response("", 204)
+    return make_response(render_template("notices/_bell.html", n_unread=n_unread, is_more=n_unread > (shown or 0)))
+
+
 @bp.post("/loi-nhac/<int:notice_id>/da-doc")
 @signed_in
 def mark_read(notice_id: int) -> BaseResponse:
@@ -21,7 +44,7 @@ def mark_read(notice_id: int) -> BaseResponse:
     reminders.mark_read(current_actor(), notice_id, clock.now())
     if is_fragment():
         return make_response("")
-    return go("/hom-nay")
+    return go("/loi-nhac/" if request.form.get("o") == "loi-nhac" else "/hom-nay")
 
 
 @bp.get("/loi-nhac/danh-sach")
@@ -38,5 +61,6 @@ def listed() -> str:
 
 
 def init_app(app: Flask) -> None:
-    """Register."""
+    """Register, and give every page the number on the bell."""
     app.register_blueprint(bp)
+    app.jinja_env.globals["n_unread"] = lambda: reminders.n_unread(current_actor().person_id, clock.now())

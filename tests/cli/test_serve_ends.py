@@ -77,7 +77,7 @@ def _server(instance: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
 
 
 def _until_ready(server: subprocess.Popen[bytes], base: str, log: Path) -> None:
-    for _ in range(200):
+    for _ in range(600):
         assert server.poll() is None, log.read_text("utf-8", "replace")
         try:
             with urllib.request.urlopen(f"{base}/healthz", timeout=2):

@@ -190,7 +190,7 @@ def test_no_worker_outlives_its_parent(tmp_path: Path):
 
 
 def _wait_for(port: int, log: Path) -> str:
-    for _ in range(200):
+    for _ in range(800):
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/thiet-lap/", timeout=5) as answer:
                 return answer.read().decode()

@@ -758,6 +758,9 @@ ROWS += [Row("transcripts.chain", "GET", f"/hoc-ba/{_NO_RECORD}/lich-su", _READE
 # --- what everybody holds, as a list to print ---
 ROWS += [Row("notices.listed", "GET", "/loi-nhac/danh-sach", STAFF_READERS)]
 
+# --- the bell, and what it opens: one's own messages only ---
+ROWS += [Row("notices.own", "GET", "/loi-nhac/", SIGNED_IN), Row("notices.bell", "GET", "/loi-nhac/chuong", SIGNED_IN)]
+
 # --- taking back the own approval of a moment ago: nothing of anybody else's can be named ---
 ROWS += [
     Row("daily.take_back", "POST", "/hom-nay/hoan-tac", SIGNED_IN),
