@@ -6,8 +6,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from threading import Event, Lock
 from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import SessionTransaction
 
 from hocbaso import models as m
 from hocbaso.db import db, in_write_transaction
@@ -18,6 +20,8 @@ WAIT_SECONDS = 2.0
 """How long somebody waits for another who works out the same answer."""
 
 _HEAD = select(func.max(m.AuditEntry.seq))
+_HEADS: WeakKeyDictionary[SessionTransaction, int] = WeakKeyDictionary()
+"""The head that a reading transaction has seen: it reads from one snapshot, so that it would see the same one again."""
 
 
 class KeptAnswers(Generic[T]):
@@ -65,4 +69,10 @@ class KeptAnswers(Generic[T]):
 def log_head() -> int:
     """The number of the newest entry of the log: as no change goes without its entry, nothing that is logged has changed while this
     stands. Read it before what it is to vouch for."""
-    return db.session.connection().execute(_HEAD).scalar() or 0
+    session = db.session()
+    link, here = session.connection(), session.get_transaction()
+    if here is None or in_write_transaction():
+        return link.execute(_HEAD).scalar() or 0
+    if here not in _HEADS:
+        _HEADS[here] = link.execute(_HEAD).scalar() or 0
+    return _HEADS[here]
