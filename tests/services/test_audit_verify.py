@@ -586,7 +586,7 @@ COUNTERS = {
 }  # fmt: skip
 """Change without an act (keys of lists, the guards against overwriting, tries)."""
 NO_RECORDS = {
-    "address_attempts", "announcement_mail", "announcement_read", "help_message", "help_request", "import_batch", "job_run", "machine_state",
+    "address_attempts", "announcement_mail", "announcement_read", "daily_look", "help_message", "help_request", "import_batch", "job_run", "machine_state",
     "notice", "quality_figure", "rehearsal", "remark_phrase", "signer_look", "signing_batch", "signing_batch_item",
     "stored_document", "tour_seen", "user_session",
 }  # fmt: skip
