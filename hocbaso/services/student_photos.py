@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
@@ -132,13 +132,21 @@ def _record(
 
 
 def _let_go(digest: str) -> None:
-    """Forget the row of a photo that no pupil has any more. Nothing of another kind is ever forgotten."""
+    """Forget the row of a photo that nothing has any more: no pupil, and no paper as which somebody sent the same file. Nothing of another
+    kind is ever forgotten."""
     db.session.flush()
     stored = db.session.get(m.StoredDocument, digest)
-    used = db.session.scalar(select(m.StudentPhoto.id).where(m.StudentPhoto.digest == digest).limit(1))
-    if stored is not None and stored.kind == KIND and used is None:
+    if stored is not None and stored.kind == KIND and not _is_used(digest):
         db.session.delete(stored)
         db.session.flush()
+
+
+def _is_used(digest: str) -> bool:
+    """Whether any row of any table names the file."""
+    store = m.StoredDocument.__table__
+    columns = (column for table in store.metadata.tables.values() for column in table.columns)
+    named = [column for column in columns if any(key.column is store.c.digest for key in column.foreign_keys)]
+    return any(db.session.scalar(select(exists().where(column == digest))) for column in named)
 
 
 def _clear(digests: Iterable[str]) -> None:
