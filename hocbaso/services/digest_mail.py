@@ -7,7 +7,9 @@ import smtplib
 import ssl
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from email.errors import MessageError
 from email.message import EmailMessage
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from flask import current_app
@@ -108,7 +110,7 @@ def send(now: datetime) -> int:
 
     Raises Unavailable when the mail server refuses; what went out stays marked. Everything in a mail is marked before it is
     handed over and unmarked when it was refused: a crash in between costs one mail (the application still shows
-    what was in it), where the other order would send it twice.
+    what was in it), where the other order would send it twice. So does a server that goes away with the mail before it says that it has it.
     """
     settings: Config = current_app.config["HOCBASO"]
     if not settings.smtp_url or is_quiet(clock.local(now).hour):
@@ -125,10 +127,11 @@ def send(now: datetime) -> int:
                 try:
                     server.send_message(_message(settings.smtp_url, digest))
                     n_sent += 1
-                except smtplib.SMTPRecipientsRefused:
+                except (smtplib.SMTPRecipientsRefused, smtplib.SMTPNotSupportedError, ValueError, MessageError):
                     n_refused += 1  # one wrong address must not keep the others from theirs; it stays marked
                 except BaseException:
-                    _unclaim(digest)
+                    if not server.is_handed_over:
+                        _unclaim(digest)
                     raise
     except (OSError, smtplib.SMTPException) as problem:
         raise Unavailable(f"Máy chủ thư không nhận: {problem}. Lời nhắc vẫn hiện trong phần mềm.") from problem
@@ -179,14 +182,40 @@ def _unclaim(digest: Digest) -> None:
         )
 
 
-def _smtp(url: str) -> smtplib.SMTP:
+class _Server(smtplib.SMTP):
+    """Knows whether a mail is on its way: after the server's word to begin (354) and before its answer nobody can tell whether it has it."""
+
+    is_handed_over = False
+    _sends = False
+
+    def data(self, msg: Any) -> tuple[int, bytes]:
+        """The mail itself."""
+        self._sends, self.is_handed_over = True, False
+        try:
+            return super().data(msg)
+        finally:
+            self._sends = False
+
+    def getreply(self) -> tuple[int, bytes]:
+        """The server's answer."""
+        answer = super().getreply()
+        if self._sends:
+            self.is_handed_over = answer[0] == 354  # noqa: PLR2004 (RFC 5321: start mail input)
+        return answer
+
+
+class _TlsServer(_Server, smtplib.SMTP_SSL):
+    """The same under TLS from the first byte."""
+
+
+def _smtp(url: str) -> _Server:
     parts = urlsplit(url)
     host = parts.hostname or "localhost"
-    server: smtplib.SMTP
+    server: _Server
     if parts.scheme == "smtps":
-        server = smtplib.SMTP_SSL(host, parts.port or 465, timeout=20, context=ssl.create_default_context())
+        server = _TlsServer(host, parts.port or 465, timeout=20, context=ssl.create_default_context())
     else:
-        server = smtplib.SMTP(host, parts.port or 25, timeout=20)
+        server = _Server(host, parts.port or 25, timeout=20)
         if parts.scheme == "smtp+starttls":
             server.starttls(context=ssl.create_default_context())
     if parts.username:
