@@ -22,6 +22,7 @@ from hocbaso.services import (
     correction_requests,
     dashboard,
     data_quality,
+    departures,
     frozen_results,
     reminders,
     students,
@@ -197,6 +198,56 @@ def test_who_went_up_should_have_stayed(school: Cast) -> None:
     assert audit_verify.verify().faults == []
     with pytest.raises(WrongState):
         conclusion_cases.move(school.actor("clerk"), line.id, AUTUMN, expected_version=line.version + 1)
+
+
+def decided_to_move(school: Cast) -> CaseLine:
+    turned(school)
+    request = ask(school, ANH, {"absences_excused_1": "50"})
+    approve(school, request, Chosen("move", PAPER, "", str(impact_of(request).case.classes[0][0])))
+    return the_case(school, "clerk")
+
+
+def test_who_left_after_the_decision_is_not_put_into_a_class(school: Cast) -> None:
+    """A pupil who left would sit in a class again by one click of the office; and without it the case stood before every next turn."""
+    line = decided_to_move(school)
+    place = place_of(student_id(school, ANH))
+    assert place is not None
+    departures.record(
+        school.actor("clerk"),
+        place.id,
+        {"kind": "left", "happened_on": "20/09/2027", "reason": "Theo gia đình", "paper_no": "12", "paper_on": "20/09/2027"},
+        AUTUMN + timedelta(hours=1),
+    )
+    with pytest.raises(WrongState, match="rời trường"):
+        conclusion_cases.move(school.actor("clerk"), line.id, AUTUMN + timedelta(hours=2), expected_version=line.version)
+    assert class_of(school, ANH) == ""
+    line = the_case(school)
+    assert (line.verb, line.choices) == ("", (CaseChoice.MOVE, CaseChoice.GONE))
+    conclusion_cases.decide_place(
+        school.actor("principal"), line.id, Chosen("gone", PAPER), AUTUMN + timedelta(hours=3), expected_version=line.version
+    )
+    assert conclusion_cases.open_lines(school.actor("principal"), AUTUMN) == []
+    assert audit_verify.verify().faults == []
+
+
+def test_a_class_that_takes_nobody_any_more_is_no_dead_end(school: Cast) -> None:
+    line = decided_to_move(school)
+    with write_transaction():
+        class_named("6A", "2027-2028").state = "FINALISED"
+    with pytest.raises(WrongState):
+        conclusion_cases.move(school.actor("clerk"), line.id, AUTUMN, expected_version=line.version)
+    for who in ("clerk", "vice_principal", "head_society"):
+        with pytest.raises((NotAllowed, NotFound)):
+            conclusion_cases.decide_place(
+                school.actor(who), line.id, Chosen("stay", PAPER), AUTUMN, expected_version=line.version
+            )
+    line = the_case(school)
+    assert line.choices == (CaseChoice.STAY,)
+    conclusion_cases.decide_place(
+        school.actor("principal"), line.id, Chosen("stay", PAPER), AUTUMN, expected_version=line.version
+    )
+    assert conclusion_cases.open_lines(school.actor("principal"), AUTUMN) == []
+    assert class_of(school, ANH) == "7A"
 
 
 def test_who_stayed_is_promoted_now(school: Cast) -> None:
