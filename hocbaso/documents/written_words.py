@@ -7,7 +7,7 @@ teacher's own good signature could stand under "Hiệu trưởng" or say another
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -32,7 +32,7 @@ def office_of(role: str, content: TranscriptContent) -> str:
     return OFFICES[role]
 
 
-def require_words(pdf: pikepdf.Pdf, content: TranscriptContent, names: dict[str, Iterable[str]]) -> None:
+def require_words(pdf: pikepdf.Pdf, content: TranscriptContent, names: Mapping[str, Iterable[str]]) -> None:
     """Raise ``errors.IntegrityFault`` when the words of a filled field are not those of its signature.
 
     ``names``: by role what else than the record's own name for the signer may be written: the certificate's.
@@ -43,7 +43,7 @@ def require_words(pdf: pikepdf.Pdf, content: TranscriptContent, names: dict[str,
         raise IntegrityFault(OTHER_FORM) from error
 
 
-def _require(pdf: pikepdf.Pdf, content: TranscriptContent, names: dict[str, Iterable[str]]) -> None:
+def _require(pdf: pikepdf.Pdf, content: TranscriptContent, names: Mapping[str, Iterable[str]]) -> None:
     form: Any = pdf.Root.AcroForm
     if ("/DR" in form) is not content.has_written_signatures:
         raise IntegrityFault(OTHER_FORM)

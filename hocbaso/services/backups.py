@@ -195,7 +195,9 @@ def _members(
     documents = _files("documents", settings)
     there = {path.name for _, path in documents}
     with contextlib.closing(bundled.connect(str(copy))) as connection:
-        for (digest,) in connection.execute("SELECT digest FROM stored_document WHERE kind = ?", (student_photos.KIND,)):
+        for (digest,) in connection.execute(
+            "SELECT digest FROM stored_document WHERE kind = ?", (student_photos.KIND,)
+        ):
             if digest not in there:
                 raise FileNotFoundError(digest)
     yield from documents

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import os
 import re
 import secrets
 import struct
@@ -191,6 +192,17 @@ def _code(name: str) -> str:
     return PurePosixPath(name).stem.strip().upper()
 
 
+def forget_old(now: datetime) -> int:
+    """Take away the pictures that nobody agreed to within some hours; how many parcels. Each day, and whenever a ZIP is sent."""
+    n_gone = 0
+    for old in _folder().glob("*.zip"):
+        with contextlib.suppress(OSError):
+            if now.timestamp() - old.stat().st_mtime > _KEPT.total_seconds():
+                old.unlink()
+                n_gone += 1
+    return n_gone
+
+
 def _folder() -> Path:
     return document_pool.config().instance / "photo-previews"
 
@@ -205,14 +217,13 @@ def _put_aside(actor: Actor, class_group_id: int, pictures: dict[int, bytes], no
     """Keep the pictures for some hours, outside the store and every backup; older ones go, and this person's of the class."""
     folder, token = _folder(), secrets.token_hex(16)
     folder.mkdir(mode=0o700, exist_ok=True)
-    for old in folder.glob("*.zip"):
-        with contextlib.suppress(OSError):
-            mine = old.name.startswith(f"{actor.account_id}-{class_group_id}-")
-            if mine or now.timestamp() - old.stat().st_mtime > _KEPT.total_seconds():
-                old.unlink()
+    forget_old(now)
+    for mine in folder.glob(f"{actor.account_id}-{class_group_id}-*.zip"):
+        mine.unlink(missing_ok=True)
     path = _path(actor, class_group_id, token)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         path.chmod(0o600)
         for student_id, made in pictures.items():
             archive.writestr(str(student_id), made)
+    os.utime(path, (now.timestamp(), now.timestamp()))  # the school's clock, by which it grows old
     return token

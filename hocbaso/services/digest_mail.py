@@ -200,7 +200,7 @@ class _Server(smtplib.SMTP):
         """The server's answer."""
         answer = super().getreply()
         if self._sends:
-            self.is_handed_over = answer[0] == 354  # noqa: PLR2004 (RFC 5321: start mail input)
+            self.is_handed_over = answer[0] == 354  # start mail input (RFC 5321, 4.2.3)
         return answer
 
 

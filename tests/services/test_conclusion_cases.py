@@ -215,16 +215,28 @@ def test_who_left_after_the_decision_is_not_put_into_a_class(school: Cast) -> No
     departures.record(
         school.actor("clerk"),
         place.id,
-        {"kind": "left", "happened_on": "20/09/2027", "reason": "Theo gia đình", "paper_no": "12", "paper_on": "20/09/2027"},
+        {
+            "kind": "left",
+            "happened_on": "20/09/2027",
+            "reason": "Theo gia đình",
+            "paper_no": "12",
+            "paper_on": "20/09/2027",
+        },
         AUTUMN + timedelta(hours=1),
     )
     with pytest.raises(WrongState, match="rời trường"):
-        conclusion_cases.move(school.actor("clerk"), line.id, AUTUMN + timedelta(hours=2), expected_version=line.version)
+        conclusion_cases.move(
+            school.actor("clerk"), line.id, AUTUMN + timedelta(hours=2), expected_version=line.version
+        )
     assert class_of(school, ANH) == ""
     line = the_case(school)
     assert (line.verb, line.choices) == ("", (CaseChoice.MOVE, CaseChoice.GONE))
     conclusion_cases.decide_place(
-        school.actor("principal"), line.id, Chosen("gone", PAPER), AUTUMN + timedelta(hours=3), expected_version=line.version
+        school.actor("principal"),
+        line.id,
+        Chosen("gone", PAPER),
+        AUTUMN + timedelta(hours=3),
+        expected_version=line.version,
     )
     assert conclusion_cases.open_lines(school.actor("principal"), AUTUMN) == []
     assert audit_verify.verify().faults == []

@@ -9,6 +9,7 @@ import sqlite3
 import tarfile
 import tracemalloc
 import zipfile
+from datetime import timedelta
 
 import pytest
 from PIL import Image
@@ -32,6 +33,7 @@ from hocbaso.services import (
     student_photos,
 )
 from hocbaso.services.access import SYSTEM
+from hocbaso.services.job_table import JOBS
 from hocbaso.services.uploaded_papers import Upload
 from tests.cast import NOW, Cast
 from tests.services.test_audit_verify import try_kinds
@@ -214,6 +216,23 @@ def test_a_zip_that_is_none_is_refused(client_of, school: Cast, data: bytes, wor
     address = f"/hoc-sinh/lop/{school.classes['9A']}/anh"
     answer = client_of("clerk").post(address, data={"zip": (io.BytesIO(data), "a.zip")})
     assert words in answer.get_data(as_text=True) and n_files() == 0
+
+
+def test_pictures_that_nobody_agreed_to_and_those_a_crash_left_go_with_the_day_s_tidying(client_of, school: Cast):
+    clerk, one = client_of("clerk"), pupils(school)[0]
+    data = packed((f"{one.moet_code}.jpg", picture("red")))
+    clerk.post(f"/hoc-sinh/lop/{school.classes['9A']}/anh", data={"zip": (io.BytesIO(data), "9A.zip")})
+    [parcel] = (document_pool.config().instance / "photo-previews").iterdir()
+    # The row went, the machine stopped, the file stayed; another file without a row is somebody's work that has not come to its row.
+    store = document_pool.document_store()
+    left, other = store.put(picture("yellow")), store.put(b"%PDF-1.7 half a batch")
+    assert put(clerk, one.id, picture("green")).status_code == 303
+    [job] = [job for job in JOBS if job.name == "tidy"]
+    assert job.prepare is not None
+    assert job.prepare(NOW.date(), NOW) == 1 and parcel.exists()
+    assert job.prepare(NOW.date(), NOW + timedelta(hours=13)) == 1 and not parcel.exists()
+    assert not store.has(left) and store.has(other)
+    assert clerk.get(f"/hoc-sinh/{one.id}/anh").status_code == 200
 
 
 def lzma_packed(name: str) -> bytes:
