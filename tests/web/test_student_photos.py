@@ -12,8 +12,9 @@ import zipfile
 from datetime import timedelta
 
 import pytest
+from flask_migrate import stamp
 from PIL import Image
-from sqlalchemy import func, select
+from sqlalchemy import func, inspect, select
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -142,6 +143,8 @@ def test_a_photo_that_was_sent_as_a_paper_too_stays_as_that_paper(client_of, sch
 
 def test_a_backup_in_which_a_photo_goes_is_whole(client_of, school: Cast, monkeypatch, tmp_path):
     """Documents were never deleted; photos are: what the copied database names has to be in the archive all the same."""
+    if not inspect(db.engine).has_table("alembic_version"):  # the fixtures make tables without their revision
+        stamp()
     clerk = client_of("clerk")
     one, other = pupils(school)[:2]
     for pupil, colour in ((one, "green"), (other, "blue")):
