@@ -25,6 +25,7 @@ from hocbaso.services import (
     departures,
     frozen_results,
     reminders,
+    roster,
     students,
     summer_approval,
     summer_results,
@@ -33,7 +34,7 @@ from hocbaso.services import (
     untouched,
     year_turn,
 )
-from hocbaso.services.access import SYSTEM
+from hocbaso.services.access import SYSTEM, Actor, load_actor
 from hocbaso.services.conclusion_asks import place_of
 from hocbaso.services.conclusion_cases import CaseLine, Chosen
 from hocbaso.services.summer_results import Registration, Typed
@@ -240,6 +241,26 @@ def test_who_left_after_the_decision_is_not_put_into_a_class(school: Cast) -> No
     )
     assert conclusion_cases.open_lines(school.actor("principal"), AUTUMN) == []
     assert audit_verify.verify().faults == []
+
+
+def test_who_kept_the_class_of_before_reads_the_profile_no_more(school: Cast) -> None:
+    """What a family tells is for who keeps the child today: address, telephones and photo follow the pupil into the other class."""
+    line = decided_to_move(school)
+    seven_a, six_a = class_named("7A", "2027-2028"), class_named("6A", "2027-2028")
+    for class_group, who in ((seven_a, "math"), (six_a, "other")):
+        roster.assign_homeroom(SYSTEM, class_group.id, school.people[who], AUTUMN, starts_on=AUTUMN.date())
+    pupil = student_id(school, ANH)
+
+    def keeper(who: str) -> Actor:
+        return load_actor(school.accounts[who], AUTUMN.date())
+
+    assert students.opens_profile(keeper("math"), pupil) and not students.opens_profile(keeper("other"), pupil)
+    assert pupil in students.open_profiles(keeper("math"), seven_a)
+    conclusion_cases.move(school.actor("clerk"), line.id, AUTUMN, expected_version=line.version)
+    assert students.opens_profile(keeper("other"), pupil) and pupil in students.open_profiles(keeper("other"), six_a)
+    assert not students.opens_profile(keeper("math"), pupil)
+    assert pupil not in students.open_profiles(keeper("math"), seven_a)
+    assert students.opens_profile(school.actor("clerk"), pupil)
 
 
 def test_a_class_that_takes_nobody_any_more_is_no_dead_end(school: Cast) -> None:
