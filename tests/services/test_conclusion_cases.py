@@ -362,8 +362,12 @@ def test_who_went_up_has_to_train_conduct_first(school: Cast) -> None:
     summer_results.register(keeper, class_id, {key: Registration(True, 0, "Lao động, bản kiểm điểm")}, AUTUMN)
     typed = Typed("CĐ", 1, False, "18/09/2027", "Báo cáo 18/9, mẹ ký")
     summer_results.type_results(keeper, class_id, {key: typed}, AUTUMN)
-    # The day passes with the result unapproved: the principal is told, and may give more time.
+    # The day passes with the result unapproved: the principal is told, and may give more time; until then nothing is written.
     late = datetime(2027, 10, 18, 2, 0, tzinfo=UTC)
+    [line] = summer_view.page(keeper, class_id, late).pupils[0].lines
+    assert not line.may_type and not line.may_take_part
+    with pytest.raises(WrongState, match="gia hạn"):
+        summer_results.type_results(keeper, class_id, {key: Typed("Đ", 2, False, "17/10/2027", "Báo cáo")}, late)
     assert [one for one in titles(school, "principal", late) if "muộn quá hạn" in one]
     line = the_case(school, now=late)
     conclusion_cases.extend(school.actor("principal"), line.id, "30/10/2027", late, expected_version=line.version)
@@ -399,6 +403,8 @@ def test_a_late_training_that_was_passed_settles_itself(school: Cast) -> None:
     keeper = school.actor("head_society")
     [pupil] = summer_view.page(keeper, class_id, AUTUMN).pupils
     key = pupil.lines[0].entry.key
+    with pytest.raises(WrongState, match="gia hạn"):
+        summer_results.register(keeper, class_id, {key: Registration(True, 0, "Lao động")}, AUTUMN + timedelta(days=30))
     summer_results.register(keeper, class_id, {key: Registration(True, 0, "Lao động")}, AUTUMN)
     summer_results.type_results(
         keeper, class_id, {key: Typed("Đ", 1, False, "18/09/2027", "Báo cáo 18/9, mẹ ký")}, AUTUMN
