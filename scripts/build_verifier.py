@@ -25,6 +25,7 @@ LIBRARIES = (
     "cryptography",
     "asn1crypto",
     "segno",
+    "fonttools",  # the words under a signature are drawn again
     "click",
     "tzdata",
 )

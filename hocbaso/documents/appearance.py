@@ -20,7 +20,7 @@ from fontTools.pens.basePen import BasePen
 from fontTools.ttLib import TTFont
 from PIL import Image, ImageChops, ImageStat, UnidentifiedImageError
 
-from hocbaso.documents.page_layout import FONTS
+from hocbaso.documents.embedded_fonts import FONTS
 from hocbaso.errors import Invalid
 
 VIETNAM = timezone(timedelta(hours=7))

@@ -22,6 +22,7 @@ from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
 from hocbaso.documents import cms, time_stamps
+from hocbaso.documents.certificate_owner import holder_of
 from hocbaso.documents.long_term import STAMP_FIELD, Level
 from hocbaso.documents.long_term_verify import OUT_OF_ORDER, Tail, judge_tail, stamp_reasons
 from hocbaso.documents.paths import Evidence, context
@@ -51,6 +52,7 @@ from hocbaso.documents.verification_report import (
     VerificationReport,
     altered_first,
 )
+from hocbaso.documents.written_words import require_words
 from hocbaso.documents.xml_record import parse_data_zone
 from hocbaso.errors import DomainError, IntegrityFault
 
@@ -129,6 +131,8 @@ def _verify(
             prove_plain(pdf)
         except IntegrityFault as error:
             problems.append(error.message)
+        else:
+            problems += _words_problems(pdf, content)
     reader = RevisionReader(pdf)
     fields = [str(item.get_object()["/T"]) for item in reader.root["/AcroForm"]["/Fields"]]
     signatures, stamps = list(reader.embedded_regular_signatures), list(reader.embedded_timestamp_signatures)
@@ -169,6 +173,22 @@ def _verify(
         problems=tuple(problems),
         **facts,
     )
+
+
+def _words_problems(pdf: bytes, content: TranscriptContent) -> list[str]:
+    """Why the words under the signatures are not theirs; empty when they are."""
+    names = {}
+    for role, (start, end, _) in zip(FIELD_OF, signature_spans(pdf), strict=False):
+        try:
+            names[role] = holder_of(read_contents(pdf, start, end).chain[0]).names
+        except (IntegrityFault, ValueError):
+            continue  # told where the signature is judged
+    try:
+        with pikepdf.open(io.BytesIO(pdf), attempt_recovery=False) as opened:
+            require_words(opened, content, names)
+    except IntegrityFault as error:
+        return [error.message]
+    return []
 
 
 def carried_by(gap: bytes, trust: Trust) -> tuple[bytes, ...]:

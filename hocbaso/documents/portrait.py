@@ -43,8 +43,11 @@ def _made(data: bytes) -> bytes:
     with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as opened:
         if opened.width * opened.height > MAX_PIXELS:
             raise _refused("Ảnh lớn quá 50 triệu điểm ảnh. Xin chọn cỡ ảnh nhỏ hơn.")
-        if getattr(opened, "n_frames", 1) != 1:
+        # A telephone's JPEG may carry a small second picture (MPF) behind the first, which is the photo: only PNG moves.
+        if opened.format == "PNG" and getattr(opened, "n_frames", 1) != 1:
             raise _refused("Ảnh động không dùng được.")
+        if opened.mode.startswith(("I", "F")):  # sixteen bits a point: Pillow would cut all of it to white
+            raise _refused("Ảnh 16 bit không dùng được. Xin lưu lại thành ảnh thường.")
         opened.draft("RGB", (2 * WIDTH, 2 * HEIGHT))  # a JPEG of a telephone is read at a fraction of its size
         image = ImageOps.exif_transpose(opened)
         if image.mode in ("RGBA", "LA", "P", "PA"):

@@ -13,6 +13,10 @@ ROLE_OF = {field: role for role, field in FIELD_OF.items()}
 ROLE_WORDS = {"homeroom": "giáo viên chủ nhiệm", "principal": "Hiệu trưởng", "seal": "nhà trường"}
 LETTER_FONTS = {"HBR": "HB-Serif", "HBB": "HB-Serif-Bold"}
 """Names under which a form since 1.2 offers its pages' fonts to the signatures (``/AcroForm /DR``)."""
+LETTER_STYLES = {"HBR": "Regular", "HBB": "Bold"}
+"""The style of each."""
+OFFICES = {"homeroom": "giáo viên chủ nhiệm", "principal": "Hiệu trưởng", "seal": "nhà trường"}
+"""As what each role signs, as a signature writes it."""
 _BYTE_RANGE = re.compile(rb"/ByteRange \[(\d+) (\d+) (\d+) (\d+)\]")
 
 

@@ -18,6 +18,7 @@ from hocbaso.db import db
 from hocbaso.regulations import data_quality as rules
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.correction_flow import OPEN_STATES, due_before
+from hocbaso.regulations.enrollment_flow import HERE
 from hocbaso.regulations.help_flow import HelpState
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.recall_flow import RecallState
@@ -183,7 +184,16 @@ def _proposals() -> Iterator[Unanswered]:
     )
     for model, what in kinds:
         seen: set[int] = set()
-        for row in db.session.scalars(select(model).where(model.state == "PROPOSED").order_by(model.proposed_at)):
+        waiting = (
+            select(model)
+            .join(m.Enrollment, m.Enrollment.id == model.enrollment_id)
+            .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
+            .join(m.SchoolYear, m.SchoolYear.id == m.ClassGroup.school_year_id)
+            # Of who is there no more nobody is asked, and nobody could answer.
+            .where(model.state == "PROPOSED", m.Enrollment.status.in_(sorted(HERE)), m.SchoolYear.state == "OPEN")
+            .order_by(model.proposed_at)
+        )
+        for row in db.session.scalars(waiting):
             if row.enrollment_id in seen and model is m.InheritedResult:
                 continue  # a table of the old school is one thing to answer, however many subjects stand in it
             seen.add(row.enrollment_id)

@@ -40,11 +40,12 @@ from hocbaso.db import db, is_sqlite, write_transaction
 from hocbaso.errors import IntegrityFault, Invalid, NotFound, Unavailable, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission
-from hocbaso.services import audit, database_copy, schema
+from hocbaso.services import audit, database_copy, schema, student_photos
 from hocbaso.services.access import Actor
 
 FORMAT = "hocbaso-backup/1"
 KEEP_DAILY = 14
+_TRIES = 3
 DATABASE = "hocbaso.sqlite"
 OLD_SETTINGS = "config.toml.cu"
 """Name of an archive's ``config.toml`` where it does not become the settings of the restored place."""
@@ -143,16 +144,22 @@ def create(actor: Actor, now: datetime, *, out: Path | None = None, name: str | 
 def _make(target: Path, now: datetime) -> int:
     settings = _settings()
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".tam-") as scratch:
-        copy = Path(scratch) / DATABASE
-        # Before the copy: a checkpoint signed while it is made covers entries that the copy has not, and would tell of a log
-        # that was cut.
-        checkpoints = _files("checkpoints", settings)
-        database_copy.copy_out(copy)
         # The secret in use, from the environment or the file: sealed keys open with no other.
         secret = Path(scratch) / "secret_key"
         secret.write_text(settings.secret_key, encoding="utf-8")
         unfinished = Path(scratch) / "archive.tar"
-        n_documents = _write_archive(unfinished, copy, secret, checkpoints, settings, now)
+        for left in range(_TRIES - 1, -1, -1):
+            copy = Path(scratch) / f"{left}-{DATABASE}"
+            # Before the copy: a checkpoint signed while it is made covers entries that the copy has not, and would tell of a log
+            # that was cut.
+            checkpoints = _files("checkpoints", settings)
+            database_copy.copy_out(copy)
+            try:
+                n_documents = _write_archive(unfinished, copy, secret, checkpoints, settings, now)
+                break
+            except FileNotFoundError:  # a pupil's photo that was taken away meanwhile: the only file that ever goes
+                if not left:
+                    raise
         with contextlib.suppress(OSError):  # a stick's file system knows no modes
             os.chmod(unfinished, 0o600)
         _sync(unfinished)
@@ -184,8 +191,16 @@ def _members(
 ) -> Iterator[tuple[str, Path]]:
     yield DATABASE, copy
     yield "secret_key", secret
-    # Documents are never deleted, and rows are written after files: what the copied database names is there.
-    yield from _files("documents", settings)
+    # Rows are written after files, and only photos are ever taken away: what the copied database names is there, or the copy is made again.
+    documents = _files("documents", settings)
+    there = {path.name for _, path in documents}
+    with contextlib.closing(bundled.connect(str(copy))) as connection:
+        for (digest,) in connection.execute(
+            "SELECT digest FROM stored_document WHERE kind = ?", (student_photos.KIND,)
+        ):
+            if digest not in there:
+                raise FileNotFoundError(digest)
+    yield from documents
     yield from checkpoints
     yield from _files("keys", settings)
     if (settings.instance / "config.toml").is_file():

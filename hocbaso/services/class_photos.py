@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import os
 import re
 import secrets
+import struct
 import zipfile
 import zlib
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
@@ -85,8 +88,8 @@ def preview(actor: Actor, class_group_id: int, data: bytes, now: datetime) -> Pl
     standing = {row.id: photo.digest for row in rows if (photo := student_photos.of(row.id)) is not None}
     lines: list[Line] = []
     pictures: dict[int, bytes] = {}
-    for name, content in _files(data):
-        student = by_code.get(PurePosixPath(name).stem.strip().upper())
+    for name, content in _files(data, by_code):
+        student = by_code.get(_code(name))
         if student is None:
             lines.append(Line(name, None, "", "wrong", "tên tệp không phải mã học sinh của lớp này"))
             continue
@@ -149,15 +152,18 @@ def _kept(actor: Actor, class_group_id: int) -> tuple[m.ClassGroup, list[m.Stude
     return class_group, kept
 
 
-def _files(data: bytes) -> list[tuple[str, bytes | None]]:
-    """(name, bytes or None when too large) of the files in the ZIP; folders and what a Mac adds are passed over."""
+def _files(data: bytes, codes: Container[str]) -> Iterator[tuple[str, bytes | None]]:
+    """(name, bytes or None when too large) of the files in the ZIP, by name; folders and what a Mac adds are passed over.
+
+    One file is held at a time, and what is no pupil's is not unpacked (empty bytes): eight megabytes can unpack to eight hundred and more.
+    """
     if not data:
         raise Invalid("Xin chọn tệp ZIP.", field="zip")
     if len(data) > MAX_ZIP:
         raise Invalid("Tệp ZIP lớn quá 8 MB. Xin chia lớp thành hai gói, hoặc chọn cỡ ảnh nhỏ hơn.", field="zip")
-    found: list[tuple[str, bytes | None]] = []
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            named = []
             if len(archive.infolist()) > MAX_ENTRIES:
                 raise Invalid(f"Gói ZIP có quá {MAX_ENTRIES} tệp.", field="zip")
             for entry in archive.infolist():
@@ -166,12 +172,35 @@ def _files(data: bytes) -> list[tuple[str, bytes | None]]:
                     continue
                 if entry.flag_bits & 1:
                     raise Invalid("Gói ZIP có mật khẩu. Xin nén lại không đặt mật khẩu.", field="zip")
+                if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise Invalid("Gói ZIP nén theo cách lạ. Xin nén lại kiểu thường.", field="zip")
+                named.append((name.name[-120:], entry))
+            for shown, entry in sorted(named, key=lambda one: one[0]):
+                if _code(shown) not in codes:
+                    yield shown, b""
+                    continue
                 with archive.open(entry) as opened:
                     content = opened.read(MAX_UPLOAD + 1)  # never more, whatever the directory says
-                found.append((name.name[-120:], content if len(content) <= MAX_UPLOAD else None))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError, OSError) as fault:
+                yield shown, content if len(content) <= MAX_UPLOAD else None
+    except Invalid:
+        raise
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError, OSError) as fault:
         raise Invalid("Không mở được tệp ZIP: tệp hỏng hoặc không phải ZIP.", field="zip") from fault
-    return sorted(found, key=lambda one: one[0])
+
+
+def _code(name: str) -> str:
+    return PurePosixPath(name).stem.strip().upper()
+
+
+def forget_old(now: datetime) -> int:
+    """Take away the pictures that nobody agreed to within some hours; how many parcels. Each day, and whenever a ZIP is sent."""
+    n_gone = 0
+    for old in _folder().glob("*.zip"):
+        with contextlib.suppress(OSError):
+            if now.timestamp() - old.stat().st_mtime > _KEPT.total_seconds():
+                old.unlink()
+                n_gone += 1
+    return n_gone
 
 
 def _folder() -> Path:
@@ -188,14 +217,13 @@ def _put_aside(actor: Actor, class_group_id: int, pictures: dict[int, bytes], no
     """Keep the pictures for some hours, outside the store and every backup; older ones go, and this person's of the class."""
     folder, token = _folder(), secrets.token_hex(16)
     folder.mkdir(mode=0o700, exist_ok=True)
-    for old in folder.glob("*.zip"):
-        with contextlib.suppress(OSError):
-            mine = old.name.startswith(f"{actor.account_id}-{class_group_id}-")
-            if mine or now.timestamp() - old.stat().st_mtime > _KEPT.total_seconds():
-                old.unlink()
+    forget_old(now)
+    for mine in folder.glob(f"{actor.account_id}-{class_group_id}-*.zip"):
+        mine.unlink(missing_ok=True)
     path = _path(actor, class_group_id, token)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         path.chmod(0o600)
         for student_id, made in pictures.items():
             archive.writestr(str(student_id), made)
+    os.utime(path, (now.timestamp(), now.timestamp()))  # the school's clock, by which it grows old
     return token

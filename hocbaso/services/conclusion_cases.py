@@ -23,7 +23,7 @@ from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.conclusion_cases import CaseChoice, CaseState
 from hocbaso.regulations.correction_flow import due_before
 from hocbaso.regulations.deadlines import Deadline
-from hocbaso.regulations.enrollment_flow import EnrollmentStatus, require_open
+from hocbaso.regulations.enrollment_flow import DEPARTURES, EnrollmentStatus, require_open
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.terms import Promotion
 from hocbaso.services import audit, conclusion_asks, departures, roster
@@ -242,7 +242,8 @@ def after_summer(actor: Actor, outcomes: Mapping[int, Promotion], now: datetime)
 
 
 def decide_place(actor: Actor, case_id: int, chosen: Chosen, now: datetime, *, expected_version: int) -> None:
-    """The principal chooses where the pupil sits after a late summer.
+    """The principal chooses where the pupil sits after a late summer, or otherwise than before where the office has not moved the pupil yet:
+    the pupil left meanwhile, or a class takes nobody any more.
 
     Raises NotFound, NotAllowed, WrongState, Stale, Invalid (as :func:`open_from`), IntegrityFault.
     """
@@ -250,7 +251,7 @@ def decide_place(actor: Actor, case_id: int, chosen: Chosen, now: datetime, *, e
         row = _load(actor, case_id, expected_version)
         if not _decides(actor):
             raise NotAllowed("Nơi học của em do Hiệu trưởng quyết định. Chưa có gì thay đổi.")
-        rules.require_state(CaseState(row.state), (CaseState.PLACE,))
+        rules.require_state(CaseState(row.state), (CaseState.PLACE, CaseState.MOVE))
         outcome = Promotion(row.outcome)
         standing = conclusion_asks.standing_of(row.enrollment, "summer", clock.local_date(now))
         choices = conclusion_asks.place_choices(outcome, standing)
@@ -296,6 +297,8 @@ def move(actor: Actor, case_id: int, now: datetime, *, expected_version: int) ->
             raise NotAllowed("Xếp lại lớp do văn phòng làm theo quyết định của Hiệu trưởng. Chưa có gì thay đổi.")
         rules.require_state(CaseState(row.state), (CaseState.MOVE,))
         present = conclusion_asks.place_of(row.enrollment.student_id)
+        if present is None and _left_since(row):
+            raise WrongState("Em đã rời trường sau quyết định này: Hiệu trưởng quyết định lại. Chưa có gì thay đổi.")
         written = []
         before: dict[str, object] = {}
         if present is not None and present.class_group_id != row.to_class_group_id:
@@ -331,6 +334,24 @@ def move(actor: Actor, case_id: int, now: datetime, *, expected_version: int) ->
                 },
             )
         _settle(actor, row, f"Đã xếp vào lớp {where}." if where else "Em đã rời lớp đang học.", now)
+
+
+def _left_since(row: m.ConclusionCase) -> bool:
+    """Whether the pupil left the school after the principal decided to move the pupil."""
+    return (
+        db.session.scalar(
+            select(m.Movement.id)
+            .join(m.Enrollment, m.Enrollment.id == m.Movement.enrollment_id)
+            .where(
+                m.Enrollment.student_id == row.enrollment.student_id,
+                m.Movement.kind.in_(DEPARTURES),
+                m.Movement.taken_back_at.is_(None),
+                m.Movement.recorded_at >= row.decided_at,
+            )
+            .limit(1)
+        )
+        is not None
+    )
 
 
 def _seat(student_id: int, target: m.ClassGroup, today: date) -> m.Enrollment:
@@ -455,12 +476,12 @@ def _line(actor: Actor, row: m.ConclusionCase, today: date) -> CaseLine:
     choices: tuple[CaseChoice, ...] = ()
     classes: tuple[tuple[int, str], ...] = ()
     verb = ""
-    if state is CaseState.PLACE:
+    if state is CaseState.PLACE or (state is CaseState.MOVE and _decides(actor)):
         standing = conclusion_asks.standing_of(enrollment, "summer", today)
         choices = conclusion_asks.place_choices(outcome, standing)
         classes = conclusion_asks.classes_for(outcome, standing)
-        verb = "place" if _decides(actor) else ""
-    elif state is CaseState.MOVE:
+        verb = "place" if state is CaseState.PLACE and _decides(actor) else ""
+    if state is CaseState.MOVE:
         verb = "move" if departures.is_office(actor) else ""
     elif state is CaseState.SUMMER and today >= due and _decides(actor):
         verb = "late"

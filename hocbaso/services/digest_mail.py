@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import ssl
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from email.errors import MessageError
 from email.message import EmailMessage
-from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from flask import current_app
@@ -22,9 +21,6 @@ from hocbaso.errors import Unavailable
 from hocbaso.regulations.deadlines import is_quiet
 from hocbaso.services import announcements, roster
 from hocbaso.services.in_force import has_left
-
-if TYPE_CHECKING:
-    import smtplib
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +107,7 @@ def send(now: datetime) -> int:
 
     Raises Unavailable when the mail server refuses; what went out stays marked. Everything in a mail is marked before it is
     handed over and unmarked when it was refused: a crash in between costs one mail (the application still shows
-    what was in it), where the other order would send it twice.
+    what was in it), where the other order would send it twice. So does a server that goes away with the mail before it says that it has it.
     """
     settings: Config = current_app.config["HOCBASO"]
     if not settings.smtp_url or is_quiet(clock.local(now).hour):
@@ -119,21 +115,24 @@ def send(now: datetime) -> int:
     digests = waiting(now)
     if not digests:
         return 0
-    import smtplib  # a megabyte that a school without mail does not need
+    import smtplib
+
+    from hocbaso.services import mail_server  # here: the web process holds both only where mail is sent
 
     n_sent = n_refused = 0
     try:
-        with _smtp(settings.smtp_url) as server:
+        with mail_server.opened(settings.smtp_url) as server:
             for digest in digests:
                 if not _claim(digest, now):
                     continue
                 try:
                     server.send_message(_message(settings.smtp_url, digest))
                     n_sent += 1
-                except smtplib.SMTPRecipientsRefused:
+                except (smtplib.SMTPRecipientsRefused, smtplib.SMTPNotSupportedError, ValueError, MessageError):
                     n_refused += 1  # one wrong address must not keep the others from theirs; it stays marked
                 except BaseException:
-                    _unclaim(digest)
+                    if not server.is_handed_over:
+                        _unclaim(digest)
                     raise
     except (OSError, smtplib.SMTPException) as problem:
         raise Unavailable(f"Máy chủ thư không nhận: {problem}. Lời nhắc vẫn hiện trong phần mềm.") from problem
@@ -182,23 +181,6 @@ def _unclaim(digest: Digest) -> None:
                 m.AnnouncementMail.announcement_id.in_(digest.announcement_ids),
             )
         )
-
-
-def _smtp(url: str) -> smtplib.SMTP:
-    import smtplib
-
-    parts = urlsplit(url)
-    host = parts.hostname or "localhost"
-    server: smtplib.SMTP
-    if parts.scheme == "smtps":
-        server = smtplib.SMTP_SSL(host, parts.port or 465, timeout=20, context=ssl.create_default_context())
-    else:
-        server = smtplib.SMTP(host, parts.port or 25, timeout=20)
-        if parts.scheme == "smtp+starttls":
-            server.starttls(context=ssl.create_default_context())
-    if parts.username:
-        server.login(unquote(parts.username), unquote(parts.password or ""))
-    return server
 
 
 def _message(url: str, digest: Digest) -> EmailMessage:

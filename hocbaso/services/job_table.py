@@ -12,6 +12,7 @@ from hocbaso import clock
 from hocbaso.services import (
     backups,
     certificate_reminders,
+    class_photos,
     data_quality,
     digest_mail,
     job_ledger,
@@ -19,6 +20,7 @@ from hocbaso.services import (
     rehearsal,
     reminders,
     snapshots,
+    student_photos,
     tidy,
     tls,
 )
@@ -88,8 +90,13 @@ def _backed_up(day: date, now: datetime, _prepared: Any) -> str:
     return f"Đã sao lưu vào {backups.daily_name(now)}."
 
 
-def _tidy(_day: date, now: datetime, _prepared: Any) -> str:
-    return f"Đã dọn {tidy.forget_old(now)} dòng cũ."
+def _tidy_files(_day: date, now: datetime) -> int:
+    return class_photos.forget_old(now) + student_photos.forget_left()
+
+
+def _tidy(_day: date, now: datetime, n_files: int) -> str:
+    files = f", {n_files} tệp ảnh không ai dùng" if n_files else ""
+    return f"Đã dọn {tidy.forget_old(now)} dòng cũ{files}."
 
 
 def _renew_certificate(day: date, now: datetime, _prepared: Any) -> str:
@@ -126,7 +133,7 @@ JOBS: tuple[Job, ...] = (
     Job("backup", "Sao lưu hằng ngày", time(11, 30), _backed_up, _back_up),
     Job("audit_snapshot", "Ảnh chụp nhật ký có chữ ký", time(16, 45), _snapshot, _sign_log),
     Job("proof", "Đóng lại dấu thời gian cho học bạ", time(12, 30), _stamped_again, _stamp_again),
-    Job("tidy", "Dọn phiên làm việc cũ", time(12, 0), _tidy),
+    Job("tidy", "Dọn phiên làm việc cũ", time(12, 0), _tidy, _tidy_files),
     Job("deadline_snapshot", "Ảnh chụp khi một hạn vừa qua", time(0, 5), _deadline, _sign_deadline),
     Job("tls", "Gia hạn chứng thư HTTPS", time(11, 45), _renew_certificate),
     Job("quality", "Đo chất lượng dữ liệu trong ngày", time(11, 40), _keep_quality),

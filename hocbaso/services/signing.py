@@ -282,7 +282,12 @@ def _prepare(
         pin=pin if key.envelope is not None else "",
         server_secret=certificates.server_secret() if key.envelope is not None else b"",
         at=at,
-        signer_name=key.owner_name,
+        # As the paper prints it, which the certificate has been held against: a name that was mended since the paper was built is another.
+        signer_name={
+            SignatureRole.HOMEROOM: content.homeroom.name,
+            SignatureRole.PRINCIPAL: content.principal.name,
+            SignatureRole.SEAL: content.school.name,
+        }[role],
         place=content.issue_place,
         roots=tuple(certificates.trusted_roots()),
         crls=tuple(certificates.trusted_crls()),

@@ -9,10 +9,10 @@ import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from hocbaso import models as m
-from hocbaso.db import db, write_transaction
+from hocbaso.db import Base, db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.services import audit, document_pool, students, transcripts
@@ -132,13 +132,39 @@ def _record(
 
 
 def _let_go(digest: str) -> None:
-    """Forget the row of a photo that no pupil has any more. Nothing of another kind is ever forgotten."""
+    """Forget the row of a photo that nothing has any more: no pupil, and no paper as which somebody sent the same file. Nothing of another
+    kind is ever forgotten."""
     db.session.flush()
     stored = db.session.get(m.StoredDocument, digest)
-    used = db.session.scalar(select(m.StudentPhoto.id).where(m.StudentPhoto.digest == digest).limit(1))
-    if stored is not None and stored.kind == KIND and used is None:
+    if stored is not None and stored.kind == KIND and not _is_used(digest):
         db.session.delete(stored)
         db.session.flush()
+
+
+def _is_used(digest: str) -> bool:
+    """Whether any row of any table names the file."""
+    wanted = m.StoredDocument.__table__.c.digest
+    columns = (column for table in Base.metadata.tables.values() for column in table.columns)
+    named = [column for column in columns if any(key.column is wanted for key in column.foreign_keys)]
+    return any(db.session.scalar(select(exists().where(column == digest))) for column in named)
+
+
+def forget_left() -> int:
+    """Take away pictures in the store that no row names: of a photo whose row went just before the machine stopped. How many.
+
+    In a transaction of its own, as :func:`_clear`: whoever keeps a picture writes file and row in one.
+    """
+    n_gone, store = 0, document_pool.document_store()
+    with write_transaction() as session:
+        named = set(session.scalars(select(m.StoredDocument.digest)))
+        for digest in store.digests():
+            if digest not in named:
+                with store.path(digest).open("rb") as opened:
+                    is_picture = opened.read(3) == b"\xff\xd8\xff"
+                if is_picture:
+                    store.path(digest).unlink()
+                    n_gone += 1
+    return n_gone
 
 
 def _clear(digests: Iterable[str]) -> None:

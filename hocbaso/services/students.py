@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import and_, or_, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
@@ -17,6 +18,7 @@ from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.data_quality import PARENTS, IdentityStanding, missing_fields
 from hocbaso.regulations.drawn_letters import why_not_a_name
+from hocbaso.regulations.enrollment_flow import EnrollmentStatus
 from hocbaso.regulations.identifiers import check_moet_code, check_personal_id, check_register_no
 from hocbaso.regulations.permissions import ROLE_PERMISSIONS, Permission, Role
 from hocbaso.regulations.terms import Sex
@@ -92,8 +94,14 @@ def _reach(actor: Actor, student: m.Student, permission: Permission) -> list[m.E
     if not found or any(_by_role(actor, row.class_group, permission) for row in found):
         return found
     now_in = _present_enrollment(student.id)
-    year_id = now_in.class_group.school_year_id if now_in is not None else None
-    return [row for row in found if row.class_group.school_year_id == year_id]
+    if now_in is None:
+        return []
+    return [
+        row
+        for row in found
+        if row.class_group.school_year_id == now_in.class_group.school_year_id
+        and (row.status != EnrollmentStatus.MOVED.value or row.id == now_in.id)  # put into another class of the year
+    ]
 
 
 def _by_role(actor: Actor, class_group: m.ClassGroup, permission: Permission) -> bool:
@@ -122,7 +130,19 @@ def open_profiles(actor: Actor, class_group: m.ClassGroup) -> frozenset[int]:
             m.SchoolYear.starts_on > class_group.school_year.starts_on,
         )
     )
-    return found - frozenset(db.session.scalars(gone_on))
+    here = aliased(m.Enrollment)
+    moved_on = (
+        select(m.Enrollment.student_id)
+        .join(here, here.student_id == m.Enrollment.student_id)
+        .join(m.ClassGroup, m.ClassGroup.id == here.class_group_id)
+        .where(
+            m.Enrollment.class_group_id == class_group.id,
+            m.Enrollment.status == EnrollmentStatus.MOVED.value,
+            here.status.in_(ACTIVE),
+            m.ClassGroup.school_year_id == class_group.school_year_id,
+        )
+    )
+    return found - frozenset(db.session.scalars(gone_on)) - frozenset(db.session.scalars(moved_on))
 
 
 def opens_profile(actor: Actor, student_id: int) -> bool:

@@ -68,6 +68,8 @@ class Entry:
     version: int
     is_late: bool = False
     """Whether the principal holds the summer late for this pupil, by a case that is open (``conclusion_cases``)."""
+    late_until: date | None = None
+    """Its last day: after it nobody takes part any more unless the principal gives another."""
 
     @property
     def is_settled(self) -> bool:
@@ -82,6 +84,10 @@ class Entry:
             or self.state is SummerState.RETURNED
             or (self.state is SummerState.REGISTERED and bool(self.note))
         )
+
+    def is_over_late(self, today: date) -> bool:
+        """Whether the day of a summer that is held late has passed."""
+        return self.late_until is not None and today > self.late_until
 
     @property
     def key(self) -> str:
@@ -171,7 +177,7 @@ def cases_of(class_group: m.ClassGroup, *, checked: bool = False) -> tuple[Case,
         people[row.enrollment_id] = (student_id, full_name, sort_key)
     typed: dict[tuple[int, int | None], m.SummerResult] | None = None
     subjects: dict[str, tuple[m.Subject, int]] = {}
-    late = late_of(class_group.id)
+    late = _late_until(class_group.id)
     cases = []
     for enrollment_id, by_freeze in frozen.items():
         main = by_freeze.get("main")
@@ -206,6 +212,7 @@ def cases_of(class_group: m.ClassGroup, *, checked: bool = False) -> tuple[Case,
                             enrollment_id, subject, class_subject_id, original, typed.get((enrollment_id, subject_id))
                         ),
                         is_late=is_late,
+                        late_until=late.get(enrollment_id),
                     )
                     for subject_id, subject, class_subject_id, original in asked
                 ),
@@ -221,19 +228,30 @@ def cases_of(class_group: m.ClassGroup, *, checked: bool = False) -> tuple[Case,
 
 def late_of(class_group_id: int) -> frozenset[int]:
     """Enrolments of a class for which the principal holds the summer late."""
-    return frozenset(
-        db.session.scalars(
-            select(m.ConclusionCase.enrollment_id)
-            .join(m.Enrollment, m.Enrollment.id == m.ConclusionCase.enrollment_id)
-            .where(m.Enrollment.class_group_id == class_group_id, m.ConclusionCase.state == CaseState.SUMMER.value)
-        )
+    return frozenset(_late_until(class_group_id))
+
+
+def _late_until(class_group_id: int) -> dict[int, date | None]:
+    rows = db.session.execute(
+        select(m.ConclusionCase.enrollment_id, m.ConclusionCase.until_on)
+        .join(m.Enrollment, m.Enrollment.id == m.ConclusionCase.enrollment_id)
+        .where(m.Enrollment.class_group_id == class_group_id, m.ConclusionCase.state == CaseState.SUMMER.value)
     )
+    return {row.enrollment_id: row.until_on for row in rows}
 
 
 def require_writable(class_group: m.ClassGroup, *named: Entry) -> None:
     """Refuse to write into the summer of a closed year, but for those for whom the principal holds it late (WrongState)."""
     if class_group.school_year.state != "OPEN" and not (named and all(one.is_late for one in named)):
         raise WrongState("Năm học đã đóng. Chưa có gì thay đổi.")
+
+
+def require_in_late_time(entry: Entry, today: date) -> None:
+    """Refuse to take part, or to write a result, after the last day of a summer that is held late (WrongState)."""
+    if entry.is_over_late(today):
+        raise WrongState(
+            f"Hạn làm muộn của em đã qua ngày {entry.late_until:%d/%m/%Y}: Hiệu trưởng gia hạn trước. Chưa có gì thay đổi."
+        )
 
 
 def _route_alone(content: dict[str, Any], route: Promotion) -> Promotion:

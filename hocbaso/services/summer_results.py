@@ -97,6 +97,8 @@ def register(actor: Actor, class_group_id: int, wanted: Mapping[str, Registratio
                     continue
             if entry.state is not to_state:
                 find_move(entry.state, verb)
+            if said.takes_part:
+                summer_cases.require_in_late_time(entry, clock.local_date(now))
             require_in_time(
                 verb, class_group.school_year.summer_freeze_on, clock.local_date(now), is_opened=entry.is_opened
             )
@@ -137,6 +139,7 @@ def type_results(actor: Actor, class_group_id: int, typed: Mapping[str, Typed], 
             new = (SummerState.TYPED.value, *astuple(read))
             if new == (row.state, row.outcome, row.tenths, row.mark, row.conduct, row.assessed_on, row.document):
                 continue
+            summer_cases.require_in_late_time(entry, today)
             require_in_time(SummerVerb.TYPE, class_group.school_year.summer_freeze_on, today, is_opened=entry.is_opened)
             row.state, row.outcome, row.tenths, row.mark, row.conduct, row.assessed_on, row.document = new
             row.typed_by, row.typist_name = actor.account_id, actor.name

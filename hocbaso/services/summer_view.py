@@ -328,7 +328,7 @@ def page(actor: Actor, class_group_id: int, now: datetime) -> SummerPage:
         for entry in case.entries:
             if not summer_cases.sees(actor, row, entry):
                 continue
-            late_here = late and not entry.is_opened
+            late_here = (late and not entry.is_opened) or entry.is_over_late(today)
             writable = is_open or entry.is_late
             examines = SummerParty.EXAMINER in summer_cases.parties_of(actor, row, entry) and writable
             lines.append(

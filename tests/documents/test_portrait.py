@@ -46,6 +46,21 @@ def test_place_and_device_do_not_go_on_and_a_picture_on_its_side_is_turned() -> 
     assert not opened(made).getexif() and b"MayAnh" not in made and b"ghi chu" not in made and b"xom 3" not in made
 
 
+def test_a_telephone_s_second_picture_is_no_film() -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (600, 800), "red").save(
+        out, "MPO", save_all=True, append_images=[Image.new("RGB", (60, 80), "blue")]
+    )
+    red, _green, blue = opened(remake(out.getvalue())).getpixel((20, 20))  # type: ignore[misc]
+    assert red > 200 and blue < 80
+
+
+def sixteen_bit() -> bytes:
+    out = io.BytesIO()
+    Image.new("I;16", (600, 800), 30_000).save(out, "PNG")
+    return out.getvalue()
+
+
 def bomb() -> bytes:
     """A PNG of 60 million points in some kilobytes."""
 
@@ -70,6 +85,7 @@ def bomb() -> bytes:
         (picture((200, 900)), "chân dung"),
         (picture() + b"x" * MAX_UPLOAD, "lớn quá 4 MB"),
         (bomb(), "50 triệu"),
+        (sixteen_bit(), "16 bit"),
     ],
 )
 def test_what_is_no_portrait_is_refused_in_words(data: bytes, words: str) -> None:

@@ -7,16 +7,19 @@ import re
 import shutil
 import subprocess
 import zlib
+from datetime import timedelta
+from typing import Any
 
 import pikepdf
 import pytest
 
-from hocbaso.documents import appearance, pades, stream_ends
+from hocbaso.documents import appearance, pades, stream_ends, written_words
 from hocbaso.documents.pades_verify import verify_pdf
 from hocbaso.documents.printed_face import OTHER_PART, prove_plain
 from hocbaso.documents.proof import letters_of_font
 from hocbaso.documents.transcript_content import FORMAT_1_0, FORMAT_1_1, TITLE_DEPUTY, TranscriptContent
 from hocbaso.documents.trust import Trust
+from hocbaso.documents.written_words import OTHER_WORDS, require_words
 from hocbaso.errors import IntegrityFault
 
 from . import conformance
@@ -141,6 +144,93 @@ def test_a_signature_that_brings_letters_of_its_own_is_refused(world: World) -> 
     assert refused.value.message == OTHER_PART
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"name": "Đoàn Thị Hải Yến"},
+        {"office": "Hiệu trưởng"},
+        {"at": NOW - timedelta(days=20)},
+    ],
+)
+def test_a_good_signature_under_other_words_is_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch, said: dict[str, Any]
+) -> None:
+    """Who signs draws the words, with whatever program: a reader looks at them and not at the certificate."""
+
+    def draw(role: str, words: appearance.Words, *given: Any) -> bytes:
+        return appearance.draw(role, replace(words, **said) if role == "homeroom" else words, *given)
+
+    monkeypatch.setattr(pades, "draw", draw)
+    report = verify_pdf(world.sign_all(world.unsigned), Trust.of(world.roots, world.authority.crls(NOW), NOW))
+    assert not report.ok and report.problems == (OTHER_WORDS,)
+    assert all(one.ok for one in report.signatures)
+
+
+def test_another_s_name_in_a_signature_and_its_words_is_refused(world: World) -> None:
+    pdf = world.unsigned
+    for role, signer in world.signers.items():
+        mark = world.mark("principal" if role == "homeroom" else role)
+        pdf = pades.sign_pdf(pdf, role, signer, at=NOW, mark=mark)
+    report = verify_pdf(pdf, Trust.of(world.roots, world.authority.crls(NOW), NOW))
+    assert not report.ok and report.problems == (OTHER_WORDS,)
+
+
+def test_a_certificate_s_way_to_write_the_same_name_is_no_other_name(world: World) -> None:
+    pdf = world.unsigned
+    for role, signer in world.signers.items():
+        mark = world.mark(role)
+        mark = replace(mark, name=mark.name.upper(), image=None) if role == "homeroom" else mark
+        pdf = pades.sign_pdf(pdf, role, signer, at=NOW, mark=mark)
+    report = verify_pdf(pdf, Trust.of(world.roots, world.authority.crls(NOW), NOW))
+    assert report.ok, report.reasons
+
+
+def test_a_paper_of_today_without_the_words_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Built as the form before: nothing would be written under its signatures."""
+    monkeypatch.setattr(TranscriptContent, "has_written_signatures", property(lambda self: False))
+    pdf = world.sign_all(unsigned(content()))
+    monkeypatch.undo()
+    report = verify_pdf(pdf, Trust.of(world.roots, world.authority.crls(NOW), NOW), prove=True)
+    assert not report.ok
+    with pikepdf.open(io.BytesIO(pdf)) as opened, pytest.raises(IntegrityFault, match="mẫu"):
+        require_words(opened, content(), {})
+
+
+def test_a_later_signer_cannot_change_the_words_of_an_earlier_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The seal's own revision draws the teacher's words anew: its signature holds, and covers the change."""
+    extend = pades._Increment.extend
+
+    def change(self: Any, pdf: bytes, *given: Any) -> Any:
+        if self.role == "seal":
+            add = self._addAnnotation
+
+            def both(*of: Any) -> None:
+                add(*of)
+                other = pades._stream(b"")
+                widget = of[4]
+                teacher = next(
+                    item
+                    for item in pades._trailer(pdf)["/Root"]["/AcroForm"]["/Fields"]
+                    if item.get_object()["/T"] == "GVCN"
+                )
+                form = teacher.get_object()["/AP"]["/N"]
+                other.update({key: value for key, value in form.items() if key not in ("/Filter", "/Length")})
+                assert widget is not None
+                number = teacher.get_object()["/AP"].raw_get("/N").idnum
+                while len(self._objects) < number:
+                    self._objects.append(None)
+                self._objects[number - 1] = other
+
+            monkeypatch.setattr(self, "_addAnnotation", both)
+        return extend(self, pdf, *given)
+
+    monkeypatch.setattr(pades._Increment, "extend", change)
+    report = verify_pdf(world.sign_all(world.unsigned), Trust.of(world.roots, world.authority.crls(NOW), NOW))
+    assert not report.ok
+
+
 def test_a_stream_that_ends_in_a_carriage_return_leaves_no_doubt_where_it_ends() -> None:
     with pikepdf.new() as pdf:
         pdf.add_blank_page()
@@ -171,7 +261,8 @@ def test_a_signature_whose_image_ends_in_a_carriage_return_is_signed_right(
         # The last byte of the checksum counts the bytes; a tab adds nine.
         return next(one for n in range(600) if zlib.compress(one := data + b"\t" * n).endswith(b"\r"))
 
-    monkeypatch.setattr(pades, "draw", draw)
+    for module in (pades, written_words):
+        monkeypatch.setattr(module, "draw", draw)
     pdf = world.sign_all(world.unsigned)
     assert pdf.count(b"\r\r\nendstream") - world.unsigned.count(b"\r\r\nendstream") >= 3
     assert conformance.deviations(pdf) == conformance.SIGNED

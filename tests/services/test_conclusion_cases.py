@@ -22,8 +22,10 @@ from hocbaso.services import (
     correction_requests,
     dashboard,
     data_quality,
+    departures,
     frozen_results,
     reminders,
+    roster,
     students,
     summer_approval,
     summer_results,
@@ -32,7 +34,7 @@ from hocbaso.services import (
     untouched,
     year_turn,
 )
-from hocbaso.services.access import SYSTEM
+from hocbaso.services.access import SYSTEM, Actor, load_actor
 from hocbaso.services.conclusion_asks import place_of
 from hocbaso.services.conclusion_cases import CaseLine, Chosen
 from hocbaso.services.summer_results import Registration, Typed
@@ -199,6 +201,88 @@ def test_who_went_up_should_have_stayed(school: Cast) -> None:
         conclusion_cases.move(school.actor("clerk"), line.id, AUTUMN, expected_version=line.version + 1)
 
 
+def decided_to_move(school: Cast) -> CaseLine:
+    turned(school)
+    request = ask(school, ANH, {"absences_excused_1": "50"})
+    approve(school, request, Chosen("move", PAPER, "", str(impact_of(request).case.classes[0][0])))
+    return the_case(school, "clerk")
+
+
+def test_who_left_after_the_decision_is_not_put_into_a_class(school: Cast) -> None:
+    """A pupil who left would sit in a class again by one click of the office; and without it the case stood before every next turn."""
+    line = decided_to_move(school)
+    place = place_of(student_id(school, ANH))
+    assert place is not None
+    departures.record(
+        school.actor("clerk"),
+        place.id,
+        {
+            "kind": "left",
+            "happened_on": "20/09/2027",
+            "reason": "Theo gia đình",
+            "paper_no": "12",
+            "paper_on": "20/09/2027",
+        },
+        AUTUMN + timedelta(hours=1),
+    )
+    with pytest.raises(WrongState, match="rời trường"):
+        conclusion_cases.move(
+            school.actor("clerk"), line.id, AUTUMN + timedelta(hours=2), expected_version=line.version
+        )
+    assert class_of(school, ANH) == ""
+    line = the_case(school)
+    assert (line.verb, line.choices) == ("", (CaseChoice.MOVE, CaseChoice.GONE))
+    conclusion_cases.decide_place(
+        school.actor("principal"),
+        line.id,
+        Chosen("gone", PAPER),
+        AUTUMN + timedelta(hours=3),
+        expected_version=line.version,
+    )
+    assert conclusion_cases.open_lines(school.actor("principal"), AUTUMN) == []
+    assert audit_verify.verify().faults == []
+
+
+def test_who_kept_the_class_of_before_reads_the_profile_no_more(school: Cast) -> None:
+    """What a family tells is for who keeps the child today: address, telephones and photo follow the pupil into the other class."""
+    line = decided_to_move(school)
+    seven_a, six_a = class_named("7A", "2027-2028"), class_named("6A", "2027-2028")
+    for class_group, who in ((seven_a, "math"), (six_a, "other")):
+        roster.assign_homeroom(SYSTEM, class_group.id, school.people[who], AUTUMN, starts_on=AUTUMN.date())
+    pupil = student_id(school, ANH)
+
+    def keeper(who: str) -> Actor:
+        return load_actor(school.accounts[who], AUTUMN.date())
+
+    assert students.opens_profile(keeper("math"), pupil) and not students.opens_profile(keeper("other"), pupil)
+    assert pupil in students.open_profiles(keeper("math"), seven_a)
+    conclusion_cases.move(school.actor("clerk"), line.id, AUTUMN, expected_version=line.version)
+    assert students.opens_profile(keeper("other"), pupil) and pupil in students.open_profiles(keeper("other"), six_a)
+    assert not students.opens_profile(keeper("math"), pupil)
+    assert pupil not in students.open_profiles(keeper("math"), seven_a)
+    assert students.opens_profile(school.actor("clerk"), pupil)
+
+
+def test_a_class_that_takes_nobody_any_more_is_no_dead_end(school: Cast) -> None:
+    line = decided_to_move(school)
+    with write_transaction():
+        class_named("6A", "2027-2028").state = "FINALISED"
+    with pytest.raises(WrongState):
+        conclusion_cases.move(school.actor("clerk"), line.id, AUTUMN, expected_version=line.version)
+    for who in ("clerk", "vice_principal", "head_society"):
+        with pytest.raises((NotAllowed, NotFound)):
+            conclusion_cases.decide_place(
+                school.actor(who), line.id, Chosen("stay", PAPER), AUTUMN, expected_version=line.version
+            )
+    line = the_case(school)
+    assert line.choices == (CaseChoice.STAY,)
+    conclusion_cases.decide_place(
+        school.actor("principal"), line.id, Chosen("stay", PAPER), AUTUMN, expected_version=line.version
+    )
+    assert conclusion_cases.open_lines(school.actor("principal"), AUTUMN) == []
+    assert class_of(school, ANH) == "7A"
+
+
 def test_who_stayed_is_promoted_now(school: Cast) -> None:
     """(b) The family and the school leave the pupil where they are: a decision with its paper, nothing waits, the log tells of it."""
     turned(school)
@@ -278,8 +362,12 @@ def test_who_went_up_has_to_train_conduct_first(school: Cast) -> None:
     summer_results.register(keeper, class_id, {key: Registration(True, 0, "Lao động, bản kiểm điểm")}, AUTUMN)
     typed = Typed("CĐ", 1, False, "18/09/2027", "Báo cáo 18/9, mẹ ký")
     summer_results.type_results(keeper, class_id, {key: typed}, AUTUMN)
-    # The day passes with the result unapproved: the principal is told, and may give more time.
+    # The day passes with the result unapproved: the principal is told, and may give more time; until then nothing is written.
     late = datetime(2027, 10, 18, 2, 0, tzinfo=UTC)
+    [line] = summer_view.page(keeper, class_id, late).pupils[0].lines
+    assert not line.may_type and not line.may_take_part
+    with pytest.raises(WrongState, match="gia hạn"):
+        summer_results.type_results(keeper, class_id, {key: Typed("Đ", 2, False, "17/10/2027", "Báo cáo")}, late)
     assert [one for one in titles(school, "principal", late) if "muộn quá hạn" in one]
     line = the_case(school, now=late)
     conclusion_cases.extend(school.actor("principal"), line.id, "30/10/2027", late, expected_version=line.version)
@@ -315,6 +403,8 @@ def test_a_late_training_that_was_passed_settles_itself(school: Cast) -> None:
     keeper = school.actor("head_society")
     [pupil] = summer_view.page(keeper, class_id, AUTUMN).pupils
     key = pupil.lines[0].entry.key
+    with pytest.raises(WrongState, match="gia hạn"):
+        summer_results.register(keeper, class_id, {key: Registration(True, 0, "Lao động")}, AUTUMN + timedelta(days=30))
     summer_results.register(keeper, class_id, {key: Registration(True, 0, "Lao động")}, AUTUMN)
     summer_results.type_results(
         keeper, class_id, {key: Typed("Đ", 1, False, "18/09/2027", "Báo cáo 18/9, mẹ ký")}, AUTUMN

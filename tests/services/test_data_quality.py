@@ -15,6 +15,7 @@ from hocbaso.services import (
     alive_things,
     audit_verify,
     data_quality,
+    departures,
     exemptions,
     help_requests,
     identity_checks,
@@ -26,6 +27,7 @@ from hocbaso.services.job_table import JOBS
 from hocbaso.services.log_search import Wanted
 from tests.cast import NOW, Cast
 from tests.services.test_audit_verify import try_kinds
+from tests.services.test_departures import LEFT
 
 NAME = "Hoàng Thanh Bình"
 
@@ -211,6 +213,16 @@ def test_the_day_is_kept_once_by_the_job_and_never_for_a_day_that_passed(school:
     shown = data_quality.school(school.actor("principal"), NOW + timedelta(days=3)).days[Measure.CORRECT]
     assert [one.day for one in shown] == [date(2027, 5, 12), date(2027, 5, 14)]
     assert shown[0].figure.n_checked == 10
+
+
+def test_a_proposal_for_who_left_waits_for_nobody(school: Cast) -> None:
+    """No list shows it to who decides, and nobody may decide: in "sống" it would be late for ever."""
+    principal, place = school.actor("principal"), school.enrollments["9A", NAME]
+    exemptions.propose(school.actor("math"), place, student_subject("PE"), None, "Ốm dài ngày", now=NOW)
+    assert data_quality.school(principal, NOW).n_unanswered == 1
+    departures.record(school.actor("clerk"), place, LEFT, NOW)
+    shown = data_quality.school(principal, NOW + timedelta(days=20))
+    assert (shown.n_unanswered, shown.n_late) == (0, 0)
 
 
 def test_what_nobody_answered_is_listed_counted_and_late_after_five_working_days(school: Cast) -> None:

@@ -268,6 +268,8 @@ class Sink:
     received: list[tuple[str, EmailMessage]] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
     breaks_after: int | None = None
+    hangs_up_with: int | None = None
+    """Keeps this mail and goes before it says so."""
 
 
 @pytest.fixture
@@ -295,6 +297,8 @@ def sink() -> Iterator[Sink]:
                     message = email.message_from_bytes(data[:-5], policy=email.policy.default)
                     assert isinstance(message, EmailMessage)
                     box.received.append((recipient, message))
+                    if len(box.received) == box.hangs_up_with:
+                        return
                     self.say("250 kept")
                 elif verb == "QUIT":
                     self.say("221 bye")
@@ -367,6 +371,28 @@ def test_a_server_that_breaks_off_is_told_and_the_rest_goes_later_none_twice(mai
     sink.breaks_after = None
     assert digest_mail.send(morning(DAY) + timedelta(minutes=3)) == 2
     assert len({recipient for recipient, _message in sink.received}) == len(sink.received) == 3
+
+
+def test_a_mail_that_a_server_kept_without_saying_so_is_not_sent_again(mailing: Cast, sink: Sink) -> None:
+    sink.hangs_up_with = 2
+    with pytest.raises(Unavailable):
+        digest_mail.send(morning(DAY))
+    assert digest_mail.send(morning(DAY) + timedelta(minutes=3)) == 1
+    assert len({recipient for recipient, _message in sink.received}) == len(sink.received) == 3
+
+
+@pytest.mark.parametrize("address", ["phát@trường.vn", "phat@dongsen.example\nBcc: x@example.com"])
+def test_an_address_that_no_mail_can_be_made_for_does_not_keep_the_others_from_theirs(
+    mailing: Cast, sink: Sink, address: str
+) -> None:
+    with write_transaction() as session:
+        session.get_one(m.Person, mailing.people["other"]).email = address
+    sink.refused = {address}
+    assert digest_mail.send(morning(DAY)) == 2
+    assert sorted(recipient for recipient, _message in sink.received) == [
+        "head.society@dongsen.example",
+        "math@dongsen.example",
+    ]
 
 
 def test_no_mail_server_is_no_failure_of_the_reminder(mailing: Cast, school_app: Flask) -> None:

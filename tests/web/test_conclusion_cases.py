@@ -56,7 +56,8 @@ def test_the_principal_chooses_and_the_office_moves(school: Cast, client_of: Cli
     assert "Xếp lại lớp cho" in text_of(office.get("/hom-nay")) and PAPER in text_of(office.get("/hom-nay"))
     page = office.get("/sua-chua/ket-luan")
     assert "Xếp vào lớp 6A" in text_of(page)
-    assert "Xếp vào lớp 6A" not in text_of(principal.get("/sua-chua/ket-luan"))
+    told = text_of(principal.get("/sua-chua/ket-luan"))
+    assert "Xếp vào lớp 6A" not in told and "Quyết định khác" in told
     case_id = re.search(r"/sua-chua/ket-luan/(\d+)/xep-lop", page.get_data(as_text=True))[1]
     assert principal.post(f"/sua-chua/ket-luan/{case_id}/xep-lop", data={"version": "1"}).status_code == 403
     assert office.post(f"/sua-chua/ket-luan/{case_id}/xep-lop", data={"version": "7"}).status_code == 409
