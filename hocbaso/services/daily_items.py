@@ -25,6 +25,10 @@ class Oddity:
     after: str = ""
 
 
+LATE = "Quá hạn"
+"""The kind of an oddity that is nothing but lateness."""
+
+
 @dataclass(frozen=True, slots=True)
 class DailyItem:
     """One piece of work. ``key`` names it with the version seen (``sheet-12-3``); ``verb`` is what this person does.
