@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from hocbaso import models as m
-from hocbaso.db import db
+from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed
 from hocbaso.regulations.score_sheet_flow import SheetVerb
 from hocbaso.services import (
@@ -275,15 +275,19 @@ def test_results_of_sheets_that_are_not_whole_count_as_begun(school: Cast):
     enrollment_id = next(i for (name, _who), i in school.enrollments.items() if name == "6A")
     empty = next(one for one in readiness.board_rows(NOW.date()) if one.name == "6A").cells[0]
     assert (empty.n_done, empty.begun, empty.heat, empty.words) == (0, 0, 0, "")
-    db.session.add(
-        m.ScoreCell(
-            score_sheet_id=school.sheets["6A", "MATH", 1], enrollment_id=enrollment_id, column_key="TX1", tenths=80
+    with write_transaction() as session:
+        session.add(
+            m.ScoreCell(
+                score_sheet_id=school.sheets["6A", "MATH", 1],
+                enrollment_id=enrollment_id,
+                column_key="TX1",
+                tenths=80,
+                origin="entered",
+                updated_at=NOW,
+            )
         )
-    )
-    db.session.flush()
     begun = next(one for one in readiness.board_rows(NOW.date()) if one.name == "6A").cells[0]
     assert (begun.n_done, begun.begun, begun.heat, begun.words) == (0, 1, 1, "1%")
-    db.session.rollback()
 
 
 def test_the_board_counts_steps_and_never_shows_a_score(school: Cast):

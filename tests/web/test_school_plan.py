@@ -253,7 +253,7 @@ def test_the_second_click_adds_nothing(client_of, school: Cast):
     [told] = db.session.scalars(select(m.Notice.body).where(m.Notice.kind == "task"))
     assert told.count("Rà soát") == 1, "nobody is told twice"
     [asked] = db.session.scalars(select(m.Notice.body).where(m.Notice.kind == "help"))
-    assert asked.count("hỏi về") == 1
+    assert asked.count("hỏi về trang Bảng điểm.") == 1
 
 
 def test_a_day_to_come_is_not_marked(client_of):
