@@ -65,6 +65,11 @@ class DailyItem:
         return bool(self.oddities)
 
     @property
+    def is_late(self) -> bool:
+        """Whether its day has passed; to publish has none of its own, the day told is that of signing."""
+        return self.days_left <= 0 and self.verb != "publish"
+
+    @property
     def acts_here(self) -> bool:
         """Whether it can be ticked on this page."""
         return self.verb in ("approve", "review")

@@ -113,7 +113,7 @@ class Daily:
     @property
     def n_late(self) -> int:
         """Items shown that are late."""
-        return sum(item.days_left <= 0 for item in (*self.odd, *self.plain))
+        return sum(item.is_late for item in (*self.odd, *self.plain))
 
     @property
     def n_strange(self) -> int:
@@ -224,7 +224,7 @@ def _daily(
 
 def _late(item: DailyItem) -> DailyItem:
     """What is late deserves a look for that alone; what is ticked in bulk stays so (a sheet is reviewed after its entry has closed)."""
-    if item.days_left > 0 or item.acts_here or item.verb in ("lock", "hold"):
+    if not item.is_late or item.acts_here or item.verb in ("lock", "hold"):
         return item
     why = f"Hạn cuối là hết ngày {Deadline(item.due_before).last_good_day:%d/%m/%Y}."
     return replace(item, oddities=(*item.oddities, Oddity(LATE, "clock", item.meta, why)))
