@@ -32,7 +32,7 @@ demo: setup ## Trường mẫu tại http://127.0.0.1:5000 (PORT, HOST)
 	marker=instance/demo.loading
 	if [ -e "$$marker" ]; then rm -rf instance/demo; fi
 	if [ ! -e instance/demo/hocbaso.sqlite ]; then
-	    echo '• Tạo trường mẫu trong instance/demo…'
+	    echo '• Tạo trường mẫu trong instance/demo: vài phút, máy chậm đến mười phút'
 	    : > "$$marker"
 	    $(BIN)/flask demo load
 	    rm -f "$$marker"
@@ -40,7 +40,7 @@ demo: setup ## Trường mẫu tại http://127.0.0.1:5000 (PORT, HOST)
 	    $(BIN)/flask demo accounts
 	fi
 	echo
-	echo "• Mở http://$(HOST):$(PORT) · dừng máy chủ: Ctrl+C · làm lại từ đầu: make clean-demo"
+	echo '• Mở trang khi có dòng "Sẵn sàng" · dừng máy chủ: Ctrl+C · làm lại từ đầu: make clean-demo'
 	exec $(BIN)/flask serve
 
 clean-demo: ## Xoá trường mẫu (không đụng dữ liệu thật)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -14,6 +17,9 @@ from hocbaso import clock
 from hocbaso.cli.output import any_schema, emit, json_option, refusals
 from hocbaso.services import demo_school, demo_stages, schema
 
+SILENCE = 25.0
+"""Seconds without a word after which people think that it hangs."""
+
 demo_group = AppGroup("demo", help="Trường mẫu.")
 
 
@@ -21,6 +27,31 @@ def _table(accounts: list[demo_school.DemoAccount]) -> str:
     lines = ["Vai                           Tên đăng nhập   Họ và tên                     Mã PIN ký"]
     lines += [f"{a.role:<30}{a.username:<16}{a.name:<30}{a.pin or ''}" for a in accounts]
     return "\n".join([*lines, f"Mật khẩu của mọi tài khoản mẫu: {accounts[0].password}"])
+
+
+@contextmanager
+def _never_silent(every: float = SILENCE) -> Iterator[Callable[[str], None]]:
+    """What tells a line of progress; where none came for a while, it says that the work goes on."""
+    told, over, began = threading.Event(), threading.Event(), time.monotonic()
+
+    def say(line: str) -> None:
+        click.echo(f"  {line}", err=True)
+        told.set()
+
+    def watch() -> None:
+        while not over.is_set():
+            if not told.wait(every) and not over.is_set():
+                click.echo(f"  … vẫn đang làm, đã {int(time.monotonic() - began)} giây", err=True)
+            told.clear()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield say
+    finally:
+        over.set()
+        told.set()
+        watcher.join()
 
 
 @demo_group.command("load")
@@ -41,15 +72,16 @@ def load_command(
     """Nạp trường mẫu vào một nơi trống."""
     started = time.monotonic()
     schema.upgrade()
-    accounts = demo_school.load(
-        clock.now(),
-        n_classes=n_classes,
-        n_students=n_students,
-        seed=seed,
-        stage=stage,
-        address=f"http://127.0.0.1:{port}",
-        say=lambda line: click.echo(f"  {line}", err=True),
-    )
+    with _never_silent() as say:
+        accounts = demo_school.load(
+            clock.now(),
+            n_classes=n_classes,
+            n_students=n_students,
+            seed=seed,
+            stage=stage,
+            address=f"http://127.0.0.1:{port}",
+            say=say,
+        )
     elapsed = time.monotonic() - started
     emit(
         {"accounts": [vars(account) for account in accounts], "seconds": f"{elapsed:.1f}"},

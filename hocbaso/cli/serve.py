@@ -61,7 +61,10 @@ def application() -> Flask:
 
 def gateway() -> Gateway:
     """What the server calls in the worker process."""
-    return Gateway(application(), at_end=_end)
+    made = application()
+    if address := os.environ.get("HOCBASO_READY"):
+        print(f"Sẵn sàng: mở {address}  (dừng: Ctrl+C)", flush=True)
+    return Gateway(made, at_end=_end)
 
 
 def _end() -> None:
@@ -189,7 +192,7 @@ def serve_command(host: str, port: int, http_port: int | None) -> None:
     code = setup.ensure_code(settings.instance)
     if code is not None:
         click.echo(f"\n  Máy chủ chưa có trường nào. Mở {address}/thiet-lap/\n  Mã thiết lập: {code}\n")
-    click.echo(f"Máy chủ: {address}  (dừng: Ctrl+C)")
+    click.echo("Máy chủ đang khởi động…")
     environment = {
         **os.environ,
         "HOCBASO_INSTANCE": str(settings.instance.resolve()),
@@ -199,7 +202,7 @@ def serve_command(host: str, port: int, http_port: int | None) -> None:
     }
     # What ends without a word leaves semaphores behind, and multiprocessing complains of them in the terminal while it clears them.
     environment["PYTHONWARNINGS"] = "ignore::UserWarning:multiprocessing.resource_tracker"
-    environment["PORT"], environment["HOCBASO_LISTEN"] = str(port), host
+    environment["PORT"], environment["HOCBASO_LISTEN"], environment["HOCBASO_READY"] = str(port), host, address
     environment.pop("HOCBASO_PLAIN_PORT", None)
     if secure:
         environment["HOCBASO_HTTPS"] = "1"

@@ -20,6 +20,7 @@ from hocbaso import clock
 from hocbaso.cli.output import emit, json_option, refusals
 from hocbaso.cli.transcript_verify import make_verify_command
 from hocbaso.errors import NotFound
+from hocbaso.regulations.deadlines import Deadline
 from hocbaso.regulations.transcript_flow import SignatureRole
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -356,7 +357,7 @@ def rehearse_command(year: str | None, papers: int, actor_name: str | None, as_j
     ]
     for person in view.people:
         words.append(f"{person.name}")
-        words += [f"  [ ] {one.words} (trước {one.before:%d/%m/%Y})" for one in person.todos]
+        words += [f"  [ ] {one.words} (hạn {Deadline(one.before).last_good_day:%d/%m/%Y})" for one in person.todos]
     emit(
         {
             "year": view.school_year,

@@ -80,7 +80,7 @@ def duties(starts_on: date, data_complete_before: date, grade9_before: date, oth
             ("Thành lập Ban quản lý Học bạ số, phân công từng thành viên", starts_on + timedelta(days=21)),
             ("Chuẩn bị hạ tầng, phần mềm, tài khoản", starts_on + timedelta(days=45)),
             ("Tập huấn cho 100 % cán bộ, giáo viên", starts_on + timedelta(days=75)),
-            ("Xây dựng quy trình quản lí, sử dụng học bạ số và thủ tục hành chính", starts_on + timedelta(days=90)),
+            ("Xây dựng quy trình quản lý, sử dụng học bạ số và thủ tục hành chính", starts_on + timedelta(days=90)),
             ("Cấp, rà soát chứng thư số và chữ ký số", starts_on + timedelta(days=120)),
             ("Rà soát hồ sơ học sinh, trích ngang giáo viên: đúng, đủ, sạch, sống", starts_on + timedelta(days=135)),
             ("Tuyên truyền tới phụ huynh, học sinh, người dân; huy động hỗ trợ", starts_on + timedelta(days=150)),

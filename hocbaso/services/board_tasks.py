@@ -187,7 +187,7 @@ def give(
         session.flush()
         _record(AuditTag.TASK_GIVEN, actor, now, [row])
         if is_new_holder and person_id is not None and person_id != actor.person_id:
-            line = f"{row.title}, xong trước hết ngày {row.due_on:%d/%m/%Y}."
+            line = f"{row.title}, hạn cuối: hết ngày {row.due_on:%d/%m/%Y}."
             reminders.tell([person_id], "task", "Việc của Ban quản lý Học bạ số", line, now)
         return row.id
 

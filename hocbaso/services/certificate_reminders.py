@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -30,11 +30,12 @@ def warn(actor: Actor, now: datetime) -> int:
             step = view.warn_days
             if step is None:
                 continue
-            line = _line(view, row)
+            line = _line(view, row, now)
             since = clock.local_date(row.not_after - timedelta(days=step + 1))
             owners = (row.person_id,) if row.person_id else reminders.people_with(Role.CLERK, now)
             others = reminders.people_with(Role.IT_OFFICER, now) if step <= 30 else ()
-            people = [each for each in dict.fromkeys((*owners, *others)) if not _told(each, view.serial_number, since)]
+            said = (_which(view), f"Chứng thư số {view.serial_number} của")  # as until 2026
+            people = [each for each in dict.fromkeys((*owners, *others)) if not _told(each, said, since)]
             if not people:
                 continue
             reminders.tell(people, KIND, TITLE, line, now)
@@ -58,20 +59,22 @@ def _in_use() -> list[m.Certificate]:
     )
 
 
-def _line(view: certificates.CertificateView, row: m.Certificate) -> str:
+def _which(view: certificates.CertificateView) -> str:
     whose = "con dấu nhà trường" if view.purpose == "seal" else view.owner
+    return f"Chứng thư số {view.serial_words}… của {whose} hết hạn ngày {clock.local_date(view.not_after):%d/%m/%Y}"
+
+
+def _line(view: certificates.CertificateView, row: m.Certificate, now: datetime) -> str:
+    n_days = (clock.local_date(view.not_after) - clock.local_date(now)).days
     asked = (
         f" Đã đề nghị gia hạn ngày {clock.local_date(row.renewal_asked_at):%d/%m/%Y}."
         if row.renewal_asked_at
         else " Hãy đề nghị nơi cấp gia hạn rồi đăng ký chứng thư mới."
     )
-    return (
-        f"Chứng thư số {view.serial_number} của {whose} hết hạn ngày {clock.local_date(view.not_after):%d/%m/%Y}, "
-        f"còn {view.days_left} ngày.{asked}"
-    )
+    return f"{_which(view)}, {f'còn {n_days} ngày' if n_days > 0 else 'hôm nay'}.{asked}"
 
 
-def _told(person_id: int, serial: str, since: object) -> bool:
+def _told(person_id: int, said: tuple[str, ...], since: object) -> bool:
     """Whether this person was told of this certificate since the present step began."""
     return (
         db.session.scalar(
@@ -80,7 +83,7 @@ def _told(person_id: int, serial: str, since: object) -> bool:
                 m.Notice.person_id == person_id,
                 m.Notice.kind == KIND,
                 m.Notice.day >= since,
-                m.Notice.body.contains(f"số {serial} của", autoescape=True),
+                or_(*(m.Notice.body.contains(words, autoescape=True) for words in said)),
             )
             .limit(1)
         )

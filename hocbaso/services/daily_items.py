@@ -25,6 +25,10 @@ class Oddity:
     after: str = ""
 
 
+LATE = "Quá hạn"
+"""The kind of an oddity that is nothing but lateness."""
+
+
 @dataclass(frozen=True, slots=True)
 class DailyItem:
     """One piece of work. ``key`` names it with the version seen (``sheet-12-3``); ``verb`` is what this person does.
@@ -59,6 +63,11 @@ class DailyItem:
     def is_odd(self) -> bool:
         """Whether it stands open above the plain ones."""
         return bool(self.oddities)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether its day has passed; to publish has none of its own, the day told is that of signing."""
+        return self.days_left <= 0 and self.verb != "publish"
 
     @property
     def acts_here(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlalchemy import func, select
@@ -37,7 +37,7 @@ from hocbaso.services import (
 )
 from hocbaso.services.access import Actor
 from hocbaso.services.bulk_acts import recent_reasons
-from hocbaso.services.daily_items import DailyItem
+from hocbaso.services.daily_items import LATE, DailyItem, Oddity
 from hocbaso.services.daily_look import lines_of
 from hocbaso.services.happenings import Happening, since_yesterday
 from hocbaso.services.kept_answers import KeptAnswers, log_head
@@ -107,8 +107,18 @@ class Daily:
 
     @property
     def n_odd(self) -> int:
-        """Items with something odd."""
+        """Items that stand open above the plain ones."""
         return len(self.odd)
+
+    @property
+    def n_late(self) -> int:
+        """Items shown that are late."""
+        return sum(item.is_late for item in (*self.odd, *self.plain))
+
+    @property
+    def n_strange(self) -> int:
+        """Items with something odd beside being late."""
+        return sum(any(one.kind != LATE for one in item.oddities) for item in self.odd)
 
 
 _DAYS: KeptAnswers[Daily] = KeptAnswers(20)
@@ -171,6 +181,7 @@ def _daily(
     items += recall_items(actor, today) + correction_items(actor, today) + replacing_items(actor, today)
     items += conclusion_items(actor, today)
     items += machine_items(actor, now)
+    items = [_late(item) for item in items]
     items.sort(key=lambda item: (item.days_left, item.kind != "class", item.grade_level != 9, item.title))
     locks = tuple(item for item in items if item.verb == "lock")
     held = tuple(item for item in items if item.verb == "hold")
@@ -209,6 +220,14 @@ def _daily(
         lines=lines_of(waiting),
         bulk_verb="approve" if verbs["approve"] else "review" if verbs["review"] else "",
     )
+
+
+def _late(item: DailyItem) -> DailyItem:
+    """What is late deserves a look for that alone; what is ticked in bulk stays so (a sheet is reviewed after its entry has closed)."""
+    if not item.is_late or item.acts_here or item.verb in ("lock", "hold"):
+        return item
+    why = f"Hạn cuối là hết ngày {Deadline(item.due_before).last_good_day:%d/%m/%Y}."
+    return replace(item, oddities=(*item.oddities, Oddity(LATE, "clock", item.meta, why)))
 
 
 _COUNTED: KeptAnswers[int] = KeptAnswers(200)

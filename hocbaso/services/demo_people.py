@@ -128,7 +128,7 @@ REMARKS_GOOD = (
 REMARKS_FAIR = ("Có tiến bộ, cần cẩn thận khi trình bày.", "Cần luyện tập đều đặn hơn.", "Hiểu bài, nên mạnh dạn hơn.")
 REMARKS_WEAK = ("Cần chăm làm bài tập hơn.", "Cần ôn lại kiến thức cơ bản.", "Cần tập trung hơn trong giờ học.")
 HOMEROOM_REMARKS = (
-    "Ngoan, lễ phép, hòa đồng với bạn bè. Học đều các môn, có ý thức giúp đỡ bạn.",
+    "Ngoan, lễ phép, hoà đồng với bạn bè. Học đều các môn, có ý thức giúp đỡ bạn.",
     "Trung thực, có trách nhiệm với việc chung. Tiến bộ rõ trong học kì II.",
     "Chấp hành tốt nội quy. Cần mạnh dạn phát biểu và dành thêm thời gian đọc sách.",
     "Nhanh nhẹn, hăng hái tham gia phong trào. Cần giữ nếp học đều ở nhà.",

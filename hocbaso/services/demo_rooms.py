@@ -167,7 +167,7 @@ def _announce(built: Built, now: datetime) -> None:
     announcements.post(
         _actor(built, built.principal, now),
         "Tra cứu học bạ số của học sinh",
-        "Nhà trường phát hành học bạ số có chữ ký số. Phụ huynh giữ mã in ở trang cuối học bạ; nhập mã ấy ở trang tra cứu "
+        "Nhà trường phát hành học bạ số có chữ ký số. Mã nằm dưới ô vuông QR trên học bạ; phụ huynh nhập mã ấy ở trang tra cứu "
         "để xem học bạ còn nguyên vẹn hay không. Cần bản giấy có xác nhận, xin gặp văn thư trong giờ hành chính.",
         announcements.PUBLIC,
         today,

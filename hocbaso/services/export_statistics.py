@@ -141,7 +141,7 @@ def _people(
             "Dân tộc thiểu số",
             "Nữ dân tộc thiểu số",
             "Đối tượng chính sách",
-            "Khuyết tật học hòa nhập",
+            "Khuyết tật học hoà nhập",
         ),
         tuple(rows),
     )

@@ -76,7 +76,7 @@ def _database() -> Finding:
         )
     if mode != "wal" or not full:
         return Finding("Cơ sở dữ liệu", "bad", f"SQLite chạy chế độ {mode}, ghi đĩa chưa an toàn.")
-    return Finding("Cơ sở dữ liệu", "ok", f"SQLite {version}, WAL, ghi đĩa sau mỗi lần lưu.")
+    return Finding("Cơ sở dữ liệu", "ok", f"Mỗi lần lưu được ghi ngay xuống đĩa (SQLite {version}, WAL).")
 
 
 def _disk(settings: Config) -> Finding:

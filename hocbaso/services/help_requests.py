@@ -126,7 +126,7 @@ def ask(actor: Actor, text: str, screen: str, now: datetime) -> int:
             reminders.people_with(Role.IT_OFFICER, now),
             "help",
             "Có thầy, cô cần giúp",
-            f"{actor.name} hỏi về {row.screen}.",
+            f"{actor.name} hỏi về {page_words(row.screen)}.",
             now,
         )
         return row.id
@@ -150,11 +150,51 @@ def move(actor: Actor, request_id: int, verb: HelpVerb, text: str, expected_vers
         )
         if verb is HelpVerb.ANSWER:
             reminders.tell(
-                [row.asker.person_id], "help", "Có lời trả lời", f"{actor.name} trả lời câu hỏi về {row.screen}.", now
+                [row.asker.person_id],
+                "help",
+                "Có lời trả lời",
+                f"{actor.name} trả lời câu hỏi về {page_words(row.screen)}.",
+                now,
             )
         elif verb is HelpVerb.ASK_AGAIN:
             officers = reminders.people_with(Role.IT_OFFICER, now)
-            reminders.tell(officers, "help", "Có thầy, cô cần giúp", f"{actor.name} hỏi tiếp về {row.screen}.", now)
+            reminders.tell(
+                officers, "help", "Có thầy, cô cần giúp", f"{actor.name} hỏi tiếp về {page_words(row.screen)}.", now
+            )
+
+
+_PAGES = {
+    "bang-diem": "Bảng điểm",
+    "chat-luong": "Chất lượng",
+    "chung-thu-so": "Chứng thư số",
+    "dien-tap": "Diễn tập ký",
+    "doi-chieu": "Đối chiếu bài gốc",
+    "he": "Trong hè",
+    "hoc-ba": "Học bạ",
+    "hoc-sinh": "Học sinh",
+    "hom-nay": "Hôm nay",
+    "ke-hoach": "Kế hoạch",
+    "lop": "Lớp chủ nhiệm",
+    "may-chu": "Máy chủ",
+    "nam-hoc": "Năm học",
+    "nguoi-dung": "Người dùng",
+    "nhan-xet": "Nhận xét",
+    "nhap-du-lieu": "Nhập dữ liệu",
+    "nhat-ky": "Nhật ký",
+    "phieu-giay": "Phiếu giấy",
+    "sua-chua": "Sửa chữa",
+    "tai-khoan": "Tài khoản",
+    "thong-bao": "Thông báo",
+    "tien-do": "Tiến độ",
+    "tro-giup": "Trợ giúp",
+    "xac-thuc": "Kiểm tra học bạ",
+}
+
+
+def page_words(screen: str) -> str:
+    """``trang Bảng điểm`` for the address of a page, as its reader calls it."""
+    name = _PAGES.get(screen.strip("/").partition("/")[0])
+    return f"trang {name}" if name else "một trang của phần mềm"
 
 
 def _message(actor: Actor, text: str, now: datetime, *, is_answer: bool) -> m.HelpMessage:

@@ -107,6 +107,12 @@ class Names:
         return {row.id: f"{row.full_name}, {row.name}" for row in rows}
 
     @cached_property
+    def papers(self) -> dict[str, str]:
+        """The name of a transcript's file -> whose it is."""
+        rows = db.session.execute(select(m.TranscriptRecord.uuid, m.TranscriptRecord.enrollment_id))
+        return {row.uuid: self.pupils[row.enrollment_id] for row in rows if row.enrollment_id in self.pupils}
+
+    @cached_property
     def sheets(self) -> dict[int, str]:
         """Sheet -> ``Toán 9A, học kì I``."""
         rows = db.session.execute(
@@ -186,6 +192,8 @@ class Names:
 
     def of(self, kind: str, row_id: str, values: Mapping[str, Any] | None = None) -> str:
         """Whose or which row it is; ``values`` as the log tells them help where they name a pupil, a sheet or a person."""
+        if kind == "transcript_file" and row_id in self.papers:
+            return self.papers[row_id]
         if kind in _OTHER_TARGETS:
             return _OTHER_TARGETS[kind].format(row_id)
         told = values or {}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select
@@ -50,6 +50,8 @@ class StepCell:
     n_total: int
     words: str = ""
     is_late: bool = False
+    begun: int = 0
+    """Per cent of the results entered while no sheet is whole yet."""
 
     @property
     def is_done(self) -> bool:
@@ -60,7 +62,7 @@ class StepCell:
     def heat(self) -> int:
         """0 (nothing) to 4 (nearly done)."""
         if not self.n_total or not self.n_done:
-            return 0
+            return min(4, 1 + 4 * self.begun // 101) if self.begun else 0
         return min(4, 1 + 4 * self.n_done // (self.n_total + 1))
 
 
@@ -147,9 +149,9 @@ def board(actor: Actor, now: datetime, *, if_before: date | None = None) -> Boar
     deadlines = tuple(
         (words, before, Deadline(before).days_left(today), names)
         for words, before, names in (
-            ("Nhập điểm xong trước ngày này.", year.data_complete_before, entry_late),
-            ("Khối 9 ký xong trước ngày này.", year.sign_grade9_before, nine),
-            ("Mọi lớp ký xong trước ngày này.", year.sign_others_before, others),
+            ("Hạn nhập điểm.", year.data_complete_before, entry_late),
+            ("Hạn ký khối 9.", year.sign_grade9_before, nine),
+            ("Hạn ký mọi lớp.", year.sign_others_before, others),
         )
     )
     n_students = (
@@ -264,6 +266,10 @@ def _board_row(
         StepCell(name, count, total, is_late=at <= 1 and entry_late and count < total)
         for at, (name, count) in enumerate(zip(STEPS[:5], counts, strict=True))
     ]
+    entered, expected = sum(line.n_entered for line in lines), sum(line.n_expected for line in lines)
+    if not counts[0] and entered > 0 and expected:
+        begun = max(1, 100 * entered // expected)
+        cells[0] = replace(cells[0], words=f"{begun}%", begun=begun)
     state = ClassState(row.state)
     summing = {
         ClassState.OPEN: StepCell(STEPS[5], 0, 2, "–"),

@@ -365,7 +365,7 @@ def people_of(todos: Sequence[rehearsal_checks.Todo]) -> tuple[PersonTodos, ...]
 
 def deadlines_of(year: m.SchoolYear) -> tuple[tuple[str, date], ...]:
     """The deadlines of signing in words."""
-    return ("Khối 9 ký xong trước", year.sign_grade9_before), ("Mọi khối ký xong trước", year.sign_others_before)
+    return ("Hạn ký khối 9", year.sign_grade9_before), ("Hạn ký mọi khối", year.sign_others_before)
 
 
 # --- the reminder ------------------------------------------------------------------------------------------------------

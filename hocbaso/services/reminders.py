@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -349,7 +349,7 @@ def _conclusion_work(today: date) -> list[HeldWork]:
         if state is CaseState.SUMMER and today < before:
             continue
         enrollment = row.enrollment
-        who = f"{enrollment.student.full_name}, lớp {enrollment.class_group.name} năm học {enrollment.class_group.school_year.label}"
+        who = f"{enrollment.student.full_name}, lớp {enrollment.class_group.name} năm học {enrollment.class_group.school_year.label.replace('-', '–')}"
         work.append(
             HeldWork(
                 _CASE_WORDS[state].format(who=who),
@@ -422,6 +422,24 @@ def listed(actor: Actor, now: datetime) -> tuple[HolderWork, ...]:
     return tuple(HolderWork(name, items) for (_, name), items in sorted(found, key=lambda one: one[0]))
 
 
+def work_line(work: HeldWork, today: date) -> str:
+    """``Ký 3 học bạ lớp 9A: còn 2 ngày (hạn cuối: hết ngày 27/05/2027)``."""
+    left, last = days_left_text(work.deadline.days_left(today)), work.deadline.last_good_day
+    return f"{work.what}: {left} (hạn cuối: hết ngày {last:%d/%m/%Y})"
+
+
+def holder_words(work: HeldWork) -> str:
+    """The names of whoever holds the work."""
+    return ", ".join(_names(work.holders)) or "chưa có ai"
+
+
+def title_of(days_left: Sequence[int]) -> str:
+    """``1 việc quá hạn, 2 việc sắp đến hạn`` for the days left of each piece of work."""
+    n_late = sum(left <= 0 for left in days_left)
+    counts = ((n_late, "việc quá hạn"), (len(days_left) - n_late, "việc sắp đến hạn"))
+    return ", ".join(f"{n} {words}" for n, words in counts if n)
+
+
 def remind(actor: Actor, now: datetime, *, last: date | None = None) -> int:
     """Write today's messages, one a person, listing all that this person should hear of. Returns how many were new.
 
@@ -436,11 +454,11 @@ def remind(actor: Actor, now: datetime, *, last: date | None = None) -> int:
         if not work.deadline.reminds_since(last, today):
             continue
         left = work.deadline.days_left(today)
-        line = f"{work.what}: {days_left_text(left)} (xong trước {work.deadline.before:%d/%m/%Y})"
+        line = work_line(work, today)
         for person in set(work.holders):
             lines[person].append((left, line))
         told = set(work.holders)
-        holder_names = ", ".join(_names(work.holders)) or "chưa có ai"
+        holder_names = holder_words(work)
         if work.deadline.tells_group_head_on(today, last):
             for person in set(work.group_heads) - told:
                 lines[person].append((left, f"{line}; đang ở {holder_names}"))
@@ -464,7 +482,7 @@ def remind(actor: Actor, now: datetime, *, last: date | None = None) -> int:
                 person_id=person,
                 day=today,
                 kind="reminder",
-                title=f"{len(items)} việc sắp đến hạn",
+                title=title_of([left for left, _text in items]),
                 body=body,
                 created_at=now,
             )

@@ -12,7 +12,7 @@ _PAPERS = {
     "personal_id_number": "Số định danh cá nhân",
     "moet_code": "Mã học sinh",
     "register_no": "Số đăng bộ",
-    "inclusive_disability": "Học sinh khuyết tật học hòa nhập",
+    "inclusive_disability": "Học sinh khuyết tật học hoà nhập",
 }
 _LIFE = {
     "address": "Chỗ ở hiện tại",

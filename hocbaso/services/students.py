@@ -435,10 +435,15 @@ def _found_classes(actor: Actor, words: str) -> list[Hit]:
     hits = []
     for row in rows:
         if reaches_class(actor, row.id, Permission.CLASS_READ):
-            hits.append(Hit("class", f"Lớp {row.name}", f"năm học {row.label}", f"/lop/{row.id}"))
+            hits.append(Hit("class", f"Lớp {row.name}", f"năm học {row.label.replace('-', '–')}", f"/lop/{row.id}"))
         elif reaches_class(actor, row.id, Permission.STUDENT_READ):
             hits.append(
-                Hit("class", f"Lớp {row.name}", f"hồ sơ học sinh, năm học {row.label}", f"/hoc-sinh/lop/{row.id}")
+                Hit(
+                    "class",
+                    f"Lớp {row.name}",
+                    f"hồ sơ học sinh, năm học {row.label.replace('-', '–')}",
+                    f"/hoc-sinh/lop/{row.id}",
+                )
             )
     return hits
 
@@ -496,7 +501,7 @@ def _found_students(actor: Actor, words: str, code: str, limit: int) -> list[Hit
         hits[row.id] = Hit(
             "student",
             row.full_name,
-            f"lớp {row.name}, năm học {row.label}, sinh {row.birth_on:%d/%m/%Y}",
+            f"lớp {row.name}, năm học {row.label.replace('-', '–')}, sinh {row.birth_on:%d/%m/%Y}",
             link,
         )
         if len(hits) == limit:

@@ -136,7 +136,7 @@ def hand_over(
         raise NotFound("Không có lớp này.")
     year = class_group.school_year
     if not year.starts_on <= starts_on <= year.ends_on:
-        raise Invalid(f"Ngày bắt đầu phải trong năm học {year.label}.", field="starts_on")
+        raise Invalid(f"Ngày bắt đầu phải trong năm học {year.label.replace('-', '–')}.", field="starts_on")
     person = db.session.get(m.Person, person_id)
     if person is None or has_left(person, starts_on):
         raise Invalid("Xin chọn người đang làm việc ở trường.", field="person_id")

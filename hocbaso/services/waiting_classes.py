@@ -11,6 +11,7 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.regulations.class_flow import ClassParty, ClassState, ClassVerb
+from hocbaso.regulations.deadlines import Deadline
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.taking_back import standing
 from hocbaso.services import (
@@ -74,7 +75,12 @@ def class_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem
                 )
             if last is not None and clock.local_date(last.at) >= year.data_complete_before:
                 oddities.append(
-                    Oddity("Chốt muộn", "clock", who, f"Dữ liệu cần xong trước {year.data_complete_before:%d/%m/%Y}.")
+                    Oddity(
+                        "Chốt muộn",
+                        "clock",
+                        who,
+                        f"Hạn cuối của dữ liệu: hết ngày {Deadline(year.data_complete_before).last_good_day:%d/%m/%Y}.",
+                    )
                 )
             made = class_item(
                 row,

@@ -41,7 +41,7 @@ def year_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem]
     oddities: tuple[Oddity, ...] = ()
     if decides and row is not None and state is TurnState.SENT:
         title, meta = (
-            f"Duyệt chuyển sang năm học {next_label(year.label)}",
+            f"Duyệt chuyển sang năm học {next_label(year.label).replace('-', '–')}",
             f"{row.preparer_name} gửi {day_words(row.prepared_at)}",
         )
         oddities = (Oddity("Chuyển năm học", "calendar", meta, "Xem kế hoạch rồi duyệt: năm cũ đóng, năm mới mở."),)
@@ -49,7 +49,7 @@ def year_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem]
         title, meta = "Kế hoạch chuyển năm học bị trả lại", row.decider_name or ""
         oddities = (Oddity("Bị trả lại", "undo-2", meta, row.note or ""),)
     elif prepares and state in (None, TurnState.DRAFT) and today >= year.summer_freeze_on:
-        title = f"Soạn kế hoạch chuyển sang năm học {next_label(year.label)}"
+        title = f"Soạn kế hoạch chuyển sang năm học {next_label(year.label).replace('-', '–')}"
     if not title:
         return []
     before = date(int(next_label(year.label)[:4]), 9, 1)

@@ -21,8 +21,8 @@ from hocbaso.services import (
     dashboard,
     first_passwords,
     first_steps,
-    reminders,
     reset_requests,
+    shown_notices,
     snapshots,
     taking_back,
 )
@@ -101,7 +101,7 @@ def _page(
         "daily/page.html",
         view=view,
         looked=looked,
-        notices=reminders.waiting_notices(current_actor().person_id),
+        notices=shown_notices.shown(current_actor(), now),
         requests=reset_requests.to_decide(current_actor(), clock.now()),
         first_steps=first_steps.first_steps(current_actor(), clock.now()),
         kind_hints={name: kind.hint for name, kind in KINDS.items()},

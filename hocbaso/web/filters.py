@@ -9,7 +9,7 @@ from flask import Flask
 from markupsafe import Markup, escape
 
 from hocbaso import clock
-from hocbaso.regulations.deadlines import days_left_text
+from hocbaso.regulations.deadlines import Deadline, days_left_text
 from hocbaso.web import labels
 
 
@@ -85,6 +85,11 @@ def deadline_left(days: int) -> str:
     return text[0].upper() + text[1:]
 
 
+def last_day(before: date) -> date:
+    """The last good day of what has to be done before a day: every deadline on screen is told by it."""
+    return Deadline(before).last_good_day
+
+
 def days_left(due: date, today: date) -> str:
     """Còn 3 ngày, hết hạn hôm nay, quá hạn 2 ngày."""
     n = (due - today).days
@@ -124,6 +129,7 @@ def init_app(app: Flask) -> None:
         vn_size,
         duration,
         days_left,
+        last_day,
         deadline_left,
         initials,
         name_parts,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hmac
 import os
+import re
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime
 
 from flask import Blueprint, Flask, Response, abort, current_app, flash, g, redirect, render_template, request, url_for
@@ -97,17 +99,31 @@ def _machine_lines() -> str:
     return "# TYPE hocbaso_job_days_owed gauge\n" + owed
 
 
+_COMMAND = re.compile(r"[^.;:(]*: (?:flask|chmod) .*$|\s*\((?:flask|SQLite)[^)]*\)")
+"""What only whoever sits at the server can use of a finding: a command after a colon, names of parts in brackets."""
+
+
+def plain(message: str) -> str:
+    """A finding for who does not run the machine: without commands, and who sees to it where there was one."""
+    said = _COMMAND.sub("", message).strip()
+    return (
+        f"{said.rstrip('.;,')}. Phụ trách CNTT xử lý việc này."
+        if " flask " in f" {message}" or "chmod " in message
+        else said
+    )
+
+
 @bp.get("/may-chu")
 @requires(Permission.HEALTH_READ)
 def machine() -> str:
     """Checks, jobs, backups."""
-    now = clock.now()
+    now, may_run = clock.now(), current_actor().may(Permission.JOB_RUN)
     # What is wrong first: an officer with one minute reads the first lines.
     findings = sorted(health.examine(now, deep=False), key=lambda one: ("bad", "warn", "ok").index(one.level))
     away = backups.last_elsewhere()
     return render_template(
         "health/machine.html",
-        findings=findings,
+        findings=findings if may_run else [replace(one, message=plain(one.message)) for one in findings],
         n_bad=sum(finding.level == "bad" for finding in findings),
         n_warn=sum(finding.level == "warn" for finding in findings),
         jobs=[job_ledger.standing(job, now) for job in JOBS],
@@ -115,7 +131,7 @@ def machine() -> str:
         elsewhere=away,
         elsewhere_at=datetime.fromisoformat(away.taken_at) if away else None,
         backups_at=current_app.config["HOCBASO"].backups,
-        may_run=current_actor().may(Permission.JOB_RUN),
+        may_run=may_run,
         may_back_up=current_actor().may(Permission.BACKUP_MANAGE),
     )
 

@@ -111,7 +111,7 @@ TOPICS = (
     ),
     Topic(
         "cap-tai-khoan",
-        "Quản lí tài khoản",
+        "Quản lý tài khoản",
         "/nguoi-dung/tai-khoan",
         (
             "Mở tài khoản ở đây; phiếu mật khẩu lần đầu do văn thư hoặc Ban Giám hiệu in và đưa tận tay.",

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
 from hocbaso.regulations.permissions import Permission as P
-from hocbaso.services import reminders, snapshots
+from hocbaso.services import reminders, shown_notices, snapshots
 from hocbaso.web.htmx import go, is_fragment
 from hocbaso.web.security import current_actor, requires, signed_in
 
@@ -18,10 +18,12 @@ bp = Blueprint("notices", __name__)
 @signed_in
 def own() -> str:
     """The messages of the person, those that wait first."""
-    rows = reminders.own_notices(current_actor(), clock.now())
+    actor, now = current_actor(), clock.now()
+    rows = reminders.own_notices(actor, now)
+    holds = {one.id: one for one in shown_notices.shown(actor, now)}
     return render_template(
         "notices/own.html",
-        unread=[row for row in rows if row.read_at is None],
+        unread=[(row, holds.get(row.id)) for row in rows if row.read_at is None],
         earlier=[row for row in rows if row.read_at is not None],
         kept_days=reminders.KEPT_DAYS,
     )

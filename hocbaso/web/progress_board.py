@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from hocbaso import clock
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.services import conclusion_cases, readiness, readiness_steps
+from hocbaso.web.filters import last_day
 from hocbaso.web.navigation import NavItem, register
 from hocbaso.web.security import current_actor, requires
 
@@ -64,9 +65,9 @@ def chart_of(board: readiness.Board) -> Chart | None:
         ticks=tuple((x(day), f"{day.day}/{day.month}") for day in days),
         levels=tuple((y(value), value) for value in range(0, board.n_steps + 1, step)),
         dues=tuple(
-            (x(before), f"{before.day}/{before.month}", bool(names))
+            (x(last_day(before)), f"{last_day(before).day}/{last_day(before).month}", bool(names))
             for _, before, _, names in board.deadlines
-            if first <= before <= last
+            if first <= last_day(before) <= last
         ),
         description=said,
     )

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from hocbaso import models as m
-from hocbaso.db import db
+from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed
 from hocbaso.regulations.score_sheet_flow import SheetVerb
 from hocbaso.services import (
@@ -24,6 +24,7 @@ from hocbaso.services import (
     roster,
 )
 from hocbaso.services.access import SYSTEM
+from hocbaso.services.daily_items import LATE
 from tests.cast import NOW, Cast
 from tests.services.full_class import class_row, fill_homeroom, fill_scores, finalised, lock_class, move_sheets, seen_of
 
@@ -124,6 +125,17 @@ def test_filters_narrow_the_list_and_keep_the_number(school: Cast):
     assert not dashboard.daily(actor, NOW, grade_level=9).plain
     assert not dashboard.daily(actor, NOW, class_name="9A").odd
     assert not dashboard.daily(actor, NOW, kind="class").plain
+
+
+def test_what_is_late_stands_above_what_is_plain_and_what_is_ticked_in_bulk_stays(school: Cast):
+    late = dashboard.daily(school.actor("math"), NOW + timedelta(days=30))
+    assert late.plain == () and late.n_late == len(late.odd) > 0 and late.n_strange == 0
+    assert {one.kind for item in late.odd for one in item.oddities} == {LATE}
+    assert late.odd[0].oddities[-1].why.startswith("Hạn cuối là hết ngày ")
+    fill_scores(school, "6A")
+    move_sheets(school, "6A", SheetVerb.SUBMIT, SheetVerb.REVIEW)
+    ticked = dashboard.daily(school.actor("principal"), NOW + timedelta(days=30)).plain
+    assert any(item.acts_here and item.days_left <= 0 for item in ticked)
 
 
 def test_a_class_shows_what_is_odd_about_it(school: Cast):
@@ -257,6 +269,25 @@ def test_acts_of_different_hours_are_told_apart_each_with_its_time(school: Cast)
     assert [one.at for one in told] == [NOW + timedelta(minutes=200), NOW]
     assert "nữa" not in told[0].words
     assert told[1].words.endswith("và 1 bảng điểm nữa")
+
+
+def test_results_of_sheets_that_are_not_whole_count_as_begun(school: Cast):
+    enrollment_id = next(i for (name, _who), i in school.enrollments.items() if name == "6A")
+    empty = next(one for one in readiness.board_rows(NOW.date()) if one.name == "6A").cells[0]
+    assert (empty.n_done, empty.begun, empty.heat, empty.words) == (0, 0, 0, "")
+    with write_transaction() as session:
+        session.add(
+            m.ScoreCell(
+                score_sheet_id=school.sheets["6A", "MATH", 1],
+                enrollment_id=enrollment_id,
+                column_key="TX1",
+                tenths=80,
+                origin="entered",
+                updated_at=NOW,
+            )
+        )
+    begun = next(one for one in readiness.board_rows(NOW.date()) if one.name == "6A").cells[0]
+    assert (begun.n_done, begun.begun, begun.heat, begun.words) == (0, 1, 1, "1%")
 
 
 def test_the_board_counts_steps_and_never_shows_a_score(school: Cast):

@@ -23,9 +23,20 @@ from hocbaso.errors import NotAllowed, NotFound, Unavailable
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import GrantScope, Role
 from hocbaso.regulations.vietnamese_names import sort_key
-from hocbaso.services import announcements, audit, audit_verify, digest_mail, job_ledger, reminders, role_grants, roster
+from hocbaso.services import (
+    announcements,
+    audit,
+    audit_verify,
+    digest_mail,
+    job_ledger,
+    reminders,
+    role_grants,
+    roster,
+    shown_notices,
+)
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.job_table import JOBS
+from hocbaso.services.kept_answers import KeptAnswers
 from tests.cast import Cast
 
 # Windows of the cast's year: semester II closes 19/05/2027 for grade 6 (before 20/5), 12/05/2027 for grade 9 (before 13/5).
@@ -92,7 +103,7 @@ def test_the_teacher_hears_on_four_days_and_each_day_after_then_the_head_then_th
     assert told_on(school, "principal", "6A, học kì II") == [0, -1, -2, -3]
     assert told_on(school, "vice_principal", "6A") == told_on(school, "outsider", "6A") == []
     line = texts(school, "head_society", BEFORE - timedelta(days=1))
-    assert ": ngày cuối (" in line and "xong trước 20/05/2027" in line and "đang ở Tô Vĩnh Phát" in line
+    assert ": ngày cuối (" in line and "hạn cuối: hết ngày 19/05/2027" in line and "đang ở Tô Vĩnh Phát" in line
     assert "quá hạn 1 ngày" in texts(school, "principal", BEFORE)
     assert audit_verify.verify().ok
 
@@ -200,7 +211,8 @@ def test_one_message_a_person_a_day_lists_everything_most_urgent_first(school: C
     late = ["quá hạn" in line for line in lines]
     assert late == sorted(late, reverse=True) and any(late) and not all(late)
     (row,) = [row for row in rows if row.person_id == school.people["other"]]
-    assert row.title == f"{len(lines)} việc sắp đến hạn"
+    assert row.title == f"{sum(late)} việc quá hạn, {len(late) - sum(late)} việc sắp đến hạn"
+    assert (reminders.title_of([3, 1]), reminders.title_of([0, -9])) == ("2 việc sắp đến hạn", "2 việc quá hạn")
 
 
 def test_nothing_is_said_when_nothing_waits_or_no_year_is_open(school: Cast, app: Flask) -> None:
@@ -519,3 +531,23 @@ def test_the_list_opens_for_the_heads_and_the_office(school: Cast, client_of, mo
     assert "Danh sách nhắc việc" in page and "Toán" in page and "Hiệu trưởng" in page and "data-print" in page
     assert 'href="/loi-nhac/danh-sach"' in client_of("clerk").get("/tien-do").get_data(as_text=True)
     assert "/loi-nhac/danh-sach" not in client_of("board").get("/tien-do").get_data(as_text=True)
+
+
+def test_a_reminder_tells_only_what_still_waits_with_the_days_left_today(
+    school: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sheet = ("6A", "SCI", 2)
+    only(school, sheet)
+    actor = school.actor("other")
+    reminders.remind(SYSTEM, morning(BEFORE - timedelta(days=3)))
+    reminders.remind(SYSTEM, morning(BEFORE - timedelta(days=1)))
+    assert len(reminders.waiting_notices(school.people["other"])) == 2
+    db.session.remove()
+    (shown,) = shown_notices.shown(actor, morning(BEFORE + timedelta(days=9)))
+    line = next(line for line in shown.lines if "6A, học kì II" in line)
+    assert line.endswith(" 6A, học kì II: quá hạn 10 ngày (hạn cuối: hết ngày 19/05/2027)")
+    assert shown.title.startswith(f"{len(shown.lines)} việc quá hạn") and shown.is_own_work
+    set_state(school, sheet, "SUBMITTED")
+    monkeypatch.setattr(shown_notices, "_HELD", KeptAnswers(1))  # no entry of the log says that this test handed it in
+    left = shown_notices.shown(actor, morning(BEFORE + timedelta(days=9)))
+    assert not any("6A, học kì II" in line for notice in left for line in notice.lines), "handed in since"

@@ -17,7 +17,7 @@ from hocbaso.db import db, write_transaction
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.services import audit, backups, health, job_ledger, schema
 from hocbaso.services.access import SYSTEM
-from hocbaso.web.health import RequestTimes
+from hocbaso.web.health import RequestTimes, plain
 from tests.cast import NOW, Cast
 from tests.conftest import make_app
 from tests.databases import Outside
@@ -254,3 +254,22 @@ def test_days_stand_on_the_page_as_people_write_them(school: Cast, client_of: Ca
     page = client.get("/may-chu").get_data(as_text=True)
     assert f'<td class="num">{clock.local(clock.now()):%d/%m/%Y}' in page
     assert not re.search(r'<td class="num">\d{4}-', page)
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("Mật khẩu không được che. Chạy: flask tls init", "Mật khẩu không được che. Phụ trách CNTT xử lý việc này."),
+        ("Người khác đọc được. Chạy: chmod -R go-rwx /srv", "Người khác đọc được. Phụ trách CNTT xử lý việc này."),
+        ("Mỗi lần lưu được ghi ngay xuống đĩa (SQLite 3.53.1, WAL).", "Mỗi lần lưu được ghi ngay xuống đĩa."),
+        ("Còn trống 20,5 GB.", "Còn trống 20,5 GB."),
+    ],
+)
+def test_who_does_not_run_the_machine_reads_no_commands(message: str, said: str) -> None:
+    assert plain(message) == said
+
+
+def test_the_principal_reads_who_backs_up(client_of: Callable[[str], FlaskClient]) -> None:
+    page = client_of("principal").get("/may-chu").get_data(as_text=True)
+    assert "Phụ trách CNTT bấm “Sao lưu ngay”" in page and "flask " not in page and "WAL" not in page
+    assert "flask " in client_of("it_officer").get("/may-chu").get_data(as_text=True)

@@ -53,7 +53,7 @@ def test_the_office_plans_and_the_principal_turns_the_year(
     office, principal = client_of("clerk"), client_of("principal")
     for path in ("/hom-nay", "/tien-do", f"/tien-do/lop/{school.classes['9A']}/nop"):
         assert "quá hạn" not in text_of(principal.get(path)), f"{path}: everything was signed in May"
-    assert "Soạn kế hoạch chuyển sang năm học 2027-2028" in text_of(office.get("/hom-nay"))
+    assert "Soạn kế hoạch chuyển sang năm học 2027–2028" in text_of(office.get("/hom-nay"))
     page = office.get("/nam-hoc/chuyen")
     told = text_of(page)
     assert "Lên lớp4" in told and "Ở lại lớp2" in told and "Hoàn thành THCS, ra trường4" in told
@@ -73,7 +73,7 @@ def test_the_office_plans_and_the_principal_turns_the_year(
     assert "Không học tiếp1" in text_of(page) and "6B" in text_of(page)
     assert office.post("/nam-hoc/chuyen/gui", data={"version": hidden(page, "version")}).status_code == 303
 
-    assert "Duyệt chuyển sang năm học 2027-2028" in text_of(principal.get("/hom-nay"))
+    assert "Duyệt chuyển sang năm học 2027–2028" in text_of(principal.get("/hom-nay"))
     page = principal.get("/nam-hoc/chuyen")
     form = {"version": hidden(page, "version"), "seen": hidden(page, "seen")}
     assert office.post("/nam-hoc/chuyen/duyet", data=form).status_code == 403

@@ -32,9 +32,9 @@ class SchoolForm(FlaskForm):
     )
     code = StringField("Mã trường", [Optional(), Length(max=20)], description="Mã trong cơ sở dữ liệu ngành")
     department_name = StringField(
-        "Cơ quan quản lí", [Optional(), Length(max=200)], description="Ví dụ: Sở Giáo dục và Đào tạo Ninh Bình"
+        "Cơ quan quản lý", [Optional(), Length(max=200)], description="Ví dụ: Sở Giáo dục và Đào tạo Ninh Bình"
     )
-    department_code = StringField("Mã cơ quan quản lí", [Optional(), Length(max=20)])
+    department_code = StringField("Mã cơ quan quản lý", [Optional(), Length(max=20)])
     commune_kind = SelectField("Cấp xã", choices=[SelectChoice(kind) for kind in ("Xã", "Phường", "Đặc khu")])
     commune = StringField("Tên xã, phường", [DataRequired("Xin ghi tên xã, phường."), Length(max=100)])
     province_kind = SelectField("Cấp tỉnh", choices=[SelectChoice(kind) for kind in ("Tỉnh", "Thành phố")])
@@ -78,7 +78,7 @@ class PeopleForm(FlaskForm):
     it_officer_name = StringField(
         "Người phụ trách CNTT",
         [DataRequired("Xin ghi họ tên người phụ trách CNTT."), Length(max=120)],
-        description="Quản lí tài khoản và máy chủ; tài khoản này không xem, không sửa được điểm",
+        description="Quản lý tài khoản và máy chủ; tài khoản này không xem, không sửa được điểm",
     )
     it_officer_code = StringField(
         "Mã của người phụ trách CNTT", [DataRequired("Xin ghi mã."), Length(max=30)], default="CNTT01"
