@@ -139,6 +139,23 @@ def test_11_is_asked_about_and_never_written_as_1_1(site: Site, size: tuple[int,
     assert values("TX1", site.cast)[0] == 11
 
 
+def test_a_menu_of_the_tools_closes_on_escape_beside_it_and_on_typing(site: Site) -> None:
+    page = site.open(viewport={"width": 1180, "height": 820})
+    shown, marks = page.locator(".act__form--marks"), page.locator("summary", has_text="Các dấu")
+    marks.click()
+    page.keyboard.press("Escape")
+    assert not shown.is_visible() and marks.evaluate("element => element === document.activeElement")
+    marks.click()
+    page.click(".head h1")
+    assert not shown.is_visible()
+    marks.click()
+    page.locator("summary", has_text="Excel").click()
+    assert not shown.is_visible() and page.is_visible(".act__form--menu")
+    page.focus(site.cell("TX1") + " input")
+    page.keyboard.type("8")
+    assert not page.is_visible(".act__form--menu") and page.input_value(site.cell("TX1") + " input") == "8"
+
+
 @pytest.mark.parametrize(("choice", "expected"), [("mine", 90), ("theirs", 60)])
 def test_two_people_on_one_cell_choose_on_a_card(site: Site, choice: str, expected: int) -> None:
     page = site.open()
