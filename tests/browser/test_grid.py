@@ -131,8 +131,8 @@ def test_11_is_asked_about_and_never_written_as_1_1(site: Site, size: tuple[int,
     page.wait_for_selector(site.cell("TX1") + ".cell--refused")
     assert n_versions() == 0
     told = page.locator(".cellbar__sum--wrong")
-    assert told.is_visible() and f"{NAMES[0]}, thường xuyên 1: không ghi “11”." in told.inner_text()
-    assert "gõ cả dấu phẩy" in told.inner_text() and "ĐTB của em chưa tính lại" in told.inner_text()
+    assert told.is_visible() and f"{NAMES[0]}, thường xuyên 1 không ghi: “11”" in told.inner_text()
+    assert "gõ cả dấu phẩy" in told.inner_text() and "ĐTB (…) tính lại khi sửa xong" in told.inner_text()
     assert f"{NAMES[0]}, thường xuyên 1: không ghi" in page.inner_text("#grid-said")
     page.keyboard.type("9")
     assert page.input_value(site.cell("TX1", 1) + " input") == "9" and told.is_visible(), "the hand goes on"

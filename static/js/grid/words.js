@@ -76,10 +76,11 @@ export function explain(cell) {
   who.replaceChildren(nameOf(cell.parentElement) + " ", make("span", "", headOf(keyOf(cell))));
   const wrong = cell.dataset.refused || cell.dataset.ask ? null : elsewhere();
   bar.classList.toggle("cellbar--told", Boolean(cell.dataset.refused || cell.dataset.ask || wrong));
+  bar.classList.toggle("cellbar--elsewhere", Boolean(wrong));
   sum.classList.toggle("cellbar__sum--wrong", Boolean(cell.dataset.refused || wrong));
   if (cell.dataset.refused) { sum.textContent = cell.dataset.refused + unaveraged(cell); return; }
   if (cell.dataset.ask) { sum.replaceChildren("Câu hỏi: " + cell.dataset.ask); return; }
-  if (wrong) { sum.replaceChildren(icon("circle-x"), make("b", "", whereOf(wrong)), ": không ghi “" + shown(wrong) + "”. " + wrong.dataset.refused + unaveraged(wrong)); return; }
+  if (wrong) { sum.replaceChildren(make("b", "", whereOf(wrong)), " không ghi: " + wrong.dataset.refused + unaveraged(wrong)); return; }
   sum.replaceChildren(...averageWords(cell.parentElement));
 }
 
@@ -89,7 +90,7 @@ function elsewhere() {
   const open = Array.from(body.querySelectorAll(".cell--refused")).filter((cell) => cell.dataset.refused);
   return open.includes(last) ? last : open.at(-1);
 }
-const unaveraged = (cell) => (cell.parentElement.querySelector(".avg") && cell.classList.contains("cell") ? " " + (scored ? "ĐTB" : "Kết quả") + " của em chưa tính lại (…) cho đến khi sửa." : "");
+const unaveraged = (cell) => (cell.parentElement.querySelector(".avg") && cell.classList.contains("cell") ? " " + (scored ? "ĐTB" : "Kết quả") + " (…) tính lại khi sửa xong." : "");
 
 function averageWords(row) {
   const cells = rowCells(row).filter((one) => one.classList.contains("cell"));
