@@ -62,6 +62,9 @@
   // The fragment takes the place of a field. Swap, focus and htmx's listeners come in one task ("settle:0ms" in the templates): with a
   // pause between them a key goes nowhere or into the field of another pupil. What was typed into the field since it was sent stays.
   const told = document.getElementById("row-told");
+  const LONG = 8000; // the next save, a second later, must not wipe it away unread
+  let toldAt = 0;
+  function wipe() { if (told && Date.now() - toldAt > LONG) told.textContent = ""; }
   const late = new Set();
   const wordsOf = (box, value) => (box.options ? [...box.options].find((one) => one.value === value)?.text : value) || "để trống";
   const standing = (box) => (box.options ? box.querySelector("[selected]")?.value : box.defaultValue) || "";
@@ -76,7 +79,10 @@
     moved = null;
     if (!next) return;
     const now = standing(next);
-    if (told) told.textContent = before && before !== now ? `${next.getAttribute("aria-label")}: ${wordsOf(next, now)}, thay cho ${wordsOf(next, before)}` : "";
+    if (told && before && before !== now) {
+      told.textContent = `${next.getAttribute("aria-label")}: ${wordsOf(next, now)}, thay cho ${wordsOf(next, before)}`;
+      toldAt = Date.now();
+    } else wipe();
     if (typed !== null) next.value = typed;
     if (focused) next.focus();
     if (focused && from !== null) next.setSelectionRange(from, to);
@@ -90,6 +96,7 @@
 
   function show(row) {
     if (!row || row === here) return;
+    wipe();
     if (here) here.classList.remove("here");
     here = row;
     row.classList.add("here");
