@@ -151,7 +151,7 @@ def _told(head: SheetHead, now: datetime, may_type: bool) -> tuple[str, ...]:
     if may_type:
         marks = "0 điểm" if head.kind.value == "scored" else "CĐ"
         how = f"Chỉ điền vào các ô trắng. VP: vắng có phép, chờ kiểm tra bù. VK: vắng không phép, tính {marks}."
-        where = f"Điền xong, mở lại bảng điểm này trong hocbaso, chọn Nộp file Excel. Hạn nộp {head.window.closes_on:%d/%m/%Y}."
+        where = f"Điền xong, mở lại bảng điểm này trong hocbaso, chọn Nhận lại tệp Excel. Hạn nộp {head.window.closes_on:%d/%m/%Y}."
     else:
         how, where = "Tệp chỉ để xem: các ô đều khoá.", ""
         try:

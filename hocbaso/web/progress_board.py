@@ -9,8 +9,10 @@ from flask import Blueprint, Flask, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
 from hocbaso import clock
+from hocbaso.errors import Invalid
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.services import conclusion_cases, readiness, readiness_steps
+from hocbaso.services.students import read_date
 from hocbaso.web.filters import last_day
 from hocbaso.web.navigation import NavItem, register
 from hocbaso.web.security import current_actor, requires
@@ -80,7 +82,7 @@ SLUGS = ("nhap-diem", "nop", "soat", "duyet", "khoa", "tong-ket", "gvcn-ky", "ht
 @progress_board.get("")
 @requires(P.PROGRESS_READ)
 def show() -> ResponseReturnValue:
-    """The board; ``?neu=2027-05-18`` tries a deadline, which is kept nowhere."""
+    """The board; ``?neu=18/05/2027`` tries a deadline, which is kept nowhere."""
     asked = request.args.get("neu", "").strip()
     tried, slip = _day(asked)
     board = readiness.board(current_actor(), clock.now(), if_before=tried)
@@ -102,9 +104,9 @@ def _day(text: str) -> tuple[date | None, str]:
     if not text:
         return None, ""
     try:
-        return date.fromisoformat(text), ""
-    except ValueError:
-        return None, "Chưa đọc được ngày. Chọn lại trên lịch, ví dụ 20/05/2027."
+        return read_date(text, "neu", "Ngày"), ""
+    except Invalid:
+        return None, "Chưa đọc được ngày. Ghi ngày/tháng/năm, ví dụ 20/05/2027."
 
 
 @progress_board.get("/lop/<int:class_id>/<slug>")

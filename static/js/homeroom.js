@@ -59,21 +59,44 @@
   document.addEventListener("focusin", (event) => { if (refusals.has(event.target)) tellRefusal(); });
   window.addEventListener("beforeunload", (event) => { if (refusals.size) event.preventDefault(); });
 
-  // The fragment takes the place of the field that has the focus: put it back where the hand is.
+  // The fragment takes the place of a field. Swap, focus and htmx's listeners come in one task ("settle:0ms" in the templates): with a
+  // pause between them a key goes nowhere or into the field of another pupil. What was typed into the field since it was sent stays.
+  const told = document.getElementById("row-told");
+  const LONG = 8000; // the next save, a second later, must not wipe it away unread
+  let toldAt = 0;
+  function wipe() { if (told && Date.now() - toldAt > LONG) told.textContent = ""; }
+  const late = new Set();
+  const wordsOf = (box, value) => (box.options ? [...box.options].find((one) => one.value === value)?.text : value) || "để trống";
+  const standing = (box) => (box.options ? box.querySelector("[selected]")?.value : box.defaultValue) || "";
   let moved = null;
   document.addEventListener("htmx:beforeSwap", (event) => {
-    const active = document.activeElement;
-    moved = active && active.name && event.detail.target.contains(active) ? active.name : null;
+    const box = event.detail.target.querySelector(".editable [data-field], :scope > [data-field]"), sent = event.detail.requestConfig.parameters.value;
+    moved = box && { name: box.name, before: standing(box), typed: box.value === sent ? null : box.value, focused: box === document.activeElement,
+      from: box.options ? null : box.selectionStart, to: box.options ? null : box.selectionEnd };
   });
   document.addEventListener("htmx:afterSettle", () => {
-    if (!moved) return;
-    const next = document.querySelector(`[name="${CSS.escape(moved)}"]`);
+    const next = moved && document.querySelector(`[name="${CSS.escape(moved.name)}"]`), { before, typed, focused, from, to } = moved || {};
     moved = null;
-    if (next) next.focus();
+    if (!next) return;
+    const now = standing(next);
+    if (told && before && before !== now) {
+      told.textContent = `${next.getAttribute("aria-label")}: ${wordsOf(next, now)}, thay cho ${wordsOf(next, before)}`;
+      toldAt = Date.now();
+    } else wipe();
+    if (typed !== null) next.value = typed;
+    if (focused) next.focus();
+    if (focused && from !== null) next.setSelectionRange(from, to);
+    if (typed === null || typed === now) return;
+    if (focused && !next.options) late.add(next);
+    else next.dispatchEvent(new Event("change", { bubbles: true }));
   });
+  // Words that a script put in are no change for the browser: tell of it when the field is left.
+  document.addEventListener("change", (event) => late.delete(event.target), true);
+  document.addEventListener("focusout", (event) => { if (late.has(event.target) && event.target.isConnected) event.target.dispatchEvent(new Event("change", { bubbles: true })); });
 
   function show(row) {
     if (!row || row === here) return;
+    wipe();
     if (here) here.classList.remove("here");
     here = row;
     row.classList.add("here");

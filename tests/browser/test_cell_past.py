@@ -40,6 +40,12 @@ def test_the_past_and_the_why_stand_in_one_card(site: Site, school: Cast) -> Non
     assert "vắng không phép, tính 0,0" in words and "thay cho 6,0" in words
     assert "Trịnh Thu Hà gõ vào ô" in words
     assert "Vì sao kết quả học kì là" in words and "Điều 9 khoản 1 điểm b" in words
+    left, sheet = page.locator("td.name, th.name").last.bounding_box(), page.locator("#sheet").bounding_box()
+    first, average = page.locator(site.cell("TX1")).bounding_box(), page.locator("td.avg").first.bounding_box()
+    assert first["x"] >= left["x"] + left["width"] - 1, "no column slides under the names"
+    assert average["x"] + average["width"] <= sheet["x"] + sheet["width"] + 1, (
+        "the average that is explained stands in sight"
+    )
     assert findings(page) == []
     shot(page, "past-card")
     page.click("[data-close-history]")

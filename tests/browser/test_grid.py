@@ -130,13 +130,35 @@ def test_11_is_asked_about_and_never_written_as_1_1(site: Site, size: tuple[int,
     page.keyboard.press("Enter")
     page.wait_for_selector(site.cell("TX1") + ".cell--refused")
     assert n_versions() == 0
+    told = page.locator(".cellbar__sum--wrong")
+    assert told.is_visible() and f"{NAMES[0]}, thường xuyên 1 không ghi: “11”" in told.inner_text()
+    assert "gõ cả dấu phẩy" in told.inner_text() and "ĐTB (…) tính lại khi sửa xong" in told.inner_text()
+    assert f"{NAMES[0]}, thường xuyên 1: không ghi" in page.inner_text("#grid-said")
+    page.keyboard.type("9")
+    assert page.input_value(site.cell("TX1", 1) + " input") == "9" and told.is_visible(), "the hand goes on"
     page.keyboard.press("Shift+Enter")
-    told = page.locator(".cellbar__sum")
     assert told.is_visible() and "gõ cả dấu phẩy" in told.inner_text()
     page.keyboard.type("1,1")
     page.keyboard.press("Enter")
     settled(page)
     assert values("TX1", site.cast)[0] == 11
+
+
+def test_a_menu_of_the_tools_closes_on_escape_beside_it_and_on_typing(site: Site) -> None:
+    page = site.open(viewport={"width": 1180, "height": 820})
+    shown, marks = page.locator(".act__form--marks"), page.locator("summary", has_text="Các dấu")
+    marks.click()
+    page.keyboard.press("Escape")
+    assert not shown.is_visible() and marks.evaluate("element => element === document.activeElement")
+    marks.click()
+    page.click(".head h1")
+    assert not shown.is_visible()
+    marks.click()
+    page.locator("summary", has_text="Excel").click()
+    assert not shown.is_visible() and page.is_visible(".act__form--menu")
+    page.focus(site.cell("TX1") + " input")
+    page.keyboard.type("8")
+    assert not page.is_visible(".act__form--menu") and page.input_value(site.cell("TX1") + " input") == "8"
 
 
 @pytest.mark.parametrize(("choice", "expected"), [("mine", 90), ("theirs", 60)])

@@ -51,6 +51,7 @@ def test_a_block_shows_what_goes_where_before_anything_is_written(site: Site) ->
     assert "4 hàng, 2 cột, bắt đầu từ Hoàng Thanh Bình, thường xuyên 1" in plan
     assert "5 ô sẽ ghi" in plan.replace("\n", " ") and "2 ô không ghi" in plan.replace("\n", " ")
     assert "Nguyễn Bảo Châu, thường xuyên 1: “6,75” có hơn một chữ số sau dấu phẩy" in plan
+    assert page.get_attribute(site.cell("TX1", 0), "data-say") == "ghi 8,5", "the cell that was pasted into, too"
     assert page.get_attribute(site.cell("TX2", 1), "data-say") == "ghi 8,5"
     assert n_versions() == 0
 

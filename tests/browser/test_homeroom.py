@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -65,6 +66,78 @@ def test_each_field_is_saved_as_it_is_left(site: Site):
     assert row is not None
     assert (row.conduct_1, row.conduct_2, row.absences_excused_1, row.remark) == ("T", "K", 3, "Chăm ngoan.")
     assert page.inner_text(f"#nam-{site.cast.enrollments['9A', BINH]}") == "Khá"
+
+
+def saved(page: Any, where: str, version: int, kind: str = "select") -> None:
+    page.wait_for_selector(f"{where} {kind}[data-version='{version}']")
+
+
+def hold(page: Any) -> Callable[[], list[Any]]:
+    """Keep the saves of this page back; called, gives those kept, and the next ones pass."""
+    held: list[Any] = []
+    passing: list[bool] = []
+    page.route("**/lop/*/o/*", lambda route: route.continue_() if passing else held.append(route))
+
+    def take() -> list[Any]:
+        passing.append(True)
+        return held
+
+    return take
+
+
+def test_keys_go_to_the_field_that_is_shown_whenever_the_answer_comes(site: Site):
+    """The answer of a save takes the place of its field. Wherever it falls among the keys, no key reaches another pupil's."""
+    first, second = field(site, BINH, "conduct_1"), field(site, CHAU, "conduct_1")
+    page = open_page(site, "math", f"/lop/{site.cast.classes['9A']}")
+    page.evaluate("htmx.config.defaultSettleDelay = 1500")  # the pause in which the keys went astray
+    page.focus(f"{first} select")
+    page.keyboard.type("t")
+    saved(page, first, 1)
+    page.keyboard.press("Enter")
+    page.keyboard.type("k")
+    saved(page, second, 1)
+    assert (stored(site, BINH).conduct_1, stored(site, CHAU).conduct_1) == ("T", "K")
+    assert page.inner_text("#row-told") == ""
+
+    held = hold(page)
+    third, fourth = field(site, BINH, "conduct_2"), field(site, CHAU, "conduct_2")
+    page.focus(f"{third} select")
+    page.keyboard.type("t")
+    page.keyboard.press("Enter")
+    page.keyboard.type("k")
+    page.keyboard.press("Shift+Enter")
+    page.wait_for_timeout(1100)  # a list takes letters in a row for one word
+    page.keyboard.type("k")  # the first is still under way
+    assert page.evaluate("document.activeElement.dataset.field") == "conduct_2"
+    for route in held():
+        route.continue_()
+    saved(page, third, 3)
+    saved(page, fourth, 2)
+    assert page.input_value(f"{third} select") == "K" and page.evaluate("document.activeElement.value") == "K"
+    assert (stored(site, BINH).conduct_2, stored(site, CHAU).conduct_2) == ("K", "K")
+    page.wait_for_function("() => document.getElementById('row-told').textContent.endsWith(': Khá, thay cho Tốt')")
+    page.fill(f"{field(site, BINH, 'absences_excused_1')} input", "1")
+    page.keyboard.press("Enter")
+    saved(page, field(site, BINH, "absences_excused_1"), 4, "input")
+    assert page.inner_text("#row-told").endswith(": Khá, thay cho Tốt"), "the next save does not wipe it away unread"
+
+
+def test_what_is_typed_while_a_number_is_under_way_is_kept(site: Site):
+    box = field(site, BINH, "absences_excused_1")
+    page = open_page(site, "math", f"/lop/{site.cast.classes['9A']}")
+    held = hold(page)
+    page.fill(f"{box} input", "1")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.press("End")
+    page.keyboard.type("2")
+    for route in held():
+        route.continue_()
+    saved(page, box, 1, "input")
+    assert page.evaluate("document.activeElement.value") == "12" and stored(site, BINH).absences_excused_1 == 1
+    page.keyboard.press("Enter")
+    saved(page, box, 2, "input")
+    assert stored(site, BINH).absences_excused_1 == 12
 
 
 def test_a_slip_is_marked_and_kept_until_it_is_mended(site: Site):

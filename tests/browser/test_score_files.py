@@ -30,7 +30,7 @@ def take_home(page: Any) -> bytes:
 
 
 def hand_in(page: Any, data: bytes, name: str = "toan-9a.xlsx") -> None:
-    page.click("text=Nộp file Excel")
+    page.click("text=Nhận lại tệp Excel")
     page.set_input_files(
         "#file",
         {"name": name, "mimeType": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "buffer": data},

@@ -86,6 +86,14 @@ def test_a_refusal_names_the_pupil_the_field_and_what_was_typed(school: Cast, cl
     assert f"{BINH}, nghỉ có phép học kì I:" in body and "“&lt;b&gt;hai” chưa ghi được" in body and "số nguyên" in body
 
 
+def test_the_grey_button_says_why_it_is_grey(school: Cast, client_of: Clients):
+    address = f"/lop/{school.classes['9A']}"
+    why = re.compile(r'finalise__why">([^<]*)<')
+    assert why.findall(client_of("math").get(address).get_data(as_text=True)) == ["chờ ghi đủ, khoá đủ"]
+    ready_but(school, {"remark": ""})
+    assert why.findall(client_of("math").get(address).get_data(as_text=True)) == ["chờ ghi đủ ô"]
+
+
 def ready_but(school: Cast, changes: dict[str, object]) -> None:
     """9A locked and filled, except for what is said of one pupil."""
     fill_scores(school, "9A")

@@ -166,6 +166,16 @@ def test_the_form_of_another_schools_year_calls_nothing_optional_that_is_asked_f
     assert "không bắt buộc" not in form and form.count(" required") == 4
 
 
+def test_the_profile_marks_the_few_fields_that_may_not_stay_empty(school: Cast, client_of: Clients):
+    page = client_of("clerk").get(f"/hoc-sinh/{student().id}").get_data(as_text=True)
+    form = page.split('id="ho-so"')[1].split("</form>")[0]
+    marked = [
+        part.split("</label>")[0] for part in form.split("<label")[1:] if "(bắt buộc)" in part.split("</label>")[0]
+    ]
+    assert [label.split(">")[1].split(" <")[0] for label in marked] == ["Họ và tên", "Ngày sinh", "Giới tính"]
+    assert "không bắt buộc" not in form
+
+
 def test_last_years_homeroom_teacher_keeps_the_results_and_not_the_present_profile(school: Cast, client_of: Clients):
     row = student()
     enrollment = school.enrollments["9A", CHAU]

@@ -6,6 +6,7 @@ import { body, canEdit, cellOf, fieldOf, idOf, isAverage, sheet, sheetId } from 
 import { begin as typing, follow, leave, recall } from "./typing.js";
 import { begin as fromPaper } from "./from_paper.js";
 import { PAGE, account, pending, refresh, state, tryAgain, wake } from "./sender.js";
+import { begin as menus } from "./menus.js";
 import { begin as missed } from "./missed.js";
 import { begin as one } from "./one_by_one.js";
 import { begin as panels, close, onClose, open } from "./panel.js";
@@ -25,6 +26,7 @@ const bar = document.getElementById("cellbar");
 typing();
 answers();
 panels();
+menus();
 missed();
 undo();
 paste();

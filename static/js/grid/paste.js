@@ -99,6 +99,7 @@ function show(next) {
   if (!isOpen("paste")) open("paste");
   const { rows, first, lines, outside } = plan;
   reveal(first);
+  if (body.contains(document.activeElement)) document.activeElement.blur(); // a cell that is left takes its marks off
   const writing = lines.filter((line) => line.verdict === "write"), wrong = lines.filter((line) => line.verdict === "refused");
   const byCell = new Map(lines.map((line) => [line.cell, line]));
   markMany(writing.map((line) => line.cell), "typing", (cell) => "ghi " + (keyOf(cell) === "NX" ? "lời mới" : byCell.get(cell).text));

@@ -74,11 +74,23 @@ export function explain(cell) {
   bar.hidden = false;
   const who = bar.querySelector(".cellbar__who"), sum = bar.querySelector(".cellbar__sum");
   who.replaceChildren(nameOf(cell.parentElement) + " ", make("span", "", headOf(keyOf(cell))));
-  bar.classList.toggle("cellbar--told", Boolean(cell.dataset.refused || cell.dataset.ask));
-  if (cell.dataset.refused) { sum.textContent = cell.dataset.refused; return; }
+  const wrong = cell.dataset.refused || cell.dataset.ask ? null : elsewhere();
+  bar.classList.toggle("cellbar--told", Boolean(cell.dataset.refused || cell.dataset.ask || wrong));
+  bar.classList.toggle("cellbar--elsewhere", Boolean(wrong));
+  sum.classList.toggle("cellbar__sum--wrong", Boolean(cell.dataset.refused || wrong));
+  if (cell.dataset.refused) { sum.textContent = cell.dataset.refused + unaveraged(cell); return; }
   if (cell.dataset.ask) { sum.replaceChildren("Câu hỏi: " + cell.dataset.ask); return; }
+  if (wrong) { sum.replaceChildren(make("b", "", whereOf(wrong)), " không ghi: " + wrong.dataset.refused + unaveraged(wrong)); return; }
   sum.replaceChildren(...averageWords(cell.parentElement));
 }
+
+// The hand goes on typing; what it left unwritten stays before the eye until it is mended: the last refused cell.
+let last = null;
+function elsewhere() {
+  const open = Array.from(body.querySelectorAll(".cell--refused")).filter((cell) => cell.dataset.refused);
+  return open.includes(last) ? last : open.at(-1);
+}
+const unaveraged = (cell) => (cell.parentElement.querySelector(".avg") && cell.classList.contains("cell") ? " " + (scored ? "ĐTB" : "Kết quả") + " (…) tính lại khi sửa xong." : "");
 
 function averageWords(row) {
   const cells = rowCells(row).filter((one) => one.classList.contains("cell"));
@@ -106,5 +118,6 @@ function averageWords(row) {
 }
 
 export function tellRefused(cell, words) {
+  last = cell;
   announce(whereOf(cell) + ": không ghi. " + words);
 }
