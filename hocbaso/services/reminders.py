@@ -33,7 +33,7 @@ from hocbaso.services import (
     waiting_summer,
 )
 from hocbaso.services.access import Actor
-from hocbaso.services.in_force import delegates, in_force
+from hocbaso.services.in_force import delegates, has_left, in_force
 from hocbaso.services.kept_answers import KeptAnswers, log_head
 from hocbaso.services.transcript_counts import due_days, records_by_state, replacing
 
@@ -288,22 +288,25 @@ def _teachers_of(class_subject_id: int, today: date) -> tuple[int, ...]:
 
 
 def _board_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
-    """Tasks of the Ban quản lý Học bạ số; one that was given to nobody waits for whoever gives it."""
+    """Tasks of the Ban quản lý Học bạ số; one that nobody has, or somebody who has left, waits for whoever gives it."""
     principals = _people_with(Role.PRINCIPAL, today)
     rows = db.session.scalars(
         select(m.BoardTask)
         .where(m.BoardTask.school_year_id == year.id, m.BoardTask.state == "OPEN")
         .order_by(m.BoardTask.due_on, m.BoardTask.id)
     )
-    return [
-        HeldWork(
-            row.title if row.person_id else f"Giao việc “{row.title}”",
-            f"/ke-hoach/#viec-{row.id}",
-            (row.person_id,) if row.person_id else principals,
-            Deadline(row.due_on + timedelta(days=1)),
+    work = []
+    for row in rows:
+        holder = row.person if row.person is not None and not has_left(row.person, today) else None
+        work.append(
+            HeldWork(
+                row.title if holder else f"Giao việc “{row.title}”",
+                f"/ke-hoach/#viec-{row.id}",
+                (holder.id,) if holder else principals,
+                Deadline(row.due_on + timedelta(days=1)),
+            )
         )
-        for row in rows
-    ]
+    return work
 
 
 _CORRECTION_WORDS = {

@@ -27,6 +27,7 @@ from hocbaso.services import (
     announcements,
     audit,
     audit_verify,
+    board_tasks,
     digest_mail,
     job_ledger,
     reminders,
@@ -551,3 +552,16 @@ def test_a_reminder_tells_only_what_still_waits_with_the_days_left_today(
     monkeypatch.setattr(shown_notices, "_HELD", KeptAnswers(1))  # no entry of the log says that this test handed it in
     left = shown_notices.shown(actor, morning(BEFORE + timedelta(days=9)))
     assert not any("6A, học kì II" in line for notice in left for line in notice.lines), "handed in since"
+
+
+def test_a_task_whose_holder_has_left_waits_for_whoever_gives_it(school: Cast) -> None:
+    day = BEFORE - timedelta(days=2)
+    board_tasks.give(school.actor("principal"), "Kiểm kê máy", school.people["other"], day, morning(day))
+    held = {work.what: work.holders for work in reminders.held_work(morning(day))}
+    assert held["Kiểm kê máy"] == (school.people["other"],)
+    with write_transaction() as session:
+        person = session.get(m.Person, school.people["other"])
+        assert person is not None
+        person.left_on = day - timedelta(days=1)
+    held = {work.what: work.holders for work in reminders.held_work(morning(day))}
+    assert held["Giao việc “Kiểm kê máy”"] == (school.people["principal"],) and "Kiểm kê máy" not in held
