@@ -556,11 +556,11 @@ def test_a_reminder_tells_only_what_still_waits_with_the_days_left_today(
 
 def test_a_task_whose_holder_has_left_waits_for_whoever_gives_it(school: Cast) -> None:
     day = BEFORE - timedelta(days=2)
-    board_tasks.give(school.actor("principal"), "Kiểm kê máy", school.people["other"], day, morning(day))
+    board_tasks.give(school.actor("principal"), "Kiểm kê máy", school.people["board"], day, morning(day))
     held = {work.what: work.holders for work in reminders.held_work(morning(day))}
-    assert held["Kiểm kê máy"] == (school.people["other"],)
+    assert held["Kiểm kê máy"] == (school.people["board"],)
     with write_transaction() as session:
-        person = session.get(m.Person, school.people["other"])
+        person = session.get(m.Person, school.people["board"])
         assert person is not None
         person.left_on = day - timedelta(days=1)
     held = {work.what: work.holders for work in reminders.held_work(morning(day))}
