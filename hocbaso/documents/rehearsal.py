@@ -51,11 +51,18 @@ def papers(content_json: bytes, n: int, at: datetime) -> dict[str, Any]:
 
 def _signer(authority: TestAuthority, role: str, content: TranscriptContent, at: datetime) -> SoftwareKeySigner:
     note = {"homeroom": content.homeroom, "principal": content.principal}.get(role)
-    name = note.name if note is not None else content.school.name
     key, chain = authority.issue(
-        name, now=at, organisation=content.school.name, personal_id=note.personal_id if note is not None else None
+        _name(role, content),
+        now=at,
+        organisation=content.school.name,
+        personal_id=note.personal_id if note is not None else None,
     )
     return SoftwareKeySigner(key, chain)
+
+
+def _name(role: str, content: TranscriptContent) -> str:
+    """The name that the paper prints for a signature, and that stands under it."""
+    return {"homeroom": content.homeroom.name, "principal": content.principal.name}.get(role, content.school.name)
 
 
 def _one(
@@ -77,7 +84,7 @@ def _one(
     began = timed("build", began)
     roots, crls = (authority.root_pem,), authority.crls(at - timedelta(minutes=30))
     for role, signer in signers.items():
-        mark = Mark(content.school.name, content.issue_place, demo_image(_IMAGES[role]))
+        mark = Mark(_name(role, content), content.issue_place, demo_image(_IMAGES[role]))
         prepared = issuing.prepare_step(pdf, xml, role, signer.chain, at=at, mark=mark)
         signatures = tuple(signer.sign_digest(hashlib.sha256(one).digest()) for one in prepared.messages)
         step = issuing.embed_step(pdf, xml, role, signer.chain, prepared, signatures, at=at, roots=roots, crls=crls)
