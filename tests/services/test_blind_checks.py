@@ -735,8 +735,9 @@ def test_the_day_of_a_named_person_shows_the_check_and_the_number_counts_it(scho
     assert [item.verb for item in day.plain if "9A" in item.title] == ["check"]
     assert day.n_waiting == n + 1
     of_head = dashboard.daily(school.actor("head_society"), NOW)
-    [told] = [item for item in of_head.odd if "9A" in item.title]
-    assert told.verb == "review" and told.oddities[-1].who == "Cao Xuân Nghĩa"
+    # Beside the one with the check stand sheets that nobody has typed in time.
+    [told] = [item for item in of_head.odd if item.oddities and item.oddities[-1].who == "Cao Xuân Nghĩa"]
+    assert told.verb == "review" and "9A" in told.title
     type_all(school, "outsider", "LOCAL")
     compare(school, "outsider", "LOCAL")
     assert dashboard.count_waiting(outsider, NOW) == n
