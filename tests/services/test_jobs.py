@@ -181,10 +181,12 @@ def test_a_crashed_run_is_taken_over_after_its_lease(record: Record) -> None:
     assert job_ledger.run(job, NOW.date(), NOW + timedelta(minutes=11)).state == "done"  # type: ignore[union-attr]
 
 
-def test_four_processes_that_crash_in_the_middle_have_each_days_effect_exactly_once(app: Flask, tmp_path: Path) -> None:
+@pytest.mark.parametrize("nights", [3, pytest.param(6, marks=pytest.mark.slow)])
+def test_four_processes_that_crash_in_the_middle_have_each_days_effect_exactly_once(
+    nights: int, app: Flask, tmp_path: Path
+) -> None:
     """Real processes on one SQLite file, each dying with 30 % in the middle of a day, started again until all is done."""
     instance = tmp_path / "instance"
-    nights = 6
     with app.app_context():
         job_ledger.check_clock(NOW)
         db.session.remove()

@@ -62,15 +62,20 @@ def test_each_person_gets_what_the_table_says(row: Row, school_app: Flask, clien
             assert _counts() == before, f"{person} was refused, and something was written"
 
 
+_COUNTED = [
+    table
+    for table in m.Account.metadata.sorted_tables
+    if table.name
+    not in {"audit_entry", "user_session", "address_attempts"}  # a refusal and a look are written down there
+]
+_COUNT = select(*(select(func.count()).select_from(table).scalar_subquery().label(table.name) for table in _COUNTED))
+"""All of them in one statement: it is asked before and after each refusal, five thousand times a run."""
+
+
 def _counts() -> dict[str, int]:
-    """Rows of every table but the log of refusals and sessions."""
-    kept_out = {"audit_entry", "user_session", "address_attempts"}
+    """Rows of every table but those that a refusal may grow."""
     db.session.rollback()
-    return {
-        table.name: db.session.scalar(select(func.count()).select_from(table)) or 0
-        for table in m.Account.metadata.sorted_tables
-        if table.name not in kept_out
-    }
+    return dict(db.session.execute(_COUNT).mappings().one())
 
 
 def test_a_refusal_is_written_down_once_a_minute(client_of, school: Cast):
