@@ -55,9 +55,10 @@ def test_not_yours_and_not_there_read_the_same(person: str, hostile: Site) -> No
             if real[0] not in (403, 404) or real in (ask(twin(path), method), ask(last_twin(path), method)):
                 asked += real[0] in (403, 404)
                 continue
-            parent = "/".join(path.split("/")[:3])
-            if real[0] == 403 and client.get(parent).status_code == 200:
-                continue  # somebody who reads the page is told why the act is not theirs
+            # Every task stands on the one page of the plan; elsewhere a thing's own page begins its address.
+            parent = "/ke-hoach/" if path.startswith("/ke-hoach/viec/") else "/".join(path.split("/")[:3])
+            if client.get(parent).status_code == 200:
+                continue  # somebody who reads the page is told why the act is not theirs, or what is not there
             told.append((method, path, real[0]))
     assert told == []
     assert asked > 10
