@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Flask, make_response, render_template, request
+from flask import Blueprint, Flask, make_response, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
@@ -32,7 +32,9 @@ def own() -> str:
 @bp.get("/loi-nhac/chuong")
 @signed_in
 def bell() -> BaseResponse:
-    """The bell as it stands now; nothing (204) while its number is the one that the page shows (``n``)."""
+    """The bell as it stands now; nothing (204) while its number is the one that the page shows (``n``). No page of its own."""
+    if not is_fragment():
+        return go(url_for("notices.own"))
     shown, n_unread = request.args.get("n", type=int), reminders.n_unread(current_actor().person_id, clock.now())
     if shown == n_unread:
         return make_response("", 204)

@@ -12,6 +12,8 @@ from hocbaso.db import write_transaction
 from hocbaso.services import reminders
 from tests.cast import Cast
 
+POLL = {"X-Poll": "1", "HX-Request": "true"}
+
 
 def tell(school: Cast, who: str, title: str, kind: str = "help") -> None:
     with write_transaction():
@@ -46,11 +48,12 @@ def test_the_bell_asks_for_itself_and_says_only_what_is_more(
     school: Cast, client_of: Callable[[str], FlaskClient]
 ) -> None:
     math = client_of("math")
-    assert math.get("/loi-nhac/chuong?n=0", headers={"X-Poll": "1"}).status_code == 204
+    assert math.get("/loi-nhac/chuong").location == "/loi-nhac/", "no page of its own"
+    assert math.get("/loi-nhac/chuong?n=0", headers=POLL).status_code == 204
     tell(school, "math", "Có lời trả lời")
-    more = math.get("/loi-nhac/chuong?n=0", headers={"X-Poll": "1"})
+    more = math.get("/loi-nhac/chuong?n=0", headers=POLL)
     assert count(more.text) == "1" and "1 lời nhắc chưa đọc" in more.text and 'hx-swap-oob="innerHTML"' in more.text
-    fewer = math.get("/loi-nhac/chuong?n=4", headers={"X-Poll": "1"})
+    fewer = math.get("/loi-nhac/chuong?n=4", headers=POLL)
     assert count(fewer.text) == "1" and "hx-swap-oob" not in fewer.text, "nobody is told of what they put aside"
 
 
