@@ -91,7 +91,7 @@ def test_a_blank_and_a_conflict_wait_for_a_tick(school: Cast, client_of: Any, he
     client.post(f"{sheet}/o/{second}/TX1", data={"value": "6", "version": "1"})
     where = send(client, here, data).location
     page = text(client.get(where))
-    assert "Xóa số này" in page and "Lấy số trong tệp" in page and " checked" not in page
+    assert "Xoá số này" in page and "Lấy số trong tệp" in page and " checked" not in page
     assert re.search(r"số trong sổ: Trịnh Thu Hà", page)
     nothing = client.post(f"{where}/ghi")
     assert nothing.status_code == 422 and "Chưa chọn ô nào" in text(nothing)
