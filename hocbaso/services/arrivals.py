@@ -19,12 +19,13 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassState
-from hocbaso.regulations.enrollment_flow import HERE, EnrollmentStatus, require_open
+from hocbaso.regulations.enrollment_flow import EnrollmentStatus, require_open
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.score_sheet_flow import EDITABLE
 from hocbaso.regulations.vietnamese_names import search_key, sort_key
 from hocbaso.services import audit, departures, roster, student_fields, students, study_history
 from hocbaso.services.access import Actor, reaches_class
+from hocbaso.services.student_classes import place_of
 
 FIELDS = {
     "class_group_id": "Vào lớp",
@@ -64,7 +65,7 @@ def open_classes(actor: Actor) -> list[tuple[int, str]]:
 
 def may_return(actor: Actor, student_id: int) -> bool:
     """Whether a pupil whose profile is here sits in no class of an open year, so that the office may take them in again."""
-    return departures.is_office(actor) and _seat(student_id) is None
+    return departures.is_office(actor) and place_of(student_id) is None
 
 
 def receive(
@@ -192,22 +193,8 @@ def _namesakes(values: Mapping[str, object]) -> list[str]:
     ]
 
 
-def _seat(student_id: int) -> m.Enrollment | None:
-    return db.session.scalar(
-        select(m.Enrollment)
-        .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
-        .join(m.SchoolYear, m.SchoolYear.id == m.ClassGroup.school_year_id)
-        .where(
-            m.Enrollment.student_id == student_id,
-            m.Enrollment.status.in_(sorted(HERE)),
-            m.SchoolYear.state == "OPEN",
-        )
-        .limit(1)
-    )
-
-
 def _require_free(student: m.Student, class_group: m.ClassGroup) -> None:
-    sits = _seat(student.id)
+    sits = place_of(student.id)
     if sits is not None:
         raise WrongState(f"{student.full_name} đang học lớp {sits.class_group.name}. Chưa có gì thay đổi.")
     if db.session.scalar(

@@ -10,7 +10,7 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission
-from hocbaso.services import audit, transcripts
+from hocbaso.services import audit, transcripts, uploaded_papers
 from hocbaso.services.access import Actor
 from hocbaso.services.uploaded_papers import Paper, Upload, look
 
@@ -27,23 +27,11 @@ def look_at(task: m.BoardTask, uploads: Sequence[Upload]) -> tuple[Paper, ...]:
 def keep(actor: Actor, task: m.BoardTask, papers: Sequence[Paper], now: datetime) -> list[m.BoardTaskFile]:
     """Store the files, then their rows; in the caller's transaction. The same file twice stands once."""
     standing = {row.digest for row in task.files}
-    rows = []
-    for one in papers:
-        digest = transcripts.keep_file(one.data, KIND, one.media_type, now)
-        if digest in standing:
-            continue
-        standing.add(digest)
-        row = m.BoardTaskFile(
-            board_task_id=task.id,
-            digest=digest,
-            file_name=one.name,
-            media_type=one.media_type,
-            n_bytes=len(one.data),
-            added_at=now,
-            adder_name=actor.name,
-        )
-        task.files.append(row)
-        rows.append(row)
+    rows = [
+        m.BoardTaskFile(board_task_id=task.id, adder_name=actor.name, **told)
+        for told in uploaded_papers.store(papers, KIND, standing, now)
+    ]
+    task.files.extend(rows)
     db.session.flush()
     return rows
 

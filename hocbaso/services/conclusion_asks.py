@@ -15,7 +15,6 @@ from hocbaso.db import db
 from hocbaso.regulations import conclusion_cases as rules
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.conclusion_cases import CaseChoice, Standing
-from hocbaso.regulations.enrollment_flow import HERE
 from hocbaso.regulations.promotion import SUMMER_ROUTES
 from hocbaso.regulations.registry import regulation_named
 from hocbaso.regulations.summer_flow import SummerState
@@ -24,6 +23,7 @@ from hocbaso.regulations.year_turn import destination, next_label
 from hocbaso.services import frozen_results
 from hocbaso.services.evaluation import value_of
 from hocbaso.services.results import StudentResult
+from hocbaso.services.student_classes import place_of
 
 OUTCOME_WORDS = {
     Promotion.PROMOTED: "được lên lớp",
@@ -61,23 +61,6 @@ class CaseAsk:
 
 NO_CASE = CaseAsk()
 """A correction that means nothing beyond its year."""
-
-
-def place_of(student_id: int) -> m.Enrollment | None:
-    """The pupil's place in the open year, read afresh."""
-    return db.session.scalar(
-        select(m.Enrollment)
-        .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
-        .join(m.SchoolYear, m.SchoolYear.id == m.ClassGroup.school_year_id)
-        .where(
-            m.Enrollment.student_id == student_id,
-            m.Enrollment.status.in_(sorted(HERE)),
-            m.SchoolYear.state == "OPEN",
-        )
-        .order_by(m.SchoolYear.starts_on.desc(), m.Enrollment.id.desc())
-        .limit(1)
-        .execution_options(populate_existing=True)
-    )
 
 
 def standing_of(enrollment: m.Enrollment, freeze: str | None, today: date) -> Standing:

@@ -30,6 +30,7 @@ from hocbaso.services import audit, conclusion_asks, departures, roster
 from hocbaso.services.access import Actor, reaches_class
 from hocbaso.services.conclusion_asks import CaseAsk
 from hocbaso.services.log_reading import require_told
+from hocbaso.services.student_classes import place_of
 
 PAPER, NOTE, LONGEST = 300, 500, timedelta(days=92)
 _NOT_YOURS = "Không có việc này trong phần việc của thầy, cô."
@@ -117,7 +118,7 @@ def waiting(actor: Actor, today: date) -> list[CaseLine]:
 
 def unsettled(today: date) -> list[tuple[m.ConclusionCase, m.Enrollment | None, date]]:
     """(case, the pupil's place of today, due before which day) of every open case. Not scoped: callers show numbers or check the actor."""
-    return [(row, conclusion_asks.place_of(row.enrollment.student_id), _due(row)) for row in _open_rows()]
+    return [(row, place_of(row.enrollment.student_id), _due(row)) for row in _open_rows()]
 
 
 def holders_role(row: m.ConclusionCase) -> Role:
@@ -296,7 +297,7 @@ def move(actor: Actor, case_id: int, now: datetime, *, expected_version: int) ->
         if not departures.is_office(actor):
             raise NotAllowed("Xếp lại lớp do văn phòng làm theo quyết định của Hiệu trưởng. Chưa có gì thay đổi.")
         rules.require_state(CaseState(row.state), (CaseState.MOVE,))
-        present = conclusion_asks.place_of(row.enrollment.student_id)
+        present = place_of(row.enrollment.student_id)
         if present is None and _left_since(row):
             raise WrongState("Em đã rời trường sau quyết định này: Hiệu trưởng quyết định lại. Chưa có gì thay đổi.")
         written = []
@@ -471,7 +472,7 @@ def _due(row: m.ConclusionCase) -> date:
 def _line(actor: Actor, row: m.ConclusionCase, today: date) -> CaseLine:
     enrollment = row.enrollment
     state, outcome = CaseState(row.state), Promotion(row.outcome)
-    place = conclusion_asks.place_of(enrollment.student_id)
+    place = place_of(enrollment.student_id)
     due = _due(row)
     choices: tuple[CaseChoice, ...] = ()
     classes: tuple[tuple[int, str], ...] = ()

@@ -29,23 +29,11 @@ def keep(
 ) -> list[m.CorrectionEvidence]:
     """Store the files, then their rows; in the caller's transaction. The same file twice stands once."""
     standing = {row.digest for row in request.evidence}
-    rows = []
-    for one in files:
-        digest = transcripts.keep_file(one.data, KIND, one.media_type, now)
-        if digest in standing:
-            continue
-        standing.add(digest)
-        row = m.CorrectionEvidence(
-            correction_request_id=request.id,
-            digest=digest,
-            file_name=one.name,
-            media_type=one.media_type,
-            n_bytes=len(one.data),
-            added_at=now,
-            added_by=actor.account_id,
-        )
-        request.evidence.append(row)
-        rows.append(row)
+    rows = [
+        m.CorrectionEvidence(correction_request_id=request.id, added_by=actor.account_id, **told)
+        for told in uploaded_papers.store(files, KIND, standing, now)
+    ]
+    request.evidence.extend(rows)
     db.session.flush()
     return rows
 

@@ -102,6 +102,36 @@ def class_item(
     )
 
 
+def school_item(
+    kind: str,
+    key: str,
+    verb: str,
+    title: str,
+    meta: str,
+    link: str,
+    before: date,
+    today: date,
+    oddities: Sequence[Oddity] = (),
+) -> DailyItem:
+    """An item of no class and no subject: it is everybody's whose work it is, whatever the page is filtered by."""
+    return DailyItem(
+        kind=kind,
+        key=f"{kind}-{key}",
+        verb=verb,
+        title=title,
+        link=link,
+        meta=meta,
+        say="",
+        due_before=before,
+        days_left=Deadline(before).days_left(today),
+        grade_level=0,
+        class_name="",
+        class_group_id=0,
+        subject_group_id=None,
+        oddities=tuple(oddities),
+    )
+
+
 _MAX_SAID = 3
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 
 from hocbaso import models as m
 from hocbaso.db import db
+from hocbaso.regulations.enrollment_flow import HERE
 from hocbaso.regulations.permissions import Permission
 from hocbaso.services.access import Actor, reaches_class
 from hocbaso.services.score_grid import ACTIVE
@@ -59,3 +60,20 @@ def years_with_classes(actor: Actor) -> list[StudentYear]:
             one = StudentClass(row.id, row.name, row.grade_level, counted.get(row.id, 0))
             found.setdefault(year, []).append(one)
     return [StudentYear(year.label, year.state == "OPEN", tuple(classes)) for year, classes in found.items()]
+
+
+def place_of(student_id: int) -> m.Enrollment | None:
+    """The pupil's place in the open year, read afresh."""
+    return db.session.scalar(
+        select(m.Enrollment)
+        .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
+        .join(m.SchoolYear, m.SchoolYear.id == m.ClassGroup.school_year_id)
+        .where(
+            m.Enrollment.student_id == student_id,
+            m.Enrollment.status.in_(sorted(HERE)),
+            m.SchoolYear.state == "OPEN",
+        )
+        .order_by(m.SchoolYear.starts_on.desc(), m.Enrollment.id.desc())
+        .limit(1)
+        .execution_options(populate_existing=True)
+    )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import PurePosixPath
+from typing import Any
 
 from hocbaso.errors import Invalid
+from hocbaso.services import transcripts
 
 MAX_BYTES = 4 * 1024 * 1024
 """Of one file: what a telephone makes of a page of paper. All files of one sending share the 8 MB of every form."""
@@ -50,6 +53,29 @@ def look(uploads: Sequence[Upload], what: str, *, n_standing: int = 0, most: int
             raise Invalid(f"Tệp {name} không phải ảnh JPEG, PNG hay tệp PDF.", field="files")
         found.append(Paper(name, media_type, one.data))
     return tuple(found)
+
+
+def store(papers: Sequence[Paper], kind: str, standing: Iterable[str], now: datetime) -> list[dict[str, Any]]:
+    """Store the files that do not stand yet (``standing``: digests), in the caller's transaction; what a row about each has to say.
+
+    The same file twice stands once.
+    """
+    known, told = set(standing), []
+    for one in papers:
+        digest = transcripts.keep_file(one.data, kind, one.media_type, now)
+        if digest in known:
+            continue
+        known.add(digest)
+        told.append(
+            {
+                "digest": digest,
+                "file_name": one.name,
+                "media_type": one.media_type,
+                "n_bytes": len(one.data),
+                "added_at": now,
+            }
+        )
+    return told
 
 
 def clean_name(name: str) -> str:

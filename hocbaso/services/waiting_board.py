@@ -8,10 +8,9 @@ from sqlalchemy import func, select
 
 from hocbaso import models as m
 from hocbaso.db import db
-from hocbaso.regulations.deadlines import Deadline
 from hocbaso.regulations.school_plan import LISTED
 from hocbaso.services.access import Actor
-from hocbaso.services.daily_items import DailyItem
+from hocbaso.services.daily_items import DailyItem, school_item
 
 
 def _mine(actor: Actor, year: m.SchoolYear, today: date):  # type: ignore[no-untyped-def]
@@ -37,19 +36,13 @@ def n_board_items(actor: Actor, year: m.SchoolYear, today: date) -> int:
 
 
 def _item(row: m.BoardTask, today: date) -> DailyItem:
-    before = row.due_on + timedelta(days=1)
-    return DailyItem(
-        kind="board",
-        key=f"board-{row.id}-{row.version}",
-        verb="do",
-        title=row.title,
-        link=f"/ke-hoach/#viec-{row.id}",
-        meta="việc của Ban quản lý Học bạ số",
-        say="",
-        due_before=before,
-        days_left=Deadline(before).days_left(today),
-        grade_level=0,
-        class_name="",
-        class_group_id=0,
-        subject_group_id=None,
+    return school_item(
+        "board",
+        f"{row.id}-{row.version}",
+        "do",
+        row.title,
+        "việc của Ban quản lý Học bạ số",
+        f"/ke-hoach/#viec-{row.id}",
+        row.due_on + timedelta(days=1),
+        today,
     )

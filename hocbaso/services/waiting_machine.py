@@ -9,12 +9,11 @@ from sqlalchemy import func, select
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
-from hocbaso.regulations.deadlines import Deadline
 from hocbaso.regulations.help_flow import HelpState
 from hocbaso.regulations.permissions import Permission
 from hocbaso.services import health
 from hocbaso.services.access import Actor
-from hocbaso.services.daily_items import DailyItem
+from hocbaso.services.daily_items import DailyItem, school_item
 from hocbaso.services.kept_answers import KeptAnswers, log_head
 
 ANSWERED_WITHIN = 3
@@ -54,18 +53,4 @@ def _findings(now: datetime) -> tuple[health.Finding, ...]:
 
 
 def _item(kind: str, title: str, meta: str, link: str, before: date, today: date) -> DailyItem:
-    return DailyItem(
-        kind=kind,
-        key=f"{kind}-0-0",
-        verb="do",
-        title=title,
-        link=link,
-        meta=meta,
-        say="",
-        due_before=before,
-        days_left=Deadline(before).days_left(today),
-        grade_level=0,
-        class_name="",
-        class_group_id=0,
-        subject_group_id=None,
-    )
+    return school_item(kind, "0-0", "do", title, meta, link, before, today)

@@ -8,11 +8,10 @@ from sqlalchemy import select
 
 from hocbaso import models as m
 from hocbaso.db import db
-from hocbaso.regulations.deadlines import Deadline
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.year_turn import TurnState, next_label
 from hocbaso.services.access import Actor
-from hocbaso.services.daily_items import DailyItem, Oddity, day_words
+from hocbaso.services.daily_items import DailyItem, Oddity, day_words, school_item
 
 LINK = "/nam-hoc/chuyen"
 
@@ -59,22 +58,7 @@ def year_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem]
 def _item(
     year: m.SchoolYear, version: int, title: str, meta: str, before: date, today: date, oddities: tuple[Oddity, ...], link: str
 ) -> DailyItem:  # fmt: skip
-    return DailyItem(
-        kind="year",
-        key=f"year-{year.id}-{version}",
-        verb="decide",
-        title=title,
-        link=link,
-        meta=meta,
-        say="",
-        due_before=before,
-        days_left=Deadline(before).days_left(today),
-        grade_level=0,
-        class_name="",
-        class_group_id=0,
-        subject_group_id=None,
-        oddities=oddities,
-    )
+    return school_item("year", f"{year.id}-{version}", "decide", title, meta, link, before, today, oddities)
 
 
 def _without_newcomers(year: m.SchoolYear) -> list[str]:
