@@ -35,8 +35,8 @@ class KeptAnswers(Generic[T]):
         self._mutex = Lock()
 
     def of(self, key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
-        """The answer of this key: kept, or made now, by one of those who ask for it together. Inside a write transaction it is not kept: what is not committed may still be
-        taken back."""
+        """The answer of this key: kept, or made now, by one of those who ask for it together. Inside a write transaction it is not
+        kept: what is not committed may still be taken back."""
         place = (str(db.engine.url), *key)
         with self._mutex:
             if place in self._kept:

@@ -537,6 +537,9 @@ def principals(now: datetime) -> tuple[int, ...]:
     return people_with(Role.PRINCIPAL, now)
 
 
+KEPT_DAYS = 30
+"""How long a message that was put aside is still listed."""
+
 _UNREAD: KeptAnswers[int] = KeptAnswers(400)
 _TOUCHED: Counter[int | None] = Counter()
 """Person -> how often this process told them something or put it aside: not all of that stands in the log."""
@@ -565,10 +568,6 @@ def own_notices(actor: Actor, now: datetime) -> list[m.Notice]:
             .execution_options(populate_existing=True)
         )
     )
-
-
-KEPT_DAYS = 30
-"""How long a message that was put aside is still listed."""
 
 
 def waiting_notices(person_id: int | None) -> list[m.Notice]:
