@@ -227,7 +227,7 @@ def install_sqlite(engine: Engine) -> None:
             "cell_size_check=ON",
             "journal_size_limit=67108864",
             "wal_autocheckpoint=1000",
-            "cache_size=-400",  # for each of ten connections; what is read again lies in the system's cache anyway
+            "cache_size=-160",  # for each of ten connections; what is read again lies in the system's cache anyway
             "temp_store=MEMORY",
         ):
             cursor.execute(f"PRAGMA {pragma}")

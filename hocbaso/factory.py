@@ -85,4 +85,5 @@ def _engine_options(url: str) -> dict[str, Any]:
         return {"isolation_level": "REPEATABLE READ", "pool_size": 10, "max_overflow": 5, "pool_pre_ping": True}
     import pysqlite3.dbapi2 as bundled  # the system's SQLite may carry the WAL-reset bug
 
-    return {"module": bundled, "connect_args": {"check_same_thread": False, "timeout": 10}}
+    # Last in, first out: a connection keeps what it read only until another one writes.
+    return {"module": bundled, "connect_args": {"check_same_thread": False, "timeout": 10}, "pool_use_lifo": True}

@@ -36,8 +36,9 @@ SEND_SECONDS = 60.0
 ONE_BY_ONE = ("/bang-diem/", "/hom-nay")
 """Sheets and their cells, and the day's page: forty of them side by side hinder each other, because each call into the database gives the
 interpreter away and has to win it back (two cores, eight threads: 119 openings a second; one after the other: 187)."""
-PATIENCE_SECONDS = 0.05
-"""A request that takes longer (the disk, a long import before it) lets the next one go beside it."""
+PATIENCE_SECONDS = 0.15
+"""A request that takes longer (the disk, a long import before it) lets the next one go beside it. Twice as long as a first
+opening on a slow machine: with less, forty of those ran side by side after all, each with a thread and a connection of one MB."""
 
 Headers = list[tuple[str, str]]
 Answer = tuple[int, Headers, Iterable[bytes]]
