@@ -1,6 +1,6 @@
 """Whether an account is what the log last told of: whose it is, its name, its password and its second factor.
 
-The log keeps digests of the stored secrets (``audit.WATCHED``), so a hash put into the table by another program is found, and it
+The log keeps digests of the stored secrets (``watched_kinds``), so a hash put into the table by another program is found, and it
 opens nothing. An account entered before digests were kept has none until its password or telephone is next changed: until then
 there is nothing to compare.
 """

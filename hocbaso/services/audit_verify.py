@@ -23,9 +23,10 @@ from hocbaso.documents.checkpoints import Checkpoint
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.hash_chain import GENESIS, ChainReader, MerkleFrontier, is_hash
 from hocbaso.services import snapshots
-from hocbaso.services.audit import WATCHED, differing, watched_columns
+from hocbaso.services.audit import differing, watched_columns
 from hocbaso.services.recall_log import recall_faults
 from hocbaso.services.version_log import version_faults
+from hocbaso.services.watched_kinds import WATCHED
 
 _Standing = dict[str, dict[str, tuple[int, dict[str, Any]]]]
 

@@ -16,6 +16,7 @@ from hocbaso.services import audit
 from hocbaso.services.class_reading import SHEETS, STUDENTS, of_class
 from hocbaso.services.log_reading import aimed_at, replay
 from hocbaso.services.version_log import version_faults
+from hocbaso.services.watched_kinds import WATCHED
 
 COLUMN_WORDS = {
     "TX1": "thường xuyên 1",
@@ -84,7 +85,7 @@ def audit_faults_of_sheets(sheet_ids: Iterable[int]) -> list[ValueFault]:
         )
     }
     recorded = replay(aimed_at({"score_sheet": ids}), ("score_cell", "score_sheet", "sheet_step"))
-    columns = audit.WATCHED["score_cell"][1]
+    columns = WATCHED["score_cell"][1]
     faults: list[ValueFault] = []
     for row in link.execute(select(_sheet.c.id, _sheet.c.state).where(_sheet.c.id.in_(ids))):
         written = recorded["score_sheet"].get(str(row.id), {}).get("state", "DRAFT")

@@ -1,6 +1,6 @@
 """All results and states of the school at one moment as canonical JSON lines: what a snapshot holds beside the log's root.
 
-One line a watched row (``audit.WATCHED``), in the order of kinds and ids, with the values that the log would tell; a frozen result
+One line a watched row (``watched_kinds``), in the order of kinds and ids, with the values that the log would tell; a frozen result
 brings its whole content. The same state gives the same bytes, so the Merkle root over the lines names it for ever, and one line can be
 shown to belong to it. Secrets are not in it: accounts are left out.
 """
@@ -19,7 +19,8 @@ from sqlalchemy import select
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.regulations.hash_chain import MerkleFrontier, canonical_json, leaf_hash
-from hocbaso.services.audit import WATCHED, watched_columns
+from hocbaso.services.audit import watched_columns
+from hocbaso.services.watched_kinds import WATCHED
 
 LEFT_OUT = frozenset({"account", "reset_request"})
 """Kinds that hold digests of secrets or how they were asked for."""

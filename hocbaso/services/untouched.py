@@ -21,6 +21,7 @@ from hocbaso.services import audit
 from hocbaso.services.log_reading import Told, aimed_at, replay
 from hocbaso.services.log_replay import ValueFault, audit_faults_of_class
 from hocbaso.services.student_fields import FIELD_WORDS
+from hocbaso.services.watched_kinds import WATCHED
 
 _Row = Mapping[str, Any]
 _Rows = dict[str, _Row]
@@ -207,7 +208,7 @@ def _shown(value: Any) -> str:
 
 
 def _ids(kind: str, ids: Iterable[str]) -> Any:
-    model: Any = audit.WATCHED[kind][0]
+    model: Any = WATCHED[kind][0]
     return select(model).where(model.id.in_([int(row_id) for row_id in ids]))
 
 

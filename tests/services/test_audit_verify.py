@@ -34,6 +34,7 @@ from hocbaso.services import (
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.correction_requests import Wanted
 from hocbaso.services.uploaded_papers import Upload
+from hocbaso.services.watched_kinds import WATCHED
 from tests import databases
 from tests.cast import NOW, Cast
 from tests.databases import Outside
@@ -434,7 +435,7 @@ def try_kinds(kinds: Iterable[str]) -> set[str]:
     """
     tried: dict[str, tuple[Table, RowMapping]] = {}
     for kind in kinds:
-        table = cast(Table, audit.WATCHED[kind][0].__table__)  # type: ignore[attr-defined]
+        table = cast(Table, WATCHED[kind][0].__table__)  # type: ignore[attr-defined]
         row = db.session.execute(text(f"SELECT * FROM {table.name} ORDER BY id LIMIT 1")).mappings().first()
         if row is not None:
             tried[kind] = table, row
@@ -468,10 +469,10 @@ def try_kinds(kinds: Iterable[str]) -> set[str]:
 def test_each_watched_kind_changed_in_the_file_is_named_in_words(school: Cast) -> None:
     filled_school(school)
     assert audit_verify.verify().faults == []
-    tried = try_kinds(audit.WATCHED)
+    tried = try_kinds(WATCHED)
     db.session.remove()
     assert audit_verify.verify().ok
-    assert set(audit.WATCHED) - tried <= {
+    assert set(WATCHED) - tried <= {
         "frozen_result",
         "transcript_record",
         "transcript_signature",
@@ -594,7 +595,7 @@ NO_RECORDS = {
 
 
 def test_every_column_is_held_against_the_log_or_says_what_holds_it_instead() -> None:
-    watched = {model.__table__.name: set(columns) for model, columns in audit.WATCHED.values()}  # type: ignore[attr-defined]
+    watched = {model.__table__.name: set(columns) for model, columns in WATCHED.values()}  # type: ignore[attr-defined]
     loose = []
     for name, table in Base.metadata.tables.items():
         if name in NO_RECORDS:

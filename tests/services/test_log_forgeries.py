@@ -17,7 +17,7 @@ import pytest
 from hocbaso.documents import checkpoints
 from hocbaso.documents.log_file import verify as verify_file
 from hocbaso.services import audit_verify, score_entry, snapshots
-from hocbaso.services.audit import WATCHED
+from hocbaso.services.watched_kinds import WATCHED
 from tests.cast import NOW, Cast
 from tests.services.test_audit_verify import (
     Row,

@@ -32,6 +32,7 @@ from hocbaso.services import (
     trust_roots,
     verification,
 )
+from hocbaso.services.watched_kinds import WATCHED
 from tests.cast import NOW, Cast
 from tests.databases import Outside
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
@@ -420,7 +421,7 @@ def test_each_watched_value_of_a_recall_changed_in_the_file_is_named(issued: Cas
     signed_list(issued, LATER)
     assert audit_verify.verify().ok
     for kind in ("recall_request", "recall_list", "transcript_record"):
-        table = audit.WATCHED[kind][0].__table__
+        table = WATCHED[kind][0].__table__
         row = db.session.execute(text(f"SELECT * FROM {kind} ORDER BY id LIMIT 1")).mappings().one()
         for name, column, _written in audit.watched_columns(kind):
             if kind == "transcript_record" and name not in ("state", "published_at", "recalled_at", "replaces_id"):

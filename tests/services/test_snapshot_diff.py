@@ -15,6 +15,7 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.services import audit, homeroom, log_words, reviews, score_entry, snapshot_diff, snapshots
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.log_names import KIND_WORDS, Names
+from hocbaso.services.watched_kinds import WATCHED
 from tests.cast import NOW, Cast
 from tests.databases import Outside
 
@@ -131,9 +132,9 @@ def test_every_act_and_every_watched_column_has_its_words() -> None:
     assert set(log_words.ACTS) == set(AuditTag)
     begins = [start for _, starts in log_words.GROUPS.values() for start in starts]
     assert [tag for tag in AuditTag if not tag.value.startswith(tuple(begins))] == []
-    assert set(KIND_WORDS) == set(audit.WATCHED)
+    assert set(KIND_WORDS) == set(WATCHED)
     for kind, columns in log_words.SHOWN.items():
-        watched = set(audit.WATCHED[kind][1])
+        watched = set(WATCHED[kind][1])
         assert kind == "score_cell" or set(columns) <= watched, (kind, set(columns) - watched)
         if kind != "score_cell":
             assert [name for name in columns if log_words.words_of_column(kind, name) == name] == [], kind

@@ -22,6 +22,7 @@ from hocbaso.regulations.hash_chain import GENESIS, leaf_hash, merkle_root
 from hocbaso.services import audit, audit_verify, job_ledger, score_entry, snapshots, state_export
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.job_table import JOBS
+from hocbaso.services.watched_kinds import WATCHED
 from tests.cast import NOW, Cast
 from tests.databases import ON_POSTGRESQL
 
@@ -40,7 +41,7 @@ def test_an_export_holds_every_watched_row_once_and_the_same_state_gives_the_sam
     lines = gzip.decompress(packed).decode().splitlines()
     assert (len(lines), merkle_root([leaf_hash(line.encode()) for line in lines])) == (taken.n_lines, taken.data_root)
     rows = [json.loads(line) for line in lines[1:]]
-    for kind, (model, names) in audit.WATCHED.items():
+    for kind, (model, names) in WATCHED.items():
         if kind in state_export.LEFT_OUT:
             continue
         told = {row["id"]: row["values"] for row in rows if row["kind"] == kind}

@@ -21,6 +21,7 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.paper_codes import sheet_code
 from hocbaso.services import audit
 from hocbaso.services.access import SYSTEM
+from hocbaso.services.watched_kinds import WATCHED
 from tests.cast import NOW, PEOPLE, Cast
 
 UNKNOWN_UUID = "7c1e4b0a-52d8-4f19-9e36-b8a07d2f61c4"
@@ -159,7 +160,7 @@ def poison(cast: Cast) -> list[str]:
                 *(
                     audit.states(model.__tablename__, session.scalars(select(model)))
                     for model in _POISONED
-                    if model.__tablename__ in audit.WATCHED
+                    if model.__tablename__ in WATCHED
                 )
             ),
         )
