@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Flask, flash, make_response, render_template, request, session, url_for
+from flask import Blueprint, Flask, flash, render_template, request, session, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -29,11 +29,12 @@ from hocbaso.services import (
 from hocbaso.services.access import Actor
 from hocbaso.services.import_plans import KINDS
 from hocbaso.services.wanted_roles import wanted_roles
-from hocbaso.web import daily_signing, wide_batches
+from hocbaso.web import daily_rows, daily_signing, wide_batches
 from hocbaso.web.daily_signing import Signing
 from hocbaso.web.forms.daily import ActForm
 from hocbaso.web.headers import allow_signing_helper
 from hocbaso.web.htmx import answer, go, is_fragment
+from hocbaso.web.kept_parts import joined
 from hocbaso.web.navigation import count, may_open
 from hocbaso.web.security import confirm_recent, current_actor, requires, signed_in
 
@@ -124,7 +125,9 @@ def _page(
         signing=signing,
         may_sign=waits and may_open("/hoc-ba/nhieu-lop", current_actor()),
     )
-    return (allow_signing_helper(make_response(body)) if signing.needs_helper else body), status
+    ticked_here = ticked.getlist("chon") if ticked else None
+    page = joined(body, {"queue": daily_rows.rows(view.plain, looked.marks, ticked_here)})
+    return (allow_signing_helper(page) if signing.needs_helper else page), status
 
 
 @daily.post("/ky")

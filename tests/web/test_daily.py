@@ -40,6 +40,12 @@ def _today(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "now", lambda: NOW)
 
 
+def boxes(page: str) -> list[bool]:
+    """Whether each plain line is ticked, the ticked ones first."""
+    ticks = re.findall(r'<input class="check" type="checkbox" name="chon"[^>]*?( checked)?>', page)
+    return sorted((bool(tick) for tick in ticks), reverse=True)
+
+
 @pytest.mark.parametrize("who", EVERYBODY)
 def test_everybody_has_a_day(school: Cast, client_of: Clients, who: str):
     answer = client_of(who).get("/hom-nay")
@@ -99,6 +105,9 @@ def test_a_return_needs_its_reason_and_offers_it_again(school: Cast, client_of: 
     client, key = client_of("principal"), sheet_key(school, "6A", "MATH", 2)
     refused = client.post("/hom-nay", data={"verb": "return", "chon": [key], "note": ""})
     assert refused.status_code == 422 and "Xin ghi lí do" in refused.get_data(as_text=True)
+    # Lines are remembered as HTML: what was ticked in one answer must not show in another.
+    assert boxes(refused.get_data(as_text=True)) == [True, False]
+    assert boxes(client.get("/hom-nay").get_data(as_text=True)) == [True, True]
     client.post("/hom-nay", data={"verb": "return", "chon": [key], "note": "Thiếu nhận xét."})
     assert state_of(school, "6A", "MATH", 2) == "RETURNED"
     assert "Thiếu nhận xét." in client.get("/hom-nay").get_data(as_text=True)
