@@ -26,6 +26,8 @@ MAX_ANSWER = 4_000_000
 """Bytes of an answer that are read; a thousand signatures take a tenth."""
 RETRY_AFTER = (0.5, 1.0, 2.0)
 """Seconds between tries of a call that had no effect, unless the provider says how long to wait (ten at most)."""
+HASHES_A_PAPER = 2
+"""The PDF's and the XML's: one signature act of one person is both or neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +165,15 @@ class CscClient:
     def _try(
         self, address: str, body: bytes, headers: dict[str, str], *, repeatable: bool, seconds: float
     ) -> tuple[int, Any]:
-        """One call; again after a pause while nothing was done: not connected, 429 and 503, and if repeatable 502, 504, silence."""
+        """One call; again after a pause while nothing was done: not connected, 429, and if repeatable 502, 503, 504, silence.
+
+        A 503 may come from a machine between, of an answer that was given.
+        """
         for pause in (*RETRY_AFTER, None):
             wait: float | None = None
             try:
                 status, answer, wait = self._send(address, body, headers, seconds)
-                if status not in ((429, 502, 503, 504) if repeatable else (429, 503)) or pause is None:
+                if status not in ((429, 502, 503, 504) if repeatable else (429,)) or pause is None:
                     return status, answer
             except _NotSent as error:
                 if pause is None:
@@ -327,6 +332,11 @@ class CscClient:
             raise WrongState(
                 "Khoá này phải được uỷ quyền qua trình duyệt hoặc tin nhắn của nơi cấp; phần mềm chỉ dùng được mã PIN, "
                 "mã xác nhận trên ứng dụng, hoặc xác nhận trên điện thoại."
+            )
+        if mode == "explicit" and code and many < HASHES_A_PAPER:
+            raise WrongState(
+                "Khoá này hỏi một mã xác nhận cho từng chữ ký, mà một học bạ cần hai (PDF và XML) trong một lần xác nhận. "
+                "Xin nơi cấp cho ký nhiều chữ ký mỗi lần, rồi đăng ký lại."
             )
         return Credential(
             id=credential_id,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
-from hocbaso.documents.csc_client import Credential, CscClient
+from hocbaso.documents.csc_client import HASHES_A_PAPER, Credential, CscClient
 from hocbaso.errors import WrongState
 
 _MOST = 400
@@ -41,7 +41,7 @@ class CscSigner:
     @property
     def n_at_once(self) -> int:
         """Documents a group: each has two hashes, and one authorisation should cover them all."""
-        return max(1, min(self._credential.n_at_once, _MOST) // 2)
+        return max(1, min(self._credential.n_at_once, _MOST) // HASHES_A_PAPER)
 
     def begin(self, n_messages: int) -> None:
         """See ``BatchSigner``."""

@@ -19,6 +19,7 @@ from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.documents.printable_text import nfc
 from hocbaso.errors import Incomplete, Invalid, NotAllowed, NotFound, Stale
+from hocbaso.exchange.values import read_class_name
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.year_turn import TurnState, TurnVerb, next_state
@@ -30,8 +31,6 @@ from hocbaso.services.year_turn_plan import GO_UP_WITH_CLASS, GONE, STAY_WITH_GR
 
 _NOTE = 500
 _MOST_FIRST = 20
-_FIRST_NAME = re.compile(r"6[A-ZĐ][A-ZĐ0-9]{0,3}")
-_LATER_NAME = re.compile(r"[789][A-ZĐ][A-ZĐ0-9]{0,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,20 +255,25 @@ def _class_names(typed: str) -> tuple[str, ...]:
     names = _split(typed)
     if not names or len(names) > _MOST_FIRST:
         raise Invalid(f"Xin ghi tên các lớp 6 mới như 6A, 6B; nhiều nhất {_MOST_FIRST} lớp.", field="first_classes")
-    for name in names:
-        if not _FIRST_NAME.fullmatch(name):
-            raise Invalid(f"“{name[:20]}” không phải là tên lớp 6. Viết như 6A, 6A1.", field="first_classes")
-    return names
+    return tuple(_class_name(name, "6", "6A, 6A1, 6/1", "first_classes") for name in names)
 
 
 def _more_names(typed: str) -> tuple[str, ...]:
     names = _split(typed)
     if len(names) > _MOST_FIRST:
         raise Invalid(f"Nhiều nhất {_MOST_FIRST} lớp.", field="more_classes")
-    for name in names:
-        if not _LATER_NAME.fullmatch(name):
-            raise Invalid(f"“{name[:20]}” không phải là tên lớp 7, 8, 9. Viết như 7B, 8A1.", field="more_classes")
-    return names
+    return tuple(_class_name(name, "7, 8, 9", "7B, 8A1, 9/2", "more_classes") for name in names)
+
+
+def _class_name(typed: str, grades: str, such_as: str, field: str) -> str:
+    """As an import reads it, so that a plan takes every name that a school's own lists have."""
+    try:
+        name = read_class_name(typed).value
+    except Invalid:
+        name = ""
+    if not name or name[0] not in grades:
+        raise Invalid(f"“{typed[:20]}” không phải là tên lớp {grades}. Viết như {such_as}.", field=field)
+    return name
 
 
 def _split(typed: str) -> tuple[str, ...]:

@@ -148,7 +148,7 @@ def test_a_busy_provider_is_asked_again_after_a_pause(csc: Csc, authority: TestA
         client.credentials(USER)
 
 
-@pytest.mark.parametrize("fault", ["drop", "hang", (502, "bad_gateway")])
+@pytest.mark.parametrize("fault", ["drop", "hang", (502, "bad_gateway"), (503, "busy")])
 def test_signing_is_never_sent_twice_when_its_fate_is_unknown(
     csc: Csc, authority: TestAuthority, fault: object
 ) -> None:
@@ -158,6 +158,16 @@ def test_signing_is_never_sent_twice_when_its_fate_is_unknown(
     with pytest.raises(Unavailable):
         signer.sign_messages(MESSAGES[:1])
     assert csc.log.count("signatures/signHash") == 1 and csc.log.count("credentials/authorize") == 1
+
+
+def test_a_key_that_wants_a_code_for_each_hash_is_refused_before_anybody_registers_it(
+    csc: Csc, authority: TestAuthority
+) -> None:
+    signer, key = signer_of(csc, authority, many=1)  # with a PIN alone each hash gets its own authorisation
+    wanting = csc.add(*authority.issue("Trịnh Thu Hà", now=NOW), many=1, code=True)
+    with pytest.raises(WrongState, match="một học bạ cần hai"):
+        client_of(csc)[0].credential(wanting)
+    assert all_hold(key, signer.sign_messages(MESSAGES))
 
 
 @pytest.mark.parametrize(

@@ -294,6 +294,17 @@ def test_a_class_that_nobody_goes_into_is_not_opened(school: Cast) -> None:
     assert moved.choices == ("6A", "6B", "6C"), "the way back stays open"
 
 
+def test_classes_are_named_as_an_import_reads_them(school: Cast) -> None:
+    finish_first_year(school)
+    clerk = school.actor("clerk")
+    year_turn.save(clerk, AUGUST, expected_version=0, first_classes="6/1, 6.2, 63", more_classes="7/1")
+    names = {one.name for one in year_turn.read(clerk, AUGUST).plan.classes}
+    assert {"6/1", "6.2", "63", "7/1"} <= names
+    for wrong in ("7/1", "10/1", "6/12345", "khối 6"):
+        with pytest.raises(Invalid, match="không phải là tên lớp 6"):
+            year_turn.save(clerk, AUGUST, expected_version=1, first_classes=wrong)
+
+
 def test_a_record_recalled_after_the_turn_waits_for_those_who_make_the_next(school: Cast) -> None:
     finish_first_year(school)
     turn(school, AUGUST)
