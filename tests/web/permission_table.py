@@ -510,6 +510,8 @@ ROWS += [
     Row("corrections.send_civil_status", "POST", "/sua-chua/ho-so/7", only("clerk", "math"), refused=_HIDDEN),
     Row("corrections.ask_homeroom", "GET", _pupil("/sua-chua/chu-nhiem/{pupil}"), only("math"), refused=_HIDDEN),
     Row("corrections.send_homeroom", "POST", _pupil("/sua-chua/chu-nhiem/{pupil}"), only("math"), refused=_HIDDEN),
+    Row("corrections.ask_months", "GET", _pupil("/sua-chua/nghi-theo-thang/{pupil}"), only("math"), refused=_HIDDEN),
+    Row("corrections.send_months", "POST", _pupil("/sua-chua/nghi-theo-thang/{pupil}"), only("math"), refused=_HIDDEN),
     Row(
         "corrections.ask_summer", "GET", _pupil("/sua-chua/trong-he/{pupil}/0"), _ASKERS, refused=_HIDDEN, passes=(404,)
     ),
