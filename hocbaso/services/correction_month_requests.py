@@ -127,14 +127,15 @@ def form(actor: Actor, enrollment_id: int, now: datetime) -> MonthForm:
 
 def _columns(enrollment: m.Enrollment, cells: correction_month_fields.Stored, today: date) -> list[MonthColumn]:
     """The months of the year that have begun here, and those typed that a later calendar no longer has, as whole months."""
+    calendar = {column.key: column for column in columns_of(enrollment.class_group)}
     known = {
-        column.key: column
-        for column in columns_of(enrollment.class_group)
+        key: column
+        for key, column in calendar.items()
         if column.first_day <= today and column.semester >= enrollment.first_semester
     }
     for (key, _kind), row in cells.items():
         if row.sessions is not None:
-            known.setdefault(key, whole_month(row.semester, row.month))
+            known.setdefault(key, calendar.get(key) or whole_month(row.semester, row.month))
     return sorted(known.values(), key=lambda column: (column.semester, column.month))
 
 
