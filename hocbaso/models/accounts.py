@@ -27,6 +27,8 @@ class Account(Base):
     n_failed: Mapped[int] = mapped_column(default=0)
     failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    mail_declined_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Since when this person wants no mail of the day; the messages stand in the application all the same."""
     powers_version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

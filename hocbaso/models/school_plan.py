@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from hocbaso.db import Base, UtcDateTime
@@ -105,12 +105,32 @@ class BoardTask(Base):
     person: Mapped[Person | None] = relationship()
     files: Mapped[list[BoardTaskFile]] = relationship(order_by="BoardTaskFile.id")
 
+    @property
+    def shown_files(self) -> tuple[BoardTaskFile, ...]:
+        """Those that nobody has taken out."""
+        return tuple(file for file in self.files if file.removed_at is None)
+
 
 class BoardTaskFile(Base):
-    """A photo, scan or PDF that shows that a task is done; the file lies in the store under its digest."""
+    """A photo, scan or PDF that shows that a task is done; the file lies in the store under its digest.
+
+    A wrong one is taken out of sight and stays: who, when and why stand in the row. ``added_by`` NULL: from before that was kept.
+    """
 
     __tablename__ = "board_task_file"
-    __table_args__ = (UniqueConstraint("board_task_id", "digest"),)
+    __table_args__ = (
+        CheckConstraint(
+            "(removed_at IS NULL) = (remover_name IS NULL) AND (removed_at IS NULL) = (removed_reason IS NULL)",
+            name="removed_by_somebody_for_a_reason",
+        ),
+        Index(
+            "uq_board_task_file_shown",
+            "board_task_id",
+            "digest",
+            unique=True,
+            sqlite_where=text("removed_at IS NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     board_task_id: Mapped[int] = mapped_column(ForeignKey("board_task.id"))
@@ -119,7 +139,11 @@ class BoardTaskFile(Base):
     media_type: Mapped[str] = mapped_column(String(60))
     n_bytes: Mapped[int]
     added_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    added_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     adder_name: Mapped[str] = mapped_column(String(120))
+    removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    remover_name: Mapped[str | None] = mapped_column(String(120))
+    removed_reason: Mapped[str | None] = mapped_column(String(300))
 
 
 class InventoryItem(Base):

@@ -92,6 +92,23 @@ def total_of(due: Collection[str], counts: Mapping[str, int | None]) -> int | No
     return sum(value for value in counts.values() if value is not None)
 
 
+def tells_total(stands: int | None, counts: Mapping[str, int | None]) -> bool:
+    """Whether the months are what the total stands for: some are typed and come to it. A total that is another was corrected by itself."""
+    typed = [value for value in counts.values() if value is not None]
+    return bool(typed) and sum(typed) == stands
+
+
+def corrected_total(stands: int, before: Mapping[str, int | None], after: Mapping[str, int | None]) -> int | None:
+    """The total once months were corrected (``before`` -> ``after``, column -> sessions).
+
+    Their new sum where they told the total; where it had been corrected by itself only that very total, so that they tell it again. None
+    otherwise, and where no month was typed: then two numbers would stand side by side.
+    """
+    typed = any(value is not None for value in before.values())
+    total = sum(value for value in after.values() if value is not None)
+    return total if typed and (tells_total(stands, before) or total == stands) else None
+
+
 def nearness(sessions: int) -> Nearness:
     """How ``sessions`` of the year, excused and unexcused together, stand to Art. 12.1c: 45 is still in order."""
     if sessions > MAX_ABSENCES:

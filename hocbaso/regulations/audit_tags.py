@@ -157,3 +157,5 @@ class AuditTag(StrEnum):
     TASK_FILE_ADDED = "board:file:added"
     STUDENT_PHOTO_CHANGED = "student:photo:changed"
     MONTH_ABSENCES_CHANGED = "homeroom:month:changed"
+    TASK_FILE_REMOVED = "board:file:removed"
+    MAIL_CHOSEN = "account:mail:chosen"

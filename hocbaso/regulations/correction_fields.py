@@ -1,6 +1,6 @@
-"""Names of the fields of a correction that are neither cells nor columns of one row: an exemption, a result of an old school.
+"""Names of the fields of a correction that are neither cells nor columns of one row: an exemption, a result of an old school, a month's absences.
 
-A request keeps them as text, as it keeps every field: ``exempt-12-1`` (subject 12, semester I), ``inherited-12``.
+A request keeps them as text, as it keeps every field: ``exempt-12-1`` (subject 12, semester I), ``inherited-12``, ``month-1-2026-09-excused``.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+
+from hocbaso.regulations.attendance_months import KINDS
 
 EXEMPT_VALUE = "Miễn"
 """What an ``exempt`` field says while the pupil is exempt; nothing otherwise."""
@@ -46,3 +48,32 @@ def read_year_field(name: str) -> YearField | None:
     if found[3]:
         return YearField(YearFieldKind.INHERITED, int(found[3]), 1)
     return YearField(YearFieldKind.EXEMPT, int(found[1]), int(found[2]))
+
+
+@dataclass(frozen=True, slots=True)
+class MonthField:
+    """The sessions of one kind that a pupil missed in a semester's part of a month (``regulations/attendance_months``)."""
+
+    semester: int
+    month: str
+    """``2026-09``"""
+    kind: str
+
+    @property
+    def name(self) -> str:
+        """As a request stores it."""
+        return f"month-{self.column_key}-{self.kind}"
+
+    @property
+    def column_key(self) -> str:
+        """``1-2026-09``"""
+        return f"{self.semester}-{self.month}"
+
+
+_MONTH = re.compile(rf"month-([12])-([0-9]{{4}}-(?:0[1-9]|1[0-2]))-({'|'.join(KINDS)})", re.ASCII)
+
+
+def read_month_field(name: str) -> MonthField | None:
+    """The month of that name; None for any other field."""
+    found = _MONTH.fullmatch(name)
+    return MonthField(int(found[1]), found[2], found[3]) if found is not None else None

@@ -23,7 +23,7 @@ from hocbaso.db import db, in_write_transaction
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.hash_chain import GENESIS, canonical_json, row_hash
 from hocbaso.services.access import Actor
-from hocbaso.services.watched_kinds import ADDED_LATER, DIGESTED, WATCHED
+from hocbaso.services.watched_kinds import ADDED_LATER, DIGESTED, EMPTY_UNTIL_TOLD, WATCHED
 
 
 def plain(value: Any) -> Any:
@@ -90,9 +90,13 @@ def differing(kind: str, present: Mapping[str, Any], told: Mapping[str, Any]) ->
 
     A column that no entry tells is one of them: whatever tells of a row's birth tells all of it.
     """
-    later = ADDED_LATER.get(kind, frozenset())
+    later, empty = ADDED_LATER.get(kind, frozenset()), EMPTY_UNTIL_TOLD.get(kind, frozenset())
     return [
-        name for name, value in present.items() if (not same(value, told[name]) if name in told else name not in later)
+        name
+        for name, value in present.items()
+        if (
+            not same(value, told[name]) if name in told else (value is not None if name in empty else name not in later)
+        )
     ]
 
 

@@ -47,6 +47,10 @@ class Task:
     version: int
     files: tuple[m.BoardTaskFile, ...]
     """Those that this person may open."""
+    removed: tuple[m.BoardTaskFile, ...]
+    """Those that were taken out, for whoever may open the others: that there was one, no more."""
+    may_remove: frozenset[int]
+    """Ids of the files that this person may take out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +98,11 @@ def page(actor: Actor, now: datetime) -> BoardPage:
             row.done_at,
             row.done_name,
             row.state == "OPEN" and (row.person_id == actor.person_id or assigns),
-            (row.person_id == actor.person_id or assigns) and len(row.files) < board_files.MAX_FILES,
+            (row.person_id == actor.person_id or assigns) and len(row.shown_files) < board_files.MAX_FILES,
             row.version,
-            tuple(row.files) if board_files.reads(actor, row) else (),
+            row.shown_files if board_files.reads(actor, row) else (),
+            tuple(file for file in row.files if file.removed_at) if board_files.reads(actor, row) else (),
+            frozenset(file.id for file in row.files if board_files.may_remove(actor, file)),
         )
         for row in rows
     )
@@ -212,7 +218,12 @@ def finish(
         if row.state != "OPEN":
             raise WrongState("Việc này không còn mở.")
         files = board_files.keep(actor, row, board_files.look_at(row, uploads), now)
-        row.state, row.evidence, row.done_at, row.done_name = "DONE", evidence or "xem tệp kèm", now, actor.name
+        row.state, row.evidence, row.done_at, row.done_name = (
+            "DONE",
+            evidence or board_files.ONLY_FILES,
+            now,
+            actor.name,
+        )
         row.version += 1
         _record(AuditTag.TASK_MOVED, actor, now, [row], files)
 

@@ -19,7 +19,7 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.errors import IntegrityFault, Stale, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
-from hocbaso.regulations.correction_fields import read_year_field
+from hocbaso.regulations.correction_fields import read_month_field, read_year_field
 from hocbaso.regulations.correction_flow import CorrectionKind, CorrectionState
 from hocbaso.regulations.hash_chain import canonical_json
 from hocbaso.regulations.score_sheet_flow import SheetParty, SheetState, SheetVerb, find_move
@@ -30,6 +30,7 @@ from hocbaso.services import (
     audit,
     conclusion_cases,
     correction_impact,
+    correction_month_fields,
     correction_year_fields,
     frozen_results,
     homeroom,
@@ -92,6 +93,7 @@ def apply_year(
             by_sheet.setdefault(item.score_sheet_id, []).append(item)
     if request.kind == CorrectionKind.HOMEROOM:
         _correct_homeroom(actor, request, now)
+        correction_month_fields.write(actor, request, now)
     if request.kind == CorrectionKind.SUMMER:
         _correct_summer(actor, request, now)
     correction_year_fields.write_inherited(actor, request, now)
@@ -199,6 +201,9 @@ def _write_cells(
 
 def _correct_homeroom(actor: Actor, request: m.CorrectionRequest, now: datetime) -> None:
     """The fields of the homeroom record, as who asked would write them; the entry bears the name of who approved."""
+    fields = [(item, item.field) for item in request.items if item.field and read_month_field(item.field) is None]
+    if not fields:
+        return
     record = db.session.scalars(
         select(m.HomeroomRecord)
         .where(m.HomeroomRecord.enrollment_id == request.enrollment_id)
@@ -207,13 +212,12 @@ def _correct_homeroom(actor: Actor, request: m.CorrectionRequest, now: datetime)
     written_by: dict[str, list[Any]] = json.loads(record.field_versions)
     before = {}
     record.version += 1
-    for item in request.items:
-        assert item.field is not None
-        if correction_impact.homeroom_text(record, item.field) != (item.old_text or ""):
+    for item, field in fields:
+        if correction_impact.homeroom_text(record, field) != (item.old_text or ""):
             raise Stale("Một mục vừa được người khác sửa. Chưa có gì thay đổi; xin xem lại.")
-        before[item.field] = getattr(record, item.field)
-        setattr(record, item.field, homeroom.read_value(item.field, item.new_text or ""))
-        written_by[item.field] = [record.version, None]
+        before[field] = getattr(record, field)
+        setattr(record, field, homeroom.read_value(field, item.new_text or ""))
+        written_by[field] = [record.version, None]
     record.field_versions = json.dumps(written_by, sort_keys=True)
     record.updated_at, record.updated_by = now, request.asked_by
     db.session.flush()

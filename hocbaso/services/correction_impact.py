@@ -19,7 +19,12 @@ from hocbaso.documents import transcript_content as tc
 from hocbaso.errors import NotFound
 from hocbaso.regulations.averages import SEMESTER_NAMES
 from hocbaso.regulations.class_flow import ClassState
-from hocbaso.regulations.correction_fields import EXEMPT_VALUE, YearFieldKind, read_year_field
+from hocbaso.regulations.correction_fields import (
+    EXEMPT_VALUE,
+    YearFieldKind,
+    read_month_field,
+    read_year_field,
+)
 from hocbaso.regulations.correction_flow import CorrectionKind
 from hocbaso.regulations.correction_impact import HOMEROOM_WORDS, Change, Place, SubjectName, impact, new_steps
 from hocbaso.regulations.hash_chain import canonical_json
@@ -32,6 +37,7 @@ from hocbaso.regulations.transcript_flow import SIGNED_STATES, RecordState
 from hocbaso.services import (
     civil_status,
     conclusion_asks,
+    correction_month_fields,
     frozen_results,
     homeroom,
     results,
@@ -64,6 +70,8 @@ class ItemView:
     sheet_id: int | None = None
     column_key: str | None = None
     field: str | None = None
+    note: str = ""
+    """What else whoever decides has to know of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +142,12 @@ def of_request(request: m.CorrectionRequest, today: date) -> Impact:
 
 
 def field_words(field: str) -> str:
-    """The words for a field of the profile, of the homeroom record, of the summer or of the year (``regulations/correction_fields``)."""
+    """The words for a field of the profile, of the homeroom record, of a month, of the summer or of the year."""
     if summer_fields.is_summer(field):
         return summer_fields.field_words(field)
+    month = read_month_field(field)
+    if month is not None:
+        return correction_month_fields.field_words(month)
     place = read_year_field(field)
     if place is None:
         return HOMEROOM_WORDS.get(field) or FIELD_WORDS[field]
@@ -170,6 +181,9 @@ def homeroom_text(given: StudentInput | m.HomeroomRecord | None, field: str) -> 
 
 def present_text(given: StudentInput, field: str) -> str:
     """What stands in a field of the pupil's year, as the request keeps it: "" for nothing."""
+    month = read_month_field(field)
+    if month is not None:
+        return correction_month_fields.text_of(correction_month_fields.stored(given.enrollment_id), month)
     place = read_year_field(field)
     if place is None:
         return homeroom_text(given, field)
@@ -241,6 +255,7 @@ def field_items(request: m.CorrectionRequest, given: StudentInput) -> tuple[Item
                 field_text(item.field, present),
                 present != (item.old_text or ""),
                 field=item.field,
+                note=correction_month_fields.parting_words(request.enrollment_id, item.field, item.new_text),
             )
         )
     return tuple(found)
@@ -300,9 +315,10 @@ def corrected(given: StudentInput, request: m.CorrectionRequest) -> StudentInput
     kept = {
         item.field: homeroom.read_value(item.field, item.new_text or "")
         for item in request.items
-        if item.field and read_year_field(item.field) is None
+        if item.field and read_year_field(item.field) is None and read_month_field(item.field) is None
     }
-    return replace(given, subjects=tuple(lines), homeroom={**given.homeroom, **kept})
+    follow = {name: total for name, total in correction_month_fields.totals(request).items() if total is not None}
+    return replace(given, subjects=tuple(lines), homeroom={**given.homeroom, **kept, **follow})
 
 
 def _with_fields(line: SubjectInput, request: m.CorrectionRequest) -> SubjectInput:

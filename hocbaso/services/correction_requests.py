@@ -17,6 +17,7 @@ from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import DomainError, IntegrityFault, Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.regulations.class_flow import ClassState
+from hocbaso.regulations.correction_fields import read_month_field
 from hocbaso.regulations.correction_flow import (
     OPEN_STATES,
     CorrectionKind,
@@ -30,6 +31,7 @@ from hocbaso.services import (
     correction_access,
     correction_evidence,
     correction_impact,
+    correction_month_fields,
     correction_steps,
     homeroom,
     results,
@@ -248,11 +250,12 @@ def asks_homeroom(actor: Actor, enrollment_id: int, now: datetime) -> bool:
 def homeroom_form(actor: Actor, enrollment_id: int, now: datetime) -> tuple[m.Enrollment, dict[str, str]]:
     """The pupil and what stands in each field. Raises as :func:`require_asks_homeroom`."""
     enrollment = require_asks_homeroom(actor, enrollment_id, clock.local_date(now))
-    record = _homeroom_record(enrollment_id)
+    record = homeroom_record(enrollment_id)
     return enrollment, {name: correction_impact.homeroom_text(record, name) for name in homeroom.FIELDS}
 
 
-def _homeroom_record(enrollment_id: int) -> m.HomeroomRecord | None:
+def homeroom_record(enrollment_id: int) -> m.HomeroomRecord | None:
+    """The homeroom part of a pupil, read anew."""
     found: m.HomeroomRecord | None = db.session.scalar(
         select(m.HomeroomRecord)
         .where(m.HomeroomRecord.enrollment_id == enrollment_id)
@@ -278,7 +281,7 @@ def ask_homeroom(
     kept = correction_evidence.look(files)
     with write_transaction():
         enrollment = require_asks_homeroom(actor, enrollment_id, clock.local_date(now))
-        record = _homeroom_record(enrollment_id)
+        record = homeroom_record(enrollment_id)
         items, moved = [], []
         for field, text in raw.items():
             value = homeroom.read_value(field, text)
@@ -371,7 +374,7 @@ def _guard_free_numbers(student_id: int, items: Sequence[m.CorrectionItem]) -> N
 
 def guard_open_fields(student_id: int, items: Sequence[m.CorrectionItem], *, enrollment_id: int | None = None) -> None:
     """A field stands in one open request; ``enrollment_id``: of this year, for what each year has its own of."""
-    wanted = {item.field for item in items}
+    wanted = {name for item in items for name in _moving(item.field or "")}
     years = () if enrollment_id is None else (m.CorrectionRequest.enrollment_id == enrollment_id,)
     for row in db.session.execute(
         select(m.CorrectionItem.field, m.CorrectionRequest.id)
@@ -379,8 +382,13 @@ def guard_open_fields(student_id: int, items: Sequence[m.CorrectionItem], *, enr
         .join(m.Enrollment, m.Enrollment.id == m.CorrectionRequest.enrollment_id)
         .where(m.Enrollment.student_id == student_id, m.CorrectionRequest.state.in_(_OPEN), *years)
     ):
-        if row.field in wanted:
+        if row.field and not wanted.isdisjoint(_moving(row.field)):
             raise WrongState(f"{correction_impact.field_words(row.field)} đã có trong đề nghị số {row.id} đang chờ.")
+
+
+def _moving(field: str) -> set[str]:
+    """The field and, of a month, the total that moves with it: two requests would each be pinned beside what the other changes."""
+    return {field, correction_month_fields.total_field(field) or field}
 
 
 # --- both -------------------------------------------------------------------------------------------------------------
@@ -502,14 +510,17 @@ def _pin_year_again(actor: Actor, request: m.CorrectionRequest, today: date) -> 
 def _pin_fields_again(request: m.CorrectionRequest) -> None:
     student = request.enrollment.student
     db.session.refresh(student)
-    record = _homeroom_record(request.enrollment_id)
+    record = homeroom_record(request.enrollment_id)
     summer = summer_fields.rows_of(request) if request.kind == CorrectionKind.SUMMER else {}
+    months = correction_month_fields.stored(request.enrollment_id)
     fresh = False
     for item in request.items:
         assert item.field is not None
         if request.kind == CorrectionKind.SUMMER:
             subject_id, part = summer_fields.named(item.field)
             item.old_text = summer_fields.text_of(summer[subject_id], part) or None
+        elif (month := read_month_field(item.field)) is not None:
+            item.old_text = correction_month_fields.text_of(months, month) or None
         elif request.kind == CorrectionKind.HOMEROOM:
             item.old_text = correction_impact.homeroom_text(record, item.field) or None
         else:
@@ -517,6 +528,7 @@ def _pin_fields_again(request: m.CorrectionRequest) -> None:
         fresh = fresh or item.old_text != item.new_text
     if not fresh:
         raise WrongState(_DONE_ALREADY)
+    correction_month_fields.require_told(request)
 
 
 def withdraw(actor: Actor, request_id: int, *, expected_version: int, now: datetime) -> m.CorrectionRequest:

@@ -28,6 +28,9 @@ _BACK = timedelta(days=7)
 """How old a message that nobody has read may be and still go out; a reminder is about its own day only."""
 
 
+_HOW_TO_END = "Không muốn nhận thư này nữa: mở trang Tài khoản của tôi trong phần mềm, mục Thư nhắc việc."
+
+
 @dataclass(frozen=True, slots=True)
 class Digest:
     """What goes to one person: ids of messages and announcements, and their words as (title, body) in order."""
@@ -41,13 +44,14 @@ class Digest:
 
 
 def waiting(now: datetime) -> list[Digest]:
-    """Who would get a mail now and what it would say; nobody who got one today already."""
+    """Who would get a mail now and what it would say; nobody who got one today already or wants none (``mail_choice``)."""
     today = clock.local_date(now)
     midnight = datetime.combine(today, time(0), clock.SCHOOL_ZONE)
     served = set(db.session.scalars(select(m.Notice.person_id).where(m.Notice.mailed_at >= midnight)))
     served |= set(
         db.session.scalars(select(m.AnnouncementMail.person_id).where(m.AnnouncementMail.mailed_at >= midnight))
     )
+    declined = set(db.session.scalars(select(m.Account.person_id).where(m.Account.mail_declined_at.is_not(None))))
     showing = announcements.showing(now)
     reads = db.session.execute(select(m.AnnouncementRead.announcement_id, m.AnnouncementRead.account_id))
     mails = db.session.execute(select(m.AnnouncementMail.announcement_id, m.AnnouncementMail.person_id))
@@ -57,7 +61,7 @@ def waiting(now: datetime) -> list[Digest]:
     found = []
     people = select(m.Person).where(m.Person.email.is_not(None), m.Person.email != "").order_by(m.Person.id)
     for person in db.session.scalars(people.execution_options(populate_existing=True)):
-        if person.id in served or has_left(person, today) or person.email is None:
+        if person.id in served or person.id in declined or has_left(person, today) or person.email is None:
             continue
         notices = list(db.session.scalars(_notices(person.id, today)))
         account = accounts.get(person.id)
@@ -195,5 +199,7 @@ def _message(url: str, digest: Digest) -> EmailMessage:
         body if len(digest.parts) == 1 and digest.notice_ids else f"{title}\n{body}" for title, body in digest.parts
     ]
     body = "\n\n".join(texts)
-    message.set_content(f"Kính gửi thầy/cô {digest.name},\n\n{body}\n\n{school.name if school else ''}\n")
+    message.set_content(
+        f"Kính gửi thầy/cô {digest.name},\n\n{body}\n\n{_HOW_TO_END}\n\n{school.name if school else ''}\n"
+    )
     return message

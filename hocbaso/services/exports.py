@@ -251,7 +251,7 @@ def _students(actor: Actor, form: str, year: m.SchoolYear, class_name: str | Non
         enrolled = _enrolled(class_group)
         if not known.issuperset(student.id for student, _ in enrolled):
             raise NotAllowed(
-                f"Hồ sơ hiện nay của học sinh lớp {class_group.name} năm học {year.label} do giáo viên chủ nhiệm năm nay và văn thư "
+                f"Hồ sơ hiện nay của học sinh lớp {class_group.name} năm học {year.label.replace('-', '–')} do giáo viên chủ nhiệm năm nay và văn thư "
                 "giữ. Chưa xuất gì."
             )
         rows += [student_row(class_group.name, student, came) for student, came in enrolled]
@@ -291,7 +291,7 @@ def _statistics(actor: Actor, form: str, year: m.SchoolYear, class_name: str | N
     classes = _whole_classes(actor, year, class_name, Permission.EXPORT_STUDENTS)
     tables = statistics_tables(classes)
     school = roster.the_school()
-    title = f"{school.name if school else ''}, năm học {year.label}"
+    title = f"{school.name if school else ''}, năm học {year.label.replace('-', '–')}"
     data = write_statistics(title, tables) if form == "xlsx" else _lines(statistics_jsonl(tables))
     return ExportFile(data, f"thong-ke-{_suffix(year, class_name)}.{form}", len(tables))
 

@@ -225,7 +225,9 @@ def _open_head(
     where = f"{said.title}!A1"
     label = f"{SUBJECT_BY_CODE[said.subject_code].name} {said.class_name}"
     if said.school_year is not None and said.school_year != context.year_label:
-        builder.error(where, "Năm học", said.school_year, f"đang nhập vào năm học {context.year_label}.")
+        builder.error(
+            where, "Năm học", said.school_year, f"đang nhập vào năm học {context.year_label.replace('-', '–')}."
+        )
         return None
     sheet_id = sheet_ids.get((said.class_name, said.subject_code, said.semester))
     # A stranger to the class must not learn from the wording whether it exists.
@@ -242,7 +244,7 @@ def _open_head(
             where,
             "Lớp",
             said.class_name,
-            f"năm học {context.year_label} chưa có lớp này; hãy nhập danh sách học sinh trước.",
+            f"năm học {context.year_label.replace('-', '–')} chưa có lớp này; hãy nhập danh sách học sinh trước.",
         )
     else:
         builder.error(where, "Môn học", label, "lớp chưa được phân công môn này; hãy nhập bảng phân công trước.")

@@ -133,7 +133,10 @@ class Names:
             "person": of(m.Person, m.Person.full_name),
             "class_group": of(m.ClassGroup, m.ClassGroup.name, "lớp {}"),
             "subject": of(m.Subject, m.Subject.name),
-            "school_year": of(m.SchoolYear, m.SchoolYear.label, "năm học {}"),
+            "school_year": lambda: {
+                row[0]: f"năm học {row[1].replace('-', '–')}"
+                for row in db.session.execute(select(m.SchoolYear.id, m.SchoolYear.label))
+            },
             "account": lambda: {
                 row[0]: row[1]
                 for row in db.session.execute(

@@ -168,6 +168,8 @@ ACTS: dict[T, str] = {
     T.TASK_MOVED: "ghi việc của Ban quản lý",
     T.STUDENT_PHOTO_CHANGED: "đổi ảnh học sinh",
     T.TASK_FILE_ADDED: "kèm tệp minh chứng vào việc của Ban quản lý",
+    T.TASK_FILE_REMOVED: "bỏ tệp minh chứng khỏi việc của Ban quản lý",
+    T.MAIL_CHOSEN: "chọn nhận hay không nhận thư nhắc việc",
     T.INVENTORY_CHANGED: "ghi hạ tầng, trang thiết bị",
 }
 """What happened, as a verb that follows a person's name."""
@@ -306,7 +308,8 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "position_title": "chức vụ",
     },
     "role_grant": {"scope_kind": "phạm vi"},
-    "account": {"username": "tên đăng nhập", "disabled_at": "khoá lúc"},
+    "account": {"username": "tên đăng nhập", "disabled_at": "khoá lúc", "mail_declined_at": "không nhận thư từ"},
+    "board_task_file": {"file_name": "tệp", "removed_reason": "lí do bỏ"},
     "student": student_fields.FIELD_WORDS,
     "enrollment": {
         "status": "tình trạng học",
@@ -352,7 +355,8 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "teaching_assignment": ("starts_on", "ends_on"),
     "homeroom_assignment": ("starts_on", "ends_on"),
     "role_grant": ("role", "scope_kind", "starts_on", "ends_on"),
-    "account": ("username", "disabled_at"),
+    "account": ("username", "disabled_at", "mail_declined_at"),
+    "board_task_file": ("file_name", "removed_reason"),
     "student": tuple(student_fields.FIELD_WORDS),
     "enrollment": ("status", "joined_on", "left_on", "class_place", "first_semester"),
     "movement": (

@@ -18,7 +18,7 @@ from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.documents.printable_text import nfc
 from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale, WrongState
-from hocbaso.regulations.attendance_months import KINDS, MonthColumn, is_due, total_of
+from hocbaso.regulations.attendance_months import KINDS, MonthColumn, is_due, tells_total, total_of
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission
 from hocbaso.services import audit, homeroom
@@ -83,9 +83,9 @@ def why_not_summed(standing: int | None, counts: Mapping[str, int | None], semes
     ``standing``: the total of the homeroom part; ``counts``: the months typed so far. A total that is not the sum of its months was typed or
     corrected by itself.
     """
-    typed = [value for value in counts.values() if value is not None]
-    if standing is None or (typed and sum(typed) == standing):
+    if standing is None or tells_total(standing, counts):
         return None
+    typed = [value for value in counts.values() if value is not None]
     total = f"Tổng học kì {_ROMAN[semester]} của {name} là {standing} buổi"
     if not typed:
         return f"{total}, đã gõ thẳng. Muốn ghi theo tháng, xin xoá tổng ấy trên bảng tổng kết trước."

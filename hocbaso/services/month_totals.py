@@ -43,6 +43,13 @@ def columns_of(class_group: m.ClassGroup) -> tuple[MonthColumn, ...]:
     return month_columns(year.starts_on, ends[1][1] if 1 in ends else second, second)
 
 
+def whole_month(semester: int, month: str) -> MonthColumn:
+    """A month (``2026-09``) with all its days: of one that a later calendar no longer has, and for its words."""
+    first = date.fromisoformat(f"{month}-01")
+    after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+    return MonthColumn(semester, month, first, after - timedelta(1))
+
+
 def cells_of(enrollment_ids: Collection[int]) -> Cells:
     """The stored months of these pupils, read anew."""
     found: dict[int, dict[tuple[str, str], m.MonthAbsence]] = {}

@@ -220,7 +220,10 @@ def _differences(sheet: FoundSheet, head: SheetHead, code: str, school_name: str
         (sheet.class_name not in (None, head.class_name), f"ghi lớp {sheet.class_name}"),
         (sheet.subject_code not in (None, code), f"ghi môn {subject}"),
         (sheet.semester not in (None, head.semester), f"ghi học kì {'I' * (sheet.semester or 0)}"),
-        (sheet.school_year not in (None, head.year_label), f"ghi năm học {sheet.school_year}"),
+        (
+            sheet.school_year not in (None, head.year_label),
+            f"ghi năm học {(sheet.school_year or '').replace('-', '–')}",
+        ),
         (
             sheet.school_name is not None and not _same_school(sheet.school_name, school_name),
             f"ghi “{sheet.school_name}”",

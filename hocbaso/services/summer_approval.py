@@ -180,7 +180,8 @@ def _void(actor: Actor, class_group: m.ClassGroup, cases: list[Case], now: datet
                 "Chưa có gì thay đổi."
             )
         reason = (
-            f"Lập bản bổ sung kết quả trong hè năm học {class_group.school_year.label} (Thông tư 22/2021, Điều 13, 14)."
+            f"Lập bản bổ sung kết quả trong hè năm học {class_group.school_year.label.replace('-', '–')} "
+            "(Thông tư 22/2021, Điều 13, 14)."
         )
         recall_requests.recall_by_correction(actor, record, reason, now, paper=None)
 

@@ -91,7 +91,10 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
         m.RoleGrant,
         ("person_id", "role", "scope_kind", "scope_id", "starts_on", "ends_on", "document", "granted_by", "granted_at"),
     ),
-    "account": (m.Account, ("person_id", "username", "disabled_at", "password_digest", "second_factor_digest")),
+    "account": (
+        m.Account,
+        ("person_id", "username", "disabled_at", "mail_declined_at", "password_digest", "second_factor_digest"),
+    ),
     "reset_request": (
         m.ResetRequest,
         ("account_id", "kind", "state", "asked_by", "asker_name", "expires_at", "decided_by", "asked_at", "decided_at"),
@@ -181,7 +184,19 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
     "student_photo": (m.StudentPhoto, ("student_id", "digest", "set_at", "setter_name")),
     "board_task_file": (
         m.BoardTaskFile,
-        ("board_task_id", "digest", "file_name", "media_type", "n_bytes", "added_at", "adder_name"),
+        (
+            "board_task_id",
+            "digest",
+            "file_name",
+            "media_type",
+            "n_bytes",
+            "added_at",
+            "added_by",
+            "adder_name",
+            "removed_at",
+            "remover_name",
+            "removed_reason",
+        ),
     ),
     "inventory_item": (
         m.InventoryItem,
@@ -554,7 +569,7 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
     ),
 }
 """Rows whose present values must equal what their last entry says: kind -> (model, columns). A column that is added to a kind
-of which rows stand in schools already belongs into ``ADDED_LATER`` as well.
+of which rows stand in schools already belongs into ``ADDED_LATER`` or ``EMPTY_UNTIL_TOLD`` as well.
 """
 
 DIGESTED = {("account", "password_digest"): "password_hash", ("account", "second_factor_digest"): "totp_secret"}
@@ -615,3 +630,9 @@ ADDED_LATER: dict[str, frozenset[str]] = {
     "year_turn": frozenset({"decided_at", "prepared_at", "prepared_by"}),
 }
 """Columns that came to be watched after rows had been written: an entry that does not name one says nothing about it."""
+
+EMPTY_UNTIL_TOLD: dict[str, frozenset[str]] = {
+    "account": frozenset({"mail_declined_at"}),
+    "board_task_file": frozenset({"added_by", "removed_at", "remover_name", "removed_reason"}),
+}
+"""Columns that a migration added without a value and that nothing fills without an entry: an entry that does not name one says it is empty."""

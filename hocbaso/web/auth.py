@@ -13,6 +13,7 @@ from hocbaso.errors import Invalid
 from hocbaso.services import (
     accounts,
     credentials,
+    mail_choice,
     passwords,
     role_grants,
     school_frame,
@@ -266,6 +267,7 @@ def _own(form: ChangePasswordForm, status: int) -> Answer:
         form=form,
         signed=current_session(),
         grants=role_grants.own_grants(actor, clock.now()),
+        mail=mail_choice.read(actor),
         suggestion=passwords.generate(),
     )
     return page, status
@@ -290,6 +292,20 @@ def change_password() -> Answer:
         return _own(form, 422)
     note("Đã đổi mật khẩu. Các máy khác đang đăng nhập bằng tài khoản này đã bị thoát.")
     return _renew()
+
+
+@auth.post("/tai-khoan/thu")
+@signed_in
+def choose_mail() -> Answer:
+    """Whether the mail of the day is wanted."""
+    wanted = request.form.get("nhan") == "1"
+    mail_choice.choose(current_actor(), wanted, clock.now())
+    note(
+        "Từ nay thư nhắc việc lại gửi cho thầy, cô."
+        if wanted
+        else "Từ nay không gửi thư nhắc việc nữa. Lời nhắc vẫn hiện ở chuông."
+    )
+    return go(url_for(".own_account"))
 
 
 # --- once more, before a grave act ------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from flask_wtf import FlaskForm
 
 from hocbaso import clock
 from hocbaso.errors import DomainError, Invalid, NotFound, Stale
+from hocbaso.regulations.attendance_months import KINDS
 from hocbaso.regulations.correction_flow import CorrectionVerb
 from hocbaso.regulations.correction_impact import HOMEROOM_WORDS
 from hocbaso.regulations.permissions import Permission as P
@@ -22,6 +23,7 @@ from hocbaso.services import (
     correction_decisions,
     correction_evidence,
     correction_exemptions,
+    correction_month_requests,
     correction_requests,
     correction_view,
     correction_year_requests,
@@ -34,6 +36,8 @@ from hocbaso.services.access import NO_PUPIL
 from hocbaso.services.civil_status import CIVIL_FIELDS
 from hocbaso.services.correction_impact import shown_field
 from hocbaso.services.correction_requests import Wanted
+from hocbaso.services.month_absences import KIND_WORDS
+from hocbaso.services.month_totals import summed_fields
 from hocbaso.services.summer_results import Typed
 from hocbaso.services.uploaded_papers import Upload
 from hocbaso.web import help as help_pages
@@ -46,6 +50,7 @@ from hocbaso.web.forms.corrections import (
     AskExemptionForm,
     AskHomeroomForm,
     AskInheritedForm,
+    AskMonthsForm,
     AskRevocationForm,
     AskScoresForm,
     AskSummerForm,
@@ -166,6 +171,7 @@ def _homeroom_form(
         words=HOMEROOM_WORDS,
         levels=labels.TABLES["level_name"],
         limits=homeroom.TEXT_LIMITS,
+        sums=[name for _id, name in summed_fields([enrollment_id])],
         form=form or AskHomeroomForm(formdata=None),
         typed=typed or {},
         errors=errors or {},
@@ -185,6 +191,52 @@ def send_homeroom(enrollment_id: int) -> Any:
         form,
         partial(_homeroom_form, enrollment_id, form, typed=typed),
         lambda: correction_requests.ask_homeroom(
+            current_actor(), enrollment_id, raw, seen, form.reason.data or "", _uploads(), clock.now()
+        ),
+    )
+
+
+@corrections.get("/nghi-theo-thang/<int:enrollment_id>")
+@requires(P.CORRECTION_ASK)
+def ask_months(enrollment_id: int) -> str:
+    """The months of absences of one pupil of an approved class."""
+    return _month_form(enrollment_id)[0]
+
+
+def _month_form(
+    enrollment_id: int,
+    form: AskMonthsForm | None = None,
+    *,
+    typed: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+    message: str = "",
+    moved: tuple[Any, ...] = (),
+    status: int = 200,
+) -> tuple[str, int]:
+    return render_template(
+        "corrections/ask_months.html",
+        page=correction_month_requests.form(current_actor(), enrollment_id, clock.now()),
+        kinds=KINDS,
+        kind_words=KIND_WORDS,
+        form=form or AskMonthsForm(formdata=None),
+        typed=typed or {},
+        errors=errors or {},
+        message=message,
+        moved=moved,
+    ), status
+
+
+@corrections.post("/nghi-theo-thang/<int:enrollment_id>")
+@requires(P.CORRECTION_ASK)
+def send_months(enrollment_id: int) -> Any:
+    """Send the request; a month that says what it said before is left out."""
+    form = AskMonthsForm()
+    typed, seen, raw = _fields()
+    correction_month_requests.form(current_actor(), enrollment_id, clock.now())
+    return _asked(
+        form,
+        partial(_month_form, enrollment_id, form, typed=typed),
+        lambda: correction_month_requests.ask(
             current_actor(), enrollment_id, raw, seen, form.reason.data or "", _uploads(), clock.now()
         ),
     )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Flask, flash, render_template, request, session, url_for
+from flask import Blueprint, Flask, flash, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -29,7 +28,7 @@ from hocbaso.services import (
 from hocbaso.services.access import Actor
 from hocbaso.services.import_plans import KINDS
 from hocbaso.services.wanted_roles import wanted_roles
-from hocbaso.web import daily_rows, daily_signing, wide_batches
+from hocbaso.web import daily_rows, daily_signing, just_approved, wide_batches
 from hocbaso.web.daily_signing import Signing
 from hocbaso.web.forms.daily import ActForm
 from hocbaso.web.headers import allow_signing_helper
@@ -113,7 +112,7 @@ def _page(
         chosen=chosen,
         outcomes=outcomes,
         verb=verb,
-        offers=_offers(),
+        undo_args=chosen,
         verb_words=VERB_WORDS,
         done_words=DONE_WORDS,
         open_words=OPEN_WORDS,
@@ -161,54 +160,29 @@ def act() -> BaseResponse | tuple[str, int]:
     done = [one for one in outcomes if one.done]
     verb = form.verb.data or ""
     if verb == "approve" and done:
-        _may_take_back(now)
+        just_approved.remember(now)
     if len(done) == len(outcomes):
-        if verb != "approve" or not _offers():  # the bar that takes it back tells an approval
+        if verb != "approve" or not just_approved.offers():  # the bar that takes it back tells an approval
             flash(f"{DONE_WORDS[verb]} {done[0].label if len(done) == 1 else f'{len(done)} việc'}.", "done")
         kept: dict[str, Any] = request.args.to_dict()
         return go(url_for(".show", **kept))
     return _page(outcomes, verb=verb, status=200 if done else 409)
 
 
-_JUST = "just_approved"
-"""In the browser's signed session: when each act of the last seconds began and when it had been answered. Who approved what in it stands
-in the steps."""
-
-
-def _acts() -> list[tuple[datetime, datetime]]:
-    return [(datetime.fromisoformat(began), datetime.fromisoformat(done)) for began, done in session.get(_JUST, ())]
-
-
-def _may_take_back(began: datetime) -> None:
-    now = clock.now()
-    acts = [*_acts()[-2:], (began, now)]
-    session[_JUST] = [(one.isoformat(), done.isoformat()) for one, done in acts]
-
-
-def _offers() -> list[taking_back.Offer]:
-    """What may be taken back now, the newest first."""
-    acts = _acts()
-    if not acts:
-        return []
-    actor, now = current_actor(), clock.now()
-    found = [taking_back.offer(actor, began, done, now) for began, done in reversed(acts)]
-    if not any(found) and acts[-1][1] < now:
-        session.pop(_JUST)  # over: no later page looks again
-    return [one for one in found if one is not None]
-
-
 @daily.post("/hoan-tac")
 @signed_in
 def take_back() -> BaseResponse | tuple[str, int]:
-    """Take back the own approval of a moment ago; after ten seconds it says so and nothing changes."""
-    wanted = request.form.get("luc", "")
-    acts = [(began, done) for began, done in _acts() if began.isoformat() == wanted]
+    """Take back the own approval of a moment ago, made here or elsewhere; after ten seconds it says so and nothing changes."""
+    found = just_approved.find(request.form.get("luc", ""))
     try:
-        if not acts:
+        if found is None:
             raise WrongState(TOO_LATE)
-        outcomes = taking_back.take_back(current_actor(), *acts[0], now=clock.now())
+        outcomes = taking_back.take_back(current_actor(), found.began, found.done, now=clock.now())
     except WrongState as refusal:
-        return _page(message=refusal.message, kept=True, status=409)
+        if found is None or not found.page:
+            return _page(message=refusal.message, kept=True, status=409)
+        flash(refusal.message, "late")
+        return go(found.page)
     done = [one for one in outcomes if one.done]
     if len(done) == len(outcomes):
         flash(
@@ -216,7 +190,7 @@ def take_back() -> BaseResponse | tuple[str, int]:
             "done",
         )
         kept: dict[str, Any] = request.args.to_dict()
-        return go(url_for(".show", **kept))
+        return go(found.page or url_for(".show", **kept))
     return _page(outcomes, verb="take_back", status=200 if done else 409)
 
 
@@ -235,5 +209,6 @@ def _count(actor: Actor) -> int:
 def init_app(app: Flask) -> None:
     """Register the blueprint and the number on the rail."""
     app.register_blueprint(daily)
+    just_approved.init_app(app)
     app.extensions.setdefault("hocbaso_nav_counts", {})  # the rail's own module is set up after this one
     count(app, "today", _count)

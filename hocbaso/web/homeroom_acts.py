@@ -9,6 +9,7 @@ from hocbaso import clock
 from hocbaso.errors import Incomplete, Invalid
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.services import class_approval, class_moves
+from hocbaso.web import just_approved
 from hocbaso.web.forms.homeroom import (
     ClassMoveForm,
 )
@@ -65,17 +66,18 @@ def reopen(class_group_id: int) -> BaseResponse:
 @requires(P.CLASS_APPROVE)
 def approve(class_group_id: int) -> BaseResponse:
     """Approve the class and freeze its results."""
-    form = _move_form()
+    form, now, page = _move_form(), clock.now(), url_for(".lists", class_group_id=class_group_id)
     moved = class_approval.approve_class(
         current_actor(),
         class_group_id,
         expected_version=form.version.data or 0,
         seen=form.seen.data or "",
-        now=clock.now(),
+        now=now,
         remark=form.remark.data,
     )
-    flash(f"Đã duyệt tổng kết lớp {moved.name}. Kết quả đã đóng băng, lập học bạ được.", "done")
-    return go(url_for(".lists", class_group_id=class_group_id))
+    if not just_approved.remember(now, page):
+        flash(f"Đã duyệt tổng kết lớp {moved.name}. Kết quả đã đóng băng, lập học bạ được.", "done")
+    return go(page)
 
 
 @classes.post("/<int:class_group_id>/tra-lai")

@@ -10,9 +10,10 @@ from werkzeug.wrappers import Response as BaseResponse
 from hocbaso import clock
 from hocbaso.errors import DomainError, Invalid, NotFound, Stale, WrongState
 from hocbaso.regulations.attendance_months import KINDS
+from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.promotion import MAX_ABSENCES
-from hocbaso.services import homeroom, month_absences
+from hocbaso.services import correction_month_requests, homeroom, month_absences
 from hocbaso.services.access import class_for
 from hocbaso.services.month_absence_page import MonthPage, month_page
 from hocbaso.web.errors import status_of
@@ -42,8 +43,15 @@ def _at(name: str) -> tuple[str, str]:
 @requires(P.CLASS_READ)
 def months(class_group_id: int) -> str:
     """The months of one semester, with the sums of both and of the year."""
-    page = month_page(current_actor(), class_group_id, clock.now(), term=_term())
-    return render_template("homeroom/months.html", page=page, **_words())
+    actor, now = current_actor(), clock.now()
+    page = month_page(actor, class_group_id, now, term=_term())
+    typed = next((row for row in page.rows if any(total.typed is not None for total in row.totals)), None)
+    asks = (
+        page.state is ClassState.APPROVED
+        and typed is not None
+        and correction_month_requests.asks_months(actor, typed.enrollment_id, now)
+    )
+    return render_template("homeroom/months.html", page=page, asks=asks, **_words())
 
 
 @classes.post("/<int:class_group_id>/thang/<int:enrollment_id>")

@@ -14,6 +14,7 @@ from hocbaso.regulations.terms import Level
 from hocbaso.services import (
     class_page,
     correction_exemptions,
+    correction_month_requests,
     correction_requests,
     correction_view,
     correction_year_requests,
@@ -111,6 +112,7 @@ def student_page(
         message=message,
         corrections=correction_view.of_student(actor, row.student_id, page.today),
         asks_homeroom=correction_requests.asks_homeroom(actor, enrollment_id, clock.now()),
+        asks_months=correction_month_requests.asks_months(actor, enrollment_id, clock.now()),
         asks_inherited=correction_year_requests.asks_inherited(actor, enrollment_id, clock.now()),
         asks_exemption=correction_exemptions.asks_exemption(actor, enrollment_id, clock.now()),
         asks=correction_requests.asks_about(actor, enrollment_id, clock.now()),

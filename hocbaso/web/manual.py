@@ -59,6 +59,7 @@ HERE = {
     "corrections": "sua-chua",
     "corrections.ask_scores": "sua-chua#diem",
     "corrections.ask_homeroom": "sua-chua#chu-nhiem",
+    "corrections.ask_months": "sua-chua#nghi-thang",
     "corrections.ask_civil_status": "sua-chua#ho-tich",
     "corrections.ask_summer": "sua-chua#trong-he",
     "corrections.ask_exemption": "sua-chua#mien-hoc",

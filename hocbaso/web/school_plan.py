@@ -157,6 +157,18 @@ def attach(task_id: int) -> Answer:
     return _act(act, _board_page, ".board", f"viec-{task_id}")
 
 
+@plan.post("/viec/<int:task_id>/tep/<int:file_id>/bo")
+@requires(P.PROGRESS_READ, P.INVENTORY_KEEP)
+def remove_file(task_id: int, file_id: int) -> Answer:
+    """A wrong file out of sight."""
+
+    def act() -> str:
+        board_files.remove(current_actor(), task_id, file_id, request.form.get("reason", ""), clock.now())
+        return "Đã bỏ tệp; nhật ký vẫn giữ."
+
+    return _act(act, _board_page, ".board", f"tep-{file_id}")
+
+
 @plan.get("/viec/<int:task_id>/tep/<int:file_id>")
 @requires(P.PROGRESS_READ, P.INVENTORY_KEEP)
 def evidence_file(task_id: int, file_id: int) -> Response:

@@ -30,7 +30,7 @@ from hocbaso.services import (
     sheet_access,
 )
 from hocbaso.services.score_grid import SheetView
-from hocbaso.web import labels, rendered_rows, score_operations, sheet_notes
+from hocbaso.web import just_approved, labels, rendered_rows, score_operations, sheet_notes
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.scores import CellForm, MoveForm
 from hocbaso.web.htmx import go, is_fragment
@@ -204,7 +204,8 @@ def move(sheet_id: int, slug: str) -> BaseResponse | tuple[Response, int]:
     words = DONE[verb].format(done.label)
     if verb is SheetVerb.SUBMIT:
         words += f" {next_reviewer_words(sheet_access.reviewer_names(sheet_id, clock.local_date(now)))}"
-    flash(words, "done")
+    if verb is not SheetVerb.APPROVE or not just_approved.remember(now, url_for(".index")):
+        flash(words, "done")
     target = (
         url_for(".index")
         if verb in (SheetVerb.REVIEW, SheetVerb.APPROVE, SheetVerb.RETURN)
@@ -224,7 +225,10 @@ def move_many() -> BaseResponse | tuple[str, int]:
     if not items:
         flash("Chưa chọn bảng điểm nào. Xin đánh dấu ít nhất một bảng.", "late")
         return redirect(url_for("score_sheets.index"), code=303)
-    outcomes = reviews.move_many(current_actor(), verb, items, now=clock.now())
+    now = clock.now()
+    outcomes = reviews.move_many(current_actor(), verb, items, now=now)
+    if verb is SheetVerb.APPROVE and any(outcome.done for outcome in outcomes):
+        just_approved.remember(now, url_for(".index"))
     status = 200 if all(outcome.done for outcome in outcomes) else 409
     return render_template(
         "score_sheets/outcomes.html", outcomes=outcomes, verb=verb, n_done=sum(outcome.done for outcome in outcomes)

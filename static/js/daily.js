@@ -33,20 +33,6 @@
     window.addEventListener("pageshow", () => { delete form.dataset.sent; }, { once: true });
   });
 
-  // What was just approved may be taken back for ten seconds: the bar counts down by the server's clock and goes. Sent too late it is refused.
-  for (const bar of document.querySelectorAll("[data-undo]")) {
-    const end = Date.now() + Number(bar.dataset.undo);
-    const left = bar.querySelector("[data-left]");
-    const tick = () => {
-      const seconds = Math.ceil((end - Date.now()) / 1000);
-      if (seconds > 0) { left.textContent = `còn ${seconds} giây`; setTimeout(tick, 250); return; }
-      if (bar.dataset.sent) return;
-      if (bar.contains(document.activeElement)) document.getElementById("main").focus({ preventScroll: true });
-      bar.remove();
-    };
-    tick();
-  }
-
   // Keys for who works through a long list: j and k go down and up, x ticks, a does, r opens the return, Enter opens, ? tells them.
   const keys = document.getElementById("phim");
   if (keys) keys.querySelector("[data-keys-close]").addEventListener("click", () => keys.close());
@@ -70,7 +56,7 @@
     if (keys && keys.open) return;
     if (event.key === "j" || event.key === "k") { event.preventDefault(); stand(at < 0 ? (event.key === "j" ? 1 : 0) : event.key === "j" ? 1 : -1); return; }
     if (event.key === "u") {
-      const button = document.querySelector("[data-undo] button");
+      const button = document.querySelector("form[data-undo] button");
       if (button) { event.preventDefault(); button.focus(); }
       return;
     }

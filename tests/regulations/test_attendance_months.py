@@ -7,7 +7,15 @@ from itertools import pairwise
 
 import pytest
 
-from hocbaso.regulations.attendance_months import Nearness, is_due, month_columns, nearness, total_of
+from hocbaso.regulations.attendance_months import (
+    Nearness,
+    corrected_total,
+    is_due,
+    month_columns,
+    nearness,
+    tells_total,
+    total_of,
+)
 
 YEAR = month_columns(date(2026, 9, 5), date(2027, 1, 18), date(2027, 5, 19))
 
@@ -72,3 +80,29 @@ def test_months_before_a_pupil_came_need_not_be_typed(came_on: date | None, due:
 )
 def test_45_is_in_order_and_46_is_not(sessions: int, said: Nearness):
     assert nearness(sessions) is said
+
+
+@pytest.mark.parametrize(
+    ("stands", "before", "after", "total"),
+    [
+        (3, {"a": 2, "b": 1}, {"a": 4, "b": 1}, 5),  # they told it: it follows
+        (3, {"a": 2, "b": 1}, {"a": 1, "b": 2}, 3),
+        (7, {"a": 2, "b": 1}, {"a": 4, "b": 3}, 7),  # corrected by itself: only back to it
+        (7, {"a": 2, "b": 1}, {"a": 4, "b": 1}, None),
+        (3, {"a": 3, "b": None}, {"a": 3, "b": 2}, 5),
+        (5, {}, {"a": 5}, None),  # no months behind it: none beside it
+        (0, {"a": None}, {"a": 0}, None),
+    ],
+)
+def test_a_corrected_month_takes_its_total_along_or_comes_to_it(
+    stands: int, before: dict[str, int | None], after: dict[str, int | None], total: int | None
+):
+    assert corrected_total(stands, before, after) == total
+
+
+@pytest.mark.parametrize(
+    ("stands", "counts", "told"),
+    [(3, {"a": 2, "b": 1}, True), (3, {"a": 2}, False), (None, {}, False), (None, {"a": 0}, False), (0, {}, False)],
+)
+def test_months_tell_a_total_they_come_to(stands: int | None, counts: dict[str, int | None], told: bool):
+    assert tells_total(stands, counts) is told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import json
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ from hocbaso.services import (
     board_tasks,
     digest_mail,
     job_ledger,
+    mail_choice,
     reminders,
     role_grants,
     roster,
@@ -39,6 +41,7 @@ from hocbaso.services.access import SYSTEM
 from hocbaso.services.job_table import JOBS
 from hocbaso.services.kept_answers import KeptAnswers
 from tests.cast import Cast
+from tests.databases import Outside
 
 # Windows of the cast's year: semester II closes 19/05/2027 for grade 6 (before 20/5), 12/05/2027 for grade 9 (before 13/5).
 
@@ -495,6 +498,34 @@ def test_a_withdrawn_announcement_is_not_mailed_and_a_broken_server_costs_nobody
     assert all(
         "Còn đây" in message.get_content() and "Gỡ rồi" not in message.get_content() for _to, message in sink.received
     )
+
+
+def test_who_declines_the_mail_gets_none_and_the_bell_stays(mailing: Cast, sink: Sink) -> None:
+    other = mailing.actor("other")
+    assert mail_choice.choose(other, False, morning(DAY)) and not mail_choice.choose(other, False, morning(DAY))
+    post(mailing)
+    n_unread = reminders.n_unread(other.person_id, morning(DAY))
+    assert digest_mail.send(morning(DAY)) == 2 and letters(sink, "other") == []
+    assert reminders.n_unread(other.person_id, morning(DAY)) == n_unread > 0, "not mailed, and not read either"
+    assert "Tài khoản của tôi" in letters(sink, "math")[0].get_content(), "the mail says how to end it"
+    choice = mail_choice.read(other)
+    assert (choice.email, choice.declined_at, choice.is_sent) == ("other@dongsen.example", morning(DAY), True)
+    assert mail_choice.choose(other, True, morning(DAY) + timedelta(days=1))
+    assert digest_mail.send(morning(DAY) + timedelta(days=1)) == 1, (
+        "what is still to be said, and no reminder of yesterday"
+    )
+    told = db.session.scalars(
+        select(m.AuditEntry.payload).where(m.AuditEntry.tag == "account:mail:chosen").order_by(m.AuditEntry.seq)
+    ).all()
+    assert [json.loads(one)["state"]["account"].popitem()[1]["mail_declined_at"] is None for one in told] == [
+        False,
+        True,
+    ]
+    db.session.remove()
+    with Outside() as outside:
+        outside.execute("UPDATE account SET mail_declined_at = '2027-05-01 00:00:00' WHERE person_id = 1")
+    faults = [one for one in audit_verify.verify().faults if one.table != "person"]  # whose addresses the fixture wrote
+    assert [one.table for one in faults] == ["account"], "nobody is kept from the mail behind the log's back"
 
 
 def test_two_processes_send_one_mail(mailing: Cast, sink: Sink) -> None:

@@ -743,7 +743,7 @@ def test_a_file_of_another_sheet_is_refused_in_words(school: Cast) -> None:
     [
         ("9A", "9B", "ghi lớp 9B"),
         ("học kì II", "học kì I", "ghi học kì I"),
-        ("2026-2027", "2025-2026", "năm học 2025-2026"),
+        ("2026-2027", "2025-2026", "năm học 2025–2026"),
         ("Trường THCS Đồng Sen", "Trường THCS Đồng Lúa", "Đồng Lúa"),
     ],
 )

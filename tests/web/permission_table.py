@@ -57,6 +57,7 @@ ROWS: list[Row] = [
     Row("auth.sign_in_in_place", "POST", "/dang-nhap/tai-cho", EVERYBODY),
     Row("auth.own_account", "GET", "/tai-khoan", SIGNED_IN),
     Row("auth.change_password", "POST", "/tai-khoan", SIGNED_IN),
+    Row("auth.choose_mail", "POST", "/tai-khoan/thu", SIGNED_IN),
     Row("auth.confirm", "GET", "/xac-nhan", SIGNED_IN),
     Row("auth.confirm_post", "POST", "/xac-nhan", SIGNED_IN),
     Row("auth.confirm_dialog", "GET", "/xac-nhan/tai-cho", SIGNED_IN),
@@ -510,6 +511,8 @@ ROWS += [
     Row("corrections.send_civil_status", "POST", "/sua-chua/ho-so/7", only("clerk", "math"), refused=_HIDDEN),
     Row("corrections.ask_homeroom", "GET", _pupil("/sua-chua/chu-nhiem/{pupil}"), only("math"), refused=_HIDDEN),
     Row("corrections.send_homeroom", "POST", _pupil("/sua-chua/chu-nhiem/{pupil}"), only("math"), refused=_HIDDEN),
+    Row("corrections.ask_months", "GET", _pupil("/sua-chua/nghi-theo-thang/{pupil}"), only("math"), refused=_HIDDEN),
+    Row("corrections.send_months", "POST", _pupil("/sua-chua/nghi-theo-thang/{pupil}"), only("math"), refused=_HIDDEN),
     Row(
         "corrections.ask_summer", "GET", _pupil("/sua-chua/trong-he/{pupil}/0"), _ASKERS, refused=_HIDDEN, passes=(404,)
     ),
@@ -648,6 +651,13 @@ ROWS += [
         "/ke-hoach/viec/999999/tep/1",
         _FOLLOWERS | only("it_officer"),
         passes=(404,),
+    ),
+    Row(
+        "school_plan.remove_file",
+        "POST",
+        "/ke-hoach/viec/999999/tep/1/bo",
+        _FOLLOWERS | only("it_officer"),
+        passes=(422,),
     ),
     Row("school_plan.undo", "POST", "/ke-hoach/viec/999999/bo", BOSSES, passes=(404,)),
     Row("school_plan.training_days", "GET", "/ke-hoach/tap-huan", _FOLLOWERS),

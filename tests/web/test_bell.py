@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from hocbaso import models as m
 from hocbaso.db import write_transaction
 from hocbaso.services import reminders
 from tests.cast import Cast
@@ -60,3 +61,22 @@ def test_the_bell_asks_for_itself_and_says_only_what_is_more(
 @pytest.mark.parametrize("path", ["/loi-nhac/", "/loi-nhac/chuong"])
 def test_nobody_who_is_not_signed_in_has_a_bell(path: str, school_app: Flask, school: Cast) -> None:
     assert school_app.test_client().get(path).status_code in (302, 303, 401)
+
+
+def test_the_mail_is_declined_on_the_own_account_and_the_bell_stays(
+    school: Cast, client_of: Callable[[str], FlaskClient]
+) -> None:
+    math = client_of("math")
+    assert "chưa có địa chỉ thư" in math.get("/tai-khoan").text
+    with write_transaction() as session:
+        person = session.get(m.Person, school.people["math"])
+        assert person is not None
+        person.email = "ha@dongsen.example"
+    tell(school, "math", "Có lời trả lời")
+    page = math.get("/tai-khoan").text
+    assert "ha@dongsen.example" in page and "Đang nhận" in page and "chưa đặt máy chủ thư" in page
+    answer = math.post("/tai-khoan/thu", data={"nhan": "0"}, follow_redirects=True)
+    assert answer.request.path == "/tai-khoan" and "Không nhận</" in answer.text and "Nhận lại thư" in answer.text
+    assert count(answer.text) == "1"
+    back = math.post("/tai-khoan/thu", data={"nhan": "1"}, follow_redirects=True).text
+    assert "Đang nhận" in back and "lại gửi cho thầy, cô" in back

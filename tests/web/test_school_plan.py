@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from datetime import date, timedelta
 
@@ -23,6 +24,7 @@ from hocbaso.services import (
 )
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, PEOPLE, Cast
+from tests.databases import Outside
 from tests.services.test_audit_verify import try_kinds
 
 
@@ -405,6 +407,55 @@ def test_files_show_that_a_task_is_done(client_of, school: Cast):
     document_pool.document_store().path(file.digest).chmod(0o600)
     document_pool.document_store().path(file.digest).write_bytes(b"something else")
     assert any(file.digest[:16] in problem for problem in instance_check.check(NOW).problems)
+
+
+def test_a_wrong_file_is_taken_out_of_sight_and_stays_in_the_log(client_of, school: Cast):
+    principal, member, clerk = client_of("principal"), client_of("board"), client_of("clerk")
+    data = {"title": "Rà soát hồ sơ", "person_id": school.people["board"], "due_on": "20/05/2027"}
+    assert principal.post("/ke-hoach/viec", data=data).status_code == 303
+    address = f"/ke-hoach/viec/{newest(m.BoardTask).id}"
+    assert member.post(f"{address}/xong", data=sent((PHOTO, "nhầm.jpg"), evidence="", version=1)).status_code == 303
+    wrong = newest(m.BoardTaskFile)
+    out = f"{address}/tep/{wrong.id}/bo"
+    assert wrong.added_by == school.accounts["board"]
+    assert out in member.get("/ke-hoach/").text and out not in clerk.get("/ke-hoach/").text
+    assert clerk.post(out, data={"reason": "Không phải của tôi"}).status_code == 403
+    assert client_of("it_officer").post(out, data={"reason": "x"}).status_code == 404
+    answer = member.post(out, data={"reason": "  "})
+    assert answer.status_code == 422 and "vì sao bỏ" in answer.text
+    answer = member.post(out, data={"reason": "Nhầm tệp"})
+    assert answer.status_code == 409 and "chỉ có tệp này" in answer.text and 'value="Nhầm tệp"' in answer.text
+
+    assert member.post(f"{address}/tep", data=sent((PDF, "biên bản.pdf"))).status_code == 303
+    assert member.post(out, data={"reason": "Nhầm tệp"}).status_code == 303
+    for client in (member, principal, clerk):
+        page = client.get("/ke-hoach/").text
+        assert f"{address}/tep/{wrong.id}" not in page and "nhầm.jpg" not in page and "Lí do: Nhầm tệp" in page
+        assert client.get(f"{address}/tep/{wrong.id}").status_code == 404
+    assert member.post(out, data={"reason": "Lần nữa"}).status_code == 409
+    entry = db.session.scalars(select(m.AuditEntry).where(m.AuditEntry.tag == "board:file:removed")).one()
+    payload = json.loads(entry.payload)
+    assert (payload["note"], payload["facts"]["file"]) == ("Nhầm tệp", "nhầm.jpg")
+    assert payload["state"]["board_task_file"][str(wrong.id)]["remover_name"] == PEOPLE["board"][1]
+    assert instance_check.check(NOW).n_documents == 2, "the bytes stay"
+
+    # the same file may come again, and who gives the tasks takes out anybody's
+    assert member.post(f"{address}/tep", data=sent((PHOTO, "đúng ra.jpg"))).status_code == 303
+    again = newest(m.BoardTaskFile)
+    assert again.digest == wrong.digest and again.id != wrong.id
+    assert principal.post(f"{address}/tep/{again.id}/bo", data={"reason": "Vẫn nhầm"}).status_code == 303
+    intact("board_task_file")
+
+
+def test_a_file_hidden_behind_the_log_is_found(client_of, school: Cast):
+    data = {"title": "Rà soát hồ sơ", "person_id": school.people["board"], "due_on": "20/05/2027"}
+    assert client_of("principal").post("/ke-hoach/viec", data=data).status_code == 303
+    address = f"/ke-hoach/viec/{newest(m.BoardTask).id}"
+    assert client_of("board").post(f"{address}/tep", data=sent((PDF, "b.pdf"))).status_code == 303
+    db.session.remove()
+    with Outside() as outside:
+        outside.execute("UPDATE board_task_file SET removed_at = added_at, remover_name = 'a', removed_reason = 'b'")
+    assert {fault.table for fault in audit_verify.verify().faults} == {"board_task_file"}
 
 
 def test_the_board_without_an_open_year_says_so(client_of, school: Cast):

@@ -32,6 +32,12 @@ class AskHomeroomForm(AskScoresForm):
     reason = _reason("Ví dụ: ghi nhầm dòng, sổ theo dõi ghi 3 buổi có phép.")
 
 
+class AskMonthsForm(AskScoresForm):
+    """Why a month's absences are to be another number."""
+
+    reason = _reason("Ví dụ: ghi nhầm dòng, sổ theo dõi tháng 10 ghi 3 buổi có phép.")
+
+
 class AskSummerForm(AskScoresForm):
     """Why an approved result of the summer is to be another."""
 
