@@ -9,6 +9,8 @@ HOST ?= 127.0.0.1
 PORT ?= 5000
 JOBS ?= 3
 export HOST PORT PYTHONUNBUFFERED = 1
+# Where it is set, each server, worker and command compiles the program anew: two of its six seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
