@@ -110,9 +110,19 @@ def public_key(now: datetime) -> bytes | None:
     return base64.b64decode(row.public_key)
 
 
-def words_of(public_der: bytes) -> str:
-    """A key's id in groups of four, to be compared by people: the same at the helper and on the page."""
-    key_id = ik.key_id_of(public_der).upper()
+def for_helpers(now: datetime) -> dict[str, str]:
+    """What a signer's helper looks at when it is paired and at each session: the key in use (Base64; empty where there is none yet), the time."""
+    return {
+        "format": "hocbaso-helper-key-1",
+        "public_key": ik.b64(public_key(now) or b""),
+        "now": ik.instant(now),
+    }
+
+
+def pairing_words(actor: Actor, now: datetime) -> str:
+    """The key in use, made where there is none, in groups of four: people compare them with what the helper shows."""
+    signing_key(actor, now)
+    key_id = ik.key_id_of(public_key(now) or b"").upper()
     return " ".join(key_id[i : i + 4] for i in range(0, 16, 4))
 
 

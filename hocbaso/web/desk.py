@@ -9,13 +9,12 @@ import base64
 import binascii
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Flask, jsonify, make_response, render_template, request, url_for
 
 from hocbaso import clock
-from hocbaso.documents.instance_keys import instant
-from hocbaso.documents.signing_manifest import SignedText
 from hocbaso.errors import DomainError, Invalid, NotFound
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.permissions import Role
@@ -47,18 +46,14 @@ def _errand(found: desk_signing.Errand | None) -> Any:
             "job": found.round.job,
             "round": found.round.number,
             "certificate": found.certificate,
-            "list": _signed(found.round.listing),
+            "list": asdict(found.round.listing),
             "messages": [_b64(message) for message in found.round.messages],
         }
         if (
             request.args.get("biet") != found.round.job
         ):  # a page that has it need not fetch a school's names every round
-            body["agreement"] = _signed(found.round.agreement)
+            body["agreement"] = asdict(found.round.agreement)
     return jsonify(body)
-
-
-def _signed(text: SignedText) -> dict[str, str]:
-    return {"text": text.text, "signature": text.signature}
 
 
 @desk_pages.post("/viec/<int:batch_id>/o-may")
@@ -219,19 +214,16 @@ def register() -> Any:
 def pairing_code() -> Any:
     """The machine's key in words (JSON), to be compared with what the helper shows; the key is made where there is none yet."""
     try:
-        instance_keys.signing_key(current_actor(), clock.now())
+        return jsonify({"words": instance_keys.pairing_words(current_actor(), clock.now())})
     except DomainError as error:
         return _told(error)
-    return jsonify({"words": instance_keys.words_of(instance_keys.public_key(clock.now()) or b"")})
 
 
 @desk_pages.get("/trinh-ky/khoa")
 @public
 def helper_key() -> Any:
     """What a helper looks at when it is paired and at each session (JSON): the key that signs what it is told, and this machine's time."""
-    now = clock.now()
-    found = instance_keys.public_key(now)
-    return jsonify({"format": "hocbaso-helper-key-1", "public_key": _b64(found or b""), "now": instant(now)})
+    return jsonify(instance_keys.for_helpers(clock.now()))
 
 
 def _decoded(text: str | None) -> bytes:
