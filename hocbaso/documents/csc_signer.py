@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from hocbaso.documents.csc_client import HASHES_A_PAPER, Credential, CscClient
+from hocbaso.documents.signing_manifest import Paper
 from hocbaso.errors import WrongState
 
 _MOST = 400
@@ -43,11 +44,11 @@ class CscSigner:
         """Documents a group: each has two hashes, and one authorisation should cover them all."""
         return max(1, min(self._credential.n_at_once, _MOST) // HASHES_A_PAPER)
 
-    def begin(self, n_messages: int) -> None:
+    def begin(self, n_messages: int, papers: Sequence[Paper] = ()) -> None:
         """See ``BatchSigner``."""
         self._n_expected = n_messages
 
-    def sign_messages(self, messages: Sequence[bytes]) -> list[bytes]:
+    def sign_messages(self, messages: Sequence[bytes], papers: Sequence[Paper] = ()) -> list[bytes]:
         """See ``BatchSigner``. Where the provider signs one hash an authorisation, each is authorised."""
         hashes = [hashlib.sha256(message).digest() for message in messages]
         size = min(self._credential.n_at_once, _MOST)

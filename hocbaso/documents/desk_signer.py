@@ -1,7 +1,7 @@
 """A key on a token at the signer's own computer, for one batch: the signer's page carries hashes there and signatures back.
 
-The batch's thread lays a round of messages out and waits; the page fetches it, lets the signing helper of that computer sign, and brings
-the signatures. A signature is checked with the registered certificate the moment it arrives: a wrong one is refused and the round goes on
+The batch's thread lays a round of messages out, with what the machine's key says of them (:mod:`hocbaso.documents.signing_manifest`), and
+waits; the page fetches it, lets the signing helper of that computer sign, and brings the signatures. A signature is checked with the registered certificate the moment it arrives: a wrong one is refused and the round goes on
 waiting, so nobody can end a batch by bringing rubbish. Only the browser session that began the batch may fetch or bring.
 """
 
@@ -14,10 +14,13 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 
-from hocbaso.errors import Invalid, NotFound, Unavailable, WrongState
+from hocbaso.documents.certificate_parts import certificate_fingerprint
+from hocbaso.documents.signing_manifest import Clerk, Errand, Paper, SignedText
+from hocbaso.errors import IntegrityFault, Invalid, NotFound, Unavailable, WrongState
 
 ABSENT_SECONDS = 90.0
 """Longest silence of the page before the batch gives up (a laptop that sleeps, a page that was closed)."""
@@ -45,15 +48,15 @@ _GIVEN_UP = {
 class Round:
     """What a page carries to the helper: ``messages`` in the order of :data:`FORMS`, for transcripts the PDF's, then the XML's.
 
-    ``job`` is one agreement of the signer, to ``n`` documents; ``part`` of ``n_parts`` agreements that the batch needs.
+    ``job`` is one agreement of the signer, to ``n`` documents, ``agreement`` its text and ``listing`` what is to be signed in this round.
     """
 
     number: int
     job: str
     messages: tuple[bytes, ...]
     n: int
-    part: int = 1
-    n_parts: int = 1
+    agreement: SignedText
+    listing: SignedText
 
     @property
     def digests(self) -> tuple[bytes, ...]:
@@ -71,8 +74,15 @@ class DeskSigner:
         self.leaf, self._session = leaf, session
         self.document = "hoc-ba"
         self.job = ""
-        self.n_messages = 0
-        self._n_left = self._n_of_job = self._left_of_job = self._part = 0
+        self.errand = Errand("", "", "")
+        self._clerk: Clerk | None = None
+        self._parts: list[list[Paper]] = []
+        self._part_of: dict[Paper, int] = {}
+        self._taken: set[Paper] = set()
+        self._part = -1
+        self._agreement: SignedText | None = None
+        self._agreement_ends = datetime.min.replace(tzinfo=UTC)
+        self._n_of_job = 0
         self._key = x509.load_der_x509_certificate(leaf).public_key()
         self._change = threading.Condition()
         self._number = -1
@@ -88,46 +98,88 @@ class DeskSigner:
 
     # --- for the batch ---
 
-    def begin(self, n_messages: int) -> None:
-        """See ``BatchSigner``: what the signer is asked to agree to, once."""
+    def introduce(self, clerk: Clerk, errand: Errand) -> None:
+        """Who asks and for what, and who writes it down for the helper; before :meth:`begin`."""
+        self._clerk, self.errand = clerk, errand
+
+    def begin(self, n_messages: int, papers: Sequence[Paper] = ()) -> None:
+        """See ``BatchSigner``: what the signer is asked to agree to, once; more than one agreement takes is cut into parts.
+
+        Raises IntegrityFault where the papers are not those of ``n_messages``: nothing is signed that is not named.
+        """
+        if len(papers) * self._n_forms != n_messages or len(set(papers)) != len(papers):
+            raise IntegrityFault("Số học bạ và số chữ ký của lượt này không khớp nhau; chưa ký gì.")
+        most = MOST[self.document]
         with self._change:
-            self.n_messages = self._n_left = n_messages
+            self._parts = [list(papers[at : at + most]) for at in range(0, len(papers), most)]
+            self._part_of = {paper: part for part, some in enumerate(self._parts) for paper in some}
 
     @property
     def _n_forms(self) -> int:
         return len(FORMS[self.document])
 
-    @property
-    def _n_parts(self) -> int:
-        most = MOST[self.document] * self._n_forms
-        return max(1, self._part, -(-self.n_messages // most))
-
-    def sign_messages(self, messages: Sequence[bytes]) -> list[bytes]:
+    def sign_messages(self, messages: Sequence[bytes], papers: Sequence[Paper] = ()) -> list[bytes]:
         """See ``BatchSigner``: wait until the page has brought them all. What goes beyond one agreement begins another.
 
-        Raises Unavailable (the page is gone, nothing came in time), WrongState (the signer stopped).
+        Raises Unavailable (the page is gone, nothing came in time), WrongState (the signer stopped), IntegrityFault (papers that
+        :meth:`begin` was not told of).
         """
+        each = self._n_forms
+        if len(messages) != each * len(papers) or any(paper not in self._part_of for paper in papers):
+            raise IntegrityFault("Học bạ cần ký không có trong lượt đã hỏi người ký; chưa ký gì.")
         signed: list[bytes] = []
-        while len(signed) < len(messages):
-            if self._left_of_job == 0:
-                self._begin_job(len(messages) - len(signed))
-            some = messages[len(signed) : len(signed) + self._left_of_job]
-            signed += self._sign_round(some)
+        at = 0
+        while at < len(papers):
+            part = self._part_of[papers[at]]
+            end = at
+            while end < len(papers) and self._part_of[papers[end]] == part:
+                end += 1
+            self._agree(part)
+            signed += self._sign_round(messages[at * each : end * each], papers[at:end])
+            at = end
         return signed
 
-    def _begin_job(self, n_here: int) -> None:
+    def _agree(self, part: int) -> None:
+        """Go on with the agreement to a part, or begin one: for another part, or where the old one would end within the round."""
         with self._change:
-            self.job, self._number, self._part = secrets.token_urlsafe(18), -1, self._part + 1
-            self._left_of_job = min(max(self._n_left, n_here), MOST[self.document] * self._n_forms)
-            self._n_of_job = self._left_of_job // self._n_forms
+            clerk = self._clerk
+            if clerk is None:
+                raise IntegrityFault("Lượt ký này không có khoá của máy đứng tên; chưa ký gì.")
+            round_ends = clerk.now() + timedelta(seconds=ROUND_SECONDS)
+            if part == self._part and self._agreement_ends > round_ends:
+                return
+            self._part, self._number, self.job = part, -1, secrets.token_urlsafe(18)
+            rest = [paper for paper in self._parts[part] if paper not in self._taken]
+            scope = self.errand.scope
+            if len(self._parts) > 1:
+                scope = f"{scope}, phần {part + 1}/{len(self._parts)}"
+            self._n_of_job = len(rest)
+            self._agreement, self._agreement_ends = clerk.agreement(
+                self.job,
+                self.document,
+                Errand(self.errand.role, scope, self.errand.who),
+                certificate_fingerprint(self.leaf),
+                rest,
+            )
 
-    def _sign_round(self, messages: Sequence[bytes]) -> list[bytes]:
+    def _sign_round(self, messages: Sequence[bytes], papers: Sequence[Paper]) -> list[bytes]:
+        forms = FORMS[self.document]
         with self._change:
             self._number += 1
-            self._left_of_job -= len(messages)
-            self._n_left -= len(messages)
+            self._taken.update(papers)
+            assert self._clerk is not None and self._agreement is not None
+            entries = [(paper, form, file) for paper in papers for form, file in zip(forms, paper.digests, strict=True)]
+            listing = self._clerk.listing(
+                self._agreement,
+                self.job,
+                self._number,
+                [
+                    (paper, form, hashlib.sha256(message).digest(), file)
+                    for (paper, form, file), message in zip(entries, messages, strict=True)
+                ],
+            )
             self._round, self._answer = (
-                Round(self._number, self.job, tuple(messages), self._n_of_job, self._part, self._n_parts),
+                Round(self._number, self.job, tuple(messages), self._n_of_job, self._agreement, listing),
                 None,
             )
             began = self._seen_at = time.monotonic()

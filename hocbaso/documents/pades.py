@@ -46,6 +46,9 @@ class Mark:
     image: bytes | None = None
 
 
+_NO_RECORD = "Tệp PDF không phải học bạ do hệ thống lập, hoặc đã bị hỏng."
+
+
 class _Increment(endesive_pdf.SignedData):
     """endesive's writer with the sub-filter of PAdES and our appearance."""
 
@@ -123,9 +126,8 @@ class _Increment(endesive_pdf.SignedData):
         )
         return stream
 
-    def extend(self, pdf: bytes, details: dict[str, Any], room: int) -> tuple[bytes, int, int]:
-        """The increment with a zero placeholder; positions of ``<`` and just past ``>`` in the whole file."""
-        reader: Any = pypdf.PdfReader(io.BytesIO(pdf))
+    def extend(self, pdf: bytes, reader: Any, details: dict[str, Any], room: int) -> tuple[bytes, int, int]:
+        """The increment with a zero placeholder; positions of ``<`` and just past ``>`` in the whole file. ``reader`` has read ``pdf``."""
         zeros = b"00" * room
         root: Any = reader.trailer.raw_get("/Root")
         form = root.get_object().raw_get("/AcroForm")
@@ -176,38 +178,42 @@ def _stream(data: bytes, *, packed: bool = False) -> Any:
     return stream.flate_encode()
 
 
-def _trailer(pdf: bytes) -> Any:
-    return pypdf.PdfReader(io.BytesIO(pdf)).trailer
+def _read(pdf: bytes) -> Any:
+    """A reader of the file. Reading its table is half of a signature's work: one does for all that asks."""
+    try:
+        return pypdf.PdfReader(io.BytesIO(pdf))
+    except Exception as error:  # any parser failure means the same to the caller
+        raise IntegrityFault(_NO_RECORD) from error
 
 
-def _offers_letters(pdf: bytes) -> bool:
+def _offers_letters(reader: Any) -> bool:
     """Whether a paper is of a form since 1.2 (``TranscriptContent.refuses_twins``), told without its data."""
-    return "/DR" in _trailer(pdf)["/Root"]["/AcroForm"]
+    return "/DR" in reader.trailer["/Root"]["/AcroForm"]
 
 
-def filled_roles(pdf: bytes) -> tuple[str, ...]:
+def _filled_roles(reader: Any) -> tuple[str, ...]:
     """Roles whose field is filled, in order. Raises ``errors.IntegrityFault`` when the file is not an unsigned or signed record."""
     try:
-        form = _trailer(pdf)["/Root"]["/AcroForm"]
+        form = reader.trailer["/Root"]["/AcroForm"]
         fields = {str(item.get_object()["/T"]): "/V" in item.get_object() for item in form["/Fields"]}
     except Exception as error:  # any parser failure means the same to the caller
-        raise IntegrityFault("Tệp PDF không phải học bạ do hệ thống lập, hoặc đã bị hỏng.") from error
+        raise IntegrityFault(_NO_RECORD) from error
     if list(fields) != list(FIELD_OF.values()):
         raise IntegrityFault("Tệp PDF không có đúng ba vị trí chữ ký của học bạ.")
     return tuple(role for role, field in FIELD_OF.items() if fields[field])
 
 
-def check_earlier(pdf: bytes) -> None:
+def _check_earlier(pdf: bytes, reader: Any, n_filled: int) -> None:
     """Refuse to sign on top of signatures that no longer hold (mathematics only; trust is judged after signing)."""
     spans = signature_spans(pdf)
-    if len(spans) != len(filled_roles(pdf)):
+    if len(spans) != n_filled:
         raise IntegrityFault("Số chữ ký trong tệp không khớp với các vị trí đã ký.")
     for index, (start, end, stop) in enumerate(spans):
         if stop > len(pdf) or (index == len(spans) - 1 and stop != len(pdf)):
             raise IntegrityFault("Tệp đã bị thêm nội dung sau chữ ký trước đó.")
         digest = hashlib.sha256(pdf[:start] + pdf[end:stop]).digest()
         parts = read_contents(pdf, start, end)
-        if not cms.check(parts, digest) or (cms.is_twin(parts.chain, parts.signature) and _offers_letters(pdf)):
+        if not cms.check(parts, digest) or (cms.is_twin(parts.chain, parts.signature) and _offers_letters(reader)):
             raise IntegrityFault("Một chữ ký trước đó trong tệp không còn đúng, không ký tiếp được.")
 
 
@@ -237,14 +243,15 @@ def prepare_pdf(
     """
     if role not in FIELD_OF:
         raise Invalid("Vai trò ký không hợp lệ.")
-    filled = filled_roles(pdf)
+    reader = _read(pdf)
+    filled = _filled_roles(reader)
     order = list(FIELD_OF)
     if role in filled:
         raise WrongState(f"Học bạ này đã có chữ ký của {ROLE_WORDS[role]}.")
     if filled != tuple(order[: order.index(role)]):
         missing = next(word for word in order if word not in filled)
         raise WrongState(f"Chưa ký được: cần chữ ký của {ROLE_WORDS[missing]} trước.")
-    check_earlier(pdf)
+    _check_earlier(pdf, reader, len(filled))
     increment = _Increment()
     increment.role, increment.mark, increment.at = role, mark, at
     local = at.astimezone(VIETNAM)
@@ -260,7 +267,7 @@ def prepare_pdf(
         "location": mark.place or None,
         "application": "hocbaso",
     }
-    tail, start, end = increment.extend(pdf, details, cms.longest(chain) + (_TOKEN_ROOM if stamped else 0))
+    tail, start, end = increment.extend(pdf, reader, details, cms.longest(chain) + (_TOKEN_ROOM if stamped else 0))
     digest = hashlib.sha256(pdf)
     digest.update(tail[:start])
     digest.update(tail[end:])

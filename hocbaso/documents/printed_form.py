@@ -60,8 +60,9 @@ def _rows(text: str) -> list[tuple[int, list[tuple[int, int]]]]:
     rows = []
     for y, row in enumerate(qr_code(text).matrix_iter(border=QR_BORDER)):
         dark = [x for x, module in enumerate(row) if module]
-        starts = [x for x in dark if x - 1 not in dark]
-        ends = [x + 1 for x in dark if x + 1 not in dark]
+        held = set(dark)  # a list would be searched from its beginning for each module of the code
+        starts = [x for x in dark if x - 1 not in held]
+        ends = [x + 1 for x in dark if x + 1 not in held]
         if dark:
             rows.append((y, list(zip(starts, ends, strict=True))))
     return rows

@@ -31,6 +31,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from hocbaso.documents.certificate_parts import certificate_fingerprint as certificate_fingerprint
+from hocbaso.documents.signing_manifest import Paper
 from hocbaso.errors import IntegrityFault, Invalid, NotAllowed
 
 WRONG_PIN = "Mã PIN không đúng, hoặc khoá ký không thuộc về người này."
@@ -74,11 +75,14 @@ class BatchSigner(Protocol):
         """How many documents (two signatures each) are made ready before it is asked; at least 1."""
         ...
 
-    def begin(self, n_messages: int) -> None:
-        """How many messages the batch will bring, told before the first: a provider may authorise them together."""
+    def begin(self, n_messages: int, papers: Sequence[Paper] = ()) -> None:
+        """How many messages the batch will bring, told before the first: a provider may authorise them together.
+
+        ``papers`` are what they belong to, in order; only a key at a desk is told, and must be.
+        """
         ...
 
-    def sign_messages(self, messages: Sequence[bytes]) -> list[bytes]:
+    def sign_messages(self, messages: Sequence[bytes], papers: Sequence[Paper] = ()) -> list[bytes]:
         """Raw SHA-256 signatures in the form of ``Signer.sign_digest``, in order: all of them, or an error of ``errors``."""
         ...
 

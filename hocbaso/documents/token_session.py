@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hocbaso.documents.signing_manifest import Paper
 from hocbaso.errors import DomainError, NotAllowed, Unavailable
 
 CRASHED = "Phần mềm điều khiển của thiết bị ký đã dừng đột ngột. Hãy rút thiết bị, cắm lại rồi ký tiếp phần còn lại."
@@ -164,10 +165,10 @@ class TokenSigner:
     n_at_once: int = 8
     """A real token takes a tenth of a second a signature: eight documents keep the progress bar moving."""
 
-    def begin(self, n_messages: int) -> None:
+    def begin(self, n_messages: int, papers: Sequence[Paper] = ()) -> None:
         """See ``BatchSigner``: one login is enough for any number."""
 
-    def sign_messages(self, messages: Sequence[bytes]) -> list[bytes]:
+    def sign_messages(self, messages: Sequence[bytes], papers: Sequence[Paper] = ()) -> list[bytes]:
         """See ``BatchSigner``."""
         return self.session.sign(self.key_id, self.leaf, messages)
 

@@ -11,10 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from hocbaso import clock
 from hocbaso.documents.certificate_parts import certificate_fingerprint
-from hocbaso.documents.desk_signer import FORMS, DeskSigner, Round
+from hocbaso.documents.desk_signer import DeskSigner, Round
+from hocbaso.documents.signing_manifest import Clerk
+from hocbaso.documents.signing_manifest import Errand as Asked
 from hocbaso.errors import WrongState
-from hocbaso.services import batch_view, batches, document_pool
+from hocbaso.services import batches, document_pool
 from hocbaso.services.access import Actor
 
 _LOCK = threading.Lock()
@@ -23,30 +26,22 @@ _OPEN: dict[tuple[str, int], DeskSigner] = {}
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """What a page shows the helper. ``role`` is a ``SignatureRole``; ``n`` counts the documents of one agreement of the signer.
+    """What a page carries to the helper. What is signed, by whom and as what stands in the round's texts, which the page cannot write.
 
-    ``round`` is None while the server works on what was brought.
+    ``certificate`` is the SHA-256 of the signer's (hex); ``round`` is None while the server works on what was brought.
     """
 
-    document: str
-    """A name of ``desk_signer.FORMS``."""
-    job: str
-    role: str
-    scope: str
-    """``lớp 9A``, ``khối 9``"""
-    n: int
-    who: str
     certificate: str
     round: Round | None
-
-    @property
-    def forms(self) -> tuple[str, ...]:
-        """The forms of the signatures that one document takes, in the order of the round's messages."""
-        return FORMS[self.document]
 
 
 def _key(batch_id: int) -> tuple[str, int]:
     return str(document_pool.config().instance), batch_id
+
+
+def introduce(signer: DeskSigner, machine_key: bytes, asked: Asked) -> None:
+    """Let the machine's key (``instance_keys.signing_key``) say to the signer's helper what a batch or task is."""
+    signer.introduce(Clerk(machine_key, clock.now), asked)
 
 
 def announce(batch_id: int, signer: DeskSigner) -> None:
@@ -77,27 +72,15 @@ def _signer(batch_id: int) -> DeskSigner:
 
 def errand(actor: Actor, batch_id: int, session: str, now: datetime) -> Errand | None:
     """What waits for the signer's computer; None for a batch that is over. NotFound where another browser session began it."""
-    progress = batch_view.batch_progress(actor, batch_id, now)
+    batches.batch_for(actor, batch_id)
     if not is_waiting(batch_id):
         return None
-    return errand_of(_signer(batch_id), session, progress.step, progress.scope.name, progress.actor_name)
+    return errand_of(_signer(batch_id), session)
 
 
-def errand_of(signer: DeskSigner, session: str, role: str, scope: str, who: str) -> Errand:
+def errand_of(signer: DeskSigner, session: str) -> Errand:
     """What waits at a signer. Raises NotFound (another session)."""
-    waits = signer.waiting(session)
-    if waits is not None and waits.n_parts > 1:
-        scope = f"{scope}, phần {waits.part}/{waits.n_parts}"
-    return Errand(
-        document=signer.document,
-        job=waits.job if waits is not None else signer.job,
-        role=role,
-        scope=scope,
-        n=waits.n if waits is not None else 0,
-        who=who,
-        certificate=certificate_fingerprint(signer.leaf),
-        round=waits,
-    )
+    return Errand(certificate_fingerprint(signer.leaf), signer.waiting(session))
 
 
 def bring(

@@ -15,6 +15,7 @@ from datetime import datetime
 
 from hocbaso import clock
 from hocbaso.documents.desk_signer import DeskSigner
+from hocbaso.documents.signing_manifest import Errand
 from hocbaso.errors import DomainError, NotFound, WrongState
 from hocbaso.regulations.transcript_flow import SignatureRole
 from hocbaso.services import desk_signing, document_pool
@@ -61,19 +62,21 @@ def start(
     scope: str,
     work: Callable[[], object],
     *,
+    machine_key: bytes,
     back: str,
     done: str,
 ) -> str:
     """Run ``work``, which signs with ``key``, in the background; the id of the task whose page carries the signatures.
 
-    ``document`` is a name of ``desk_signer.FORMS``, ``scope`` what the signer reads, ``done`` what is said in the end. The key is
-    closed when the work has ended. Raises WrongState where the key is not at a desk.
+    ``document`` is a name of ``desk_signer.FORMS``, ``scope`` what the signer reads, ``done`` what is said in the end. ``machine_key``
+    says to the signer's helper what it is. The key is closed when the work has ended. Raises WrongState where the key is not at a desk.
     """
     signer = key.elsewhere
     if not isinstance(signer, DeskSigner):
         key.close()
         raise WrongState("Khoá này không ở máy của người ký.")
     signer.document = document
+    desk_signing.introduce(signer, machine_key, Errand(role.value, scope, actor.name))
     task = DeskTask(secrets.token_urlsafe(18), actor.account_id, session, role, scope, actor.name, back)
     place = _key(task.id)
     with _LOCK:
@@ -125,7 +128,7 @@ def errand(actor: Actor, task_id: str, session: str) -> desk_signing.Errand | No
     task, signer = _find(actor, task_id, session)
     if task.outcome != "waiting":
         return None
-    return desk_signing.errand_of(signer, session, task.role.value, task.scope, task.who)
+    return desk_signing.errand_of(signer, session)
 
 
 def bring(actor: Actor, task_id: str, session: str, job: str, number: int, signatures: Sequence[bytes]) -> None:

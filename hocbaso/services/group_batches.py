@@ -7,18 +7,21 @@ out, provider silent) ends the run: what is left fails with that reason and can 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from typing import Any
 
 from hocbaso.documents.signers import BatchSigner
+from hocbaso.documents.signing_manifest import Paper
 from hocbaso.errors import DomainError, Unavailable
 from hocbaso.services import batch_runner, batches, document_pool
 from hocbaso.services.access import Actor
 
 _PREPARE = "hocbaso.documents.sign_request:prepare"
 _EMBED = "hocbaso.documents.sign_request:embed"
+CHANGED = "Học bạ này đã đổi từ lúc bắt đầu lượt ký nên chưa ký. Xin xem lại rồi ký tiếp."
 
 
 def run(
@@ -28,13 +31,20 @@ def run(
     tick: Callable[[], datetime],
     prepare: Callable[[int], batches.Job | None],
     signer: BatchSigner,
+    papers_of: Callable[[Sequence[int]], dict[int, Paper]],
     finish: Callable[[int, Any, Any, datetime], None],
     *,
     on_item: Callable[[], None] | None = None,
 ) -> None:
-    """``batches.run`` for a key elsewhere. The job that ``prepare`` gives has the ``SignRequest`` as its only argument."""
+    """``batches.run`` for a key elsewhere. The job that ``prepare`` gives has the ``SignRequest`` as its only argument.
+
+    ``papers_of`` names what the signer agrees to at the beginning; a document that is another by then is not signed.
+    """
     with batch_runner.working(runner):
-        signer.begin(2 * len(batches.waiting_items(batch_id)))
+        waiting = batches.waiting_items(batch_id)
+        papers = papers_of(waiting)
+        agreed = [papers[each] for each in waiting if each in papers]
+        signer.begin(2 * len(agreed), agreed)
         seen: set[int] = set()
         while batches.may_go_on(batch_id, runner):
             fresh = [each for each in batches.waiting_items(batch_id) if each not in seen]
@@ -42,11 +52,12 @@ def run(
             if not group:
                 break
             seen.update(group)
-            ready = _ready(batch_id, group, tick, prepare, on_item)
+            ready = _ready(batch_id, group, papers, tick, prepare, on_item)
             if not ready:
                 continue
             try:
-                signatures = _sign(signer, [message for _, _, step in ready for message in step.messages])
+                messages = [message for _, _, step in ready for message in step.messages]
+                signatures = _sign(signer, messages, [papers[each] for each, _, _ in ready])
             except DomainError as refusal:
                 for enrollment_id in [*(each for each, _, _ in ready), *fresh[len(group) :]]:
                     batches.settle(batch_id, enrollment_id, "failed", tick(), batches.words_of(refusal), on_item)
@@ -64,6 +75,7 @@ def run(
 def _ready(
     batch_id: int,
     group: list[int],
+    papers: dict[int, Paper],
     tick: Callable[[], datetime],
     prepare: Callable[[int], batches.Job | None],
     on_item: Callable[[], None] | None,
@@ -79,6 +91,11 @@ def _ready(
         if job is None:
             batches.settle(batch_id, enrollment_id, "skipped", tick(), None, on_item)
             continue
+        request = job.args[0]
+        files = tuple(hashlib.sha256(file).hexdigest() for file in (request.pdf, request.xml))
+        if enrollment_id not in papers or papers[enrollment_id].digests != files:
+            batches.settle(batch_id, enrollment_id, "failed", tick(), CHANGED, on_item)
+            continue
         started.append((enrollment_id, job, document_pool.submit(_PREPARE, *job.args)))
     ready = []
     for enrollment_id, job, future in started:
@@ -92,8 +109,8 @@ def _ready(
     return ready
 
 
-def _sign(signer: BatchSigner, messages: list[bytes]) -> list[bytes]:
-    signatures = signer.sign_messages(messages)
+def _sign(signer: BatchSigner, messages: list[bytes], papers: list[Paper]) -> list[bytes]:
+    signatures = signer.sign_messages(messages, papers)
     if len(signatures) != len(messages):
         raise Unavailable("Nơi giữ khoá trả về thiếu chữ ký; chưa ghi gì. Hãy ký tiếp phần còn lại.")
     return signatures

@@ -1,12 +1,13 @@
 """The instance's key: made, used, certified by the seal, replaced and withdrawn (decision 0017).
 
 Its private half lies beside the snapshot key in ``keys/`` (0600): a server that builds at night has nobody to open it. What that is
-worth is bounded by what may be signed with it: summaries and reports, never a transcript.
+worth is bounded by what may be signed with it: summaries, reports and lists for signers' helpers, never a transcript.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import secrets
@@ -21,6 +22,7 @@ from sqlalchemy import select
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.documents import instance_keys as ik
+from hocbaso.documents.signing_manifest import Paper
 from hocbaso.errors import IntegrityFault, Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission, Role
@@ -97,6 +99,31 @@ def present_key(now: datetime) -> bytes | None:
     """The key in use where there is one; it is never made here. Raises as :func:`signing_key`."""
     row = _in_use(now)
     return None if row is None else _read(row)
+
+
+def public_key(now: datetime) -> bytes | None:
+    """DER of the public half of the key in use, for the helpers at the signers' desks; None where there is none yet."""
+    row = _in_use(now)
+    if row is None:
+        return None
+    require_told(row)
+    return base64.b64decode(row.public_key)
+
+
+def for_helpers(now: datetime) -> dict[str, str]:
+    """What a signer's helper looks at when it is paired and at each session: the key in use (Base64; empty where there is none yet), the time."""
+    return {
+        "format": "hocbaso-helper-key-1",
+        "public_key": ik.b64(public_key(now) or b""),
+        "now": ik.instant(now),
+    }
+
+
+def pairing_words(actor: Actor, now: datetime) -> str:
+    """The key in use, made where there is none, in groups of four: people compare them with what the helper shows."""
+    signing_key(actor, now)
+    key_id = ik.key_id_of(public_key(now) or b"").upper()
+    return " ".join(key_id[i : i + 4] for i in range(0, 16, 4))
 
 
 def file_faults() -> list[str]:
@@ -271,7 +298,7 @@ def certify_at_desk(actor: Actor, session: str, back: str, now: datetime) -> str
     Raises as it does, and WrongState where the seal has said everything.
     """
     _require_clerk(actor)
-    signing_key(actor, now)
+    machine_key = signing_key(actor, now)
     key = certificates.open_key(actor, None, "", now, role=SignatureRole.SEAL, desk=session)
     try:
         if not waiting(key.certificate_id):
@@ -288,6 +315,7 @@ def certify_at_desk(actor: Actor, session: str, back: str, now: datetime) -> str
             SignatureRole.SEAL,
             "Xác nhận khoá của máy chủ",
             work,
+            machine_key=machine_key,
             back=back,
             done="Con dấu đã xác nhận khoá của máy.",
         )
@@ -309,7 +337,7 @@ def certify_with(actor: Actor, key: certificates.OpenKey, pin: str, now: datetim
         raise WrongState("Trường chưa khai báo tên và mã nên chưa xác nhận được khoá của máy.")
     drafts = [_draft(row, school, key.chain, now) for row in rows]
     kinds = ["withdrawal" if draft["format"] == ik.WITHDRAWAL else "statement" for draft in drafts]
-    signatures = _sign(key, pin, [ik.message(draft) for draft in drafts])
+    signatures = _sign(key, pin, [ik.message(draft) for draft in drafts], [row.key_id for row in rows])
     signed = [{**draft, "signature": ik.b64(raw)} for draft, raw in zip(drafts, signatures, strict=True)]
     roots, crls = tuple(trust_roots.trusted_roots()), tuple(trust_roots.trusted_crls())
     document_pool.call("hocbaso.documents.instance_keys:require_statements", tuple(signed), roots, crls, now)
@@ -352,11 +380,12 @@ def _draft(row: m.InstanceKey, school: m.School, chain: tuple[bytes, ...], now: 
     return ik.statement(public, school.name, code, row.valid_from, row.valid_until, chain, now)
 
 
-def _sign(key: certificates.OpenKey, pin: str, messages: Sequence[bytes]) -> list[bytes]:
+def _sign(key: certificates.OpenKey, pin: str, messages: Sequence[bytes], names: Sequence[str]) -> list[bytes]:
     if key.elsewhere is not None:
         db.session.commit()  # nothing of the database is held while a person looks for a token
-        key.elsewhere.begin(len(messages))
-        return key.elsewhere.sign_messages(messages)
+        papers = [Paper(name, (hashlib.sha256(each).hexdigest(),)) for name, each in zip(names, messages, strict=True)]
+        key.elsewhere.begin(len(messages), papers)
+        return key.elsewhere.sign_messages(messages, papers)
     made = document_pool.call(
         "hocbaso.documents.sign_request:sign_messages",
         tuple(messages),

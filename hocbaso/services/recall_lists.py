@@ -17,12 +17,22 @@ from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.documents import recall_content as rc
 from hocbaso.documents import transcript_content as tc
+from hocbaso.documents.signing_manifest import Paper
 from hocbaso.errors import Incomplete, IntegrityFault, Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.recall_flow import ListState, RecallState, next_list_state
 from hocbaso.regulations.transcript_flow import RecordState, SignatureRole
-from hocbaso.services import audit, certificates, desk_tasks, document_pool, recall_requests, transcripts, untouched
+from hocbaso.services import (
+    audit,
+    certificates,
+    desk_tasks,
+    document_pool,
+    instance_keys,
+    recall_requests,
+    transcripts,
+    untouched,
+)
 from hocbaso.services.access import Actor
 from hocbaso.services.log_reading import told_of
 from hocbaso.services.transcript_contents import principal_person
@@ -162,6 +172,7 @@ def sign_at_desk(actor: Actor, list_id: int, session: str, back: str, now: datet
     """:func:`sign` by a token at the signer's own computer; the id of the ``desk_tasks`` task whose page carries the signature."""
     row = list_for(actor, list_id)
     role, person = _turn(actor, row)
+    machine_key = instance_keys.signing_key(actor, now)
     key = certificates.open_key(actor, person, "", now, role=role, desk=session)
     scope = f"Danh sách thu hồi số {row.number}, năm học {_label(row)}"
     done = "Đã ký danh sách." if role is SignatureRole.PRINCIPAL else "Đã đóng dấu danh sách."
@@ -173,6 +184,7 @@ def sign_at_desk(actor: Actor, list_id: int, session: str, back: str, now: datet
         role,
         scope,
         lambda: _sign_with(actor, list_id, role, key, "", now),
+        machine_key=machine_key,
         back=back,
         done=done,
     )
@@ -215,8 +227,9 @@ def _sign_with(
         else:
             message = document_pool.call("hocbaso.documents.recall_list:prepare", request, timeout=120)
             db.session.commit()  # nothing of the database is held while a person looks for a token
-            key.elsewhere.begin(1)
-            (signature,) = key.elsewhere.sign_messages([message])
+            papers = [Paper(f"số {row.number}", (unsigned,))]
+            key.elsewhere.begin(1, papers)
+            (signature,) = key.elsewhere.sign_messages([message], papers)
             pdf, xml = document_pool.call("hocbaso.documents.recall_list:embed", request, signature, timeout=120)
     finally:
         key.close()

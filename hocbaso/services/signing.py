@@ -20,6 +20,7 @@ from hocbaso.db import db
 from hocbaso.documents import transcript_content as tc
 from hocbaso.documents.desk_signer import DeskSigner
 from hocbaso.documents.sign_request import SignRequest
+from hocbaso.documents.signing_manifest import Errand, Paper
 from hocbaso.documents.token_session import LastTry
 from hocbaso.errors import DomainError, IntegrityFault, NotAllowed, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
@@ -178,6 +179,9 @@ def start(
         if role is SignatureRole.SEAL and key.envelope is not None:
             # The seal is open: it says of the machine's new key, if there is one, whose that is. A key elsewhere is asked on its own page.
             instance_keys.certify_with(actor, key, pin, now)
+        if isinstance(key.elsewhere, DeskSigner):
+            errand = Errand(role.value, scope.name, actor.name)
+            desk_signing.introduce(key.elsewhere, instance_keys.signing_key(actor, now), errand)
         batch_id, runner = batches.open_batch(
             actor, scope, role.value, due, now, batches.Choices(publish_on_seal=orders)
         )
@@ -206,7 +210,9 @@ def start(
             if key.elsewhere is None:
                 batches.run(batch_id, runner, actor, tick, prepare, finish, on_item=on_item)
             else:
-                group_batches.run(batch_id, runner, actor, tick, prepare, key.elsewhere, finish, on_item=on_item)
+                group_batches.run(
+                    batch_id, runner, actor, tick, prepare, key.elsewhere, _papers, finish, on_item=on_item
+                )
         finally:
             key.close()
             desk_signing.forget(batch_id)
@@ -236,6 +242,27 @@ def _nothing_due(class_group: m.ClassGroup, role: SignatureRole, records: list[m
     if not records:
         return f"Lớp {class_group.name} chưa lập học bạ nào."
     return f"Cả {len(records)} học bạ của lớp {class_group.name} đã qua bước {batches.STEPS[role.value].lower()}; không ký lần thứ hai."
+
+
+def _papers(enrollment_ids: Sequence[int]) -> dict[int, Paper]:
+    """The records of enrolments as a signer is told of them: pupil's code, given name, class, and both files as they stand."""
+    rows = db.session.execute(
+        select(m.Enrollment.id, m.Student, m.ClassGroup.name)
+        .join(m.Student, m.Student.id == m.Enrollment.student_id)
+        .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
+        .where(m.Enrollment.id.in_(enrollment_ids))
+    )
+    records = transcripts.records_in_force(enrollment_ids)
+    return {
+        id_: Paper(
+            student.moet_code or student.register_no or str(id_),
+            (records[id_].pdf_digest, records[id_].xml_digest),
+            (student.full_name.split() or [""])[-1],
+            group,
+        )
+        for id_, student, group in rows
+        if id_ in records
+    }
 
 
 def _require_still(

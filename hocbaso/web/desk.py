@@ -9,6 +9,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Flask, jsonify, make_response, render_template, request, url_for
@@ -17,12 +18,12 @@ from hocbaso import clock
 from hocbaso.errors import DomainError, Invalid, NotFound
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.permissions import Role
-from hocbaso.services import desk_register, desk_signing, desk_tasks
+from hocbaso.services import desk_register, desk_signing, desk_tasks, instance_keys
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.certificates import DeskForm
 from hocbaso.web.headers import HELPER, allow_signing_helper
 from hocbaso.web.htmx import go
-from hocbaso.web.security import browser_session, confirm_recent, current_actor, note, requires
+from hocbaso.web.security import browser_session, confirm_recent, current_actor, note, public, requires
 
 desk_pages = Blueprint("desk", __name__)
 
@@ -42,21 +43,16 @@ def _errand(found: desk_signing.Errand | None) -> Any:
     body: dict[str, Any] = {"waiting": found.round is not None}
     if found.round is not None:
         body |= {
-            "document": found.document,
-            "job": found.job,
+            "job": found.round.job,
             "round": found.round.number,
-            "role": found.role,
-            "n": found.n,
-            "class": found.scope,
-            "who": found.who,
             "certificate": found.certificate,
-            "items": [
-                {"form": found.forms[position % len(found.forms)], "digest": digest.hex(), "message": _b64(message)}
-                for position, (digest, message) in enumerate(
-                    zip(found.round.digests, found.round.messages, strict=True)
-                )
-            ],
+            "list": asdict(found.round.listing),
+            "messages": [_b64(message) for message in found.round.messages],
         }
+        if (
+            request.args.get("biet") != found.round.job
+        ):  # a page that has it need not fetch a school's names every round
+            body["agreement"] = asdict(found.round.agreement)
     return jsonify(body)
 
 
@@ -211,6 +207,23 @@ def register() -> Any:
         return _register_page(status_of(error), form=form, message=words)
     note("Đã đăng ký chứng thư trên thiết bị ở máy này. Khi ký, cắm thiết bị và mở trình ký ở máy đang dùng.")
     return go(url_for("certificates.index"))
+
+
+@desk_pages.post("/chung-thu-so/o-may/ghep")
+@requires(P.CERTIFICATE_OWN)
+def pairing_code() -> Any:
+    """The machine's key in words (JSON), to be compared with what the helper shows; the key is made where there is none yet."""
+    try:
+        return jsonify({"words": instance_keys.pairing_words(current_actor(), clock.now())})
+    except DomainError as error:
+        return _told(error)
+
+
+@desk_pages.get("/trinh-ky/khoa")
+@public
+def helper_key() -> Any:
+    """What a helper looks at when it is paired and at each session (JSON): the key that signs what it is told, and this machine's time."""
+    return jsonify(instance_keys.for_helpers(clock.now()))
 
 
 def _decoded(text: str | None) -> bytes:

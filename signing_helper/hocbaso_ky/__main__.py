@@ -16,7 +16,8 @@ from hocbaso_ky import PORT, VERSION
 from hocbaso_ky.asking import Asker, face
 from hocbaso_ky.desk import Desk, in_groups
 from hocbaso_ky.http_face import Server
-from hocbaso_ky.schools import Schools
+from hocbaso_ky.manifest import words_of
+from hocbaso_ky.schools import Schools, Used
 
 
 def own_folder() -> Path:
@@ -66,7 +67,9 @@ def main(arguments: list[str] | None = None) -> int:
     shown = face("terminal" if wanted.danh_sach or wanted.bo_ghep else wanted.hoi)
     if wanted.danh_sach:
         for school in schools.all():
-            shown.say(f"{school.origin}  {in_groups(school.certificate) or 'không HTTPS'}  ghép {school.paired_at}")
+            key = f"khoá {words_of(school.signing_der)}" if school.signing_key else "ghép bằng bản cũ, cần ghép lại"
+            print_ = in_groups(school.certificate) or "không HTTPS"
+            shown.say(f"{school.origin}  {print_}  {key}  ghép {school.paired_at}")
         return 0
     if wanted.bo_ghep:
         found = schools.remove(wanted.bo_ghep)
@@ -80,7 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     _begin_log(folder)
     asker = Asker(shown)
-    desk = Desk(schools, asker, modules, allow_http=wanted.cho_phep_http)
+    desk = Desk(schools, Used(folder / "used.txt"), asker, modules, allow_http=wanted.cho_phep_http)
     try:
         server = Server(desk, PORT)
     except OSError:

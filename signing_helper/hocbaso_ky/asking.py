@@ -11,6 +11,7 @@ import os
 import queue
 import select
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Sequence
@@ -45,7 +46,8 @@ NO = Answer(False)
 
 @dataclass(slots=True)
 class Question:
-    """What the user sees. ``facts`` are (name, value) lines; ``warning`` stands out; ``yes`` is the word on the button."""
+    """What the user sees. ``facts`` are (name, value) lines; ``contents`` are more of them, however many (a school's classes with their
+    pupils); ``warning`` stands out; ``yes`` is the word on the button."""
 
     title: str
     facts: Sequence[tuple[str, str]]
@@ -53,6 +55,7 @@ class Question:
     asks_pin: bool = False
     warning: str = ""
     is_last_try: bool = False
+    contents: Sequence[tuple[str, str]] = ()
     ends_at: float = 0.0
     done: threading.Event = field(default_factory=threading.Event)
     answer: Answer = NO
@@ -106,6 +109,16 @@ class Asker:
         self._queue.put(None)
 
 
+def _folded(contents: Sequence[tuple[str, str]], width: int = 76) -> list[str]:
+    """The contents as lines of a terminal."""
+    if not contents:
+        return []
+    lines = ["", "  Bảng kê của máy chủ:"]
+    for name, value in contents:
+        lines += textwrap.wrap(f"{name}, {value}", width, initial_indent="    ", subsequent_indent="      ")
+    return lines
+
+
 class Terminal:
     """Questions in the terminal."""
 
@@ -120,6 +133,7 @@ class Terminal:
         width = max(len(name) for name, _ in question.facts)
         lines = ["", "─" * 64, f"  {question.title}", ""]
         lines += [f"  {name + ':':<{width + 1}} {value}" for name, value in question.facts]
+        lines += _folded(question.contents)
         if question.warning:
             lines += ["", f"  ⚠ {question.warning}"]
         self.say("\n".join([*lines, ""]))
@@ -213,7 +227,19 @@ class Window:
         for row, (name, value) in enumerate(question.facts, 1):
             ttk.Label(frame, text=name, foreground="#555").grid(row=row, column=0, sticky="nw", padx=(0, 16), pady=2)
             ttk.Label(frame, text=value, wraplength=340).grid(row=row, column=1, sticky="w", pady=2)
-        row = len(question.facts) + 1
+        row = len(question.facts) + 2
+        if question.contents:
+            box = ttk.Frame(frame)
+            box.grid(row=row - 1, columnspan=2, sticky="we", pady=(12, 0))
+            bar = ttk.Scrollbar(box)
+            text = tk.Text(
+                box, height=min(10, 2 * len(question.contents) + 1), width=58, wrap="word", yscrollcommand=bar.set
+            )
+            bar.configure(command=text.yview)
+            text.insert("1.0", "\n".join(f"{name}, {value}" for name, value in question.contents))
+            text.configure(state="disabled")
+            text.pack(side="left", fill="both", expand=True)
+            bar.pack(side="right", fill="y")
         if question.warning:
             ttk.Label(frame, text=question.warning, foreground="#a4161a", wraplength=460).grid(
                 row=row, columnspan=2, sticky="w", pady=(12, 0)

@@ -1,8 +1,8 @@
 """What a paired page may ask for: who is here, which certificates, a proof that a key is here, and the signatures of one class.
 
-The user says yes once a signing, to a number of transcripts; the same signing may bring its signatures in several rounds, never more
-than was said, never one digest twice. A round that is asked for again gets the same signatures again: an answer lost on the way costs no
-second operation of the key.
+The user says yes once a signing, to the papers that the school's server names in a text signed by its own key; the same signing may bring
+its signatures in several rounds, each with such a text of its own (:mod:`hocbaso_ky.manifest`), never for another paper, never one digest
+twice. A round that is asked for again gets the same signatures again: an answer lost on the way costs no second operation of the key.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
-from hocbaso_ky import PROTOCOL, VERSION, messages
+from hocbaso_ky import PROTOCOL, VERSION, manifest, messages
 from hocbaso_ky.asking import Answer, Asker, Question, plain
+from hocbaso_ky.manifest import ROLES, Agreement, Listing
 from hocbaso_ky.messages import Item
 from hocbaso_ky.refusals import Refused
-from hocbaso_ky.schools import Schools, look_at
+from hocbaso_ky.schools import School, Schools, Used, look_at
 from hocbaso_ky.token_process import TokenFacts, TokenProcess, key_kind
 
 log = logging.getLogger("hocbaso_ky")
 
-MAX_PUPILS = 1000
-"""Transcripts of one signing: a school; a wider batch asks again."""
 MAX_ROUND = 100
 """Documents of one round: a signing comes in parts, and the user can stop between them."""
 WIDE = 100
@@ -49,67 +49,29 @@ MAX_NO = 3
 MAX_STRANGERS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """What may be signed: the forms of the signatures one takes, how many at once, and the words of the question."""
-
-    forms: tuple[str, ...]
-    most: int
-    title: str
-    noun: str
-
-
-DOCUMENTS = {
-    "hoc-ba": Document(("pades", "xmldsig"), MAX_PUPILS, "Ký học bạ bằng thiết bị cắm ở máy này", "học bạ"),
-    "danh-sach-thu-hoi": Document(("xmldsig",), 1, "Ký danh sách thu hồi bằng thiết bị cắm ở máy này", "danh sách"),
-    "khoa-may": Document(("statement",), 10, "Đóng dấu xác nhận khoá của máy chủ bằng thiết bị này", "bản xác nhận"),
-}
-ROLES = {"homeroom": "giáo viên chủ nhiệm", "principal": "Hiệu trưởng", "seal": "con dấu nhà trường"}
 _ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _HEX64 = re.compile(r"[0-9a-f]{64}")
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What the page says is signed; the user sees it, and it may not change within a signing."""
-
-    document: str
-    role: str
-    n: int
-    scope: str
-    who: str
-    certificate: str
-
-    @property
-    def kind(self) -> Document:
-        """The kind of document."""
-        return DOCUMENTS[self.document]
-
-    @property
-    def n_signatures(self) -> int:
-        """How many signatures ``n`` documents take."""
-        return self.n * len(self.kind.forms)
-
-    @property
-    def seconds(self) -> float:
-        """Longest time from the user's yes to the last signature."""
-        return SIGNING_SECONDS + max(0, self.n - WIDE) * SECONDS_A_DOCUMENT
 
 
 @dataclass(slots=True)
 class Signing:
     """One yes of the user."""
 
-    summary: Summary
+    agreement: Agreement
     key_id: str
     leaf: bytes
     process: TokenProcess | None
     n_left: int
     began_at: float
     used_at: float
-    rounds: dict[int, tuple[bytes, list[bytes]]] = field(default_factory=dict)
-    signed: set[bytes] = field(default_factory=set)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    rounds: dict[int, tuple[str, list[bytes]]] = field(default_factory=dict)
+    signed: set[object] = field(default_factory=set)
+    """The digests, and the (form, pupil's code) pairs: neither is signed twice."""
+
+    @property
+    def seconds(self) -> float:
+        """Longest time from the user's yes to the last signature."""
+        return SIGNING_SECONDS + max(0, self.agreement.n - WIDE) * SECONDS_A_DOCUMENT
 
     def log_out(self) -> None:
         """End the driver's process; what was signed can still be fetched again."""
@@ -121,8 +83,12 @@ class Signing:
 class Desk:
     """The helper's memory. ``modules`` are the PKCS#11 drivers of this computer; plain HTTP only where ``allow_http``."""
 
-    def __init__(self, schools: Schools, asker: Asker, modules: Sequence[str], *, allow_http: bool = False) -> None:
+    def __init__(
+        self, schools: Schools, used: Used, asker: Asker, modules: Sequence[str], *, allow_http: bool = False
+    ) -> None:
         self._schools, self._asker, self._modules, self._allow_http = schools, asker, tuple(modules), allow_http
+        self._used = used
+        self._clocks: dict[str, tuple[datetime, float, float]] = {}
         self._lock, self._device = threading.Lock(), threading.Lock()
         self._sessions: dict[bytes, tuple[str, float]] = {}
         self._signings: dict[tuple[str, str], Signing] = {}
@@ -132,8 +98,9 @@ class Desk:
     # --- who is here ---
 
     def is_paired(self, origin: str) -> bool:
-        """Whether the user has let this school in."""
-        return self._schools.get(origin) is not None
+        """Whether the user has let this school in, and this helper knows the key that signs what the school tells."""
+        school = self._schools.get(origin)
+        return school is not None and bool(school.signing_key)
 
     def status(self, origin: str) -> dict[str, Any]:
         """That the helper is here, and whether it knows this school; nothing else to a stranger."""
@@ -143,7 +110,8 @@ class Desk:
         return told
 
     def pair(self, origin: str) -> dict[str, Any]:
-        """Let a school in, if the user says so. Refused: ``http``, ``quiet``, ``school``, ``no``, ``busy``, ``no_answer``."""
+        """Let a school in, if the user says so. Refused: ``http``, ``quiet``, ``school``, ``server_old``, ``no``, ``busy``,
+        ``no_answer``."""
         if origin.startswith("http://") and not self._allow_http:
             raise Refused(403, "http", "Trang của trường chưa dùng HTTPS nên không ghép được.")
         self._require_patience(origin)
@@ -154,32 +122,42 @@ class Desk:
                 raise Refused(429, "quiet", "Quá nhiều trang xin ghép. Hãy thử lại sau mười phút.")
             self._strangers.append(now)
         shown, before = look_at(origin), self._schools.get(origin)
-        if before is not None and before.key == shown.key:
+        if not shown.signing_key:
+            raise Refused(503, "school", "Máy chủ của trường chưa có khoá để ký bảng kê. Hãy bấm Ghép lại.")
+        if before is not None and (before.key, before.signing_der) == (shown.key, shown.signing_key):
             return self.status(origin)
-        warning = "Chỉ đồng ý khi chính thầy, cô vừa bấm “Ghép” trên trang học bạ của trường."
-        if before is not None:
+        warning = "Chỉ đồng ý khi chính thầy, cô vừa bấm “Ghép” trên trang học bạ của trường, và trang đó hiện đúng mã khoá này."
+        if before is not None and before.key != shown.key:
             warning = (
                 "MÁY CHỦ NÀY TRƯỚC ĐÂY DÙNG KHOÁ KHÁC. Hỏi phụ trách CNTT trước khi đồng ý: có thể ai đó đang giả làm "
                 "máy chủ của trường."
+            )
+        elif before is not None and before.signing_key:
+            warning = (
+                "KHOÁ KÝ BẢNG KÊ CỦA MÁY CHỦ ĐÃ ĐỔI. Máy chủ đổi khoá này hai năm một lần, hoặc khi khoá bị thu hồi: hỏi phụ "
+                "trách CNTT trước khi đồng ý."
             )
         elif not shown.key:
             warning += " TRANG NÀY KHÔNG DÙNG HTTPS: ai trong mạng cũng có thể sửa nội dung. Chỉ dùng để thử."
         facts = [("Địa chỉ", origin)]
         if shown.certificate:
             facts.append(("Vân tay SHA-256", in_groups(shown.certificate)))
+        facts.append(("Mã khoá của máy chủ", manifest.words_of(shown.signing_key)))
         answer = self._ask(
             origin, Question("Ghép trình ký này với học bạ số của trường", facts, "Ghép", warning=warning)
         )
         if not answer.ok:
             raise Refused(403, "no", "Người dùng không đồng ý ghép.")
         self._schools.add(origin, shown)
-        log.info("paired %s certificate %s", origin, shown.certificate[:16])
+        key_id = manifest.key_id_of(shown.signing_key)
+        log.info("paired %s certificate %s key %s", origin, shown.certificate[:16], key_id)
         return self.status(origin)
 
     def open_session(self, origin: str) -> dict[str, Any]:
-        """A token for one page of a paired school, after looking at the school's key again. Refused: ``unpaired``, ``changed``."""
+        """A token for one page of a paired school, after looking at the school's keys again. Refused: ``unpaired``, ``changed``."""
         school = self._paired(origin)
-        if look_at(origin).key != school.key:
+        shown = look_at(origin)
+        if (shown.key, shown.signing_key) != (school.key, school.signing_der):
             raise Refused(
                 409, "changed", "Máy chủ của trường dùng khoá khác lúc ghép. Hỏi phụ trách CNTT, rồi ghép lại."
             )
@@ -189,7 +167,15 @@ class Desk:
             if len(self._sessions) >= 50:
                 raise Refused(429, "quiet", "Quá nhiều trang đang mở.")
             self._sessions[_mark(token)] = (origin, now)
+            self._clocks[origin] = (shown.now, now, time.time())
         return {"session": token}
+
+    def _time_at(self, origin: str) -> datetime:
+        """The school's time: told over the pinned line when a session began, and gone on since. This computer's own clock may be wrong;
+        of its two ways to count the longer one counts, so a nap of the computer does not lengthen anything."""
+        with self._lock:
+            told, steady, wall = self._clocks[origin]
+        return told + timedelta(seconds=max(time.monotonic() - steady, time.time() - wall, 0.0))
 
     def require_session(self, origin: str, token: str) -> None:
         """Refused (401, ``session``) unless the token was given to this very origin lately."""
@@ -200,9 +186,9 @@ class Desk:
                 raise Refused(401, "session", "Phiên của trang đã hết.")
             self._sessions[_mark(token)] = (origin, time.monotonic())
 
-    def _paired(self, origin: str) -> Any:
+    def _paired(self, origin: str) -> School:
         school = self._schools.get(origin)
-        if school is None:
+        if school is None or not school.signing_key:
             raise Refused(403, "unpaired", "Trang này chưa được ghép với trình ký.")
         return school
 
@@ -323,32 +309,40 @@ class Desk:
     # --- signing ---
 
     def sign(self, origin: str, body: dict[str, Any]) -> dict[str, Any]:
-        """The signatures of one round. The first round of a signing asks the user.
+        """The signatures of one round: ``agreement`` and ``list`` as the server signed them, ``messages`` in the list's order.
 
-        Refused: ``shape``, ``limit``, ``digest``, ``form``, ``replay``, ``changed``, and what asking and the token refuse.
+        The first round of an agreement asks the user. Refused: what ``manifest`` refuses, ``shape``, ``limit``, ``digest``, ``form``,
+        ``replay``, and what asking and the token refuse.
         """
-        job, number, summary = _text(body, "job", _ID), _whole(body, "round", 0, 1000), _summary(body)
-        items = _items(body, summary)
-        asked = hashlib.sha256(repr((summary, items)).encode()).digest()
+        key, now = self._paired(origin).signing_der, self._time_at(origin)
+        agreement = manifest.read_agreement(body.get("agreement"), key, now)
+        listing = manifest.read_list(body.get("list"), agreement, key, now)
+        if len(listing.entries) > MAX_ROUND * len(agreement.kind.forms):
+            raise Refused(422, "limit", "Bảng kê của một vòng quá dài.")
+        items = _items(body, listing)
+        place = origin, agreement.request
         with self._one_at_a_time():
             self._reap()
-            signing = self._signings.get((origin, job))
+            signing = self._signings.get(place)
             if signing is not None:
-                if signing.summary != summary:
-                    raise Refused(409, "changed", "Trang đổi nội dung giữa một lượt ký.")
-                if number in signing.rounds:
-                    before, signatures = signing.rounds[number]
-                    if before != asked:
+                if signing.agreement.digest != agreement.digest:
+                    raise Refused(409, "changed", "Bảng kê đổi nội dung giữa một lượt ký.")
+                if listing.number in signing.rounds:
+                    before, signatures = signing.rounds[listing.number]
+                    if before != listing.digest:
                         raise Refused(409, "replay", "Vòng này đã ký nội dung khác.")
                     return {"signatures": [_b64(one) for one in signatures]}
-            n_left = signing.n_left if signing is not None else summary.n_signatures
+            if listing.digest in self._used:
+                raise Refused(409, "replay", "Bảng kê này đã dùng để ký rồi.")
+            n_left = signing.n_left if signing is not None else agreement.n_signatures
             if len(items) > n_left:
                 raise Refused(409, "limit", "Trang xin nhiều chữ ký hơn số người dùng đã đồng ý.")
-            digests = [item.digest for item in items]
-            if len(set(digests)) != len(digests) or (signing is not None and signing.signed & set(digests)):
+            marks: list[object] = [entry.digest for entry in listing.entries]
+            marks += [(entry.form, entry.paper.code) for entry in listing.entries]
+            if len(set(marks)) != len(marks) or (signing is not None and signing.signed & set(marks)):
                 raise Refused(409, "replay", "Nội dung này đã được ký trong lượt này.")
             if signing is None or signing.process is None:
-                signing = self._begin(origin, job, summary, items, signing, n_left)
+                signing = self._begin(origin, agreement, items, signing, n_left)
             else:
                 self._check(items, signing.leaf)
             process = signing.process
@@ -358,58 +352,62 @@ class Desk:
             except Refused:
                 signing.log_out()
                 raise
+            # After the key was used and before anybody hears of it: what fails may be tried again, what is out is not signed twice.
+            self._used.add(listing.digest)
             signing.n_left -= len(items)
-            signing.signed |= set(digests)
-            signing.rounds[number] = (asked, signatures)
+            signing.signed |= set(marks)
+            signing.rounds[listing.number] = (listing.digest, signatures)
             signing.used_at = time.monotonic()
             if signing.n_left == 0:
                 signing.log_out()
-            log.info("signed %d for %s, job %s round %d, %d left", len(items), origin, job[:6], number, signing.n_left)
+            round_ = f"{agreement.request[:6]} round {listing.number}"
+            log.info("signed %d for %s, job %s, %d left", len(items), origin, round_, signing.n_left)
             self._asker.face.say(f"  Đã ký {len(items)} chữ ký cho {origin}, còn {signing.n_left} trong lượt này.")
             return {"signatures": [_b64(one) for one in signatures]}
 
     def _begin(
-        self, origin: str, job: str, summary: Summary, items: list[Item], before: Signing | None, n_left: int
+        self, origin: str, agreement: Agreement, items: list[Item], before: Signing | None, n_left: int
     ) -> Signing:
         self._require_patience(origin)
-        module, facts, key_id, leaf, _kind = self._find(summary.certificate)
+        module, facts, key_id, leaf, _kind = self._find(agreement.certificate)
         self._check(items, leaf)
-        kind = summary.kind
-        count = f"{summary.n} {kind.noun} ({summary.n_signatures} chữ ký)"
+        kind = agreement.kind
+        count = f"{agreement.n} {kind.noun} ({agreement.n_signatures} chữ ký)"
         if before is not None:
-            count = f"phần còn lại: {n_left} chữ ký của {summary.n} {kind.noun}"
+            count = f"phần còn lại: {n_left} chữ ký của {agreement.n} {kind.noun}"
         warning = ""
-        if summary.n > WIDE:
+        if agreement.n > WIDE:
             warning = (
-                f"MỘT LẦN ĐỒNG Ý CHO CẢ {summary.n} {kind.noun.upper()}. So số này với trang đang ký. Muốn dừng giữa chừng thì rút thiết bị hoặc "
-                "đóng trình ký: bản chưa ký vẫn nguyên."
+                f"MỘT LẦN ĐỒNG Ý CHO CẢ {agreement.n} {kind.noun.upper()}. So số này với trang đang ký. Muốn dừng giữa chừng thì rút thiết bị "
+                "hoặc đóng trình ký: bản chưa ký vẫn nguyên."
             )
-        of = "Học bạ " if summary.document == "hoc-ba" else ""
+        of = "Học bạ " if agreement.document == "hoc-ba" else ""
         question = Question(
             kind.title,
             [
                 ("Trường", origin),
-                ("Nội dung", f"{of}{summary.scope}: {count}"),
+                ("Nội dung", f"{of}{agreement.scope}: {count}"),
                 *(
                     fact
                     for item in items
                     if item.form == "statement"
                     for fact in messages.statement_facts(item.message)
                 ),
-                ("Tư cách", ROLES[summary.role]),
-                ("Người yêu cầu", summary.who),
+                ("Tư cách", ROLES[agreement.role]),
+                ("Người yêu cầu", agreement.who),
                 ("Thiết bị", plain(facts.label)),
                 *_certificate_facts(leaf),
             ],
             "Ký",
             warning=warning,
+            contents=[(f"Lớp {group}", names) for group, names in agreement.groups()],
         )
         process = self._logged_in(origin, module, facts, question)
         now = time.monotonic()
-        signing = before or Signing(summary, key_id, leaf, None, n_left, now, now)
+        signing = before or Signing(agreement, key_id, leaf, None, n_left, now, now)
         signing.process, signing.key_id, signing.began_at, signing.used_at = process, key_id, now, now
         with self._lock:
-            self._signings[origin, job] = signing
+            self._signings[origin, agreement.request] = signing
         return signing
 
     def _check(self, items: list[Item], leaf: bytes) -> None:
@@ -424,7 +422,7 @@ class Desk:
             over = [
                 key
                 for key, one in self._signings.items()
-                if now - one.used_at > IDLE_SECONDS or now - one.began_at > one.summary.seconds
+                if now - one.used_at > IDLE_SECONDS or now - one.began_at > one.seconds
             ]
             ended = [self._signings.pop(key) for key in over]
         for one in ended:
@@ -497,55 +495,15 @@ def _text(body: dict[str, Any], name: str, pattern: re.Pattern[str]) -> str:
     return value
 
 
-def _words(body: dict[str, Any], name: str) -> str:
-    value = body.get(name)
-    if not isinstance(value, str) or not value.strip() or len(value) > 200:
-        raise _shape(name)
-    return plain(value)
-
-
-def _whole(body: dict[str, Any], name: str, least: int, most: int) -> int:
-    value = body.get(name)
-    if type(value) is not int or not least <= value <= most:
-        raise _shape(name)
-    return value
-
-
-def _summary(body: dict[str, Any]) -> Summary:
-    number, name, role = body.get("n"), body.get("document"), body.get("role")
-    if not isinstance(name, str) or name not in DOCUMENTS or role not in ROLES:
-        raise _shape("document, role")
-    kind = DOCUMENTS[name]
-    if type(number) is int and number > kind.most:
-        raise Refused(422, "limit", f"Một lượt ký tối đa {kind.most} {kind.noun}.")
-    return Summary(
-        name,
-        str(role),
-        _whole(body, "n", 1, kind.most),
-        _words(body, "class"),
-        _words(body, "who"),
-        _text(body, "certificate", _HEX64),
-    )
-
-
-def _items(body: dict[str, Any], summary: Summary) -> list[Item]:
-    """The signatures of whole documents, of a transcript the PDF's and the XML's; no more than was named."""
-    forms = summary.kind.forms
-    raw = body.get("items")
-    if not isinstance(raw, list) or not raw:
-        raise _shape("items")
-    if len(raw) > min(summary.n_signatures, MAX_ROUND * len(forms)):
-        raise Refused(422, "limit", "Trang xin nhiều chữ ký hơn số đã nêu.")
+def _items(body: dict[str, Any], listing: Listing) -> list[Item]:
+    """What the page brings, each with the form and the digest that the school's list gives it."""
+    raw = body.get("messages")
+    if not isinstance(raw, list) or len(raw) != len(listing.entries):
+        raise _shape("messages")
     items = []
-    for position, entry in enumerate(raw):
-        if not isinstance(entry, dict) or entry.get("form") != forms[position % len(forms)]:
-            raise _shape("form")
+    for text, entry in zip(raw, listing.entries, strict=True):
         try:
-            digest = bytes.fromhex(entry["digest"])
-            message = base64.b64decode(entry["message"], validate=True)
-        except (KeyError, TypeError, ValueError, binascii.Error) as error:
-            raise _shape("digest, message") from error
-        items.append(Item(entry["form"], digest, message))
-    if len(items) % len(forms):
-        raise _shape("items")
+            items.append(Item(entry.form, entry.digest, base64.b64decode(text, validate=True)))
+        except (TypeError, ValueError, binascii.Error) as error:
+            raise _shape("messages") from error
     return items

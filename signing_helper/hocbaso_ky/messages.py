@@ -2,7 +2,8 @@
 school's server, or a proof of possession.
 
 A key that signs any 32 bytes signs anything. So the whole message comes with its SHA-256, and has to be one of these things, which name this
-very certificate or this very school. Which document stands behind a digest cannot be seen here: for that the school is paired.
+very certificate or this very school. Which document stands behind a digest cannot be seen here: that the school's server says, in a text
+signed by its own key (:mod:`hocbaso_ky.manifest`).
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@
   const lines = [...root.querySelectorAll("[data-state]")];
   const acts = root.querySelector("[data-acts]");
   const HEADER = "X-Hocbaso-Ky";
-  // What this page needs of the helper: since 2 one yes is for a whole school.
-  const PROTOCOL = 2;
+  // What this page needs of the helper: since 3 it shows and holds to what the server's own key has signed.
+  const PROTOCOL = 3;
   let session = null;
   let tokens = [];
   let shown = "";
@@ -64,6 +64,7 @@
   // Whether the helper is here, knows this school and, where one is wanted, sees the token of the certificate.
   async function prepare(wanted = certificate) {
     const status = await ask("/trang-thai");
+    for (const place of root.querySelectorAll("[data-version]")) place.textContent = String(status.version || "").slice(0, 12);
     if (!(status.hocbaso_ky >= PROTOCOL)) throw new Refusal("old");
     if (status.problem) throw new Refusal(status.problem);
     if (!status.paired) throw new Refusal("unpaired");
@@ -103,6 +104,9 @@
     show("pairing");
     try {
       session = null;
+      // The same words stand at the helper, which has the key from the server itself: a person compares them.
+      const told = await (await reach(root.dataset.code, {})).json().catch(() => ({}));
+      for (const place of root.querySelectorAll("[data-words]")) place.textContent = told.words || "không rõ";
       await ask("/ghep", {});
       show("look");
     } catch (refusal) {
@@ -166,6 +170,8 @@
       } catch (refusal) {
         const { code } = refusal;
         if (code === "session") { session = null; continue; }
+        // Another key, or a list that is too old by the helper's clock: a new session looks at the server again.
+        if (["foreign", "expired"].includes(code)) session = null;
         if (code === "busy") { show("ask"); await pause(1500); continue; }
         show(code === "no_answer" ? "no" : code);
         acts.hidden = false;
@@ -182,8 +188,10 @@
   }
 
   async function carry() {
+    let agreed = null;
+    const at = () => (agreed ? `${errandAt}?biet=${encodeURIComponent(agreed.job)}` : errandAt);
     // While the signer reads or looks for the token, the server hears that the page is still here.
-    const alive = window.setInterval(() => { own(errandAt).catch(() => {}); }, 15000);
+    const alive = window.setInterval(() => { own(at()).catch(() => {}); }, 15000);
     acts.addEventListener("click", (event) => {
       const button = event.target.closest("[data-do]");
       if (button && choice) { choice(button.dataset.do); choice = null; }
@@ -191,12 +199,13 @@
     let ended = "done";
     show("look");
     for (;;) {
-      const answer = await reach(errandAt);
+      const answer = await reach(at());
       if (answer.status !== 200) { ended = answer.status === 204 ? "done" : "gone"; break; }
       const errand = await answer.json();
       if (!errand.waiting) { await pause(400); continue; }
       const { waiting, ...asked } = errand;
-      const signed = await sign(asked);
+      if (asked.agreement) agreed = { job: asked.job, agreement: asked.agreement };
+      const signed = await sign({ ...asked, agreement: agreed.agreement });
       if (!Array.isArray(signed)) {
         await reach(`${errandAt}/dung`, { why: signed.why });
         ended = "stopped";

@@ -27,7 +27,7 @@ from hocbaso import clock
 from hocbaso.db import db
 from hocbaso.documents import lan_authority
 from hocbaso.factory import create_app
-from hocbaso.services import audit_verify, document_pool, test_school_keys, transcripts, trust_roots
+from hocbaso.services import audit_verify, document_pool, instance_keys, test_school_keys, transcripts, trust_roots
 from hocbaso_ky import PORT
 from tests.axe import findings
 from tests.browser import batch_page
@@ -224,11 +224,24 @@ def issuing(school: School) -> dict[str, Any]:
     return {"name": "trung-gian.pem", "mimeType": "application/x-pem-file", "buffer": pem}
 
 
-def register(page: Any, school: School) -> None:
+def register(page: Any, school: School, helper: HelperProcess | None = None) -> None:
     page.goto(f"{school.base}/chung-thu-so/o-may")
     state(page, "unpaired")
+    if helper is not None:  # whoever compares needs a moment: the page shows the words as long as the helper asks
+        helper.replies["co"] = None
     page.click("[data-do=pair] >> visible=true")
+    if helper is not None:
+        helper.wait_for("Gõ “co”")
+        state(page, "pairing")
+        assert page_words(school) in page.inner_text("[data-state=pairing]") and findings(page) == []
+        picture(page, "desk-pairing")
+        page.set_viewport_size({"width": 390, "height": 844})
+        picture(page, "desk-pairing-phone")
+        page.set_viewport_size({"width": 1180, "height": 820})
+        helper.replies["co"] = "co"
+        helper.type("co")
     state(page, "ready")
+    assert page.text_content("[data-words]") == page_words(school), "beside the same words at the helper"
     page.set_input_files("[name=intermediates]", issuing(school))
     page.click("#may-form button[type=submit]")
     page.wait_for_selector("text=Đã đăng ký chứng thư trên thiết bị ở máy này", timeout=30_000)
@@ -266,8 +279,9 @@ def test_the_principal_signs_a_class_from_another_computer(
         state(page, "unpaired")  # the page finds out by itself
         assert findings(page) == []
         picture(page, f"desk-unpaired-{kind}")
-        register(page, school)
+        register(page, school, helper)
         assert (tls / "print").read_text() in helper.screen, "the certificate that the server itself shows"
+        words = page_words(school)
         picture(page, f"desk-index-{kind}")
         (school.token.folder / "wish.calls").unlink()
         page.goto(class_page(school))
@@ -289,9 +303,29 @@ def test_the_principal_signs_a_class_from_another_computer(
         assert school.token.calls("sign") == 6, "one operation of the key a signature"
         assert school.token.calls("login") == 2, "the wrong PIN and the right one"
         assert helper.screen.count("Học bạ lớp 9A: 3 học bạ (6 chữ ký)") == 2
+        # The list comes from the server, signed by its own key; page and helper showed the same words for that key.
+        shown = " ".join(helper.screen.split())
+        assert f"Mã khoá của máy chủ: {words}" in shown and len(words) == 19
+        assert "Bảng kê của máy chủ: Lớp 9A, 3 học bạ: " in shown
+        assert all(name in shown.partition("Bảng kê của máy chủ")[2] for name in first_names(school))
     assert policy == []
     page.context.close()
     check_the_chain(school)
+
+
+def page_words(school: School) -> str:
+    """The machine's key as the page of the certificates names it."""
+    with school.app.app_context():
+        (view,) = instance_keys.views()
+        db.session.remove()
+    return view.words
+
+
+def first_names(school: School) -> list[str]:
+    with school.app.app_context():
+        names = [row.enrollment.student.full_name.split()[-1] for row in records()]
+        db.session.remove()
+    return names
 
 
 def check_the_chain(school: School) -> None:
@@ -388,6 +422,7 @@ def test_refusing_at_the_helper_stops_the_batch_and_the_rest_is_signed_later(
         page.goto(class_page(school))
         state(page, "old")
         picture(page, "desk-old")
+        assert "Máy này có bản 0.1.0" in page.inner_text("[data-desk]")
         page.click("#ky button[type=submit]")
         assert page.url == class_page(school) and helper.questions("Ký học bạ bằng") == 0, "nothing is sent"
         page.unroute(f"{HELPER}/trang-thai")

@@ -132,7 +132,13 @@ def test_a_byte_range_that_leaves_something_out_is_refused(world: World, which: 
     text = b"/ByteRange [" + b" ".join(b"%d" % number for number in numbers)
     text = text.ljust(len(found[0]) - 1) + b"]"
     assert len(text) == len(found[0])
-    refused(world, world.pdf[: found.start()] + text + world.pdf[found.end() :])
+    told = refused(world, world.pdf[: found.start()] + text + world.pdf[found.end() :])
+    if how == "wider gap":
+        assert "Vùng chứa chữ ký số đã bị sửa" in told
+    elif which < 2 or how == "shorter end":
+        assert "Nội dung tệp đã bị thay đổi sau khi ký" in told
+    else:  # the last one's range names no file at all
+        assert "Tệp bị hỏng hoặc không phải học bạ số" in told
 
 
 def test_neither_the_last_nor_the_first_signature_can_be_taken_away(world: World) -> None:

@@ -109,13 +109,18 @@ def test_case_of_a_hex_digit_in_the_signature_counts(world: World) -> None:
     at = next(i for i in range(start + 1, end) if world.pdf[i : i + 1] in b"abcdef")
     changed = bytearray(world.pdf)
     changed[at] ^= 0x20
-    refused(world, bytes(changed))
+    assert "Vùng chứa chữ ký số đã bị sửa" in refused(world, bytes(changed))
 
 
 @pytest.mark.parametrize("tail", [b"\n", b"%", b"\n%%EOF\n", b"/ByteRange [0 1 2 3]", b"\x00" * 100])
 def test_anything_after_the_end_is_refused(world: World, tail: bytes) -> None:
-    refused(world, world.pdf + tail)
-    refused(world, world.xml + tail)
+    told = refused(world, world.pdf + tail)
+    # An end that says of no table where it begins leaves no file to be read.
+    broken = tail == b"\n%%EOF\n"
+    assert ("Tệp bị hỏng" if broken else "Tệp bị thêm nội dung sau chữ ký cuối cùng") in told
+    assert ("Số vùng chữ ký trong tệp không khớp" in told) == (b"ByteRange" in tail)
+    told = refused(world, world.xml + tail)
+    assert "nội dung lạ ngoài vùng dữ liệu" in told or "không đọc được hoặc đã bị hỏng" in told
 
 
 def test_a_file_cut_short_is_refused(world: World) -> None:
@@ -171,9 +176,17 @@ def test_changes_in_an_increment_are_refused(world: World) -> None:
         spec["/EF"]["/F"] = writer.add_object(generic.StreamObject(stream_data=data))
         writer.update_container(spec)
 
-    for change in (other_page, annotation, attachment):
-        for base in world.steps:
-            refused(world, _increment(base, change))
+    reasons = {
+        other_page: "Trang in khác dữ liệu học bạ",
+        annotation: "phần mà học bạ của trường không có",
+        attachment: "môn Toán học, cả năm: in “8,2”, dữ liệu “9,2”",
+    }
+    for change, words in reasons.items():
+        for n_signed, base in enumerate(world.steps, 1):
+            told = refused(world, _increment(base, change))
+            assert words in told and "Tệp bị thêm nội dung sau chữ ký cuối cùng" in told
+            # By the signatures alone too: each earlier one allows the next to be filled in, and nothing else.
+            assert ("Có thay đổi không được phép sau chữ ký này" in told) == (n_signed > 1)
 
 
 def test_signing_on_top_of_a_changed_file_is_refused_by_the_signer(world: World) -> None:
@@ -257,7 +270,7 @@ def _signed_with_another_program(pdf: bytes, key, chain: tuple[bytes, ...], fiel
         meta = PdfSignatureMetadata(
             field_name=name,
             subfilter=SigSeedSubFilter.PADES,
-            certify=index == 0,
+            certify=index == 0 and b"/ByteRange" not in pdf,
             docmdp_permissions=MDPPerm.FILL_FORMS,
         )
         out = PdfSigner(meta, signer).sign_pdf(IncrementalPdfFileWriter(io.BytesIO(pdf)))
@@ -370,16 +383,17 @@ def test_signature_wrapping_and_moved_nodes_are_refused(world: World) -> None:
     better = zone.replace(b"<CA_NAM>7.9</CA_NAM>", b"<CA_NAM>9.9</CA_NAM>")
     nodes = world.xml[world.xml.index(b"<GVCN>") : world.xml.index(b"</DANH_SACH_THONG_TIN_KY>")]
     gvcn = nodes[: nodes.index(b"<CBQL>")]
-    for forged in (
-        world.xml.replace(zone, better),
-        world.xml.replace(zone, better + zone),
-        world.xml.replace(zone, better).replace(b"</Object>", b"</Object><Object>" + zone + b"</Object>", 1),
-        world.xml.replace(gvcn, b""),
-        world.xml.replace(gvcn, gvcn + gvcn),
-        world.xml.replace(nodes, nodes.replace(gvcn, b"") + gvcn),
+    wrapped = world.xml.replace(zone, better).replace(b"</Object>", b"</Object><Object>" + zone + b"</Object>", 1)
+    for forged, words in (
+        (world.xml.replace(zone, better), "Nội dung tệp đã bị thay đổi sau khi ký"),
+        (world.xml.replace(zone, better + zone), "không có cấu trúc của học bạ số"),
+        (wrapped, "Phần chữ ký trong tệp XML đã bị sửa hoặc không đúng cấu trúc"),
+        (world.xml.replace(gvcn, b""), "còn thiếu: giáo viên chủ nhiệm"),
+        (world.xml.replace(gvcn, gvcn + gvcn), "Thứ tự hoặc số chữ ký không đúng"),
+        (world.xml.replace(nodes, nodes.replace(gvcn, b"") + gvcn), "Thứ tự hoặc số chữ ký không đúng"),
     ):
         assert forged != world.xml
-        refused(world, forged)
+        assert words in refused(world, forged)
 
 
 def test_pdf_and_xml_of_two_records_make_no_package(world: World) -> None:

@@ -212,7 +212,7 @@ def test_a_later_signer_cannot_change_the_words_of_an_earlier_one(
                 widget = of[4]
                 teacher = next(
                     item
-                    for item in pades._trailer(pdf)["/Root"]["/AcroForm"]["/Fields"]
+                    for item in pades._read(pdf).trailer["/Root"]["/AcroForm"]["/Fields"]
                     if item.get_object()["/T"] == "GVCN"
                 )
                 form = teacher.get_object()["/AP"]["/N"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +14,10 @@ import pytest
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.documents import desk_signer
+from hocbaso.documents import instance_keys as machine_keys
+from hocbaso.documents.certificate_parts import certificate_fingerprint
 from hocbaso.documents.desk_signer import DeskSigner
+from hocbaso.documents.signing_manifest import Clerk, Errand, Paper
 from hocbaso.documents.test_authority import TestAuthority
 from hocbaso.errors import Invalid, NotFound, WrongState
 from hocbaso.services import (
@@ -28,8 +32,7 @@ from hocbaso.services import (
     test_school_keys,
     transcripts,
 )
-from hocbaso_ky import desk as helper
-from hocbaso_ky import messages
+from hocbaso_ky import manifest, messages
 from tests.cast import NOW, Cast
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
     approved_template_fixture,
@@ -38,7 +41,7 @@ from tests.services.approved_class import (  # noqa: F401 (fixtures)
     issued_fixture,
     issued_template_fixture,
 )
-from tests.services.test_desk_signing import HERE, Computer, begin, bring, ended, homeroom_signs, waiting
+from tests.services.test_desk_signing import HERE, Computer, begin, bring, ended, homeroom_signs, told, waiting
 from tests.services.test_transcripts import records
 from tests.soft_token import make_token
 
@@ -67,28 +70,21 @@ def carried(cast: Cast, person: str, task: str, computer: Computer) -> desk_task
         if found is None:
             break
         if found.round is not None:
-            forms = desk_signer.FORMS[found.document]
-            summary = {
-                "document": found.document,
-                "role": found.role,
-                "n": found.n,
-                "class": found.scope,
-                "who": found.who,
-                "certificate": found.certificate,
-            }
-            assert helper._summary(summary).n_signatures == len(found.round.messages)
-            for form, digest, message in zip(forms, found.round.digests, found.round.messages, strict=False):
-                messages.check_item(messages.Item(form, digest, message), computer.chain[0], "ec")
+            agreement, listing = told(cast, found)
+            assert agreement.n_signatures == len(found.round.messages)
+            assert agreement.certificate == certificate_fingerprint(computer.chain[0])
+            for entry, message in zip(listing.entries, found.round.messages, strict=True):
+                messages.check_item(messages.Item(entry.form, entry.digest, message), computer.chain[0], "ec")
             with pytest.raises(Invalid):
                 bad = [b"x"] * len(found.round.messages)
-                desk_tasks.bring(cast.actor(person), task, HERE, found.job, found.round.number, bad)
+                desk_tasks.bring(cast.actor(person), task, HERE, found.round.job, found.round.number, bad)
             for session in ("18", ""):
                 with pytest.raises(NotFound):
                     desk_tasks.errand(cast.actor(person), task, session)
             with pytest.raises(NotFound):
                 desk_tasks.task_for(cast.actor("math"), task, HERE)
             good = computer.sign(*found.round.messages)
-            desk_tasks.bring(cast.actor(person), task, HERE, found.job, found.round.number, good)
+            desk_tasks.bring(cast.actor(person), task, HERE, found.round.job, found.round.number, good)
         time.sleep(0.05)
     document_pool.wait_for(f"desk-{task}", 30)
     db.session.rollback()
@@ -164,10 +160,14 @@ def test_a_recall_list_is_signed_and_sealed_at_two_desks(issued: Cast, desk: Cal
 def test_a_school_of_640_is_asked_for_in_signings_that_the_helper_takes() -> None:
     chain = TestAuthority.create(NOW).issue(SCHOOL, now=NOW)[1]
     signer = DeskSigner(chain[0], HERE)
-    signer.begin(2 * 640)
+    machine = machine_keys.new_key()
+    signer.introduce(Clerk(machine_keys.key_to_bytes(machine), lambda: NOW), Errand("seal", "toàn trường", "x"))
+    papers = [Paper(f"HS{n:04}", (f"{n:064x}", f"{n + 5000:064x}"), "An", f"9{n // 40}") for n in range(640)]
+    signer.begin(2 * 640, papers)
+    key = machine_keys.spki(machine.public_key())
     signer._check = lambda waits, given: None  # type: ignore[method-assign]
     asked: dict[str, int] = {}
-    parts: set[tuple[int, int]] = set()
+    scopes: set[str] = set()
 
     def page() -> None:
         while not signer._closed:
@@ -175,32 +175,25 @@ def test_a_school_of_640_is_asked_for_in_signings_that_the_helper_takes() -> Non
             if waits is None:
                 time.sleep(0.001)
                 continue
-            helper._summary(
-                {
-                    "document": "hoc-ba",
-                    "role": "seal",
-                    "n": waits.n,
-                    "class": "toàn trường",
-                    "who": "x",
-                    "certificate": "0" * 64,
-                }
-            )
-            assert waits.number < 1000
+            agreement = manifest.read_agreement(dataclasses.asdict(waits.agreement), key, NOW)
+            listing = manifest.read_list(dataclasses.asdict(waits.listing), agreement, key, NOW)
+            assert len(listing.entries) == len(waits.messages) and agreement.n == waits.n == 640
             assert (waits.number == 0) == (waits.job not in asked)
             asked[waits.job] = asked.get(waits.job, 0) + len(waits.messages)
             assert asked[waits.job] <= 2 * waits.n, "never more than was said"
-            parts.add((waits.part, waits.n_parts))
+            scopes.add(agreement.scope)
             signer.bring(HERE, waits.job, waits.number, [b"s"] * len(waits.messages))
 
     thread = threading.Thread(target=page, daemon=True)
     thread.start()
     for at in range(0, 640, 12):
         size = 2 * min(12, 640 - at)
-        assert len(signer.sign_messages([b"%d" % n for n in range(size)])) == size
+        messages = [b"%d" % n for n in range(size)]
+        assert len(signer.sign_messages(messages, papers[at : at + size // 2])) == size
     signer.close()
     thread.join(5)
     assert list(asked.values()) == [1280], "one agreement, one PIN"
-    assert parts == {(1, 1)}
+    assert scopes == {"toàn trường"}
 
 
 def test_a_class_wider_than_one_agreement_is_signed_in_two(
@@ -212,12 +205,14 @@ def test_a_class_wider_than_one_agreement_is_signed_in_two(
     homeroom_signs(built)
     batch_id = begin(built)
     first = waiting(built, batch_id)
-    assert (first.n, first.scope, len(first.round.messages)) == (2, "lớp 9A, phần 1/2", 4)
+    asked = told(built, first)[0]
+    assert (asked.n, asked.scope, len(first.round.messages)) == (2, "lớp 9A, phần 1/2", 4)
     bring(built, batch_id, first, computer.sign(*first.round.messages))
     second = waiting(built, batch_id)
-    assert (second.n, second.scope, len(second.round.messages)) == (1, "lớp 9A, phần 2/2", 2)
-    assert second.job != first.job and second.round.number == 0
+    asked = told(built, second)[0]
+    assert (asked.n, asked.scope, len(second.round.messages)) == (1, "lớp 9A, phần 2/2", 2)
+    assert second.round.job != first.round.job and second.round.number == 0
     with pytest.raises(WrongState):
-        bring(built, batch_id, second, computer.sign(*second.round.messages), job=first.job)
+        bring(built, batch_id, second, computer.sign(*second.round.messages), job=first.round.job)
     bring(built, batch_id, second, computer.sign(*second.round.messages))
     assert ended(batch_id) == [("done", None)] * 3

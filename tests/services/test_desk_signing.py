@@ -13,13 +13,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
-from hocbaso.documents import desk_signer
+from hocbaso.documents import desk_signer, instance_keys
 from hocbaso.documents.signers import certificate_fingerprint
+from hocbaso.documents.signing_manifest import Clerk, Errand, Paper
 from hocbaso.documents.test_authority import TestAuthority
 from hocbaso.documents.token_session import TokenSession
-from hocbaso.errors import Invalid, NotAllowed, NotFound, Unavailable, WrongState
+from hocbaso.errors import IntegrityFault, Invalid, NotAllowed, NotFound, Unavailable, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.services import (
     audit,
@@ -30,12 +32,15 @@ from hocbaso.services import (
     desk_register,
     desk_signing,
     document_pool,
+    group_batches,
     signing,
     test_school_keys,
     transcripts,
     trust_roots,
 )
+from hocbaso.services import instance_keys as machine_keys
 from hocbaso.services.access import SYSTEM
+from hocbaso_ky import manifest
 from tests.cast import NOW, Cast
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
     approved_template_fixture,
@@ -115,12 +120,22 @@ def bring(cast: Cast, batch_id: int, errand: desk_signing.Errand, signatures: li
         cast.actor(str(more.get("person", "principal"))),
         batch_id,
         str(more.get("session", HERE)),
-        str(more.get("job", errand.job)),
+        str(more.get("job", errand.round.job)),
         int(str(more.get("number", errand.round.number))),
         signatures,
         LATER,
     )
     db.session.rollback()
+
+
+def told(cast: Cast, errand: desk_signing.Errand) -> tuple[manifest.Agreement, manifest.Listing]:
+    """What the helper reads in both texts of a round, by the key that it looked up at the server."""
+    key = machine_keys.public_key(LATER)
+    assert key is not None
+    agreement = manifest.read_agreement(dataclasses.asdict(errand.round.agreement), key, clock.now())
+    listing = manifest.read_list(dataclasses.asdict(errand.round.listing), agreement, key, clock.now())
+    db.session.rollback()
+    return agreement, listing
 
 
 def ended(batch_id: int) -> list[tuple[str, str | None]]:
@@ -153,9 +168,17 @@ def test_a_class_is_signed_at_the_principals_desk(
     computer.n_signed = 0
     batch_id = begin(built)
     errand = waiting(built, batch_id)
-    assert (errand.role, errand.scope, errand.n) == ("principal", "lớp 9A", 3)
-    assert errand.who == built.actor("principal").name
-    assert errand.certificate == certificate_fingerprint(computer.chain[0])
+    agreement, listing = told(built, errand)
+    assert (agreement.role, agreement.scope, agreement.n) == ("principal", "lớp 9A", 3)
+    assert agreement.who == built.actor("principal").name
+    assert agreement.certificate == errand.certificate == certificate_fingerprint(computer.chain[0])
+    by_name = {record.enrollment.student.full_name.split()[-1]: record for record in records()}
+    assert {paper.name: paper.digests for paper in agreement.papers} == {
+        name: (record.pdf_digest, record.xml_digest) for name, record in by_name.items()
+    }
+    assert {paper.group for paper in agreement.papers} == {"9A"}
+    assert tuple(entry.digest for entry in listing.entries) == errand.round.digests
+    assert [entry.form for entry in listing.entries] == ["pades", "xmldsig"] * 3
     assert [len(digest) for digest in errand.round.digests] == [32] * 6
     bring(built, batch_id, errand, computer.sign(*errand.round.messages))
     assert ended(batch_id) == [("done", None)] * 3 and computer.n_signed == 6
@@ -182,11 +205,13 @@ def test_several_rounds_make_one_batch(built: Cast, computer: Computer, monkeypa
     batch_id = begin(built)
     first = waiting(built, batch_id)
     signatures = computer.sign(*first.round.messages)
-    assert (first.n, len(first.round.messages), first.round.number) == (3, 4, 0)
+    agreement, listing = told(built, first)
+    assert (first.round.n, agreement.n, len(first.round.messages), listing.number) == (3, 3, 4, 0)
     bring(built, batch_id, first, signatures)
     bring(built, batch_id, first, signatures)  # the answer was lost on the way: once more is welcome
     second = waiting(built, batch_id)
-    assert (second.job, second.round.number, len(second.round.messages)) == (first.job, 1, 2)
+    assert (second.round.job, second.round.number, len(second.round.messages)) == (first.round.job, 1, 2)
+    assert second.round.agreement == first.round.agreement and told(built, second)[1].number == 1
     with pytest.raises(WrongState, match="không còn chờ"):
         bring(built, batch_id, first, computer.sign(*first.round.messages[:2]))
     bring(built, batch_id, second, computer.sign(*second.round.messages))
@@ -248,7 +273,7 @@ def test_an_answer_for_an_earlier_try_is_refused(built: Cast, computer: Computer
     with pytest.raises(WrongState):
         bring(built, second, old, computer.sign(*old.round.messages))
     with pytest.raises(Invalid):
-        bring(built, second, old, computer.sign(b"x"), job=new.job)
+        bring(built, second, old, computer.sign(b"x"), job=new.round.job)
     bring(built, second, new, computer.sign(*new.round.messages))
     assert ended(second) == [("done", None)] * 3 and audit_verify.verify().ok
 
@@ -342,7 +367,7 @@ def test_a_real_seal_at_the_clerks_desk_waits_for_the_authority(built: Cast, com
     certificate_standing.set_approval(built.actor("it_officer"), row, "approved", NOW, note="CV 1")
     batch_id = begin(built, "clerk", "seal")
     errand = waiting(built, batch_id, "clerk")
-    assert errand.role == "seal"
+    assert told(built, errand)[0].role == "seal"
     bring(built, batch_id, errand, computer.sign(*errand.round.messages), person="clerk")
     assert ended(batch_id) == [("done", None)] * 3
     certificate_standing.revoke(built.actor("it_officer"), row, "mất thiết bị", LATER)
@@ -354,12 +379,25 @@ def test_the_mailbox_stands_alone() -> None:
     """Without database: closing wakes who waits, and what waits shows itself only to its session."""
     chain = TestAuthority.create(NOW).issue("A", now=NOW)[1]
     signer = desk_signer.DeskSigner(chain[0], HERE)
-    signer.begin(2)
+    paper = Paper("HS1", ("0" * 64, "1" * 64), "An", "9A")
+    with pytest.raises(IntegrityFault, match="không khớp"):
+        signer.begin(2)
+    with pytest.raises(IntegrityFault, match="không khớp"):
+        signer.begin(4, [paper, paper])
+    signer.begin(2, [paper])
+    with pytest.raises(IntegrityFault, match="không có trong lượt"):
+        signer.sign_messages([b"a", b"b"], [Paper("HS2", paper.digests)])
+    with pytest.raises(IntegrityFault, match="không có trong lượt"):
+        signer.sign_messages([b"a", b"b"])
+    with pytest.raises(IntegrityFault, match="khoá của máy"):
+        signer.sign_messages([b"a", b"b"], [paper])
+    machine = instance_keys.new_key()
+    signer.introduce(Clerk(instance_keys.key_to_bytes(machine), lambda: NOW), Errand("principal", "lớp 9A", "x"))
     fault: list[Exception] = []
 
     def wait() -> None:
         try:
-            signer.sign_messages([b"a", b"b"])
+            signer.sign_messages([b"a", b"b"], [paper])
         except Exception as error:
             fault.append(error)
 
@@ -372,3 +410,58 @@ def test_the_mailbox_stands_alone() -> None:
     signer.close()
     thread.join(5)
     assert isinstance(fault[0], Unavailable)
+
+
+def test_an_agreement_that_would_end_within_a_round_is_followed_by_a_new_one() -> None:
+    chain = TestAuthority.create(NOW).issue("A", now=NOW)[1]
+    signer = desk_signer.DeskSigner(chain[0], HERE)
+    signer._check = lambda waits, given: None  # type: ignore[method-assign]
+    machine, at = instance_keys.new_key(), [NOW]
+    signer.introduce(Clerk(instance_keys.key_to_bytes(machine), lambda: at[0]), Errand("seal", "lớp 9A", "x"))
+    papers = [Paper(f"HS{n}", (f"{n:064x}", f"{n + 100:064x}"), "An", "9A") for n in range(3)]
+    signer.begin(6, papers)
+    seen: list[desk_signer.Round] = []
+
+    def page() -> None:
+        while not signer._closed:
+            if (waits := signer.waiting(HERE)) is None:
+                time.sleep(0.001)
+                continue
+            seen.append(waits)
+            signer.bring(HERE, waits.job, waits.number, [b"s"] * len(waits.messages))
+
+    thread = threading.Thread(target=page, daemon=True)
+    thread.start()
+    for paper, minutes in zip(papers, (0, 5, 30), strict=True):
+        at[0] = NOW + timedelta(minutes=minutes)
+        signer.sign_messages([paper.code.encode(), b"x" + paper.code.encode()], [paper])
+    signer.close()
+    thread.join(5)
+    assert [(each.number, each.n) for each in seen] == [(0, 3), (1, 3), (0, 1)]
+    assert seen[0].job == seen[1].job != seen[2].job
+    key = instance_keys.spki(machine.public_key())
+    rest = manifest.read_agreement(dataclasses.asdict(seen[2].agreement), key, at[0])
+    assert [paper.code for paper in rest.papers] == ["HS2"], "only what was not signed yet"
+
+
+def test_a_paper_that_changed_since_the_signer_was_asked_is_not_signed(
+    built: Cast, computer: Computer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computer.register(built)
+    homeroom_signs(built)
+    papers = signing._papers
+
+    def older(ids: list[int]) -> dict[int, Paper]:
+        """The same as it stood before the first pupil's paper was built anew."""
+        found = papers(ids)
+        first = next(iter(found))
+        return {**found, first: dataclasses.replace(found[first], digests=("0" * 64, "1" * 64))}
+
+    monkeypatch.setattr(signing, "_papers", older)
+    batch_id = begin(built)
+    errand = waiting(built, batch_id)
+    assert len(errand.round.messages) == 4 and told(built, errand)[0].n == 3
+    bring(built, batch_id, errand, computer.sign(*errand.round.messages))
+    outcomes = ended(batch_id)
+    assert sorted(outcome for outcome, _ in outcomes) == ["done", "done", "failed"]
+    assert [reason for _, reason in outcomes if reason] == [group_batches.CHANGED]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
+import json
 import ssl
 import stat
 import threading
@@ -20,6 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from hocbaso.documents import cms, instance_keys
+from hocbaso.documents.desk_signer import FORMS
+from hocbaso.documents.signing_manifest import Clerk, Errand, Paper
 from hocbaso.documents.test_authority import TestAuthority
 from hocbaso.web import headers
 from hocbaso_ky import PORT, PROTOCOL
@@ -32,18 +36,44 @@ NAME = "Đoàn Thị Hải Yến"
 SIGN, PAIR = "Ký học bạ bằng thiết bị", "Ghép trình ký này"
 
 
+MACHINE = instance_keys.new_key()
+"""The key by which the school's server signs what the helper is told."""
+
+
 class Tls:
-    """A server that only shows a certificate; ``change`` gives it another key."""
+    """A server that shows a certificate and its machine's key; ``change`` gives it another certificate's key."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+        self.machine, self.now, self.answers = MACHINE, NOW, 200
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                assert self.path == "/trinh-ky/khoa"
+                told = {
+                    "format": "hocbaso-helper-key-1",
+                    "public_key": instance_keys.b64(instance_keys.spki(outer.machine.public_key())),
+                    "now": instance_keys.instant(outer.now),
+                }
+                data = json.dumps(told).encode()
+                self.send_response(outer.answers)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.change()
+        self.plain = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.socket = self._context.wrap_socket(
             self.server.socket, server_side=True, do_handshake_on_connect=False
         )
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        for server in (self.server, self.plain):
+            threading.Thread(target=server.serve_forever, daemon=True).start()
         self.origin = f"https://127.0.0.1:{self.server.server_port}"
 
     def change(self, key: ec.EllipticCurvePrivateKey | None = None) -> None:
@@ -73,8 +103,9 @@ class Tls:
 def tls(tmp_path: Path) -> Iterator[Tls]:
     found = Tls(tmp_path)
     yield found
-    found.server.shutdown()
-    found.server.server_close()
+    for server in (found.server, found.plain):
+        server.shutdown()
+        server.server_close()
 
 
 @pytest.fixture
@@ -118,12 +149,43 @@ def pair_of(leaf: bytes, text: str) -> list[dict[str, str]]:
         'Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"></DigestMethod>'
         f"<DigestValue>{base64.b64encode(digest).decode()}</DigestValue></Reference></SignedInfo>"
     ).encode()
-    return [item("pades", cms.signed_attributes(digest, (leaf,))), item("xmldsig", info)]
+    return [item("pades", cms.signed_attributes(digest, (leaf,)), code=text), item("xmldsig", info, code=text)]
 
 
-def item(form: str, message: bytes, digest: bytes | None = None) -> dict[str, str]:
+def item(form: str, message: bytes, digest: bytes | None = None, code: str = "em 0") -> dict[str, str]:
     digest = hashlib.sha256(message).digest() if digest is None else digest
-    return {"form": form, "digest": digest.hex(), "message": base64.b64encode(message).decode()}
+    return {"form": form, "digest": digest.hex(), "message": base64.b64encode(message).decode(), "code": code}
+
+
+def paper(code: str, document: str = "hoc-ba") -> Paper:
+    files = tuple(hashlib.sha256(f"{code} {form}".encode()).hexdigest() for form in FORMS[document])
+    return Paper(code, files, code.title(), "9A") if document == "hoc-ba" else Paper(code, files)
+
+
+def wire(
+    asked: dict[str, Any], *, key: ec.EllipticCurvePrivateKey = MACHINE, now: datetime = NOW, at: datetime | None = None
+) -> dict[str, Any]:
+    """What the server makes of a description and a page carries; ``now`` is when the agreement is written, ``at`` the list."""
+    machine = instance_keys.key_to_bytes(key)
+    papers = [paper(code, asked["document"]) for code in asked.get("papers", [f"em {k}" for k in range(asked["n"])])]
+    asker = Errand(asked["role"], asked["class"], asked["who"])
+    agreement, _ = Clerk(machine, lambda: now).agreement(
+        asked["job"], asked["document"], asker, asked["certificate"], papers
+    )
+    entries = []
+    for each in asked["items"]:
+        file = hashlib.sha256(f"{each['code']} {each['form']}".encode()).hexdigest()
+        entries.append((paper(each["code"], asked["document"]), each["form"], bytes.fromhex(each["digest"]), file))
+    listing = Clerk(machine, lambda: at or now).listing(agreement, asked["job"], asked["round"], entries)
+    return {
+        "agreement": dataclasses.asdict(agreement),
+        "list": dataclasses.asdict(listing),
+        "messages": [each["message"] for each in asked["items"]],
+    }
+
+
+def sign(page: Caller, asked: dict[str, Any], **more: Any) -> tuple[int, dict[str, Any]]:
+    return page.post("/ky", wire(asked, **more))
 
 
 def errand(leaf: bytes, n: int = 3, **more: Any) -> dict[str, Any]:
@@ -160,16 +222,16 @@ def test_a_class_takes_one_question_one_login_and_one_operation_a_signature(
     (token.folder / "wish.calls").unlink(missing_ok=True)
     asked = errand(leaf)
     first, rest = {**asked, "items": asked["items"][:4]}, {**asked, "round": 1, "items": asked["items"][4:]}
-    status, told = page.post("/ky", first)
+    status, told = sign(page, first)
     assert status == 200, told
     signatures = checked(leaf, first, told)
-    checked(leaf, rest, page.post("/ky", rest)[1])
+    checked(leaf, rest, sign(page, rest)[1])
     assert helper.questions(SIGN) == 1
     assert (token.calls("login"), token.calls("sign")) == (1, 6)
     for seen in ("Học bạ lớp 9A: 3 học bạ (6 chữ ký)", NAME, "Hiệu trưởng", page.origin, token.label):
         assert seen in helper.screen
     # An answer that was lost on the way is the same answer again, from memory.
-    assert checked(leaf, first, page.post("/ky", first)[1]) == signatures
+    assert checked(leaf, first, sign(page, first)[1]) == signatures
     assert token.calls("sign") == 6
     log = (helper.folder / "hocbaso-ky.log").read_text()
     assert "signed 4" in log and PIN not in log and page.session not in log and PIN not in helper.screen
@@ -187,61 +249,64 @@ def test_a_school_takes_one_question_and_one_login_and_no_digest_beyond_it(
         for number, at in enumerate(range(0, 2 * n, 2 * each))
     ]
     for asked in rounds:
-        status, told = page.post("/ky", asked)
+        status, told = sign(page, asked)
         assert status == 200, told
         checked(leaf, asked, told)
     assert helper.questions(SIGN) == 1 and (token.calls("login"), token.calls("sign")) == (1, 2 * n)
     shown = " ".join(helper.screen.split())
     assert "Học bạ toàn trường: 110 học bạ (220 chữ ký)" in shown and "MỘT LẦN ĐỒNG Ý CHO CẢ 110 HỌC BẠ" in shown
     more = {**rounds[0], "round": len(rounds), "items": pair_of(leaf, "em thứ 111")}
-    assert page.post("/ky", more)[1]["code"] == "limit"
-    assert page.post("/ky", {**more, "class": "khối 9"})[1]["code"] == "changed"
-    assert page.post("/ky", rounds[1])[0] == 200 and token.calls("sign") == 2 * n, "from memory"
+    assert sign(page, more)[1]["code"] == "changed"
+    more = {**more, "items": [{**each, "code": "em 0"} for each in more["items"]]}
+    assert sign(page, more)[1]["code"] == "limit"
+    assert sign(page, {**more, "class": "khối 9"})[1]["code"] == "changed"
+    assert sign(page, rounds[1])[0] == 200 and token.calls("sign") == 2 * n, "from memory"
 
 
 def test_a_class_is_not_warned_of(page: Caller, helper: HelperProcess, leaf: bytes) -> None:
-    assert page.post("/ky", errand(leaf, 2))[0] == 200
+    assert sign(page, errand(leaf, 2))[0] == 200
     assert "MỘT LẦN ĐỒNG Ý" not in helper.screen
-    assert page.send("GET", "/trang-thai")[1]["hocbaso_ky"] == PROTOCOL == 2
+    assert page.send("GET", "/trang-thai")[1]["hocbaso_ky"] == PROTOCOL == 3
 
 
 def test_more_than_was_said_is_never_signed(page: Caller, helper: HelperProcess, token: SoftToken, leaf: bytes) -> None:
     one = errand(leaf, 1)
-    assert page.post("/ky", one)[0] == 200
+    assert sign(page, one)[0] == 200
     calls = token.calls("sign")
-    more = {**one, "round": 1, "items": pair_of(leaf, "em khác")}
-    assert page.post("/ky", more) == (409, {"code": "limit", "words": page.post("/ky", more)[1]["words"]})
-    assert page.post("/ky", {**one, "items": pair_of(leaf, "em khác")})[1]["code"] == "replay"
-    assert page.post("/ky", {**one, "n": 2, "round": 1})[1]["code"] == "changed"
-    assert page.post("/ky", {**one, "class": "lớp 9B", "round": 1})[1]["code"] == "changed"
+    other = [{**each, "code": "em 0"} for each in pair_of(leaf, "em khác")]
+    more = {**one, "round": 1, "items": other}
+    assert sign(page, more) == (409, {"code": "limit", "words": sign(page, more)[1]["words"]})
+    assert sign(page, {**one, "round": 1, "items": pair_of(leaf, "em khác")})[1]["code"] == "changed"
+    assert sign(page, {**one, "items": other})[1]["code"] == "replay"
+    assert sign(page, {**one, "n": 2, "round": 1})[1]["code"] == "changed"
+    assert sign(page, {**one, "class": "lớp 9B", "round": 1})[1]["code"] == "changed"
     assert token.calls("sign") == calls and helper.questions(SIGN) == 1
 
 
 def test_one_digest_is_not_signed_twice_in_a_signing(page: Caller, token: SoftToken, leaf: bytes) -> None:
     twice = errand(leaf, 2)
     twice["items"] = twice["items"][:2] * 2
-    assert page.post("/ky", twice)[1]["code"] == "replay"
+    assert sign(page, twice)[1]["code"] == "replay"
     first = {**errand(leaf, 2), "items": errand(leaf, 2)["items"][:2]}
-    assert page.post("/ky", first)[0] == 200
-    assert page.post("/ky", {**first, "round": 1})[1]["code"] == "replay"
+    assert sign(page, first)[0] == 200
+    assert sign(page, {**first, "round": 1})[1]["code"] == "replay"
 
 
 def test_a_page_that_asks_for_ten_thousand_is_refused_without_a_question(
     page: Caller, helper: HelperProcess, leaf: bytes
 ) -> None:
-    for n in (1_001, 5_000, 10_000, 10**12):
-        assert page.post("/ky", {**errand(leaf, 1), "n": n})[1]["code"] == "limit"
-    pair = pair_of(leaf, "một em")
-    assert page.post("/ky", {**errand(leaf, 1), "items": pair * 5_000})[1]["code"] == "limit"
-    assert page.post("/ky", {**errand(leaf, 1), "items": pair * 2})[1]["code"] == "limit"
+    assert sign(page, {**errand(leaf, 1), "n": 1_001})[1]["code"] == "limit"
+    assert sign(page, {**errand(leaf, 1), "n": 10_000})[1]["code"] == "limit"
+    pair = pair_of(leaf, "em 0")
+    assert sign(page, {**errand(leaf, 1), "items": pair * 2})[1]["code"] == "limit"
     # A school's number of signatures is agreed to at once, but never brought at once.
-    assert page.post("/ky", {**errand(leaf, 1), "n": 640, "items": pair * 101})[1]["code"] == "limit"
+    assert sign(page, {**errand(leaf, 1), "n": 640, "items": pair * 101})[1]["code"] == "limit"
     assert helper.questions(SIGN) == 0
 
 
 @pytest.mark.parametrize("leaf", ["ec", "rsa"], indirect=True)
 def test_only_what_a_transcript_needs_is_signed(page: Caller, helper: HelperProcess, leaf: bytes) -> None:
-    pades, info = pair_of(leaf, "em")
+    pades, info = pair_of(leaf, "em 0")
     other = TestAuthority.create(NOW).issue("Người khác", now=NOW)[1][0]
     message = base64.b64decode(pades["message"])
     wrong_forms = [
@@ -254,30 +319,34 @@ def test_only_what_a_transcript_needs_is_signed(page: Caller, helper: HelperProc
         [pades, item("xmldsig", b"<!DOCTYPE a [<!ENTITY b 'c'>]>" + base64.b64decode(info["message"]))],
     ]
     for items in wrong_forms:
-        assert page.post("/ky", errand(leaf, 1, items=items))[1]["code"] == "form"
-    for digest in (b"", b"\x01" * 20, b"\x01" * 31, b"\x01" * 33, b"\x01" * 64, b"\x01" * 32):
+        assert sign(page, errand(leaf, 1, items=items))[1]["code"] == "form"
+    for digest in (b"", b"\x01" * 20, b"\x01" * 31, b"\x01" * 33, b"\x01" * 64):
         forged = [item("pades", message, digest), info]
-        assert page.post("/ky", errand(leaf, 1, items=forged))[1]["code"] == "digest"
-    for items in ([info, pades], [pades], "x", [], [None, None], [{**pades, "form": "proof"}, info]):
-        assert page.post("/ky", errand(leaf, 1, items=items))[1]["code"] == "shape"
-    for part in ({"role": "it"}, {"document": "hợp đồng"}, {"class": ""}, {"who": 3}, {"job": "ngắn"}, {"n": True}):
-        assert page.post("/ky", {**errand(leaf, 1), **part})[1]["code"] == "shape"
+        assert sign(page, errand(leaf, 1, items=forged))[1]["code"] == "shape"
+    forged = [item("pades", message, b"\x01" * 32), info]
+    assert sign(page, errand(leaf, 1, items=forged))[1]["code"] == "digest"
+    for items in ([info, pades], [pades], [], [{**pades, "form": "proof"}, info]):
+        assert sign(page, errand(leaf, 1, items=items))[1]["code"] == "shape"
+    for brought in ("x", [], [None, None], [pades["message"]], [pades["message"], "%%"]):
+        assert page.post("/ky", {**wire(errand(leaf, 1)), "messages": brought})[1]["code"] == "shape"
+    for part in ({"role": "it"}, {"class": ""}, {"class": "x" * 201}, {"who": 3}, {"job": "ngắn"}, {"n": 0}):
+        assert sign(page, {**errand(leaf, 1), **part})[1]["code"] == "shape"
     assert helper.questions(SIGN) == 0
 
 
 def test_what_a_page_writes_cannot_draw_on_the_terminal(page: Caller, helper: HelperProcess, leaf: bytes) -> None:
     evil = "\x1b[2J\x1b[H Học bạ\r\nlớp\u202e 1 \x07"
     helper.replies["co"] = "khong"
-    assert page.post("/ky", errand(leaf, 1, **{"class": evil}))[1]["code"] == "no"
-    for sign in ("\x1b", "\x07", "\u202e"):
-        assert sign not in helper.screen
+    assert sign(page, errand(leaf, 1, **{"class": evil}))[1]["code"] == "no"
+    for letter in ("\x1b", "\x07", "\u202e"):
+        assert letter not in helper.screen
 
 
 def test_a_foreign_page_gets_nothing(helper: HelperProcess, page: Caller, leaf: bytes) -> None:
     stranger = Caller("https://evil.example")
     stranger.session = page.session
     for path in ("/phien", "/the", "/ky", "/chung-minh"):
-        status, told, answered = stranger.send("POST", path, errand(leaf, 1))
+        status, told, answered = stranger.send("POST", path, wire(errand(leaf, 1)))
         assert status == 403 and set(told) == {"code", "words"}, path
         status, _, answered = stranger.send("OPTIONS", path)
         assert status == 403 and answered["Access-Control-Allow-Headers"] is None, path
@@ -291,7 +360,7 @@ def test_a_foreign_page_gets_nothing(helper: HelperProcess, page: Caller, leaf: 
         "https://a b",
     ):
         assert Caller(origin).send("GET", "/trang-thai")[0] == 403, origin
-    assert Caller(page.origin).post("/ky", errand(leaf, 1))[1]["code"] == "session"
+    assert sign(Caller(page.origin), errand(leaf, 1))[1]["code"] == "session"
     other = Caller(page.origin.replace("127.0.0.1", "localhost"))
     other.session = page.session
     assert other.post("/the")[1]["code"] == "unpaired"
@@ -338,6 +407,8 @@ def test_pairing_shows_the_servers_own_certificate_and_is_asked_once(
     assert helper.questions(PAIR) == 1
     fingerprint = tls.certificate.fingerprint(hashes.SHA256()).hex().upper()
     assert " ".join(fingerprint[i : i + 4] for i in range(0, 64, 4)) in helper.screen.replace("\r\n", "\n")
+    machine = instance_keys.key_id_of(instance_keys.spki(MACHINE.public_key())).upper()
+    assert f"Mã khoá của máy chủ: {' '.join(machine[i : i + 4] for i in range(0, 16, 4))}" in helper.screen
     http = Caller("http://192.168.1.20:8080")
     assert http.send("GET", "/trang-thai")[1]["problem"] == "http" and http.post("/ghep")[1]["code"] == "http"
 
@@ -358,17 +429,17 @@ def test_a_wrong_pin_costs_one_try_and_the_last_one_is_asked_for(
 ) -> None:
     (token.folder / "wish.calls").unlink(missing_ok=True)
     helper.replies["pin"] = "000111"
-    assert page.post("/ky", errand(leaf, 1))[1]["code"] == "pin"
+    assert sign(page, errand(leaf, 1))[1]["code"] == "pin"
     assert token.calls("login") == 1
     token.wish("final")
     helper.replies["pin"] = PIN
-    assert page.post("/ky", errand(leaf, 1))[1]["code"] == "no"
+    assert sign(page, errand(leaf, 1))[1]["code"] == "no"
     assert token.calls("login") == 1, "the last try was not used"
     helper.replies["lan cuoi"] = "lan cuoi"
-    assert page.post("/ky", errand(leaf, 1))[0] == 200
+    assert sign(page, errand(leaf, 1))[0] == 200
     assert "chỉ còn một lần thử" in helper.screen
     token.wish("locked")
-    assert page.post("/ky", errand(leaf, 1, job="k" * 24))[1]["code"] == "locked"
+    assert sign(page, errand(leaf, 1, job="k" * 24))[1]["code"] == "locked"
 
 
 @pytest.mark.parametrize(("wish", "code"), [("removed", "absent"), ("crash", "device")])
@@ -377,11 +448,11 @@ def test_a_token_that_fails_ends_the_login_and_the_rest_is_asked_again(
 ) -> None:
     asked = errand(leaf, 2)
     first, rest = {**asked, "items": asked["items"][:2]}, {**asked, "round": 1, "items": asked["items"][2:]}
-    assert page.post("/ky", first)[0] == 200
+    assert sign(page, first)[0] == 200
     token.wish(wish)
-    assert page.post("/ky", rest)[1]["code"] == code
+    assert sign(page, rest)[1]["code"] == code
     token.wish("")
-    status, told = page.post("/ky", rest)
+    status, told = sign(page, rest)
     assert status == 200, told
     checked(leaf, rest, told)
     assert helper.questions(SIGN) == 2 and "phần còn lại: 2 chữ ký của 2 học bạ" in helper.screen
@@ -391,11 +462,11 @@ def test_a_token_that_fails_ends_the_login_and_the_rest_is_asked_again(
 def test_a_token_that_insists_on_hashing_gets_the_message(page: Caller, token: SoftToken, leaf: bytes) -> None:
     token.wish("noraw")
     asked = errand(leaf, 1)
-    checked(leaf, asked, page.post("/ky", asked)[1])
+    checked(leaf, asked, sign(page, asked)[1])
 
 
 def test_a_certificate_that_is_not_here_is_not_asked_about(page: Caller, helper: HelperProcess, leaf: bytes) -> None:
-    assert page.post("/ky", errand(leaf, 1, certificate="0" * 64))[1]["code"] == "absent"
+    assert sign(page, errand(leaf, 1, certificate="0" * 64))[1]["code"] == "absent"
     assert helper.questions(SIGN) == 0
 
 
@@ -414,13 +485,13 @@ def test_a_proof_is_for_one_school_and_one_nonce(page: Caller, helper: HelperPro
 
 def test_somebody_who_says_no_three_times_is_left_alone(page: Caller, helper: HelperProcess, leaf: bytes) -> None:
     helper.replies["co"] = ""
-    codes = [page.post("/ky", errand(leaf, 1))[1]["code"] for _ in range(5)]
+    codes = [sign(page, errand(leaf, 1))[1]["code"] for _ in range(5)]
     assert codes == ["no", "no", "no", "quiet", "quiet"] and helper.questions(SIGN) == 3
 
 
-def test_plain_http_is_paired_only_where_somebody_asked_for_it(token: SoftToken, tmp_path: Path) -> None:
+def test_plain_http_is_paired_only_where_somebody_asked_for_it(token: SoftToken, tls: Tls, tmp_path: Path) -> None:
     with running(tmp_path / "ky", token.driver, options=("--cho-phep-http",)) as helper:
-        page = Caller("http://192.168.1.20:8080")
+        page = Caller(f"http://127.0.0.1:{tls.plain.server_port}")
         assert page.post("/ghep")[0] == 200 and "KHÔNG DÙNG HTTPS" in helper.screen
         page.open()
         assert page.post("/the")[0] == 200
@@ -472,23 +543,185 @@ def test_the_seals_word_on_the_servers_key_is_shown_as_it_will_be_signed(
         base64.b64decode(pair_of(leaf, "em")[1]["message"]),
     ]
     for message in wrong:
-        assert page.post("/ky", {**good, "items": [item("statement", message)]})[1]["code"] == "form", message
+        assert sign(page, {**good, "items": [item("statement", message)]})[1]["code"] == "form", message
     # A statement does not travel as a transcript, nor a transcript as a statement.
-    assert page.post("/ky", {**good, "document": "hoc-ba"})[1]["code"] == "shape"
-    assert page.post("/ky", {**good, "items": pair_of(leaf, "em")})[1]["code"] == "limit"
-    assert page.post("/ky", {**good, "items": pair_of(leaf, "em")[:1]})[1]["code"] == "shape"
-    assert page.post("/ky", {**good, "n": 11})[1]["code"] == "limit"
+    assert sign(page, {**good, "document": "hoc-ba"})[1]["code"] == "shape"
+    assert sign(page, {**good, "items": pair_of(leaf, "em 0")})[1]["code"] == "limit"
+    assert sign(page, {**good, "items": pair_of(leaf, "em 0")[:1]})[1]["code"] == "shape"
+    assert sign(page, {**good, "n": 11})[1]["code"] == "limit"
     assert helper.questions("Đóng dấu xác nhận") == 0
-    checked(leaf, good, page.post("/ky", good)[1])
+    checked(leaf, good, sign(page, good)[1])
     words = " ".join(told["key_id"].upper()[at : at + 4] for at in range(0, 16, 4))
     for seen in ("Đóng dấu xác nhận khoá của máy chủ", f"{words}, Trường THCS Đồng Sen", "con dấu nhà trường"):
         assert seen in helper.screen
 
 
 def test_a_recall_list_takes_one_signature(page: Caller, helper: HelperProcess, leaf: bytes) -> None:
-    info = pair_of(leaf, "danh sách")[1]
+    info = pair_of(leaf, "em 0")[1]
     asked = errand(leaf, 1, items=[info], document="danh-sach-thu-hoi", **{"class": "Danh sách thu hồi số 1"})
-    assert page.post("/ky", {**asked, "n": 2})[1]["code"] == "limit"
-    checked(leaf, asked, page.post("/ky", asked)[1])
+    assert sign(page, {**asked, "n": 2})[1]["code"] == "limit"
+    checked(leaf, asked, sign(page, asked)[1])
     assert "Ký danh sách thu hồi" in helper.screen and "Danh sách thu hồi số 1: 1 danh sách (1 chữ ký)" in helper.screen
-    assert page.post("/ky", {**asked, "round": 1, "items": [pair_of(leaf, "khác")[1]]})[1]["code"] == "limit"
+    assert sign(page, {**asked, "round": 1, "items": [pair_of(leaf, "khác")[1]]})[1]["code"] == "changed"
+    assert sign(page, {**asked, "round": 1})[1]["code"] == "limit"
+
+
+# --- what the school's server signs (decision 0044) ---------------------------------------------------------------------
+
+
+def resigned(body: dict[str, Any], name: str, key: ec.EllipticCurvePrivateKey = MACHINE, **more: Any) -> dict[str, Any]:
+    """The same with other fields in one of its texts, signed by a key again."""
+    told = {**json.loads(body[name]["text"].partition("\n")[2]), **more}
+    signed = instance_keys.sign_json(told, key)
+    text = instance_keys.message(signed).decode()
+    return {**body, name: {"text": text, "signature": signed["signature"]}}
+
+
+def test_nothing_is_signed_that_the_schools_own_key_has_not_listed(
+    page: Caller, helper: HelperProcess, token: SoftToken, leaf: bytes
+) -> None:
+    good, before = wire(errand(leaf, 2)), token.calls("sign")
+    stranger = instance_keys.new_key()
+    for name in ("agreement", "list"):
+        text, signature = good[name]["text"], good[name]["signature"]
+        without = {key: value for key, value in good.items() if key != name}
+        for unsigned in (
+            without,
+            {**good, name: text},
+            {**good, name: {"text": text}},
+            {**good, name: {"text": text, "signature": None}},
+        ):
+            assert page.post("/ky", unsigned)[1]["code"] == "unsigned", name
+        foreign = [
+            {"text": text, "signature": ""},
+            {"text": text, "signature": base64.b64encode(b"\x00" * 64).decode()},
+            {"text": text.replace("em 0", "em 9"), "signature": signature},
+            {"text": text + " ", "signature": signature},
+            {"text": text, "signature": good["list" if name == "agreement" else "agreement"]["signature"]},
+            resigned(good, name, stranger)[name],
+        ]
+        for forged in foreign:
+            assert page.post("/ky", {**good, name: forged})[1]["code"] == "foreign", forged
+    assert sign(page, errand(leaf, 2), key=stranger)[1]["code"] == "foreign", "another school's"
+    assert page.post("/ky", resigned(good, "list", key_id="0" * 16))[1]["code"] == "foreign"
+    # One text in the place of the other, and what a page has told until now.
+    assert page.post("/ky", {**good, "agreement": good["list"]})[1]["code"] == "shape"
+    assert page.post("/ky", errand(leaf, 2))[1]["code"] == "unsigned"
+    assert page.post("/ky", resigned(good, "agreement", more="x"))[1]["code"] == "shape"
+    assert helper.questions(SIGN) == 0 and token.calls("sign") == before
+    assert page.post("/ky", good)[0] == 200
+
+
+def test_a_list_is_held_against_the_agreement_that_was_read(
+    page: Caller, helper: HelperProcess, token: SoftToken, leaf: bytes
+) -> None:
+    asked, before = errand(leaf, 2), token.calls("sign")
+    good = wire(asked)
+    items = json.loads(good["list"]["text"].partition("\n")[2])["items"]
+    swapped = [[items[2][0], *items[0][1:]], *items[1:]]
+    other_file = [[*items[0][:3], "0" * 64], *items[1:]]
+    mixed = [items[0], items[3]]
+    for changed in (swapped, other_file, mixed):
+        assert page.post("/ky", resigned(good, "list", items=changed))[1]["code"] == "changed", changed
+    for broken in (
+        [],
+        "x",
+        [None],
+        [items[0][:3], items[1]],
+        items[:3],
+        [[*items[0][:2], "xyz", items[0][3]], items[1]],
+    ):
+        assert page.post("/ky", resigned(good, "list", items=broken))[1]["code"] == "shape", broken
+    later = wire({**asked, "who": "Người khác"})
+    assert page.post("/ky", {**good, "agreement": later["agreement"]})[1]["code"] == "changed"
+    assert page.post("/ky", resigned(good, "list", request="x" * 24))[1]["code"] == "changed"
+    assert page.post("/ky", resigned(good, "agreement", papers=[["em 0", "A", "9A", "0" * 64]]))[1]["code"] == "shape"
+    # The digest that is signed is the message's, whatever the page puts in its place.
+    assert page.post("/ky", {**good, "messages": good["messages"][::-1]})[1]["code"] == "digest"
+    assert helper.questions(SIGN) == 0 and token.calls("sign") == before
+    # Within a signing: a paper once more with another digest.
+    first = {**asked, "items": asked["items"][:2]}
+    assert sign(page, first)[0] == 200
+    again = {**asked, "round": 1, "items": [{**each, "code": "em 0"} for each in pair_of(leaf, "bản khác")]}
+    assert sign(page, again)[1]["code"] == "replay"
+    assert token.calls("sign") == before + 2
+
+
+@pytest.mark.parametrize("name", ["agreement", "list"])
+def test_a_list_is_good_for_its_own_time_by_the_schools_clock(
+    page: Caller, helper: HelperProcess, tls: Tls, leaf: bytes, name: str
+) -> None:
+    asked, minute = errand(leaf, 1), timedelta(minutes=1)
+    late, early = NOW - 40 * minute, NOW + 5 * minute
+    times = {"now": late, "at": NOW} if name == "agreement" else {"now": NOW, "at": late}
+    assert sign(page, asked, **times)[1]["code"] == "expired"
+    times = {"now": early, "at": NOW} if name == "agreement" else {"now": NOW, "at": early}
+    assert sign(page, asked, **times)[1]["code"] == "expired"
+    for ends in (NOW + timedelta(hours=3), NOW - minute, NOW):
+        body = resigned(wire(asked), name, issued_at=instance_keys.instant(NOW), expires_at=instance_keys.instant(ends))
+        assert page.post("/ky", body)[1]["code"] == "expired", ends
+    for nonsense in ("", 5, "2026-13-01T00:00:00Z"):
+        assert page.post("/ky", resigned(wire(asked), name, expires_at=nonsense))[1]["code"] == "shape"
+    assert helper.questions(SIGN) == 0
+    # This computer's clock is of no account: a school that lives ten years later is understood.
+    tls.now = NOW + timedelta(days=3650)
+    page.open()
+    assert sign(page, asked)[1]["code"] == "expired"
+    assert sign(page, asked, now=tls.now)[0] == 200
+
+
+def test_a_list_that_was_used_is_refused_by_a_helper_that_was_closed_in_between(
+    token: SoftToken, tls: Tls, leaf: bytes, tmp_path: Path
+) -> None:
+    asked = errand(leaf, 2)
+    first, rest = {**asked, "items": asked["items"][:2]}, {**asked, "round": 1, "items": asked["items"][2:]}
+    page = Caller(tls.origin)
+    with running(tmp_path / "ky", token.driver) as helper:
+        helper.replies["pin"] = PIN
+        assert page.post("/ghep")[0] == 200
+        page.open()
+        told = sign(page, first)
+        assert told[0] == 200 and sign(page, first) == told, "an answer that was lost is the same answer again"
+    used = tmp_path / "ky" / "used.txt"
+    assert stat.S_IMODE(used.stat().st_mode) == 0o600 and len(used.read_text().split()) == 1
+    with running(tmp_path / "ky", token.driver) as helper:
+        helper.replies["pin"] = PIN
+        page.open()
+        assert sign(page, first)[1]["code"] == "replay" and helper.questions(SIGN) == 0
+        assert sign(page, rest)[0] == 200, "what was not signed yet is asked for again and goes on"
+        assert helper.questions(SIGN) == 1
+
+
+def test_the_screen_shows_what_the_server_listed(page: Caller, helper: HelperProcess, leaf: bytes) -> None:
+    assert sign(page, errand(leaf, 3))[0] == 200
+    shown = " ".join(helper.screen.split())
+    assert "Bảng kê của máy chủ: Lớp 9A, 3 học bạ: Em 0, Em 1, Em 2" in shown
+
+
+def test_a_pairing_by_an_older_helper_is_done_again(token: SoftToken, tls: Tls, tmp_path: Path) -> None:
+    folder = tmp_path / "ky"
+    with running(folder, token.driver) as helper:
+        page = Caller(tls.origin)
+        assert page.post("/ghep")[0] == 200
+    (old,) = json.loads((folder / "schools.json").read_text())
+    del old["signing_key"]
+    (folder / "schools.json").write_text(json.dumps([old]))
+    with running(folder, token.driver) as helper:
+        assert page.send("GET", "/trang-thai")[1]["paired"] is False
+        assert page.post("/phien")[1]["code"] == "unpaired"
+        assert page.post("/ghep")[1]["paired"] is True
+        assert helper.questions(PAIR) == 1 and "KHOÁ KHÁC" not in helper.screen
+        page.open()
+
+
+def test_a_server_whose_signing_key_is_another_is_stopped(
+    helper: HelperProcess, page: Caller, tls: Tls, leaf: bytes
+) -> None:
+    tls.machine = instance_keys.new_key()
+    assert sign(page, errand(leaf, 1), key=tls.machine)[1]["code"] == "foreign"
+    assert page.post("/phien")[1]["code"] == "changed"
+    assert page.post("/ghep")[0] == 200 and "KHOÁ KÝ BẢNG KÊ CỦA MÁY CHỦ ĐÃ ĐỔI" in helper.screen
+    page.open()
+    assert sign(page, errand(leaf, 1), key=tls.machine)[0] == 200
+    tls.answers = 404
+    assert page.post("/phien")[1]["code"] == "server_old"

@@ -208,6 +208,7 @@ ROWS += [
     Row("desk.task_stop", "POST", "/o-may/khong-co/viec/dung", only("principal", "clerk"), passes=(404,)),
     Row("desk.register_page", "GET", "/chung-thu-so/o-may", _READERS),
     Row("desk.register", "POST", "/chung-thu-so/o-may", _READERS),
+    Row("desk.pairing_code", "POST", "/chung-thu-so/o-may/ghep", _READERS),
     Row("batches.pause", "POST", "/viec/999999/tam-dung", _SIGNERS, passes=(404,)),
     Row("batches.sign_rest", "POST", "/viec/999999/phan-con-lai", _SIGNERS, passes=(404,)),
     Row("certificates.index", "GET", "/chung-thu-so/", _READERS | only("it_officer")),
@@ -244,6 +245,7 @@ ROWS += [
     Row("verification.keep", "GET", "/xac-thuc/trang-luu-san", EVERYBODY),
     Row("verification.offline", "GET", "/xac-thuc/kiem-tra-hoc-ba.html", EVERYBODY),
     Row("verification.keys", "GET", "/xac-thuc/khoa-may.json", EVERYBODY),
+    Row("desk.helper_key", "GET", "/trinh-ky/khoa", EVERYBODY),
 ]
 
 

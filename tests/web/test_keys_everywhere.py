@@ -25,6 +25,7 @@ from hocbaso.services import (
     instance_keys,
     trust_roots,
 )
+from hocbaso_ky import manifest
 from tests.cast import NOW, Cast
 from tests.documents.test_uploaded_images import BLUE, RED, hand, png, seal
 from tests.services.test_certificates import PASSWORD, PIN, p12
@@ -78,11 +79,17 @@ def test_the_seal_on_the_clerks_token_confirms_the_machines_key(
             break
         errand = told.json
         if errand["waiting"]:
-            assert (errand["document"], errand["role"], errand["n"]) == ("khoa-may", "seal", 1)
-            (item,) = errand["items"]
-            message = base64.b64decode(item["message"])
-            assert item["form"] == "statement" and hashlib.sha256(message).hexdigest() == item["digest"]
-            signature = base64.b64encode(signer.sign_digest(bytes.fromhex(item["digest"]))).decode()
+            helper = client_of("clerk").application.test_client().get("/trinh-ky/khoa").json
+            machine = base64.b64decode(helper["public_key"])
+            agreement = manifest.read_agreement(errand["agreement"], machine, NOW)
+            listing = manifest.read_list(errand["list"], agreement, machine, NOW)
+            assert (agreement.document, agreement.role, agreement.n) == ("khoa-may", "seal", 1)
+            assert "agreement" not in clerk.get(f"{task}/viec?biet={errand['job']}").json
+            assert manifest.words_of(machine) == clerk.post("/chung-thu-so/o-may/ghep").json["words"]
+            (text,), (item,) = errand["messages"], listing.entries
+            message = base64.b64decode(text)
+            assert item.form == "statement" and hashlib.sha256(message).digest() == item.digest
+            signature = base64.b64encode(signer.sign_digest(item.digest)).decode()
             fields = {"job": errand["job"], "round": str(errand["round"])}
             assert clerk.post(f"{task}/viec", data={**fields, "signatures": "[]"}).status_code == 422
             brought = clerk.post(f"{task}/viec", data={**fields, "signatures": f'["{signature}"]'})
