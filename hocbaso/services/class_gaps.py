@@ -120,7 +120,7 @@ def list_gaps(computed: ClassResults, *, untold: frozenset[str] = frozenset()) -
         if not untold:
             gaps += [
                 ClassGap("decision", words, f"{page}/hoc-sinh/{given.enrollment_id}", given.enrollment_id)
-                for words in _undecided(row)
+                for _, words in undecided(row)
             ]
     return tuple(gaps)
 
@@ -143,8 +143,8 @@ def bare_remarks(computed: ClassResults) -> tuple[ClassGap, ...]:
 _TERM_WORDS = ("học kì I", "học kì II", "cả năm", "sau kiểm tra, đánh giá lại")
 
 
-def _undecided(row: StudentResult) -> list[str]:
-    """What waits for the council or the principal, one sentence each."""
+def undecided(row: StudentResult) -> list[tuple[int, str]]:
+    """What waits for the council or the principal: (place in ``evaluation.TERMS``, a sentence) each."""
     given, result = row.given, row.result
     found = []
     for at, term in enumerate(_TERM_WORDS):
@@ -155,14 +155,14 @@ def _undecided(row: StudentResult) -> list[str]:
             words = f"{given.full_name}: học tập {term} cần Hội đồng xem xét theo Điều 9 khoản 3"
         else:
             words = f"{given.full_name}: học tập {term} không đủ {MIN_SCORED_SUBJECTS} môn tính điểm, Hiệu trưởng quyết định mức"
-        found.append(words + (_why_again(row, "learning_level", TERMS[at]) if result.outdated[at] else ""))
+        found.append((at, words + (_why_again(row, "learning_level", TERMS[at]) if result.outdated[at] else "")))
     if result.promotion is Promotion.DECISION_NEEDED:
         again = ""
         if result.promotion_outdated:
             again = _why_again(row, "promotion", "year")
         elif result.outdated[2]:
             again = _why_again(row, "learning_level", "year")
-        found.append(f"{given.full_name}: kết luận cả năm chờ quyết định của Hiệu trưởng{again}")
+        found.append((2, f"{given.full_name}: kết luận cả năm chờ quyết định của Hiệu trưởng{again}"))
     return found
 
 

@@ -30,6 +30,7 @@ from hocbaso.services import (
     exemptions,
     first_passwords,
     inherited_results,
+    principal_decisions,
     progress,
     readiness,
     reset_requests,
@@ -43,7 +44,7 @@ from hocbaso.services.happenings import Happening, since_yesterday
 from hocbaso.services.kept_answers import KeptAnswers, log_head
 from hocbaso.services.waiting_board import board_items, n_board_items
 from hocbaso.services.waiting_checks import check_items, named_checks
-from hocbaso.services.waiting_classes import class_items, exemption_items, inherited_items, open_classes
+from hocbaso.services.waiting_classes import class_items, decision_items, exemption_items, inherited_items, open_classes
 from hocbaso.services.waiting_conclusions import conclusion_items
 from hocbaso.services.waiting_corrections import correction_items
 from hocbaso.services.waiting_machine import machine_items
@@ -58,6 +59,7 @@ KINDS = {
     "class": "Tổng kết lớp",
     "transcript": "Học bạ",
     "exemption": "Miễn học",
+    "decision": "Quyết định",
     "correction": "Sửa chữa",
     "inherited": "Nơi chuyển đến",
     "summer": "Trong hè",
@@ -176,7 +178,7 @@ def _daily(
         items = sheet_items(actor, now, today, school=school) + class_items(actor, year, today)
         items += check_items(actor, today, frozenset(item.link for item in items))
         items += transcript_items(actor, year, today) + exemption_items(actor, year, today)
-        items += board_items(actor, year, today)
+        items += decision_items(actor, year, today) + board_items(actor, year, today)
         items += inherited_items(actor, year, today) + summer_items(actor, today) + year_items(actor, year, today)
     items += recall_items(actor, today) + correction_items(actor, today) + replacing_items(actor, today)
     items += conclusion_items(actor, today)
@@ -269,6 +271,9 @@ _MARKS = select(
     select(func.max(m.FrozenResult.id)).scalar_subquery(),
     select(func.count(m.BoardTask.id)).scalar_subquery(),
     select(func.sum(m.BoardTask.version)).scalar_subquery(),
+    select(func.max(m.PrincipalDecision.id)).scalar_subquery(),
+    select(func.sum(m.Student.version)).scalar_subquery(),
+    select(func.sum(m.HomeroomRecord.version)).scalar_subquery(),
 )
 """One small statement whose answer changes with every move that changes what waits for anybody."""
 
@@ -313,7 +318,7 @@ def _count_waiting(actor: Actor, now: datetime, today: date) -> int:
         + len(correction_access.held_by(actor, today))
         + len(conclusion_cases.waiting(actor, today))
     )
-    n += len(exemption_revocations.waiting(actor))
+    n += len(exemption_revocations.waiting(actor)) + len(principal_decisions.waiting(actor, today))
     return n + len(exemptions.waiting(actor)) + len(inherited_results.waiting(actor))
 
 

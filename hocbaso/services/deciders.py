@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import select
 
@@ -11,10 +11,10 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.errors import NotAllowed
-from hocbaso.regulations.permissions import Permission, Role
+from hocbaso.regulations.permissions import GrantScope, Permission, Role
 from hocbaso.regulations.two_hands import may_decide_for_school
-from hocbaso.services.access import Actor, roles_reaching
-from hocbaso.services.in_force import not_over
+from hocbaso.services.access import Actor, Grant, grant_covers, roles_reaching
+from hocbaso.services.in_force import in_force, not_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,30 @@ def may_decide(actor: Actor, proposal: Proposal, permission: Permission) -> bool
         is_principal=Role.PRINCIPAL in roles,
         is_vice_principal=Role.VICE_PRINCIPAL in roles,
         proposed_by_principal=Role.PRINCIPAL not in roles and _by_principal(proposal),
+    )
+
+
+def holders(proposal: Proposal, today: date) -> tuple[int, ...]:
+    """Person ids of everybody who decides it today, by the same rule: whom the reminders and the board name."""
+    roles: dict[int, set[Role]] = {}
+    for row in db.session.scalars(
+        select(m.RoleGrant)
+        .where(m.RoleGrant.role.in_([Role.PRINCIPAL.value, Role.VICE_PRINCIPAL.value]), in_force(m.RoleGrant, today))
+        .order_by(m.RoleGrant.id)
+    ):
+        grant = Grant(Role(row.role), GrantScope(row.scope_kind), row.scope_id)
+        if grant_covers(grant, proposal.class_group):
+            roles.setdefault(row.person_id, set()).add(grant.role)
+    proposer, by_principal = _person(proposal.account_id), _by_principal(proposal)
+    return tuple(
+        person_id
+        for person_id, held in roles.items()
+        if may_decide_for_school(
+            is_proposer=person_id == proposer,
+            is_principal=Role.PRINCIPAL in held,
+            is_vice_principal=Role.VICE_PRINCIPAL in held,
+            proposed_by_principal=by_principal,
+        )
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from email.errors import MessageError
@@ -19,13 +20,13 @@ from hocbaso.config import Config
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import Unavailable
 from hocbaso.regulations.deadlines import is_quiet
-from hocbaso.services import announcements, roster
+from hocbaso.services import announcements, roster, shown_notices
 from hocbaso.services.in_force import has_left
 
 log = logging.getLogger(__name__)
 
 _BACK = timedelta(days=7)
-"""How old a message that nobody has read may be and still go out; a reminder is about its own day only."""
+"""How old a message that nobody has read may be and still go out; a reminder of another day goes as of today."""
 
 
 _HOW_TO_END = "Không muốn nhận thư này nữa: mở trang Tài khoản của tôi trong phần mềm, mục Thư nhắc việc."
@@ -68,7 +69,8 @@ def waiting(now: datetime) -> list[Digest]:
         posted = [
             one for one in showing if account and (one.id, account) not in read and (one.id, person.id) not in mailed
         ]
-        if notices or posted:
+        told = _said(notices, now)
+        if told or posted:
             found.append(
                 Digest(
                     person.id,
@@ -77,12 +79,30 @@ def waiting(now: datetime) -> list[Digest]:
                     tuple(one.id for one in notices),
                     tuple(one.id for one in posted),
                     (
-                        *((one.title, one.body) for one in notices),
+                        *told,
                         *((f"Thông báo: {one.title}", f"{one.body}\n({one.poster_name})") for one in posted),
                     ),
                 )
             )
     return found
+
+
+def _said(notices: Sequence[m.Notice], now: datetime) -> list[tuple[str, str]]:
+    """(title, body) of each message. A reminder of an earlier day, which no server or only the quiet hours had room for, is worded as of
+    today: what still waits, the days left now, nothing that today's own says; it goes in the same mail, and is marked with it.
+    """
+    today = clock.local_date(now)
+    lines = {line for one in notices if one.day == today for line in one.body.splitlines()}
+    said = []
+    for one in notices:
+        if one.kind != "reminder" or one.day == today:
+            said.append((one.title, one.body))
+            continue
+        again = shown_notices.reworded(one, one.person_id, now, lines)
+        lines.update(again.lines)
+        if again.lines:
+            said.append((again.title, "\n".join(again.lines)))
+    return said
 
 
 def _notices(person_id: int, today: date):  # type: ignore[no-untyped-def]
@@ -94,7 +114,6 @@ def _notices(person_id: int, today: date):  # type: ignore[no-untyped-def]
             or_(
                 m.Notice.day == today,
                 and_(
-                    m.Notice.kind != "reminder",
                     m.Notice.read_at.is_(None),
                     m.Notice.day > today - _BACK,
                     m.Notice.day < today,

@@ -41,6 +41,15 @@ def delegates(day: date) -> Select[m.RoleGrant]:
     )
 
 
+def holding(role: Role, day: date) -> Select[int]:
+    """Person ids of whoever holds a role on ``day``, in whatever scope, the longest first."""
+    return (
+        select(m.RoleGrant.person_id)
+        .where(m.RoleGrant.role == role.value, in_force(m.RoleGrant, day))
+        .order_by(m.RoleGrant.id)
+    )
+
+
 def has_left(person: m.Person, day: date) -> bool:
     """Whether somebody's last working day was before ``day``: from then on nobody acts, whatever roles and duties stand."""
     return person.left_on is not None and person.left_on < day

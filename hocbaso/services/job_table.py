@@ -9,6 +9,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from hocbaso import clock
+from hocbaso.regulations.deadlines import QUIET_FROM_HOUR, QUIET_TO_HOUR, is_quiet
 from hocbaso.services import (
     backups,
     certificate_reminders,
@@ -45,6 +46,10 @@ def _send_mail(day: date, now: datetime) -> int:
 def _mailed(day: date, now: datetime, n_sent: int) -> str:
     if day < clock.local_date(now):
         return "Máy chủ tắt hôm đó; thư của ngày mới đã gồm các việc còn lại."
+    if is_quiet(clock.local(now).hour):
+        return (
+            f"Giờ yên lặng từ {QUIET_FROM_HOUR}:00 đến {QUIET_TO_HOUR}:00: lời nhắc hôm nay đi cùng thư của ngày tới."
+        )
     return f"Đã gửi {n_sent} thư."
 
 

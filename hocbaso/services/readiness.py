@@ -5,7 +5,6 @@ Counts of steps only, never a score: members of the Ban quản lý Học bạ s�
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -18,18 +17,15 @@ from hocbaso.db import db
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.deadlines import Deadline
 from hocbaso.regulations.pace import PACE_DAYS, Outlook, Pace, outlook
-from hocbaso.regulations.permissions import Permission, Role
+from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.transcript_flow import RecordState
-from hocbaso.services import progress, sheet_hands
+from hocbaso.services import progress, readiness_holders, readiness_pace
 from hocbaso.services.access import Actor
-from hocbaso.services.in_force import in_force
 from hocbaso.services.score_grid import ACTIVE
 from hocbaso.services.transcript_counts import due_days
 
 STEPS = ("Nhập điểm", "Nộp", "Tổ soát", "Duyệt", "Khoá", "Tổng kết", "GVCN ký", "HT ký", "Đóng dấu")
-NO_PRINCIPAL, NO_KEEPER = "Hiệu trưởng", "chưa có giáo viên chủ nhiệm"
-
 REACHED = {
     SheetState.DRAFT: 0,
     SheetState.RETURNED: 0,
@@ -84,6 +80,9 @@ class BoardRow:
     keeper: str
     principal: str
     """As the staff room speaks of them: ``cô Hà``."""
+    clerk: str
+    waits_since: tuple[date | None, ...]
+    """Since when the oldest of its records waits: to be built, for the homeroom teacher, for the principal, for the seal."""
 
     @property
     def percent(self) -> int:
@@ -97,21 +96,13 @@ class BoardRow:
 
 
 @dataclass(frozen=True, slots=True)
-class BurnPoint:
-    """Whole class steps that were left at the end of a day."""
-
-    day: date
-    n_left: int
-
-
-@dataclass(frozen=True, slots=True)
 class Board:
     """The whole page. ``forecast`` is the day on which the last step ends at the pace of the last seven days, if any."""
 
     rows: tuple[BoardRow, ...]
     year_label: str
     n_students: int
-    burn: tuple[BurnPoint, ...]
+    burn: tuple[readiness_pace.BurnPoint, ...]
     n_steps: int
     n_left: int
     done_last_week: int
@@ -134,10 +125,12 @@ def board(actor: Actor, now: datetime, *, if_before: date | None = None) -> Boar
     year = _year()
     if year is None:
         return Board((), "", 0, (), 0, 0, 0, None, (), None)
-    done_on = _class_steps_done(year.id, rows)
+    done_on = readiness_pace.steps_done(
+        year.id, {row.class_group_id: tuple(cell.is_done for cell in row.cells) for row in rows}
+    )
     n_steps = len(rows) * len(STEPS)
     n_left = sum(1 for row in rows for cell in row.cells if not cell.is_done)
-    burn = _burn(done_on, n_steps, n_left, today)
+    burn = readiness_pace.burn(done_on, n_steps, n_left, today)
     week_ago = next((point.n_left for point in burn if point.day >= today - timedelta(days=PACE_DAYS)), n_left)
     pace = Pace(n_left, max(0, week_ago - n_left))
     entry_late = tuple(row.name for row in rows if not row.cells[0].is_done)
@@ -176,11 +169,6 @@ def board(actor: Actor, now: datetime, *, if_before: date | None = None) -> Boar
     )
 
 
-def address(full_name: str, sex: str | None) -> str:
-    """``cô Yến``, ``thầy Phát``: as the staff room speaks of a person."""
-    return f"{'cô' if sex == 'Nữ' else 'thầy' if sex == 'Nam' else 'thầy, cô'} {full_name.rpartition(' ')[2]}"
-
-
 def _year() -> m.SchoolYear | None:
     return db.session.scalar(
         select(m.SchoolYear).where(m.SchoolYear.state == "OPEN").order_by(m.SchoolYear.starts_on.desc()).limit(1)
@@ -206,16 +194,7 @@ def board_rows(today: date, *, school: Iterable[progress.SheetLine] | None = Non
         ).all()
     )
     signed = _signed(year.id)
-    called = {name: address(name, sex) for name, sex in db.session.execute(select(m.Person.full_name, m.Person.sex))}
-    homeroom = {class_id: called.get(name, name) for class_id, name in _keepers(today).items()}
-    principal = called.get(_principal(today), NO_PRINCIPAL)
-    moved: dict[int, datetime] = dict(
-        db.session.execute(
-            select(m.ClassStep.class_group_id, func.max(m.ClassStep.at)).group_by(m.ClassStep.class_group_id)
-        ).all()
-    )
-    handed_in = [line for of_class in lines.values() for line in of_class if line.state is SheetState.SUBMITTED]
-    reviews = sheet_hands.reviews_of(handed_in, today)
+    school_now = readiness_holders.read(year.id, [line for of_class in lines.values() for line in of_class], today)
     # What the summer made anew is due with the summer, not since May.
     due = due_days(year) if today >= year.sign_grade9_before else {}
     rows = []
@@ -232,12 +211,8 @@ def board_rows(today: date, *, school: Iterable[progress.SheetLine] | None = Non
                 lines.get(row.id, []),
                 students.get(row.id, 0),
                 signed.get(row.id, (0, 0, 0)),
-                homeroom.get(row.id, NO_KEEPER),
-                principal,
-                moved.get(row.id),
                 today,
-                called,
-                reviews,
+                school_now,
                 due.get(row.id) or year.sign_before(row.grade_level),
             )
         )
@@ -250,12 +225,8 @@ def _board_row(
     lines: list[progress.SheetLine],
     n_students: int,
     signed: tuple[int, int, int],
-    keeper: str,
-    principal: str,
-    moved: datetime | None,
     today: date,
-    called: dict[str, str],
-    reviews: dict[int, sheet_hands.Review],
+    now: readiness_holders.SchoolNow,
     before: date,
 ) -> BoardRow:
     total = len(lines)
@@ -278,7 +249,7 @@ def _board_row(
     }[state]
     cells.append(summing)
     cells += [StepCell(name, count, n_students) for name, count in zip(STEPS[6:], signed, strict=True)]
-    holder, since = _holder(state, lines, cells, keeper, principal, moved, called, reviews)
+    holder, since = readiness_holders.holder_of(now, row, lines, [(cell.n_done, cell.n_total) for cell in cells[6:]])
     n_left = sum(not cell.is_done for cell in cells)
     deadline = Deadline(before)
     late = n_left > 0 and (
@@ -298,67 +269,11 @@ def _board_row(
         late,
         n_left,
         len(cells),
-        keeper,
-        principal,
+        now.keeper(row.id),
+        now.principal,
+        now.clerk,
+        now.waits_since(row.id),
     )
-
-
-def turn_words(turn: str, principal: str) -> str:
-    """Who reviews, in words: ``tổ trưởng soát``."""
-    return _TURNS[turn].format(principal=principal)
-
-
-_TURNS = {
-    "heads": "tổ trưởng soát",
-    "deputies": "Phó Hiệu trưởng soát",
-    "principals": "{principal}, soát",
-    "": "chưa có người soát",
-}
-
-
-def _holder(
-    state: ClassState,
-    lines: list[progress.SheetLine],
-    cells: list[StepCell],
-    keeper: str,
-    principal: str,
-    moved: datetime | None,
-    called: dict[str, str],
-    reviews: dict[int, sheet_hands.Review],
-) -> tuple[str, date | None]:
-    """Who holds the class up at its earliest unfinished step, and since when."""
-    if state is ClassState.OPEN:
-        for states, words in (
-            ((SheetState.DRAFT, SheetState.RETURNED), None),
-            ((SheetState.SUBMITTED,), ""),
-            ((SheetState.REVIEWED,), f"{principal}, duyệt"),
-            ((SheetState.APPROVED,), f"{principal}, khoá"),
-        ):
-            held = [line for line in lines if line.state in states]
-            if not held:
-                continue
-            since = clock.local_date(min(line.state_at for line in held))
-            if words is None:
-                by_teacher: dict[str, int] = {}
-                for line in held:
-                    for name in line.teachers or ("chưa phân công",):
-                        by_teacher[name] = by_teacher.get(name, 0) + 1
-                name, n = max(by_teacher.items(), key=lambda pair: pair[1])
-                others = f", và {len(by_teacher) - 1} người nữa" if len(by_teacher) > 1 else ""
-                return f"{called.get(name, name)}, {n} bảng điểm{others}", since
-            if not words:
-                turns = Counter(reviews[line.sheet_id].turn for line in held)
-                turn, n = turns.most_common(1)[0]
-                return f"{turn_words(turn, principal)} {n} bảng điểm", since
-            return f"{words} {len(held)} bảng điểm", since
-        return f"{keeper}, tổng kết lớp", clock.local_date(moved) if moved else None
-    day = clock.local_date(moved) if moved else None
-    if state is ClassState.FINALISED:
-        return f"{principal}, duyệt tổng kết", day
-    for cell, who in zip(cells[6:], (f"{keeper}, ký", f"{principal}, ký", "văn thư đóng dấu"), strict=True):
-        if not cell.is_done:
-            return f"{who} {cell.n_total - cell.n_done} bản" if who.endswith("ký") else who, day
-    return "đã phát hành", day
 
 
 def _signed(year_id: int) -> dict[int, tuple[int, int, int]]:
@@ -379,75 +294,3 @@ def _signed(year_id: int) -> dict[int, tuple[int, int, int]]:
         for step in range(reached):
             counts[step] += n
     return {class_id: (counts[0], counts[1], counts[2]) for class_id, counts in found.items()}
-
-
-def _keepers(today: date) -> dict[int, str]:
-    rows = db.session.execute(
-        select(m.HomeroomAssignment.class_group_id, m.Person.full_name)
-        .join(m.Person, m.Person.id == m.HomeroomAssignment.person_id)
-        .where(in_force(m.HomeroomAssignment, today))
-        .order_by(m.HomeroomAssignment.id)
-    )
-    return dict(rows.all())
-
-
-def _principal(today: date) -> str:
-    return (
-        db.session.scalar(
-            select(m.Person.full_name)
-            .join(m.RoleGrant, m.RoleGrant.person_id == m.Person.id)
-            .where(m.RoleGrant.role == Role.PRINCIPAL.value, in_force(m.RoleGrant, today))
-            .order_by(m.RoleGrant.id.desc())
-            .limit(1)
-        )
-        or NO_PRINCIPAL
-    )
-
-
-def _class_steps_done(year_id: int, rows: list[BoardRow]) -> list[date]:
-    """The days on which whole steps of classes ended: the last sheet of a step, the class approved, the last signature."""
-    days: list[date] = []
-    # A sheet step counts for the class on the day its last sheet reached it.
-    last: dict[tuple[int, str], datetime] = {}
-    for class_id, to_state, latest in db.session.execute(
-        select(m.ClassSubject.class_group_id, m.SheetStep.to_state, func.max(m.SheetStep.at))
-        .join(m.ScoreSheet, m.ScoreSheet.id == m.SheetStep.score_sheet_id)
-        .join(m.ClassSubject, m.ClassSubject.id == m.ScoreSheet.class_subject_id)
-        .join(m.ClassGroup, m.ClassGroup.id == m.ClassSubject.class_group_id)
-        .where(m.ClassGroup.school_year_id == year_id, m.SheetStep.verb != "take_back")
-        .group_by(m.ClassSubject.class_group_id, m.SheetStep.to_state)
-    ):
-        if latest is not None:
-            last[class_id, to_state] = latest
-    states = (SheetState.SUBMITTED, SheetState.SUBMITTED, SheetState.REVIEWED, SheetState.APPROVED, SheetState.LOCKED)
-    for row in rows:
-        for cell, state in zip(row.cells[:5], states, strict=True):
-            at = last.get((row.class_group_id, state.value))
-            if cell.is_done and at is not None:
-                days.append(clock.local_date(at))
-    days += [
-        clock.local_date(at)
-        for at in db.session.scalars(
-            select(func.max(m.ClassStep.at))
-            .join(m.ClassGroup, m.ClassGroup.id == m.ClassStep.class_group_id)
-            .where(
-                m.ClassGroup.school_year_id == year_id,
-                m.ClassGroup.state == ClassState.APPROVED.value,
-                m.ClassStep.verb == "approve",
-            )
-            .group_by(m.ClassStep.class_group_id)
-        )
-    ]
-    return days
-
-
-def _burn(done_on: list[date], n_steps: int, n_left: int, today: date) -> tuple[BurnPoint, ...]:
-    """Steps left day by day over the last weeks, ending with what is left now."""
-    start = today - timedelta(days=28)
-    points = []
-    for offset in range(29):
-        day = start + timedelta(days=offset)
-        later = sum(1 for done in done_on if done > day)
-        points.append(BurnPoint(day, min(n_steps, n_left + later)))
-    points[-1] = BurnPoint(today, n_left)
-    return tuple(points)

@@ -18,23 +18,27 @@ from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.conclusion_cases import CaseState
 from hocbaso.regulations.correction_flow import OPEN_STATES, CorrectionState, due_before
 from hocbaso.regulations.deadlines import Deadline, days_left_text
-from hocbaso.regulations.permissions import GrantScope, Permission, Role
+from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services import (
     audit,
-    blind_view,
+    class_waits,
     conclusion_cases,
     correction_access,
+    principal_decisions,
     progress,
     roster,
     sheet_hands,
+    sheet_holders,
     summer_view,
     waiting_summer,
+    waiting_year,
 )
 from hocbaso.services.access import Actor
-from hocbaso.services.in_force import delegates, has_left, in_force
+from hocbaso.services.in_force import delegates, has_left, holding, in_force
 from hocbaso.services.kept_answers import KeptAnswers, log_head
+from hocbaso.services.sheet_holders import SheetAct, delegated
 from hocbaso.services.transcript_counts import due_days, records_by_state, replacing
 
 
@@ -50,8 +54,7 @@ class HeldWork:
 
 
 def _people_with(role: Role, today: date) -> tuple[int, ...]:
-    statement = select(m.RoleGrant.person_id).where(m.RoleGrant.role == role.value, in_force(m.RoleGrant, today))
-    return tuple(db.session.scalars(statement.order_by(m.RoleGrant.id)))
+    return tuple(db.session.scalars(holding(role, today)))
 
 
 def held_work(now: datetime) -> list[HeldWork]:
@@ -63,7 +66,7 @@ def held_work(now: datetime) -> list[HeldWork]:
     except NotFound:
         return corrections
     found = _sheet_work(year, today) + _class_work(year, today) + _transcript_work(year, today)
-    return found + _board_work(year, today) + corrections
+    return found + _board_work(year, today) + _turn_work(year, today) + corrections
 
 
 def _window_end(year: m.SchoolYear, windows: list[m.SemesterWindow], semester: int, grade_level: int) -> date:
@@ -90,36 +93,19 @@ def _sheet_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
         if line.state is not SheetState.LOCKED
         and today >= next((w.opens_on for w in windows if w.semester == line.semester), year.starts_on)
     ]
-    principals = _people_with(Role.PRINCIPAL, today)
     reviews = sheet_hands.reviews_of(lines, today)
-    checks = blind_view.standing_of([line.sheet_id for line in lines if line.state is SheetState.SUBMITTED])
-    delegations = list(db.session.scalars(delegates(today)))
+    held = sheet_holders.holders_of(lines, reviews, today)
     work = []
     for line in lines:
-        review = reviews[line.sheet_id]
-        author, reviewers = tuple(sorted(line.teacher_ids)) or principals, tuple(sorted(review.reviewers))
-        holders, verb = {
-            SheetState.DRAFT: (author, "nhập và nộp"),
-            SheetState.RETURNED: (author, "sửa và nộp lại"),
-            SheetState.SUBMITTED: (reviewers, "soát") if reviewers else (principals, "giao người soát"),
-            SheetState.REVIEWED: (
-                principals + _delegated(delegations, line.class_group_id, line.grade_level, but=tuple(review.own)),
-                "duyệt",
-            ),
-            SheetState.APPROVED: (principals, "khoá"),
-        }[line.state]
+        review, holder = reviews[line.sheet_id], held[line.sheet_id]
         # The head of the holder's group hears of it too, unless it is the head's own work that waits for somebody else.
         own = review.own if line.state is SheetState.SUBMITTED else review.teacher_ids
-        link, check = f"/bang-diem/{line.sheet_id}", checks.get(line.sheet_id)
-        if check is not None and check.n_typing and line.state is SheetState.SUBMITTED:
-            holders, verb = (check.named_id,) if check.named_id else holders, "đối chiếu bài gốc"
-            link += "/doi-chieu"
         before = _window_end(year, windows, line.semester, line.grade_level) + timedelta(days=1)
         work.append(
             HeldWork(
-                f"{verb.capitalize()} bảng điểm {line.label}",
-                link,
-                holders,
+                f"{_SHEET_WORDS[holder.act]} bảng điểm {line.label}",
+                f"/bang-diem/{line.sheet_id}" + ("/doi-chieu" if holder.act is SheetAct.CHECK else ""),
+                holder.person_ids,
                 Deadline(before),
                 tuple(sorted(review.order.heads - own)),
             )
@@ -127,20 +113,15 @@ def _sheet_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
     return work
 
 
-def _delegated(
-    delegations: list[m.RoleGrant], class_group_id: int, grade_level: int, *, but: tuple[int, ...]
-) -> tuple[int, ...]:
-    """Who may approve something of a class in the principal's place; never ``but``, whose own work it is."""
-    reach = {
-        GrantScope.SCHOOL.value: None,
-        GrantScope.GRADE_LEVEL.value: grade_level,
-        GrantScope.CLASS_GROUP.value: class_group_id,
-    }
-    return tuple(
-        grant.person_id
-        for grant in delegations
-        if grant.person_id not in but and grant.scope_kind in reach and grant.scope_id == reach[grant.scope_kind]
-    )
+_SHEET_WORDS = {
+    SheetAct.TYPE: "Nhập và nộp",
+    SheetAct.MEND: "Sửa và nộp lại",
+    SheetAct.CHECK: "Đối chiếu bài gốc",
+    SheetAct.REVIEW: "Soát",
+    SheetAct.NAME_REVIEWER: "Giao người soát",
+    SheetAct.APPROVE: "Duyệt",
+    SheetAct.LOCK: "Khoá",
+}
 
 
 def _homeroom_of(class_group_id: int, today: date) -> tuple[int, ...]:
@@ -175,27 +156,63 @@ def _class_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
     ).all()
     principals = _people_with(Role.PRINCIPAL, today)
     delegations = list(db.session.scalars(delegates(today)))
+    waits, undecided = class_waits.of_year(year.id, today), principal_decisions.undecided(today)
+    # Before semester II has opened nobody could fill what is asked for the year.
+    fills = today >= _opens(year, 2)
+    complete = Deadline(year.data_complete_before)
     work = []
     for row in rows:
-        if row.state == ClassState.OPEN.value and row.n_unlocked == 0:
-            work.append(
-                HeldWork(
-                    f"Tổng kết và chốt lớp {row.name}",
-                    f"/lop/{row.id}",
-                    _homeroom_of(row.id, today),
-                    Deadline(year.data_complete_before),
-                )
-            )
+        here, decided_on, keeper = waits[row.id], undecided.get(row.id, ()), _homeroom_of(row.id, today)
+        page = f"/lop/{row.id}"
+        if here.n_fields and fills:
+            what = f"Ghi {here.n_fields} ô rèn luyện, chuyên cần, nhận xét lớp {row.name}"
+            work.append(HeldWork(what, page, keeper or principals, complete))
+        if here.n_uncopied:
+            what = f"Ghi kết quả ở trường cũ của {here.n_uncopied} học sinh lớp {row.name}"
+            work.append(HeldWork(what, page, keeper or principals, complete))
+        for (kind, holders), n in Counter((one.kind, one.holders) for one in here.asks).items():
+            work.append(HeldWork(_ASKED[kind].format(n=n, name=row.name), "/hom-nay", holders, complete))
+        if decided_on:
+            what = f"Quyết định về {len(decided_on)} học sinh lớp {row.name}"
+            work.append(HeldWork(what, "/hom-nay", principals, complete))
+        if row.state == ClassState.OPEN.value and row.n_unlocked == 0 and not here.asks and not decided_on:
+            # With a decision of somebody else missing, the homeroom teacher cannot do it.
+            work.append(HeldWork(f"Tổng kết và chốt lớp {row.name}", page, keeper, complete))
         elif row.state == ClassState.FINALISED.value:
             work.append(
                 HeldWork(
                     f"Duyệt tổng kết lớp {row.name}",
                     "/hom-nay",
-                    principals + _delegated(delegations, row.id, row.grade_level, but=_homeroom_of(row.id, today)),
+                    principals + delegated(delegations, row.id, row.grade_level, but=keeper),
                     Deadline(year.sign_before(row.grade_level)),
                 )
             )
     return work
+
+
+_ASKED = {
+    "exemption": "Quyết định {n} đề nghị về miễn học lớp {name}",
+    "inherited": "Nhận kết quả ở trường cũ của {n} học sinh lớp {name}",
+}
+
+
+def _opens(year: m.SchoolYear, semester: int) -> date:
+    """The first day of a semester's window of entry, of whatever grade."""
+    first = db.session.scalar(
+        select(func.min(m.SemesterWindow.opens_on)).where(
+            m.SemesterWindow.school_year_id == year.id, m.SemesterWindow.semester == semester
+        )
+    )
+    return first or year.starts_on
+
+
+def _turn_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
+    """The turn of the year: the office's plan, the principal's approval of it, the new pupils of grade 6."""
+    principals, clerks = _people_with(Role.PRINCIPAL, today), _people_with(Role.CLERK, today)
+    return [
+        HeldWork(one.title, one.link, principals if one.decides else clerks, Deadline(one.before))
+        for one in waiting_year.turn_work(year, today)
+    ]
 
 
 def _transcript_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
@@ -261,7 +278,7 @@ def _summer_work(today: date) -> list[HeldWork]:
         homeroom = _homeroom_of(row.id, today)
         for work in summer_view.work_of(row, summer_view.cases_at_work(row)):
             if work.kind == summer_view.APPROVE:
-                holders = principals + _delegated(delegations, row.id, row.grade_level, but=homeroom)
+                holders = principals + delegated(delegations, row.id, row.grade_level, but=homeroom)
             elif work.class_subject_id is not None:
                 holders = _teachers_of(work.class_subject_id, today) or principals
             else:

@@ -20,7 +20,7 @@ from hocbaso.services.access import Actor
 from hocbaso.services.kept_answers import KeptAnswers, log_head
 
 _REMINDED = re.compile(r"(?P<what>.+): (?:còn \d+ ngày|ngày cuối|quá hạn \d+ ngày) \(")
-_COUNT = re.compile(r"\b\d+ (?=học bạ|mục|học sinh)")
+_COUNT = re.compile(r"\b\d+ (?=học bạ|mục|học sinh|ô|đề nghị)")
 """How many are left of a piece of work changes while it is the same piece."""
 _HELD: KeptAnswers[dict[str, reminders.HeldWork]] = KeptAnswers(2)
 
@@ -40,7 +40,7 @@ def shown(actor: Actor, now: datetime) -> list[ShownNotice]:
     """The unread messages of a person that still say something, newest first; of several reminders each piece of work once."""
     found, told = [], set[str]()
     for notice in reminders.waiting_notices(actor.person_id):
-        one = _reminder(notice, actor, now, told) if notice.kind == "reminder" else _told(notice, actor)
+        one = reworded(notice, actor.person_id, now, told) if notice.kind == "reminder" else _told(notice, actor)
         told.update(one.lines)
         if one.lines:
             found.append(one)
@@ -68,7 +68,8 @@ def _told(notice: m.Notice, actor: Actor) -> ShownNotice:
     return ShownNotice(notice.id, notice.title, notice.day, tuple(dict.fromkeys(lines)), notice.kind == "task")
 
 
-def _reminder(notice: m.Notice, actor: Actor, now: datetime, told_before: set[str]) -> ShownNotice:
+def reworded(notice: m.Notice, person_id: int | None, now: datetime, told_before: set[str]) -> ShownNotice:
+    """A reminder as of now: what still waits, with the days that are left today, without the lines that were told already."""
     today = clock.local_date(now)
     held = _HELD.of((log_head(), today), lambda: {_same(work.what): work for work in reminders.held_work(now)})
     lines: list[str] = []
@@ -78,7 +79,7 @@ def _reminder(notice: m.Notice, actor: Actor, now: datetime, told_before: set[st
         work = held.get(_same(match["what"])) if match else None
         if work is None:  # done, or worded by an older version
             continue
-        is_own = actor.person_id in work.holders
+        is_own = person_id in work.holders
         words = reminders.work_line(work, today) + ("" if is_own else f"; đang ở {reminders.holder_words(work)}")
         if words in told_before or words in lines:
             continue

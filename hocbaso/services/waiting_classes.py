@@ -22,6 +22,7 @@ from hocbaso.services import (
     exemption_revocations,
     exemptions,
     inherited_results,
+    principal_decisions,
     results,
 )
 from hocbaso.services.access import Actor
@@ -223,6 +224,31 @@ def _revocation_item(line: exemption_revocations.RevocationLine, year: m.SchoolY
         key=f"revocation-{line.id}-1",
         link=f"/lop/{row.id}/hoc-sinh/{line.exemption.enrollment_id}#mien-hoc",
     )
+
+
+def decision_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem]:
+    """Pupils about whom this principal decides: the class cannot be finalised, or approved, before."""
+    items = []
+    for row, one in principal_decisions.waiting(actor, today):
+        made = class_item(
+            row,
+            "decide",
+            f"Quyết định: {one.student_name}",
+            f"lớp {row.name}",
+            f"{len(one.words)} việc",
+            year.data_complete_before,
+            today,
+            [Oddity("Chờ quyết định", "scale", f"lớp {row.name}", f"{'; '.join(one.words)}.")],
+        )
+        items.append(
+            replace(
+                made,
+                kind="decision",
+                key=f"decision-{one.enrollment_id}-1",
+                link=f"/lop/{row.id}/hoc-sinh/{one.enrollment_id}",
+            )
+        )
+    return items
 
 
 def inherited_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem]:

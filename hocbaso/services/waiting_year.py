@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import select
@@ -21,38 +22,51 @@ def year_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem]
     prepares, decides = actor.may(Permission.IMPORT_ROSTER), actor.may(Permission.YEAR_EDIT)
     if actor.is_system or not (prepares or decides):
         return []
-    if prepares and (empty := _without_newcomers(year)):
-        return [
-            _item(
-                year,
-                0,
-                f"Nhập học sinh mới vào lớp {', '.join(empty)}",
-                "",
-                year.starts_on,
-                today,
-                (),
-                "/nhap-du-lieu/",
-            )
-        ]
-    row = db.session.scalar(select(m.YearTurn).where(m.YearTurn.from_year_id == year.id))
-    state = TurnState(row.state) if row is not None else None
-    title = meta = ""
-    oddities: tuple[Oddity, ...] = ()
-    if decides and row is not None and state is TurnState.SENT:
-        title, meta = (
-            f"Duyệt chuyển sang năm học {next_label(year.label).replace('-', '–')}",
-            f"{row.preparer_name} gửi {day_words(row.prepared_at)}",
-        )
-        oddities = (Oddity("Chuyển năm học", "calendar", meta, "Xem kế hoạch rồi duyệt: năm cũ đóng, năm mới mở."),)
-    elif prepares and row is not None and state is TurnState.RETURNED:
-        title, meta = "Kế hoạch chuyển năm học bị trả lại", row.decider_name or ""
-        oddities = (Oddity("Bị trả lại", "undo-2", meta, row.note or ""),)
-    elif prepares and state in (None, TurnState.DRAFT) and today >= year.summer_freeze_on:
-        title = f"Soạn kế hoạch chuyển sang năm học {next_label(year.label).replace('-', '–')}"
-    if not title:
+    found = next(
+        (one for one in turn_work(year, today) if (decides and one.decides) or (prepares and not one.decides)), None
+    )
+    if found is None:
         return []
-    before = date(int(next_label(year.label)[:4]), 9, 1)
-    return [_item(year, row.version if row is not None else 0, title, meta, before, today, oddities, LINK)]
+    return [_item(year, found.version, found.title, found.meta, found.before, today, found.oddities, found.link)]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnWork:
+    """What the turn of the year asks for; of the principal where ``decides``, else of the office."""
+
+    title: str
+    before: date
+    link: str
+    decides: bool = False
+    meta: str = ""
+    oddities: tuple[Oddity, ...] = ()
+    version: int = 0
+
+
+def turn_work(year: m.SchoolYear, today: date) -> list[TurnWork]:
+    """What waits of the turn into this year and out of it, the more urgent first."""
+    work = []
+    if empty := _without_newcomers(year):
+        work.append(TurnWork(f"Nhập học sinh mới vào lớp {', '.join(empty)}", year.starts_on, "/nhap-du-lieu/"))
+    row = db.session.scalar(
+        select(m.YearTurn).where(m.YearTurn.from_year_id == year.id).execution_options(populate_existing=True)
+    )
+    state = TurnState(row.state) if row is not None else None
+    label = next_label(year.label)
+    before, words = date(int(label[:4]), 9, 1), label.replace("-", "–")
+    if row is not None and state is TurnState.SENT:
+        meta = f"{row.preparer_name} gửi {day_words(row.prepared_at)}"
+        why = Oddity("Chuyển năm học", "calendar", meta, "Xem kế hoạch rồi duyệt: năm cũ đóng, năm mới mở.")
+        title = f"Duyệt chuyển sang năm học {words}"
+        work.append(TurnWork(title, before, LINK, True, meta, (why,), row.version))
+    elif row is not None and state is TurnState.RETURNED:
+        meta = row.decider_name or ""
+        back = Oddity("Bị trả lại", "undo-2", meta, row.note or "")
+        work.append(TurnWork("Kế hoạch chuyển năm học bị trả lại", before, LINK, False, meta, (back,), row.version))
+    elif state in (None, TurnState.DRAFT) and today >= year.summer_freeze_on:
+        version = row.version if row is not None else 0
+        work.append(TurnWork(f"Soạn kế hoạch chuyển sang năm học {words}", before, LINK, version=version))
+    return work
 
 
 def _item(

@@ -15,7 +15,7 @@ from email.message import EmailMessage
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -125,8 +125,9 @@ def test_the_teacher_hears_on_four_days_and_each_day_after_then_the_head_then_th
 def test_the_reminder_goes_to_who_holds_the_sheet_now(school: Cast, state: str, holder: str, verb: str) -> None:
     only(school, ("6A", "SCI", 2), state)
     day = BEFORE - timedelta(days=7)
-    assert reminders.remind(SYSTEM, morning(day)) == 2  # and the homeroom teacher of 9A, all of whose sheets are locked
-    assert texts(school, holder, day).startswith(f"{verb} bảng điểm ")
+    told = {school.people[one] for one in (holder, "math", "head_society")}  # and who keep the classes: empty fields
+    assert reminders.remind(SYSTEM, morning(day)) == len(told)
+    assert f"{verb} bảng điểm " in texts(school, holder, day)
     assert "bảng điểm" not in texts(school, "math", day)
 
 
@@ -369,6 +370,34 @@ def test_each_message_is_mailed_once_in_whole_vietnamese(mailing: Cast, sink: Si
 def test_no_mail_leaves_in_the_quiet_hours(mailing: Cast, sink: Sink, hour: int) -> None:
     assert digest_mail.send(datetime.combine(DAY, time(hour), clock.SCHOOL_ZONE)) == 0
     assert sink.received == []
+
+
+def test_a_reminder_of_the_quiet_hours_goes_with_the_next_mail_once_and_as_of_that_day(
+    mailing: Cast, sink: Sink
+) -> None:
+    """A server that is first on at 21:30: the calendar's day is told on the page, the mail waits for the morning."""
+    with write_transaction() as session:
+        session.execute(delete(m.Notice))
+    jobs = tuple(one for one in JOBS if one.name in ("reminders", "mail"))
+    evening = datetime.combine(DAY, time(21, 30), clock.SCHOOL_ZONE)
+    job_ledger.catch_up(jobs, morning(DAY - timedelta(days=1)))
+    told = {one.job: one.outcome for one in job_ledger.catch_up(jobs, evening) if one.day == DAY}
+    assert told["reminders"].startswith("Đã nhắc ") and "Giờ yên lặng" in told["mail"] and sink.received == []
+    next_day = DAY + timedelta(days=1)
+    assert job_ledger.catch_up(jobs, datetime.combine(next_day, time(0, 10), clock.SCHOOL_ZONE)) == []
+    set_state(mailing, ("6A", "SCI", 2), "SUBMITTED")
+    job_ledger.catch_up(jobs, morning(next_day) + timedelta(minutes=10))
+    assert len(sink.received) == len({to for to, _ in sink.received}) == 3
+    (letter,) = letters(sink, "other")
+    text = letter.get_content()
+    assert "quá hạn 2 ngày" in text and "còn 5 ngày" in text and "còn 6 ngày" not in text
+    assert "Khoa học tự nhiên 6A, học kì II" not in text, "handed in since"
+    lines = [line for line in text.splitlines() if "bảng điểm" in line]
+    assert len(lines) == len(set(lines)), "today's own reminder says what is late; nothing is said twice"
+    for days in (1, 2, 3):
+        assert digest_mail.send(morning(next_day) + timedelta(hours=days)) == 0
+    job_ledger.catch_up(jobs, morning(next_day + timedelta(days=1)) + timedelta(minutes=10))
+    assert all("còn" not in letter.get_content() for letter in letters(sink, "other")[1:]), "only what is told that day"
 
 
 def test_one_refused_address_does_not_keep_the_others_from_theirs(mailing: Cast, sink: Sink) -> None:

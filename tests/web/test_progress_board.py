@@ -42,7 +42,7 @@ def test_what_is_handed_in_waits_for_the_group_head_and_what_is_reviewed_for_the
     handed = step(client, school, "nop")
     assert "đủ điểm, chưa nộp" in handed and "Toán, học kì I<" not in handed
     reviewed = step(client, school, "soat")
-    assert "tổ trưởng soát" in reviewed and "Ngữ văn" not in reviewed
+    assert "cô Lâm (tổ trưởng)" in reviewed and "Ngữ văn" not in reviewed
     assert "đã soát, chờ duyệt" in step(client, school, "duyet")
 
 

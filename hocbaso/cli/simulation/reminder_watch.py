@@ -88,7 +88,13 @@ def _waiting(world: World, today: date) -> Iterable[Work]:
     for class_id, (_, grade) in world.classes.items():
         ((state,),) = world.rows("SELECT state FROM class_group WHERE id = ?", class_id)
         keeper = frozenset({world.homeroom_of(class_id).id})
-        if state == "OPEN" and not n_unlocked[class_id]:
+        others = False
+        for work in _of_others(world, class_id, state, complete, whole=not n_unlocked[class_id]):
+            others = True
+            yield work
+        if state == "OPEN":
+            yield from _of_keeper(world, class_id, keeper, complete, opened=today >= windows[2, None][0])
+        if state == "OPEN" and not n_unlocked[class_id] and not others:
             yield Work(("class", class_id), keeper, frozenset(), complete)
         elif state == "FINALISED":
             yield Work(("class", class_id), principal, frozenset(), sign[grade])
@@ -106,6 +112,7 @@ def _waiting(world: World, today: date) -> Iterable[Work]:
                 }.get(step)
                 if turn:
                     yield Work(("transcript", class_id, step), turn, frozenset(), sign[grade])
+    yield from _turning(world, year[0], today)
     for request, state, asker, asked_at, class_id in world.rows(
         "SELECT q.id, q.state, a.person_id, q.asked_at, e.class_group_id FROM correction_request q "
         "JOIN account a ON a.id = q.asked_by JOIN enrollment e ON e.id = q.enrollment_id "
@@ -114,6 +121,86 @@ def _waiting(world: World, today: date) -> Iterable[Work]:
         keeper = frozenset({world.homeroom_of(class_id).id}) - {asker}
         holders = {"ASKED": keeper or principal, "CONFIRMED": principal, "RETURNED": frozenset({asker})}[state]
         yield Work(("correction", request), holders, frozenset(), _answer_before(asked_at))
+
+
+_FIELDS = """
+    SELECT s.inclusive_disability, e.id, h.remark, h.conduct_1, h.conduct_2, h.absences_excused_1, h.absences_unexcused_1,
+           h.absences_excused_2, h.absences_unexcused_2
+    FROM enrollment e JOIN student s ON s.id = e.student_id LEFT JOIN homeroom_record h ON h.enrollment_id = e.id
+    WHERE e.class_group_id = ? AND e.left_on IS NULL"""
+_ASKED = (
+    (
+        "exemption",
+        "SELECT DISTINCT a.person_id FROM exemption t JOIN enrollment e ON e.id = t.enrollment_id "
+        "JOIN account a ON a.id = t.proposed_by WHERE t.state = 'PROPOSED' AND e.class_group_id = ? AND e.left_on IS NULL",
+    ),
+    (
+        "exemption",
+        "SELECT DISTINCT a.person_id FROM exemption_revocation t JOIN enrollment e ON e.id = t.enrollment_id "
+        "JOIN account a ON a.id = t.proposed_by WHERE t.state = 'PROPOSED' AND e.class_group_id = ? AND e.left_on IS NULL",
+    ),
+    (
+        "inherited",
+        "SELECT DISTINCT a.person_id FROM inherited_result t JOIN enrollment e ON e.id = t.enrollment_id "
+        "JOIN account a ON a.id = t.proposed_by WHERE t.state = 'PROPOSED' AND e.class_group_id = ? AND e.left_on IS NULL",
+    ),
+)
+
+
+def _of_keeper(world: World, class_id: int, keeper: frozenset[int], complete: date, *, opened: bool) -> Iterable[Work]:
+    """What the homeroom teacher writes: asked for the year, once its second window has opened; the old school's results at any time."""
+    bare = any(not remark or None in values for _, _, remark, *values in world.rows(_FIELDS, class_id))
+    if bare and opened:
+        yield Work(("fields", class_id), keeper, frozenset(), complete)
+    subjects = {one for (one,) in world.rows("SELECT subject_id FROM class_subject WHERE class_group_id = ?", class_id)}
+    for (enrollment,) in world.rows(
+        "SELECT id FROM enrollment WHERE class_group_id = ? AND left_on IS NULL AND first_semester = 2", class_id
+    ):
+        copies = world.rows("SELECT subject_id, state FROM inherited_result WHERE enrollment_id = ?", enrollment)
+        spared = world.rows(
+            "SELECT subject_id FROM exemption WHERE enrollment_id = ? AND state = 'GRANTED' AND coalesce(semester, 1) = 1",
+            enrollment,
+        )
+        there = {subject for subject, state in copies if state == "ACCEPTED"} | {one for (one,) in spared}
+        if subjects - there and not any(state == "PROPOSED" for _, state in copies):
+            yield Work(("copy", class_id), keeper, frozenset(), complete)
+            return
+
+
+def _of_others(world: World, class_id: int, state: str, complete: date, *, whole: bool) -> Iterable[Work]:
+    """What is decided in the office: proposals, and the year of a pupil with a disability once everything it rests on stands.
+
+    The council's cases of Article 9.3 and a term with too few subjects are not judged here: the simulated school has none.
+    """
+    for kind, question in _ASKED:
+        asked = world.rows(question, class_id)
+        if asked and (kind != "inherited" or state == "OPEN"):
+            # Nobody decides what they proposed themselves.
+            own = (world.principal,) in [tuple(one) for one in asked]
+            decider = world.vice_principal if own else world.principal
+            yield Work((kind, class_id), frozenset({decider}), frozenset(), complete)
+    if not whole or state == "APPROVED":
+        return
+    for disabled, enrollment, _, *values in world.rows(_FIELDS, class_id):
+        decided = world.rows(
+            "SELECT id FROM principal_decision WHERE enrollment_id = ? AND kind = 'promotion'", enrollment
+        )
+        if disabled and not decided and None not in values:
+            yield Work(("decision", class_id), frozenset({world.principal}), frozenset(), complete)
+            return
+
+
+def _turning(world: World, year_id: int, today: date) -> Iterable[Work]:
+    """The plan of the next year: the office writes it from the summer's freeze on, the principal approves what was sent."""
+    ((label, freeze),) = world.rows("SELECT label, summer_freeze_on FROM school_year WHERE id = ?", year_id)
+    states = [state for (state,) in world.rows("SELECT state FROM year_turn WHERE from_year_id = ?", year_id)]
+    if "SENT" in states:
+        holder = world.principal
+    elif "RETURNED" in states or today >= date.fromisoformat(freeze):
+        holder = world.clerk
+    else:
+        return
+    yield Work(("turn", year_id), frozenset({holder}), frozenset(), date(int(label[5:9]), 9, 1))
 
 
 def _answer_before(asked_at: str) -> date:
