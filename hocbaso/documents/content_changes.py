@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from typing import Any
 
 from hocbaso.documents import transcript_content as tc
@@ -114,7 +115,7 @@ SUBJECT_WORDS = {
 }
 
 _RESULTS = (*_TERMS, "after_reassessment")
-_OUTCOMES = {
+_MEMBERS: dict[StrEnum, str] = {
     Promotion.PROMOTED: "Được lên lớp",
     Promotion.COMPLETED: "Hoàn thành chương trình",
     Promotion.REASSESS: "Kiểm tra, đánh giá lại trong hè",
@@ -122,9 +123,11 @@ _OUTCOMES = {
     Promotion.RETAINED: "Không được lên lớp",
     Promotion.DECISION_NEEDED: "Chờ quyết định",
     Promotion.INCOMPLETE: "Chưa đủ kết quả",
+    tc.Scope.YEAR: "Cả năm học",
+    tc.Scope.TRANSFER: "Kết quả đến khi chuyển trường",
+    SubjectKind.SCORED: "Nhận xét và điểm số",
+    SubjectKind.COMMENT: "Nhận xét",
 }
-_SCOPES = {tc.Scope.YEAR: "Cả năm học", tc.Scope.TRANSFER: "Kết quả đến khi chuyển trường"}
-_KINDS = {SubjectKind.SCORED: "Nhận xét và điểm số", SubjectKind.COMMENT: "Nhận xét"}
 
 
 def changes_between(old: tc.TranscriptContent, new: tc.TranscriptContent) -> tuple[Change, ...]:
@@ -212,7 +215,6 @@ def _say(value: Any) -> str:
         return tc.LEVEL_WORDS[value]
     if isinstance(value, date):
         return f"{value:%d/%m/%Y}"
-    for kind, words in ((Promotion, _OUTCOMES), (tc.Scope, _SCOPES), (SubjectKind, _KINDS)):
-        if isinstance(value, kind):
-            return words[value]
+    if isinstance(value, Promotion | tc.Scope | SubjectKind):
+        return _MEMBERS[value]
     return str(value)

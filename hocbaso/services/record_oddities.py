@@ -15,7 +15,6 @@ from hocbaso.documents.content_changes import Change as Change
 from hocbaso.documents.content_changes import changes_between as changes_between
 from hocbaso.regulations.transcript_flow import SignatureRole
 
-
 _TERMS = {"semester_1": "học kì I", "semester_2": "học kì II", "year": "cả năm"}
 
 
