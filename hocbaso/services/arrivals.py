@@ -23,7 +23,7 @@ from hocbaso.regulations.enrollment_flow import EnrollmentStatus, require_open
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.score_sheet_flow import EDITABLE
 from hocbaso.regulations.vietnamese_names import search_key, sort_key
-from hocbaso.services import audit, departures, roster, student_fields, students, study_history
+from hocbaso.services import audit, civil_status, departures, roster, student_fields, students, study_history
 from hocbaso.services.access import Actor, reaches_class
 from hocbaso.services.student_classes import place_of
 
@@ -50,6 +50,8 @@ class Arrived:
     class_name: str
     first_semester: int
     n_handed_in: int
+    past_year_printed: bool = False
+    """Whether the old school's line was left out, because a sealed record prints the years up to it: it is asked for."""
 
 
 def open_classes(actor: Actor) -> list[tuple[int, str]]:
@@ -149,9 +151,15 @@ def receive(
                 "first_semester": first,
             },
         )
-        _past_year(actor, student.id, year, came_on, raw, str(movement.school_name), now)
+        entered = _past_year(actor, student.id, year, came_on, raw, str(movement.school_name), now)
         return Arrived(
-            student.id, enrollment.id, student.full_name, class_group.name, first, _handed_in(class_group.id, first)
+            student.id,
+            enrollment.id,
+            student.full_name,
+            class_group.name,
+            first,
+            _handed_in(class_group.id, first),
+            past_year_printed=not entered,
         )
 
 
@@ -226,12 +234,15 @@ def _first_semester(class_group: m.ClassGroup, came_on: date, done_elsewhere: bo
 
 def _past_year(
     actor: Actor, student_id: int, year: m.SchoolYear, came_on: date, raw: Mapping[str, str], school: str, now: datetime
-) -> None:
-    """The old school's line: of this year, or of the one before for who comes by its first day."""
+) -> bool:
+    """The old school's line: of this year, or of the one before for who comes by its first day. False where a sealed record prints
+    the years up to then: who comes back is received, and the line is asked for."""
     label = year.label
     if came_on <= year.starts_on:
         first = int(label[:4])
         label = f"{first - 1}-{first}"
+    if label <= civil_status.sealed_until(student_id):
+        return False
     try:
         study_history.enter(
             actor,
@@ -242,6 +253,7 @@ def _past_year(
     except Invalid as refusal:
         names = {"class_name": "old_class", "school_name": "school_name"}
         raise Invalid(refusal.message, field=names.get(refusal.field or "", "old_class")) from None
+    return True
 
 
 def _handed_in(class_group_id: int, first_semester: int) -> int:

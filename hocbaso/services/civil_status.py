@@ -6,7 +6,7 @@ in the family's hands would be a second truth, so the change and the recall are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from hocbaso.documents import transcript_content as tc
 from hocbaso.errors import WrongState
 from hocbaso.regulations.transcript_flow import SIGNED_STATES, RecordState
 from hocbaso.services.student_fields import FIELDS
-from hocbaso.services.transcript_contents import student_block
+from hocbaso.services.transcript_contents import YearElsewhere, rows_elsewhere, student_block
 
 PRINTED = {
     "full_name": "full_name",
@@ -34,6 +34,10 @@ PRINTED = {
 """Civil-status fields of a profile -> their names on the record."""
 
 CIVIL_FIELDS = frozenset(PRINTED)
+
+PAST_YEARS = "past_years"
+"""Name of the one item of a request that says which years elsewhere there are (``services/study_history``): results of another
+school, printed like civil status and changed in the same way."""
 
 
 def records_of(student_id: int) -> list[m.TranscriptRecord]:
@@ -54,17 +58,63 @@ def printing_otherwise(student: m.Student, new: Mapping[str, Any]) -> list[m.Tra
     named = {PRINTED[name] for name in new if name in CIVIL_FIELDS}
     if not named:
         return []
-    columns = {name: getattr(student, name) for name in FIELDS}
-    wanted = student_block(cast(m.Student, SimpleNamespace(**{**columns, **new})))
+    wanted = student_block(as_changed(student, new))
     return [
         record
         for record in records_of(student.id)
-        if any(getattr(_printed(record), name) != getattr(wanted, name) for name in named)
+        if any(getattr(_printed(record).student, name) != getattr(wanted, name) for name in named)
     ]
 
 
-def _printed(record: m.TranscriptRecord) -> tc.Student:
-    return tc.from_canonical_json(record.content.encode("utf-8")).student
+def as_changed(student: m.Student, new: Mapping[str, Any]) -> m.Student:
+    """The profile's fields as they would be; a plain value that nothing stores."""
+    columns = {name: getattr(student, name) for name in FIELDS}
+    return cast(m.Student, SimpleNamespace(**{**columns, **new}))
+
+
+def _printed(record: m.TranscriptRecord) -> tc.TranscriptContent:
+    return tc.from_canonical_json(record.content.encode("utf-8"))
+
+
+def printing_other_years(
+    student_id: int, present: Sequence[YearElsewhere], wanted: Sequence[YearElsewhere]
+) -> list[m.TranscriptRecord]:
+    """The records in force that print years elsewhere, up to their own year, otherwise than ``wanted`` makes them, by this change."""
+    found = []
+    for record in records_of(student_id):
+        printed = _printed(record)
+        here = {
+            (row.school_year, row.class_name, row.school_name) for row in printed.study_history if row.place is not None
+        }
+        told = [row for row in printed.study_history if row.place is None]
+        before, after = (rows_elsewhere(years, printed.school_year) for years in (present, wanted))
+        comes = [after[key] for key in sorted(after) if key not in here]
+        if before != after and comes != told:
+            found.append(record)
+    return found
+
+
+def sealed_until(student_id: int) -> str:
+    """The last school year of which a pupil has a sealed record in force ("2025-2026"), "" for none: up to it years elsewhere are printed."""
+    return max(
+        (_printed(one).school_year for one in records_of(student_id) if RecordState(one.state) in SIGNED_STATES),
+        default="",
+    )
+
+
+def require_years_not_printed(
+    student_id: int, present: Sequence[YearElsewhere], wanted: Sequence[YearElsewhere]
+) -> None:
+    """Raise WrongState when a sealed record in force prints other years elsewhere than ``wanted``: also one that is added.
+
+    Unlike an empty field of the profile, a table without a year says that there was none.
+    """
+    n = sum(RecordState(one.state) in SIGNED_STATES for one in printing_other_years(student_id, present, wanted))
+    if n:
+        raise WrongState(
+            f"Quá trình học tập này đã in trên {n} học bạ đã phát hành. Xin lập đề nghị sửa hộ tịch, kèm giấy tờ của trường cũ; "
+            "được duyệt thì hồ sơ và học bạ cùng đổi. Chưa có gì thay đổi."
+        )
 
 
 def with_sealed_record(student_ids: Iterable[int]) -> frozenset[int]:

@@ -19,8 +19,8 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.errors import IntegrityFault, Stale, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
-from hocbaso.regulations.correction_fields import read_month_field, read_year_field
-from hocbaso.regulations.correction_flow import CorrectionKind, CorrectionState
+from hocbaso.regulations.correction_fields import read_month_field
+from hocbaso.regulations.correction_flow import CorrectionKind
 from hocbaso.regulations.hash_chain import canonical_json
 from hocbaso.regulations.score_sheet_flow import SheetParty, SheetState, SheetVerb, find_move
 from hocbaso.regulations.summer_flow import SummerState
@@ -29,14 +29,17 @@ from hocbaso.regulations.vietnamese_names import search_key, sort_key
 from hocbaso.services import (
     audit,
     conclusion_cases,
+    corrected_places,
     correction_impact,
     correction_month_fields,
     correction_year_fields,
     frozen_results,
     homeroom,
+    paper_preview,
     recall_requests,
     results,
     reviews,
+    study_history,
     summer_fields,
     transcripts,
 )
@@ -117,10 +120,11 @@ def apply_year(
     if former is not None:
         changes, _ = correction_impact.changes_from(computed, given, former, after)
     if former is not None:
-        subjects = _corrected_subjects(request)
+        places = corrected_places.of_page(request)
         frozen = frozen_results.freeze_corrected(
-            db.session(), actor, computed, after, former, now, n_places=len(subjects), subject_names=_once(subjects)
-        )
+            db.session(), actor, computed, after, former, now,
+            n_places=places.n_places, subject_names=places.subject_names,
+        )  # fmt: skip
         request.frozen_result_id = frozen.id
         conclusion_cases.open_from(
             actor,
@@ -320,53 +324,35 @@ def _rule(actor: Actor, request: m.CorrectionRequest, ruling: Ruling, basis: str
     )
 
 
-def _corrected_subjects(request: m.CorrectionRequest) -> list[str]:
-    """The subject of each place of this page that was corrected after it was frozen, this request's among them."""
-    earlier = select(m.CorrectionRequest.id).where(
-        m.CorrectionRequest.enrollment_id == request.enrollment_id,
-        m.CorrectionRequest.kind.in_(_OF_SUBJECTS),
-        m.CorrectionRequest.state == CorrectionState.APPLIED.value,
-        m.CorrectionRequest.frozen_result_id.is_not(None),
-    )
-    items = db.session.scalars(
-        select(m.CorrectionItem)
-        .where(
-            (m.CorrectionItem.correction_request_id == request.id) | m.CorrectionItem.correction_request_id.in_(earlier)
-        )
-        .order_by(m.CorrectionItem.id)
-    ).all()
-    by_sheet = {
-        row.id: row.subject_id
-        for row in db.session.execute(
-            select(m.ScoreSheet.id, m.ClassSubject.subject_id)
-            .join(m.ClassSubject, m.ClassSubject.id == m.ScoreSheet.class_subject_id)
-            .where(m.ScoreSheet.id.in_({item.score_sheet_id for item in items if item.score_sheet_id is not None}))
-        )
-    }
-    places: dict[tuple[object, ...], int] = {}
-    for item in items:
-        if item.score_sheet_id is not None:
-            places[item.score_sheet_id, item.column_key] = by_sheet[item.score_sheet_id]
-        elif (field := read_year_field(item.field or "")) is not None:
-            places[(item.field,)] = field.subject_id
-    subjects = db.session.scalars(select(m.Subject).where(m.Subject.id.in_(set(places.values())))).all()
-    of_page = {row.id: (row.transcript_order, row.transcript_name) for row in subjects}
-    return [of_page[subject_id][1] for subject_id in sorted(places.values(), key=lambda one: of_page[one])]
-
-
-_OF_SUBJECTS = (CorrectionKind.SCORE.value, CorrectionKind.EXEMPTION.value, CorrectionKind.INHERITED.value)
-"""Kinds that correct places of subjects on the page."""
-
-
-def _once(names: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(names))
-
-
 def apply_civil_status(actor: Actor, request: m.CorrectionRequest, found: Impact, now: datetime) -> str:
     """Write the profile and take the records that print otherwise out of force; the outcome as JSON. Raises Stale, Invalid."""
     student = request.enrollment.student
     db.session.refresh(student)
     changed = correction_impact.new_values(request)
+    years = correction_impact.new_years(request, clock.local_date(now))
+    facts = {
+        "student": student.full_name,
+        "source": "corrected",
+        "request": request.id,
+        "paper": request.paper,
+        "asked_by": request.asker_name,
+        "confirmed_by": request.confirmer_name,
+    }
+    if changed:
+        _write_profile(actor, request, student, changed, facts, now)
+    if years is not None:
+        study_history.write(actor, student.id, years, now, request.reason, facts)
+    return _outcome(found, _void(actor, request, found, now))
+
+
+def _write_profile(
+    actor: Actor,
+    request: m.CorrectionRequest,
+    student: m.Student,
+    changed: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    now: datetime,
+) -> None:
     before = {name: getattr(student, name) for name in changed}
     values: dict[str, Any] = dict(changed)
     if "full_name" in changed:
@@ -390,17 +376,8 @@ def apply_civil_status(actor: Actor, request: m.CorrectionRequest, found: Impact
         state=audit.states("student", [student], columns=values),
         before=before,
         note=request.reason,
-        facts={
-            "student": student.full_name,
-            "fields": [FIELD_WORDS[name] for name in changed],
-            "source": "corrected",
-            "request": request.id,
-            "paper": request.paper,
-            "asked_by": request.asker_name,
-            "confirmed_by": request.confirmer_name,
-        },
+        facts={**facts, "student": student.full_name, "fields": [FIELD_WORDS[name] for name in changed]},
     )
-    return _outcome(found, _void(actor, request, found, now))
 
 
 def _void(actor: Actor, request: m.CorrectionRequest, found: Impact, now: datetime) -> list[Mapping[str, Any]]:
@@ -414,6 +391,10 @@ def _void(actor: Actor, request: m.CorrectionRequest, found: Impact, now: dateti
             .execution_options(populate_existing=True)
         ).one()
         transcripts.require_untouched(record)
+        # Written by now, with what was decided along with it: what the outcome keeps is what the next build prints.
+        apart = {change.path for change in one.paper if change.apart}
+        paper = paper_preview.of_record(record, clock.local_date(now), apart=apart)
+        one = replace(one, paper=paper.changes, paper_problem=paper.problem)
         recall = recall_requests.recall_by_correction(actor, record, reason, now, paper=request.paper)
         told.append({**asdict(one), "recall_request": recall.id if recall is not None else None})
     return told

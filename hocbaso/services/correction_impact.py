@@ -37,16 +37,21 @@ from hocbaso.regulations.transcript_flow import SIGNED_STATES, RecordState
 from hocbaso.services import (
     civil_status,
     conclusion_asks,
+    corrected_places,
     correction_month_fields,
     frozen_results,
     homeroom,
+    paper_preview,
     results,
+    study_history,
     summer_fields,
     transcripts,
 )
+from hocbaso.services.civil_status import PAST_YEARS
 from hocbaso.services.conclusion_asks import NO_CASE, CaseAsk
 from hocbaso.services.decisions import TERM_WORDS, TERMS, promotion_outcomes
 from hocbaso.services.evaluation import Evaluated, evaluate_student
+from hocbaso.services.paper_preview import Paper, PaperChange
 from hocbaso.services.results import ClassResults, StudentResult
 from hocbaso.services.score_cells import NOTHING, REMARK, CellRecord, column_words
 from hocbaso.services.score_lines import read_row
@@ -87,6 +92,10 @@ class VoidRecord:
     state: str
     how: str
     signatures: tuple[tuple[str, str, str], ...]
+    paper: tuple[PaperChange, ...] = ()
+    """Every value that the paper built in its place would print otherwise, also what the request does not ask for."""
+    paper_problem: str = ""
+    """Why no paper could be built in its place today."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +157,8 @@ def field_words(field: str) -> str:
     month = read_month_field(field)
     if month is not None:
         return correction_month_fields.field_words(month)
+    if field == PAST_YEARS:
+        return study_history.WORDS
     place = read_year_field(field)
     if place is None:
         return HOMEROOM_WORDS.get(field) or FIELD_WORDS[field]
@@ -454,7 +465,8 @@ def _of_year(request: m.CorrectionRequest, today: date) -> Impact:
     voided: tuple[VoidRecord, ...] = ()
     if former is not None and changes:
         record = transcripts.records_in_force([request.enrollment_id]).get(request.enrollment_id)
-        voided = (_void(record, today),) if record is not None else ()
+        if record is not None:
+            voided = (_void(record, today, _paper_of_year(record, request, computed, after, former, today)),)
     if request.kind == CorrectionKind.SUMMER:
         items = summer_items(request)
     else:
@@ -483,6 +495,22 @@ def _of_year(request: m.CorrectionRequest, today: date) -> Impact:
         case=case,
     )
     return replace(pinned, needs_place=concludes and stays and closed and not moved_on_to)
+
+
+def _paper_of_year(
+    record: m.TranscriptRecord,
+    request: m.CorrectionRequest,
+    computed: ClassResults,
+    after: StudentResult,
+    former: m.FrozenResult,
+    today: date,
+) -> Paper:
+    places = corrected_places.of_page(request)
+    corrected_year = frozen_results.corrected_content(
+        computed, after, former, approved_by="", approved_at=former.frozen_at,
+        n_places=places.n_places, subject_names=places.subject_names,
+    )  # fmt: skip
+    return paper_preview.of_record(record, today, corrected=corrected_year)
 
 
 def _rulings(computed: ClassResults, before: StudentResult, after: StudentResult) -> tuple[Ruling, ...]:
@@ -532,7 +560,26 @@ def shown_field(field: str, value: Any) -> str:
 
 def new_values(request: m.CorrectionRequest) -> dict[str, Any]:
     """The profile's columns as a civil-status request makes them. Raises Invalid for what the profile does not take."""
-    return {item.field: read_field(item.field, item.new_text or "") for item in request.items if item.field}
+    return {
+        item.field: read_field(item.field, item.new_text or "")
+        for item in request.items
+        if item.field and item.field != PAST_YEARS
+    }
+
+
+def new_years(request: m.CorrectionRequest, today: date, *, fits: bool = True) -> list[study_history.PastYear] | None:
+    """The years elsewhere as a civil-status request makes them, None where it leaves them. Raises Invalid."""
+    for item in request.items:
+        if item.field == PAST_YEARS:
+            return study_history.read_text(item.new_text or "", request.enrollment.student_id, today, fits=fits)
+    return None
+
+
+def profile_text(student: m.Student, field: str) -> str:
+    """What stands in a field that a civil-status request may ask about, as the request keeps it: "" for nothing."""
+    if field == PAST_YEARS:
+        return study_history.text_of(study_history.standing(student.id))
+    return shown_field(field, getattr(student, field))
 
 
 def _of_civil_status(request: m.CorrectionRequest, today: date) -> Impact:
@@ -540,10 +587,10 @@ def _of_civil_status(request: m.CorrectionRequest, today: date) -> Impact:
     items = []
     for item in request.items:
         assert item.field is not None
-        present = shown_field(item.field, getattr(student, item.field))
+        present = profile_text(student, item.field)
         items.append(
             ItemView(
-                FIELD_WORDS[item.field],
+                field_words(item.field),
                 item.old_text or "trống",
                 item.new_text or "trống",
                 present or "trống",
@@ -551,14 +598,30 @@ def _of_civil_status(request: m.CorrectionRequest, today: date) -> Impact:
                 field=item.field,
             )
         )
-    voided = tuple(_void(record, today) for record in civil_status.printing_otherwise(student, new_values(request)))
+    new, stands = new_values(request), study_history.standing(student.id)
+    stale = any(one.is_stale for one in items)
+    # A table that moved meanwhile is not read: its lines are no longer what was asked about.
+    years = None if stale else new_years(request, today, fits=False)
+    records = civil_status.printing_otherwise(student, new)
+    if years is not None:
+        known = {record.id for record in records}
+        others = civil_status.printing_other_years(student.id, stands, years)
+        records = sorted(
+            [*records, *(record for record in others if record.id not in known)],
+            key=lambda record: record.enrollment_id,
+        )
+    changed = civil_status.as_changed(student, new)
+    voided = tuple(
+        _void(record, today, paper_preview.of_record(record, today, student=changed, elsewhere=years))
+        for record in records
+    )
     return _pinned(tuple(items), (), (), voided, (), False, "", request)
 
 
 # --- both -------------------------------------------------------------------------------------------------------------
 
 
-def _void(record: m.TranscriptRecord, today: date) -> VoidRecord:
+def _void(record: m.TranscriptRecord, today: date, paper: Paper) -> VoidRecord:
     state = RecordState(record.state)
     year = record.enrollment.class_group.school_year
     if state not in SIGNED_STATES:
@@ -574,6 +637,8 @@ def _void(record: m.TranscriptRecord, today: date) -> VoidRecord:
         state.value,
         how,
         tuple((one.role, one.signer_name, one.signed_at.isoformat()) for one in record.signatures),
+        paper.changes,
+        paper.problem,
     )
 
 

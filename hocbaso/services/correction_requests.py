@@ -36,17 +36,17 @@ from hocbaso.services import (
     homeroom,
     results,
     students,
+    study_history,
     summer_fields,
 )
 from hocbaso.services.access import NO_PUPIL, Actor, class_of_pupil, keeps_class, roles_reaching
-from hocbaso.services.civil_status import CIVIL_FIELDS
+from hocbaso.services.civil_status import CIVIL_FIELDS, PAST_YEARS
 from hocbaso.services.correction_impact import cell_words, shown_field
 from hocbaso.services.log_replay import audit_faults_of_sheets
 from hocbaso.services.score_cells import NOTHING, REMARK, CellRecord, column_words, columns_of, says_nothing_new
 from hocbaso.services.score_lines import ACTIVE, read_row
 from hocbaso.services.score_reading import as_typed, read_value
 from hocbaso.services.sheet_access import SheetHead, sheet_for
-from hocbaso.services.student_fields import FIELD_WORDS
 from hocbaso.services.uploaded_papers import Paper, Upload
 
 _REASON, _PAPER = 1000, 300
@@ -317,7 +317,8 @@ def ask_civil_status(
     files: Sequence[Upload],
     now: datetime,
 ) -> m.CorrectionRequest:
-    """Ask for other civil-status data of a pupil, with the decision it rests on (clerk, or homeroom teacher of today).
+    """Ask for other civil-status data of a pupil, or other years elsewhere (``PAST_YEARS``, the whole table), with the decision it
+    rests on (clerk, or homeroom teacher of today).
 
     ``raw``: field -> new value as typed, ``seen``: as it stood on the page. Raises NotFound, NotAllowed, Invalid (per field,
     ``reason``, ``paper``, ``files``), WrongState (a field stands in an open request), Stale.
@@ -331,15 +332,19 @@ def ask_civil_status(
         assert student is not None
         if not students.editable_fields(actor, student):
             raise NotAllowed("Đề nghị sửa hộ tịch do văn thư hoặc giáo viên chủ nhiệm của lớp lập.")
-        unknown = sorted(set(raw) - CIVIL_FIELDS)
+        unknown = sorted(set(raw) - CIVIL_FIELDS - {PAST_YEARS})
         if unknown:
             raise Invalid("Mục này không phải dữ liệu hộ tịch in trên học bạ.", field=unknown[0])
         items, moved = [], []
         for field, text in raw.items():
-            present = shown_field(field, getattr(student, field))
-            new = shown_field(field, students.read_value(field, text))
+            present = correction_impact.profile_text(student, field)
+            if field == PAST_YEARS:
+                new = study_history.text_of(study_history.read_text(text, student_id, clock.local_date(now)))
+            else:
+                new = shown_field(field, students.read_value(field, text))
             if seen.get(field, "") != present:
-                moved.append(ChangedCell(FIELD_WORDS[field], present or "trống", new or "trống"))
+                label = correction_impact.field_words(field)
+                moved.append(ChangedCell(label, present or "trống", new or "trống"))
             elif new != present:
                 items.append(m.CorrectionItem(field=field, old_text=present or None, new_text=new or None))
         if moved:
@@ -524,7 +529,7 @@ def _pin_fields_again(request: m.CorrectionRequest) -> None:
         elif request.kind == CorrectionKind.HOMEROOM:
             item.old_text = correction_impact.homeroom_text(record, item.field) or None
         else:
-            item.old_text = shown_field(item.field, getattr(student, item.field)) or None
+            item.old_text = correction_impact.profile_text(student, item.field) or None
         fresh = fresh or item.old_text != item.new_text
     if not fresh:
         raise WrongState(_DONE_ALREADY)

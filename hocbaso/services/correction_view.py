@@ -23,9 +23,10 @@ from hocbaso.regulations.correction_flow import (
     due_before,
 )
 from hocbaso.regulations.deadlines import Deadline
-from hocbaso.regulations.permissions import Role
+from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.services import correction_access, correction_impact, homeroom
-from hocbaso.services.access import Actor
+from hocbaso.services.access import Actor, reaches_class
+from hocbaso.services.civil_status import PAST_YEARS
 from hocbaso.services.correction_impact import Impact, ItemView, cell_words, field_text, field_words, value_of_item
 from hocbaso.services.score_cells import column_words
 from hocbaso.services.sheet_access import read_head
@@ -101,6 +102,8 @@ class RequestPage:
     is_own: bool
     holder_names: tuple[str, ...]
     reads_scores: bool
+    reads_record: bool
+    """Whether the transcript is theirs to read: who only teaches the subject does not see what changed in the pupil's profile."""
 
 
 def overview(actor: Actor, now: datetime) -> Overview:
@@ -181,7 +184,7 @@ def what_words(request: m.CorrectionRequest) -> str:
     for item in request.items[:2]:
         if item.field is not None:
             words = field_words(item.field)
-            long = item.field in homeroom.TEXT_LIMITS
+            long = item.field in homeroom.TEXT_LIMITS or item.field == PAST_YEARS
             said.append(words if long else f"{words}: {_text(item, 'old')} → {_text(item, 'new')}")
             continue
         assert item.score_sheet_id is not None and item.column_key is not None
@@ -220,6 +223,7 @@ def page(actor: Actor, request_id: int, now: datetime) -> RequestPage:
         request.asked_by == actor.account_id,
         _names(correction_access.holders(request, today)),
         request.kind != CorrectionKind.CIVIL_STATUS,
+        actor.is_system or reaches_class(actor, request.enrollment.class_group_id, Permission.TRANSCRIPT_READ),
     )
 
 

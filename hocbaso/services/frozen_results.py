@@ -195,10 +195,26 @@ def freeze_corrected(
     remark, the names of teachers and homeroom teacher. ``n_places`` and ``subject_names``: what the form's foot says of
     all corrections of this page. Raises IntegrityFault when ``former`` is not what was frozen.
     """
-    old = read_frozen(former)
-    content = _like(old, actor, computed, row, former.freeze, now)
-    content["corrections"] = {"n_places": n_places, "subject_names": list(subject_names)}
+    content = corrected_content(
+        computed, row, former, approved_by=actor.name, approved_at=now, n_places=n_places, subject_names=subject_names
+    )
     return _write(session, actor, computed, {former.enrollment_id: content}, former.freeze, now)[0]
+
+
+def corrected_content(
+    computed: ClassResults,
+    row: StudentResult,
+    former: m.FrozenResult,
+    *,
+    approved_by: str,
+    approved_at: datetime,
+    n_places: int,
+    subject_names: Sequence[str],
+) -> dict[str, Any]:
+    """What :func:`freeze_corrected` writes, and what a preview shows of it beforehand. Raises as it does."""
+    content = _like(read_frozen(former), approved_by, computed, row, former.freeze, approved_at)
+    content["corrections"] = {"n_places": n_places, "subject_names": list(subject_names)}
+    return content
 
 
 def freeze_summer(
@@ -216,7 +232,7 @@ def freeze_summer(
     contents = {}
     for row, former in pupils:
         old = read_frozen(former)
-        content = _like(old, actor, computed, row, "summer", now)
+        content = _like(old, actor.name, computed, row, "summer", now)
         if "corrections" in old:
             content["corrections"] = old["corrections"]
         changed = [name for name, value in _originals(content).items() if _originals(old)[name] != value]
@@ -230,7 +246,7 @@ def freeze_summer(
 
 
 def _like(
-    old: Mapping[str, Any], actor: Actor, computed: ClassResults, row: StudentResult, freeze: str, now: datetime
+    old: Mapping[str, Any], approved_by: str, computed: ClassResults, row: StudentResult, freeze: str, now: datetime
 ) -> dict[str, Any]:
     """A pupil's content under a later freeze: the principal's remark and the names of who taught and kept the class stay."""
     content = frozen_content(
@@ -238,7 +254,7 @@ def _like(
         row,
         freeze=freeze,
         principal_remark=old["principal_remark"],
-        approved_by=actor.name,
+        approved_by=approved_by,
         approved_at=now,
     )
     teachers = {one["code"]: one["teacher_name"] for one in old["subjects"]}

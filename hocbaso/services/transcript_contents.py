@@ -6,10 +6,10 @@ when the record is built. What is built is fixed from then on (``documents.trans
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import select
 
@@ -175,14 +175,27 @@ def student_block(student: m.Student) -> tc.Student:
     )
 
 
-def study_history(student_id: int, until: m.SchoolYear, school: tc.School) -> tuple[tc.StudyHistoryRow, ...]:
-    """QUÁ TRÌNH HỌC TẬP up to and with a year: years elsewhere from StudyHistory, years here from Enrollment."""
-    rows: dict[tuple[str, str, str], tc.StudyHistoryRow] = {}
-    elsewhere = select(m.StudyHistory).where(
-        m.StudyHistory.student_id == student_id, m.StudyHistory.struck_at.is_(None)
-    )
-    for past in db.session.scalars(elsewhere):
-        if past.year_label <= until.label:
+class YearElsewhere(Protocol):
+    """A year at another school: a row of ``StudyHistory``, or one that a request would make."""
+
+    @property
+    def year_label(self) -> str: ...
+    @property
+    def class_name(self) -> str: ...
+    @property
+    def school_name(self) -> str: ...
+    @property
+    def arrived_on(self) -> date | None: ...
+
+
+_YearKey = tuple[str, str, str]
+
+
+def rows_elsewhere(years: Iterable[YearElsewhere], until_label: str) -> dict[_YearKey, tc.StudyHistoryRow]:
+    """The lines that years elsewhere make on the record of a school year, by year, class and school."""
+    rows: dict[_YearKey, tc.StudyHistoryRow] = {}
+    for past in years:
+        if past.year_label <= until_label:
             row = tc.StudyHistoryRow(
                 school_year=past.year_label,
                 class_name=_text(past.class_name) or "",
@@ -190,6 +203,18 @@ def study_history(student_id: int, until: m.SchoolYear, school: tc.School) -> tu
                 moved_in_on=past.arrived_on,
             )
             rows[row.school_year, row.class_name, row.school_name] = row
+    return rows
+
+
+def study_history(
+    student_id: int, until: m.SchoolYear, school: tc.School, elsewhere: Iterable[YearElsewhere] | None = None
+) -> tuple[tc.StudyHistoryRow, ...]:
+    """QUÁ TRÌNH HỌC TẬP up to and with a year: years elsewhere from StudyHistory (or as given), years here from Enrollment."""
+    if elsewhere is None:
+        elsewhere = db.session.scalars(
+            select(m.StudyHistory).where(m.StudyHistory.student_id == student_id, m.StudyHistory.struck_at.is_(None))
+        )
+    rows = rows_elsewhere(elsewhere, until.label)
     here = db.session.execute(
         select(
             m.SchoolYear.label, m.SchoolYear.starts_on, m.ClassGroup.name, m.Enrollment.status, m.Enrollment.joined_on
@@ -227,8 +252,12 @@ def content_from_frozen(
     issue_on: date,
     built_at: datetime,
     replaces_uuid: str | None = None,
+    student: m.Student | None = None,
+    elsewhere: Iterable[YearElsewhere] | None = None,
 ) -> tc.TranscriptContent:
     """The content of a record from a frozen result (``frozen_results.frozen_content``), the student's profile and the signers.
+
+    ``student`` and ``elsewhere``: another profile and other years elsewhere than the standing ones, for a preview.
 
     Raises Incomplete when the school is not fully declared, Invalid when a value cannot stand on the form.
     """
@@ -244,14 +273,14 @@ def content_from_frozen(
         school_year=frozen["school_year"],
         class_name=frozen["class_name"],
         grade_level=frozen["grade_level"],
-        student=student_block(enrollment.student),
+        student=student_block(student or enrollment.student),
         subjects=tuple(_subject(row) for row in frozen["subjects"]),
         homeroom=signers.homeroom,
         principal=signers.principal,
         issue_on=issue_on,
         issue_place=school.place_name,
         built_at=built_at.astimezone(UTC).replace(microsecond=0),
-        study_history=study_history(enrollment.student_id, year, school),
+        study_history=study_history(enrollment.student_id, year, school, elsewhere),
         conduct=_levels(frozen["conduct"]),
         learning=_levels(frozen["learning"]),
         absences=_absences(frozen["absences"]),

@@ -117,6 +117,8 @@ def receive() -> BaseResponse | tuple[str, int]:
     )
     if done.first_semester == 2:
         more += " Giáo viên chủ nhiệm ghi kết quả học kì I theo bảng tổng hợp của trường cũ."
+    if done.past_year_printed:
+        more += " Quá trình học tập đến năm ấy đã in trên học bạ đã phát hành: cần ghi năm ở trường kia thì lập đề nghị sửa hộ tịch."
     flash(f"Đã tiếp nhận {done.full_name} vào lớp {done.class_name}.{more}", "late" if done.n_handed_in else "done")
     return go(url_for(".show", student_id=done.student_id))
 

@@ -30,6 +30,7 @@ from hocbaso.services import (
     homeroom,
     student_fields,
     students,
+    study_history,
     summer_corrections,
 )
 from hocbaso.services.access import NO_PUPIL
@@ -517,6 +518,7 @@ def _civil_form(
         found=found,
         present=present,
         words=student_fields.FIELD_WORDS,
+        past_years=study_history.text_of(study_history.past_years(current_actor(), student_id)),
         form=form or AskCivilStatusForm(formdata=None),
         typed=typed or {},
         errors=errors or {},
@@ -593,16 +595,21 @@ def _page(
 
 
 def _voided(page: correction_view.RequestPage) -> list[dict[str, Any]]:
-    """The records that go, or went, out of force; instants as instants."""
+    """The records that go, or went, out of force; instants as instants. Outcomes kept before papers were compared tell of none."""
     found = (
         [asdict(one) for one in page.impact.voided]
         if page.impact is not None
         else (page.outcome or {}).get("voided", [])
     )
-    return [
-        {**one, "signatures": [(role, name, datetime.fromisoformat(at)) for role, name, at in one["signatures"]]}
-        for one in found
-    ]
+    shown = []
+    for one in found:
+        signatures = [(role, name, datetime.fromisoformat(at)) for role, name, at in one["signatures"]]
+        paper = one.get("paper", ())
+        told = [change for change in paper if page.reads_record or not change["apart"]]
+        shown.append(
+            {"paper_problem": "", **one, "signatures": signatures, "paper": told, "n_untold": len(paper) - len(told)}
+        )
+    return shown
 
 
 def change_words(place: tuple[str, ...], value: str | None) -> str:

@@ -72,6 +72,7 @@ def _page(
         past_form=past_form or PastYearForm(formdata=None),
         corrections=correction_view.of_student(current_actor(), found.student_id, clock.local_date(clock.now())),
         n_sealed=civil_status.n_sealed(found.student_id),
+        sealed_until=civil_status.sealed_until(found.student_id),
         asks_correction=bool(found.editable) and current_actor().may(P.CORRECTION_ASK),
         movements=departures.of_student(current_actor(), found.student_id),
         exemptions=exemption_revocations.of_student(current_actor(), found.student_id),
@@ -163,15 +164,21 @@ def enter_past_year(student_id: int) -> BaseResponse | tuple[str, int]:
         field = refusal.field if refusal.field in study_history.FIELDS else "year_label"
         form[field].errors = [refusal.message]
         return _page(profiles.profile(actor, student_id), past_form=form, status=422)
+    except WrongState as refusal:  # printed on a record that was issued, or no room
+        return _page(profiles.profile(actor, student_id), message=refusal.message, past_form=form, status=409)
     flash("Đã thêm vào quá trình học tập.", "done")
     return go(url_for(".show", student_id=student_id, _anchor="qua-trinh"))
 
 
 @students.post("/hoc-sinh/<int:student_id>/qua-trinh/<int:row_id>/gach")
 @requires(P.STUDENT_EDIT)
-def strike_past_year(student_id: int, row_id: int) -> BaseResponse:
+def strike_past_year(student_id: int, row_id: int) -> BaseResponse | tuple[str, int]:
     """Strike out a year that was entered wrongly."""
-    study_history.strike(current_actor(), student_id, row_id, clock.now())
+    actor = current_actor()
+    try:
+        study_history.strike(actor, student_id, row_id, clock.now())
+    except WrongState as refusal:  # printed on a record that was issued
+        return _page(profiles.profile(actor, student_id), message=refusal.message, status=409)
     flash("Đã gạch dòng này khỏi quá trình học tập; nhật ký vẫn giữ.", "done")
     return go(url_for(".show", student_id=student_id, _anchor="qua-trinh"))
 

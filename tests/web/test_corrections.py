@@ -206,6 +206,30 @@ def test_civil_status_from_the_profile(client_of, locked: Cast) -> None:
     assert "Hoàng Thanh Bình An" in text_of(client_of("clerk").get(f"/hoc-sinh/{student}"))
 
 
+def test_years_elsewhere_are_asked_for_as_a_table(client_of, locked: Cast) -> None:
+    student = db.session.get(m.Enrollment, locked.enrollments["9A", BINH]).student_id
+    form = text_of(client_of("clerk").get(f"/sua-chua/ho-so/{student}"))
+    assert 'name="f-past_years"' in form and 'name="s-past_years" value=""' in form
+    data = {
+        "s-past_years": "",
+        "f-past_years": "2023-2024; 6Z; THCS Bịa\r\n2024-2025; 7Z",
+        "reason": "Bổ sung",
+        "paper": "Học bạ trường cũ",
+    }
+    wrong = client_of("clerk").post(f"/sua-chua/ho-so/{student}", data={**data, "files": picture()})
+    assert wrong.status_code == 422 and "Dòng 2: " in text_of(wrong) and "7Z</textarea>" in text_of(wrong)
+    data["f-past_years"] += "; THCS Bịa; 5/9/2025"
+    assert client_of("clerk").post(f"/sua-chua/ho-so/{student}", data={**data, "files": picture()}).status_code == 303
+    row = request_row()
+    assert "2024-2025; 7Z; THCS Bịa; 05/09/2025" in text_of(client_of("math").get(f"/sua-chua/{row.id}"))
+    act(client_of("math"), row.id, "xac-nhan")
+    assert act(client_of("principal"), row.id, "duyet").status_code == 303
+    profile = text_of(client_of("clerk").get(f"/hoc-sinh/{student}"))
+    assert "lớp 6Z, THCS Bịa" in profile and "chuyển đến ngày 05/09/2025" in profile
+    again = text_of(client_of("clerk").get(f"/sua-chua/ho-so/{student}"))
+    assert "2023-2024; 6Z; THCS Bịa\n2024-2025; 7Z" in again
+
+
 def test_the_empty_list_says_where_a_request_begins(client_of, school: Cast) -> None:
     page = text_of(client_of("principal").get("/sua-chua/"))
     assert "Chưa có đề nghị nào" in page and "lịch sử của một ô" in page
