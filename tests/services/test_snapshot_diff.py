@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
 
+from hocbaso import models as m
+from hocbaso.clock import SCHOOL_ZONE
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import IntegrityFault, Invalid, NotFound
 from hocbaso.regulations.audit_tags import AuditTag
@@ -148,3 +150,68 @@ def test_every_entry_of_the_casts_log_can_be_told(school: Cast) -> None:
         for change in log_words.changes_of_entry(names, row.target_kind, payload):
             assert change.about and change.what and change.after
             assert not re.fullmatch(r"[a-z]+(_[a-z]+)+|[A-Z_]{4,}", change.after), change
+
+
+def test_a_deadlines_day_means_the_state_in_which_it_began(school: Cast) -> None:
+    """What is typed on the day of the deadline belongs to what came after it."""
+    evening = snapshots.take(SYSTEM, datetime(2027, 5, 19, 16, 45, tzinfo=SCHOOL_ZONE))
+    limit = snapshots.take(
+        SYSTEM, datetime(2027, 5, 20, 0, 5, tzinfo=SCHOOL_ZONE), occasion="hết hạn nhập dữ liệu 2026-2027"
+    )
+    type_score(school, "6,5", 0)
+    snapshots.take(SYSTEM, datetime(2027, 5, 20, 16, 45, tzinfo=SCHOOL_ZONE))
+    # The server slept through the deadline of the 25th: what it saw on the 26th is no state of that morning.
+    late = datetime(2027, 5, 26, 8, 0, tzinfo=SCHOOL_ZONE)
+    asleep = snapshots.take(SYSTEM, late, day=date(2027, 5, 25), occasion="hết hạn ký khối 9 2026-2027")
+    last = snapshots.take(SYSTEM, datetime(2027, 5, 31, 16, 45, tzinfo=SCHOOL_ZONE))
+    today = date(2027, 6, 1)
+    found = {day: snapshot_diff.find(day, today).id for day in ("19/5", "20/5", "21/5", "25/5", "26/5", "31/5")}
+    assert found == {
+        "19/5": evening.id, "20/5": limit.id, "21/5": limit.id + 1, "25/5": limit.id + 1, "26/5": asleep.id,
+        "31/5": last.id,
+    }  # fmt: skip
+    rows = snapshot_diff.difference(snapshot_diff.find("20/5", today), snapshot_diff.find("31/5", today)).rows
+    assert [row.kind for row in rows] == ["score_cell"]
+
+
+def test_what_the_two_exports_say_and_the_log_does_not_is_named(school: Cast) -> None:
+    type_score(school, "6,5", 0)
+    type_score(school, "7", 0, "TX2")
+    first = snapshots.take(SYSTEM, NOW).id
+    type_score(school, "8", 1, "TX2")
+    honest = snapshots.take(SYSTEM, NOW + timedelta(minutes=1)).id
+    found = snapshot_diff.difference(line(first), line(honest))
+    assert (len(found.rows), found.unlogged, found.not_compared) == (1, (), "")
+
+    db.session.remove()
+    with Outside() as outside:
+        outside.execute("UPDATE score_cell SET tenths = 100 WHERE column_key = 'TX1'")
+        outside.execute("DELETE FROM teaching_assignment WHERE id = (SELECT max(id) FROM teaching_assignment)")
+        outside.execute("INSERT INTO subject_group (name) VALUES ('Tổ lạ')")
+    second = snapshots.take(SYSTEM, NOW + timedelta(minutes=2)).id
+    found = snapshot_diff.difference(line(first), line(second))
+    assert {(row.kind, row.columns) for row in found.unlogged} == {
+        ("teaching_assignment", ()), ("subject_group", ("name",)), ("score_cell", ("tenths",)),
+    }  # fmt: skip
+    cell = next(row for row in found.unlogged if row.kind == "score_cell")
+    assert PUPIL in cell.about and cell.row_id.isdigit() and "điểm" in cell.words
+
+    # A value that the log says was written, and the second snapshot does not have.
+    type_score(school, "9", 2, "TX2")
+    with Outside() as outside:
+        outside.execute("UPDATE score_cell SET tenths = 80, version = 2 WHERE column_key = 'TX2'")
+    db.session.remove()
+    third = snapshots.take(SYSTEM, NOW + timedelta(minutes=3)).id
+    found = snapshot_diff.difference(line(second), line(third))
+    assert [(row.kind, row.columns) for row in found.unlogged] == [("score_cell", ("tenths", "version"))]
+
+
+def test_exports_that_are_gone_or_changed_are_not_passed_over_in_silence(school: Cast) -> None:
+    first, second = (snapshots.take(SYSTEM, NOW + timedelta(minutes=n)) for n in (0, 1))
+    lines = line(first.id), line(second.id)
+    path = snapshots._export_file(first.data_digest)
+    good = path.read_bytes()
+    path.unlink()
+    assert f"số {first.id}" in snapshot_diff.difference(*lines).not_compared
+    path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    assert "đã bị sửa" in snapshot_diff.difference(*lines).not_compared
