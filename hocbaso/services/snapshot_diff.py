@@ -25,7 +25,8 @@ from hocbaso.regulations.hash_chain import GENESIS, ChainReader, MerkleFrontier
 from hocbaso.services import log_words, snapshot_exports, snapshots
 from hocbaso.services.kept_answers import KeptAnswers
 from hocbaso.services.log_names import KIND_WORDS, Names
-from hocbaso.services.log_words import SHOWN, Change
+from hocbaso.services.log_shown import SHOWN
+from hocbaso.services.log_words import Change
 from hocbaso.services.snapshot_exports import Unlogged
 
 _ENTRY = m.AuditEntry.__table__

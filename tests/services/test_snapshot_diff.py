@@ -14,7 +14,7 @@ from hocbaso.clock import SCHOOL_ZONE
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import IntegrityFault, Invalid, NotFound
 from hocbaso.regulations.audit_tags import AuditTag
-from hocbaso.services import audit, homeroom, log_words, reviews, score_entry, snapshot_diff, snapshots
+from hocbaso.services import audit, homeroom, log_shown, log_words, reviews, score_entry, snapshot_diff, snapshots
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.log_names import KIND_WORDS, Names
 from hocbaso.services.watched_kinds import WATCHED
@@ -135,7 +135,8 @@ def test_every_act_and_every_watched_column_has_its_words() -> None:
     begins = [start for _, starts in log_words.GROUPS.values() for start in starts]
     assert [tag for tag in AuditTag if not tag.value.startswith(tuple(begins))] == []
     assert set(KIND_WORDS) == set(WATCHED)
-    for kind, columns in log_words.SHOWN.items():
+    for kind in WATCHED:
+        columns = (*log_shown.SHOWN.get(kind, ()), *log_shown.IDENTITY.get(kind, ()))
         watched = set(WATCHED[kind][1])
         assert kind == "score_cell" or set(columns) <= watched, (kind, set(columns) - watched)
         if kind != "score_cell":
@@ -215,3 +216,31 @@ def test_exports_that_are_gone_or_changed_are_not_passed_over_in_silence(school:
     assert f"số {first.id}" in snapshot_diff.difference(*lines).not_compared
     path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
     assert "đã bị sửa" in snapshot_diff.difference(*lines).not_compared
+
+
+def test_every_watched_column_is_shown_or_says_why_not() -> None:
+    for kind, (_model, columns) in WATCHED.items():
+        shown = {*log_shown.SHOWN.get(kind, ()), *log_shown.IDENTITY.get(kind, ())}
+        hidden = log_shown.NOT_SHOWN.get(kind, {})
+        if kind == "score_cell":
+            continue  # its columns are one value, of which `cell_words` tells
+        assert not shown & set(hidden), kind
+        assert set(columns) == shown | set(hidden), (kind, set(columns) ^ (shown | set(hidden)))
+        assert all(reason for reason in hidden.values()), kind
+
+
+def test_a_teacher_moved_to_another_group_is_a_row(school: Cast) -> None:
+    first = snapshots.take(SYSTEM, NOW)
+    person = db.session.get(m.Person, school.people["math"])
+    group = next(one for one in db.session.query(m.SubjectGroup) if one.id != person.subject_group_id)
+    with write_transaction():
+        person.subject_group_id, person.sex = group.id, "Nam" if person.sex != "Nam" else "Nữ"
+        audit.record(
+            AuditTag.PERSON_CHANGED, SYSTEM, NOW, target_kind="person", target_id=person.id,
+            state=audit.states("person", [person]),
+        )  # fmt: skip
+    name = group.name
+    second = snapshots.take(SYSTEM, NOW)
+    (row,) = snapshot_diff.difference(line(first.id), line(second.id)).rows
+    assert {change.what for change in row.changes} == {"tổ chuyên môn", "giới tính"}
+    assert name in {change.after for change in row.changes}
