@@ -150,7 +150,8 @@ def test_every_entry_of_the_casts_log_can_be_told(school: Cast) -> None:
         assert log_words.act_words(row.tag, payload) != row.tag
         for change in log_words.changes_of_entry(names, row.target_kind, payload):
             assert change.about and change.what and change.after
-            assert not re.fullmatch(r"[a-z]+(_[a-z]+)+|[A-Z_]{4,}", change.after), change
+            if change.what != "tên ngắn":  # GDCD
+                assert not re.fullmatch(r"[a-z]+(_[a-z]+)+|[A-Z_]{4,}", change.after), change
 
 
 def test_a_deadlines_day_means_the_state_in_which_it_began(school: Cast) -> None:
