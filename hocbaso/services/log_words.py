@@ -127,6 +127,7 @@ ACTS: dict[T, str] = {
     T.CERTIFICATE_BOUND: "gắn tư cách ký cho chứng thư số",
     T.CERTIFICATE_RENEWAL_ASKED: "đề nghị gia hạn chứng thư số",
     T.CERTIFICATE_REINSTATED: "dùng lại chứng thư số đã thay",
+    T.CERTIFICATE_REVOCATION_LIFTED: "đồng ý gỡ việc ghi thu hồi chứng thư số",
     T.CERTIFICATE_KEY_DESTROYED: "xoá khoá cũ",
     T.CERTIFICATE_PIN_CHANGED: "đổi mã PIN",
     T.CERTIFICATE_IMAGE_CHANGED: "đổi hình chữ ký, con dấu",
