@@ -192,5 +192,5 @@ def _digest(crl_pem: str | None) -> str | None:
 
 REPLACED = (
     "Các danh sách thu hồi kèm chứng thư gốc {} đã bị thay ngoài phần mềm, nên không kết luận được chứng thư nào còn dùng được. "
-    "Chưa có gì thay đổi; xin báo giáo viên CNTT chạy flask audit verify, rồi nạp lại đúng tệp chứng thư gốc đã nạp lần trước."
+    "Chưa có gì thay đổi; xin báo giáo viên CNTT chạy flask audit verify, rồi nạp lại đúng tệp đã nạp lần trước: flask certificates trust --add TỆP."
 )
