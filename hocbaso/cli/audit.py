@@ -120,7 +120,8 @@ def snapshot_command(as_json: bool) -> None:
 def diff_command(first: str, second: str, as_json: bool) -> None:
     """Điều gì đã thay đổi giữa hai ảnh chụp, ai làm, vì sao.
 
-    FIRST, SECOND: số của ảnh chụp, hoặc ngày (20/5, 20/5/2027, 2027-05-20): ảnh chụp cuối cùng đến hết ngày ấy.
+    FIRST, SECOND: số của ảnh chụp, hoặc ngày (20/5, 20/5/2027, 2027-05-20): ảnh chụp cuối cùng đến hết ngày ấy;
+    ngày vừa qua một hạn: ảnh chụp của chính hạn ấy.
     """
     today = clock.local_date(clock.now())
     lines = [snapshot_diff.find(wanted, today) for wanted in (first, second)]
@@ -130,6 +131,10 @@ def diff_command(first: str, second: str, as_json: bool) -> None:
         names = Names()
         for entry in snapshots.between(found.first.n_entries, found.second.n_entries):
             click.echo(json.dumps(_entry_json(names, entry), ensure_ascii=False))
+        for one in found.unlogged:
+            click.echo(json.dumps({"unlogged": asdict(one)}, ensure_ascii=False))
+        if found.not_compared:
+            click.echo(json.dumps({"not_compared": found.not_compared}, ensure_ascii=False))
         return
     click.echo(f"Từ ảnh chụp {found.first.words}")
     click.echo(f"đến ảnh chụp {found.second.words}: {found.n_entries} dòng nhật ký, khớp cả hai ảnh chụp.")
@@ -148,6 +153,12 @@ def diff_command(first: str, second: str, as_json: bool) -> None:
                     click.echo(f"    … và {left_out} lần nữa")
                 why = f" ({act.why})" if act.why else ""
                 click.echo(f"    {clock.local(act.at):%H:%M %d/%m/%Y} {act.who}: {act.what}{why}, dòng {act.seq}")
+    if found.unlogged:
+        click.echo(f"\nBản chụp khác nhau {len(found.unlogged)} dòng mà nhật ký không nói đến:")
+        for one in found.unlogged:
+            click.echo(f"  {one.words}")
+    if found.not_compared:
+        click.echo(f"\n{found.not_compared}")
     click.echo("\nMọi việc trong khoảng này:")
     for tag, n_times in found.by_tag:
         click.echo(f"  {n_times:>6}  {log_words.act_words(tag, {})}")

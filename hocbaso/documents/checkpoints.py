@@ -39,6 +39,8 @@ class Checkpoint:
     signature_ok: bool
     data: tuple[int, str, str] | None = None
     """Lines, root and digest of the export of results and states."""
+    occasion: str = ""
+    """The deadline it was taken for, in words."""
 
 
 def public_key_text(key: Ed25519PublicKey) -> str:
@@ -105,6 +107,7 @@ def parse(text: str, source: str, trusted_key: str | None) -> Checkpoint:
         n_entries, root = int(lines[1]), base64.b64decode(lines[2], validate=True).hex()
         day, head, taken, key = date.fromisoformat(facts["day"]), facts["head"], facts["taken"], facts["key"]
         data = _data_of(facts.get("data"))
+        datetime.fromisoformat(taken)
         # Base64 has several spellings of the same bytes; only the one that we write is a checkpoint.
         exact = file_text(body, base64.b64encode(signature).decode()) == text
         if n_entries < 0 or not is_hash(head) or not is_hash(root) or not exact:
@@ -121,6 +124,7 @@ def parse(text: str, source: str, trusted_key: str | None) -> Checkpoint:
         source,
         lines[0] == name == ORIGIN and _is_signed(body, signature, trusted_key),
         data,
+        facts.get("occasion", ""),
     )
 
 

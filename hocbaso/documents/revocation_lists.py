@@ -23,7 +23,8 @@ def _list(der: bytes) -> x509.CertificateRevocationList:
 
 
 @functools.lru_cache(maxsize=256)
-def _is_list_of(crl: bytes, issuer: bytes) -> bool:
+def is_list_of(crl: bytes, issuer: bytes) -> bool:
+    """Whether a list (DER) is signed by the key of this certificate (DER) and names it as its issuer."""
     made, by = _list(crl), _certificate(issuer)
     try:
         return made.issuer == by.subject and made.is_signature_valid(by.public_key())  # type: ignore[arg-type]
@@ -44,6 +45,6 @@ def is_revoked(chain: Sequence[bytes], roots: Iterable[bytes], crls: Iterable[by
             if _list(crl).issuer != certificate.issuer:
                 continue
             entry = _list(crl).get_revoked_certificate_by_serial_number(certificate.serial_number)
-            if entry is not None and entry.revocation_date_utc <= at and any(_is_list_of(crl, one) for one in issuers):
+            if entry is not None and entry.revocation_date_utc <= at and any(is_list_of(crl, one) for one in issuers):
                 return True
     return False

@@ -107,6 +107,7 @@ class AuditTag(StrEnum):
     CERTIFICATE_BOUND = "certificate:roles:bound"
     CERTIFICATE_RENEWAL_ASKED = "certificate:renewal:asked"
     CERTIFICATE_REINSTATED = "certificate:record:reinstated"
+    CERTIFICATE_REVOCATION_LIFTED = "certificate:record:lifted"
     CERTIFICATE_KEY_DESTROYED = "certificate:key:destroyed"
     CERTIFICATE_PIN_CHANGED = "certificate:pin:changed"
     CERTIFICATE_IMAGE_CHANGED = "certificate:image:changed"

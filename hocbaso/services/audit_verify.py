@@ -23,8 +23,9 @@ from hocbaso.documents.checkpoints import Checkpoint
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.hash_chain import GENESIS, ChainReader, MerkleFrontier, is_hash
 from hocbaso.services import snapshots
-from hocbaso.services.audit import differing, watched_columns
+from hocbaso.services.audit import differing, plain, watched_columns
 from hocbaso.services.recall_log import recall_faults
+from hocbaso.services.sessions import SESSION_MARK
 from hocbaso.services.version_log import version_faults
 from hocbaso.services.watched_kinds import WATCHED
 
@@ -82,6 +83,7 @@ def verify(*, max_faults: int = 20, against: Sequence[Checkpoint] = ()) -> Audit
     _check_contents(report, max_faults)
     _check_versions(report, max_faults)
     _check_recalls(report, max_faults)
+    _check_sessions(log.sign_ins, report, max_faults)
     report.faults.extend(AuditFault("snapshot", words) for words in snapshots.export_faults()[:max_faults])
     return report
 
@@ -100,6 +102,8 @@ class _LogReading:
         self.chain, self.tree = ChainReader(), MerkleFrontier()
         self.standing: _Standing = defaultdict(dict)
         self.snapshot_roots: dict[str, tuple[int, str]] = {}
+        self.sign_ins: dict[tuple[str, str], set[str | None]] = defaultdict(set)
+        """(account, when) -> the beginnings of the digests of the sessions opened then; None where an entry names none."""
         self._wanted = {checkpoint.n_entries for checkpoint in checkpoints}
         self._roots = {0: (GENESIS, self.tree.root())} if 0 in self._wanted else {}
         self._broken_leaf = False
@@ -116,9 +120,9 @@ class _LogReading:
                 self._roots[self.tree.n_leaves] = (values["hash"], self.tree.root())
         else:
             self._broken_leaf = True
-        self._remember(values["seq"], values["tag"], values["target_id"], values["payload"])
+        self._remember(values["seq"], values["at"], values["tag"], values["target_id"], values["payload"])
 
-    def _remember(self, seq: int, tag: str, target_id: str, payload: Any) -> None:
+    def _remember(self, seq: int, at: str, tag: str, target_id: str, payload: Any) -> None:
         try:
             told = json.loads(payload)
             if tag == AuditTag.GROUP_CREATED:  # earlier entries tell the name of a group as a fact only
@@ -136,6 +140,8 @@ class _LogReading:
                     )
             if tag == AuditTag.SNAPSHOT_TAKEN:
                 self.snapshot_roots[target_id] = (seq, told["facts"]["root"])
+            if tag == AuditTag.SIGNED_IN:
+                self.sign_ins[target_id, at].add(told["facts"].get("session"))
         except (ValueError, TypeError, AttributeError, KeyError):
             return  # the row's own fault is already told
 
@@ -305,6 +311,26 @@ def _check_recalls(report: AuditReport, max_faults: int) -> None:
         if n_faults == max_faults:
             return
         report.faults.append(AuditFault("recall", fault.words, seq=fault.seq, table=fault.table, row_id=fault.row_id))
+
+
+def _check_sessions(sign_ins: dict[tuple[str, str], set[str | None]], report: AuditReport, max_faults: int) -> None:
+    """Each open door was opened by a sign-in: its account, its instant and, since entries name it, its token."""
+    n_faults = 0
+    for row_id, row in _rows(m.UserSession.__table__, ["account_id", "created_at", "token_digest"]):
+        known = sign_ins.get((str(row["account_id"]), plain(row["created_at"])), set()) if row is not None else set()
+        if row is not None and (None in known or str(row["token_digest"])[:SESSION_MARK] in known):
+            continue
+        n_faults += 1
+        if n_faults > max_faults:
+            return
+        report.faults.append(
+            AuditFault(
+                "session",
+                f"Bảng user_session, dòng {row_id}: phiên làm việc không có lần đăng nhập nào trong nhật ký mở ra nó.",
+                table="user_session",
+                row_id=row_id,
+            )
+        )
 
 
 def _fingerprint(pem: Any) -> str | None:

@@ -261,20 +261,25 @@ def reinstate(actor: Actor, certificate_id: int, now: datetime) -> None:
     """Take a certificate that was replaced or stopped by mistake into use again (its owner, the clerk for the seal); the one in
     use meanwhile is retired.
 
-    Its key opens with the PIN it had. What the IT officer wrote down as revoked is taken back with it: the owner's own revocation
-    has destroyed the key. Raises NotFound, WrongState (key gone, revoked by its issuer, expired), Invalid.
+    Its key opens with the PIN it had. What the IT officer wrote down as revoked is lifted by a second person first
+    (``certificate_standing.lift_revocation``). Raises NotFound, WrongState (key gone, revoked, expired), Invalid.
     """
     with write_transaction():
         row = _kept(actor, certificate_id)
         chain = chain_of(row)
         require_owner(chain[0], row.person)
+        if row.revoked_at is not None:
+            raise WrongState(
+                "Chứng thư này đã ghi thu hồi. Muốn dùng lại phải có người thứ hai đồng ý gỡ: Hiệu trưởng hoặc Phó Hiệu trưởng, "
+                "không phải chủ chứng thư, ở trang Chứng thư số."
+            )
         if is_revoked(chain, now):
             raise WrongState("Chứng thư này đã bị thu hồi, không dùng lại được.")
         if not row.not_before <= now <= row.not_after or not chain_is_trusted(chain, now):
             raise WrongState("Chứng thư này hết hạn hoặc không còn được tin cậy, không dùng lại được.")
         for other in current_certificates(row.person_id):
             _retire(actor, other, now)
-        row.retired_at = row.revoked_at = row.revoke_reason = None
+        row.retired_at = None
         db.session.flush()
         audit.record(
             AuditTag.CERTIFICATE_REINSTATED,

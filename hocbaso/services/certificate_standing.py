@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
+
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
-from hocbaso.errors import Invalid, NotFound, WrongState
+from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.transcript_flow import SignatureRole
-from hocbaso.services import audit
+from hocbaso.services import audit, log_words
 from hocbaso.services.access import Actor
+from hocbaso.services.certificates import CertificateView, view_of
 
 PERSONAL_ROLES = (SignatureRole.HOMEROOM.value, SignatureRole.PRINCIPAL.value)
 """The signatures that a person's certificate can be bound to, in the order they are kept."""
@@ -119,8 +123,8 @@ def revoke(actor: Actor, certificate_id: int, reason: str, now: datetime) -> Non
     """Write down that a certificate is revoked (lost, key known to others): it does not sign here, nor is registered again.
 
     Owner, the clerk for the seal, or the IT officer. Its owner destroys a key in software with it; the IT officer alone ends
-    nobody's key: it stays sealed, and only its owner takes it up again (``certificate_register.reinstate``). What was signed before is judged by the
-    issuer's revocation list, not by this. Raises NotFound, WrongState, Invalid.
+    nobody's key: it stays sealed, and its owner takes it up again (``certificate_register.reinstate``) when a second person has agreed
+    (:func:`lift_revocation`). What was signed before is judged by the issuer's revocation list, not by this. Raises NotFound, WrongState, Invalid.
     """
     words = _note(reason, field="reason", missing="Xin ghi lí do thu hồi chứng thư.")
     with write_transaction():
@@ -130,3 +134,86 @@ def revoke(actor: Actor, certificate_id: int, reason: str, now: datetime) -> Non
         if _is_own(actor, row):
             row.key_envelope = None
         _record(AuditTag.CERTIFICATE_REVOKED, actor, now, row, {"retired_at": None}, words)
+
+
+_LIFTING = (Role.PRINCIPAL, Role.VICE_PRINCIPAL)
+
+
+def _may_lift(actor: Actor, row: m.Certificate) -> bool:
+    # Not whose it is: who feels the revocation would be the one to undo it.
+    return any(actor.has_role(role) for role in _LIFTING) and not _is_own(actor, row)
+
+
+def liftable(actor: Actor, now: datetime) -> list[CertificateView]:
+    """Certificates written down as revoked whose key is kept, that this person may lift; the newest first, none for others."""
+    rows = db.session.scalars(
+        select(m.Certificate)
+        .where(m.Certificate.revoked_at.is_not(None), m.Certificate.key_envelope.is_not(None))
+        .order_by(m.Certificate.revoked_at.desc(), m.Certificate.id.desc())
+    )
+    return [view_of(row, now) for row in rows if _may_lift(actor, row)]
+
+
+def lift_revocation(actor: Actor, certificate_id: int, note: str, now: datetime) -> None:
+    """Agree that a revocation which the IT officer wrote down was a mistake: principal or vice-principal, never the owner.
+
+    It signs nothing by that; its owner may now take it up again. The former reason stays in the log and in :func:`history`. Raises
+    NotAllowed, NotFound (none, not revoked, or its key is gone), Invalid.
+    """
+    if not any(actor.has_role(role) for role in _LIFTING):
+        raise NotAllowed("Chỉ Hiệu trưởng hoặc Phó Hiệu trưởng đồng ý gỡ việc ghi thu hồi.")
+    words = _note(note, field="note", missing="Xin ghi lí do gỡ việc ghi thu hồi.")
+    with write_transaction():
+        row = db.session.get(m.Certificate, certificate_id, populate_existing=True)
+        if row is None or row.revoked_at is None or row.key_envelope is None:
+            raise NotFound("Không có chứng thư nào như vậy đang ghi thu hồi.")
+        if not _may_lift(actor, row):
+            raise NotAllowed("Chứng thư của chính mình thì phải do người khác đồng ý gỡ việc ghi thu hồi.")
+        before = {"revoked_at": row.revoked_at, "revoke_reason": row.revoke_reason}
+        row.revoked_at = row.revoke_reason = None
+        _record(AuditTag.CERTIFICATE_REVOCATION_LIFTED, actor, now, row, before, words)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happened to a certificate, in words."""
+
+    at: datetime
+    who: str
+    what: str
+    note: str
+
+
+_TOLD = (
+    AuditTag.CERTIFICATE_REGISTERED,
+    AuditTag.CERTIFICATE_RETIRED,
+    AuditTag.CERTIFICATE_REVOKED,
+    AuditTag.CERTIFICATE_REVOCATION_LIFTED,
+    AuditTag.CERTIFICATE_REINSTATED,
+    AuditTag.CERTIFICATE_KEY_DESTROYED,
+)
+
+
+def history(actor: Actor, certificate_id: int) -> list[Step]:
+    """What became of a certificate, the newest first, with the reasons that were given: its owner, the IT officer and who may lift.
+
+    NotFound for everybody else.
+    """
+    row = db.session.get(m.Certificate, certificate_id)
+    if row is None or not (_is_own(actor, row) or actor.may(Permission.CERTIFICATE_MANAGE) or _may_lift(actor, row)):
+        raise NotFound("Không có chứng thư này.")
+    entry = m.AuditEntry
+    found = db.session.scalars(
+        select(entry)
+        .where(entry.target_kind == "certificate", entry.target_id == str(certificate_id), entry.tag.in_(_TOLD))
+        .order_by(entry.seq.desc())
+    )
+    return [
+        Step(
+            datetime.fromisoformat(one.at),
+            one.actor_name,
+            log_words.act_words(one.tag, {}),
+            str(audit.payload_of(one).get("note") or ""),
+        )
+        for one in found
+    ]

@@ -137,6 +137,9 @@ class Names:
                 row[0]: f"năm học {row[1].replace('-', '–')}"
                 for row in db.session.execute(select(m.SchoolYear.id, m.SchoolYear.label))
             },
+            "subject_group": of(m.SubjectGroup, m.SubjectGroup.name),
+            "certificate": of(m.Certificate, m.Certificate.subject_name, "chứng thư của {}"),
+            "trust_root": of(m.TrustRoot, m.TrustRoot.subject_name, "chứng thư gốc {}"),
             "account": lambda: {
                 row[0]: row[1]
                 for row in db.session.execute(
@@ -218,6 +221,8 @@ class Names:
         found = pupil or self._table(kind).get(_number(row_id), "")
         if not found and told.get("student_id"):
             found = self._table("student").get(told["student_id"], "")
+        if not found and told.get("transcript_record_id"):
+            found = self._table("transcript_record").get(told["transcript_record_id"], "")
         words = KIND_WORDS.get(kind, kind)
         if not found:
             return words if kind == "school" else f"{words} số {row_id}"
@@ -238,6 +243,9 @@ _SAID = frozenset(
         "movement",
         "study_history",
         "student_photo",
+        "transcript_signature",
+        "document_proof",
+        "recall_request",
     }
 )
 """Kinds that are said beside the pupil's name: it alone would not tell which of the pupil's things this is."""

@@ -13,10 +13,12 @@ from datetime import date, datetime
 from typing import Any
 
 from hocbaso import clock
+from hocbaso.regulations import conclusion_cases, summer_flow, year_turn
 from hocbaso.regulations.audit_tags import AuditTag as T
 from hocbaso.services import homeroom, student_fields
 from hocbaso.services.log_names import Names
 from hocbaso.services.log_replay import COLUMN_WORDS
+from hocbaso.services.log_shown import IDENTITY, SHOWN
 from hocbaso.services.score_cells import CellRecord
 
 ACTS: dict[T, str] = {
@@ -125,6 +127,7 @@ ACTS: dict[T, str] = {
     T.CERTIFICATE_BOUND: "gắn tư cách ký cho chứng thư số",
     T.CERTIFICATE_RENEWAL_ASKED: "đề nghị gia hạn chứng thư số",
     T.CERTIFICATE_REINSTATED: "dùng lại chứng thư số đã thay",
+    T.CERTIFICATE_REVOCATION_LIFTED: "đồng ý gỡ việc ghi thu hồi chứng thư số",
     T.CERTIFICATE_KEY_DESTROYED: "xoá khoá cũ",
     T.CERTIFICATE_PIN_CHANGED: "đổi mã PIN",
     T.CERTIFICATE_IMAGE_CHANGED: "đổi hình chữ ký, con dấu",
@@ -233,6 +236,9 @@ _STATES: dict[str, dict[str, str]] = {
         "REFUSED": "không cho miễn",
         "REVOKED": "đã thu hồi",
     },
+    "summer_result": {state.value: words for state, words in summer_flow.STATE_WORDS.items() if state is not None},
+    "conclusion_case": {state.value: words for state, words in conclusion_cases.STATE_WORDS.items()},
+    "year_turn": {state.value: words for state, words in year_turn.STATE_WORDS.items() if state is not None},
     "exemption_revocation": {"PROPOSED": "đề nghị", "REVOKED": "đã thu hồi miễn học", "REFUSED": "không thu hồi"},
     "inherited_result": {"PROPOSED": "chờ nhận", "ACCEPTED": "đã nhận", "REFUSED": "không nhận", "REPLACED": "đã thay"},
     "recall_request": {
@@ -277,6 +283,29 @@ _COMMON = {
     "recalled_at": "thu hồi lúc",
     "semester": "học kì",
     "lessons_per_year": "số tiết một năm",
+    "sex": "giới tính",
+    "person_id": "người",
+    "student_id": "học sinh",
+    "enrollment_id": "học sinh",
+    "class_group_id": "lớp",
+    "class_subject_id": "môn của lớp",
+    "subject_id": "môn",
+    "subject_group_id": "tổ chuyên môn",
+    "school_year_id": "năm học",
+    "grade_level": "khối",
+    "score_sheet_id": "bảng điểm",
+    "column_key": "cột điểm",
+    "transcript_record_id": "học bạ",
+    "frozen_result_id": "kết quả đã chốt",
+    "certificate_id": "chứng thư",
+    "fingerprint": "vân tay",
+    "content_digest": "nội dung",
+    "digest": "nội dung",
+    "removed_at": "bỏ lúc",
+    "is_test": "để thử",
+    "subject_name": "chủ thể",
+    "decision_note": "ý kiến",
+    "level": "mức",
 }
 
 _COLUMNS: dict[str, dict[str, str]] = {
@@ -284,12 +313,22 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "department_code": "mã Sở",
         "department_name": "tên Sở",
         "commune": "xã, phường",
+        "commune_kind": "loại xã, phường",
         "province": "tỉnh, thành phố",
+        "province_kind": "loại tỉnh, thành phố",
         "place_name": "địa danh",
         "lookup_url": "địa chỉ xác thực",
         "require_second_factor": "đòi xác thực hai lớp",
+        "is_demo": "trường mẫu",
     },
-    "subject": {"transcript_name": "tên trên học bạ", "transcript_order": "thứ tự trên học bạ"},
+    "subject": {
+        "transcript_name": "tên trên học bạ",
+        "transcript_order": "thứ tự trên học bạ",
+        "kind": "đánh giá bằng",
+        "short_name": "tên ngắn",
+        "sheet_order": "thứ tự trên sổ",
+    },
+    "year_turn": {"from_year_id": "từ năm học", "to_year_id": "sang năm học"},
     "school_year": {
         "label": "năm học",
         "regulation_version": "quy định áp dụng",
@@ -306,8 +345,13 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "staff_code": "mã cán bộ",
         "personal_id_number": "số định danh cá nhân",
         "position_title": "chức vụ",
+        "qualification": "trình độ",
+        "major": "chuyên ngành",
+        "phone": "điện thoại",
+        "email": "thư điện tử",
+        "joined_on": "vào trường ngày",
     },
-    "role_grant": {"scope_kind": "phạm vi"},
+    "role_grant": {"scope_kind": "phạm vi", "scope_id": "phạm vi cụ thể"},
     "account": {"username": "tên đăng nhập", "disabled_at": "khoá lúc", "mail_declined_at": "không nhận thư từ"},
     "board_task_file": {"file_name": "tệp", "removed_reason": "lí do bỏ"},
     "student": student_fields.FIELD_WORDS,
@@ -333,64 +377,89 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "struck_at": "gạch lúc",
     },
     "homeroom_record": homeroom.FIELD_WORDS,
-    "month_absence": {"sessions": "số buổi nghỉ"},
-    "summer_result": {"conduct": "rèn luyện sau hè"},
+    "month_absence": {"sessions": "số buổi nghỉ", "month": "tháng"},
+    "summer_result": {
+        "conduct": "rèn luyện sau hè",
+        "assessed_on": "ngày kiểm tra, đánh giá",
+        "outcome": "cách có kết quả",
+        "task": "nhiệm vụ rèn luyện",
+    },
+    "frozen_result": {"freeze": "lần chốt", "revision": "bản", "regulation_version": "quy định áp dụng"},
     "principal_decision": {"term": "kì"},
-    "transcript_record": {"issue_on": "ngày cấp"},
-    "recall_request": {"decision_note": "ý kiến"},
-    "recall_list": {"number": "số", "answer_note": "trả lời", "sent_at": "gửi lúc", "answered_at": "trả lời lúc"},
-    "conclusion_case": {"choice": "lựa chọn", "until_on": "làm đến hết ngày", "settled_note": "kết thúc"},
+    "transcript_record": {"issue_on": "ngày cấp", "uuid": "mã tra cứu", "replaces_id": "thay cho học bạ"},
+    "transcript_signature": {"role": "tư cách ký", "signer_name": "người ký", "signed_at": "ký lúc"},
+    "document_proof": {"stamped_at": "đóng dấu lúc", "ends_at": "có giá trị đến"},
+    "student_photo": {"digest": "ảnh"},
+    "recall_request": {
+        "needs_authority": "cần cấp trên đồng ý",
+        "recall_list_id": "danh sách thu hồi",
+    },
+    "recall_list": {
+        "number": "số",
+        "answer_note": "trả lời",
+        "sent_at": "gửi lúc",
+        "answered_at": "trả lời lúc",
+        "sent_note": "nơi gửi, số văn bản",
+        "principal_certificate_id": "chứng thư Hiệu trưởng ký",
+        "seal_certificate_id": "chứng thư con dấu",
+    },
+    "conclusion_case": {
+        "choice": "lựa chọn",
+        "until_on": "làm đến hết ngày",
+        "settled_note": "kết thúc",
+        "before_outcome": "kết luận trước",
+        "to_class_group_id": "chuyển sang lớp",
+        "correction_request_id": "đề nghị sửa chữa",
+    },
+    "exemption_revocation": {"exemption_id": "miễn học"},
+    "instance_key": {
+        "key_id": "mã khoá",
+        "valid_from": "dùng từ lúc",
+        "valid_until": "dùng đến lúc",
+        "withdrawn_at": "huỷ tin cậy lúc",
+        "withdraw_reason": "lí do huỷ tin cậy",
+    },
+    "trust_root": {"crl_digest": "danh sách thu hồi"},
     "blind_check": {"second_tenths": "điểm nhập lại", "second_mark": "nhận xét nhập lại", "no_paper": "không có bài"},
-    "certificate": {"purpose": "dùng để", "approval": "phê duyệt", "bound_roles": "tư cách ký"},
+    "certificate": {
+        "purpose": "dùng để",
+        "approval": "phê duyệt",
+        "approval_note": "văn bản trả lời",
+        "bound_roles": "tư cách ký",
+        "key_kind": "khoá ở đâu",
+        "issuer_name": "nơi cấp",
+        "serial_number": "số chứng thư",
+        "not_before": "có hiệu lực từ",
+        "not_after": "có hiệu lực đến",
+        "renewal_asked_at": "đề nghị gia hạn lúc",
+        "renewal_note": "ghi chú gia hạn",
+        "revoke_reason": "lí do thu hồi",
+        "image_digest": "hình chữ ký, con dấu",
+    },
 }
 
-SHOWN: dict[str, tuple[str, ...]] = {
-    "school": ("name", "code", *_COLUMNS["school"]),
-    "subject": ("name", "transcript_name", "transcript_order"),
-    "school_year": (*_COLUMNS["school_year"], "starts_on", "ends_on", "state"),
-    "semester_window": ("opens_on", "closes_on"),
-    "class_group": ("name", "grade_level", "state"),
-    "class_subject": ("lessons_per_year",),
-    "person": ("full_name", "staff_code", "birth_on", "personal_id_number", "position_title", "left_on"),
-    "teaching_assignment": ("starts_on", "ends_on"),
-    "homeroom_assignment": ("starts_on", "ends_on"),
-    "role_grant": ("role", "scope_kind", "starts_on", "ends_on"),
-    "account": ("username", "disabled_at", "mail_declined_at"),
-    "board_task_file": ("file_name", "removed_reason"),
-    "student": tuple(student_fields.FIELD_WORDS),
-    "enrollment": ("status", "joined_on", "left_on", "class_place", "first_semester"),
-    "movement": (
-        "kind",
-        "happened_on",
-        "school_name",
-        "paper_no",
-        "paper_on",
-        "reason",
-        "taken_back_at",
-        "taken_back_reason",
-    ),
-    "inherited_result": ("tenths", "mark", "state", "document"),
-    "study_history": ("year_label", "class_name", "school_name", "arrived_on", "struck_at"),
-    "exemption": ("state",),
-    "exemption_revocation": ("state", "reason"),
-    "score_sheet": ("state",),
-    "score_cell": ("value",),
-    "blind_check": ("second_tenths", "second_mark", "no_paper", "reason"),
-    "homeroom_record": tuple(homeroom.FIELD_WORDS),
-    "month_absence": ("sessions",),
-    "summer_result": ("tenths", "mark", "conduct"),
-    "principal_decision": ("kind", "term", "outcome", "reason", "document"),
-    "transcript_record": ("state", "issue_on", "published_at", "recalled_at"),
-    "recall_request": ("state", "reason", "paper", "decision_note"),
-    "recall_list": ("number", "state", "sent_at", "answered_at", "answer_note"),
-    "correction_request": ("state", "reason", "paper"),
-    "conclusion_case": ("state", "choice", "paper", "until_on", "settled_note"),
-    "certificate": ("purpose", "approval", "bound_roles", "retired_at", "revoked_at"),
-    "trust_root": ("kind",),
+_REFERENCES = {
+    "person_id": "person",
+    "student_id": "student",
+    "enrollment_id": "enrollment",
+    "class_group_id": "class_group",
+    "to_class_group_id": "class_group",
+    "class_subject_id": "class_subject",
+    "subject_id": "subject",
+    "subject_group_id": "subject_group",
+    "school_year_id": "school_year",
+    "from_year_id": "school_year",
+    "to_year_id": "school_year",
+    "score_sheet_id": "score_sheet",
+    "transcript_record_id": "transcript_record",
+    "replaces_id": "transcript_record",
+    "certificate_id": "certificate",
+    "principal_certificate_id": "certificate",
+    "seal_certificate_id": "certificate",
 }
-"""What people are shown of each watched kind. The rest is numbers of other rows, digests and versions; steps and drawn samples are told by
-their act."""
+"""Columns that hold the number of another row, which is called by its name."""
 
+_INSTANTS = frozenset({"not_before", "not_after", "valid_from", "valid_until"})
 _TENTHS = frozenset({"tenths", "second_tenths"})
 _PAIR = re.compile(r"(\d+)-([A-Z]+\d*)\Z")
 _LEVELS = {"T": "Tốt", "K": "Khá", "Đ": "Đạt", "CĐ": "Chưa đạt"}
@@ -418,6 +487,30 @@ _VALUES: dict[tuple[str, str], dict[str, str]] = {
         "stay": "ở lại lớp đang học",
         "gone": "không còn học ở trường",
         "keep": "giữ kết luận",
+    },
+    ("subject", "kind"): {"scored": "điểm số", "comment": "nhận xét"},
+    ("summer_result", "outcome"): {"result": "có kết quả", "absent": "không dự", "declined": "không đăng ký"},
+    ("frozen_result", "freeze"): {"main": "cuối năm", "summer": "sau hè"},
+    ("transcript_signature", "role"): {
+        "homeroom": "giáo viên chủ nhiệm",
+        "principal": "Hiệu trưởng",
+        "seal": "con dấu nhà trường",
+    },
+    ("correction_request", "kind"): {
+        "score": "điểm đã khoá",
+        "homeroom": "phần chủ nhiệm",
+        "summer": "kết quả trong hè",
+        "exemption": "miễn học",
+        "inherited": "kết quả nơi chuyển đến",
+        "civil_status": "hộ tịch",
+    },
+    ("month_absence", "kind"): {"excused": "có phép", "unexcused": "không phép"},
+    ("certificate", "key_kind"): {
+        "software": "tệp trên máy chủ",
+        "pkcs11": "thiết bị ở máy chủ",
+        "desk": "thiết bị ở máy người ký",
+        "remote": "nhà cung cấp ký từ xa",
+        "none": "không có trên máy",
     },
     ("certificate", "purpose"): {"personal": "cá nhân", "seal": "con dấu nhà trường"},
     ("certificate", "bound_roles"): {
@@ -488,9 +581,11 @@ def words_of_value(kind: str, name: str, value: Any) -> str:
         return _LEVELS.get(str(value), str(value))
     if name == "status" or (kind == "movement" and name == "kind"):
         return _ENROLLED.get(str(value), str(value))
-    if name == "outcome":
+    if name in ("outcome", "before_outcome"):
         return _OUTCOMES.get(str(value)) or _LEVELS.get(str(value), str(value))
-    if isinstance(value, str) and name.endswith("_at"):
+    if isinstance(value, str) and (name == "digest" or name.endswith(("_digest", "fingerprint"))):
+        return f"mã băm {value[:12]}…"
+    if isinstance(value, str) and (name.endswith("_at") or name in _INSTANTS):
         return f"{clock.local(datetime.fromisoformat(value)):%H:%M %d/%m/%Y}"
     if isinstance(value, str) and name.endswith(("_on", "_before")):
         return f"{date.fromisoformat(value):%d/%m/%Y}"
@@ -521,15 +616,34 @@ def changes_of_row(
         key = COLUMN_WORDS.get(str(whole.get("column_key")), "ô")
         return [] if old == new else [Change(about, key, old, new)]
     found = []
-    for name in SHOWN.get(kind, ()):
+    whole = {**(before or {}), **after}
+    names_row = IDENTITY.get(kind, ())
+    for name in (*SHOWN.get(kind, ()), *names_row):
+        known = before is not None and name in before
         if name not in after or (before is not None and name in before and before[name] == after[name]):
             continue
-        old = words_of_value(kind, name, before[name]) if before is not None and name in before else None
-        new = words_of_value(kind, name, after[name])
+        if name in names_row and not known:
+            continue
+        old = _named_value(names, kind, name, before[name], before) if before is not None and known else None
+        new = _named_value(names, kind, name, after[name], whole)
         if old is None and new == "(trống)":
             continue
         found.append(Change(about, words_of_column(kind, name), old, new))
     return found
+
+
+def _named_value(names: Names, kind: str, name: str, value: Any, row: Mapping[str, Any]) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        if (kind, name) == ("role_grant", "scope_id"):
+            where = row.get("scope_kind")
+            if where == "grade_level":
+                return f"khối {value}"
+            return names.of(str(where), str(value)) if where in ("subject_group", "class_group") else f"số {value}"
+        if name in _REFERENCES:
+            return names.of(_REFERENCES[name], str(value))
+        if name.endswith("_id"):
+            return f"số {value}"
+    return words_of_value(kind, name, value)
 
 
 def changes_of_entry(names: Names, target_kind: str, payload: Mapping[str, Any]) -> list[Change]:

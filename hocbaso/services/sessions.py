@@ -33,6 +33,10 @@ RECENT = timedelta(minutes=10)
 """How long a password or code that was just given counts for grave acts."""
 
 
+SESSION_MARK = 16
+"""Letters of a session's digest that its sign-in's entry keeps: enough to tell it from a row that another program put there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A session that was just opened; ``token`` exists nowhere else but in the browser."""
@@ -187,7 +191,11 @@ def _open(
             target_kind="account",
             target_id=account_id,
             state=audit.states("account", [account], secrets=("password_digest",)) if better_hash else None,
-            facts={"address": address, "second_factor": second_factor_done},
+            facts={
+                "address": address,
+                "second_factor": second_factor_done,
+                "session": row.token_digest[:SESSION_MARK],
+            },
         )
     return Opened(token, row.id, account_id)
 

@@ -1,6 +1,7 @@
 """What changed between two snapshots: each value as it was and as it became, by whom and why.
 
-The log is read once from its beginning and held against both snapshots on the way: a difference told from a log that is not the
+The two signed exports are held against each other too (``snapshot_exports``): what they say and the log does not is named. The log is
+read once from its beginning and held against both snapshots on the way: a difference told from a log that is not the
 one that was signed would be worth nothing. ``hocbaso/services/log_words.py`` has the words.
 """
 
@@ -10,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -18,12 +19,15 @@ from sqlalchemy import select
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
+from hocbaso.documents.checkpoints import Checkpoint
 from hocbaso.errors import IntegrityFault, Invalid, NotFound
 from hocbaso.regulations.hash_chain import GENESIS, ChainReader, MerkleFrontier
-from hocbaso.services import log_words
+from hocbaso.services import log_words, snapshot_exports, snapshots
 from hocbaso.services.kept_answers import KeptAnswers
 from hocbaso.services.log_names import KIND_WORDS, Names
-from hocbaso.services.log_words import SHOWN, Change
+from hocbaso.services.log_shown import SHOWN
+from hocbaso.services.log_words import Change
+from hocbaso.services.snapshot_exports import Unlogged
 
 _ENTRY = m.AuditEntry.__table__
 _COLUMNS = ("seq", "at", "tag", "actor_id", "actor_name", "target_kind", "target_id", "payload", "prev_hash", "hash")
@@ -44,6 +48,10 @@ class SnapshotLine:
     head_hash: str
     root: str
     occasion: str = ""
+    data: tuple[int, str, str] | None = None
+    """Lines, root and digest of the export of results and states."""
+    as_signed: bool = True
+    """What stands here is what the machine's key signed."""
 
     @property
     def words(self) -> str:
@@ -86,6 +94,10 @@ class Difference:
     by_tag: tuple[tuple[str, int], ...]
     by_kind: tuple[tuple[str, str, int], ...] = ()
     """(kind, words, rows) in the order of ``rows``."""
+    unlogged: tuple[Unlogged, ...] = ()
+    """What the two signed exports differ in and no entry between them says."""
+    not_compared: str = ""
+    """Why the two exports could not be held against each other, in words."""
 
 
 @dataclass(slots=True)
@@ -99,37 +111,56 @@ class _Touched:
 
 
 def listed() -> list[SnapshotLine]:
-    """All snapshots, the newest first."""
-    rows = db.session.scalars(
-        select(m.AuditSnapshot).order_by(m.AuditSnapshot.id.desc()).execution_options(populate_existing=True)
-    )
-    return [_line(row) for row in rows]
+    """All snapshots as they were signed, the newest first: the columns beside the signed body decide nothing."""
+    return [_line(number, read) for number, read in snapshots.signed_lines()]
 
 
-def _line(row: m.AuditSnapshot) -> SnapshotLine:
+def _line(number: int, read: Checkpoint) -> SnapshotLine:
+    if not read.signature_ok:
+        return SnapshotLine(number, date.min, datetime.min.replace(tzinfo=UTC), 0, False, "", "", as_signed=False)
+    taken = datetime.fromisoformat(read.taken_at)
+    late = read.day < clock.local_date(taken)
     return SnapshotLine(
-        row.id, row.day, row.taken_at, row.n_entries, row.taken_late, row.head_hash, row.root, row.occasion or ""
+        number, read.day, taken, read.n_entries, late, read.head_hash, read.root, read.occasion, read.data
     )
 
 
 def find(wanted: str, today: date) -> SnapshotLine:
     """A snapshot by its number, or the last one up to the end of a day (``20/5``, ``20/5/2027``, ``2027-05-20``).
 
-    A day without its year is the last such day up to today. Raises NotFound, and Invalid for what is neither.
+    The day on which a deadline has passed means the state in which it began, as the deadline's own snapshot has it: what was
+    changed on that day came after. A day without its year is the last such day up to today. Raises NotFound, Invalid for what is
+    neither, and IntegrityFault where a snapshot in question is not as it was signed.
     """
     text = wanted.strip()
     known = listed()
     if text.isascii() and text.isdigit():
         for line in known:
             if line.id == int(text):
+                _require_signed(line)
                 return line
         raise NotFound(f"Không có ảnh chụp số {text[:12]}.")
     day = _day_of(text, today)
+    for line in known:
+        _require_signed(line)
+    of_limit = [line for line in known if line.occasion and line.day == day]
+    at_once = [line for line in of_limit if clock.local_date(line.taken_at) == day]
+    if at_once:
+        return min(at_once, key=lambda line: (line.n_entries, line.id))
     # A snapshot for a day that the server slept through is taken later and tells of a later state: its true time counts.
     on_time = [line for line in known if clock.local_date(line.taken_at) <= day]
+    before = [line for line in on_time if clock.local_date(line.taken_at) < day] if of_limit else []
     if not on_time:
         raise NotFound(f"Chưa có ảnh chụp nào đến hết ngày {day:%d/%m/%Y}.")
-    return max(on_time, key=lambda line: (line.n_entries, line.id))
+    return max(before or on_time, key=lambda line: (line.n_entries, line.id))
+
+
+def _require_signed(line: SnapshotLine) -> None:
+    if not line.as_signed:
+        raise IntegrityFault(
+            f"Ảnh chụp số {line.id} bị hỏng hoặc không do khoá của máy này ký nên không so sánh theo nó, theo ngày được. "
+            "Xin chạy: flask audit verify"
+        )
 
 
 def _day_of(text: str, today: date) -> date:
@@ -167,6 +198,7 @@ def _read(low: SnapshotLine, high: SnapshotLine) -> Difference:
     standing: dict[tuple[str, str], Told] = {}
     touched: dict[tuple[str, str], _Touched] = {}
     tags: Counter[str] = Counter()
+    told: dict[tuple[str, str], Told] = {}
     chain, tree, n_faults = ChainReader(), MerkleFrontier(), 0
     wanted = {low.n_entries: low, high.n_entries: high}
     if low.n_entries == 0:
@@ -190,6 +222,9 @@ def _read(low: SnapshotLine, high: SnapshotLine) -> Difference:
         else:
             tags[row["tag"]] += 1
             _touch(touched, standing, dict(row), payload)
+            for kind, written in (payload.get("state") or {}).items():
+                for row_id, values in written.items():
+                    told.setdefault((kind, row_id), {}).update(values)
         if tree.n_leaves in wanted:
             _require_same(wanted[tree.n_leaves], row["hash"], tree.root())
     if tree.n_leaves != high.n_entries:
@@ -197,6 +232,7 @@ def _read(low: SnapshotLine, high: SnapshotLine) -> Difference:
             f"Nhật ký chỉ còn {tree.n_leaves} dòng, ảnh chụp {high.words} đã thấy {high.n_entries} dòng: đã bị cắt bớt."
         )
     changed = _changed(touched)
+    unlogged, not_compared = snapshot_exports.held_against((low.id, low.data), (high.id, high.data), told)
     kinds = Counter(row.kind for row in changed)
     return Difference(
         low,
@@ -205,6 +241,8 @@ def _read(low: SnapshotLine, high: SnapshotLine) -> Difference:
         tuple(changed),
         tuple(tags.most_common()),
         tuple((kind, KIND_WORDS.get(kind, kind), kinds[kind]) for kind in SHOWN if kind in kinds),
+        unlogged,
+        not_compared,
     )
 
 

@@ -201,16 +201,17 @@ def _export_file(digest: str) -> Path:
 
 
 def forget_exports() -> int:
-    """Remove the exports of nightly snapshots but for the last ones; returns how many. What a deadline's snapshot names stays."""
-    rows = db.session.execute(
-        select(m.AuditSnapshot.data_digest, m.AuditSnapshot.occasion)
-        .where(m.AuditSnapshot.data_digest.is_not(None))
-        .order_by(m.AuditSnapshot.id.desc())
-    ).all()
-    kept = {row.data_digest for at, row in enumerate(rows) if row.occasion or at < KEEP_NIGHTLY}
-    old = {row.data_digest for row in rows} - kept
+    """Remove the exports of nightly snapshots but for the last ones; returns how many. What a deadline's snapshot names stays.
+
+    Which those are is read from what was signed; while any row says something else, nothing is removed.
+    """
+    rows = [(row, read) for row, read in _rows_with_bodies() if row.data_digest is not None or read.data is not None]
+    if not all(_says_what_was_signed(row, read) for row, read in rows):
+        return 0
+    named = [(read.data[2], read.occasion) for _row, read in rows if read.data is not None]
+    kept = {digest for at, (digest, occasion) in enumerate(named) if occasion or at < KEEP_NIGHTLY}
     n_removed = 0
-    for digest in old:
+    for digest in {digest for digest, _occasion in named} - kept:
         path = _export_file(digest)
         if path.is_file():
             path.unlink()
@@ -219,33 +220,40 @@ def forget_exports() -> int:
 
 
 def export_faults() -> list[str]:
-    """Exports that are not what their snapshot signed, and those missing that should be here, in words."""
-    rows = db.session.execute(
-        select(
-            m.AuditSnapshot.id,
-            m.AuditSnapshot.day,
-            m.AuditSnapshot.data_digest,
-            m.AuditSnapshot.data_root,
-            m.AuditSnapshot.n_lines,
-            m.AuditSnapshot.occasion,
-        )
-        .where(m.AuditSnapshot.data_digest.is_not(None))
-        .order_by(m.AuditSnapshot.id.desc())
-    ).all()
+    """Exports that are not what their snapshot signed, and those missing that should be here, in words.
+
+    A row whose signature is broken is told by :func:`all_checkpoints`.
+    """
+    rows = [(row, read) for row, read in _rows_with_bodies() if read.signature_ok and read.data is not None]
     found = []
-    for at, row in enumerate(rows):
-        what = f"Bản trích kết quả của ảnh chụp số {row.id} ngày {row.day:%d/%m/%Y}"
+    for at, (row, read) in enumerate(rows):
+        assert read.data is not None
+        n_lines, root, digest = read.data
+        what = f"Bản trích kết quả của ảnh chụp số {row.id} ngày {read.day:%d/%m/%Y}"
         try:
-            packed = _export_file(row.data_digest).read_bytes()
+            packed = _export_file(digest).read_bytes()
         except OSError:
-            if row.occasion or at == 0:
+            if read.occasion or at == 0:
                 found.append(f"{what} đã mất.")
             continue
-        if hashlib.sha256(packed).hexdigest() != row.data_digest:
+        if hashlib.sha256(packed).hexdigest() != digest:
             found.append(f"{what} đã bị sửa.")
-        elif at == 0 and state_export.root_of(packed) != (row.n_lines, row.data_root):
+        elif at == 0 and state_export.root_of(packed) != (n_lines, root):
             found.append(f"{what} không có mã băm đã ký.")
     return found
+
+
+def read_export(digest: str) -> bytes | None:
+    """A packed export that is kept here; None when it is not. IntegrityFault when it is not the one that was signed."""
+    try:
+        packed = _export_file(digest).read_bytes()
+    except OSError:
+        return None
+    if hashlib.sha256(packed).hexdigest() != digest:
+        raise IntegrityFault(
+            f"Bản trích {digest[:12]}… đã bị sửa ngoài phần mềm nên không so sánh được. Xin chạy: flask audit verify"
+        )
+    return packed
 
 
 def copy_elsewhere() -> str:
@@ -317,31 +325,60 @@ def read_file(path: Path, key: str | None = None) -> Checkpoint:
 def all_checkpoints() -> list[Checkpoint]:
     """Those of the table and those of the folder, oldest first. What can't be read counts as a bad signature."""
     key = public_key()
-    texts = [
-        (f"bảng audit_snapshot, số {row.id}", checkpoints.file_text(row.body, row.signature), row)
-        for row in db.session.scalars(
-            select(m.AuditSnapshot).order_by(m.AuditSnapshot.id).execution_options(populate_existing=True)
-        )
+    found = [
+        read if _says_what_was_signed(row, read) else _unreadable(read.source)
+        for row, read in reversed(_rows_with_bodies())
     ]
-    found = []
-    for source, text, row in texts:
-        read = _parse(text, source, key)
-        data = (row.n_lines, row.data_root, row.data_digest) if row.data_digest is not None else None
-        if (row.day, row.n_entries, row.head_hash, row.root, data) != (
-            read.day,
-            read.n_entries,
-            read.head_hash,
-            read.root,
-            read.data,
-        ):
-            read = _unreadable(source)  # the columns say something else than the signed body
-        found.append(read)
     for path in sorted(_settings().checkpoints.glob("*.txt")):
         found.append(_read_or_not(path, path.name, key))
     elsewhere = _settings().checkpoint_copy
     if elsewhere is not None and elsewhere.is_dir():
         found += [_read_or_not(path, f"bản chép {path}", key) for path in sorted(elsewhere.glob("*.txt"))]
     return found
+
+
+def signed_lines() -> list[tuple[int, Checkpoint]]:
+    """Number and signed body of each snapshot, the newest first; ``signature_ok`` is false where the body is not the signed one."""
+    return [(row.id, read) for row, read in _rows_with_bodies()]
+
+
+def _rows_with_bodies() -> list[tuple[m.AuditSnapshot, Checkpoint]]:
+    key = public_key()
+    rows = db.session.scalars(
+        select(m.AuditSnapshot).order_by(m.AuditSnapshot.id.desc()).execution_options(populate_existing=True)
+    )
+    return [
+        (row, _parse(checkpoints.file_text(row.body, row.signature), f"bảng audit_snapshot, số {row.id}", key))
+        for row in rows
+    ]
+
+
+def _says_what_was_signed(row: m.AuditSnapshot, read: Checkpoint) -> bool:
+    """Whether every column of the row is what its signed body says."""
+    if not read.signature_ok:
+        return False
+    taken = datetime.fromisoformat(read.taken_at)
+    return (
+        row.day,
+        row.n_entries,
+        row.head_hash,
+        row.root,
+        row.taken_at.replace(microsecond=0),  # the body has whole seconds
+        row.taken_late,
+        row.occasion or "",
+        row.n_lines,
+        row.data_root,
+        row.data_digest,
+    ) == (
+        read.day,
+        read.n_entries,
+        read.head_hash,
+        read.root,
+        taken,
+        read.day < clock.local_date(taken),
+        read.occasion,
+        *((read.data[0], read.data[1], read.data[2]) if read.data else (None, None, None)),
+    )
 
 
 def _read_or_not(path: Path, source: str, key: str | None) -> Checkpoint:

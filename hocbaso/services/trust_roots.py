@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 from collections.abc import Iterable
@@ -21,7 +22,7 @@ from hocbaso.documents.test_authority import NOTICE
 from hocbaso.errors import IntegrityFault, Invalid, NotFound
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission
-from hocbaso.services import audit
+from hocbaso.services import audit, kept_lists
 from hocbaso.services.access import Actor
 
 KINDS = {
@@ -65,13 +66,8 @@ def trusted_roots() -> list[bytes]:
 
 
 def trusted_crls() -> list[bytes]:
-    """DER of the revocation lists that came with the trusted roots."""
-    found = []
-    for row in _root_rows():
-        for block in (row.crl_pem or "").split("-----END X509 CRL-----")[:-1]:
-            pem = block.strip() + "\n-----END X509 CRL-----\n"
-            found.append(x509.load_pem_x509_crl(pem.encode()).public_bytes(serialization.Encoding.DER))
-    return found
+    """DER of the revocation lists that came with roots. IntegrityFault when one is not the list that the log names."""
+    return kept_lists.kept(tests=is_demo_school())
 
 
 def is_revoked(chain: tuple[bytes, ...], now: datetime) -> bool:
@@ -128,6 +124,8 @@ class TrustList:
     roots: tuple[x509.Certificate, ...]
     crls: tuple[x509.CertificateRevocationList, ...]
     left_out: tuple[str, ...]
+    issuers: tuple[bytes, ...] = ()
+    """DER of the issuers below a root that stand in the file: they are not kept, but lists are tried by them."""
 
 
 def read_trust_list(data: bytes, now: datetime) -> TrustList:
@@ -137,7 +135,7 @@ def read_trust_list(data: bytes, now: datetime) -> TrustList:
     """
     if b"-----BEGIN" not in data:
         return TrustList((read_root(data, now),), (), ())
-    roots, crls, left_out = [], [], []
+    roots, crls, left_out, issuers = [], [], [], []
     for label, block in _BLOCK.findall(data):
         if label == b"X509 CRL":
             try:
@@ -149,9 +147,11 @@ def read_trust_list(data: bytes, now: datetime) -> TrustList:
             roots.append(read_root(block, now))
         except Invalid as refusal:
             left_out.append(f"{_subject_of(block)}: {refusal.message}")
+            with contextlib.suppress(ValueError):
+                issuers.append(x509.load_pem_x509_certificate(block).public_bytes(serialization.Encoding.DER))
     if not roots:
         raise Invalid(left_out[0].partition(": ")[2] if left_out else "Tệp không có chứng thư gốc nào.", field="root")
-    return TrustList(tuple(dict.fromkeys(roots)), tuple(crls), tuple(left_out))
+    return TrustList(tuple(dict.fromkeys(roots)), tuple(crls), tuple(left_out), tuple(issuers))
 
 
 _BLOCK = re.compile(rb"(?=-----BEGIN (CERTIFICATE|X509 CRL)-----)(-----BEGIN .*?-----END [A-Z0-9 ]+-----)", re.S)
@@ -169,7 +169,7 @@ def add_trust_list(
 ) -> tuple[list[RootView], TrustList]:
     """Trust every root of a file (IT officer); (the roots, what was read). ``kind``: ``national``, ``government`` or ``other``.
 
-    Raises NotAllowed, Invalid.
+    Raises NotAllowed, Invalid (a list is older than the one held).
     """
     actor.require(Permission.CERTIFICATE_MANAGE)
     read = read_trust_list(data, now)
@@ -177,7 +177,7 @@ def add_trust_list(
     views = []
     for index, root in enumerate(read.roots):
         pem = root.public_bytes(serialization.Encoding.PEM)
-        views.append(add_trust_root(actor, pem, now, kind=kind, crls=der if index == 0 else ()))
+        views.append(add_trust_root(actor, pem, now, kind=kind, crls=der if index == 0 else (), issuers=read.issuers))
     return views, read
 
 
@@ -201,10 +201,14 @@ def add_trust_root(
     is_test: bool = False,
     kind: str = "other",
     crls: Iterable[bytes] = (),
+    issuers: Iterable[bytes] = (),
 ) -> RootView:
-    """Trust a root (IT officer). ``crls``: DER revocation lists to keep with it. Trusting it again changes nothing.
+    """Trust a root (IT officer). ``crls``: DER revocation lists to keep with it, each in the place of an older one of its issuer
+    wherever that lies; ``issuers``: certificates by which their signatures can be tried, beside those registered here. Trusting it
+    again changes nothing.
 
-    A test root is believed in a sample school only. Raises NotAllowed, Invalid.
+    A test root is believed in a sample school only. Raises NotAllowed, Invalid (a list is older than the one held), IntegrityFault (what is
+    held is not what the log names, and this is not the file that would mend it).
     """
     actor.require(Permission.CERTIFICATE_MANAGE)
     root = read_root(pem, now)
@@ -215,39 +219,87 @@ def add_trust_root(
         raise Invalid("Đây là chứng thư gốc thử nghiệm, chỉ dùng được ở trường mẫu.", field="root")
     der = root.public_bytes(serialization.Encoding.DER)
     fingerprint = signers.certificate_fingerprint(der)
-    crl_pem = (
-        "".join(x509.load_der_x509_crl(crl).public_bytes(serialization.Encoding.PEM).decode() for crl in crls) or None
-    )
     with write_transaction() as session:
-        row = session.scalar(select(m.TrustRoot).where(m.TrustRoot.fingerprint == fingerprint))
+        rows = list(session.scalars(select(m.TrustRoot).execution_options(populate_existing=True)))
+        row = next((one for one in rows if one.fingerprint == fingerprint), None)
+        others = [one for one in rows if one is not row]
+        crls = list(crls)
+        for one in rows:
+            if not kept_lists.is_as_told(one.id, one.crl_pem):
+                # An entry made now would vouch for what another program put there. Only the very lists of before come back.
+                mended = kept_lists.text_of(crls)
+                if one is not row or not kept_lists.is_as_told(one.id, mended):
+                    raise IntegrityFault(kept_lists.REPLACED.format(one.subject_name))
+                one.crl_pem = mended
+                _record_added(actor, one, now, [])
+        taken = kept_lists.take(
+            crls,
+            [held for one in rows for held in kept_lists.lists_of(one.crl_pem)],
+            (der, *issuers, *_at_hand(rows)),
+            now,
+        )
         if row is None:
             row = m.TrustRoot(
                 subject_name=words_of_name(root.subject)[:300],
                 fingerprint=fingerprint,
                 certificate_pem=root.public_bytes(serialization.Encoding.PEM).decode(),
-                crl_pem=crl_pem,
                 is_test=kind == "test",
                 kind=kind,
                 added_at=now,
             )
             session.add(row)
-        elif row.removed_at is None and crl_pem in (None, row.crl_pem) and kind in ("other", row.kind):
+        elif (
+            row.removed_at is None
+            and not taken.added
+            and kind in ("other", row.kind)
+            and "crl_digest" in kept_lists.told().get(str(row.id), {})
+        ):
             return next(view for view in list_roots() if view.fingerprint == fingerprint)
         row.removed_at = None
-        row.crl_pem = crl_pem or row.crl_pem
+        for one in others:
+            if _without(one, taken.replaced):
+                _record_added(actor, one, now, [])
+        _without(row, taken.replaced)
+        row.crl_pem = kept_lists.text_of([*kept_lists.lists_of(row.crl_pem), *taken.added])
         if kind not in ("other", "test"):
             row.kind = kind
-        session.flush()
-        audit.record(
-            AuditTag.TRUST_ROOT_ADDED,
-            actor,
-            now,
-            target_kind="trust_root",
-            target_id=row.id,
-            state=audit.states("trust_root", [row]),
-            facts={"subject": row.subject_name, "kind": row.kind},
-        )
+        _record_added(actor, row, now, taken.added)
     return next(view for view in list_roots() if view.fingerprint == fingerprint)
+
+
+def _at_hand(roots: Iterable[m.TrustRoot]) -> list[bytes]:
+    """DER of every certificate here that may have signed a list: the roots, and the issuers of registered certificates."""
+    texts = [one.certificate_pem for one in roots]
+    texts += db.session.scalars(select(m.Certificate.chain_pem).distinct())
+    found = (one for text in texts for one in x509.load_pem_x509_certificates(text.encode()))
+    return list(dict.fromkeys(one.public_bytes(serialization.Encoding.DER) for one in found))
+
+
+def _without(row: m.TrustRoot, replaced: set[bytes]) -> bool:
+    """Take replaced lists out of a row; whether there were any."""
+    held = kept_lists.lists_of(row.crl_pem)
+    left = [der for der in held if der not in replaced]
+    if len(left) == len(held):
+        return False
+    row.crl_pem = kept_lists.text_of(left)
+    return True
+
+
+def _record_added(actor: Actor, row: m.TrustRoot, now: datetime, added: list[bytes]) -> None:
+    db.session.flush()
+    audit.record(
+        AuditTag.TRUST_ROOT_ADDED,
+        actor,
+        now,
+        target_kind="trust_root",
+        target_id=row.id,
+        state=audit.states("trust_root", [row], secrets=("crl_digest",)),
+        facts={
+            "subject": row.subject_name,
+            "kind": row.kind,
+            **({"lists": [kept_lists.facts_of(der) for der in added]} if added else {}),
+        },
+    )
 
 
 def remove_trust_root(actor: Actor, root_id: int, now: datetime) -> None:

@@ -558,7 +558,10 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
             "revoke_reason",
         ),
     ),
-    "trust_root": (m.TrustRoot, ("fingerprint", "removed_at", "kind", "subject_name", "is_test", "added_at")),
+    "trust_root": (
+        m.TrustRoot,
+        ("fingerprint", "removed_at", "kind", "subject_name", "is_test", "added_at", "crl_digest"),
+    ),
     "instance_key": (
         m.InstanceKey,
         ("key_id", "public_key", "valid_from", "valid_until", "retired_at", "withdrawn_at", "withdraw_reason"),
@@ -572,8 +575,12 @@ WATCHED: dict[str, tuple[type, tuple[str, ...]]] = {
 of which rows stand in schools already belongs into ``ADDED_LATER`` or ``EMPTY_UNTIL_TOLD`` as well.
 """
 
-DIGESTED = {("account", "password_digest"): "password_hash", ("account", "second_factor_digest"): "totp_secret"}
-"""Watched values that are secret: the log keeps the SHA-256 of the stored column in their place, never the column."""
+DIGESTED = {
+    ("account", "password_digest"): "password_hash",
+    ("account", "second_factor_digest"): "totp_secret",
+    ("trust_root", "crl_digest"): "crl_pem",
+}
+"""Watched values that are secret, or megabytes long: the log keeps the SHA-256 of the stored column in their place, never the column."""
 
 ADDED_LATER: dict[str, frozenset[str]] = {
     "account": frozenset({"password_digest", "second_factor_digest"}),
@@ -626,7 +633,7 @@ ADDED_LATER: dict[str, frozenset[str]] = {
     "summer_result": frozenset({"decided_at", "updated_at", "updated_by"}),
     "transcript_record": frozenset({"built_at", "built_by", "published_at", "qr_text", "recalled_at", "replaces_id"}),
     "transcript_signature": frozenset({"publish_on_seal"}),
-    "trust_root": frozenset({"added_at", "is_test", "kind", "subject_name"}),
+    "trust_root": frozenset({"added_at", "crl_digest", "is_test", "kind", "subject_name"}),
     "year_turn": frozenset({"decided_at", "prepared_at", "prepared_by"}),
 }
 """Columns that came to be watched after rows had been written: an entry that does not name one says nothing about it."""

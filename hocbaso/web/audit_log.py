@@ -136,6 +136,7 @@ def compare() -> Answer:
         at=at,
         n_pages=-(-len(rows) // ROWS),
         act_words=log_words.act_words,
+        most_unlogged=ROWS,
     ), (status_of(refusal) if refusal else 200)
 
 

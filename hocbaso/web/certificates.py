@@ -32,6 +32,7 @@ from hocbaso.web.forms.certificates import (
     DeviceForm,
     ImageForm,
     InstanceKeyForm,
+    LiftForm,
     PinForm,
     RegisterForm,
     RemoteForm,
@@ -60,6 +61,7 @@ def _page(
     root: RootForm | None = None,
     machine: InstanceKeyForm | None = None,
     withdraw: WithdrawKeyForm | None = None,
+    lift: LiftForm | None = None,
     message: str | None = None,
 ) -> BaseResponse:
     actor, now = current_actor(), clock.now()
@@ -69,6 +71,8 @@ def _page(
         "certificates/index.html",
         own=certificate_register.own_certificates(actor, now) if may_own else [],
         everyone=certificate_register.list_certificates(actor, now) if may_manage else [],
+        liftable=certificate_standing.liftable(actor, now),
+        lift=lift or LiftForm(formdata=None),
         roots=trust_roots.list_roots(),
         root_kinds=trust_roots.KINDS,
         machine_keys=instance_keys.views() if actor.has_role(Role.CLERK) or may_manage else [],
@@ -253,6 +257,7 @@ def _record_page(
     return render_template(
         "certificates/record.html",
         row=row,
+        history=certificate_standing.history(actor, certificate_id),
         may_manage=actor.may(P.CERTIFICATE_MANAGE),
         is_own=certificate_register.is_own(actor, certificate_id),
         approval=forms.get("approval") or ApprovalForm(formdata=None, answer=answer, note=row.approval_note),
@@ -413,6 +418,24 @@ def reinstate(certificate_id: int) -> Any:
     except DomainError as refusal:
         return _record_page(certificate_id, status_of(refusal), message=_words(refusal))
     note("Chứng thư này dùng lại được, mã PIN như cũ; chứng thư kia đã ngừng dùng.")
+    return go(url_for(".index"))
+
+
+@pages.post("/<int:certificate_id>/go-thu-hoi")
+@requires(P.CERTIFICATE_OWN)
+def lift_revocation(certificate_id: int) -> Any:
+    """Agree that another's certificate was written down as revoked by mistake."""
+    confirm_recent(current_actor())
+    form = LiftForm()
+    if not form.validate():
+        return _page(422, lift=form)
+    try:
+        certificate_standing.lift_revocation(current_actor(), certificate_id, form.note.data or "", clock.now())
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _page(status_of(refusal), lift=form, message=_words(refusal))
+    note("Đã gỡ việc ghi thu hồi. Chủ chứng thư dùng lại được ở trang Chứng thư số của mình.")
     return go(url_for(".index"))
 
 

@@ -29,6 +29,7 @@ from hocbaso.services import (
     reset_requests,
     roster,
     score_entry,
+    sessions,
     snapshots,
 )
 from hocbaso.services.access import SYSTEM
@@ -558,7 +559,7 @@ HELD_ELSEWHERE = {
         "created_at": "no page and no gate reads it",
     },
     "audit_entry": {"*": "the chain"},
-    "audit_snapshot": {"*": "the checkpoint's signature and the entry of its taking"},
+    "audit_snapshot": {"*": "the signed body, which has every column, and the entry of its taking"},
     "certificate": {
         "certificate_pem": "the fingerprint",
         "chain_pem": "every signature is verified against the school's own roots",
@@ -578,7 +579,7 @@ HELD_ELSEWHERE = {
     },
     "score_sheet": {"state_at": "the time of the last step, for how long a sheet waits"},
     "transcript_record": {"content": "content_digest"},
-    "trust_root": {"certificate_pem": "the fingerprint", "crl_pem": "its own signature"},
+    "trust_root": {"certificate_pem": "the fingerprint", "crl_pem": "its digest is watched"},
 }
 """What the log does not tell of a row, and what holds it instead; ``*`` for a whole table."""
 COUNTERS = {
@@ -591,7 +592,9 @@ NO_RECORDS = {
     "notice", "quality_figure", "rehearsal", "remark_phrase", "signer_look", "signing_batch", "signing_batch_item",
     "stored_document", "tour_seen", "user_session",
 }  # fmt: skip
-"""Notes of the machine and of persons for themselves: nothing of a pupil's results or of who may do what rests on them alone."""
+"""Notes of the machine and of persons for themselves: no pupil's result rests on them alone. Two of them matter none the less.
+``user_session`` says who is signed in: ``_check_sessions`` asks the log for the sign-in of each row. ``machine_state`` says since when
+the machine's tasks count: set ahead it silences reminders and snapshots (docs/known-limits.md)."""
 
 
 def test_every_column_is_held_against_the_log_or_says_what_holds_it_instead() -> None:
@@ -719,3 +722,27 @@ def test_an_account_whose_entries_are_older_than_the_digests_still_verifies(scho
     credentials.reset_password(SYSTEM, account.id, NOW)
     behind_the_back(f"UPDATE account SET password_hash = '{NEW_HASH}' WHERE username = 'gv099'")
     assert not audit_verify.verify().ok
+
+
+def test_a_session_that_nobody_signed_in_for_is_found(school: Cast) -> None:
+    opened = sessions.open_session(school.accounts["math"], address="10.0.0.7", now=NOW)
+    assert audit_verify.verify().ok
+    put = (
+        "INSERT INTO user_session (token_digest, account_id, created_at, last_seen_at, expires_at, second_factor_done)"
+        " VALUES (?, ?, ?, ?, ?, TRUE)"
+    )
+    at = "2027-05-12 02:00:00.000000"
+    behind_the_back(put, "0" * 64, school.accounts["principal"], at, at, "2027-05-12 14:00:00.000000")
+    (fault,) = audit_verify.verify().faults
+    assert (fault.kind, fault.table) == ("session", "user_session") and "đăng nhập" in fault.message
+    behind_the_back("DELETE FROM user_session WHERE token_digest = ?", "0" * 64)
+    # Another's account put under a session that was opened honestly.
+    behind_the_back(
+        "UPDATE user_session SET account_id = ? WHERE id = ?", school.accounts["principal"], opened.session_id
+    )
+    assert [fault.table for fault in audit_verify.verify().faults] == ["user_session"]
+    behind_the_back("UPDATE user_session SET account_id = ? WHERE id = ?", school.accounts["math"], opened.session_id)
+    assert audit_verify.verify().ok
+    # Another's token on a session that was opened honestly.
+    behind_the_back("UPDATE user_session SET token_digest = ? WHERE id = ?", "1" * 64, opened.session_id)
+    assert [fault.table for fault in audit_verify.verify().faults] == ["user_session"]

@@ -128,9 +128,52 @@ def test_the_it_officer_alone_ends_no_key(built: Cast, how: str) -> None:
         certificates.open_key(principal, built.people["principal"], DEMO_PIN, LATER)
     with pytest.raises(NotFound):
         certificate_register.reinstate(it_officer, key, LATER)
+    if how == "revoke":
+        with pytest.raises(WrongState, match="người thứ hai"):
+            certificate_register.reinstate(principal, key, LATER)
+        certificate_standing.lift_revocation(built.actor("vice_principal"), key, "Đã tìm thấy máy", LATER)
     certificate_register.reinstate(principal, key, LATER)
     certificates.open_key(principal, built.people["principal"], DEMO_PIN, LATER).close()
     assert certificate_register.one(principal, key, LATER).state == "good" and audit_verify.verify().ok
+
+
+def test_a_revocation_that_the_it_officer_wrote_down_takes_two_to_lift(built: Cast) -> None:
+    it_officer, principal, deputy = (built.actor(who) for who in ("it_officer", "principal", "vice_principal"))
+    key = certificates.current_certificate(built.people["principal"]).id
+    with pytest.raises(NotFound):
+        certificate_standing.lift_revocation(deputy, key, "chưa có gì để gỡ", LATER)
+    certificate_standing.revoke(it_officer, key, "Mất điện thoại, lộ mã PIN", LATER)
+    assert [row.id for row in certificate_standing.liftable(deputy, LATER)] == [key]
+    assert certificate_standing.liftable(principal, LATER) == []
+    for nobody, refusal in ((principal, NotAllowed), (it_officer, NotAllowed), (built.actor("math"), NotAllowed)):
+        with pytest.raises(refusal):
+            certificate_standing.lift_revocation(nobody, key, "Tôi đồng ý", LATER)
+    with pytest.raises(Invalid, match="lí do"):
+        certificate_standing.lift_revocation(deputy, key, "  ", LATER)
+    certificate_standing.lift_revocation(deputy, key, "Đã tìm thấy máy, PIN không lộ", LATER)
+    # It signs nothing yet: its owner takes it up again.
+    assert state_of(key) == "retired" and certificate_standing.liftable(deputy, LATER) == []
+    with pytest.raises(WrongState, match="Chưa có chứng thư"):
+        certificates.open_key(principal, built.people["principal"], DEMO_PIN, LATER)
+    certificate_register.reinstate(principal, key, LATER)
+    told = [(step.what, step.note) for step in certificate_standing.history(principal, key)]
+    assert [note for _what, note in told][:3] == ["", "Đã tìm thấy máy, PIN không lộ", "Mất điện thoại, lộ mã PIN"]
+    assert told == [(step.what, step.note) for step in certificate_standing.history(it_officer, key)]
+    with pytest.raises(NotFound):
+        certificate_standing.history(built.actor("math"), key)
+    assert audit_verify.verify().ok
+
+
+def test_the_principal_lifts_the_seals_revocation_and_not_the_clerk(built: Cast) -> None:
+    seal = certificates.current_certificate(None).id
+    certificate_standing.revoke(built.actor("it_officer"), seal, "Nghi lộ khoá", LATER)
+    with pytest.raises(WrongState, match="người thứ hai"):
+        certificate_register.reinstate(built.actor("clerk"), seal, LATER)
+    with pytest.raises(NotAllowed):
+        certificate_standing.lift_revocation(built.actor("clerk"), seal, "Nhầm", LATER)
+    certificate_standing.lift_revocation(built.actor("principal"), seal, "Nhầm", LATER)
+    certificate_register.reinstate(built.actor("clerk"), seal, LATER)
+    assert state_of(seal) == "good"
 
 
 def test_a_certificate_that_its_issuer_revoked_is_of_no_use(built: Cast, authority: TestAuthority) -> None:

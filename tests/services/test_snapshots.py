@@ -18,8 +18,9 @@ from sqlalchemy import text
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.documents import checkpoints
+from hocbaso.errors import IntegrityFault
 from hocbaso.regulations.hash_chain import GENESIS, leaf_hash, merkle_root
-from hocbaso.services import audit, audit_verify, job_ledger, score_entry, snapshots, state_export
+from hocbaso.services import audit, audit_verify, job_ledger, score_entry, snapshot_diff, snapshots, state_export
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.job_table import JOBS
 from hocbaso.services.watched_kinds import WATCHED
@@ -159,3 +160,67 @@ def test_a_line_for_the_paper_of_the_day(school: Cast) -> None:
     line = snapshots.printed_line(taken)
     assert line.startswith(f"Nhật ký 12/05/2027: {taken.n_entries} dòng, gốc {taken.root[:8]} ")
     assert line.rpartition("gốc ")[2].replace(" ", "") == taken.root
+
+
+def behind_the_back(statement: str, **values: object) -> None:
+    db.session.remove()
+    with write_transaction() as session:
+        session.execute(text(statement), values)
+    db.session.remove()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE audit_snapshot SET taken_at = (SELECT min(taken_at) FROM audit_snapshot) WHERE occasion IS NULL",
+        "UPDATE audit_snapshot SET occasion = NULL",
+        "UPDATE audit_snapshot SET occasion = 'hết hạn khác' WHERE occasion IS NOT NULL",
+        "UPDATE audit_snapshot SET taken_late = TRUE WHERE occasion IS NULL",
+        "UPDATE audit_snapshot SET day = '2027-05-11' WHERE occasion IS NULL",
+    ],
+)
+def test_every_column_of_a_snapshot_is_held_against_what_was_signed(school: Cast, change: str) -> None:
+    snapshots.take(SYSTEM, NOW, occasion="hết hạn nhập dữ liệu 2026-2027")
+    snapshots.take(SYSTEM, NOW + timedelta(days=3, hours=1))
+    assert audit_verify.verify().ok
+    behind_the_back(change)
+    assert {fault.kind for fault in audit_verify.verify().faults} == {"snapshot"}
+
+
+def test_a_snapshots_time_and_occasion_are_read_from_what_was_signed(school: Cast, monkeypatch) -> None:
+    first = snapshots.take(SYSTEM, NOW, occasion="hết hạn nhập dữ liệu 2026-2027")
+    kept, first_id = folder() / f"{first.data_digest}.jsonl.gz", first.id
+    second_id = snapshots.take(SYSTEM, NOW + timedelta(days=3)).id
+    behind_the_back(
+        "UPDATE audit_snapshot SET occasion = NULL, taken_late = FALSE, taken_at = :at", at="2027-05-12 02:00:00"
+    )
+    today = date(2027, 5, 31)
+    found = [snapshot_diff.find(wanted, today) for wanted in ("12/5", "31/5")]
+    assert [line.id for line in found] == [first_id, second_id]
+    assert found[0].occasion == "hết hạn nhập dữ liệu 2026-2027"
+
+    monkeypatch.setattr(snapshots, "KEEP_NIGHTLY", 1)
+    score_entry.save_cell(
+        school.actor("math"), school.sheets["9A", "MATH", 2], school.enrollments["9A", "Hoàng Thanh Bình"], "TX1",
+        "8,5", expected_version=0, op_id=None, now=NOW,
+    )  # fmt: skip
+    snapshots.take(SYSTEM, NOW + timedelta(days=4))
+    snapshots.forget_exports()
+    assert kept.is_file()
+    kept.unlink()
+    assert [fault.message for fault in audit_verify.verify().faults if "đã mất" in fault.message]
+
+
+def test_a_snapshot_whose_signed_words_were_changed_chooses_nothing_and_loses_no_export(
+    school: Cast, monkeypatch
+) -> None:
+    first = snapshots.take(SYSTEM, NOW, occasion="hết hạn nhập dữ liệu 2026-2027")
+    kept, first_id = folder() / f"{first.data_digest}.jsonl.gz", str(first.id)
+    snapshots.take(SYSTEM, NOW + timedelta(days=3))
+    behind_the_back("UPDATE audit_snapshot SET occasion = NULL, body = replace(body, 'occasion', 'Occasion')")
+    for wanted in (first_id, "31/5"):
+        with pytest.raises(IntegrityFault):
+            snapshot_diff.find(wanted, date(2027, 5, 31))
+    monkeypatch.setattr(snapshots, "KEEP_NIGHTLY", 0)
+    snapshots.forget_exports()
+    assert kept.is_file()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import timedelta
 
@@ -13,13 +14,15 @@ from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.documents import test_authority
 from hocbaso.documents.test_authority import TestAuthority
-from hocbaso.errors import Invalid, NotAllowed
+from hocbaso.errors import IntegrityFault, Invalid, NotAllowed
 from hocbaso.regulations.audit_tags import AuditTag
-from hocbaso.services import audit, trust_roots
+from hocbaso.services import audit, audit_verify, trust_roots
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
+from tests.databases import Outside
 
 PEM = serialization.Encoding.PEM
+LATER = NOW + timedelta(hours=1)
 
 
 @pytest.fixture
@@ -106,3 +109,80 @@ def test_a_test_root_is_believed_in_a_sample_school_only(school: Cast) -> None:
     for is_test in (True, False):
         with pytest.raises(Invalid, match="thử nghiệm"):
             trust_roots.add_trust_root(SYSTEM, TestAuthority.create(NOW).root_pem, NOW, is_test=is_test)
+
+
+def pem_of(root_pem: bytes, lists: tuple[bytes, ...]) -> bytes:
+    return root_pem + b"".join(x509.load_der_x509_crl(der).public_bytes(PEM) for der in lists)
+
+
+def test_an_older_list_takes_nobodys_revocation_back(
+    school: Cast, issuers: tuple[TestAuthority, TestAuthority]
+) -> None:
+    make_real()
+    ours, other = issuers
+    officer = school.actor("it_officer")
+    _key, chain = ours.issue("Đoàn Thị Hải Yến", now=NOW)
+    old = ours.crls(NOW - timedelta(days=2))
+    ours.revoke(chain[0], NOW - timedelta(days=1))
+    new = ours.crls(NOW)
+    trust_roots.add_trust_list(officer, pem_of(ours.root_pem, old), NOW)
+    assert not trust_roots.is_revoked(chain, NOW)
+    trust_roots.add_trust_list(officer, pem_of(ours.root_pem, new), NOW)
+    assert trust_roots.is_revoked(chain, NOW)
+    for data in (
+        pem_of(ours.root_pem, old),
+        pem_of(other.root_pem, old),  # beside another root
+    ):
+        with pytest.raises(Invalid, match="cũ hơn"):
+            trust_roots.add_trust_list(officer, data, NOW)
+    root_only = pem_of(ours.root_pem, new[1:])
+    strangers = pem_of(ours.root_pem, other.crls(NOW))  # same name, another key
+    for data in (root_only, strangers):
+        trust_roots.add_trust_list(officer, data, NOW)
+        assert trust_roots.is_revoked(chain, NOW)
+    for root in list(trust_roots.list_roots()):
+        trust_roots.remove_trust_root(officer, root.id, NOW)
+    trust_roots.add_trust_list(officer, ours.root_pem, NOW)
+    assert trust_roots.is_revoked(chain, NOW), "who was revoked stays so"
+    with pytest.raises(Invalid, match="tương lai"):
+        trust_roots.add_trust_list(officer, pem_of(ours.root_pem, ours.crls(NOW + timedelta(days=40))), NOW)
+    assert audit_verify.verify().ok
+
+
+def test_the_entry_names_the_lists_and_one_that_is_not_the_logged_one_is_noticed(
+    school: Cast, issuers: tuple[TestAuthority, TestAuthority]
+) -> None:
+    make_real()
+    ours = issuers[0]
+    _key, chain = ours.issue("Đoàn Thị Hải Yến", now=NOW)
+    old = ours.crls(NOW - timedelta(days=2))
+    ours.revoke(chain[0], NOW - timedelta(days=1))
+    new = ours.crls(NOW)
+    trust_roots.add_trust_list(school.actor("it_officer"), pem_of(ours.root_pem, new), NOW)
+    entry = db.session.query(m.AuditEntry).filter_by(tag="trust_root:record:added").one()
+    told = json.loads(entry.payload)
+    (digest,) = {row["crl_digest"] for row in told["state"]["trust_root"].values()}
+    assert len(digest) == 64
+    lists = told["facts"]["lists"]
+    assert [one["digest"] for one in lists] == [hashlib.sha256(der).hexdigest() for der in new]
+    assert all(one["number"] and one["this_update"] == NOW.isoformat(timespec="seconds") for one in lists)
+    assert audit_verify.verify().ok
+
+    (row_id,) = told["state"]["trust_root"]
+    kept = db.session.get(m.TrustRoot, int(row_id)).crl_pem
+    older = "".join(x509.load_der_x509_crl(der).public_bytes(PEM).decode() for der in old)
+    for put in (None, older, kept + older):
+        db.session.remove()
+        with Outside() as outside:
+            outside.execute("UPDATE trust_root SET crl_pem = ?", (put,))
+        (fault,) = audit_verify.verify().faults
+        assert (fault.table, fault.kind) == ("trust_root", "value") and "crl_digest" in fault.message
+        for ask in (trust_roots.trusted_crls, lambda: trust_roots.is_revoked(chain, NOW)):
+            with pytest.raises(IntegrityFault, match="danh sách thu hồi"):
+                ask()
+        with pytest.raises(IntegrityFault, match="danh sách thu hồi"):  # no entry vouches for it
+            trust_roots.add_trust_list(school.actor("it_officer"), pem_of(ours.root_pem, ours.crls(LATER)), LATER)
+    trust_roots.add_trust_list(
+        school.actor("it_officer"), pem_of(ours.root_pem, new), NOW
+    )  # the file of before mends it
+    assert trust_roots.is_revoked(chain, NOW) and audit_verify.verify().ok

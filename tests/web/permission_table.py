@@ -201,6 +201,7 @@ ROWS += [
     Row("certificates.remove_image", "POST", "/chung-thu-so/999999/hinh/bo", _READERS, passes=(404,)),
     Row("certificates.change_pin", "POST", "/chung-thu-so/999999/doi-pin", _READERS, passes=(404,)),
     Row("certificates.reinstate", "POST", "/chung-thu-so/999999/dung-lai", _READERS, passes=(404,)),
+    Row("certificates.lift_revocation", "POST", "/chung-thu-so/999999/go-thu-hoi", _READERS, passes=(422,)),
     Row("certificates.destroy_key", "POST", "/chung-thu-so/999999/xoa-khoa", _READERS, passes=(404,)),
     Row("desk.task", "GET", "/o-may/khong-co", only("principal", "clerk"), passes=(404,)),
     Row("desk.task_errand", "GET", "/o-may/khong-co/viec", only("principal", "clerk"), passes=(404,)),

@@ -22,6 +22,7 @@ from hocbaso.services.access import SYSTEM
 from hocbaso.services.log_search import Wanted
 from hocbaso.services.score_operations import TypedCell
 from tests.cast import NOW, Cast
+from tests.databases import Outside
 
 Clients = Callable[[str], FlaskClient]
 PUPIL, OTHER = "Hoàng Thanh Bình", "Nguyễn Bảo Châu"
@@ -209,3 +210,14 @@ def test_the_days_paper_carries_the_line_of_the_last_snapshot(school: Cast, clie
     newest = snapshots.take(SYSTEM, NOW + timedelta(hours=1))
     page = client.get("/hom-nay").get_data(as_text=True)
     assert f'<p class="paper-line num">{snapshots.printed_line(newest)}</p>' in page
+
+
+def test_what_only_the_exports_know_stands_on_the_page(school: Cast, client_of: Callable[[str], FlaskClient]) -> None:
+    first = snapshots.take(SYSTEM, NOW).id
+    db.session.remove()
+    with Outside() as outside:
+        outside.execute("UPDATE subject_group SET name = 'Tổ <lạ>' WHERE id = 1")
+    second = snapshots.take(SYSTEM, NOW + timedelta(minutes=1)).id
+    page = client_of("principal").get(f"/nhat-ky/so-sanh?tu={first}&den={second}").text
+    assert "Bản chụp khác nhau 1 dòng mà nhật ký không nói đến" in page
+    assert "(subject_group 1, cột name)" in page and "Tổ &lt;lạ&gt;" in page

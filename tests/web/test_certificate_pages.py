@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 
 from hocbaso import clock
 from hocbaso.documents.test_authority import TestAuthority
-from hocbaso.services import certificate_register, certificates, trust_roots
+from hocbaso.services import certificate_register, certificate_standing, certificates, trust_roots
 from tests.cast import NOW, Cast
 from tests.csc_server import running
 from tests.services.test_certificates import PASSWORD, p12
@@ -158,3 +158,26 @@ def test_a_signer_is_sent_to_the_provider_and_back(
 def test_nobody_is_sent_to_an_address_that_is_not_configured(school: Cast, client_of: ClientOf, name: str) -> None:
     answer = client_of("principal").get(f"/chung-thu-so/tu-xa/dang-nhap/{name}")
     assert answer.status_code in (404, 409) and not answer.location
+
+
+def test_another_person_lifts_what_the_it_officer_wrote_down(
+    school: Cast, client_of: ClientOf, authority: TestAuthority
+) -> None:
+    mine = certificate_register.register_pkcs12(
+        school.actor("principal"), p12(authority, NAME), PASSWORD, FILE_PIN, NOW
+    )
+    certificate_standing.revoke(school.actor("it_officer"), mine, "Mất điện thoại <b>", NOW)
+    owner, deputy = client_of("principal"), client_of("vice_principal")
+    page = owner.get(f"/chung-thu-so/{mine}").text
+    assert "Dùng lại chứng thư này" not in page and "đồng ý gỡ" in page
+    assert "go-thu-hoi" not in owner.get("/chung-thu-so/").text
+    assert owner.post(f"/chung-thu-so/{mine}/dung-lai").status_code == 409
+    assert owner.post(f"/chung-thu-so/{mine}/go-thu-hoi", data={"note": "Nhầm"}).status_code == 403
+    page = deputy.get("/chung-thu-so/").text
+    assert "Mất điện thoại &lt;b&gt;" in page and f"/chung-thu-so/{mine}/go-thu-hoi" in page
+    assert "Xin ghi lí do gỡ" in deputy.post(f"/chung-thu-so/{mine}/go-thu-hoi", data={"note": " "}).text
+    assert deputy.post(f"/chung-thu-so/{mine}/go-thu-hoi", data={"note": "Đã tìm thấy"}).status_code == 303
+    page = owner.get(f"/chung-thu-so/{mine}").text
+    assert "Dùng lại chứng thư này" in page and "Đã tìm thấy" in page and "Mất điện thoại &lt;b&gt;" in page
+    assert owner.post(f"/chung-thu-so/{mine}/dung-lai").status_code == 303
+    assert certificates.current_certificate(school.people["principal"]).id == mine

@@ -189,6 +189,12 @@ class RevokeForm(FlaskForm):
     reason = StringField("Lí do thu hồi", [DataRequired("Xin ghi lí do thu hồi."), Length(max=300)])
 
 
+class LiftForm(FlaskForm):
+    """Why a revocation that was written down here is lifted."""
+
+    note = StringField("Lí do gỡ", [DataRequired("Xin ghi lí do gỡ việc ghi thu hồi."), Length(max=300)])
+
+
 class InstanceKeyForm(FlaskForm):
     """The seal's PIN, to have the seal say whose key the machine's is."""
 
