@@ -33,6 +33,7 @@ from hocbaso.services import (
     correction_year_fields,
     frozen_results,
     homeroom,
+    printed_facts,
     recall_requests,
     results,
     reviews,
@@ -112,9 +113,13 @@ def apply_year(
             _rule(actor, request, ruling, basis, now)
             computed, given = pupil()
     after = correction_impact.evaluated(computed, given)
+    voided = found.voided
     if former is not None:
-        changes, _ = correction_impact.changes_from(computed, given, former, after)
-    if former is not None:
+        record = transcripts.records_in_force([enrollment_id]).get(enrollment_id)
+        printed = printed_facts.frozen_of(record) if record is not None else former
+        changes, _ = correction_impact.changes_from(computed, given, printed, after)
+        # With the decisions made the year may be again what the paper in force says.
+        voided = voided if changes else ()
         subjects = _corrected_subjects(request)
         frozen = frozen_results.freeze_corrected(
             db.session(), actor, computed, after, former, now, n_places=len(subjects), subject_names=_once(subjects)
@@ -129,7 +134,7 @@ def apply_year(
             after.result.promotion,
             now,
         )
-    return _outcome(replace(found, changes=changes), _void(actor, request, found, now))
+    return _outcome(replace(found, changes=changes), _void(actor, request, replace(found, voided=voided), now))
 
 
 def _correct_sheet(
