@@ -63,6 +63,17 @@ def printing_otherwise(student: m.Student, new: Mapping[str, Any]) -> list[m.Tra
     ]
 
 
+def printed_otherwise(record: m.TranscriptRecord) -> tuple[str, ...]:
+    """The civil-status fields (profile columns) that a record prints and that the profile says otherwise today; what was not known when it was
+    printed is none."""
+    printed, wanted = _printed(record), student_block(record.enrollment.student)
+    return tuple(
+        column
+        for column, name in PRINTED.items()
+        if getattr(printed, name) and getattr(printed, name) != getattr(wanted, name)
+    )
+
+
 def _printed(record: m.TranscriptRecord) -> tc.Student:
     return tc.from_canonical_json(record.content.encode("utf-8")).student
 
