@@ -128,7 +128,7 @@ def overtaken_items(actor: Actor, today: date) -> list[DailyItem]:
             f"{why}Đề nghị cấp trên lần nữa, hoặc sửa lại cho đúng như học bạ.",
         )
         title = f"Học bạ đang có hiệu lực khác {one.against}: {one.who}"
-        made = class_item(row, "decide", title, one.who, "", one.before, today, (oddity,))
+        made = class_item(row, "do", title, one.who, "", one.before, today, (oddity,))
         items.append(
             replace(
                 made, kind="transcript", key=f"overtaken-{one.record_uuid}", link=f"/thu-hoi/#sai-{one.record_uuid}"
