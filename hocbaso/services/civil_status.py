@@ -117,6 +117,17 @@ def require_years_not_printed(
         )
 
 
+def printed_otherwise(record: m.TranscriptRecord) -> tuple[str, ...]:
+    """The civil-status fields (profile columns) that a record prints and that the profile says otherwise today; what was not known when it was
+    printed is none."""
+    printed, wanted = _printed(record).student, student_block(record.enrollment.student)
+    return tuple(
+        column
+        for column, name in PRINTED.items()
+        if getattr(printed, name) and getattr(printed, name) != getattr(wanted, name)
+    )
+
+
 def with_sealed_record(student_ids: Iterable[int]) -> frozenset[int]:
     """Which of these pupils have a sealed record in force."""
     return frozenset(

@@ -36,6 +36,7 @@ from hocbaso.services import (
     frozen_results,
     homeroom,
     paper_preview,
+    printed_facts,
     recall_requests,
     results,
     reviews,
@@ -117,10 +118,14 @@ def apply_year(
             _rule(actor, request, ruling, basis, now)
             computed, given = pupil()
     after = correction_impact.evaluated(computed, given)
-    if former is not None:
-        changes, _ = correction_impact.changes_from(computed, given, former, after)
+    voided = found.voided
     if former is not None:
         places = corrected_places.of_page(request)
+        record = transcripts.records_in_force([enrollment_id]).get(enrollment_id)
+        printed = printed_facts.frozen_of(record) if record is not None else former
+        changes, _ = correction_impact.changes_from(computed, given, printed, after)
+        # With the decisions made the year may be again what the paper in force says.
+        voided = voided if changes else ()
         frozen = frozen_results.freeze_corrected(
             db.session(), actor, computed, after, former, now,
             n_places=places.n_places, subject_names=places.subject_names,
@@ -135,7 +140,7 @@ def apply_year(
             after.result.promotion,
             now,
         )
-    return _outcome(replace(found, changes=changes), _void(actor, request, found, now))
+    return _outcome(replace(found, changes=changes), _void(actor, request, replace(found, voided=voided), now))
 
 
 def _correct_sheet(

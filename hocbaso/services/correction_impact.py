@@ -6,7 +6,7 @@ The same reading stands on the preview, in the pin that the decider approves, an
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
@@ -42,6 +42,7 @@ from hocbaso.services import (
     frozen_results,
     homeroom,
     paper_preview,
+    printed_facts,
     results,
     study_history,
     summer_fields,
@@ -52,6 +53,7 @@ from hocbaso.services.conclusion_asks import NO_CASE, CaseAsk
 from hocbaso.services.decisions import TERM_WORDS, TERMS, promotion_outcomes
 from hocbaso.services.evaluation import Evaluated, evaluate_student
 from hocbaso.services.paper_preview import Paper, PaperChange
+from hocbaso.services.printed_facts import PRINTED_TERMS, facts_of_frozen, printed_words
 from hocbaso.services.results import ClassResults, StudentResult
 from hocbaso.services.score_cells import NOTHING, REMARK, CellRecord, column_words
 from hocbaso.services.score_lines import read_row
@@ -59,8 +61,6 @@ from hocbaso.services.sheet_access import read_head
 from hocbaso.services.student_fields import FIELD_WORDS
 from hocbaso.services.student_inputs import Mark, StudentInput, SubjectInput
 from hocbaso.services.students import read_value as read_field
-
-_SUBJECT = ("semester_1", "semester_2", "year")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,8 @@ class Impact:
     digest: str
     case: CaseAsk = NO_CASE
     """What it means for the class of today and for the summer, and what the principal has to choose with the approval."""
+    paper: str = ""
+    """What becomes of a record in force that the year agrees with again; "" where that is not so."""
     needs_place: bool = False
     """Whether the changed conclusion keeps the pupil in school while the next year has no place for them: it was turned already."""
 
@@ -362,69 +364,23 @@ def facts_of(given: StudentInput, result: Evaluated) -> dict[Place, str]:
     facts: dict[Place, Any] = {}
     for line in given.subjects:
         code, found = line.subject.code, result.subjects[line.subject.code]
-        for term in _SUBJECT:
+        for term in PRINTED_TERMS:
             facts["subject", code, term] = getattr(found, term)
         facts["subject", code, "after"] = found.after_reassessment
         facts["subject", code, "remark"] = line.remarks[1] or line.remarks[0]
-    for at, term in enumerate(_SUBJECT):
+    for at, term in enumerate(PRINTED_TERMS):
         facts["learning", term] = result.learning[at]
         facts["learning", f"adjusted_{term}"] = "1" if result.adjusted[at] else None
         facts["learning", f"review_{term}"] = "1" if result.needs_review[at] else None
     facts["learning", "after"] = result.learning_after
     for name in HOMEROOM_WORDS:
-        facts["homeroom", name] = _printed_words(name, homeroom_text(given, name))
+        facts["homeroom", name] = printed_words(name, homeroom_text(given, name))
     if not given.homeroom["certificates"]:
         facts.pop(("homeroom", "certificates_grade"), None)
     facts["conduct", "year"] = result.conduct_year.value if result.conduct_year else None
     facts["conduct", "after"] = result.conduct_after.value if result.conduct_after else None
     facts["promotion",] = result.promotion.value
     facts["award",] = result.award
-    return {place: value for place, value in facts.items() if value is not None}
-
-
-def _printed_words(name: str, text: str) -> str | None:
-    """A homeroom field as the record prints it: awards and competitions line by line, without empty ones."""
-    if name in ("award_extra", "competitions"):
-        text = "\n".join(line.strip() for line in text.splitlines() if line.strip())
-    return text or None
-
-
-def _homeroom_of_frozen(frozen: Mapping[str, Any]) -> dict[str, str]:
-    awards = frozen["awards"][1:] if frozen["award"] else frozen["awards"]
-    certificate = frozen["certificates"][0] if frozen["certificates"] else {"name": None, "grade": None}
-    found = {
-        "remark": frozen["homeroom_remark"],
-        "award_extra": "\n".join(awards),
-        "competitions": "\n".join(frozen["competitions"]),
-        "certificates": certificate["name"],
-        "certificates_grade": certificate["grade"],
-    }
-    for n in (1, 2):
-        found[f"conduct_{n}"] = frozen["conduct"][f"semester_{n}"]
-        for name in ("excused", "unexcused"):
-            found[f"absences_{name}_{n}"] = frozen["absences"][f"semester_{n}"][name]
-    return {name: "" if value is None else str(value) for name, value in found.items()}
-
-
-def facts_of_frozen(frozen: Mapping[str, Any]) -> dict[Place, str]:
-    """The same of a frozen result, which is what was printed."""
-    facts: dict[Place, Any] = {}
-    for row in frozen["subjects"]:
-        for term in _SUBJECT:
-            facts["subject", row["code"], term] = row[term]
-        facts["subject", row["code"], "after"] = row["after_reassessment"]
-        facts["subject", row["code"], "remark"] = row["remark"]
-    for term in _SUBJECT:
-        facts["learning", term] = frozen["learning"][term]
-        facts["learning", f"adjusted_{term}"] = "1" if frozen["learning"][f"{term}_adjusted"] else None
-        facts["learning", f"review_{term}"] = "1" if frozen["learning"][f"{term}_review"] else None
-    facts["learning", "after"] = frozen["learning"]["after"]
-    for name, text in _homeroom_of_frozen(frozen).items():
-        facts["homeroom", name] = _printed_words(name, text)
-    for term in ("year", "after"):
-        facts["conduct", term] = frozen["conduct"][term]
-    facts["promotion",] = frozen["promotion"]["outcome"]
-    facts["award",] = frozen["award"]
     return {place: value for place, value in facts.items() if value is not None}
 
 
@@ -436,7 +392,7 @@ def subject_names(given: StudentInput) -> dict[str, SubjectName]:
 def changes_from(
     computed: ClassResults, given: StudentInput, former: m.FrozenResult | None, after: StudentResult
 ) -> tuple[tuple[Change, ...], tuple[str, ...]]:
-    """What differs between the year in force (frozen, or as the sheets stand) and the corrected one, and the new sentences."""
+    """What differs between a year as it was frozen (``former``), or as the sheets stand, and the corrected one, and the new sentences."""
     articles = regulation_named(computed.regulation_version).articles
     if former is not None:
         frozen = frozen_results.read_frozen(former)
@@ -453,6 +409,10 @@ def evaluated(computed: ClassResults, given: StudentInput) -> StudentResult:
     return StudentResult(given, evaluate_student(given, computed.grade_level, computed.regulation_version))
 
 
+_STANDS = "Kết quả chốt trở lại đúng như học bạ đang có hiệu lực đã in."
+_STANDS_ASKED = f"{_STANDS} Đề nghị thu hồi bản ấy vẫn đang chờ: khi quyết định hoặc ghi trả lời của cấp trên, xin để bản ấy còn hiệu lực."
+
+
 def _of_year(request: m.CorrectionRequest, today: date) -> Impact:
     computed = results.compute_class(request.enrollment.class_group_id, today)
     former = (
@@ -462,22 +422,28 @@ def _of_year(request: m.CorrectionRequest, today: date) -> Impact:
     given = as_frozen(find_student(computed, request.enrollment_id), freeze)
     after = evaluated(computed, as_frozen(corrected(given, request), freeze))
     changes, steps = changes_from(computed, given, former, after)
+    refreezes = former is not None and bool(changes)
+    rulings = _rulings(computed, evaluated(computed, given), after)
     voided: tuple[VoidRecord, ...] = ()
-    if former is not None and changes:
-        record = transcripts.records_in_force([request.enrollment_id]).get(request.enrollment_id)
-        if record is not None:
+    paper = ""
+    concludes = any(one.place == ("promotion",) for one in changes)
+    records = transcripts.records_in_force([request.enrollment_id]) if refreezes else {}
+    if former is not None and (record := records.get(request.enrollment_id)):
+        changes, steps = changes_from(computed, given, printed_facts.frozen_of(record), after)
+        # A decision that is still to be made may say something else than the paper.
+        if changes or rulings:
             voided = (_void(record, today, _paper_of_year(record, request, computed, after, former, today)),)
+        else:
+            paper = _STANDS if record.state != RecordState.RECALL_REQUESTED.value else _STANDS_ASKED
     if request.kind == CorrectionKind.SUMMER:
         items = summer_items(request)
     else:
         items = field_items(request, given) + score_items(request)
-    concludes = any(one.place == ("promotion",) for one in changes)
     moved_on_to = _moved_on_to(request.enrollment) if concludes else ""
     stays = after.result.promotion in (Promotion.RETAINED, Promotion.PROMOTED)
     closed = request.enrollment.class_group.school_year.state != "OPEN"
-    rulings = _rulings(computed, evaluated(computed, given), after)
     case = NO_CASE
-    if former is not None and changes:
+    if former is not None and refreezes:
         alone = evaluated(computed, as_frozen(after.given, "main"))
         outcomes = [Promotion(value) for one in rulings if one.kind == "promotion" for value in one.choices]
         case = conclusion_asks.ask(
@@ -489,12 +455,12 @@ def _of_year(request: m.CorrectionRequest, today: date) -> Impact:
         steps=steps,
         voided=voided,
         rulings=rulings,
-        refreezes=former is not None and bool(changes),
+        refreezes=refreezes,
         moved_on_to=moved_on_to,
         request=request,
         case=case,
     )
-    return replace(pinned, needs_place=concludes and stays and closed and not moved_on_to)
+    return replace(pinned, paper=paper, needs_place=concludes and stays and closed and not moved_on_to)
 
 
 def _paper_of_year(

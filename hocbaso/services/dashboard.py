@@ -50,7 +50,13 @@ from hocbaso.services.waiting_corrections import correction_items
 from hocbaso.services.waiting_machine import machine_items
 from hocbaso.services.waiting_sheets import sheet_items
 from hocbaso.services.waiting_summer import summer_items
-from hocbaso.services.waiting_transcripts import recall_items, replacing_items, transcript_items
+from hocbaso.services.waiting_transcripts import (
+    overtaken_items,
+    recall_items,
+    recall_step_items,
+    replacing_items,
+    transcript_items,
+)
 from hocbaso.services.waiting_year import year_items
 from hocbaso.services.wanted_roles import wanted_roles
 
@@ -181,7 +187,7 @@ def _daily(
         items += decision_items(actor, year, today) + board_items(actor, year, today)
         items += inherited_items(actor, year, today) + summer_items(actor, today) + year_items(actor, year, today)
     items += recall_items(actor, today) + correction_items(actor, today) + replacing_items(actor, today)
-    items += conclusion_items(actor, today)
+    items += conclusion_items(actor, today) + recall_step_items(actor, today) + overtaken_items(actor, today)
     items += machine_items(actor, now)
     items = [_late(item) for item in items]
     items.sort(key=lambda item: (item.days_left, item.kind != "class", item.grade_level != 9, item.title))
@@ -274,6 +280,7 @@ _MARKS = select(
     select(func.max(m.PrincipalDecision.id)).scalar_subquery(),
     select(func.sum(m.Student.version)).scalar_subquery(),
     select(func.sum(m.HomeroomRecord.version)).scalar_subquery(),
+    select(func.sum(m.RecallList.version)).scalar_subquery(),
 )
 """One small statement whose answer changes with every move that changes what waits for anybody."""
 
@@ -317,6 +324,8 @@ def _count_waiting(actor: Actor, now: datetime, today: date) -> int:
         + len(replacing_items(actor, today))
         + len(correction_access.held_by(actor, today))
         + len(conclusion_cases.waiting(actor, today))
+        + len(recall_step_items(actor, today))
+        + len(overtaken_items(actor, today))
     )
     n += len(exemption_revocations.waiting(actor)) + len(principal_decisions.waiting(actor, today))
     return n + len(exemptions.waiting(actor)) + len(inherited_results.waiting(actor))

@@ -16,7 +16,7 @@ from hocbaso.db import db
 from hocbaso.documents.proof_plan import is_weaker
 from hocbaso.documents.verification_report import VerificationReport, report_from_plain
 from hocbaso.errors import DomainError
-from hocbaso.services import audit_verify, document_pool, sealed_secrets, transcripts, trust_roots
+from hocbaso.services import audit_verify, document_pool, overtaken_records, sealed_secrets, transcripts, trust_roots
 
 _FACES = ("pdf_digest", "xml_digest")
 _CUT = "Tệp PDF ở mức {found}, yếu hơn mức {recorded} đã ghi khi phát hành."
@@ -120,7 +120,7 @@ def check(now: datetime, *, max_problems: int = 50) -> InstanceCheck:
     for told in (log, secrets, files, faces):
         result.n_problems += told.n
         result.problems += told.lines()
-    result.notices = expired.lines()
+    result.notices = expired.lines() + overtaken_records.notices()
     return result
 
 

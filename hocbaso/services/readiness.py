@@ -20,12 +20,13 @@ from hocbaso.regulations.pace import PACE_DAYS, Outlook, Pace, outlook
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.transcript_flow import RecordState
-from hocbaso.services import progress, readiness_holders, readiness_pace
+from hocbaso.services import overtaken_records, progress, readiness_holders, readiness_pace
 from hocbaso.services.access import Actor
 from hocbaso.services.score_grid import ACTIVE
 from hocbaso.services.transcript_counts import due_days
 
 STEPS = ("Nhập điểm", "Nộp", "Tổ soát", "Duyệt", "Khoá", "Tổng kết", "GVCN ký", "HT ký", "Đóng dấu")
+WRONG_PAPERS = "học bạ đang có hiệu lực khác kết quả đã chốt"
 REACHED = {
     SheetState.DRAFT: 0,
     SheetState.RETURNED: 0,
@@ -197,6 +198,7 @@ def board_rows(today: date, *, school: Iterable[progress.SheetLine] | None = Non
     school_now = readiness_holders.read(year.id, [line for of_class in lines.values() for line in of_class], today)
     # What the summer made anew is due with the summer, not since May.
     due = due_days(year) if today >= year.sign_grade9_before else {}
+    wrong = overtaken_records.by_class(year.id)
     rows = []
     for row in db.session.scalars(
         select(m.ClassGroup)
@@ -216,7 +218,29 @@ def board_rows(today: date, *, school: Iterable[progress.SheetLine] | None = Non
                 due.get(row.id) or year.sign_before(row.grade_level),
             )
         )
+        if row.id in wrong:
+            rows[-1] = _with_wrong_papers(rows[-1], wrong[row.id], today)
     return rows
+
+
+def _with_wrong_papers(row: BoardRow, wrong: list[overtaken_records.Overtaken], today: date) -> BoardRow:
+    """A class is not through while papers of it in force say something else than is held to be true; they have a day of their own."""
+    seal = row.cells[-1]
+    cells = (*row.cells[:-1], replace(seal, n_done=max(0, seal.n_done - len(wrong))))
+    if not seal.is_done:
+        return replace(row, cells=cells)
+    before = min(one.before for one in wrong)
+    left = Deadline(before).days_left(today)
+    return replace(
+        row,
+        cells=cells,
+        holder=f"{row.principal}, văn thư: {len(wrong)} {WRONG_PAPERS}",
+        since=None,
+        due_before=before,
+        days_left=left,
+        is_late=left <= 0,
+        n_left=row.n_left + 1,
+    )
 
 
 def _board_row(

@@ -14,7 +14,7 @@ from hocbaso.db import db
 from hocbaso.errors import NotFound
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.score_sheet_flow import SheetState
-from hocbaso.services import class_gaps, progress, readiness, readiness_holders, results
+from hocbaso.services import class_gaps, overtaken_records, progress, readiness, readiness_holders, results
 from hocbaso.services.access import Actor
 from hocbaso.services.class_waits import ClassWaits
 from hocbaso.services.readiness_holders import SchoolNow
@@ -171,15 +171,30 @@ def _signing(
                 f"{cell.n_total - n_built} học bạ", "chưa lập", f"{row.keeper}, {row.clerk}", row.waits_since[0], page
             )
         )
-    before = row.cells[step - 1].n_done if step > 6 else n_built
+    wrong = overtaken_records.of_class(row.class_group_id) if step == 8 else []
+    if wrong:
+        lines.append(
+            StepLine(
+                f"{len(wrong)} học bạ",
+                "đang có hiệu lực khác kết quả đã chốt",
+                f"{row.principal}, văn thư",
+                None,
+                "/thu-hoi/",
+            )
+        )
+    before = (row.cells[step - 1].n_done if step > 6 else n_built) - len(wrong)
     if before > cell.n_done:
         who = (row.keeper, row.principal, row.clerk)[step - 6]
         what = "chờ đóng dấu" if step == 8 else "chờ ký"
         lines.append(StepLine(f"{before - cell.n_done} học bạ", what, who, row.waits_since[step - 5], page))
-    if step > 6 and before < n_built:
+    if step > 6 and before + len(wrong) < n_built:
         lines.append(
             StepLine(
-                f"{n_built - before} học bạ", f"còn ở bước {readiness.STEPS[step - 1]}", row.holder, row.since, page
+                f"{n_built - before - len(wrong)} học bạ",
+                f"còn ở bước {readiness.STEPS[step - 1]}",
+                row.holder,
+                row.since,
+                page,
             )
         )
     return lines

@@ -1,4 +1,5 @@
-"""What the page of recalls shows the clerk, the principal and the homeroom teacher: to decide, waiting, to build anew, the lists."""
+"""What the page of recalls shows the clerk, the principal and the homeroom teacher: papers in force that are wrong, to decide, waiting,
+to build anew, the lists."""
 
 from __future__ import annotations
 
@@ -13,8 +14,9 @@ from hocbaso.documents import transcript_content as tc
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.recall_flow import ListState, RecallState
 from hocbaso.regulations.transcript_flow import RecordState
-from hocbaso.services import recall_lists, recall_requests, transcripts
+from hocbaso.services import overtaken_records, recall_lists, recall_requests, transcripts
 from hocbaso.services.access import Actor, reaches_class
+from hocbaso.services.overtaken_records import Overtaken
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ class RecallsView:
     unlisted: tuple[tuple[int, str, int], ...]
     lists: tuple[ListView, ...]
     keeps_lists: bool
+    wrong: tuple[tuple[Overtaken, bool], ...]
+    """Papers in force that say something else than is held to be true, and whether the actor may ask for their recall."""
 
 
 _TURN = {
@@ -115,7 +119,17 @@ def overview(actor: Actor) -> RecallsView:
         unlisted=tuple(unlisted),
         lists=tuple(lists),
         keeps_lists=keeps,
+        wrong=tuple(
+            (one, _may_ask(actor, one.class_group_id))
+            for one in overtaken_records.overtaken()
+            if reaches_class(actor, one.class_group_id, Permission.TRANSCRIPT_READ)
+        ),
     )
+
+
+def _may_ask(actor: Actor, class_group_id: int) -> bool:
+    asking = (Permission.TRANSCRIPT_RECALL, Permission.TRANSCRIPT_ASK_RECALL)
+    return any(reaches_class(actor, class_group_id, one) for one in asking)
 
 
 def list_view(actor: Actor, list_id: int) -> ListView:

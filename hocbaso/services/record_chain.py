@@ -23,7 +23,7 @@ from hocbaso.regulations.recall_flow import RecallState
 from hocbaso.regulations.registry import regulation_named
 from hocbaso.regulations.terms import Promotion, SubjectKind
 from hocbaso.regulations.transcript_flow import RecordState
-from hocbaso.services import conclusion_asks, correction_impact, correction_view, frozen_results, transcripts
+from hocbaso.services import conclusion_asks, correction_view, frozen_results, printed_facts, transcripts
 from hocbaso.services.access import Actor, reaches_class
 from hocbaso.services.decisions import TERM_WORDS
 from hocbaso.services.results import level_words
@@ -160,8 +160,8 @@ def _results(enrollment: m.Enrollment) -> Iterator[ChainEvent]:
         if former is not None:
             subjects = {one["code"]: SubjectName(one["name"], SubjectKind(one["kind"])) for one in content["subjects"]}
             changes = impact(
-                correction_impact.facts_of_frozen(frozen_results.parsed(former)),
-                correction_impact.facts_of_frozen(content),
+                printed_facts.facts_of_frozen(frozen_results.parsed(former)),
+                printed_facts.facts_of_frozen(content),
                 subjects,
                 regulation_named(row.regulation_version).articles,
             )

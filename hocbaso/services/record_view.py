@@ -14,7 +14,7 @@ from hocbaso.documents import transcript_content as tc
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.recall_flow import RECALLABLE
 from hocbaso.regulations.transcript_flow import SIGNING_ORDER, RecordState
-from hocbaso.services import certificates, transcripts
+from hocbaso.services import certificates, overtaken_records, transcripts
 from hocbaso.services.access import Actor, reaches_class
 from hocbaso.services.record_oddities import Change, changes_of, flags_of
 
@@ -75,13 +75,17 @@ def record_view(actor: Actor, record_uuid: str, now: datetime) -> RecordView:
     successor = db.session.scalar(select(m.TranscriptRecord.uuid).where(m.TranscriptRecord.replaces_id == record.id))
     class_id = record.enrollment.class_group_id
     recallable = record.state not in (RecordState.RECALLED.value, RecordState.RECALL_REQUESTED.value)
+    flags = flags_of(content, json.loads(frozen.content) if frozen else {})
+    newest = transcripts.latest_frozen([record.enrollment_id]).get(record.enrollment_id)
+    if recallable and newest is not None and overtaken_records.prints_otherwise(record, newest):
+        flags = ("Khác kết quả đã chốt", *flags)
     return RecordView(
         record.uuid,
         record.state,
         content,
         record.enrollment.class_group_id,
         transcripts.student_code(record.enrollment.student),
-        flags_of(content, json.loads(frozen.content) if frozen else {}),
+        flags,
         changes_of(record, content),
         tuple(made),
         tuple(step.role.value for step in SIGNING_ORDER if step.role.value not in present),

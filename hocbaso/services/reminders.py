@@ -26,8 +26,10 @@ from hocbaso.services import (
     class_waits,
     conclusion_cases,
     correction_access,
+    overtaken_records,
     principal_decisions,
     progress,
+    recall_steps,
     roster,
     sheet_hands,
     sheet_holders,
@@ -61,6 +63,7 @@ def held_work(now: datetime) -> list[HeldWork]:
     """Everything unfinished of the open year with its holder of today; corrections and what they left to be made anew, of whatever year."""
     today = clock.local_date(now)
     corrections = _correction_work(today) + _replacing_work(today) + _conclusion_work(today) + _summer_work(today)
+    corrections += _recall_work(today)
     try:
         year = roster.open_year()
     except NotFound:
@@ -376,6 +379,27 @@ def _conclusion_work(today: date) -> list[HeldWork]:
                 f"/sua-chua/ket-luan#viec-{row.id}",
                 _people_with(conclusion_cases.holders_role(row), today),
                 Deadline(before),
+            )
+        )
+    return work
+
+
+def _recall_work(today: date) -> list[HeldWork]:
+    """Steps of recalls to the authority, and papers in force that the school holds to be wrong."""
+    principals, clerks = _people_with(Role.PRINCIPAL, today), _people_with(Role.CLERK, today)
+    work = [
+        HeldWork(
+            one.what, one.link, principals if one.role is Role.PRINCIPAL else clerks or principals, Deadline(one.before)
+        )
+        for one in recall_steps.steps()
+    ]
+    for wrong in overtaken_records.overtaken():
+        work.append(
+            HeldWork(
+                f"Học bạ đang có hiệu lực khác {wrong.against}: {wrong.who}",
+                f"/thu-hoi/#sai-{wrong.record_uuid}",
+                tuple(dict.fromkeys(principals + clerks)),
+                Deadline(wrong.before),
             )
         )
     return work

@@ -17,8 +17,9 @@ from hocbaso.documents import transcript_content as tc
 from hocbaso.errors import DomainError, Incomplete
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.permissions import Permission
+from hocbaso.regulations.recall_flow import RECALLABLE
 from hocbaso.regulations.transcript_flow import SIGNING_ORDER, RecordState, SignatureRole
-from hocbaso.services import certificates, signing, transcripts
+from hocbaso.services import certificates, overtaken_records, signing, transcripts
 from hocbaso.services.access import Actor, class_for, reaches_class
 from hocbaso.services.batch_scope import batches_of_class
 from hocbaso.services.record_oddities import Change, changes_of, flags_of
@@ -172,7 +173,10 @@ def _row(
     content = tc.from_canonical_json(record.content.encode("utf-8"))
     flags = flags_of(content, json.loads(frozen.content) if frozen else {})
     if frozen is not None and frozen.id != record.frozen_result_id:
-        flags = ("Kết quả đã có bản mới: thu hồi và lập lại trước khi ký", *flags)
+        if RecordState(record.state) not in RECALLABLE:
+            flags = ("Kết quả đã có bản mới: thu hồi và lập lại trước khi ký", *flags)
+        elif overtaken_records.prints_otherwise(record, frozen):
+            flags = ("Khác kết quả đã chốt: đề nghị thu hồi lại hoặc sửa lại kết quả", *flags)
     step = next((step for step in SIGNING_ORDER if step.role is role), None)
     return RecordRow(
         enrollment.id,

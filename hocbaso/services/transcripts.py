@@ -23,7 +23,7 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.transcript_flow import RECORD_MOVES, SIGNED_STATES, RecordState, RecordVerb, SignatureRole
-from hocbaso.services import audit, batches, document_pool, frozen_results, instance_keys, untouched
+from hocbaso.services import audit, batches, document_pool, frozen_results, instance_keys, printed_facts, untouched
 from hocbaso.services.access import Actor, class_for
 from hocbaso.services.batch_scope import BatchScope, require_power, scope_of_class
 from hocbaso.services.log_reading import require_told, told_of
@@ -164,13 +164,23 @@ def require_untouched(record: m.TranscriptRecord) -> tc.TranscriptContent:
     return content
 
 
+OVERTAKEN = (
+    "Học bạ này in khác kết quả đã chốt. Xin đề nghị cấp trên đồng ý thu hồi lại ở trang Thu hồi, hoặc sửa lại kết quả cho đúng "
+    "như học bạ; trước đó không đi tiếp được."
+)
+
+
 def require_newest(record: m.TranscriptRecord) -> None:
-    """Refuse a record that a newer frozen result has overtaken (Stale)."""
+    """Refuse a record that a newer frozen result has overtaken (Stale); a sealed one may rest on an older one that prints the same."""
     newest = latest_frozen([record.enrollment_id]).get(record.enrollment_id)
+    sealed = RecordState(record.state) in SIGNED_STATES
     if newest is None or newest.id != record.frozen_result_id:
-        raise Stale(
-            "Kết quả của học sinh này đã có bản mới sau khi lập học bạ. Hãy thu hồi và lập lại trước khi đi tiếp."
-        )
+        if not sealed:
+            raise Stale(
+                "Kết quả của học sinh này đã có bản mới sau khi lập học bạ. Hãy thu hồi và lập lại trước khi đi tiếp."
+            )
+        if newest is None or not printed_facts.prints_same(record, newest):
+            raise Stale(OVERTAKEN)
     frozen_results.read_frozen(newest)  # hashes it again and compares it with the log
 
 
@@ -277,7 +287,9 @@ def _prepare_build(
         raise WrongState("Học sinh chưa có kết quả đã duyệt.")
     present = records_in_force([enrollment_id]).get(enrollment_id)
     if present is not None:
-        if present.frozen_result_id != frozen.id:
+        if not printed_facts.prints_same(present, frozen):
+            if RecordState(present.state) in SIGNED_STATES:
+                raise WrongState(OVERTAKEN)
             raise WrongState("Kết quả đã có bản mới hơn học bạ đang có. Hãy thu hồi bản đang có rồi lập lại.")
         return None
     replaced = session.scalar(

@@ -1,4 +1,5 @@
-"""The transcripts that wait for a person: to build, to sign, to seal, counted by class; and recalls to decide, one by one."""
+"""The transcripts that wait for a person: to build, to sign, to seal, counted by class; recalls to decide, one by one, and their steps to the
+authority; papers in force that the school holds to be wrong."""
 
 from __future__ import annotations
 
@@ -12,8 +13,9 @@ from hocbaso.db import db
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.recall_flow import RecallState
 from hocbaso.regulations.transcript_flow import RecordState
+from hocbaso.services import overtaken_records, recall_steps
 from hocbaso.services.access import Actor, reaches_class
-from hocbaso.services.daily_items import DailyItem, Oddity, class_item
+from hocbaso.services.daily_items import DailyItem, Oddity, class_item, school_item
 from hocbaso.services.transcript_counts import due_days, records_by_state, replacing
 
 _TURN = (
@@ -95,5 +97,41 @@ def recall_items(actor: Actor, today: date) -> list[DailyItem]:
         )
         items.append(
             replace(made, kind="transcript", key=f"recall-{request.id}-{request.version}", link="/thu-hoi/#quyet-dinh")
+        )
+    return items
+
+
+def recall_step_items(actor: Actor, today: date) -> list[DailyItem]:
+    """What an approved recall still needs of this person: one item a year to list, one a list under way."""
+    if actor.is_system:
+        return []
+    return [
+        school_item("transcript", f"recall-{one.key}", one.verb, one.what, one.meta, one.link, one.before, today)
+        for one in recall_steps.steps()
+        if actor.has_role(one.role)
+    ]
+
+
+def overtaken_items(actor: Actor, today: date) -> list[DailyItem]:
+    """One item a paper in force that says something else than is held to be true, for the principal and the office."""
+    if actor.is_system or not (actor.has_role(Role.PRINCIPAL) or actor.has_role(Role.CLERK)):
+        return []
+    items = []
+    for one in overtaken_records.overtaken():
+        row = db.session.get(m.ClassGroup, one.class_group_id)
+        assert row is not None
+        why = f"{one.refusal}. " if one.refusal else ""
+        oddity = Oddity(
+            "Học bạ sai còn hiệu lực",
+            "triangle-alert",
+            one.student_name,
+            f"{why}Đề nghị cấp trên lần nữa, hoặc sửa lại cho đúng như học bạ.",
+        )
+        title = f"Học bạ đang có hiệu lực khác {one.against}: {one.who}"
+        made = class_item(row, "do", title, one.who, "", one.before, today, (oddity,))
+        items.append(
+            replace(
+                made, kind="transcript", key=f"overtaken-{one.record_uuid}", link=f"/thu-hoi/#sai-{one.record_uuid}"
+            )
         )
     return items

@@ -12,6 +12,7 @@ from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.transcript_flow import SignatureRole
 from hocbaso.services import recall_lists, recall_requests, recall_view, signing, signing_view, transcripts
 from hocbaso.web import navigation
+from hocbaso.web.corrections import change_words
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.recalls import AnswerForm, DecisionForm, SentForm
 from hocbaso.web.forms.transcripts import SignForm
@@ -37,6 +38,7 @@ def _index(message: str | None = None, form: DecisionForm | None = None, opened:
         message=message,
         form=form or DecisionForm(formdata=None),
         opened=opened,
+        change_words=change_words,
     )
 
 
@@ -227,6 +229,14 @@ def answered(list_id: int) -> Any:
     except DomainError as refusal:
         return _list_page(list_id, message=_words(refusal), answer=form), status_of(refusal)
     note(f"Đã ghi trả lời. {n} học bạ vừa hết hiệu lực." if n else "Đã ghi trả lời.")
+    refused = {
+        row.record_uuid for row in recall_view.list_view(current_actor(), list_id).requests if row.state == "REFUSED"
+    }
+    if n_wrong := sum(one.record_uuid in refused for one, _ in recall_view.overview(current_actor()).wrong):
+        note(
+            f"{n_wrong} học bạ không được đồng ý vẫn có hiệu lực và khác kết quả đã chốt: xem đầu trang Thu hồi.",
+            "late",
+        )
     return go(url_for(".list_page", list_id=list_id))
 
 

@@ -24,6 +24,7 @@ from tests.services.approved_class import (  # noqa: F401 (fixtures)
     built_template_fixture,
     issued_template_fixture,
 )
+from tests.services.test_overtaken_records import AUTUMN, refused
 from tests.services.test_transcripts import records
 
 AT = NOW + timedelta(hours=8)
@@ -214,6 +215,28 @@ def test_the_clerk_asks_and_the_record_stays_in_force_until_the_principal_decide
     assert "Học bạ đã thu hồi" in issued_site(None).get(f"/xac-thuc/{uuid}").text
     assert "Lập lại học bạ" in issued_site("clerk").get("/thu-hoi/").text
     assert issued_site("principal").post(f"/thu-hoi/{number[1]}/duyet", data={}).status_code == 409
+
+
+def test_a_paper_that_is_wrong_and_in_force_stands_first_and_is_asked_for_again(
+    issued_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = AUTUMN + timedelta(days=2)
+    monkeypatch.setattr(clock, "now", lambda: now)
+    with issued_site.app.app_context():
+        uuid = refused(issued_site.cast).uuid
+        db.session.remove()
+    for person in ("principal", "clerk"):
+        page = issued_site(person).get("/thu-hoi/").text
+        assert f'id="sai-{uuid}"' in page and "CV 12" in page and "Đề nghị thu hồi lại" in page
+        assert page.index("khác kết quả đã chốt") < page.index("Danh sách gửi cấp trên")
+        assert "Học bạ đang có hiệu lực khác kết quả đã chốt" in issued_site(person).get("/hom-nay").text
+    assert "Khác kết quả đã chốt" in issued_site("clerk").get(f"/hoc-ba/{uuid}").text
+    assert "Khác kết quả đã chốt: đề nghị thu hồi lại" in issued_site("math").get(issued_site.class_page).text
+    assert f'id="sai-{uuid}"' not in issued_site("other").get("/thu-hoi/").text
+    answer = issued_site("principal").post(f"/hoc-ba/{uuid}/thu-hoi", data={"reason": "Gửi thêm minh chứng"})
+    assert answer.status_code == 303
+    assert f'id="sai-{uuid}"' not in issued_site("principal").get("/thu-hoi/").text
+    assert "Lập danh sách thu hồi gửi cấp trên, năm học 2026–2027" in issued_site("clerk").get("/hom-nay").text
 
 
 def test_signing_after_a_break_is_offered_again(built_site: Site) -> None:

@@ -6,6 +6,7 @@ the holder's group from 3 days on; the principal of what is late. A day on which
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -121,6 +122,50 @@ def _waiting(world: World, today: date) -> Iterable[Work]:
         keeper = frozenset({world.homeroom_of(class_id).id}) - {asker}
         holders = {"ASKED": keeper or principal, "CONFIRMED": principal, "RETURNED": frozenset({asker})}[state]
         yield Work(("correction", request), holders, frozenset(), _answer_before(asked_at))
+
+    yield from _recalls(world, principal)
+
+
+def _recalls(world: World, principal: frozenset[int]) -> Iterable[Work]:
+    """Steps of recalls to the authority, and papers in force that say something else than was frozen last."""
+    clerk = frozenset({world.clerk})
+    for year, since in world.rows(
+        "SELECT c.school_year_id, min(q.decided_at) FROM recall_request q JOIN transcript_record r ON r.id = q.transcript_record_id "
+        "JOIN enrollment e ON e.id = r.enrollment_id JOIN class_group c ON c.id = e.class_group_id "
+        "WHERE q.state = 'APPROVED' AND q.recall_list_id IS NULL GROUP BY c.school_year_id"
+    ):
+        yield Work(("unlisted", year), clerk, frozenset(), _answer_before(since))
+    for row, state, since, n_waiting in world.rows(
+        "SELECT l.id, l.state, coalesce(l.sent_at, l.sealed_at, l.principal_signed_at, l.made_at), "
+        "(SELECT count(*) FROM recall_request q WHERE q.recall_list_id = l.id AND q.state = 'APPROVED') "
+        "FROM recall_list l WHERE l.state != 'ANSWERED'"
+    ):
+        if state != "SENT" or n_waiting:
+            holders = principal if state == "MADE" else clerk
+            yield Work(("recall list", row, state), holders, frozenset(), _answer_before(since))
+    for record, printed, held, since, refused in world.rows(
+        "SELECT r.id, old.content, new.content, new.frozen_at, "
+        "(SELECT max(coalesce(l.answered_at, q.decided_at)) FROM recall_request q LEFT JOIN recall_list l ON l.id = q.recall_list_id "
+        "WHERE q.transcript_record_id = r.id AND q.state = 'REFUSED') "
+        "FROM transcript_record r JOIN frozen_result old ON old.id = r.frozen_result_id JOIN frozen_result new ON new.id = "
+        "(SELECT f.id FROM frozen_result f WHERE f.enrollment_id = r.enrollment_id ORDER BY f.freeze = 'summer' DESC, f.revision DESC LIMIT 1) "
+        "WHERE new.id != old.id AND r.state IN ('ISSUED', 'PUBLISHED', 'SUBMITTED', 'ACCEPTED', 'REJECTED')"
+    ):
+        if _results(printed) != _results(held):
+            yield Work(
+                ("wrong paper", record), principal | clerk, frozenset(), _answer_before(max(since, refused or since))
+            )
+
+
+_RESULTS = ("conduct", "learning", "absences", "promotion", "award", "awards", "competitions", "certificates")
+
+
+def _results(content: str) -> list[Any]:
+    """What a record prints of a frozen year."""
+    year = json.loads(content)
+    terms = ("code", "semester_1", "semester_2", "year", "after_reassessment", "remark")
+    rows = [[row[term] for term in terms] for row in year["subjects"]]
+    return [rows, *(year[name] for name in _RESULTS), year["homeroom_remark"]]
 
 
 _FIELDS = """
