@@ -157,3 +157,5 @@ class AuditTag(StrEnum):
     TASK_FILE_ADDED = "board:file:added"
     STUDENT_PHOTO_CHANGED = "student:photo:changed"
     MONTH_ABSENCES_CHANGED = "homeroom:month:changed"
+    CLASS_CHANGED = "enrollment:class:changed"
+    CELLS_CARRIED = "score:cells:carried"
