@@ -218,14 +218,8 @@ def _find(actor: Actor, student_id: int, class_group_id: int) -> tuple[m.Enrollm
 
 
 def _place(row: m.ClassGroup) -> ClassPlace:
-    return ClassPlace(
-        row.id,
-        row.name,
-        row.grade_level,
-        row.school_year_id,
-        row.school_year.state == "OPEN",
-        ClassState(row.state),
-    )
+    is_year_open = row.school_year.state == "OPEN"
+    return ClassPlace(row.id, row.name, row.grade_level, row.school_year_id, is_year_open, ClassState(row.state))
 
 
 def _preview(old: m.Enrollment, target: m.ClassGroup, carry: Carry) -> Preview:

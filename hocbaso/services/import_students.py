@@ -360,9 +360,13 @@ def _plan_place(
     if not certain:
         refusal = "chỉ khớp theo họ tên và ngày sinh nên không tự chuyển lớp; hãy ghi mã định danh"
     elif _has_records(standing.id):
-        refusal = "đã có điểm hoặc ghi chép ở lớp cũ nên không chuyển lớp bằng tệp được; văn thư mở hồ sơ của em, bấm “Chuyển lớp”"
+        refusal = "đã có điểm hoặc ghi chép ở lớp cũ nên không chuyển lớp bằng tệp được" + _by_page(
+            now_in, row, classes
+        )
     elif row.class_name in classes and _has_place(student.id, classes[row.class_name].id):
-        refusal = f"em từng học lớp {row.class_name} năm nay; văn thư mở hồ sơ của em, bấm “Chuyển lớp”"
+        refusal = f"năm nay từng học lớp {row.class_name} nên không chuyển bằng tệp được" + _by_page(
+            now_in, row, classes
+        )
     elif classes[now_in].state != ClassState.OPEN.value:
         refusal = "lớp ấy đã chốt tổng kết"
     if refusal:
@@ -372,6 +376,14 @@ def _plan_place(
         return ()
     work.moves.append((standing.id, row.class_name))
     return (FieldChange("Lớp", now_in, row.class_name, address),)
+
+
+def _by_page(now_in: str, row: StudentRow, classes: dict[str, m.ClassGroup]) -> str:
+    """The way that is left: the page that takes the marks along, within the grade level (``services/class_changes``)."""
+    target = classes.get(row.class_name)
+    if target is None or target.grade_level != classes[now_in].grade_level:
+        return ""
+    return "; văn thư mở hồ sơ của em, bấm “Chuyển lớp” để mang điểm theo"
 
 
 def _has_place(student_id: int, class_group_id: int) -> bool:

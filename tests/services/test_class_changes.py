@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import date
 
 import pytest
 from sqlalchemy import func, select, update
@@ -13,6 +14,7 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import IntegrityFault, Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.regulations.permissions import Permission
 from hocbaso.services import (
+    arrivals,
     audit_verify,
     class_approval,
     class_changes,
@@ -23,6 +25,7 @@ from hocbaso.services import (
     exports,
     frozen_results,
     happenings,
+    inherited_results,
     month_absences,
     month_totals,
     partial_results,
@@ -42,6 +45,7 @@ from hocbaso.services.sheet_access import sheet_for
 from tests.cast import LESSONS, NOW, Cast, put_sheets
 from tests.documents.samples import SCHOOL
 from tests.services.full_class import fill_homeroom, fill_scores, last_entry, lock_class, seen_of
+from tests.services.test_arrivals import CAME, brought
 from tests.services.two_classes import PAPERS, WHO, build_6b, move, place, pupil
 
 MATH = ("7", "9,5", "8", "6,5")
@@ -189,7 +193,6 @@ def test_what_the_homeroom_teacher_and_the_principal_wrote_goes_along(pair: Cast
     assert month_totals.came_later([place(pair, "6B")]) == {}, "the months came along, so they are due from the start"
     granted = db.session.scalars(select(m.Exemption).where(m.Exemption.enrollment_id == place(pair, "6B").id)).one()
     assert (granted.state, granted.document, granted.decided_by) == ("GRANTED", "12/QĐ", pair.accounts["principal"])
-    assert result_of(pair, "6B").subjects["PE"] == result_of(pair, "6B").subjects["PE"]
     head = sheet_for(SYSTEM, pair.sheets["6B", "PE", 1], Permission.SHEET_READ, NOW.date())
     assert score_lines.read_lines(head)[place(pair, "6B").id] == "Miễn"
     assert audit_verify.verify().ok
@@ -354,4 +357,42 @@ def test_late_in_the_year_up_to_the_frozen_page(pair: Cast) -> None:
     assert "7.0" in json.dumps(math) and len(page["subjects"]) == len(LESSONS)
     with pytest.raises(WrongState, match="đã được duyệt"):
         class_changes.preview(pair.actor("clerk"), pupil(pair), pair.classes["6A"])
+    assert audit_verify.verify().ok
+
+
+def test_who_came_from_another_school_takes_its_semester_along(pair: Cast) -> None:
+    came = arrivals.receive(pair.actor("clerk"), {**CAME, "class_group_id": str(pair.classes["6A"])}, NOW)
+    keeper, principal, office = pair.actor("head_society"), pair.actor("principal"), pair.actor("clerk")
+    inherited_results.propose(keeper, came.enrollment_id, brought(), "Bảng tổng hợp 45", NOW)
+
+    def goes(to: str) -> None:
+        seen = class_changes.preview(office, came.student_id, pair.classes[to]).seen
+        raw = {**PAPERS, "class_group_id": str(pair.classes[to])}
+        class_changes.change(office, came.student_id, raw, seen, NOW)
+
+    with pytest.raises(WrongState, match="đang chờ nhận"):
+        goes("6B")
+    inherited_results.decide(principal, came.enrollment_id, True, NOW)
+    goes("6B")
+    new = student_classes.place_of(came.student_id)
+    assert (new.class_group_id, new.status, new.first_semester) == (pair.classes["6B"], "transferred_in", 2)
+    assert new.joined_on == date(2027, 3, 2), (
+        "the day of coming to this school, which lists and the page of schooling tell"
+    )
+    page = inherited_results.read(keeper, new.id)
+    assert (page.state, page.school_name, page.document) == ("ACCEPTED", CAME["school_name"], "Bảng tổng hợp 45")
+    content, _ = partial_results.read(principal, came.student_id, new.id, NOW)
+    assert len(content.movements) == 1 and CAME["school_name"] in content.movements[0]
+    [line] = [
+        one
+        for one in transcript_contents.study_history(came.student_id, new.class_group.school_year, SCHOOL)
+        if one.school_name == SCHOOL.name
+    ]
+    assert (line.class_name, line.moved_in_on) == ("6B", date(2027, 3, 2))
+    # copied anew in the new class, and taken back to the old one: what stood there before counts no more
+    inherited_results.propose(keeper, new.id, brought("9"), "Bảng tổng hợp 46", NOW)
+    inherited_results.decide(principal, new.id, True, NOW)
+    goes("6A")
+    assert inherited_results.read(keeper, came.enrollment_id).document == "Bảng tổng hợp 46"
+    inherited_results.propose(keeper, came.enrollment_id, brought("8"), "Bảng tổng hợp 47", NOW)
     assert audit_verify.verify().ok
