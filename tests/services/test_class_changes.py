@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from collections.abc import Iterator
 from datetime import date
 
@@ -38,7 +40,9 @@ from hocbaso.services import (
     student_classes,
     students,
     study_history,
+    test_school_keys,
     transcript_contents,
+    transcripts,
 )
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.sheet_access import sheet_for
@@ -325,8 +329,9 @@ def test_a_subject_the_new_class_does_not_take(school: Cast, monkeypatch: pytest
     assert any("không có cột thường xuyên 4" in words for words in found.refusals)
 
 
-def test_late_in_the_year_up_to_the_frozen_page(pair: Cast) -> None:
-    """Both classes locked; the pupil changes; 6B is finalised and approved: the page is of 6B and holds each mark once."""
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
+def test_late_in_the_year_up_to_the_paper(pair: Cast) -> None:
+    """Both classes locked; the pupil changes; 6B is finalised, approved and built: the paper is of 6B and holds each mark once."""
     fill_scores(pair, "6A", {(WHO, "MATH"): 70})
     fill_scores(pair, "6B")
     for name in ("6A", "6B"):
@@ -357,6 +362,20 @@ def test_late_in_the_year_up_to_the_frozen_page(pair: Cast) -> None:
     assert "7.0" in json.dumps(math) and len(page["subjects"]) == len(LESSONS)
     with pytest.raises(WrongState, match="đã được duyệt"):
         class_changes.preview(pair.actor("clerk"), pupil(pair), pair.classes["6A"])
+
+    test_school_keys.make_demo_keys(SYSTEM, NOW)
+    code = place(pair, "6B").student.moet_code
+    batch = transcripts.build_class(SYSTEM, pair.classes["6B"], NOW, code)
+    assert [item.outcome for item in batch.items] == ["done"], [item.reason for item in batch.items]
+    built = db.session.scalars(select(m.TranscriptRecord)).one()
+    assert built.enrollment_id == place(pair, "6B").id
+    paper = transcripts.read_stored(built.unsigned_pdf_digest)
+    said = subprocess.run(
+        ["pdftotext", "-layout", "-", "-"], input=paper, capture_output=True, check=True
+    ).stdout.decode()
+    assert "6B" in said and "6A" not in said
+    [line] = [line for line in said.splitlines() if line.split()[:1] == ["Toán"]]
+    assert line.split()[2:5] == ["7,0"] * 3 and line.count("7,0") == 3
     assert audit_verify.verify().ok
 
 
