@@ -17,7 +17,7 @@ from hocbaso.errors import Invalid
 from hocbaso.exchange.sheet_reader import CellFault
 from hocbaso.exchange.vietnamese_text import clean_text, fold, fold_key
 from hocbaso.regulations.drawn_letters import signs_words, undrawable, why_not_a_name
-from hocbaso.regulations.identifiers import PROVINCE_CODES, check_personal_id
+from hocbaso.regulations.identifiers import PROVINCE_CODES, check_personal_id, class_name
 from hocbaso.regulations.score_values import parse_score
 from hocbaso.regulations.terms import PassFail, ScoreOrigin, Sex
 
@@ -31,7 +31,6 @@ _DATE_YMD = re.compile(r"(\d{4}) ?[/.-] ?(\d{1,2}) ?[/.-] ?(\d{1,2})(?:[ T]00:00
 _DATE_WORDS = re.compile(r"(?:ngay )?(\d{1,2}) thang (\d{1,2}) nam (\d{4})")
 _DATE_SHORT = re.compile(r"\d{1,2} ?[/.-] ?\d{1,2} ?[/.-] ?\d{2}")
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?")
-_CLASS = re.compile(r"(LỚP ?:? ?)?([6-9])( ?)([./-]?)( ?)([A-ZĐ0-9]{1,4})")
 
 
 class UnclearValue(Invalid):
@@ -240,10 +239,9 @@ def read_class_name(raw: object) -> Reading[str]:
     if not isinstance(raw, str):
         raise UnclearValue("tên lớp phải là chữ, ví dụ 6A.")
     text = clean_text(raw)
-    found = _CLASS.fullmatch(text.upper())
-    if found is None:
+    name = class_name(text)
+    if name is None:
         raise UnclearValue("tên lớp phải bắt đầu bằng khối 6, 7, 8 hoặc 9, ví dụ 6A, 7A2, 8/1.")
-    name = found.group(2) + found.group(4) + found.group(6)
     return Reading(name, None if name == text else f"đọc là lớp {name}.")
 
 

@@ -88,7 +88,8 @@ class ScoreCellVersion(Base):
     __table_args__ = (
         UniqueConstraint("score_cell_id", "version"),
         CheckConstraint(
-            "source IN ('typed','pasted','undone','redone','imported','corrected','demo')", name="known_source"
+            "source IN ('typed','pasted','undone','redone','imported','corrected','demo','carried')",
+            name="known_source",
         ),
         Index("ix_score_cell_version_cell", "score_cell_id"),
     )

@@ -160,3 +160,5 @@ class AuditTag(StrEnum):
     MONTH_ABSENCES_CHANGED = "homeroom:month:changed"
     TASK_FILE_REMOVED = "board:file:removed"
     MAIL_CHOSEN = "account:mail:chosen"
+    CLASS_CHANGED = "enrollment:class:changed"
+    CELLS_CARRIED = "score:cells:carried"

@@ -20,7 +20,7 @@ class EnrollmentStatus(StrEnum):
     TRANSFERRED_OUT = "transferred_out"
     LEFT = "left"
     MOVED = "moved"
-    """Put into another class of the year, or out of it, because the conclusion of the last year was corrected."""
+    """In another class of the year: by a change of class, or because the conclusion of the last year was corrected (then also in none)."""
 
 
 HERE = frozenset({EnrollmentStatus.STUDYING, EnrollmentStatus.TRANSFERRED_IN})

@@ -22,6 +22,7 @@ PROVINCE_CODES = frozenset(
 _PERSONAL_ID = re.compile(r"[0-9]{12}")
 _MOET_CODE = re.compile(r"[0-9A-Z]{6,20}")
 _REGISTER_NO = re.compile(r"[0-9A-ZĐ](?:[0-9A-ZĐ./ -]{0,28}[0-9A-ZĐ])?", re.IGNORECASE)
+_CLASS_NAME = re.compile(r"(LỚP ?:? ?)?([6-9])( ?)([./-]?)( ?)([A-ZĐ0-9]{1,4})")
 _SCHOOL_CODE = re.compile(r"[0-9A-Z][0-9A-Z._-]{1,19}", re.IGNORECASE)
 
 
@@ -114,3 +115,9 @@ def check_school_code(text: str) -> str:
     if not _SCHOOL_CODE.fullmatch(tidy):
         raise Invalid("Mã trường gồm từ 2 đến 20 kí tự: chữ số, chữ cái không dấu, viết liền.", field="school_code")
     return tidy
+
+
+def class_name(text: str) -> str | None:
+    """The name of a class of grades 6 to 9 (6A, 6A1, 6/1, 6.1) in capitals, without blanks and the word Lớp; None for anything else."""
+    found = _CLASS_NAME.fullmatch(text.upper())
+    return None if found is None else found[2] + found[4] + found[6]

@@ -44,7 +44,7 @@ class SheetParty(StrEnum):
     """Principal, or a delegate in scope and dates."""
     PRINCIPAL = "principal"
     CORRECTION = "correction"
-    """Not a person: an approved correction."""
+    """Not a person: an approved correction, or what goes along with a pupil who changes class (``services/class_change_writing``)."""
     SAME_HAND = "same_hand"
     """Whoever approved it, within seconds, nothing newer on top (``taking_back``). No standing relation: no page offers the act by it."""
 

@@ -17,7 +17,7 @@ from hocbaso.regulations.enrollment_flow import DEPARTURES
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.registry import regulation_named
 from hocbaso.regulations.terms import Award, Promotion
-from hocbaso.services import class_seal, departures, results
+from hocbaso.services import class_seal, departures, results, student_classes
 from hocbaso.services.access import Actor, class_for, keeps_class, reaches_class, roles_reaching
 from hocbaso.services.blind_access import hidden_in_class
 from hocbaso.services.class_gaps import ClassGap, bare_remarks, list_gaps
@@ -202,6 +202,7 @@ def class_page(actor: Actor, class_group_id: int, now: datetime, *, term: int = 
     )
     movements = tuple(departures.of_class(actor, class_group_id))
     went = {one.enrollment_id: one.words for _, one in movements if one.stands and one.kind in DEPARTURES}
+    went |= {row: f"Sang lớp {name}" for row, name in student_classes.moved_to(class_group_id).items()}
     by_promotion: dict[Promotion, list[ClassRow]] = {}
     for row in rows:
         by_promotion.setdefault(row.promotion, []).append(row)

@@ -64,7 +64,14 @@ _CLASSES = frozenset(
     }
 )
 
-_PUPILS = frozenset({"enrollment:arrival:recorded", "enrollment:departure:recorded", "enrollment:departure:taken_back"})
+_PUPILS = frozenset(
+    {
+        "enrollment:arrival:recorded",
+        "enrollment:departure:recorded",
+        "enrollment:departure:taken_back",
+        "enrollment:class:changed",
+    }
+)
 """Who came and who left: of a class, like what is in ``_CLASSES``, and the office hears of them too."""
 
 _PAPERS = frozenset(
@@ -116,6 +123,7 @@ _WORDS = {
     "enrollment:arrival:recorded": "tiếp nhận {n} học sinh vào {what}",
     "enrollment:departure:recorded": "ghi {n} học sinh rời {what}",
     "enrollment:departure:taken_back": "lấy lại {n} lần ghi rời {what}",
+    "enrollment:class:changed": "chuyển {n} học sinh sang {what}",
     "transcript:record:built": "lập {n} học bạ",
     "transcript:record:signed": "ký {n} học bạ",
     "transcript:record:issued": "đóng dấu {n} học bạ",

@@ -342,11 +342,7 @@ def _plan_place(
     address = row.at("class_name")
     if standing is None:
         target = classes.get(row.class_name)
-        if target is not None and db.session.scalar(
-            select(m.Enrollment.id).where(
-                m.Enrollment.student_id == student.id, m.Enrollment.class_group_id == target.id
-            )
-        ):
+        if target is not None and _has_place(student.id, target.id):
             builder.error(address, "Lớp", row.class_name, f"{student.full_name} đã thôi học ở lớp này trong năm học.")
             return ()
         if target is not None and not _may_enter(target, row, handed_in, builder):
@@ -364,7 +360,13 @@ def _plan_place(
     if not certain:
         refusal = "chỉ khớp theo họ tên và ngày sinh nên không tự chuyển lớp; hãy ghi mã định danh"
     elif _has_records(standing.id):
-        refusal = "đã có điểm hoặc ghi chép ở lớp cũ nên không chuyển lớp bằng tệp được"
+        refusal = "đã có điểm hoặc ghi chép ở lớp cũ nên không chuyển lớp bằng tệp được" + _by_page(
+            now_in, row, classes
+        )
+    elif row.class_name in classes and _has_place(student.id, classes[row.class_name].id):
+        refusal = f"năm nay từng học lớp {row.class_name} nên không chuyển bằng tệp được" + _by_page(
+            now_in, row, classes
+        )
     elif classes[now_in].state != ClassState.OPEN.value:
         refusal = "lớp ấy đã chốt tổng kết"
     if refusal:
@@ -374,6 +376,26 @@ def _plan_place(
         return ()
     work.moves.append((standing.id, row.class_name))
     return (FieldChange("Lớp", now_in, row.class_name, address),)
+
+
+def _by_page(now_in: str, row: StudentRow, classes: dict[str, m.ClassGroup]) -> str:
+    """The way that is left: the page that takes the marks along, within the grade level (``services/class_changes``)."""
+    target = classes.get(row.class_name)
+    if target is None or target.grade_level != classes[now_in].grade_level:
+        return ""
+    return "; văn thư mở hồ sơ của em, bấm “Chuyển lớp” để mang điểm theo"
+
+
+def _has_place(student_id: int, class_group_id: int) -> bool:
+    """Whether the pupil is in the class or was in it."""
+    return (
+        db.session.scalar(
+            select(m.Enrollment.id).where(
+                m.Enrollment.student_id == student_id, m.Enrollment.class_group_id == class_group_id
+            )
+        )
+        is not None
+    )
 
 
 def _handed_in() -> dict[int, int]:

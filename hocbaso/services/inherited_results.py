@@ -32,6 +32,7 @@ from hocbaso.services.access import (
 )
 from hocbaso.services.deciders import Proposal, may_decide, require_decides
 from hocbaso.services.log_reading import aimed_at, require_rows_told
+from hocbaso.services.student_classes import places_of_year
 
 STATE_WORDS = {
     "PROPOSED": "chờ Hiệu trưởng nhận",
@@ -90,9 +91,10 @@ def read(actor: Actor, enrollment_id: int) -> InheritedPage | None:
     exempt = _exempt(enrollment_id)
     first = newest[0] if newest else None
     came = db.session.scalar(
-        select(m.Movement.school_name).where(
-            m.Movement.enrollment_id == enrollment_id, m.Movement.kind == "transferred_in"
-        )
+        select(m.Movement.school_name)
+        .where(m.Movement.enrollment_id.in_(places_of_year(enrollment)), m.Movement.kind == "transferred_in")
+        .order_by(m.Movement.id.desc())
+        .limit(1)
     )
     is_open = class_group.state == ClassState.OPEN.value and enrollment.status in HERE
     return InheritedPage(

@@ -54,6 +54,8 @@ ACTS: dict[T, str] = {
     T.CASE_SETTLED: "xong việc sau khi kết luận của năm đổi",
     T.PLACE_MOVED: "xếp lại lớp sau khi kết luận của năm đổi",
     T.MONTH_ABSENCES_CHANGED: "ghi nghỉ học theo tháng",
+    T.CLASS_CHANGED: "chuyển lớp cho học sinh",
+    T.CELLS_CARRIED: "mang điểm theo học sinh chuyển lớp",
     T.ACCOUNT_CREATED: "mở tài khoản",
     T.ACCOUNT_CHANGED: "sửa tài khoản",
     T.ACCOUNT_DISABLED: "khoá tài khoản",
@@ -689,6 +691,8 @@ def reason_of(payload: Mapping[str, Any]) -> str:
             said.append(words.format(value))
     if facts.get("request"):
         said.append(f"đề nghị sửa chữa số {facts['request']}")
+    if facts.get("from_class"):
+        said.append(f"chuyển từ lớp {facts['from_class']}")
     if facts.get("source") in _SOURCES:
         said.append(_SOURCES[facts["source"]])
     return "; ".join(said)

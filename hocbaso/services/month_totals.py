@@ -69,7 +69,8 @@ def counts_of(cells: Mapping[tuple[str, str], m.MonthAbsence], semester: int, ki
 
 
 def came_later(enrollments: Collection[m.Enrollment]) -> dict[int, date]:
-    """Enrolment -> the day of coming, of the pupils who were not in the class from the start: from another school, or another class."""
+    """Enrolment -> the day of coming, of the pupils who were not in the class from the start: from another school, or put into another grade
+    level. Who changed class brings the months along (``services/class_changes``) and was here from the start."""
     ids = [row.id for row in enrollments]
     other = aliased(m.Enrollment)
     group, other_group = aliased(m.ClassGroup), aliased(m.ClassGroup)
@@ -84,6 +85,7 @@ def came_later(enrollments: Collection[m.Enrollment]) -> dict[int, date]:
                 other.id != m.Enrollment.id,
                 other.status == EnrollmentStatus.MOVED.value,
                 other_group.school_year_id == group.school_year_id,
+                other_group.grade_level != group.grade_level,
             )
         )
     )

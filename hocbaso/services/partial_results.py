@@ -23,6 +23,7 @@ from hocbaso.services.access import Actor, reaches_class
 from hocbaso.services.blind_access import hidden_in_class
 from hocbaso.services.evaluation import EXEMPT, Evaluated, evaluate_student
 from hocbaso.services.results import ClassResults, comma, level_words
+from hocbaso.services.student_classes import places_of_year
 from hocbaso.services.student_inputs import Mark, StudentInput, SubjectInput
 
 
@@ -94,7 +95,7 @@ def _content(
         departures.said(row.kind, row.school_name, row.happened_on)
         for row in db.session.scalars(
             select(m.Movement)
-            .where(m.Movement.enrollment_id == enrollment.id, m.Movement.taken_back_at.is_(None))
+            .where(m.Movement.enrollment_id.in_(places_of_year(enrollment)), m.Movement.taken_back_at.is_(None))
             .order_by(m.Movement.id)
         )
     ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import and_, bindparam, select
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -16,12 +17,14 @@ from hocbaso.services.access import Actor
 from hocbaso.services.blind_access import hides_from
 from hocbaso.services.score_cells import CellRecord, column_words, view_cell
 from hocbaso.services.score_lines import read_row
+from hocbaso.services.score_versions import CARRIED
 from hocbaso.services.sheet_access import connection, sheet_for, table_of
 
 _cell = table_of(m.ScoreCell)
 _version = table_of(m.ScoreCellVersion)
 _account = table_of(m.Account)
 _person = table_of(m.Person)
+_entry = table_of(m.AuditEntry)
 
 _HISTORY = (
     select(
@@ -33,11 +36,13 @@ _HISTORY = (
         _version.c.makeup_due_on,
         _version.c.at,
         _version.c.source,
+        _entry.c.payload,
         _person.c.full_name,
     )
     .join(_cell, _cell.c.id == _version.c.score_cell_id)
     .outerjoin(_account, _account.c.id == _version.c.by_account_id)
     .outerjoin(_person, _person.c.id == _account.c.person_id)
+    .outerjoin(_entry, and_(_entry.c.seq == _version.c.audit_seq, _version.c.source == CARRIED))
     .where(
         _cell.c.score_sheet_id == bindparam("sheet_id"),
         _cell.c.enrollment_id == bindparam("enrollment_id"),
@@ -63,6 +68,8 @@ class HistoryLine:
     origin: str
     makeup_due_on: date | None
     before: str | None
+    from_class: str = ""
+    """Of a value that a change of class brought: ``6A``."""
 
 
 def cell_history(
@@ -90,7 +97,20 @@ def cell_history(
         before = earlier.text if earlier is not None else None
         lines.append(
             HistoryLine(
-                row.version, record.text, state, row.at, by_name, row.source, row.origin, row.makeup_due_on, before
+                row.version,
+                record.text,
+                state,
+                row.at,
+                by_name,
+                row.source,
+                row.origin,
+                row.makeup_due_on,
+                before,
+                _from_class(row.payload),
             )
         )
     return full_name, words, tuple(lines)
+
+
+def _from_class(payload: str | None) -> str:
+    return str(json.loads(payload)["facts"]["from_class"]) if payload else ""

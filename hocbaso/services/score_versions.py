@@ -18,6 +18,9 @@ _sheet = table_of(m.ScoreSheet)
 _cell = table_of(m.ScoreCell)
 _version = table_of(m.ScoreCellVersion)
 
+CARRIED = "carried"
+"""Source of a version that a change of class brought (``ScoreCellVersion.source``)."""
+
 TOUCH_SHEET = (
     update(_sheet)
     .where(_sheet.c.id == bindparam("sheet_id"), _sheet.c.state.in_([state.value for state in EDITABLE]))

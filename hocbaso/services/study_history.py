@@ -19,6 +19,7 @@ from hocbaso.db import db, write_transaction
 from hocbaso.documents.printable_text import nfc, why_not_printed
 from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.enrollment_flow import EnrollmentStatus
 from hocbaso.services import audit, students
 from hocbaso.services.access import Actor
 from hocbaso.services.civil_status import PAST_YEARS, require_years_not_printed
@@ -226,7 +227,11 @@ def _class_here(student_id: int, year_label: str) -> str | None:
         select(m.ClassGroup.name, m.Enrollment.status)
         .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
         .join(m.SchoolYear, m.SchoolYear.id == m.ClassGroup.school_year_id)
-        .where(m.Enrollment.student_id == student_id, m.SchoolYear.label == year_label)
+        .where(
+            m.Enrollment.student_id == student_id,
+            m.SchoolYear.label == year_label,
+            m.Enrollment.status != EnrollmentStatus.MOVED.value,  # another class of the year tells of it
+        )
         .order_by(m.Enrollment.id)
     ).all()
     return rows[0].name if rows and all(row.status == "studying" for row in rows) else None

@@ -27,7 +27,7 @@ _RAW = table(
     "score_cell_version",
     *(column(name) for name in ("id", "score_cell_id", "by_account_id", "at", "source", "audit_seq", *_TOLD)),
 )
-_CORRECTED = "corrected"
+_CORRECTED, _CARRIED = "corrected", "carried"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def version_faults(cell_ids: Collection[int] | None = None) -> Iterator[VersionF
     )
     if cell_ids is not None:
         rows = rows.where(_RAW.c.score_cell_id.in_(list(cell_ids)))
-    last = _Act(None, {}, None, None)
+    last = _Act(None, {}, None, None, {})
     askers: dict[object, Any] = {}
     found = db.session.connection().execute(
         rows.order_by(_RAW.c.audit_seq, _RAW.c.id).execution_options(yield_per=2000)
@@ -63,7 +63,7 @@ def version_faults(cell_ids: Collection[int] | None = None) -> Iterator[VersionF
             yield VersionFault(version_id, cell_id, f"khác lần ghi ở nhật ký dòng {seq}", seq)
             continue
         wrong = []
-        if by != _author(actor_id, last, askers):
+        if by != _author(actor_id, cell_id, last, askers):
             wrong.append("người ghi")
         if _instant(at) != told_at:
             wrong.append("lúc ghi")
@@ -122,12 +122,13 @@ def _instant(stored: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Act:
-    """What an entry tells of the versions it wrote: the cells, how, and the request of a correction."""
+    """What an entry tells of the versions it wrote: the cells, how, the request of a correction, whose values were carried."""
 
     seq: int | None
     cells: dict[str, Any]
     source: str | None
     request: object
+    authors: dict[str, Any]
 
 
 def _act_of(seq: int, payload: Any) -> _Act:
@@ -135,14 +136,19 @@ def _act_of(seq: int, payload: Any) -> _Act:
         told = json.loads(payload)
         cells, facts = told["state"]["score_cell"], told.get("facts", {})
         if isinstance(cells, dict) and isinstance(facts, dict):
-            return _Act(seq, cells, facts.get("source"), facts.get("request"))
+            authors = facts.get("authors")
+            whose = authors if isinstance(authors, dict) else {}
+            return _Act(seq, cells, facts.get("source"), facts.get("request"), whose)
     except (ValueError, TypeError, KeyError, AttributeError):
         pass
-    return _Act(seq, {}, None, None)
+    return _Act(seq, {}, None, None, {})
 
 
-def _author(actor_id: int | None, act: _Act, askers: dict[object, Any]) -> Any:
-    """Whose account a version of this act bears: who acted; of a correction who asked for it, as the log tells the request."""
+def _author(actor_id: int | None, cell_id: object, act: _Act, askers: dict[object, Any]) -> Any:
+    """Whose account a version of this act bears: who acted; of a correction who asked for it, as the log tells the request; of a value
+    that went along into another class whose value it was."""
+    if act.source == _CARRIED:
+        return act.authors.get(str(cell_id), actor_id)
     if act.source != _CORRECTED:
         return actor_id
     if act.request not in askers:

@@ -19,8 +19,8 @@ from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.documents.printable_text import nfc
 from hocbaso.errors import Incomplete, Invalid, NotAllowed, NotFound, Stale
-from hocbaso.exchange.values import read_class_name
 from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.identifiers import class_name
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.year_turn import TurnState, TurnVerb, next_state
 from hocbaso.services import audit, roster, year_turn_plan
@@ -267,11 +267,8 @@ def _more_names(typed: str) -> tuple[str, ...]:
 
 def _class_name(typed: str, grades: str, such_as: str, field: str) -> str:
     """As an import reads it, so that a plan takes every name that a school's own lists have."""
-    try:
-        name = read_class_name(typed).value
-    except Invalid:
-        name = ""
-    if not name or name[0] not in grades:
+    name = class_name(typed)
+    if name is None or name[0] not in grades:
         raise Invalid(f"“{typed[:20]}” không phải là tên lớp {grades}. Viết như {such_as}.", field=field)
     return name
 

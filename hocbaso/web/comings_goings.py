@@ -6,11 +6,11 @@ from flask import Response, flash, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
-from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
+from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.regulations.permissions import Permission as P
-from hocbaso.services import arrivals, departures, inherited_results, partial_results, student_fields
+from hocbaso.services import arrivals, class_changes, departures, inherited_results, partial_results, student_fields
 from hocbaso.services import students as profiles
-from hocbaso.web.forms.students import ArrivalForm, DepartureForm
+from hocbaso.web.forms.students import ArrivalForm, ClassChangeForm, DepartureForm
 from hocbaso.web.homeroom import classes
 from hocbaso.web.homeroom_student import student_page
 from hocbaso.web.htmx import go
@@ -199,3 +199,49 @@ def decide_inherited(class_group_id: int, enrollment_id: int) -> BaseResponse | 
         return student_page(class_group_id, enrollment_id, message=refusal.message, status=422)
     flash("Đã nhận kết quả nơi chuyển đến." if accepted else "Đã gửi lại giáo viên chủ nhiệm.", "done")
     return go(url_for(".student", class_group_id=class_group_id, enrollment_id=enrollment_id, _anchor="noi-chuyen-den"))
+
+
+# --- another class ----------------------------------------------------------------------------------------------------
+
+
+@students.get("/hoc-sinh/<int:student_id>/chuyen-lop")
+@requires(P.STUDENT_EDIT)
+def changing_class(student_id: int) -> str:
+    """Choose the class (``lop``) and see what goes along."""
+    return _class_change_page(student_id, ClassChangeForm(formdata=None), request.args.get("lop", ""))
+
+
+@students.post("/hoc-sinh/<int:student_id>/chuyen-lop")
+@requires(P.STUDENT_EDIT)
+def change_class(student_id: int) -> BaseResponse | tuple[str, int]:
+    """Move the pupil into the class that was chosen, as it was seen."""
+    form = ClassChangeForm()
+    typed = {name: str(form[name].data or "") for name in class_changes.FIELDS}
+    try:
+        done = class_changes.change(current_actor(), student_id, typed, str(form.seen.data or ""), clock.now())
+    except Invalid as refusal:
+        if refusal.field not in ("paper_no", "paper_on", "reason"):
+            return _class_change_page(student_id, form, "", message=refusal.message), 422
+        form[refusal.field].errors = [refusal.message]
+        return _class_change_page(student_id, form, typed["class_group_id"]), 422
+    except (Stale, WrongState) as refusal:
+        return _class_change_page(student_id, form, typed["class_group_id"], message=refusal.message), 409
+    flash(f"Em đã sang lớp {done.to_class}, mang theo {done.n_marks} điểm. Lớp {done.from_class} giữ dòng cũ.", "done")
+    return go(url_for(".show", student_id=student_id, _anchor="chuyen-di"))
+
+
+def _class_change_page(student_id: int, form: ClassChangeForm, typed: str, *, message: str | None = None) -> str:
+    actor = current_actor()
+    found = profiles.profile(actor, student_id)
+    seat = _seat(student_id)
+    plan = None
+    if typed.isascii() and typed.isdigit():
+        try:
+            plan = class_changes.preview(actor, student_id, int(typed))
+            form.class_group_id.data, form.seen.data = str(plan.class_group_id), plan.seen
+        except (Invalid, WrongState) as refusal:
+            message = message or refusal.message
+    offered = class_changes.choices(actor, student_id)
+    return render_template(
+        "students/changing_class.html", found=found, seat=seat, form=form, plan=plan, offered=offered, message=message
+    )

@@ -126,6 +126,7 @@ SOURCES = {
     "corrected": "sửa theo đề nghị đã được duyệt",
     "settled": "chốt sau khi đối chiếu bài gốc",
     "demo": "dữ liệu mẫu",
+    "carried": "mang theo khi chuyển lớp",
 }
 """How a version of a cell came in, in words of the staff room."""
 PROMOTIONS = {

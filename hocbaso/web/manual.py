@@ -117,6 +117,7 @@ HERE = {
     "notices": "nam-hoc#loi-nhac",
     "transcripts.chain": "hoc-ba#lich-su",
     "quality.alive": "chat-luong#song",
+    "students.changing_class": "hoc-sinh#chuyen-lop",
 }
 """Blueprint, or endpoint where it has a section of its own -> chapter#section. A page without an entry fails its test."""
 

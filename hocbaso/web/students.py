@@ -12,6 +12,7 @@ from hocbaso.regulations.permissions import Permission as P
 from hocbaso.services import (
     arrivals,
     civil_status,
+    class_changes,
     correction_view,
     departures,
     exemption_revocations,
@@ -79,6 +80,8 @@ def _page(
         state_words=exemptions.STATE_WORDS,
         revocation_words=exemption_revocations.STATE_WORDS,
         seat=departures.seat_of(current_actor(), found.student_id),
+        class_changes=class_changes.of_student(current_actor(), found.student_id),
+        may_change_class=bool(class_changes.choices(current_actor(), found.student_id)),
         may_return=arrivals.may_return(current_actor(), found.student_id),
         photo=student_photos.of(found.student_id),
         keeps_papers=found.editable >= student_fields.IDENTITY_FIELDS,

@@ -18,9 +18,11 @@ from click.testing import Result
 from flask import Flask
 from sqlalchemy import func, select
 
+from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
-from hocbaso.services import audit_verify
+from hocbaso.services import audit_verify, roster
+from hocbaso.services.access import SYSTEM
 from tests import databases
 from tests.conftest import make_app
 from tests.exchange import messy_workbooks as mw
@@ -537,6 +539,11 @@ def test_a_student_with_scores_does_not_change_class_by_a_file(school_app, tmp_p
     )
     assert result.exit_code == 1
     assert "Danh sách học sinh!B2" in result.output and "đang học lớp 6A; đã có điểm" in result.output
+    assert "Chuyển lớp" not in result.output, "another grade level is no change of class"
+    with school_app.app_context():
+        roster.create_class(SYSTEM, roster.open_year(), "6B", clock.now())
+    other = bad_file(tmp_path, "hoc-sinh.xlsx", mw.with_cell(0, 0, "Lớp", "6B"))
+    assert "bấm “Chuyển lớp” để mang điểm theo" in run(school_app, "import", "students", other, "--apply").output
 
 
 def test_a_student_without_scores_moves(staffed_app, tmp_path):

@@ -554,6 +554,8 @@ ROWS += [
         refused=_HIDDEN,
         passes=(404,),
     ),
+    Row("students.changing_class", "GET", "/hoc-sinh/7/chuyen-lop", only("clerk"), refused=_HIDDEN),
+    Row("students.change_class", "POST", "/hoc-sinh/7/chuyen-lop", only("clerk"), refused=_HIDDEN),
     Row("students.arriving", "GET", "/hoc-sinh/tiep-nhan", only("clerk")),
     Row("students.receive", "POST", "/hoc-sinh/tiep-nhan", only("clerk")),
     Row(

@@ -8,6 +8,7 @@ from wtforms.validators import InputRequired, NumberRange
 from wtforms.widgets import HiddenInput
 
 from hocbaso.services.arrivals import FIELDS as ARRIVAL_FIELDS
+from hocbaso.services.class_changes import FIELDS as CLASS_CHANGE_FIELDS
 from hocbaso.services.departures import FIELDS as DEPARTURE_FIELDS
 from hocbaso.services.departures import KINDS as DEPARTURE_KINDS
 from hocbaso.services.student_fields import FIELD_WORDS, REQUIRED
@@ -85,3 +86,17 @@ class ArrivalForm(ProfileForm):
     )
     paper_on = StringField(ARRIVAL_FIELDS["paper_on"], [InputRequired(_EMPTY)], render_kw=_DAY)
     reason = StringField(ARRIVAL_FIELDS["reason"], [InputRequired(_EMPTY)])
+
+
+class ClassChangeForm(FlaskForm):
+    """A pupil goes into another class of the grade level: the papers, texts as typed, and what was seen."""
+
+    class_group_id = StringField(widget=HiddenInput())
+    seen = StringField(widget=HiddenInput())
+    paper_no = StringField(
+        CLASS_CHANGE_FIELDS["paper_no"],
+        [InputRequired(_EMPTY)],
+        description="Văn bản Hiệu trưởng đã ký hoặc đã duyệt cho em chuyển lớp.",
+    )
+    paper_on = StringField(CLASS_CHANGE_FIELDS["paper_on"], [InputRequired(_EMPTY)], render_kw=_DAY)
+    reason = StringField(CLASS_CHANGE_FIELDS["reason"], [InputRequired(_EMPTY)])

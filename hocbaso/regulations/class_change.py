@@ -1,0 +1,97 @@
+"""Chuyển lớp: a pupil goes to another class of the same grade level in the middle of a year (regulations T2; docs/decisions/0049).
+
+What was given stays where it was given and counts once, in the class the pupil is in. So no sheet may change its standing by it: marks
+that nobody approved never come into a locked sheet, and what was locked is not asked for again in an open one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hocbaso.errors import Invalid, WrongState
+from hocbaso.regulations.class_flow import ClassState
+from hocbaso.regulations.enrollment_flow import HERE, EnrollmentStatus, require_open
+from hocbaso.regulations.score_sheet_flow import EDITABLE, SheetState
+
+NOTHING_CHANGED = "Chưa có gì thay đổi."
+
+
+@dataclass(frozen=True, slots=True)
+class ClassPlace:
+    """A class as the rule asks about it. ``year``: the id of its school year, ``is_year_open`` whether that takes changes."""
+
+    id: int
+    name: str
+    grade_level: int
+    year: int
+    is_year_open: bool
+    state: ClassState
+
+
+@dataclass(frozen=True, slots=True)
+class SheetPair:
+    """A subject and semester in both classes. ``new_state`` None: the new class does not take the subject; ``old_state`` likewise.
+
+    ``is_asked``: a line of this pupil is asked for there (not exempt, not at another school then). ``n_values``: marks and remarks that
+    stand in the old sheet; ``n_changes``: cells of the new sheet that differ from them. ``missing_columns``: columns in words that hold
+    a value and that the new sheet does not have.
+    """
+
+    subject: str
+    semester: int
+    old_state: SheetState | None
+    new_state: SheetState | None
+    is_asked: bool
+    n_values: int
+    n_changes: int
+    missing_columns: tuple[str, ...] = ()
+
+
+def require_may_change(status: EnrollmentStatus, old: ClassPlace, new: ClassPlace) -> None:
+    """Refuse a change that is none, or that another way is there for. Raises Invalid (``class_group_id``), WrongState."""
+    if status not in HERE:
+        raise WrongState(f"Em không còn học ở lớp {old.name}. {NOTHING_CHANGED}")
+    if new.id == old.id:
+        raise Invalid(f"Em đang học lớp {old.name}. Xin chọn lớp khác.", field="class_group_id")
+    if new.year != old.year or not old.is_year_open:
+        raise WrongState(
+            f"Chuyển lớp chỉ trong năm học đang mở; sang năm sau thì xếp lớp ở trang chuyển năm học. {NOTHING_CHANGED}"
+        )
+    if new.grade_level != old.grade_level:
+        raise WrongState(
+            f"Lớp {new.name} khác khối với lớp {old.name}. Khối của em theo kết luận cuối năm: kết luận sai thì sửa bằng đề nghị "
+            f"sửa chữa. {NOTHING_CHANGED}"
+        )
+    require_open(old.state, old.name)
+    require_open(new.state, new.name)
+
+
+def why_not(pair: SheetPair, old: str, new: str) -> str:
+    """What stands against carrying this subject and semester from class ``old`` to ``new``, with what to do; "" when nothing does."""
+    half = f"học kì {'I' * pair.semester}"
+    there, here = f"Bảng điểm {pair.subject} {old}, {half}", f"Bảng điểm {pair.subject} {new}, {half}"
+    if pair.new_state is None:
+        if not pair.n_values:
+            return ""
+        return (
+            f"Lớp {new} không học {pair.subject} mà em đã có {pair.n_values} điểm, nhận xét môn này ở lớp {old}, {half}: thêm môn cho "
+            f"lớp {new} rồi chuyển."
+        )
+    if pair.missing_columns:
+        return (
+            f"{here}, không có cột {', '.join(pair.missing_columns)} mà em đã có điểm: sửa số tiết của môn ở lớp {new} cho bằng lớp "
+            f"{old} rồi chuyển."
+        )
+    if not (pair.is_asked or pair.n_changes):
+        return ""
+    was_locked = pair.old_state is SheetState.LOCKED
+    is_locked = pair.new_state is SheetState.LOCKED
+    if was_locked and is_locked:
+        return ""
+    if was_locked:
+        return f"{there}, đã khoá mà của lớp {new} chưa khoá: nộp, duyệt, khoá bảng điểm của lớp {new} rồi chuyển."
+    if is_locked:
+        return f"{here}, đã khoá mà của lớp {old} chưa khoá: nộp, duyệt, khoá bảng điểm của lớp {old} rồi chuyển."
+    if pair.new_state not in EDITABLE:
+        return f"{here}, đã nộp, đang chờ duyệt: rút lại hoặc trả lại cho giáo viên rồi chuyển, hoặc đợi cả hai lớp khoá xong."
+    return ""
