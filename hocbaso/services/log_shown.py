@@ -148,7 +148,6 @@ IDENTITY: dict[str, tuple[str, ...]] = {
     "homeroom_assignment": ("person_id", "class_group_id"),
     "role_grant": ("person_id",),
     "account": ("person_id",),
-    "board_task_file": ("board_task_id",),
     "student_photo": ("student_id",),
     "enrollment": ("student_id", "class_group_id"),
     "movement": ("enrollment_id",),
@@ -310,7 +309,16 @@ NOT_SHOWN: dict[str, dict[str, str]] = {
     "training_attendance": _all("training_attendance", _PLAN),
     "board_task": _all("board_task", _PLAN),
     "board_task_file": _some(
-        _PLAN, "digest", "media_type", "n_bytes", "added_at", "added_by", "adder_name", "removed_at", "remover_name"
+        _PLAN,
+        "board_task_id",
+        "digest",
+        "media_type",
+        "n_bytes",
+        "added_at",
+        "added_by",
+        "adder_name",
+        "removed_at",
+        "remover_name",
     ),
     "inventory_item": _all("inventory_item", _PLAN),
 }
