@@ -11,6 +11,7 @@ from sqlalchemy.orm import contains_eager
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.regulations.class_flow import ClassState
+from hocbaso.regulations.deadlines import Deadline
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.transcript_flow import SIGNING_ORDER, RecordState
 from hocbaso.services import signing
@@ -33,7 +34,8 @@ class ClassRow:
     n_principal: int
     n_sealed: int
     n_published: int
-    sign_before: str
+    sign_by: str
+    """The last good day, as every deadline on screen is told."""
     waits_for: str
 
 
@@ -119,7 +121,7 @@ def _row(class_group: m.ClassGroup, n_students: int, counts: dict[int, int], per
         principal,
         sealed,
         published,
-        before.strftime("%d/%m/%Y"),
+        f"{Deadline(before).last_good_day:%d/%m/%Y}",
         _waits_for(class_group, n_students, at_least),
     )
 
