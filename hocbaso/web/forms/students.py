@@ -71,6 +71,10 @@ class ArrivalForm(ProfileForm):
     """A pupil comes: the profile's fields and the papers, texts as typed."""
 
     version = None
+    # No answer before somebody reads the paper: a preset one is copied onto every other pupil's record.
+    sex = SelectField(
+        FIELD_WORDS["sex"], [InputRequired(_EMPTY)], choices=[("", "Chọn"), ("Nam", "Nam"), ("Nữ", "Nữ")]
+    )
     class_group_id = SelectField(ARRIVAL_FIELDS["class_group_id"], coerce=str)
     happened_on = StringField(ARRIVAL_FIELDS["happened_on"], [InputRequired(_EMPTY)], render_kw=_DAY)
     school_name = StringField(
