@@ -49,10 +49,13 @@ def test_a_pupil_goes_and_a_slip_is_taken_back(school: Cast, client_of: Clients)
 
     wrong = office.post(f"{home}/roi-truong", data={**OUT, "school_name": "", "reason": "Theo gia đình"})
     assert wrong.status_code == 422 and "Trường tiếp nhận: xin ghi" in text_of(wrong)
+    assert "Trường tiếp nhận: Trường tiếp nhận" not in text_of(wrong)
+    assert "Trường tiếp nhận (bắt buộc khi chuyển trường)" in text_of(form)
     assert 'value="Theo gia đình"' in wrong.get_data(as_text=True), "what was typed stays"
     assert place(school).status == "studying"
 
     assert office.post(f"{home}/roi-truong", data=OUT).status_code == 303
+    assert f"Đã ghi {WHO} rời trường: Chuyển đến THCS Sông Bồ" in text_of(office.get(home))
     assert place(school).status == "transferred_out"
     told = text_of(office.get(home))
     assert "Chuyển đến THCS Sông Bồ, Thừa Thiên Huế, học đến hết ngày 07/05/2027" in told and "Tiếp nhận lại" in told
