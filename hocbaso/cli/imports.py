@@ -58,6 +58,7 @@ def _command(kind: str) -> click.Command:
         joined_on: datetime | None = None,
         same: tuple[str, ...] = (),
         other: tuple[str, ...] = (),
+        open_class: tuple[str, ...] = (),
     ) -> None:
         who = acting(actor)
         with working(f"Đang {'nhập' if apply_it else 'đọc'} {file.name}"):
@@ -72,20 +73,25 @@ def _command(kind: str) -> click.Command:
                 year_label=year,
                 school_name=school,
                 joined_on=joined_on.date() if joined_on else None,
-                answers={code.upper(): "same" for code in same} | {code.upper(): "other" for code in other},
+                answers={code.upper(): "same" for code in same}
+                | {code.upper(): "other" for code in other}
+                | {name.upper(): "open" for name in open_class},
             )
         emit(
-            {**asdict(report), "ok": not report.n_errors and not report.open_asks},
+            {**asdict(report), "ok": not report.n_errors and not report.is_unanswered},
             as_json=as_json,
             words=_words(report),
         )
-        sys.exit(1 if report.n_errors or report.open_asks else 0)
+        sys.exit(1 if report.n_errors or report.is_unanswered else 0)
 
     if kind == "students":
         run = click.option(
             "--joined-on",
             type=click.DateTime(["%Y-%m-%d"]),
             help="Ngày vào lớp của các em mới không có ngày trong tệp, như 2027-03-15 (mặc định: đầu năm học).",
+        )(run)
+        run = click.option(
+            "--open-class", multiple=True, metavar="LỚP", help="Mở lớp này khi năm học chưa có; dùng được nhiều lần."
         )(run)
     if kind == "teachers":
         run = click.option(
@@ -106,6 +112,11 @@ def _words(report: imports.ImportReport) -> str:
             f"  HỎI   {ask.name} ({ask.code}) có phải {ask.known_code} trong hồ sơ ({ask.why})? "
             f"Chạy lại với --same {ask.code} hoặc --other {ask.code}."
         )
+    for one in report.open_classes:
+        lines.append(
+            f"  HỎI   Lớp {one.name} chưa có trong năm học này (khối {one.name[0]} đang có {', '.join(one.beside)}; "
+            f"{one.n_rows} dòng, ô {one.address}). Mở lớp mới? Chạy lại với --open-class {one.name}, hoặc sửa tên lớp trong tệp."
+        )
     for problem in report.errors:
         lines.append(f"  LỖI   {problem}")
     for problem in report.warnings:
@@ -124,6 +135,8 @@ def _words(report: imports.ImportReport) -> str:
         lines.append(f"  {line.noun}: {line.n_created} mới, {line.n_changed} đổi, {line.n_unchanged} giữ nguyên")
     if report.n_errors:
         lines.append(f"Có {report.n_errors} lỗi. Chưa ghi gì.")
+    elif report.is_unanswered:
+        lines.append("Còn điều cần trả lời. Chưa ghi gì.")
     elif report.applied:
         lines.append("Đã ghi." if report.n_changes else "Không có gì mới để ghi.")
     else:

@@ -1,4 +1,4 @@
-"""``flask transcript verify FILE``: judge a record without database and network. Exit 0 valid, 1 refused, 2 wrong use."""
+"""``flask transcript verify FILE``: judge a record without database and network. Exit 0 valid, 1 refused or undecided, 2 wrong use."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ def _when(value: object) -> str:
 
 
 def _signature_lines(item: SignatureVerdict) -> list[str]:
-    head = "HỢP LỆ" if item.ok else "KHÔNG HỢP LỆ"
+    from hocbaso.documents.verification_report import UNKNOWN_ISSUER
+
+    undecided = item.reasons == (UNKNOWN_ISSUER,)
+    head = "HỢP LỆ" if item.ok else "CHƯA KẾT LUẬN ĐƯỢC" if undecided else "KHÔNG HỢP LỆ"
     label = ROLE_LABELS.get(item.role, item.role)
     lines = [f"  [{head}] {label}: {item.signer or 'không đọc được người ký'}"]
     if item.fingerprint:
@@ -99,12 +102,17 @@ def report_lines(name: str, report: VerificationReport) -> list[str]:
     words = of_report(report)
     if report.kind in ("pdf", "xml", "package", "unknown"):
         good = f"KẾT LUẬN: {words.heading.upper()}." if report.lacks_status else "KẾT LUẬN: HỌC BẠ HỢP LỆ."
-        lines.append(good if report.ok else "KẾT LUẬN: HỌC BẠ KHÔNG HỢP LỆ.")
+        bad = f"KẾT LUẬN: {words.heading.upper()}." if report.is_undecided else "KẾT LUẬN: HỌC BẠ KHÔNG HỢP LỆ."
+        lines.append(good if report.ok else bad)
         if report.is_altered:
             lines.append(f"{words.heading}.")
     else:
         lines.append(f"KẾT LUẬN: {words.heading.upper()}.")
     lines.append(f"{words.sentence} {words.next_step}".strip())
+    if report.is_undecided:
+        lines.append(
+            "Bằng dòng lệnh: thêm --trust và tệp chứng thư gốc, hoặc đặt HOCBASO_INSTANCE là thư mục dữ liệu của trường."
+        )
     return lines
 
 

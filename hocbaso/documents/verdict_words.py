@@ -29,6 +29,8 @@ ASK_OFFICE = "Hãy hỏi văn thư nhà trường, mang theo mã tra cứu."
 ASK_ORIGINAL = "Đừng dùng tệp này. Hãy xin lại tệp gốc ở văn thư nhà trường."
 ASK_STANDING = "Muốn biết học bạ còn hiệu lực hay đã có bản thay, hãy mở trang kiểm tra của trường và gõ mã tra cứu."
 
+TRUST_FIRST = "Nạp chứng thư gốc của nơi cấp (hỏi phụ trách CNTT của trường) rồi kiểm tra lại."
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -46,7 +48,7 @@ def _when(value: datetime) -> str:
 
 #: (part of a reason, what to do); the first that is found counts.
 _NEXT_STEPS = (
-    (UNKNOWN_ISSUER, "Nạp chứng thư gốc của nơi cấp (hỏi phụ trách CNTT của trường) rồi kiểm tra lại."),
+    (UNKNOWN_ISSUER, TRUST_FIRST),
     (STRANGER, "Đừng tin tệp này. Gọi cho văn thư theo số điện thoại quen biết của trường để hỏi."),
     ("thu hồi", "Hỏi văn thư nhà trường vì sao và xin bản học bạ đang dùng."),
     (
@@ -78,6 +80,13 @@ def of_signature(item: SignatureVerdict) -> Words:
         if item.role == "instance":
             return Words("done", "Đúng", f"Chữ ký của {who} ({name}) đúng{signed}; nội dung không đổi từ đó.", "")
         return Words("done", "Đúng", f"Chữ ký của {who} đúng: {name}{signed}; nội dung không đổi từ đó.", "")
+    if item.reasons == (UNKNOWN_ISSUER,):
+        return Words(
+            "wrong",
+            "Chưa kết luận được",
+            f"Chữ ký mang tên {name} ({who}) khớp với nội dung, nhưng chưa biết ai ký: ở đây chưa tin chứng thư gốc nào của nơi cấp.",
+            TRUST_FIRST,
+        )
     reason = item.reasons[0] if item.reasons else "Không kiểm tra được chữ ký này."
     whose = f"{who} ({item.signer_name})" if item.signer_name else who
     return Words("wrong", "Không đúng", f"Chữ ký của {whose}: {reason}", next_step_for(reason))
@@ -131,6 +140,14 @@ def of_report(report: VerificationReport) -> Words:
         )
         names = f"{', '.join(whose[:-1])} và {whose[-1]}" if whose[1:] else whose[0]
         return Words("wrong", ALTERED.rstrip("."), f"Tệp không còn khớp với chữ ký của {names}.", ASK_ORIGINAL)
+    if report.is_undecided:
+        return Words(
+            "wrong",
+            "Chưa kết luận được: chưa rõ ai đã ký",
+            "Nội dung khớp với chữ ký, nhưng máy này chưa tin chứng thư gốc nào của nơi cấp. Tệp có thể là thật, cũng có thể do người "
+            "khác tự ký: chưa dùng làm bằng chứng.",
+            TRUST_FIRST,
+        )
     if report.is_by_stranger:
         unknown = UNKNOWN_ISSUER in report.reasons
         return Words(

@@ -100,6 +100,12 @@ class VerificationReport:
         return not self.is_altered and not {STRANGER, UNKNOWN_ISSUER}.isdisjoint(self.reasons)
 
     @property
+    def is_undecided(self) -> bool:
+        """Every signature holds and nothing speaks against the file but that no root of the issuer is trusted here: neither good nor forged."""
+        told = [item.reasons for item in self.signatures if not item.ok]
+        return not self.ok and not self.problems and bool(told) and all(one == (UNKNOWN_ISSUER,) for one in told)
+
+    @property
     def lacks_status(self) -> bool:
         """Of some signer nobody here can say whether the certificate was revoked."""
         return any(STATUS_UNKNOWN in item.notes for item in self.signatures)

@@ -29,6 +29,7 @@ _BACK = timedelta(days=7)
 """How old a message that nobody has read may be and still go out; a reminder of another day goes as of today."""
 
 
+NO_SERVER = "Chưa khai báo máy chủ thư (SMTP_URL)."
 _HOW_TO_END = "Không muốn nhận thư này nữa: mở trang Tài khoản của tôi trong phần mềm, mục Thư nhắc việc."
 
 
@@ -123,6 +124,12 @@ def _notices(person_id: int, today: date):  # type: ignore[no-untyped-def]
         .order_by(m.Notice.kind != "reminder", m.Notice.day.desc(), m.Notice.id)
         .execution_options(populate_existing=True)
     )
+
+
+def has_server() -> bool:
+    """Whether this machine was told of a mail server."""
+    settings: Config = current_app.config["HOCBASO"]
+    return bool(settings.smtp_url)
 
 
 def send(now: datetime) -> int:

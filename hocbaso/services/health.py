@@ -16,7 +16,7 @@ from hocbaso.config import Config
 from hocbaso.db import db, is_sqlite
 from hocbaso.documents.store import DocumentStore
 from hocbaso.errors import DomainError
-from hocbaso.services import audit_verify, backups, document_pool, job_ledger, schema, tls_check
+from hocbaso.services import audit_verify, backups, digest_mail, document_pool, job_ledger, schema, tls_check
 from hocbaso.services.job_table import JOBS
 
 
@@ -53,6 +53,7 @@ def examine(now: datetime, *, deep: bool = True) -> list[Finding]:
         _permissions(settings),
         _last_backup(now),
         *_jobs(now),
+        _mail(),
         *_tls(settings, now, deep),
         *_certificates(now),
         _store(settings),
@@ -145,6 +146,13 @@ def _jobs(now: datetime) -> list[Finding]:
             n_well += 1
     words = f"{n_well} việc, không việc nào muộn." if n_well == len(JOBS) else f"{n_well} việc khác không muộn."
     return [*findings, Finding("Việc theo giờ", "ok", words)] if n_well else findings
+
+
+def _mail() -> Finding:
+    # No fault: a school without one reads its reminders on the page.
+    if digest_mail.has_server():
+        return Finding("Thư nhắc việc", "ok", "Đã khai báo máy chủ thư.")
+    return Finding("Thư nhắc việc", "ok", f"{digest_mail.NO_SERVER} Lời nhắc chỉ hiện trên trang.")
 
 
 def _tls(settings: Config, now: datetime, deep: bool) -> list[Finding]:

@@ -107,12 +107,37 @@ class SamePerson:
     address: str
 
 
+@dataclass(frozen=True, slots=True)
+class NewClass:
+    """A class that a list of pupils would open beside others of its grade level: asked for, since a slip of the pen looks the same.
+
+    ``beside``: the classes there are. ``n_rows``: rows of the list that name it.
+    """
+
+    name: str
+    beside: tuple[str, ...]
+    n_rows: int
+    is_agreed: bool
+    address: str
+
+
 class Findings:
     """What a plan and the report of it have in common to tell."""
 
     counts: tuple[CountLine, ...]
     problems: tuple[CellProblem, ...]
     asks: tuple[SamePerson, ...]
+    new_classes: tuple[NewClass, ...]
+
+    @property
+    def open_classes(self) -> tuple[NewClass, ...]:
+        """New classes nobody has agreed to: nothing is written before."""
+        return tuple(one for one in self.new_classes if not one.is_agreed)
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether some question waits for a person."""
+        return bool(self.open_asks or self.open_classes)
 
     @property
     def open_asks(self) -> tuple[SamePerson, ...]:
@@ -147,6 +172,7 @@ class ImportPlan(Findings):
     problems: tuple[CellProblem, ...]
     notes: tuple[str, ...] = ()
     asks: tuple[SamePerson, ...] = ()
+    new_classes: tuple[NewClass, ...] = ()
     n_undated: int = 0
     """New pupils of a year that runs, without the day they came: entered as there from its start unless a day is given."""
     work: Any = field(default=None, compare=False, repr=False)
@@ -160,6 +186,7 @@ class ImportPlan(Findings):
             for item in self.items
         ]
         said += [[ask.code, ask.person_id, ask.answer] for ask in self.asks]
+        said += [[one.name, one.is_agreed] for one in self.new_classes]
         said += [[line.noun, line.n_created, line.n_changed] for line in self.counts]
         return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()
 
@@ -176,7 +203,7 @@ class PlanContext:
     joined_on: date | None = None
     """Students: the day the new pupils came whose row does not say."""
     answers: Mapping[str, str] = field(default_factory=dict)
-    """Staff: code in the file (upper case) -> "same" or "other", see :class:`SamePerson`."""
+    """Staff: code in the file (upper case) -> "same" or "other", see :class:`SamePerson`; students: name of a class (upper case) -> "open"."""
     batch_id: int | None = None
     """While it is written: the batch, by which an import of scores is taken back."""
 
@@ -204,6 +231,7 @@ class PlanBuilder:
         self.problems: list[CellProblem] = list(problems)
         self.notes: list[str] = []
         self.asks: list[SamePerson] = []
+        self.new_classes: list[NewClass] = []
         self.n_undated = 0
         self._counts: dict[str, list[int]] = {}
         for item in self.items:
@@ -246,6 +274,7 @@ class PlanBuilder:
             problems=tuple(self.problems),
             notes=tuple(self.notes),
             asks=tuple(self.asks),
+            new_classes=tuple(self.new_classes),
             n_undated=self.n_undated,
             work=work,
         )

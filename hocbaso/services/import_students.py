@@ -22,6 +22,7 @@ from hocbaso.services import audit, civil_status, roster
 from hocbaso.services.import_plans import (
     FieldChange,
     ImportPlan,
+    NewClass,
     PlanBuilder,
     PlanContext,
     PlannedItem,
@@ -164,6 +165,7 @@ def plan_students(table: ImportTable[StudentRow], context: PlanContext) -> Impor
             )
         else:
             builder.count("Học sinh", "same")
+    _ask_for_classes(table.rows, work.classes, classes, builder)
     _note_absent(table, matched, places, classes, builder)
     if builder.n_undated and context.year is not None:
         builder.notes.append(
@@ -172,6 +174,18 @@ def plan_students(table: ImportTable[StudentRow], context: PlanContext) -> Impor
             "nhập được cho em vào giữa năm."
         )
     return builder.build(work)
+
+
+def _ask_for_classes(
+    rows: tuple[StudentRow, ...], planned: list[str], classes: dict[str, m.ClassGroup], builder: PlanBuilder
+) -> None:
+    """Ask about each class that the list would open beside others of its grade level."""
+    for name in planned:
+        named = [row for row in rows if row.class_name == name]
+        beside = tuple(sorted(one.name for one in classes.values() if str(one.grade_level) == name[0]))
+        if beside:
+            agreed = builder.context.answers.get(name.upper()) == "open"
+            builder.new_classes.append(NewClass(name, beside, len(named), agreed, named[0].at("class_name")))
 
 
 def _leave_what_is_printed(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -31,6 +31,7 @@ from hocbaso.services.import_plans import (
     FieldChange,
     Findings,
     ImportPlan,
+    NewClass,
     PlanContext,
     PlannedItem,
     SamePerson,
@@ -93,6 +94,7 @@ class ImportReport(Findings):
     batch_id: int | None = None
     n_undated: int = 0
     asks: tuple[SamePerson, ...] = ()
+    new_classes: tuple[NewClass, ...] = ()
     joined_on: str = ""
     """The day given for new pupils whose row does not say, as ``2027-03-15``."""
     takes_back: bool = False
@@ -115,7 +117,7 @@ class ImportReport(Findings):
     @property
     def can_apply(self) -> bool:
         """Whether there is something to write and nothing in the way."""
-        return not self.applied and not self.n_errors and not self.open_asks and bool(self.n_changes)
+        return not self.applied and not self.n_errors and not self.is_unanswered and bool(self.n_changes)
 
 
 def kinds_for(actor: Actor) -> tuple[str, ...]:
@@ -141,7 +143,7 @@ def run_import(
 ) -> ImportReport:
     """Read a workbook and plan it; with ``apply`` write exactly that plan in one transaction.
 
-    ``answers``: staff, see :attr:`PlanContext.answers`. A plan with an error or an open question is returned and never applied (``applied`` False). In an instance without a school the system
+    ``answers``: see :attr:`PlanContext.answers`. A plan with an error or an open question is returned and never applied (``applied`` False). In an instance without a school the system
     actor's import creates it (``school_name``) and the year (``year_label``, default the one containing today).
     ``joined_on``: students, the day the new ones came whose row does not say. ``fingerprint``: of the plan that was previewed; Stale when the database has changed so that the plan would differ.
     Raises NotAllowed, NotFound for the year, Invalid when the file cannot be read as this kind at all.
@@ -154,7 +156,7 @@ def run_import(
     with write_transaction() as session:
         context = _context(actor, now, year_label, school_name, joined_on, answers)
         plan = steps.plan(table, context)
-        if plan.errors or plan.open_asks:
+        if plan.errors or plan.is_unanswered:
             return _report(plan, file_name, applied=False, joined_on=joined_on)
         if fingerprint is not None and plan.fingerprint != fingerprint:
             raise Stale("Dữ liệu của trường đã thay đổi sau lần xem trước nên chưa ghi gì. Hãy xem trước lại.")
@@ -271,7 +273,8 @@ def _day(report: ImportReport) -> date | None:
 
 
 def _answers(report: ImportReport) -> dict[str, str]:
-    return {ask.code.upper(): ask.answer for ask in report.asks if ask.answer}
+    told = {ask.code.upper(): ask.answer for ask in report.asks if ask.answer}
+    return told | {one.name.upper(): "open" for one in report.new_classes if one.is_agreed}
 
 
 def preview_with_answers(actor: Actor, batch_id: int, answers: Mapping[str, str], now: datetime) -> int:
@@ -285,6 +288,17 @@ def preview_with_answers(actor: Actor, batch_id: int, answers: Mapping[str, str]
     if not asked or set(given) != asked or not set(given.values()) <= {"same", "other"}:
         raise Invalid("Xin chọn cho từng người: cùng một người, hay hai người khác nhau.")
     return preview_again(actor, batch_id, now, answers=given)
+
+
+def preview_with_classes(actor: Actor, batch_id: int, names: Collection[str], now: datetime) -> int:
+    """A fresh preview of the same list of students with the new classes that a person agrees to open.
+
+    Raises NotFound, Invalid (none, or one that was not asked about), WrongState (dropped).
+    """
+    asked = {one.name for one in open_batch(actor, batch_id).new_classes}
+    if not names or not set(names) <= asked:
+        raise Invalid("Xin đánh dấu lớp cần mở. Lớp gõ nhầm thì sửa trong tệp rồi chọn lại tệp.")
+    return preview_again(actor, batch_id, now, answers={name.upper(): "open" for name in names})
 
 
 def preview_with_day(actor: Actor, batch_id: int, joined_on: date | None, now: datetime) -> int:
@@ -440,6 +454,7 @@ def _report(plan: ImportPlan, file_name: str, *, applied: bool, joined_on: date 
         n_warnings=len(plan.warnings),
         n_undated=plan.n_undated,
         asks=plan.asks,
+        new_classes=plan.new_classes,
         joined_on=joined_on.isoformat() if joined_on else "",
     )
 
@@ -460,6 +475,7 @@ def _pack(report: ImportReport) -> str:
         "items": [asdict(item) for item in items],
         "problems": [asdict(problem) for problem in problems],
         "asks": [asdict(ask) for ask in report.asks],
+        "new_classes": [asdict(one) for one in report.new_classes],
     }
     return json.dumps(plain, ensure_ascii=False)
 
@@ -473,6 +489,9 @@ def _unpack(batch: m.ImportBatch) -> ImportReport:
     )
     plain["problems"] = tuple(CellProblem(**problem) for problem in plain["problems"])
     plain["asks"] = tuple(SamePerson(**ask) for ask in plain.get("asks", ()))
+    plain["new_classes"] = tuple(
+        NewClass(**{**one, "beside": tuple(one["beside"])}) for one in plain.get("new_classes", ())
+    )
     plain["notes"] = tuple(plain["notes"])
     plain["left"] = tuple(plain.get("left", ()))
     plain["applied"] = batch.state == "APPLIED"

@@ -83,6 +83,8 @@ class JobStanding:
     outcome: str | None
     late: bool
     due: tuple[str, ...]
+    is_done_today: bool
+    """Nothing is left to run by hand before tomorrow."""
 
 
 class LeaseLost(Exception):
@@ -135,6 +137,7 @@ def standing(job: Job, now: datetime) -> JobStanding:
         last.outcome if last else None,
         last.late if last else False,
         tuple(day.isoformat() for day in due_days(job, now)),
+        is_done(job, clock.local_date(now)),
     )
 
 

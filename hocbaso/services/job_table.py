@@ -50,7 +50,7 @@ def _mailed(day: date, now: datetime, n_sent: int) -> str:
         return (
             f"Giờ yên lặng từ {QUIET_FROM_HOUR}:00 đến {QUIET_TO_HOUR}:00: lời nhắc hôm nay đi cùng thư của ngày tới."
         )
-    return f"Đã gửi {n_sent} thư."
+    return f"Đã gửi {n_sent} thư." if digest_mail.has_server() else digest_mail.NO_SERVER
 
 
 def _sign_log(day: date, now: datetime) -> snapshots.SignedBody:
@@ -109,7 +109,7 @@ def _renew_certificate(day: date, now: datetime, _prepared: Any) -> str:
         return "Máy chủ tắt hôm đó; việc của ngày mới đã xem lại chứng thư."
     renewed = tls.renew_if_due(SYSTEM, now)
     if renewed is None:
-        return "Chứng thư HTTPS chưa cần gia hạn."
+        return "Chứng thư HTTPS chưa cần gia hạn." if tls.is_used() else "Máy chủ chưa dùng HTTPS."
     return f"Đã gia hạn chứng thư HTTPS đến {clock.local(renewed.leaf_ends_at):%d/%m/%Y}."
 
 

@@ -655,6 +655,7 @@ def changes_of_entry(names: Names, target_kind: str, payload: Mapping[str, Any])
     cells = {
         f"{match[1]}-{match[2]}": value for key, value in told.items() if (match := _PAIR.match(str(key))) is not None
     }
+    own = {name for row in state.get(target_kind, {}).values() for name in row}
     found: list[Change] = []
     for kind, rows in state.items():
         for row_id, after in rows.items():
@@ -663,7 +664,8 @@ def changes_of_entry(names: Names, target_kind: str, payload: Mapping[str, Any])
                 continue
             # An entry's ``before`` is of its target, or of the only row of that kind.
             mine = told if kind == target_kind or (len(rows) == 1 and kind in SHOWN) else {}
-            before = {name: mine[name] for name in after if name in mine}
+            # What the target's own rows name too is the target's: a paper's state is not its request's.
+            before = {name: mine[name] for name in after if name in mine and (kind == target_kind or name not in own)}
             found += changes_of_row(names, kind, row_id, before or None, after)
     return found
 

@@ -41,7 +41,7 @@ from hocbaso.services.access import Actor
 from hocbaso.services.in_force import delegates, has_left, holding, in_force
 from hocbaso.services.kept_answers import KeptAnswers, log_head
 from hocbaso.services.sheet_holders import SheetAct, delegated
-from hocbaso.services.transcript_counts import due_days, records_by_state, replacing
+from hocbaso.services.transcript_counts import due_days, first_records_by_state, replacing, replacing_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +221,7 @@ def _turn_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
 def _transcript_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
     later = due_days(year)
     found = []
-    for class_id, by_state in records_by_state(year.id).items():
+    for class_id, by_state in first_records_by_state(year.id).items():
         row = db.session.get(m.ClassGroup, class_id)
         assert row is not None
         found.append((row, row.name, by_state, max(year.sign_before(row.grade_level), later.get(class_id, date.min))))
@@ -229,12 +229,12 @@ def _transcript_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
 
 
 def _replacing_work(today: date) -> list[HeldWork]:
-    """Records of closed years that were recalled and have to be made anew."""
+    """Records that were recalled and have to be made anew."""
     found = []
     for one in replacing():
         row = db.session.get(m.ClassGroup, one.class_group_id)
         assert row is not None
-        found.append((row, f"{row.name} năm học {one.year_label.replace('-', '–')}", one.by_state, one.before))
+        found.append((row, replacing_name(row.name, one), one.by_state, one.before))
     return _of_records(found, today)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import select
 
@@ -24,6 +24,7 @@ from hocbaso.services.access import Actor, class_for, reaches_class
 from hocbaso.services.batch_scope import batches_of_class
 from hocbaso.services.record_oddities import Change, changes_of, flags_of
 from hocbaso.services.transcript_contents import deputies, principal_person, signers_of
+from hocbaso.services.transcript_counts import recalled_days
 from hocbaso.services.transcript_overview import ClassRow, class_row
 
 
@@ -47,6 +48,8 @@ class RecordRow:
     changes: tuple[Change, ...]
     """Against the record this one replaces."""
     my_turn: bool
+    recalled_on: date | None = None
+    """Nothing built since the one before was recalled on this day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +98,13 @@ def class_view(actor: Actor, class_group_id: int, now: datetime) -> ClassView:
     enrollments = transcripts.students_of(class_group_id)
     records = transcripts.records_in_force(row.id for row in enrollments)
     frozen = transcripts.latest_frozen(row.id for row in enrollments)
+    gone = recalled_days(row.id for row in enrollments)
     looked_at = _looked_at(actor, class_group_id)
     role = _role_of(actor, class_group)
     rows = [
-        _row(enrollment, records.get(enrollment.id), frozen.get(enrollment.id), looked_at, role)
+        _row(
+            enrollment, records.get(enrollment.id), frozen.get(enrollment.id), looked_at, role, gone.get(enrollment.id)
+        )
         for enrollment in enrollments
     ]
     odd = tuple(row for row in rows if row.flags or row.changes or (row.is_new and looked_at is not None))
@@ -152,6 +158,7 @@ def _row(
     frozen: m.FrozenResult | None,
     looked_at: datetime | None,
     role: SignatureRole | None,
+    recalled_on: date | None,
 ) -> RecordRow:
     student = enrollment.student
     if record is None:
@@ -169,6 +176,7 @@ def _row(
             False,
             (),
             False,
+            recalled_on,
         )
     content = tc.from_canonical_json(record.content.encode("utf-8"))
     flags = flags_of(content, json.loads(frozen.content) if frozen else {})

@@ -95,6 +95,12 @@ def held(settings: Config) -> Held:
     return Held(leaf, authority)
 
 
+def is_used() -> bool:
+    """Whether there is an HTTPS certificate at all, sound or not."""
+    there = held(_settings())
+    return there.leaf is not None or there.pair_fault is not None
+
+
 def guess_names() -> tuple[str, ...]:
     """The machine's addresses in the network: what an authority is made for when nobody named anything."""
     return lan_addresses.of_this_machine()

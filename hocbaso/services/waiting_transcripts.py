@@ -16,7 +16,7 @@ from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services import overtaken_records, recall_steps
 from hocbaso.services.access import Actor, reaches_class
 from hocbaso.services.daily_items import DailyItem, Oddity, class_item, school_item
-from hocbaso.services.transcript_counts import due_days, records_by_state, replacing
+from hocbaso.services.transcript_counts import due_days, first_records_by_state, replacing, replacing_name
 
 _TURN = (
     (RecordState.CREATED, Permission.TRANSCRIPT_SIGN_HOMEROOM, "Ký {n} học bạ lớp {name}"),
@@ -31,7 +31,7 @@ def transcript_items(actor: Actor, year: m.SchoolYear, today: date) -> list[Dail
         return []
     later = due_days(year)
     found = []
-    for class_id, by_state in records_by_state(year.id).items():
+    for class_id, by_state in first_records_by_state(year.id).items():
         row = db.session.get(m.ClassGroup, class_id)
         assert row is not None
         found.append((row, row.name, by_state, max(year.sign_before(row.grade_level), later.get(class_id, date.min))))
@@ -39,15 +39,18 @@ def transcript_items(actor: Actor, year: m.SchoolYear, today: date) -> list[Dail
 
 
 def replacing_items(actor: Actor, today: date) -> list[DailyItem]:
-    """The same of records of closed years that were recalled and have to be made anew."""
+    """The same of records that were recalled and have to be made anew: a family is without one, so they are looked at first."""
     if actor.is_system or not actor.may(Permission.TRANSCRIPT_READ):
         return []
-    found = []
+    items: list[DailyItem] = []
     for one in replacing():
         row = db.session.get(m.ClassGroup, one.class_group_id)
         assert row is not None
-        found.append((row, f"{row.name} năm học {one.year_label.replace('-', '–')}", one.by_state, one.before))
-    return _items(actor, found, today)
+        names = ", ".join(one.names[:3]) + (" và em khác" if one.names[3:] else "")
+        oddity = Oddity("Thay bản đã thu hồi", "undo-2", names, "Bản cũ đã thu hồi, gia đình chưa có bản thay.")
+        made = _items(actor, [(row, replacing_name(row.name, one), one.by_state, one.before)], today)
+        items += [replace(item, key=f"anew-{item.key}", oddities=(oddity,)) for item in made]
+    return items
 
 
 def _items(

@@ -39,7 +39,8 @@ def leave(student_id: int) -> BaseResponse | tuple[str, int]:
     except Invalid as refusal:
         form[refusal.field if refusal.field in form else "kind"].errors = [refusal.message]
         return _leaving_page(student_id, form), 422
-    flash(f"Đã ghi: {done.words}. Từ nay các bảng điểm không hỏi điểm của em nữa.", "done")
+    name = profiles.profile(current_actor(), student_id).full_name
+    flash(f"Đã ghi {name} rời trường: {done.words}. Từ nay các bảng điểm không hỏi điểm của em nữa.", "done")
     return go(url_for(".show", student_id=student_id, _anchor="chuyen-di"))
 
 

@@ -99,7 +99,7 @@ def _machine_lines() -> str:
     return "# TYPE hocbaso_job_days_owed gauge\n" + owed
 
 
-_COMMAND = re.compile(r"[^.;:(]*: (?:flask|chmod) .*$|\s*\((?:flask|SQLite)[^)]*\)")
+_COMMAND = re.compile(r"[^.;:(]*: (?:flask|chmod) .*$|\s*\((?:flask|SQLite|SMTP_URL)[^)]*\)")
 """What only whoever sits at the server can use of a finding: a command after a colon, names of parts in brackets."""
 
 

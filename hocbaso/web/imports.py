@@ -155,6 +155,18 @@ def who_is_who(batch_id: int) -> Any:
     return go(url_for("imports.batch", batch_id=again))
 
 
+@pages.post("/<int:batch_id>/lop-moi")
+@_may_import
+def new_classes(batch_id: int) -> Any:
+    """Preview the same list of students again, with the new classes that were ticked."""
+    try:
+        again = imports.preview_with_classes(current_actor(), batch_id, request.form.getlist("lop"), clock.now())
+    except Invalid as refusal:
+        note(refusal.message, "late")
+        again = batch_id
+    return go(url_for("imports.batch", batch_id=again))
+
+
 @pages.post("/<int:batch_id>/ghi")
 @_may_import
 def apply(batch_id: int) -> Any:

@@ -26,6 +26,7 @@ from hocbaso.services.access import SYSTEM
 from tests import databases
 from tests.conftest import make_app
 from tests.exchange import messy_workbooks as mw
+from tests.services.test_imports import STUDENT_HEAD, book
 
 SAMPLES = mw.SAMPLES
 CLASSES = ("6A", "7A", "8A", "9A")
@@ -622,3 +623,19 @@ def test_an_exported_workbook_imports_without_a_change(school_app, tmp_path):
         report = as_json(done(run(school_app, "import", kind, path, "--profile", "hocbaso", "--json")))
         assert report["items"] == [] and report["n_errors"] == 0
         assert openpyxl.load_workbook(io.BytesIO(path.read_bytes())).sheetnames
+
+
+def test_a_class_beside_others_of_its_grade_level_is_asked_about(staffed_app, tmp_path):
+    path = tmp_path / "hs.xlsx"
+    path.write_bytes(book([STUDENT_HEAD, [1, "6X", "3660009999", "Lại Ngọc Diệp", "01/03/2014", "Nữ", None]]))
+    command = ("import", "students", path, "--profile", "csdl-nganh", "--apply")
+
+    def n_classes() -> int | None:
+        with staffed_app.app_context():
+            return db.session.scalar(select(func.count()).where(m.ClassGroup.name == "6X"))
+
+    asked = run(staffed_app, *command)
+    assert asked.exit_code == 1 and "--open-class 6X" in asked.output and "Chưa ghi gì" in asked.output
+    assert n_classes() == 0
+    done(run(staffed_app, *command, "--open-class", "6x"))
+    assert n_classes() == 1

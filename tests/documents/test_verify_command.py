@@ -98,6 +98,26 @@ def test_without_trust_the_instance_is_asked_and_else_nobody_is_known(files: dic
     assert CliRunner().invoke(asking, [files["a.pdf"]]).exit_code == 0
 
 
+@pytest.mark.parametrize("name", ["a.pdf", "a.xml", "a.zip"])
+def test_signatures_that_hold_of_an_issuer_not_known_here_are_neither_valid_nor_forged(
+    files: dict[str, str], name: str
+) -> None:
+    result = CliRunner().invoke(verify_command, [files[name]])
+    assert result.exit_code == 1 and "HỢP LỆ" not in result.output, result.output
+    assert result.output.count("[CHƯA KẾT LUẬN ĐƯỢC]") == (6 if name == "a.zip" else 3)
+    assert "KẾT LUẬN: CHƯA KẾT LUẬN ĐƯỢC: CHƯA RÕ AI ĐÃ KÝ." in result.output
+    assert "chưa tin chứng thư gốc nào của nơi cấp" in result.output and "--trust" in result.output
+    told = json.loads(CliRunner().invoke(verify_command, [files[name], "--json"]).output)
+    assert told["ok"] is False and told["verdict"]["heading"].startswith("Chưa kết luận được")
+
+
+@pytest.mark.parametrize("name", ["b.pdf", "c.pdf", "d.txt"])
+def test_a_bad_file_stays_bad_where_no_issuer_is_known(files: dict[str, str], name: str) -> None:
+    result = CliRunner().invoke(verify_command, [files[name]])
+    assert result.exit_code == 1 and "KẾT LUẬN: HỌC BẠ KHÔNG HỢP LỆ." in result.output
+    assert "KẾT LUẬN: CHƯA" not in result.output
+
+
 def test_wrong_use_exits_2(files: dict[str, str]) -> None:
     assert CliRunner().invoke(verify_command, ["/nowhere.pdf"]).exit_code == 2
     assert CliRunner().invoke(verify_command, []).exit_code == 2

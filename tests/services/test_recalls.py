@@ -11,21 +11,27 @@ from lxml import etree
 from signxml import SignatureConfiguration, SignatureMethod, XMLVerifier
 from sqlalchemy import select, text
 
+from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.documents import transcript_content as tc
 from hocbaso.errors import DomainError, IntegrityFault, Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations import recall_flow
+from hocbaso.regulations.correction_flow import due_before
 from hocbaso.regulations.recall_flow import ListState, RecallState, RecallVerb
 from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services import (
     audit,
     audit_verify,
+    dashboard,
     document_pool,
+    log_search,
     recall_lists,
     recall_requests,
     recall_view,
+    reminders,
     signing,
+    signing_view,
     students,
     test_school_keys,
     transcripts,
@@ -402,8 +408,6 @@ def test_the_log_keeps_reason_paper_and_approval_in_words(issued: Cast) -> None:
 
 
 def test_a_request_waits_on_the_principals_day_and_on_nobody_elses(issued: Cast) -> None:
-    from hocbaso.services import dashboard
-
     principal = issued.actor("principal")
     before = dashboard.count_waiting(principal, LATER)
     request = ask(issued)
@@ -447,3 +451,47 @@ def test_each_watched_value_of_a_recall_changed_in_the_file_is_named(issued: Cas
             connection.close()
     db.session.remove()
     assert audit_verify.verify().ok
+
+
+def test_the_log_tells_the_state_of_a_paper_and_of_its_request_apart(issued: Cast) -> None:
+    request = ask(issued)
+    recall_requests.approve(issued.actor("principal"), request.id, LATER, note="Đồng ý")
+    lines = log_search.search(issued.actor("principal"), log_search.Wanted(), LATER.date()).lines
+    told = {
+        (line.what, change.before, change.after)
+        for line in lines
+        if line.what in ("đề nghị thu hồi học bạ", "thu hồi học bạ")
+        for change in line.changes
+        if change.what == "tình trạng"
+    }
+    assert told == {
+        ("đề nghị thu hồi học bạ", None, "chờ Hiệu trưởng quyết định"),
+        ("đề nghị thu hồi học bạ", "đã công bố", "chờ thu hồi"),
+        ("thu hồi học bạ", None, "đã thu hồi"),
+        ("thu hồi học bạ", "chờ thu hồi", "đã thu hồi"),
+    }
+
+
+def test_a_paper_to_make_anew_in_the_open_year_is_looked_at_first_and_due_soon(issued: Cast) -> None:
+    math = issued.actor("math")
+    assert not [one for one in dashboard.daily(math, LATER).odd if one.kind == "transcript"]
+    recall_requests.recall(issued.actor("principal"), records()[0].uuid, WHY, LATER)
+    words = "Lập 1 học bạ lớp 9A, thay bản đã thu hồi"
+    day = dashboard.daily(math, LATER)
+    [item] = [one for one in day.odd if one.kind == "transcript"]
+    assert item.title == words and item.oddities[0].who == STAY[0]
+    assert item.due_before == due_before(clock.local_date(LATER))
+    assert not [one for one in day.plain if one.kind == "transcript"], "not told twice"
+    assert dashboard.count_waiting(math, LATER) == day.n_waiting
+    assert [one.what for one in reminders.held_work(LATER) if "học bạ lớp 9A" in one.what] == [words]
+    view = signing_view.class_view(math, issued.classes["9A"], LATER)
+    assert {row.name: row.recalled_on for row in view.rows} == {
+        name: clock.local_date(LATER) if name == STAY[0] else None for name in STAY
+    }
+
+
+def test_what_was_taken_back_unsigned_is_a_first_record_still(built: Cast) -> None:
+    recall_requests.recall(built.actor("principal"), records()[0].uuid, WHY, LATER)
+    assert "Lập 1 học bạ lớp 9A" in [one.title for one in dashboard.daily(built.actor("math"), LATER).plain]
+    view = signing_view.class_view(built.actor("math"), built.classes["9A"], LATER)
+    assert {row.recalled_on for row in view.rows} == {None}

@@ -320,12 +320,12 @@ def test_a_record_recalled_after_the_turn_waits_for_those_who_make_the_next(scho
             AuditTag.TRANSCRIPT_RECALLED, SYSTEM, autumn, target_kind="transcript_record", target_id=record.id,
             state=audit.states("transcript_record", [record]),
         )  # fmt: skip
-    words = "Lập 1 học bạ lớp 9A năm học 2026–2027"
+    words = "Lập 1 học bạ lớp 9A năm học 2026–2027, thay bản đã thu hồi"
     for who in ("math", "clerk"):
         [item] = replacing_items(school.actor(who), autumn.date())
         assert (item.title, item.link) == (words, f"/hoc-ba/lop/{school.classes['9A']}")
         assert item.due_before == date(2027, 9, 28), "five working days, as an answer to a request"
-        assert words in [one.title for one in dashboard.daily(school.actor(who), autumn).plain]
+        assert words in [one.title for one in dashboard.daily(school.actor(who), autumn).odd]
         assert (
             dashboard.count_waiting(school.actor(who), autumn) == dashboard.daily(school.actor(who), autumn).n_waiting
         )

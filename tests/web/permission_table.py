@@ -158,6 +158,7 @@ ROWS += [
     Row("imports.blank", "GET", "/nhap-du-lieu/mau/khong-co", _IMPORTERS, passes=(404,)),
     Row("imports.batch", "GET", "/nhap-du-lieu/999999", _IMPORTERS, passes=(404,)),
     Row("imports.day", "POST", "/nhap-du-lieu/999999/ngay-vao-lop", _IMPORTERS, passes=(404,)),
+    Row("imports.new_classes", "POST", "/nhap-du-lieu/999999/lop-moi", _IMPORTERS, passes=(404,)),
     Row("imports.who_is_who", "POST", "/nhap-du-lieu/999999/cung-nguoi", _IMPORTERS, passes=(404,)),
     Row("imports.apply", "POST", "/nhap-du-lieu/999999/ghi", _IMPORTERS, passes=(404, 422)),
     Row("imports.undo", "POST", "/nhap-du-lieu/999999/hoan-tac", _IMPORTERS, passes=(404,)),

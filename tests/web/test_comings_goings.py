@@ -49,10 +49,13 @@ def test_a_pupil_goes_and_a_slip_is_taken_back(school: Cast, client_of: Clients)
 
     wrong = office.post(f"{home}/roi-truong", data={**OUT, "school_name": "", "reason": "Theo gia đình"})
     assert wrong.status_code == 422 and "Trường tiếp nhận: xin ghi" in text_of(wrong)
+    assert "Trường tiếp nhận: Trường tiếp nhận" not in text_of(wrong)
+    assert "Trường tiếp nhận (bắt buộc khi chuyển trường)" in text_of(form)
     assert 'value="Theo gia đình"' in wrong.get_data(as_text=True), "what was typed stays"
     assert place(school).status == "studying"
 
     assert office.post(f"{home}/roi-truong", data=OUT).status_code == 303
+    assert f"Đã ghi {WHO} rời trường: Chuyển đến THCS Sông Bồ" in text_of(office.get(home))
     assert place(school).status == "transferred_out"
     told = text_of(office.get(home))
     assert "Chuyển đến THCS Sông Bồ, Thừa Thiên Huế, học đến hết ngày 07/05/2027" in told and "Tiếp nhận lại" in told
@@ -85,6 +88,10 @@ def test_a_pupil_comes_and_brings_semester_one(school: Cast, client_of: Clients)
     wrong = office.post("/hoc-sinh/tiep-nhan", data={**asked, "birth_on": "hôm qua"})
     assert wrong.status_code == 422 and "Ngày sinh ghi như 19/05/2012." in text_of(wrong)
     assert f'value="{NAME}"' in wrong.get_data(as_text=True)
+    page = office.get("/hoc-sinh/tiep-nhan").get_data(as_text=True)
+    assert re.search(r'<select[^>]* name="sex"[^>]*>\s*<option (selected )?value="">Chọn</option>', page)
+    unsaid = office.post("/hoc-sinh/tiep-nhan", data={**asked, "sex": ""})
+    assert unsaid.status_code == 422 and "Giới tính: không được để trống." in text_of(unsaid)
     odd = office.post("/hoc-sinh/tiep-nhan", data={**asked, "full_name": WHO, "birth_on": "02/03/2012"})
     assert odd.status_code == 422 and "cùng họ tên và ngày sinh" in text_of(odd)
     assert db.session.scalar(select(func.count()).select_from(m.Movement)) == 0

@@ -139,13 +139,28 @@ def test_the_it_officer_backs_up_runs_jobs_and_checks_the_log(
     client = client_of("it_officer")
     page = client.post("/may-chu/sao-luu", follow_redirects=True).get_data(as_text=True)
     assert "Đã sao lưu vào hocbaso-" in page
+    assert 'action="/may-chu/viec/tidy"' in page
     page = client.post("/may-chu/viec/tidy", follow_redirects=True).get_data(as_text=True)
-    assert "Đã dọn" in page
+    assert "Đã dọn" in page and 'action="/may-chu/viec/tidy"' not in page and "Hôm nay đã xong" in page
+    assert 'action="/may-chu/viec/quality"' in page
     assert "hôm nay đã chạy xong" in client.post("/may-chu/viec/tidy", follow_redirects=True).get_data(as_text=True)
     assert client.post("/may-chu/viec/khong-co").status_code == 404
     assert "Nhật ký nguyên vẹn" in client.post("/may-chu/nhat-ky", follow_redirects=True).get_data(as_text=True)
     assert "Ảnh chụp số 1" in client.post("/may-chu/anh-chup", follow_redirects=True).get_data(as_text=True)
     assert client_of("principal").post("/may-chu/sao-luu").status_code == 403
+
+
+def test_what_this_machine_was_never_told_of_is_said_and_not_counted_as_nought(
+    school: Cast, school_app: Flask, client_of: Callable[[str], FlaskClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    client = client_of("it_officer")
+    page = client.post("/may-chu/viec/mail", follow_redirects=True).get_data(as_text=True)
+    assert "Gửi thư nhắc việc: Chưa khai báo máy chủ thư (SMTP_URL)." in page and "0 thư" not in page
+    page = client.post("/may-chu/viec/tls", follow_redirects=True).get_data(as_text=True)
+    assert "Máy chủ chưa dùng HTTPS." in page and "chưa cần gia hạn" not in page
+    doctor = school_app.test_cli_runner().invoke(args=["doctor"]).output
+    assert "Chưa khai báo máy chủ thư (SMTP_URL)" in doctor
 
 
 def test_a_forged_score_is_told_to_the_it_officer_without_its_value(

@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
+from hocbaso.services import imports
 from tests.services.test_imports import ONE, STUDENT_HEAD, book, scores
 
 
@@ -173,6 +174,28 @@ def test_a_namesake_is_asked_about_above_everything_else(school, client_of):
     assert "<del>BGH01</del>" in preview and "chưa giao quyền" not in preview
     client.post(f"{again.location}/ghi", data={"fingerprint": fingerprint(preview)})
     assert db.session.get(m.Person, person, populate_existing=True).staff_code == "GV001"
+
+
+def test_a_class_beside_others_of_its_grade_level_is_asked_about_and_ticked(school, client_of):
+    client = client_of("clerk")
+    sent = send(
+        client, "students", book([STUDENT_HEAD, [1, "6C", "3660000099", "Lại Ngọc Diệp", "01/03/2015", "Nữ", None]])
+    )
+    page = text(client.get(sent.location))
+    assert "Lớp 6C chưa có trong năm học này." in page and "Mở lớp mới?" in page and 'name="fingerprint"' not in page
+    assert page.index("Mở lớp mới?") < page.index("Tệp này sẽ làm gì")
+    asked = imports.open_batch(school.actor("clerk"), int(sent.location.rsplit("/", 1)[1]))
+    client.post(f"{sent.location}/ghi", data={"fingerprint": asked.fingerprint})
+    assert db.session.scalar(select(func.count()).where(m.ClassGroup.name == "6C")) == 0, "not by hand either"
+    unticked = client.post(f"{sent.location}/lop-moi", follow_redirects=True)
+    assert "Xin đánh dấu lớp cần mở" in text(unticked)
+    again = client.post(f"{sent.location}/lop-moi", data={"lop": "6C"})
+    preview = text(client.get(again.location))
+    assert 'value="6C" checked' in preview
+    dated = client.post(f"{again.location}/ngay-vao-lop", data={"joined_on": "10/05/2027"})
+    preview = text(client.get(dated.location))
+    client.post(f"{dated.location}/ghi", data={"fingerprint": fingerprint(preview)})
+    assert db.session.scalar(select(func.count()).where(m.ClassGroup.name == "6C")) == 1
 
 
 def test_a_day_for_the_new_pupils_is_offered_and_previewed_again(school, client_of):

@@ -55,9 +55,7 @@ class DepartureForm(FlaskForm):
         DEPARTURE_FIELDS["kind"], choices=[(kind.value, words) for kind, words in DEPARTURE_KINDS.items()]
     )
     happened_on = StringField(DEPARTURE_FIELDS["happened_on"], [InputRequired(_EMPTY)], render_kw=_DAY)
-    school_name = StringField(
-        DEPARTURE_FIELDS["school_name"], description="Phải ghi khi chuyển trường; thôi học thì để trống."
-    )
+    school_name = StringField(DEPARTURE_FIELDS["school_name"], description="Thôi học thì để trống.")
     paper_no = StringField(
         DEPARTURE_FIELDS["paper_no"],
         [InputRequired(_EMPTY)],
@@ -71,6 +69,8 @@ class ArrivalForm(ProfileForm):
     """A pupil comes: the profile's fields and the papers, texts as typed."""
 
     version = None
+    # No answer before somebody reads the paper: a preset one is copied onto every other pupil's record.
+    sex = SelectField(FIELD_WORDS["sex"], [InputRequired(_EMPTY)], choices=[("", "Chọn"), ("Nam", "Nam"), ("Nữ", "Nữ")])
     class_group_id = SelectField(ARRIVAL_FIELDS["class_group_id"], coerce=str)
     happened_on = StringField(ARRIVAL_FIELDS["happened_on"], [InputRequired(_EMPTY)], render_kw=_DAY)
     school_name = StringField(
