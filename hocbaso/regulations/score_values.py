@@ -82,7 +82,7 @@ def _refusal(text: str) -> str:
         return f"Ô điểm còn trống. {HOW}"
     shown = text if len(text) <= 20 else text[:19] + "…"
     if _LONG_DECIMAL.fullmatch(text):
-        return f"Điểm “{shown}” có nhiều hơn một chữ số sau dấu phẩy. Thầy/Cô làm tròn đến một chữ số rồi nhập lại, ví dụ 8,5."
+        return f"Điểm “{shown}” có nhiều hơn một chữ số sau dấu phẩy. Thầy/Cô làm tròn đến một chữ số rồi nhập lại."
     if _NUMBER.fullmatch(text):
         return f"Điểm “{shown}” không nằm trong thang từ 0 đến 10. {HOW}"
     return f"Không đọc được “{shown}” thành điểm. {HOW}"

@@ -7,7 +7,7 @@ typed or corrected by itself is never written over.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -166,9 +166,12 @@ def save_month(
         return saved
 
 
-def fill_blanks(actor: Actor, class_group_id: int, column_key: str, *, now: datetime) -> int:
+def fill_blanks(
+    actor: Actor, class_group_id: int, column_key: str, *, now: datetime, seen: Collection[tuple[int, str]] | None = None
+) -> int:
     """Write 0 into each cell of a month that has to be typed and is empty, in one transaction with one entry; the number of cells.
 
+    ``seen``: the cells (enrollment, kind) that the actor saw empty; no other is written. None for all of them.
     Totals that were typed by themselves keep their pupils out of it. Raises NotFound, NotAllowed, WrongState.
     """
     with write_transaction() as session:
@@ -199,6 +202,8 @@ def fill_blanks(actor: Actor, class_group_id: int, column_key: str, *, now: date
                 continue
             cells = stored.get(enrollment.id, {})
             for kind in KINDS:
+                if seen is not None and (enrollment.id, kind) not in seen:
+                    continue
                 cell = cells.get((column_key, kind))
                 record = records.get(enrollment.id)
                 field = TOTAL_FIELDS[column.semester, kind]

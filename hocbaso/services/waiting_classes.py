@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -95,7 +96,7 @@ def class_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem
             )
             items.append(replace(made, seen=class_seal.seal(computed, today)))
         else:
-            n_gaps = len(class_gaps.list_gaps(computed))
+            gaps = class_gaps.list_gaps(computed)
             oddities = []
             if steps and steps[-1].verb == ClassVerb.RETURN.value:
                 oddities.append(
@@ -109,13 +110,21 @@ def class_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem
                     "finalise",
                     f"Tổng kết lớp {row.name}",
                     "lớp chủ nhiệm",
-                    f"còn {n_gaps} việc" if n_gaps else "chốt được",
+                    left_words(gaps) or "chốt được",
                     year.data_complete_before,
                     today,
                     oddities,
                 )
             )
     return items
+
+
+def left_words(gaps: Sequence[class_gaps.ClassGap]) -> str:
+    """What keeps a class open, in the units of the class's own page: fields, sheets, other matters; "" for nothing."""
+    n_fields, n_sheets = (sum(gap.kind == kind for gap in gaps) for kind in ("field", "sheet"))
+    parts = ((n_fields, "ô"), (n_sheets, "bảng điểm"), (len(gaps) - n_fields - n_sheets, "việc khác"))
+    said = ", ".join(f"{n} {unit}" for n, unit in parts if n)
+    return f"còn {said}" if said else ""
 
 
 def class_oddities(computed: ClassResults, who: str) -> list[Oddity]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from flask import flash, render_template, request, url_for
@@ -23,6 +24,9 @@ from hocbaso.web.htmx import answer, go, is_fragment
 from hocbaso.web.security import current_actor, require_own_page, requires
 
 ROMAN = {1: "I", 2: "II"}
+
+_Refused = tuple[int, str, str, DomainError]
+"""Enrollment, cell, what was typed, why it is not written."""
 
 
 def _term() -> int:
@@ -104,10 +108,25 @@ def save_month(class_group_id: int, enrollment_id: int) -> BaseResponse | tuple[
 
 @classes.post("/<int:class_group_id>/thang/so-0")
 @requires(P.CLASS_KEEP)
-def fill_month(class_group_id: int) -> BaseResponse:
-    """Write 0 into the empty cells of one month."""
+def fill_month(class_group_id: int) -> BaseResponse | tuple[str, int]:
+    """Write 0 into the cells of one month that the table showed empty.
+
+    The table comes along: a number in it that is not saved, refused ones too, is not an empty cell. It is told, and nothing is written.
+    """
+    require_own_page(request.form.get("account"))
+    actor, now = current_actor(), clock.now()
+    class_for(actor, class_group_id, P.CLASS_KEEP)
     key = request.form.get("thang", "")
-    n_cells = month_absences.fill_blanks(current_actor(), class_group_id, key, now=clock.now())
+    refused: list[_Refused] = [
+        (place, cell, raw, Invalid("Số này chưa được ghi, nên chưa ghi 0 vào ô trống nào. Ghi hoặc bỏ số này trước."))
+        for place, cell, raw, before in _typed()
+        if raw != before
+    ]
+    page = month_page(actor, class_group_id, now, term=_term())
+    if refused:
+        return _unsaved(page, refused, 0)
+    seen = {(place, _at(cell)[1]) for place, cell, raw, _ in _typed() if not raw and _at(cell)[0] == key}
+    n_cells = month_absences.fill_blanks(actor, class_group_id, key, now=now, seen=seen)
     flash(f"Đã ghi 0 vào {n_cells} ô trống." if n_cells else "Tháng này không còn ô trống.", "done")
     return go(url_for(".months", class_group_id=class_group_id, ki=key[:1]))
 
@@ -119,17 +138,17 @@ def save_months(class_group_id: int) -> BaseResponse | tuple[str, int]:
     require_own_page(request.form.get("account"))
     actor, now = current_actor(), clock.now()
     class_for(actor, class_group_id, P.CLASS_KEEP)
-    n_written, refused = 0, []
-    for name, raw in request.form.items():
-        left, _, cell = name.partition("-")
-        if not (left.isascii() and left.isdigit() and cell) or raw == request.form.get(f"cu-{name}"):
+    n_written = 0
+    refused: list[_Refused] = []
+    for place, cell, raw, before in _typed():
+        if raw == before:
             continue
         key, kind = _at(cell)
-        seen = request.form.get(f"v-{name}", "0")
+        seen = request.form.get(f"v-{place}-{cell}", "0")
         try:
             saved = month_absences.save_month(
                 actor,
-                int(left),
+                place,
                 key,
                 kind,
                 raw,
@@ -140,14 +159,22 @@ def save_months(class_group_id: int) -> BaseResponse | tuple[str, int]:
         except NotFound:
             raise
         except DomainError as refusal:
-            refused.append((int(left), cell, raw, refusal))
+            refused.append((place, cell, raw, refusal))
     if refused:
         return _unsaved(month_page(actor, class_group_id, now, term=_term()), refused, n_written)
     flash(f"Đã lưu {n_written} ô." if n_written else "Không có ô nào thay đổi.", "done")
     return go(url_for(".months", class_group_id=class_group_id, ki=request.form.get("ki")))
 
 
-def _unsaved(page: MonthPage, refused: list[tuple[int, str, str, DomainError]], n_written: int) -> tuple[str, int]:
+def _typed() -> Iterator[tuple[int, str, str, str | None]]:
+    """The cells of a table sent as a form: enrollment, cell, what stands in the field, what stood there when it was drawn."""
+    for name, raw in request.form.items():
+        left, _, cell = name.partition("-")
+        if left.isascii() and left.isdigit() and cell:
+            yield int(left), cell, raw, request.form.get(f"cu-{name}")
+
+
+def _unsaved(page: MonthPage, refused: list[_Refused], n_written: int) -> tuple[str, int]:
     rows = {row.enrollment_id: row for row in page.rows}
     left = [
         {"row": rows[place], "cell": rows[place].cells[cell], "typed": raw, "message": refusal.message}

@@ -17,6 +17,7 @@ from hocbaso.services.blind_view import CheckRecord
 from hocbaso.services.score_grid import SheetView
 from hocbaso.web.filters import vn_datetime
 
+HOW_TO_ASK = "Chọn ô cần sửa, bấm nút đồng hồ (lịch sử của ô) ở thanh dưới bảng, rồi bấm “Đề nghị sửa ô này”."
 ICONS = {"done": "check", "late": "clock", "wrong": "circle-alert"}
 
 
@@ -52,7 +53,8 @@ def notes_of(
         found.append(Note(view.head.kept_out, icon="user-x", short=short))
     found += _of_check(view, check, told=told)
     if why_closed:
-        found.append(Note(why_closed, icon="lock"))
+        how = f" {HOW_TO_ASK}" if view.head.state is SheetState.LOCKED else ""
+        found.append(Note(why_closed + how, icon="lock", short=why_closed))
     if check.lines:
         n_telling = len(check.telling)
         said = f"{n_telling} ô cần để ý" if n_telling else "khớp hết"

@@ -59,6 +59,17 @@
   document.addEventListener("focusin", (event) => { if (refusals.has(event.target)) tellRefusal(); });
   window.addEventListener("beforeunload", (event) => { if (refusals.size) event.preventDefault(); });
 
+  // A cell with a number that is not saved is no empty one: zeros wait until it is settled.
+  document.addEventListener("submit", (event) => {
+    if (!event.submitter || !event.submitter.matches("[data-fill]")) return;
+    const open = [...document.querySelectorAll(".own__count")].filter((box) => box.value !== box.defaultValue || box.closest(".cell--saving, .cell--refused"));
+    if (!open.length) return;
+    event.preventDefault();
+    const words = `${open[0].getAttribute("aria-label")}: “${open[0].value}” chưa ghi được. Sửa hoặc xoá số ấy rồi mới ghi 0 vào các ô trống.`;
+    open[0].focus();
+    if (wrong) wrong.textContent = words + (open.length > 1 ? ` Còn ${open.length - 1} ô khác chưa ghi.` : "");
+  });
+
   // The fragment takes the place of a field. Swap, focus and htmx's listeners come in one task ("settle:0ms" in the templates): with a
   // pause between them a key goes nowhere or into the field of another pupil. What was typed into the field since it was sent stays.
   const told = document.getElementById("row-told");

@@ -40,6 +40,11 @@ def test_a_semester_is_typed_by_month_and_the_total_follows(site: Site):
     page.keyboard.press("Tab")
     page.wait_for_selector(f"{cell(site, '1-2026-10-unexcused')}.cell--refused")
     assert "từ 0 đến 27" in page.inner_text("#row-wrong")
+    page.select_option("#thang-0", "1-2026-10")
+    page.click("[data-fill]")
+    words = page.inner_text("#row-wrong")
+    assert BINH in words and "99" in words and "rồi mới ghi 0" in words
+    assert page.evaluate("document.activeElement.value") == "99"
     page.fill(f"{cell(site, '1-2026-10-unexcused')} input", "12")
     page.keyboard.press("Tab")
     page.wait_for_selector("text=nghỉ 37 buổi")

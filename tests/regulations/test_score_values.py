@@ -80,7 +80,9 @@ def test_reads_what_teachers_type(raw: str, tenths: int, shown: str, shorthand: 
 def test_refuses_everything_else_and_says_what_to_do(raw: str):
     with pytest.raises(Invalid) as refusal:
         score_values.parse_score(raw)
-    assert "ví dụ 8,5" in refusal.value.message
+    long = score_values._LONG_DECIMAL.fullmatch(raw.strip())
+    assert ("làm tròn đến một chữ số" if long else "ví dụ 8,5") in refusal.value.message
+    assert not long or "ví dụ" not in refusal.value.message, "8,5 is not what 8,55 rounds to"
     assert refusal.value.field == "value"
 
 

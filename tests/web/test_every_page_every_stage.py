@@ -109,6 +109,12 @@ def test_a_school_half_way(school: Cast, school_app: Flask, at: Callable[[dateti
     db.session.rollback()
     at(NOW)
     walk(school_app, lambda row: row.address(school))
+    # The principal's lists lead somewhere, whatever wrote the address: one link of each shape.
+    principal = client_for(school_app, "principal")
+    pages = [principal.get(index, follow_redirects=True).get_data(as_text=True) for index in INDEXES]
+    ways = {re.sub(r"[0-9]+", "0", link): link for page in pages for link in LINK.findall(page)}
+    assert [said for link in ways.values() if (said := poor(principal, link, (200,)))] == []
+    assert "/he" in ways and len(ways) > 30, ways
 
 
 def test_a_school_that_has_turned_the_year(school: Cast, school_app: Flask, at: Callable[[datetime], None]) -> None:

@@ -94,6 +94,18 @@ def test_the_grey_button_says_why_it_is_grey(school: Cast, client_of: Clients):
     assert why.findall(client_of("math").get(address).get_data(as_text=True)) == ["chờ ghi đủ ô"]
 
 
+def test_the_day_and_the_class_count_what_is_left_in_the_same_units(school: Cast, client_of: Clients):
+    fill_homeroom(school, "9A", {BINH: {"remark": "", "conduct_2": ""}})
+    client = client_of("math")
+    page = client.get(f"/lop/{school.classes['9A']}").get_data(as_text=True)
+    n_fields = re.search(r'id="con-thieu">([0-9]+)<', page)[1]
+    n_sheets = re.search(r"</b>([0-9]+) bảng điểm chưa khoá", page)[1]
+    lists = client.get(f"/lop/{school.classes['9A']}/danh-sach").get_data(as_text=True)
+    n_all = int(re.search(r'class="waits__n">([0-9]+)<', lists)[1])
+    assert (n_fields, n_all) == ("2", 2 + int(n_sheets)) and int(n_sheets) > 0
+    assert f"còn {n_fields} ô, {n_sheets} bảng điểm<" in client.get("/hom-nay").get_data(as_text=True)
+
+
 def ready_but(school: Cast, changes: dict[str, object]) -> None:
     """9A locked and filled, except for what is said of one pupil."""
     fill_scores(school, "9A")

@@ -109,13 +109,46 @@ def test_without_script_the_table_is_one_form_and_what_is_refused_comes_back(sch
     assert stale.status_code == 409 and "vừa được sửa" in stale.get_data(as_text=True) and stored(school) == 2
 
 
+def sent(client: FlaskClient, school: Cast, **typed: str) -> dict[str, str]:
+    """The fields of the table as a browser sends them with the button of the zeros; ``typed``: numbers by field, not saved."""
+    page = client.get(f"/lop/{place(school)[0]}/thang?ki=1").get_data(as_text=True)
+    assert re.search(r'<button [^>]*form="luu" formaction="[^"]*/thang/so-0" data-fill>', page)
+    assert page.index('form="luu" hidden>') < page.index("formaction="), "Enter saves, it does not fill"
+    fields = dict(re.findall(r'name="((?:cu-|v-)?[0-9]+-[^"]*)" form="luu" value="([^"]*)"', page))
+    return fields | {"account": str(school.accounts["math"]), "ki": "1", "thang": "1-2026-09"} | typed
+
+
 def test_zeros_fill_a_month(school: Cast, client_of: Clients):
     client = client_of("math")
-    class_id = place(school)[0]
+    class_id, enrollment = place(school)
     save(client, school, SEPT, "3")
-    answer = client.post(f"/lop/{class_id}/thang/so-0", data={"thang": "1-2026-09"})
+    data = sent(client, school)
+    answer = client.post(f"/lop/{class_id}/thang/so-0", data=data)
     assert answer.status_code in (302, 303) and stored(school) == 3 and stored(school, kind="unexcused") == 0
-    assert client.post(f"/lop/{class_id}/thang/so-0", data={"thang": "x"}).status_code == 404
+    assert stored(school, "2026-10") is None
+    assert client.post(f"/lop/{class_id}/thang/so-0", data=data | {"thang": "x"}).status_code == 404
+
+
+def test_zeros_wait_while_a_number_is_not_saved_and_the_pupil_is_named(school: Cast, client_of: Clients):
+    client = client_of("math")
+    class_id, enrollment = place(school)
+    assert save(client, school, SEPT, "40").status_code == 422
+    answer = client.post(f"/lop/{class_id}/thang/so-0", data=sent(client, school, **{f"{enrollment}-{SEPT}": "40"}))
+    body = answer.get_data(as_text=True)
+    assert answer.status_code == 422 and BINH in body and 'value="40"' in body and "chưa ghi 0" in body
+    assert stored(school) is None and stored(school, kind="unexcused") is None
+
+
+def test_zeros_go_only_into_cells_that_the_page_showed_empty(school: Cast, client_of: Clients):
+    client = client_of("math")
+    class_id, enrollment = place(school)
+    save(client, school, SEPT, "3")
+    data = sent(client, school)
+    save(client, school, SEPT, "", version=1)
+    client.post(f"/lop/{class_id}/thang/so-0", data=data)
+    assert stored(school) is None and stored(school, kind="unexcused") == 0
+    client.post(f"/lop/{class_id}/thang/so-0", data={"thang": "1-2026-10"})
+    assert stored(school, "2026-10") is None, "a form that names no cell fills none"
 
 
 def test_the_principal_reads_and_has_nothing_to_type(school: Cast, client_of: Clients):

@@ -228,6 +228,21 @@ def test_a_closed_sheet_is_409_with_its_state_in_words(school: Cast, client_of: 
     assert "đã nộp" in answer.get_data(as_text=True)
 
 
+def test_a_locked_sheet_says_how_to_ask_and_has_no_date_to_hand_in_by(school: Cast, client_of: ClientOf) -> None:
+    page = client_of("math").get(url(school)).get_data(as_text=True)
+    assert "hạn nộp" in page and "Đề nghị sửa ô này" not in page
+    with write_transaction() as session:
+        session.execute(update(m.ScoreSheet).values(state="SUBMITTED"))
+    page = client_of("math").get(url(school)).get_data(as_text=True)
+    assert "hạn nộp" not in page and "Đề nghị sửa ô này" not in page
+    with write_transaction() as session:
+        session.execute(update(m.ScoreSheet).values(state="LOCKED"))
+    page = client_of("math").get(url(school)).get_data(as_text=True)
+    line, rest = page.split('class="notes__words">')[1].split("</summary>", 1)
+    assert "muốn sửa, xin làm đề nghị sửa điểm." in line and "Đề nghị sửa ô này" not in line
+    assert "Đề nghị sửa ô này" in rest and "hạn nộp" not in page
+
+
 @pytest.mark.parametrize(
     ("who", "status"),
     [
