@@ -167,7 +167,12 @@ def save_month(
 
 
 def fill_blanks(
-    actor: Actor, class_group_id: int, column_key: str, *, now: datetime, seen: Collection[tuple[int, str]] | None = None
+    actor: Actor,
+    class_group_id: int,
+    column_key: str,
+    *,
+    now: datetime,
+    seen: Collection[tuple[int, str]] | None = None,
 ) -> int:
     """Write 0 into each cell of a month that has to be typed and is empty, in one transaction with one entry; the number of cells.
 

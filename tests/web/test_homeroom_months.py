@@ -120,7 +120,7 @@ def sent(client: FlaskClient, school: Cast, **typed: str) -> dict[str, str]:
 
 def test_zeros_fill_a_month(school: Cast, client_of: Clients):
     client = client_of("math")
-    class_id, enrollment = place(school)
+    class_id = place(school)[0]
     save(client, school, SEPT, "3")
     data = sent(client, school)
     answer = client.post(f"/lop/{class_id}/thang/so-0", data=data)
@@ -141,7 +141,7 @@ def test_zeros_wait_while_a_number_is_not_saved_and_the_pupil_is_named(school: C
 
 def test_zeros_go_only_into_cells_that_the_page_showed_empty(school: Cast, client_of: Clients):
     client = client_of("math")
-    class_id, enrollment = place(school)
+    class_id = place(school)[0]
     save(client, school, SEPT, "3")
     data = sent(client, school)
     save(client, school, SEPT, "", version=1)
