@@ -11,6 +11,8 @@ from typing import Any
 
 from hocbaso.documents.verification_report import (
     ALTERED,
+    EXCEL,
+    PICTURE,
     STRANGER,
     UNKNOWN_ISSUER,
     SignatureVerdict,
@@ -48,6 +50,11 @@ def _when(value: datetime) -> str:
 
 #: (part of a reason, what to do); the first that is found counts.
 _NEXT_STEPS = (
+    (EXCEL, "Chọn tệp học bạ PDF hoặc XML do nhà trường cấp."),
+    (
+        PICTURE,
+        "Ở trang kiểm tra của trường, gõ mã dưới ô vuông QR trên học bạ hoặc quét mã QR ấy; hoặc chọn tệp học bạ PDF, XML.",
+    ),
     (UNKNOWN_ISSUER, TRUST_FIRST),
     (STRANGER, "Đừng tin tệp này. Gọi cho văn thư theo số điện thoại quen biết của trường để hỏi."),
     ("thu hồi", "Hỏi văn thư nhà trường vì sao và xin bản học bạ đang dùng."),

@@ -13,7 +13,14 @@ from hocbaso.documents.machine_signed import REPORT, judge_keys, judge_report, j
 from hocbaso.documents.package import open_package
 from hocbaso.documents.pades_verify import read_content, verify_pdf
 from hocbaso.documents.trust import Trust
-from hocbaso.documents.verification_report import EXPIRED, UNREADABLE, SignatureVerdict, VerificationReport
+from hocbaso.documents.verification_report import (
+    EXCEL,
+    EXPIRED,
+    PICTURE,
+    UNREADABLE,
+    SignatureVerdict,
+    VerificationReport,
+)
 from hocbaso.documents.xml_record import take_apart
 from hocbaso.documents.xml_signature import verify_xml
 from hocbaso.errors import DomainError
@@ -53,7 +60,10 @@ def verify_file(
         return judge_text(data[:20_000].decode("utf-8", "replace"), known, refused)
     if data.lstrip()[:1] == b"<":
         return verify_xml(data, trust, expected=wanted)
-    return VerificationReport(ok=False, kind="unknown", problems=(UNREADABLE,))
+    if data.startswith(b"\xd0\xcf\x11\xe0") and "Workbook".encode("utf-16-le") in data:
+        return VerificationReport(ok=False, kind="unknown", problems=(EXCEL,))
+    is_picture = data.startswith((b"\xff\xd8\xff", b"\x89PNG")) or data[4:8] == b"ftyp" or data[8:12] == b"WEBP"
+    return VerificationReport(ok=False, kind="unknown", problems=(PICTURE if is_picture else UNREADABLE,))
 
 
 def verify_kept(
@@ -99,6 +109,8 @@ def _verify_package(data: bytes, trust: Trust, expected: dict[str, frozenset[str
     try:
         package = open_package(data)
     except DomainError as error:
+        if b"xl/workbook." in data:  # the names of a ZIP's members are never packed
+            return VerificationReport(ok=False, kind="unknown", problems=(EXCEL,))
         return VerificationReport(ok=False, kind="package", problems=(error.message,))
     pdf = verify_pdf(package.pdf, trust, expected=expected)
     xml = verify_xml(package.xml, trust, expected=expected)

@@ -20,6 +20,8 @@ TWIN = (
 )
 EXPIRED = "Chứng thư của người ký đã hết hạn."
 STATUS_UNKNOWN = "Ở đây không có danh sách thu hồi còn hạn của nơi cấp nên chưa biết chứng thư này có bị thu hồi không."
+EXCEL = "Đây là tệp Excel, không phải học bạ."
+PICTURE = "Đây là ảnh, không phải tệp học bạ: ảnh không mang chữ ký số."
 UNREADABLE = "Tệp bị hỏng hoặc không phải học bạ số."
 
 

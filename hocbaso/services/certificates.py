@@ -83,7 +83,7 @@ class CertificateView:
     @property
     def warn_days(self) -> int | None:
         """The narrowest of 7, 30, 90 days that its end has come within; None while it is farther, or past."""
-        if self.retired_at is not None or self.days_left < 0:
+        if self.retired_at is not None or self.days_left < 0 or self.state == "expired":
             return None
         return next((days for days in WARN_DAYS if self.days_left <= days), None)
 
@@ -190,7 +190,8 @@ def chain_of(row: m.Certificate) -> tuple[bytes, ...]:
 
 def view_of(row: m.Certificate, now: datetime) -> CertificateView:
     """What may be shown of a certificate."""
-    days_left = (row.not_after - now).days
+    # By the school's calendar, as every deadline and reminder counts.
+    days_left = (clock.local_date(row.not_after) - clock.local_date(now)).days
     if row.revoked_at is not None:
         state = "revoked"
     elif row.retired_at is not None:

@@ -79,7 +79,7 @@ def replacing_name(class_name: str, one: Replacing) -> str:
     return f"{class_name}{year}, thay bản đã thu hồi"
 
 
-def _recalled_after_the_seal() -> Select[tuple[int]]:
+def _recalled_after_the_seal() -> Select[int]:
     # What was taken back unsigned nobody outside the school ever held: it is due as any first record.
     return (
         select(m.TranscriptRecord.enrollment_id)
@@ -104,6 +104,7 @@ def recalled_days(enrollment_ids: Iterable[int]) -> dict[int, date]:
             )
             .group_by(m.TranscriptRecord.enrollment_id)
         )
+        if recalled_at is not None
     }
 
 

@@ -10,6 +10,7 @@ import time
 import zlib
 from pathlib import Path
 
+import openpyxl
 import pytest
 from click.testing import CliRunner
 
@@ -65,6 +66,20 @@ def test_without_a_list_the_verdict_does_not_say_that_nothing_was_revoked(
 def test_a_bad_file_exits_1_and_says_why(files: dict[str, str], name: str) -> None:
     result = CliRunner().invoke(verify_command, [files[name], "--trust", files["ca.pem"]])
     assert result.exit_code == 1 and "KHÔNG HỢP LỆ." in result.output and "  - " in result.output
+
+
+def test_a_workbook_and_a_photo_are_told_as_what_they_are(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    workbook.save(tmp_path / "diem.xlsx")
+    (tmp_path / "anh.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(2000))
+    (tmp_path / "anh.heic").write_bytes(b"\x00\x00\x00\x18ftypheic" + bytes(2000))
+    for name, words in (
+        ("diem.xlsx", "Đây là tệp Excel, không phải học bạ. Chọn tệp học bạ PDF hoặc XML"),
+        ("anh.jpg", "ảnh không mang chữ ký số. Ở trang kiểm tra của trường, gõ mã dưới ô vuông QR"),
+        ("anh.heic", "ảnh không mang chữ ký số. Ở trang kiểm tra của trường, gõ mã dưới ô vuông QR"),
+    ):
+        result = CliRunner().invoke(verify_command, [str(tmp_path / name)])
+        assert result.exit_code == 1 and words in result.output and "bị sửa" not in result.output, result.output
 
 
 def test_a_file_signed_with_a_home_made_key_is_told_as_a_stranger_s(

@@ -126,9 +126,12 @@ def test_the_list_warns_of_what_ends(school: Cast, authority: TestAuthority) -> 
         school.actor("principal"), p12(authority, "Đoàn Thị Hải Yến", days=20), PASSWORD, PIN, NOW
     )
     (row,) = certificate_register.list_certificates(school.actor("it_officer"), NOW)
-    assert row.state == "ending" and row.days_left == 19
+    assert row.state == "ending" and row.days_left == 20, "as the calendar and every deadline count"
+    assert row.warn_days == 30
     (later,) = certificate_register.list_certificates(school.actor("it_officer"), NOW + timedelta(days=30))
     assert later.state == "expired"
+    (ended,) = certificate_register.list_certificates(school.actor("it_officer"), row.not_after + timedelta(minutes=1))
+    assert (ended.state, ended.days_left, ended.warn_days) == ("expired", 0, None)
     with pytest.raises(NotAllowed):
         certificate_register.list_certificates(school.actor("principal"), NOW)
     with pytest.raises(NotFound):
