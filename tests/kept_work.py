@@ -16,7 +16,7 @@ import pytest
 from flask import Flask
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
-from sqlalchemy import event
+from sqlalchemy import create_engine, event
 from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
 
@@ -81,6 +81,9 @@ def share(app: Flask, *, durable: bool) -> None:
         event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA synchronous=OFF"))
     # A compiled statement is found by its dialect; the first engine's does for all, each still connects by its own.
     if not _DIALECTS:
+        # Its own engine may never connect, and only a connection tells a dialect what the database can do.
+        with create_engine("sqlite://", module=engine.dialect.dbapi).connect() as connection:
+            engine.dialect.initialize(connection)
         _DIALECTS.append(engine.dialect)
     engine.dialect, engine._compiled_cache = _DIALECTS[0], _STATEMENTS
 
