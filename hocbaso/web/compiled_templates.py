@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections.abc import Callable
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,15 +28,15 @@ class CompiledTemplates(jinja2.FileSystemBytecodeCache):
     A folder that cannot be written costs time and nothing else, as with Python's own.
     """
 
-    def __init__(self, folder: Path, program: str) -> None:
-        self._program = program
+    def __init__(self, folder: Path, program: Callable[[], str]) -> None:
+        self._program = cache(program)  # asked for by the first template: a command that draws none looks at no file
         with contextlib.suppress(OSError):
             folder.mkdir(exist_ok=True)
         super().__init__(str(folder), "%s.jinja")
 
     def get_source_checksum(self, source: str) -> str:
         """The digest of the text and of all that compiles it."""
-        return hashlib.sha256(f"{self._program}\n{source}".encode()).hexdigest()
+        return hashlib.sha256(f"{self._program()}\n{source}".encode()).hexdigest()
 
     def load_bytecode(self, bucket: Bucket) -> None:
         """Find it, where that is possible."""
@@ -58,4 +60,4 @@ def program_version(root: Path = PROJECT_ROOT / "hocbaso") -> str:
 
 def init_app(app: Flask) -> None:
     """Look for compiled templates first."""
-    app.jinja_env.bytecode_cache = CompiledTemplates(FOLDER, program_version())
+    app.jinja_env.bytecode_cache = CompiledTemplates(FOLDER, program_version)

@@ -27,7 +27,9 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def _draw(folder: Path, text: str, program: str = "1") -> str:
     environment = jinja2.Environment(
-        loader=jinja2.DictLoader({"a": text}), bytecode_cache=CompiledTemplates(folder, program), autoescape=True
+        loader=jinja2.DictLoader({"a": text}),
+        bytecode_cache=CompiledTemplates(folder, lambda: program),
+        autoescape=True,
     )
     return environment.get_template("a").render(word="<b>")
 
