@@ -21,10 +21,9 @@ from hocbaso.regulations.recall_flow import ListState, RecallState
 
 @dataclass(frozen=True, slots=True)
 class RecallStep:
-    """One step. ``key`` changes with it; ``verb`` as of ``DailyItem``; ``meta``: what it is about."""
+    """One step. ``key`` changes with it; ``meta``: what it is about."""
 
     key: str
-    verb: str
     role: Role
     what: str
     meta: str
@@ -33,10 +32,10 @@ class RecallStep:
 
 
 _NEXT = {
-    ListState.MADE: ("do", Role.PRINCIPAL, "Ký danh sách thu hồi số {n} năm học {year}"),
-    ListState.PRINCIPAL_SIGNED: ("do", Role.CLERK, "Đóng dấu danh sách thu hồi số {n} năm học {year}"),
-    ListState.SEALED: ("do", Role.CLERK, "Gửi cấp trên danh sách thu hồi số {n} năm học {year}"),
-    ListState.SENT: ("do", Role.CLERK, "Ghi trả lời của cấp trên về danh sách thu hồi số {n} năm học {year}"),
+    ListState.MADE: (Role.PRINCIPAL, "Ký danh sách thu hồi số {n} năm học {year}"),
+    ListState.PRINCIPAL_SIGNED: (Role.CLERK, "Đóng dấu danh sách thu hồi số {n} năm học {year}"),
+    ListState.SEALED: (Role.CLERK, "Gửi cấp trên danh sách thu hồi số {n} năm học {year}"),
+    ListState.SENT: (Role.CLERK, "Ghi trả lời của cấp trên về danh sách thu hồi số {n} năm học {year}"),
 }
 
 
@@ -53,12 +52,11 @@ def steps() -> list[RecallStep]:
         state = ListState(row.state)
         if state is ListState.SENT and not asks:
             continue  # told to the authority, and nothing asked of it
-        verb, role, words = _NEXT[state]
+        role, words = _NEXT[state]
         since = max(at for at in (row.made_at, row.principal_signed_at, row.sealed_at, row.sent_at) if at is not None)
         found.append(
             RecallStep(
                 f"list-{row.id}-{row.version}",
-                verb,
                 role,
                 words.format(n=row.number, year=_label(row.school_year_id)),
                 f"{len(row.requests)} học bạ",
@@ -85,7 +83,6 @@ def _unlisted() -> list[RecallStep]:
     return [
         RecallStep(
             f"unlisted-{year_id}-{len(days)}",
-            "do",
             Role.CLERK,
             f"Lập danh sách thu hồi gửi cấp trên, năm học {_label(year_id)}",
             f"{len(days)} học bạ",

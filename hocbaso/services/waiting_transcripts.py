@@ -109,7 +109,7 @@ def recall_step_items(actor: Actor, today: date) -> list[DailyItem]:
     if actor.is_system:
         return []
     return [
-        school_item("transcript", f"recall-{one.key}", one.verb, one.what, one.meta, one.link, one.before, today)
+        school_item("transcript", f"recall-{one.key}", "do", one.what, one.meta, one.link, one.before, today)
         for one in recall_steps.steps()
         if actor.has_role(one.role)
     ]
