@@ -1,61 +1,35 @@
-"""Sửa chữa sau khi khoá: the list, the forms, one request with its impact, and the acts upon it."""
+"""Sửa chữa sau khi khoá: the list, one request with its impact, and the acts upon it.
+
+The forms that ask stand in ``corrections_asking``, on the same blueprint.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from flask import Blueprint, Flask, Response, render_template, request, send_file, url_for
-from flask_wtf import FlaskForm
 
 from hocbaso import clock
-from hocbaso.errors import DomainError, Invalid, NotFound, Stale
-from hocbaso.regulations.attendance_months import KINDS
+from hocbaso.errors import DomainError, NotFound
 from hocbaso.regulations.correction_flow import CorrectionVerb
-from hocbaso.regulations.correction_impact import HOMEROOM_WORDS
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.services import (
     conclusion_cases,
     correction_decisions,
     correction_evidence,
-    correction_exemptions,
-    correction_month_requests,
     correction_requests,
     correction_view,
-    correction_year_requests,
     homeroom,
-    student_fields,
-    students,
-    study_history,
-    summer_corrections,
 )
-from hocbaso.services.access import NO_PUPIL
-from hocbaso.services.civil_status import CIVIL_FIELDS
-from hocbaso.services.correction_impact import shown_field
-from hocbaso.services.correction_requests import Wanted
-from hocbaso.services.month_absences import KIND_WORDS
-from hocbaso.services.month_totals import summed_fields
-from hocbaso.services.summer_results import Typed
 from hocbaso.services.uploaded_papers import Upload
 from hocbaso.web import help as help_pages
 from hocbaso.web import labels, navigation
 from hocbaso.web.conclusion_cases import CHOICE_WORDS, chosen_of_form
 from hocbaso.web.errors import status_of
-from hocbaso.web.forms.corrections import (
-    ActForm,
-    AskCivilStatusForm,
-    AskExemptionForm,
-    AskHomeroomForm,
-    AskInheritedForm,
-    AskMonthsForm,
-    AskRevocationForm,
-    AskScoresForm,
-    AskSummerForm,
-)
+from hocbaso.web.forms.corrections import ActForm
 from hocbaso.web.htmx import go
 from hocbaso.web.security import confirm_recent, current_actor, note, requires
 
@@ -85,476 +59,6 @@ def index() -> str:
         view=correction_view.overview(actor, now),
         n_conclusions=len(conclusion_cases.open_lines(actor, now)),
     )
-
-
-# --- asking -------------------------------------------------------------------------------------------------------------
-
-
-@corrections.get("/diem/<int:enrollment_id>")
-@_asks
-def ask_scores(enrollment_id: int) -> str:
-    """The locked sheets of one pupil that this person may ask about."""
-    return _score_form(enrollment_id)[0]
-
-
-def _score_form(
-    enrollment_id: int,
-    form: AskScoresForm | None = None,
-    *,
-    typed: Mapping[str, str] | None = None,
-    errors: Mapping[str, str] | None = None,
-    message: str = "",
-    moved: tuple[Any, ...] = (),
-    status: int = 200,
-) -> tuple[str, int]:
-    view = correction_requests.score_form(current_actor(), enrollment_id, clock.now())
-    return render_template(
-        "corrections/ask_scores.html",
-        view=view,
-        form=form or AskScoresForm(formdata=None),
-        typed=typed or {},
-        errors=errors or {},
-        message=message,
-        moved=moved,
-        chosen=request.args.get("bang", 0, type=int),
-        cell=request.args.get("o", ""),
-    ), status
-
-
-@corrections.post("/diem/<int:enrollment_id>")
-@_asks
-def send_scores(enrollment_id: int) -> Any:
-    """Send the request; only cells in which something was written are asked about."""
-    form = AskScoresForm()
-    typed, cells = _cells()
-    return _asked(
-        form,
-        partial(_score_form, enrollment_id, form, typed=typed),
-        lambda: correction_requests.ask_scores(
-            current_actor(), enrollment_id, cells, form.reason.data or "", _uploads(), clock.now()
-        ),
-    )
-
-
-def _cells() -> tuple[dict[str, str], dict[tuple[int, str], Wanted]]:
-    """What was typed in each cell of the form, and the cells in which something was."""
-    cells: dict[tuple[int, str], Wanted] = {}
-    typed = {name.removeprefix("c-"): raw for name, raw in request.form.items() if name.startswith("c-")}
-    for place, raw in typed.items():
-        sheet_id, _, key = place.partition("-")
-        if raw.strip() and sheet_id.isascii() and sheet_id.isdigit() and len(sheet_id) < 10:
-            cells[int(sheet_id), key] = Wanted(raw, request.form.get(f"v-{place}", 0, type=int))
-    return typed, cells
-
-
-@corrections.get("/chu-nhiem/<int:enrollment_id>")
-@requires(P.CORRECTION_ASK)
-def ask_homeroom(enrollment_id: int) -> str:
-    """The homeroom part of one pupil of an approved class."""
-    return _homeroom_form(enrollment_id)[0]
-
-
-def _homeroom_form(
-    enrollment_id: int,
-    form: AskScoresForm | None = None,
-    *,
-    typed: Mapping[str, str] | None = None,
-    errors: Mapping[str, str] | None = None,
-    message: str = "",
-    moved: tuple[Any, ...] = (),
-    status: int = 200,
-) -> tuple[str, int]:
-    enrollment, present = correction_requests.homeroom_form(current_actor(), enrollment_id, clock.now())
-    return render_template(
-        "corrections/ask_homeroom.html",
-        enrollment=enrollment,
-        present=present,
-        words=HOMEROOM_WORDS,
-        levels=labels.TABLES["level_name"],
-        limits=homeroom.TEXT_LIMITS,
-        sums=[name for _id, name in summed_fields([enrollment_id])],
-        form=form or AskHomeroomForm(formdata=None),
-        typed=typed or {},
-        errors=errors or {},
-        message=message,
-        moved=moved,
-    ), status
-
-
-@corrections.post("/chu-nhiem/<int:enrollment_id>")
-@requires(P.CORRECTION_ASK)
-def send_homeroom(enrollment_id: int) -> Any:
-    """Send the request; a field that says what it said before is left out."""
-    form = AskHomeroomForm()
-    typed, seen, raw = _fields()
-    correction_requests.homeroom_form(current_actor(), enrollment_id, clock.now())
-    return _asked(
-        form,
-        partial(_homeroom_form, enrollment_id, form, typed=typed),
-        lambda: correction_requests.ask_homeroom(
-            current_actor(), enrollment_id, raw, seen, form.reason.data or "", _uploads(), clock.now()
-        ),
-    )
-
-
-@corrections.get("/nghi-theo-thang/<int:enrollment_id>")
-@requires(P.CORRECTION_ASK)
-def ask_months(enrollment_id: int) -> str:
-    """The months of absences of one pupil of an approved class."""
-    return _month_form(enrollment_id)[0]
-
-
-def _month_form(
-    enrollment_id: int,
-    form: AskMonthsForm | None = None,
-    *,
-    typed: Mapping[str, str] | None = None,
-    errors: Mapping[str, str] | None = None,
-    message: str = "",
-    moved: tuple[Any, ...] = (),
-    status: int = 200,
-) -> tuple[str, int]:
-    return render_template(
-        "corrections/ask_months.html",
-        page=correction_month_requests.form(current_actor(), enrollment_id, clock.now()),
-        kinds=KINDS,
-        kind_words=KIND_WORDS,
-        form=form or AskMonthsForm(formdata=None),
-        typed=typed or {},
-        errors=errors or {},
-        message=message,
-        moved=moved,
-    ), status
-
-
-@corrections.post("/nghi-theo-thang/<int:enrollment_id>")
-@requires(P.CORRECTION_ASK)
-def send_months(enrollment_id: int) -> Any:
-    """Send the request; a month that says what it said before is left out."""
-    form = AskMonthsForm()
-    typed, seen, raw = _fields()
-    correction_month_requests.form(current_actor(), enrollment_id, clock.now())
-    return _asked(
-        form,
-        partial(_month_form, enrollment_id, form, typed=typed),
-        lambda: correction_month_requests.ask(
-            current_actor(), enrollment_id, raw, seen, form.reason.data or "", _uploads(), clock.now()
-        ),
-    )
-
-
-@corrections.get("/trong-he/<int:enrollment_id>/<int:subject_id>")
-@requires(P.CORRECTION_ASK)
-def ask_summer(enrollment_id: int, subject_id: int) -> str:
-    """A result of the summer that was approved; subject 0 is conduct."""
-    return _summer_form(enrollment_id, subject_id)[0]
-
-
-def _summer_form(
-    enrollment_id: int,
-    subject_id: int,
-    form: AskScoresForm | None = None,
-    *,
-    errors: Mapping[str, str] | None = None,
-    message: str = "",
-    moved: tuple[Any, ...] = (),
-    status: int = 200,
-) -> tuple[str, int]:
-    found = summer_corrections.form(current_actor(), enrollment_id, subject_id or None, clock.now())
-    return render_template(
-        "corrections/ask_summer.html",
-        found=found,
-        entry=found.entry,
-        levels=labels.TABLES["level_name"],
-        form=form or AskSummerForm(formdata=None),
-        typed=request.form if request.method == "POST" else {},
-        errors=errors or {},
-        message=message,
-        moved=moved,
-    ), status
-
-
-@corrections.post("/trong-he/<int:enrollment_id>/<int:subject_id>")
-@requires(P.CORRECTION_ASK)
-def send_summer(enrollment_id: int, subject_id: int) -> Any:
-    """Send the request."""
-    form = AskSummerForm()
-    summer_corrections.form(current_actor(), enrollment_id, subject_id or None, clock.now())
-    said = Typed(
-        request.form.get("value", ""),
-        request.form.get("version", 0, type=int),
-        request.form.get("absent") == "1",
-        request.form.get("on", ""),
-        request.form.get("paper", ""),
-    )
-    return _asked(
-        form,
-        partial(_summer_form, enrollment_id, subject_id, form),
-        lambda: summer_corrections.ask(
-            current_actor(), enrollment_id, subject_id or None, said, form.reason.data or "", _uploads(), clock.now()
-        ),
-    )
-
-
-@corrections.get("/noi-chuyen-den/<int:enrollment_id>")
-@requires(P.CORRECTION_ASK)
-def ask_inherited(enrollment_id: int) -> str:
-    """Semester I as an old school concluded it, of one pupil of an approved class."""
-    return _inherited_form(enrollment_id)[0]
-
-
-def _inherited_form(
-    enrollment_id: int,
-    form: AskInheritedForm | None = None,
-    *,
-    typed: Mapping[str, str] | None = None,
-    errors: Mapping[str, str] | None = None,
-    message: str = "",
-    moved: tuple[Any, ...] = (),
-    status: int = 200,
-) -> tuple[str, int]:
-    enrollment, choices = correction_year_requests.inherited_form(current_actor(), enrollment_id, clock.now())
-    return render_template(
-        "corrections/ask_inherited.html",
-        enrollment=enrollment,
-        choices=choices,
-        form=form or AskInheritedForm(formdata=None),
-        typed=typed or {},
-        errors=errors or {},
-        message=message,
-        moved=moved,
-    ), status
-
-
-@corrections.post("/noi-chuyen-den/<int:enrollment_id>")
-@requires(P.CORRECTION_ASK)
-def send_inherited(enrollment_id: int) -> Any:
-    """Send the request; a subject that says what it said before is left out."""
-    form = AskInheritedForm()
-    typed, seen, raw = _fields()
-    correction_year_requests.inherited_form(current_actor(), enrollment_id, clock.now())
-    return _asked(
-        form,
-        partial(_inherited_form, enrollment_id, form, typed=typed),
-        lambda: correction_year_requests.ask_inherited(
-            current_actor(),
-            enrollment_id,
-            raw,
-            seen,
-            form.reason.data or "",
-            form.paper.data or "",
-            _uploads(),
-            clock.now(),
-        ),
-    )
-
-
-@corrections.get("/mien-hoc/<int:enrollment_id>")
-@requires(P.CORRECTION_ASK)
-def ask_exemption(enrollment_id: int) -> str:
-    """A subject to close for a pupil after its sheet was locked."""
-    return _exemption_form(enrollment_id, AskExemptionForm(formdata=None))[0]
-
-
-def _exemption_form(
-    enrollment_id: int,
-    form: AskExemptionForm,
-    *,
-    errors: Mapping[str, str] | None = None,
-    message: str = "",
-    moved: tuple[Any, ...] = (),
-    status: int = 200,
-) -> tuple[str, int]:
-    view = correction_exemptions.exemption_form(current_actor(), enrollment_id, clock.now())
-    form.subject.choices = list(view.subjects)
-    return render_template(
-        "corrections/ask_exemption.html",
-        enrollment=view.enrollment,
-        form=form,
-        errors=errors or {},
-        message=message,
-        moved=moved,
-    ), status
-
-
-@corrections.post("/mien-hoc/<int:enrollment_id>")
-@requires(P.CORRECTION_ASK)
-def send_exemption(enrollment_id: int) -> Any:
-    """Send the request to close a subject."""
-    form = AskExemptionForm()
-    correction_exemptions.exemption_form(current_actor(), enrollment_id, clock.now())
-    return _asked(
-        form,
-        partial(_exemption_form, enrollment_id, form),
-        lambda: correction_exemptions.ask_exemption(
-            current_actor(),
-            enrollment_id,
-            form.subject.data,
-            int(form.semester.data) if form.semester.data else None,
-            form.reason.data or "",
-            form.paper.data or "",
-            _uploads(),
-            clock.now(),
-        ),
-    )
-
-
-@corrections.get("/thu-hoi-mien-hoc/<int:exemption_id>")
-@requires(P.CORRECTION_ASK)
-def ask_revocation(exemption_id: int) -> str:
-    """An exemption to take back after lock, with the marks that then have to stand in the sheets."""
-    return _revocation_form(exemption_id)[0]
-
-
-def _revocation_form(
-    exemption_id: int,
-    form: AskRevocationForm | None = None,
-    *,
-    typed: Mapping[str, str] | None = None,
-    errors: Mapping[str, str] | None = None,
-    message: str = "",
-    moved: tuple[Any, ...] = (),
-    status: int = 200,
-) -> tuple[str, int]:
-    view = correction_exemptions.revocation_form(current_actor(), exemption_id, clock.now())
-    return render_template(
-        "corrections/ask_revocation.html",
-        view=view,
-        form=form or AskRevocationForm(formdata=None),
-        typed=typed or {},
-        errors=errors or {},
-        message=message,
-        moved=moved,
-    ), status
-
-
-@corrections.post("/thu-hoi-mien-hoc/<int:exemption_id>")
-@requires(P.CORRECTION_ASK)
-def send_revocation(exemption_id: int) -> Any:
-    """Send the request to take an exemption back."""
-    form = AskRevocationForm()
-    view = correction_exemptions.revocation_form(current_actor(), exemption_id, clock.now())
-    typed, cells = _cells()
-    old_school = request.form.get(f"f-{view.inherited.field}", "") if view.inherited else ""
-    if view.inherited:
-        typed[view.inherited.field] = old_school
-    return _asked(
-        form,
-        partial(_revocation_form, exemption_id, form, typed=typed),
-        lambda: correction_exemptions.ask_revocation(
-            current_actor(),
-            exemption_id,
-            cells,
-            old_school,
-            form.reason.data or "",
-            form.paper.data or "",
-            _uploads(),
-            clock.now(),
-        ),
-    )
-
-
-def _asked(form: FlaskForm, shown: Callable[..., tuple[str, int]], ask: Callable[[], Any]) -> Any:
-    """Send what was filled in, or show the form again with what was wrong. What is not this person's stays not found."""
-    if not form.validate():
-        return shown(status=422)
-    try:
-        made = ask()
-    except NotFound:
-        raise
-    except DomainError as refusal:
-        return shown(**_why_not(refusal))
-    note("Đã gửi đề nghị. Chưa có gì thay đổi cho đến khi được duyệt.")
-    return go(url_for(".show", request_id=made.id))
-
-
-def _why_not(refusal: DomainError) -> dict[str, Any]:
-    """What a form of asking shows of a refusal: at its field, as what moved meanwhile, or as a sentence."""
-    shown: dict[str, Any] = {"message": refusal.message, "status": status_of(refusal)}
-    if isinstance(refusal, Invalid) and refusal.field:
-        shown["errors"] = {refusal.field: refusal.message}
-    if isinstance(refusal, Stale) and isinstance(refusal.current, tuple):
-        shown["moved"] = refusal.current
-    return shown
-
-
-def _fields() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    """What was typed in each field, what stood there, and those typed ones that differ."""
-    typed = {name.removeprefix("f-"): raw for name, raw in request.form.items() if name.startswith("f-")}
-    seen = {
-        name.removeprefix("s-"): raw.replace("\r\n", "\n")
-        for name, raw in request.form.items()
-        if name.startswith("s-")
-    }
-    differing = {
-        name: raw for name, raw in typed.items() if " ".join(raw.split()) != " ".join(seen.get(name, "").split())
-    }
-    return typed, seen, differing
-
-
-@corrections.get("/ho-so/<int:student_id>")
-@_asks
-def ask_civil_status(student_id: int) -> str:
-    """Civil-status data of one pupil."""
-    return _civil_form(student_id)[0]
-
-
-def _civil_form(
-    student_id: int,
-    form: AskCivilStatusForm | None = None,
-    *,
-    typed: Mapping[str, str] | None = None,
-    errors: Mapping[str, str] | None = None,
-    message: str = "",
-    moved: tuple[Any, ...] = (),
-    status: int = 200,
-) -> tuple[str, int]:
-    found = students.profile(current_actor(), student_id)
-    if not found.editable:
-        raise NotFound(NO_PUPIL)
-    present = {name: shown_field(name, found.values[name]) for name in student_fields.FIELDS if name in CIVIL_FIELDS}
-    return render_template(
-        "corrections/ask_civil_status.html",
-        found=found,
-        present=present,
-        words=student_fields.FIELD_WORDS,
-        past_years=study_history.text_of(study_history.past_years(current_actor(), student_id)),
-        form=form or AskCivilStatusForm(formdata=None),
-        typed=typed or {},
-        errors=errors or {},
-        message=message,
-        moved=moved,
-    ), status
-
-
-@corrections.post("/ho-so/<int:student_id>")
-@_asks
-def send_civil_status(student_id: int) -> Any:
-    """Send the request; a field that says what it said before is left out."""
-    form = AskCivilStatusForm()
-    typed, seen, raw = _fields()
-    students.profile(current_actor(), student_id)
-    return _asked(
-        form,
-        partial(_civil_form, student_id, form, typed=typed),
-        lambda: correction_requests.ask_civil_status(
-            current_actor(),
-            student_id,
-            raw,
-            seen,
-            form.reason.data or "",
-            form.paper.data or "",
-            _uploads(),
-            clock.now(),
-        ),
-    )
-
-
-def _uploads() -> list[Upload]:
-    return [Upload(one.filename or "", one.read()) for one in request.files.getlist("files") if one.filename]
-
-
-# --- one request --------------------------------------------------------------------------------------------------------
 
 
 @corrections.get("/<int:request_id>")
@@ -647,6 +151,11 @@ _DONE = {
 }
 
 
+def uploads_of_form() -> list[Upload]:
+    """The files that were sent along as evidence."""
+    return [Upload(one.filename or "", one.read()) for one in request.files.getlist("files") if one.filename]
+
+
 def _act(request_id: int, verb: CorrectionVerb, *, grave: bool = False) -> Any:
     actor, now, form = current_actor(), clock.now(), ActForm()
     correction_view.page(actor, request_id, now)  # 404 before anything else is said
@@ -675,7 +184,7 @@ def _act(request_id: int, verb: CorrectionVerb, *, grave: bool = False) -> Any:
         elif verb is CorrectionVerb.REFUSE:
             correction_decisions.refuse(actor, request_id, words, expected_version=version, now=now)
         elif verb is CorrectionVerb.RESEND:
-            correction_requests.resend(actor, request_id, words, _uploads(), expected_version=version, now=now)
+            correction_requests.resend(actor, request_id, words, uploads_of_form(), expected_version=version, now=now)
         else:
             correction_requests.withdraw(actor, request_id, expected_version=version, now=now)
     except NotFound:
