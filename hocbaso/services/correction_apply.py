@@ -30,7 +30,8 @@ from hocbaso.services import (
     audit,
     conclusion_cases,
     corrected_places,
-    correction_impact,
+    corrected_year,
+    correction_items,
     correction_month_fields,
     correction_year_fields,
     frozen_results,
@@ -87,10 +88,10 @@ def apply_year(
 
     def pupil() -> tuple[ClassResults, StudentInput]:
         computed = results.compute_class(class_group_id, today, fresh=True)
-        return computed, correction_impact.as_frozen(correction_impact.find_student(computed, enrollment_id), freeze)
+        return computed, corrected_year.as_frozen(corrected_year.find_student(computed, enrollment_id), freeze)
 
     computed, given = pupil()
-    foreseen = correction_impact.evaluated(computed, correction_impact.corrected(given, request))
+    foreseen = corrected_year.evaluated(computed, corrected_year.corrected(given, request))
     by_sheet: dict[int, list[m.CorrectionItem]] = {}
     for item in request.items:
         if item.score_sheet_id is not None:
@@ -109,21 +110,21 @@ def apply_year(
         _correct_sheet(actor, request, sheet_id, by_sheet[sheet_id], now)
     correction_year_fields.require_lines_whole(request)
     computed, given = pupil()
-    if correction_impact.evaluated(computed, given).result != foreseen.result:
+    if corrected_year.evaluated(computed, given).result != foreseen.result:
         raise IntegrityFault("Kết quả sau khi sửa khác với tác động đã xem. Chưa có gì thay đổi.")
     changes = found.changes
     if rulings:
         for ruling in rulings:  # one after the other: each is bound to the results that it is made on
-            basis = basis_for(correction_impact.evaluated(computed, given).result, *ruling[:2])
+            basis = basis_for(corrected_year.evaluated(computed, given).result, *ruling[:2])
             _rule(actor, request, ruling, basis, now)
             computed, given = pupil()
-    after = correction_impact.evaluated(computed, given)
+    after = corrected_year.evaluated(computed, given)
     voided = found.voided
     if former is not None:
         places = corrected_places.of_page(request)
         record = transcripts.records_in_force([enrollment_id]).get(enrollment_id)
         printed = printed_facts.frozen_of(record) if record is not None else former
-        changes, _ = correction_impact.changes_from(computed, given, printed, after)
+        changes, _ = corrected_year.changes_from(computed, given, printed, after)
         # With the decisions made the year may be again what the paper in force says.
         voided = voided if changes else ()
         frozen = frozen_results.freeze_corrected(
@@ -172,7 +173,7 @@ def _write_cells(
     for item in items:
         assert item.column_key is not None
         standing = cells.get(item.column_key, NOTHING)
-        value = correction_impact.value_of_item(item, "new")
+        value = correction_items.value_of_item(item, "new")
         stored = (
             put(link, author, head, request.enrollment_id, item.column_key, value, standing, now)
             if standing.version == item.seen_version
@@ -222,7 +223,7 @@ def _correct_homeroom(actor: Actor, request: m.CorrectionRequest, now: datetime)
     before = {}
     record.version += 1
     for item, field in fields:
-        if correction_impact.homeroom_text(record, field) != (item.old_text or ""):
+        if correction_items.homeroom_text(record, field) != (item.old_text or ""):
             raise Stale("Một mục vừa được người khác sửa. Chưa có gì thay đổi; xin xem lại.")
         before[field] = getattr(record, field)
         setattr(record, field, homeroom.read_value(field, item.new_text or ""))
@@ -242,7 +243,7 @@ def _correct_homeroom(actor: Actor, request: m.CorrectionRequest, now: datetime)
         facts={
             "student": request.enrollment.student.full_name,
             "class": request.enrollment.class_group.name,
-            "fields": [correction_impact.field_words(name) for name in before],
+            "fields": [correction_items.field_words(name) for name in before],
             "source": "corrected",
             "request": request.id,
             "asked_by": request.asker_name,
@@ -279,7 +280,7 @@ def _correct_summer(actor: Actor, request: m.CorrectionRequest, now: datetime) -
         target_id=request.enrollment.class_group_id,
         state=audit.states("summer_result", list(rows.values())),
         before={
-            correction_impact.field_words(item.field): correction_impact.field_text(item.field, item.old_text)
+            correction_items.field_words(item.field): correction_items.field_text(item.field, item.old_text)
             for item in request.items
             if item.field
         },
@@ -333,8 +334,8 @@ def apply_civil_status(actor: Actor, request: m.CorrectionRequest, found: Impact
     """Write the profile and take the records that print otherwise out of force; the outcome as JSON. Raises Stale, Invalid."""
     student = request.enrollment.student
     db.session.refresh(student)
-    changed = correction_impact.new_values(request)
-    years = correction_impact.new_years(request, clock.local_date(now))
+    changed = correction_items.new_values(request)
+    years = correction_items.new_years(request, clock.local_date(now))
     facts = {
         "student": student.full_name,
         "source": "corrected",

@@ -31,7 +31,7 @@ def confirm(
     """The homeroom teacher agrees: ASKED -> CONFIRMED.
 
     Raises NotFound, NotAllowed, WrongState, Stale (the request, or with ``current`` a tuple of
-    :class:`~hocbaso.services.correction_impact.ItemView` a value, changed meanwhile), IntegrityFault.
+    :class:`~hocbaso.services.correction_items.ItemView` a value, changed meanwhile), IntegrityFault.
     """
     said = correction_steps.words(note, "note", _NOTE, required=False)
     with write_transaction():

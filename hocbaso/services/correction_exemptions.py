@@ -23,8 +23,8 @@ from hocbaso.regulations.exemption_flow import ExemptionState, require_granted, 
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.services import (
+    corrected_year,
     correction_evidence,
-    correction_impact,
     correction_requests,
     correction_steps,
     exemption_revocations,
@@ -33,7 +33,7 @@ from hocbaso.services import (
     results,
 )
 from hocbaso.services.access import Actor
-from hocbaso.services.correction_impact import cell_words
+from hocbaso.services.correction_items import cell_words
 from hocbaso.services.correction_requests import Cell, ChangedCell, SheetChoice, Wanted
 from hocbaso.services.correction_year_requests import InheritedChoice, require_keeper
 from hocbaso.services.exemptions import ExemptionLine
@@ -140,7 +140,7 @@ def ask_exemption(
             raise WrongState(
                 f"Bảng điểm {name} của học kì này chưa khoá: đề nghị miễn học ở trang của học sinh, không cần đề nghị sửa chữa."
             )
-        given = correction_impact.find_student(results.compute_class(enrollment.class_group_id, today), enrollment_id)
+        given = corrected_year.find_student(results.compute_class(enrollment.class_group_id, today), enrollment_id)
         line = next(one for one in given.subjects if one.subject.subject_id == subject_id)
         items = [
             m.CorrectionItem(
@@ -234,9 +234,7 @@ def _exemption(exemption_id: int) -> m.Exemption:
 def _inherited(row: m.Exemption, today: date) -> InheritedChoice | None:
     if row.enrollment.first_semester == 1 or row.semester == 2:
         return None
-    given = correction_impact.find_student(
-        results.compute_class(row.enrollment.class_group_id, today), row.enrollment_id
-    )
+    given = corrected_year.find_student(results.compute_class(row.enrollment.class_group_id, today), row.enrollment_id)
     line = next(one for one in given.subjects if one.subject.subject_id == row.subject_id)
     field = YearField(YearFieldKind.INHERITED, row.subject_id, 1).name
     return InheritedChoice(field, row.subject.name, row.subject.kind == "scored", results.comma(line.inherited))

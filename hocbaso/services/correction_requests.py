@@ -28,9 +28,10 @@ from hocbaso.regulations.correction_flow import (
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.score_sheet_flow import SheetParty, SheetState
 from hocbaso.services import (
+    corrected_year,
     correction_access,
     correction_evidence,
-    correction_impact,
+    correction_items,
     correction_month_fields,
     correction_steps,
     homeroom,
@@ -41,7 +42,7 @@ from hocbaso.services import (
 )
 from hocbaso.services.access import NO_PUPIL, Actor, class_of_pupil, keeps_class, roles_reaching
 from hocbaso.services.civil_status import CIVIL_FIELDS, PAST_YEARS
-from hocbaso.services.correction_impact import cell_words, shown_field
+from hocbaso.services.correction_items import cell_words, shown_field
 from hocbaso.services.log_replay import audit_faults_of_sheets
 from hocbaso.services.score_cells import NOTHING, REMARK, CellRecord, column_words, columns_of, says_nothing_new
 from hocbaso.services.score_lines import ACTIVE, read_row
@@ -251,7 +252,7 @@ def homeroom_form(actor: Actor, enrollment_id: int, now: datetime) -> tuple[m.En
     """The pupil and what stands in each field. Raises as :func:`require_asks_homeroom`."""
     enrollment = require_asks_homeroom(actor, enrollment_id, clock.local_date(now))
     record = homeroom_record(enrollment_id)
-    return enrollment, {name: correction_impact.homeroom_text(record, name) for name in homeroom.FIELDS}
+    return enrollment, {name: correction_items.homeroom_text(record, name) for name in homeroom.FIELDS}
 
 
 def homeroom_record(enrollment_id: int) -> m.HomeroomRecord | None:
@@ -286,10 +287,10 @@ def ask_homeroom(
         for field, text in raw.items():
             value = homeroom.read_value(field, text)
             if value is None and field in homeroom.REQUIRED:
-                raise Invalid(f"{correction_impact.field_words(field)}: không được để trống.", field=field)
-            new, present = "" if value is None else str(value), correction_impact.homeroom_text(record, field)
+                raise Invalid(f"{correction_items.field_words(field)}: không được để trống.", field=field)
+            new, present = "" if value is None else str(value), correction_items.homeroom_text(record, field)
             if seen.get(field, "") != present:
-                label, shown = correction_impact.field_words(field), correction_impact.field_text
+                label, shown = correction_items.field_words(field), correction_items.field_text
                 moved.append(ChangedCell(label, shown(field, present), shown(field, new)))
             elif new != present:
                 items.append(m.CorrectionItem(field=field, old_text=present or None, new_text=new or None))
@@ -337,13 +338,13 @@ def ask_civil_status(
             raise Invalid("Mục này không phải dữ liệu hộ tịch in trên học bạ.", field=unknown[0])
         items, moved = [], []
         for field, text in raw.items():
-            present = correction_impact.profile_text(student, field)
+            present = correction_items.profile_text(student, field)
             if field == PAST_YEARS:
                 new = study_history.text_of(study_history.read_text(text, student_id, clock.local_date(now)))
             else:
                 new = shown_field(field, students.read_value(field, text))
             if seen.get(field, "") != present:
-                label = correction_impact.field_words(field)
+                label = correction_items.field_words(field)
                 moved.append(ChangedCell(label, present or "trống", new or "trống"))
             elif new != present:
                 items.append(m.CorrectionItem(field=field, old_text=present or None, new_text=new or None))
@@ -388,7 +389,7 @@ def guard_open_fields(student_id: int, items: Sequence[m.CorrectionItem], *, enr
         .where(m.Enrollment.student_id == student_id, m.CorrectionRequest.state.in_(_OPEN), *years)
     ):
         if row.field and not wanted.isdisjoint(_moving(row.field)):
-            raise WrongState(f"{correction_impact.field_words(row.field)} đã có trong đề nghị số {row.id} đang chờ.")
+            raise WrongState(f"{correction_items.field_words(row.field)} đã có trong đề nghị số {row.id} đang chờ.")
 
 
 def _moving(field: str) -> set[str]:
@@ -494,19 +495,19 @@ def _pin_cell(actor: Actor, request: m.CorrectionRequest, item: m.CorrectionItem
     item.seen_version = present.version
     item.old_tenths, item.old_mark, item.old_remark = present.tenths, present.mark, present.remark
     item.old_origin = present.origin
-    return differs(correction_impact.value_of_item(item, "new"), present)
+    return differs(correction_items.value_of_item(item, "new"), present)
 
 
 def _pin_year_again(actor: Actor, request: m.CorrectionRequest, today: date) -> None:
     """Fields that stand in several rows, and the cells that go with them."""
     computed = results.compute_class(request.enrollment.class_group_id, today)
-    given = correction_impact.find_student(computed, request.enrollment_id)
+    given = corrected_year.find_student(computed, request.enrollment_id)
     fresh = False
     for item in request.items:
         if item.field is None:
             fresh = _pin_cell(actor, request, item, today) or fresh
             continue
-        item.old_text = correction_impact.present_text(given, item.field) or None
+        item.old_text = correction_items.present_text(given, item.field) or None
         fresh = fresh or item.old_text != item.new_text
     if not fresh:
         raise WrongState(_DONE_ALREADY)
@@ -527,9 +528,9 @@ def _pin_fields_again(request: m.CorrectionRequest) -> None:
         elif (month := read_month_field(item.field)) is not None:
             item.old_text = correction_month_fields.text_of(months, month) or None
         elif request.kind == CorrectionKind.HOMEROOM:
-            item.old_text = correction_impact.homeroom_text(record, item.field) or None
+            item.old_text = correction_items.homeroom_text(record, item.field) or None
         else:
-            item.old_text = correction_impact.profile_text(student, item.field) or None
+            item.old_text = correction_items.profile_text(student, item.field) or None
         fresh = fresh or item.old_text != item.new_text
     if not fresh:
         raise WrongState(_DONE_ALREADY)

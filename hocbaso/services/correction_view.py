@@ -27,7 +27,8 @@ from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.services import correction_access, correction_impact, homeroom
 from hocbaso.services.access import Actor, reaches_class
 from hocbaso.services.civil_status import PAST_YEARS
-from hocbaso.services.correction_impact import Impact, ItemView, cell_words, field_text, field_words, value_of_item
+from hocbaso.services.correction_impact import Impact
+from hocbaso.services.correction_items import ItemView, cell_words, field_text, field_words, value_of_item
 from hocbaso.services.score_cells import column_words
 from hocbaso.services.sheet_access import read_head
 

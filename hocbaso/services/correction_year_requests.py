@@ -19,9 +19,10 @@ from hocbaso.regulations.correction_flow import CorrectionKind
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.terms import SubjectKind
 from hocbaso.services import (
+    corrected_year,
     correction_access,
     correction_evidence,
-    correction_impact,
+    correction_items,
     correction_requests,
     correction_steps,
     inherited_results,
@@ -97,7 +98,7 @@ def inherited_form(actor: Actor, enrollment_id: int, now: datetime) -> tuple[m.E
 
 
 def _inherited_choices(enrollment: m.Enrollment, today: date) -> tuple[InheritedChoice, ...]:
-    given = correction_impact.find_student(results.compute_class(enrollment.class_group_id, today), enrollment.id)
+    given = corrected_year.find_student(results.compute_class(enrollment.class_group_id, today), enrollment.id)
     return tuple(
         InheritedChoice(
             YearField(YearFieldKind.INHERITED, line.subject.subject_id, 1).name,
@@ -140,7 +141,7 @@ def ask_inherited(
             new = inherited_results.read_result(choice.subject_name, choice.scored, text, field)
             shown = results.comma(new)
             if seen.get(field, "") != choice.present:
-                moved.append(ChangedCell(correction_impact.field_words(field), choice.present or "trống", shown))
+                moved.append(ChangedCell(correction_items.field_words(field), choice.present or "trống", shown))
             elif shown != choice.present:
                 old = choice.present.replace(",", ".") or None
                 items.append(m.CorrectionItem(field=field, old_text=old, new_text=new))

@@ -30,7 +30,7 @@ from hocbaso.services import (
 )
 from hocbaso.services.access import NO_PUPIL, Actor
 from hocbaso.services.civil_status import CIVIL_FIELDS
-from hocbaso.services.correction_impact import shown_field
+from hocbaso.services.correction_items import shown_field
 from hocbaso.services.correction_requests import Cell, Wanted
 from hocbaso.services.month_absences import KIND_WORDS
 from hocbaso.services.month_totals import summed_fields

@@ -17,7 +17,7 @@ from hocbaso.services import (
     correction_access,
     correction_decisions,
     correction_exemptions,
-    correction_impact,
+    correction_items,
     correction_requests,
     correction_view,
     dashboard,
@@ -291,7 +291,7 @@ def test_a_semester_at_another_school_is_closed_and_opened_by_who_copied_it(scho
     row = {one["code"]: one for one in frozen["subjects"]}["MATH"]
     assert (row["semester_1"], row["inherited"], row["year"]) == ("6.0", "6.0", "7.3")
     assert exemptions.waiting(school.actor("principal")) == [] and audit_verify.verify().faults == []
-    assert correction_impact.field_words(f"exempt-{subject_id('MATH')}-2") == "Miễn học Toán, học kì II"
+    assert correction_items.field_words(f"exempt-{subject_id('MATH')}-2") == "Miễn học Toán, học kì II"
 
 
 def test_a_proposal_beside_the_request_is_not_granted_over_what_the_request_granted(school: Cast) -> None:

@@ -21,16 +21,19 @@ from hocbaso.services import (
     audit_verify,
     class_gaps,
     class_moves,
+    corrected_year,
     correction_access,
     correction_apply,
     correction_decisions,
     correction_evidence,
     correction_impact,
+    correction_items,
     correction_requests,
     correction_view,
     dashboard,
     frozen_results,
     homeroom,
+    printed_facts,
     recall_requests,
     recall_view,
     reminders,
@@ -207,7 +210,7 @@ def test_every_change_is_previewed_with_its_article_and_comes_true(approved: Cas
     assert found.steps and all("Điều" in step for step in found.steps)
     approve(approved, confirm(approved, request))
     frozen = frozen_results.read_frozen(approved.enrollments["9A", BINH])
-    facts = correction_impact.facts_of_frozen(frozen)
+    facts = printed_facts.facts_of_frozen(frozen)
     for change in found.changes:
         assert facts.get(change.place) == change.after, change.label
     kept = json.loads(db.session.get(m.CorrectionRequest, request.id, populate_existing=True).outcome)  # type: ignore[union-attr]
@@ -754,7 +757,7 @@ def test_frozen_and_live_results_of_an_untouched_class_read_the_same(approved: C
     computed = results.compute_class(approved.classes["9A"], LATER.date(), fresh=True)
     for row in computed.students:
         frozen = frozen_results.read_frozen(row.given.enrollment_id)
-        assert correction_impact.facts_of(row.given, row.result) == correction_impact.facts_of_frozen(frozen)
+        assert corrected_year.facts_of(row.given, row.result) == printed_facts.facts_of_frozen(frozen)
 
 
 # --- civil status -----------------------------------------------------------------------------------------------------------
@@ -769,7 +772,7 @@ def civil(
     student: str = BINH,
 ) -> m.CorrectionRequest:
     row = db.session.get(m.Enrollment, cast.enrollments["9A", student]).student  # type: ignore[union-attr]
-    seen = {name: correction_impact.shown_field(name, getattr(row, name)) for name in raw}
+    seen = {name: correction_items.shown_field(name, getattr(row, name)) for name in raw}
     return correction_requests.ask_civil_status(
         cast.actor(who), row.id, raw, seen, "Cải chính hộ tịch", paper, [SCAN], LATER
     )
