@@ -7,20 +7,11 @@ from typing import Any
 
 from hocbaso import models as m
 from hocbaso.errors import NotFound
-from hocbaso.regulations.correction_fields import (
-    YearFieldKind,
-    read_month_field,
-    read_year_field,
-)
+from hocbaso.regulations.correction_fields import YearFieldKind, read_month_field, read_year_field
 from hocbaso.regulations.correction_flow import CorrectionKind
 from hocbaso.regulations.correction_impact import HOMEROOM_WORDS, Change, Place, SubjectName, impact, new_steps
 from hocbaso.regulations.registry import regulation_named
-from hocbaso.services import (
-    correction_month_fields,
-    frozen_results,
-    homeroom,
-    summer_fields,
-)
+from hocbaso.services import correction_month_fields, frozen_results, homeroom, summer_fields
 from hocbaso.services.correction_items import homeroom_text, value_of_item
 from hocbaso.services.evaluation import Evaluated, evaluate_student
 from hocbaso.services.printed_facts import PRINTED_TERMS, facts_of_frozen, printed_words

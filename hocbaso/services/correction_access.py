@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from hocbaso import models as m
 from hocbaso.db import db
-from hocbaso.errors import NotFound
+from hocbaso.errors import NotAllowed, NotFound
 from hocbaso.regulations.correction_fields import read_year_field
 from hocbaso.regulations.correction_flow import (
     OPEN_STATES,
@@ -21,7 +21,7 @@ from hocbaso.regulations.correction_flow import (
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.transcript_flow import SIGNED_STATES
 from hocbaso.services import sheet_access, summer_fields
-from hocbaso.services.access import Actor, load_actor, roles_reaching
+from hocbaso.services.access import NO_PUPIL, Actor, class_of_pupil, keeps_class, load_actor, roles_reaching
 from hocbaso.services.in_force import delegates, in_force
 from hocbaso.services.log_reading import aimed_at, require_rows_told
 
@@ -98,6 +98,23 @@ def keepers(class_group_id: int, today: date) -> tuple[int, ...]:
             .order_by(m.HomeroomAssignment.id)
         )
     )
+
+
+def pupil_of_keeper(actor: Actor, enrollment_id: int, today: date, refusal: str) -> m.Enrollment:
+    """A pupil, for who keeps the class today; where nobody keeps it any more, for the principal. The class is read anew.
+
+    Raises NotFound, NotAllowed (with ``refusal``).
+    """
+    enrollment = db.session.get(m.Enrollment, enrollment_id, populate_existing=True)
+    if enrollment is None:
+        raise NotFound(NO_PUPIL)
+    class_group = class_of_pupil(actor, enrollment.class_group_id, Permission.CLASS_READ)
+    orphan = not keepers(class_group.id, today)
+    keeps = keeps_class(actor, class_group) or (orphan and Role.PRINCIPAL in roles_reaching(actor, class_group))
+    if not (keeps and actor.may(Permission.CORRECTION_ASK)):
+        raise NotAllowed(refusal)
+    db.session.refresh(class_group)
+    return enrollment
 
 
 def standing(request: m.CorrectionRequest, today: date) -> CorrectionState:

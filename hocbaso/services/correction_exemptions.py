@@ -15,7 +15,7 @@ from sqlalchemy import select
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
-from hocbaso.errors import DomainError, IntegrityFault, Invalid, NotAllowed, NotFound, Stale, WrongState
+from hocbaso.errors import DomainError, Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.correction_fields import EXEMPT_VALUE, YearField, YearFieldKind
 from hocbaso.regulations.correction_flow import CorrectionKind
@@ -24,9 +24,8 @@ from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.services import (
     corrected_year,
-    correction_evidence,
     correction_requests,
-    correction_steps,
+    correction_score_requests,
     exemption_revocations,
     exemptions,
     inherited_results,
@@ -34,16 +33,15 @@ from hocbaso.services import (
 )
 from hocbaso.services.access import Actor
 from hocbaso.services.correction_items import cell_words
-from hocbaso.services.correction_requests import Cell, ChangedCell, SheetChoice, Wanted
-from hocbaso.services.correction_year_requests import InheritedChoice, require_keeper
+from hocbaso.services.correction_requests import ChangedCell
+from hocbaso.services.correction_score_requests import Cell, SheetChoice, Wanted
+from hocbaso.services.correction_year_requests import LIMITS, InheritedChoice, require_keeper
 from hocbaso.services.exemptions import ExemptionLine
-from hocbaso.services.log_replay import audit_faults_of_sheets
 from hocbaso.services.score_cells import NOTHING, REMARK, column_words, columns_of, says_nothing_new
 from hocbaso.services.score_lines import ACTIVE, read_row
 from hocbaso.services.sheet_access import SheetHead, sheet_for
 from hocbaso.services.uploaded_papers import Upload
 
-_REASON, _PAPER = 500, 200
 _NOTHING_CHANGED = "Chưa có gì thay đổi."
 _NOT_YOURS = "Không có quyết định miễn học này trong phần việc của thầy, cô."
 
@@ -121,9 +119,7 @@ def ask_exemption(
     Raises NotFound, NotAllowed, WrongState (nothing of it is locked, exempt already, asked for already), Invalid (``subject``,
     ``semester``, ``reason``, ``paper``, ``files``).
     """
-    said = correction_steps.words(reason, "reason", _REASON, required=True)
-    document = correction_steps.words(paper, "paper", _PAPER, required=True)
-    kept = correction_evidence.look(files)
+    why = correction_requests.grounds(reason, files, paper=paper, limits=LIMITS)
     today = clock.local_date(now)
     if semester not in (None, 1, 2):
         raise Invalid("Học kì không hợp lệ.", field="semester")
@@ -156,10 +152,7 @@ def ask_exemption(
                 f"Môn này còn một đề nghị miễn học chờ quyết định. Xin để Hiệu trưởng trả lời đề nghị ấy trước. {_NOTHING_CHANGED}"
             )
         correction_requests.guard_open_fields(enrollment.student_id, items, enrollment_id=enrollment_id)
-        request = correction_requests.new_request(
-            actor, CorrectionKind.EXEMPTION, enrollment, said or "", document, now
-        )
-        return correction_requests.send(actor, request, items, kept, now)
+        return correction_requests.send(actor, CorrectionKind.EXEMPTION, enrollment, items, why, now)
 
 
 # --- taking one back -----------------------------------------------------------------------------------------------------
@@ -193,7 +186,7 @@ def _heads(actor: Actor, row: m.Exemption, today: date) -> list[SheetHead]:
     except (NotFound, NotAllowed):
         raise NotFound(_NOT_YOURS) from None
     # Whoever teaches the subject there, with the pupil's marks; the principal where nobody teaches it any more.
-    if not all(correction_requests.may_ask_scores(actor, head) for head in heads):
+    if not all(correction_score_requests.may_ask_scores(actor, head) for head in heads):
         raise NotFound(_NOT_YOURS)
     if not heads and not _is_approved(enrollment):
         raise WrongState(
@@ -219,8 +212,8 @@ def revocation_form(actor: Actor, exemption_id: int, now: datetime) -> Revocatio
     today = clock.local_date(now)
     row = _exemption(exemption_id)
     heads = _heads(actor, row, today)
-    held = correction_requests.held_cells(row.enrollment_id)
-    sheets = tuple(correction_requests.sheet_choice(head, row.enrollment_id, held) for head in heads)
+    held = correction_score_requests.held_cells(row.enrollment_id)
+    sheets = tuple(correction_score_requests.sheet_choice(head, row.enrollment_id, held) for head in heads)
     return RevocationForm(exemptions.line_of(row), row.enrollment, sheets, _inherited(row, today))
 
 
@@ -282,9 +275,7 @@ def ask_revocation(
     NotAllowed, WrongState, Invalid (``reason``, ``paper``, ``files``, ``<sheet>-<column>``, ``inherited-<subject>``), Stale
     (``current``: tuple of ``ChangedCell``), IntegrityFault.
     """
-    said = correction_steps.words(reason, "reason", _REASON, required=True)
-    document = correction_steps.words(paper, "paper", _PAPER, required=True)
-    kept = correction_evidence.look(files)
+    why = correction_requests.grounds(reason, files, paper=paper, limits=LIMITS)
     today = clock.local_date(now)
     with write_transaction():
         row = _exemption(exemption_id)
@@ -305,16 +296,10 @@ def ask_revocation(
                 old = choice.present.replace(",", ".") or None
                 items.append(m.CorrectionItem(field=choice.field, old_text=old, new_text=new))
         items += _cells(heads.values(), row.enrollment_id, cells, today)
-        if audit_faults_of_sheets(heads):
-            raise IntegrityFault(
-                "Bảng điểm đã bị sửa ngoài phần mềm nên chưa nhận đề nghị. Xin báo Hiệu trưởng và giáo viên CNTT."
-            )
-        correction_requests.guard_open_cells(row.enrollment_id, items)
+        correction_score_requests.require_as_told(heads)
+        correction_score_requests.guard_open_cells(row.enrollment_id, items)
         correction_requests.guard_open_fields(row.enrollment.student_id, items, enrollment_id=row.enrollment_id)
-        request = correction_requests.new_request(
-            actor, CorrectionKind.EXEMPTION, row.enrollment, said or "", document, now
-        )
-        return correction_requests.send(actor, request, items, kept, now)
+        return correction_requests.send(actor, CorrectionKind.EXEMPTION, row.enrollment, items, why, now)
 
 
 def _cells(
@@ -334,15 +319,12 @@ def _cells(
                         field=f"{head.id}-{key}",
                     )
                 continue
-            new = correction_requests.wanted_value(head, key, wanted.raw, present, today)
+            new = correction_score_requests.wanted_value(head, key, wanted.raw, present, today)
             if wanted.seen_version != present.version:
                 moved.append(
                     ChangedCell(f"{head.label}, {column_words(head, key)}", cell_words(present), cell_words(new))
                 )
             elif not says_nothing_new(new, present):
-                items.append(correction_requests.cell_item(head.id, key, present, new))
-    if moved:
-        raise Stale(
-            "Có ô đã đổi sau khi thầy, cô mở trang. Chưa gửi gì; xin xem giá trị mới rồi gửi lại.", current=tuple(moved)
-        )
+                items.append(correction_score_requests.cell_item(head.id, key, present, new))
+    correction_score_requests.refuse_moved(moved)
     return items

@@ -12,21 +12,10 @@ from typing import Any
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.regulations.averages import SEMESTER_NAMES
-from hocbaso.regulations.correction_fields import (
-    EXEMPT_VALUE,
-    YearFieldKind,
-    read_month_field,
-    read_year_field,
-)
+from hocbaso.regulations.correction_fields import EXEMPT_VALUE, YearFieldKind, read_month_field, read_year_field
 from hocbaso.regulations.correction_impact import HOMEROOM_WORDS
 from hocbaso.regulations.summer_flow import SummerState
-from hocbaso.services import (
-    correction_month_fields,
-    homeroom,
-    results,
-    study_history,
-    summer_fields,
-)
+from hocbaso.services import correction_month_fields, homeroom, results, study_history, summer_fields
 from hocbaso.services.civil_status import PAST_YEARS
 from hocbaso.services.score_cells import NOTHING, CellRecord, column_words
 from hocbaso.services.score_lines import read_row

@@ -9,15 +9,13 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import select
-
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.errors import Stale, WrongState
 from hocbaso.regulations.attendance_months import MonthColumn, corrected_total, tells_total
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.correction_fields import MonthField, read_month_field
-from hocbaso.services import audit
+from hocbaso.services import audit, homeroom_records
 from hocbaso.services.access import Actor
 from hocbaso.services.month_absences import KIND_WORDS, column_words
 from hocbaso.services.month_totals import TOTAL_FIELDS, cells_of, counts_of, whole_month
@@ -63,7 +61,7 @@ def totals(request: m.CorrectionRequest) -> dict[str, int | None]:
             asked.setdefault((field.semester, field.kind), {})[field.column_key] = int(item.new_text or "0")
     if not asked:
         return {}
-    cells, record = stored(request.enrollment_id), _record(request.enrollment_id)
+    cells, record = stored(request.enrollment_id), homeroom_records.record_of(request.enrollment_id)
     found: dict[str, int | None] = {}
     for (semester, kind), counts in asked.items():
         name = TOTAL_FIELDS[semester, kind]
@@ -113,7 +111,11 @@ def write(actor: Actor, request: m.CorrectionRequest, now: datetime) -> None:
     if not months:
         return
     require_told(request)
-    follow, cells, record = totals(request), stored(request.enrollment_id), _record(request.enrollment_id)
+    follow, cells, record = (
+        totals(request),
+        stored(request.enrollment_id),
+        homeroom_records.record_of(request.enrollment_id),
+    )
     assert record is not None
     rows, before = [], {}
     for item, field in months.items():
@@ -165,12 +167,3 @@ def write(actor: Actor, request: m.CorrectionRequest, now: datetime) -> None:
             "confirmed_by": request.confirmer_name,
         },
     )
-
-
-def _record(enrollment_id: int) -> m.HomeroomRecord | None:
-    found: m.HomeroomRecord | None = db.session.scalar(
-        select(m.HomeroomRecord)
-        .where(m.HomeroomRecord.enrollment_id == enrollment_id)
-        .execution_options(populate_existing=True)
-    )
-    return found

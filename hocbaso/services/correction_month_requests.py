@@ -12,23 +12,21 @@ from datetime import date, datetime
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import write_transaction
-from hocbaso.errors import DomainError, Invalid, NotFound, Stale, WrongState
+from hocbaso.errors import DomainError, Invalid, NotFound, WrongState
 from hocbaso.regulations.attendance_months import KINDS, MonthColumn, corrected_total
 from hocbaso.regulations.correction_fields import MonthField, read_month_field
 from hocbaso.regulations.correction_flow import CorrectionKind
 from hocbaso.services import (
-    correction_evidence,
+    correction_homeroom_requests,
     correction_month_fields,
     correction_requests,
-    correction_steps,
+    homeroom_records,
 )
 from hocbaso.services.access import Actor
-from hocbaso.services.correction_requests import ChangedCell
+from hocbaso.services.correction_requests import AskedField
 from hocbaso.services.month_absences import column_words, read_sessions
 from hocbaso.services.month_totals import TOTAL_FIELDS, columns_of, counts_of, summed_fields, whole_month
 from hocbaso.services.uploaded_papers import Upload
-
-_REASON = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ def asks_months(actor: Actor, enrollment_id: int, now: datetime) -> bool:
 
 
 def _require(actor: Actor, enrollment_id: int, today: date) -> m.Enrollment:
-    enrollment = correction_requests.require_asks_homeroom(actor, enrollment_id, today)
+    enrollment = correction_homeroom_requests.require_asks_homeroom(actor, enrollment_id, today)
     if not summed_fields([enrollment_id]):
         raise WrongState(
             "Số buổi nghỉ của em không ghi theo tháng: xin lập đề nghị sửa phần chủ nhiệm, sửa thẳng tổng học kì."
@@ -101,7 +99,7 @@ def form(actor: Actor, enrollment_id: int, now: datetime) -> MonthForm:
     today = clock.local_date(now)
     enrollment = _require(actor, enrollment_id, today)
     cells = correction_month_fields.stored(enrollment_id)
-    record = correction_requests.homeroom_record(enrollment_id)
+    record = homeroom_records.record_of(enrollment_id)
     by_month = {
         place for place, name in TOTAL_FIELDS.items() if (enrollment_id, name) in summed_fields([enrollment_id])
     }
@@ -153,8 +151,7 @@ def ask(
     ``raw``: field (``regulations/correction_fields.MonthField``) -> number as typed, ``seen``: as it stood on the page. Raises NotFound,
     NotAllowed, WrongState, Invalid (per field, ``reason``, ``files``, ``fields``), Stale (``current``: tuple of ``ChangedCell``).
     """
-    said = correction_steps.words(reason, "reason", _REASON, required=True)
-    kept = correction_evidence.look(files)
+    why = correction_requests.grounds(reason, files)
     today = clock.local_date(now)
     with write_transaction():
         page = form(actor, enrollment_id, now)
@@ -164,24 +161,17 @@ def ask(
         cells = correction_month_fields.stored(enrollment_id)
         columns = {column.key: column for column in _columns(enrollment, cells, today)}
         new = _read(raw, cells, columns)
-        items, moved = [], []
-        for name, value in new.items():
-            present, field = choices[name].present, read_month_field(name)
-            assert field is not None
-            if seen.get(name, "") != present:
-                moved.append(ChangedCell(correction_month_fields.field_words(field), present or "trống", str(value)))
-            elif str(value) != present:
-                items.append(m.CorrectionItem(field=name, old_text=present or None, new_text=str(value)))
-        if moved:
-            raise Stale("Số nghỉ theo tháng đã đổi sau khi thầy, cô mở trang. Chưa gửi gì.", current=tuple(moved))
-        if not items:
-            raise Invalid(
-                "Chưa có tháng nào đổi: xin ghi vào ít nhất một tháng số buổi khác với số đang có.", field="fields"
-            )
+        items = correction_requests.changed_fields(
+            [
+                AskedField(name, choices[name].present, str(value), seen.get(name, "") == choices[name].present)
+                for name, value in new.items()
+            ],
+            "Số nghỉ theo tháng",
+            "Chưa có tháng nào đổi: xin ghi vào ít nhất một tháng số buổi khác với số đang có.",
+        )
         _guard_totals(page, cells, new)
         correction_requests.guard_open_fields(enrollment.student_id, items, enrollment_id=enrollment_id)
-        request = correction_requests.new_request(actor, CorrectionKind.HOMEROOM, enrollment, said or "", None, now)
-        return correction_requests.send(actor, request, items, kept, now)
+        return correction_requests.send(actor, CorrectionKind.HOMEROOM, enrollment, items, why, now)
 
 
 def _read(

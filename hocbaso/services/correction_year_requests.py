@@ -11,29 +11,26 @@ from datetime import date, datetime
 
 from hocbaso import clock
 from hocbaso import models as m
-from hocbaso.db import db, write_transaction
-from hocbaso.errors import DomainError, Invalid, NotAllowed, NotFound, Stale, WrongState
+from hocbaso.db import write_transaction
+from hocbaso.errors import DomainError, Invalid, WrongState
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.correction_fields import YearField, YearFieldKind
 from hocbaso.regulations.correction_flow import CorrectionKind
-from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.terms import SubjectKind
 from hocbaso.services import (
     corrected_year,
     correction_access,
-    correction_evidence,
-    correction_items,
     correction_requests,
-    correction_steps,
     inherited_results,
     results,
 )
-from hocbaso.services.access import NO_PUPIL, Actor, class_of_pupil, keeps_class, roles_reaching
-from hocbaso.services.correction_requests import ChangedCell
+from hocbaso.services.access import Actor
+from hocbaso.services.correction_requests import AskedField
 from hocbaso.services.score_lines import ACTIVE
 from hocbaso.services.uploaded_papers import Upload
 
-_REASON, _PAPER = 500, 200
+LIMITS = (500, 200)
+"""As of ``correction_requests.LIMITS``: what becomes the reason and the document of a decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +45,9 @@ class InheritedChoice:
 
 def require_keeper(actor: Actor, enrollment_id: int, today: date, whose: str) -> m.Enrollment:
     """A pupil for who keeps the class today; where nobody keeps it any more, for the principal. Raises NotFound, NotAllowed."""
-    enrollment = db.session.get(m.Enrollment, enrollment_id, populate_existing=True)
-    if enrollment is None:
-        raise NotFound(NO_PUPIL)
-    class_group = class_of_pupil(actor, enrollment.class_group_id, Permission.CLASS_READ)
-    orphan = not correction_access.keepers(class_group.id, today)
-    keeps = keeps_class(actor, class_group) or (orphan and Role.PRINCIPAL in roles_reaching(actor, class_group))
-    if not (keeps and actor.may(Permission.CORRECTION_ASK)):
-        raise NotAllowed(f"{whose} do giáo viên chủ nhiệm của lớp lập. Chưa có gì thay đổi.")
-    db.session.refresh(class_group)
+    enrollment = correction_access.pupil_of_keeper(
+        actor, enrollment_id, today, f"{whose} do giáo viên chủ nhiệm của lớp lập. Chưa có gì thay đổi."
+    )
     if enrollment.status not in ACTIVE:
         raise WrongState("Học sinh không còn học ở lớp này. Chưa có gì thay đổi.")
     return enrollment
@@ -126,33 +117,22 @@ def ask_inherited(
     ``raw``: field -> value as typed, ``seen``: as it stood on the page. Raises NotFound, NotAllowed, WrongState, Invalid (per
     field, ``reason``, ``paper``, ``files``, ``fields``), Stale (``current``: tuple of ``ChangedCell``).
     """
-    said = correction_steps.words(reason, "reason", _REASON, required=True)
-    document = correction_steps.words(paper, "paper", _PAPER, required=True)
-    kept = correction_evidence.look(files)
+    why = correction_requests.grounds(reason, files, paper=paper, limits=LIMITS)
     today = clock.local_date(now)
     with write_transaction():
         enrollment = require_asks_inherited(actor, enrollment_id, today)
-        items, moved = [], []
+        asked = []
         choices = {choice.field: choice for choice in _inherited_choices(enrollment, today)}
         if unknown := sorted(set(raw) - set(choices)):
             raise Invalid("Môn này không có kết quả nơi chuyển đến để sửa.", field=unknown[0])
         for field, text in raw.items():
             choice = choices[field]
             new = inherited_results.read_result(choice.subject_name, choice.scored, text, field)
-            shown = results.comma(new)
-            if seen.get(field, "") != choice.present:
-                moved.append(ChangedCell(correction_items.field_words(field), choice.present or "trống", shown))
-            elif shown != choice.present:
-                old = choice.present.replace(",", ".") or None
-                items.append(m.CorrectionItem(field=field, old_text=old, new_text=new))
-        if moved:
-            raise Stale("Kết quả đã đổi sau khi thầy, cô mở trang. Chưa gửi gì.", current=tuple(moved))
-        if not items:
-            raise Invalid(
-                "Chưa có môn nào đổi: xin ghi vào ít nhất một môn kết quả khác với kết quả đang có.", field="fields"
+            asked.append(
+                AskedField(field, choice.present.replace(",", "."), new, seen.get(field, "") == choice.present)
             )
-        correction_requests.guard_open_fields(enrollment.student_id, items, enrollment_id=enrollment_id)
-        request = correction_requests.new_request(
-            actor, CorrectionKind.INHERITED, enrollment, said or "", document, now
+        items = correction_requests.changed_fields(
+            asked, "Kết quả", "Chưa có môn nào đổi: xin ghi vào ít nhất một môn kết quả khác với kết quả đang có."
         )
-        return correction_requests.send(actor, request, items, kept, now)
+        correction_requests.guard_open_fields(enrollment.student_id, items, enrollment_id=enrollment_id)
+        return correction_requests.send(actor, CorrectionKind.INHERITED, enrollment, items, why, now)

@@ -19,17 +19,14 @@ from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.regulations.correction_flow import CorrectionKind
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.summer_flow import SummerOutcome, SummerParty, SummerState
-from hocbaso.services import correction_access, correction_requests, correction_steps, summer_cases, summer_results
+from hocbaso.services import correction_access, correction_requests, summer_cases, summer_results
 from hocbaso.services.access import NO_PUPIL, Actor, roles_reaching
-from hocbaso.services.correction_evidence import look
 from hocbaso.services.in_force import in_force
 from hocbaso.services.score_grid import ACTIVE
 from hocbaso.services.summer_cases import Entry
 from hocbaso.services.summer_fields import DAY, PAPER, PARTS, VALUE, SummerValue, field_of, text_of
 from hocbaso.services.summer_results import Typed
 from hocbaso.services.uploaded_papers import Upload
-
-_REASON = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +99,7 @@ def ask(
     Raises NotFound, NotAllowed, WrongState (not approved, or it stands in an open request), Stale, IntegrityFault, Invalid (``field``:
     ``value``, ``reason`` or ``files``).
     """
-    words = correction_steps.words(reason, "reason", _REASON, required=True)
-    kept = look(files)
+    why = correction_requests.grounds(reason, files)
     with write_transaction():
         found, row, case = _asked(actor, enrollment_id, subject_id, now)
         enrollment, entry = found.enrollment, found.entry
@@ -120,8 +116,7 @@ def ask(
         if not items:
             raise Invalid("Chưa có gì đổi: xin ghi giá trị khác với giá trị đang có.", field="value")
         correction_requests.guard_open_fields(enrollment.student_id, items, enrollment_id=enrollment_id)
-        request = correction_requests.new_request(actor, CorrectionKind.SUMMER, enrollment, words or "", None, now)
-        return correction_requests.send(actor, request, items, kept, now)
+        return correction_requests.send(actor, CorrectionKind.SUMMER, enrollment, items, why, now)
 
 
 def _items(subject_id: int | None, present: dict[str, str], new: SummerValue, version: int) -> list[m.CorrectionItem]:

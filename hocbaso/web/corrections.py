@@ -21,6 +21,7 @@ from hocbaso.services import (
     correction_decisions,
     correction_evidence,
     correction_requests,
+    correction_resending,
     correction_view,
     homeroom,
 )
@@ -184,7 +185,7 @@ def _act(request_id: int, verb: CorrectionVerb, *, grave: bool = False) -> Any:
         elif verb is CorrectionVerb.REFUSE:
             correction_decisions.refuse(actor, request_id, words, expected_version=version, now=now)
         elif verb is CorrectionVerb.RESEND:
-            correction_requests.resend(actor, request_id, words, uploads_of_form(), expected_version=version, now=now)
+            correction_resending.resend(actor, request_id, words, uploads_of_form(), expected_version=version, now=now)
         else:
             correction_requests.withdraw(actor, request_id, expected_version=version, now=now)
     except NotFound:

@@ -18,9 +18,11 @@ from hocbaso.regulations.attendance_months import KINDS as KINDS_OF_ABSENCE
 from hocbaso.regulations.correction_impact import HOMEROOM_WORDS
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.services import (
+    correction_civil_requests,
     correction_exemptions,
+    correction_homeroom_requests,
     correction_month_requests,
-    correction_requests,
+    correction_score_requests,
     correction_year_requests,
     homeroom,
     student_fields,
@@ -31,7 +33,7 @@ from hocbaso.services import (
 from hocbaso.services.access import NO_PUPIL, Actor
 from hocbaso.services.civil_status import CIVIL_FIELDS
 from hocbaso.services.correction_items import shown_field
-from hocbaso.services.correction_requests import Cell, Wanted
+from hocbaso.services.correction_score_requests import Cell, Wanted
 from hocbaso.services.month_absences import KIND_WORDS
 from hocbaso.services.month_totals import summed_fields
 from hocbaso.services.summer_results import Typed
@@ -98,7 +100,7 @@ class Kind:
 def _scores(_form: AskScoresForm, enrollment_id: int) -> Shown:
     """The locked sheets of one pupil that this person may ask about."""
     return {
-        "view": correction_requests.score_form(current_actor(), enrollment_id, clock.now()),
+        "view": correction_score_requests.score_form(current_actor(), enrollment_id, clock.now()),
         "chosen": request.args.get("bang", 0, type=int),
         "cell": request.args.get("o", ""),
     }
@@ -106,7 +108,7 @@ def _scores(_form: AskScoresForm, enrollment_id: int) -> Shown:
 
 def _homeroom(_form: AskScoresForm, enrollment_id: int) -> Shown:
     """The homeroom part of one pupil of an approved class."""
-    enrollment, present = correction_requests.homeroom_form(current_actor(), enrollment_id, clock.now())
+    enrollment, present = correction_homeroom_requests.homeroom_form(current_actor(), enrollment_id, clock.now())
     return {
         "enrollment": enrollment,
         "present": present,
@@ -208,9 +210,9 @@ def _ask_summer(actor: Actor, enrollment_id: int, subject_id: int, *said: Any) -
 
 
 KINDS: dict[str, Kind] = {
-    "scores": Kind("/diem/<int:enrollment_id>", AskScoresForm, _scores, _cells, correction_requests.ask_scores),
+    "scores": Kind("/diem/<int:enrollment_id>", AskScoresForm, _scores, _cells, correction_score_requests.ask_scores),
     "homeroom": Kind(
-        "/chu-nhiem/<int:enrollment_id>", AskHomeroomForm, _homeroom, _fields, correction_requests.ask_homeroom
+        "/chu-nhiem/<int:enrollment_id>", AskHomeroomForm, _homeroom, _fields, correction_homeroom_requests.ask_homeroom
     ),
     "months": Kind(
         "/nghi-theo-thang/<int:enrollment_id>", AskMonthsForm, _months, _fields, correction_month_requests.ask
@@ -240,7 +242,11 @@ KINDS: dict[str, Kind] = {
         correction_exemptions.ask_revocation,
     ),
     "civil_status": Kind(
-        "/ho-so/<int:student_id>", AskCivilStatusForm, _civil_status, _fields, correction_requests.ask_civil_status
+        "/ho-so/<int:student_id>",
+        AskCivilStatusForm,
+        _civil_status,
+        _fields,
+        correction_civil_requests.ask_civil_status,
     ),
 }
 """By the name that the routes (``ask_<name>``, ``send_<name>``) and the template (``corrections/ask_<name>.html``) bear."""

@@ -15,7 +15,14 @@ from hocbaso.errors import DomainError, Invalid, NotFound, Stale
 from hocbaso.regulations.class_flow import ClassParty, ClassState
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.terms import Level
-from hocbaso.services import class_approval, class_moves, class_page, correction_requests, homeroom, month_absence_page
+from hocbaso.services import (
+    class_approval,
+    class_moves,
+    class_page,
+    correction_score_requests,
+    homeroom,
+    month_absence_page,
+)
 from hocbaso.services.access import class_for
 from hocbaso.services.class_page import ClassPage, ClassRow
 from hocbaso.web import labels
@@ -135,7 +142,7 @@ def _to_ask(page: ClassPage) -> list[tuple[int, str]]:
     names = {row.enrollment_id: row.full_name for row in page.rows}
     lacking = dict.fromkeys(gap.enrollment_id for gap in page.gaps_of("score") if gap.enrollment_id is not None)
     actor, now = current_actor(), clock.now()
-    return [(one, names[one]) for one in lacking if correction_requests.asks_about(actor, one, now)]
+    return [(one, names[one]) for one in lacking if correction_score_requests.asks_about(actor, one, now)]
 
 
 def _can_approve(page: ClassPage) -> bool:

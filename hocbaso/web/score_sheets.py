@@ -17,7 +17,7 @@ from hocbaso.services import (
     anomaly_questions,
     blind_view,
     correction_exemptions,
-    correction_requests,
+    correction_score_requests,
     correction_view,
     paper_kit,
     progress,
@@ -251,7 +251,7 @@ def history(sheet_id: int, enrollment_id: int, column_key: str) -> str:
         enrollment_id=enrollment_id,
         column_key=column_key,
         requests=correction_view.of_cell(actor, sheet_id, enrollment_id, column_key, clock.local_date(now)),
-        may_ask=correction_requests.may_ask_about(actor, sheet_id, enrollment_id, column_key, now),
+        may_ask=correction_score_requests.may_ask_about(actor, sheet_id, enrollment_id, column_key, now),
         exemption_id=correction_exemptions.of_locked_line(actor, sheet_id, enrollment_id, now),
         why=score_why.why(actor, sheet_id, enrollment_id, now) if column_key != score_grid.REMARK else None,
     )

@@ -24,7 +24,7 @@ from hocbaso.services import (
     accounts,
     audit,
     audit_verify,
-    correction_requests,
+    correction_score_requests,
     credentials,
     reset_requests,
     roster,
@@ -33,7 +33,7 @@ from hocbaso.services import (
     snapshots,
 )
 from hocbaso.services.access import SYSTEM
-from hocbaso.services.correction_requests import Wanted
+from hocbaso.services.correction_score_requests import Wanted
 from hocbaso.services.uploaded_papers import Upload
 from hocbaso.services.watched_kinds import WATCHED
 from tests import databases
@@ -499,10 +499,10 @@ def test_each_watched_kind_changed_in_the_file_is_named_in_words(school: Cast) -
 
 
 def test_each_watched_kind_of_a_correction_changed_in_the_file_is_named_too(locked: Cast) -> None:
-    form = correction_requests.score_form(locked.actor("math"), locked.enrollments["9A", "Hoàng Thanh Bình"], NOW)
+    form = correction_score_requests.score_form(locked.actor("math"), locked.enrollments["9A", "Hoàng Thanh Bình"], NOW)
     sheet = next(choice for choice in form.sheets if choice.cells)
     wanted = {(sheet.head.id, "CK"): Wanted("3", next(one.version for one in sheet.cells if one.key == "CK"))}
-    correction_requests.ask_scores(
+    correction_score_requests.ask_scores(
         locked.actor("math"),
         locked.enrollments["9A", "Hoàng Thanh Bình"],
         wanted,

@@ -18,8 +18,9 @@ from hocbaso.services import (
     class_approval,
     conclusion_cases,
     correction_decisions,
+    correction_homeroom_requests,
     correction_impact,
-    correction_requests,
+    correction_score_requests,
     dashboard,
     data_quality,
     departures,
@@ -90,8 +91,8 @@ def ask(
     """Who kept the class asks for other values of the homeroom part."""
     enrollment_id = cast.enrollments[class_name, pupil]
     actor = cast.actor(keeper)
-    _, present = correction_requests.homeroom_form(actor, enrollment_id, now)
-    return correction_requests.ask_homeroom(
+    _, present = correction_homeroom_requests.homeroom_form(actor, enrollment_id, now)
+    return correction_homeroom_requests.ask_homeroom(
         actor, enrollment_id, values, {name: present[name] for name in values}, "Ghi nhầm dòng", [PHOTO], now
     )
 
@@ -443,11 +444,11 @@ def test_a_result_corrected_after_the_summer_opens_another_subject(school: Cast)
     class_id = approved(school, "5,9")
     assert outcome(school, CHI_9A, "9A") == "COMPLETED"
     cells = {
-        (school.sheets["9A", "SCI", term], key): correction_requests.Wanted("4,0", 1)
+        (school.sheets["9A", "SCI", term], key): correction_score_requests.Wanted("4,0", 1)
         for term in (1, 2)
         for key in ("TX1", "TX2", "TX3", "TX4", "GK", "CK")
     }
-    request = correction_requests.ask_scores(
+    request = correction_score_requests.ask_scores(
         school.actor("math"), school.enrollments["9A", CHI_9A], cells, "Ghi nhầm dòng", [PHOTO], LATER
     )
     found = impact_of(request, LATER)

@@ -18,7 +18,7 @@ from hocbaso.services import (
     correction_decisions,
     correction_exemptions,
     correction_items,
-    correction_requests,
+    correction_resending,
     correction_view,
     dashboard,
     exemption_revocations,
@@ -29,7 +29,7 @@ from hocbaso.services import (
     score_entry,
     transcripts,
 )
-from hocbaso.services.correction_requests import Wanted
+from hocbaso.services.correction_score_requests import Wanted
 from tests.cast import NOW, STUDENTS, Cast, put_sheets
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
     approved_template_fixture,
@@ -254,7 +254,7 @@ def test_one_request_at_a_time_and_pinned_to_what_stood(school: Cast) -> None:
     correction_decisions.send_back(
         school.actor("math"), request.id, "Thiếu ảnh", expected_version=request.version, now=LATER
     )
-    correction_requests.resend(
+    correction_resending.resend(
         school.actor("other"), request.id, "Ảnh đã đủ", [], expected_version=request.version, now=LATER
     )
     assert request.state == "ASKED" and [item.old_text for item in request.items if item.field] == ["Miễn", "Miễn"]

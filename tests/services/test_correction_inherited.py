@@ -18,6 +18,7 @@ from hocbaso.services import (
     correction_decisions,
     correction_impact,
     correction_requests,
+    correction_resending,
     correction_view,
     correction_year_requests,
     frozen_results,
@@ -181,7 +182,7 @@ def test_returned_answered_and_of_the_principals_own_a_vice_principal_decides(sc
     correction_decisions.send_back(
         school.actor("principal"), request.id, "Ảnh mờ", expected_version=request.version, now=LATER
     )
-    again = correction_requests.resend(
+    again = correction_resending.resend(
         school.actor("math"), request.id, "Đã chụp lại", [], expected_version=request.version, now=LATER
     )
     correction_requests.withdraw(school.actor("math"), again.id, expected_version=again.version, now=LATER)

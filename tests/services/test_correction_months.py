@@ -18,6 +18,7 @@ from hocbaso.services import (
     correction_impact,
     correction_month_requests,
     correction_requests,
+    correction_resending,
     frozen_results,
     log_replay,
     transcripts,
@@ -230,7 +231,7 @@ def test_a_month_that_changed_meanwhile_holds_the_request_until_it_is_sent_again
     back = correction_decisions.send_back(
         approved.actor("principal"), request.id, "Xin xem lại", expected_version=request.version, now=LATER
     )
-    sent = correction_requests.resend(
+    sent = correction_resending.resend(
         approved.actor("math"), back.id, "Đã xem sổ", [], expected_version=back.version, now=LATER
     )
     assert [(item.old_text, item.new_text) for item in sent.items] == [("1", "2")]

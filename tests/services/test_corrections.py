@@ -24,11 +24,15 @@ from hocbaso.services import (
     corrected_year,
     correction_access,
     correction_apply,
+    correction_civil_requests,
     correction_decisions,
     correction_evidence,
+    correction_homeroom_requests,
     correction_impact,
     correction_items,
     correction_requests,
+    correction_resending,
+    correction_score_requests,
     correction_view,
     dashboard,
     frozen_results,
@@ -47,7 +51,7 @@ from hocbaso.services import (
     verification,
 )
 from hocbaso.services.access import SYSTEM
-from hocbaso.services.correction_requests import Wanted
+from hocbaso.services.correction_score_requests import Wanted
 from hocbaso.services.uploaded_papers import Upload
 from tests.cast import NOW, Cast
 from tests.databases import Outside
@@ -104,7 +108,7 @@ def ask(
     cells = {
         (cast.sheets["9A", code, semester], key): Wanted(raw, seen) for (code, semester, key), raw in values.items()
     }
-    return correction_requests.ask_scores(
+    return correction_score_requests.ask_scores(
         cast.actor(who), cast.enrollments["9A", student], cells, reason, list(files), LATER
     )
 
@@ -394,7 +398,7 @@ def test_what_came_back_is_sent_again_with_an_answer_and_starts_the_chain_anew(l
     back = correction_decisions.send_back(
         locked.actor("principal"), request.id, "Thiếu trang 2 của bài", expected_version=2, now=LATER
     )
-    again = correction_requests.resend(
+    again = correction_resending.resend(
         locked.actor("head_society"),
         request.id,
         "Đã chụp thêm trang 2",
@@ -445,7 +449,7 @@ def test_a_cell_that_changed_meanwhile_stops_the_chain_with_both_values(locked: 
     back = correction_decisions.send_back(
         locked.actor("math"), request.id, "Ô đã đổi thành 7,0", expected_version=1, now=LATER
     )
-    again = correction_requests.resend(
+    again = correction_resending.resend(
         locked.actor("head_society"), request.id, "Vẫn là 4,5", [], expected_version=back.version, now=LATER
     )
     assert correction_impact.of_request(again, LATER.date()).items[0].before == "7,0", "pinned to what stands now"
@@ -524,7 +528,7 @@ def test_a_late_pupils_locked_sheets_are_filled_and_the_class_can_be_closed(lock
         now=NOW,
     )
     for who in ("head_society", "math", "other"):
-        form = correction_requests.score_form(school.actor(who), late.id, LATER)
+        form = correction_score_requests.score_form(school.actor(who), late.id, LATER)
         assert form.full_name == LATE
         cells = {
             (choice.head.id, one.key): Wanted("8" if choice.head.kind == "scored" else "Đ", one.version)
@@ -533,7 +537,7 @@ def test_a_late_pupils_locked_sheets_are_filled_and_the_class_can_be_closed(lock
             if one.key != "NX"
         }
         assert len(cells) == sum(choice.n_empty for choice in form.sheets), "every cell of the pupil is empty"
-        request = correction_requests.ask_scores(
+        request = correction_score_requests.ask_scores(
             school.actor(who), late.id, cells, "Điểm theo học bạ trường cũ", [SCAN], LATER
         )
         if who != "math":
@@ -634,7 +638,7 @@ def test_a_record_somebody_asked_to_recall_goes_with_the_same_decision(issued: C
 def test_after_the_year_is_closed_the_authority_is_asked(issued: Cast) -> None:
     after_summer = NOW + timedelta(days=110)
     cells = {(issued.sheets["9A", "LIT", 2], "CK"): Wanted("1", 1)}
-    request = correction_requests.ask_scores(
+    request = correction_score_requests.ask_scores(
         issued.actor("head_society"), issued.enrollments["9A", BINH], cells, WHY, [PHOTO], after_summer
     )
     correction_decisions.confirm(issued.actor("math"), request.id, expected_version=1, now=after_summer)
@@ -655,7 +659,7 @@ def test_a_doubt_of_clause_3_is_decided_with_the_approval(approved: Cast) -> Non
     depends on how clause 3 is read.
     """
     enrollment_id = approved.enrollments["9A", BINH]
-    form = correction_requests.score_form(approved.actor("other"), enrollment_id, LATER)
+    form = correction_score_requests.score_form(approved.actor("other"), enrollment_id, LATER)
     lower = {
         (choice.head.id, one.key): Wanted("7", one.version)
         for choice in form.sheets
@@ -664,7 +668,7 @@ def test_a_doubt_of_clause_3_is_decided_with_the_approval(approved: Cast) -> Non
         if one.key != "NX"
     }
     assert len({sheet_id for sheet_id, _ in lower}) == 4
-    first = correction_requests.ask_scores(approved.actor("other"), enrollment_id, lower, WHY, [PHOTO], LATER)
+    first = correction_score_requests.ask_scores(approved.actor("other"), enrollment_id, lower, WHY, [PHOTO], LATER)
     assert correction_impact.of_request(first, LATER.date()).rulings == ()
     approve(approved, confirm(approved, first))
     values = {("LIT", semester, key): "4" for semester in (1, 2) for key in ("TX1", "TX2", "TX3", "TX4", "GK", "CK")}
@@ -698,8 +702,10 @@ def test_a_doubt_of_clause_3_is_decided_with_the_approval(approved: Cast) -> Non
 
 def ask_kept(cast: Cast, raw: dict[str, str], who: str = "math", student: str = BINH) -> m.CorrectionRequest:
     enrollment_id = cast.enrollments["9A", student]
-    _, seen = correction_requests.homeroom_form(cast.actor(who), enrollment_id, LATER)
-    return correction_requests.ask_homeroom(cast.actor(who), enrollment_id, raw, seen, "Ghi nhầm dòng", [SCAN], LATER)
+    _, seen = correction_homeroom_requests.homeroom_form(cast.actor(who), enrollment_id, LATER)
+    return correction_homeroom_requests.ask_homeroom(
+        cast.actor(who), enrollment_id, raw, seen, "Ghi nhầm dòng", [SCAN], LATER
+    )
 
 
 def test_conduct_of_an_approved_class_is_corrected_and_the_year_with_it(issued: Cast) -> None:
@@ -773,7 +779,7 @@ def civil(
 ) -> m.CorrectionRequest:
     row = db.session.get(m.Enrollment, cast.enrollments["9A", student]).student  # type: ignore[union-attr]
     seen = {name: correction_items.shown_field(name, getattr(row, name)) for name in raw}
-    return correction_requests.ask_civil_status(
+    return correction_civil_requests.ask_civil_status(
         cast.actor(who), row.id, raw, seen, "Cải chính hộ tịch", paper, [SCAN], LATER
     )
 

@@ -11,9 +11,10 @@ from hocbaso.cli.simulation import reminder_watch
 from hocbaso.db import db
 from hocbaso.services import (
     audit_verify,
+    correction_civil_requests,
     correction_decisions,
     correction_impact,
-    correction_requests,
+    correction_score_requests,
     dashboard,
     instance_check,
     overtaken_records,
@@ -29,7 +30,7 @@ from hocbaso.services import (
     verification,
 )
 from hocbaso.services.correction_impact import Impact
-from hocbaso.services.correction_requests import Wanted
+from hocbaso.services.correction_score_requests import Wanted
 from tests.cast import Cast
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
     STAY,
@@ -51,7 +52,7 @@ WRONG = "Học bạ đang có hiệu lực khác"
 def requested(cast: Cast, value: str, now: datetime) -> tuple[m.CorrectionRequest, Impact]:
     """A correction of Bình's last mark in Ngữ văn that waits for the principal, and what it would change."""
     seen = cell(cast, "LIT", 2, "CK").version
-    request = correction_requests.ask_scores(
+    request = correction_score_requests.ask_scores(
         cast.actor("head_society"),
         cast.enrollments["9A", BINH],
         {(cast.sheets["9A", "LIT", 2], "CK"): Wanted(value, seen)},
@@ -194,7 +195,7 @@ def test_asked_again_it_is_no_more_open_and_agreed_it_is_made_anew(issued: Cast)
 
 def test_a_name_that_was_corrected_while_the_paper_stays(issued: Cast) -> None:
     student = db.session.get_one(m.Enrollment, issued.enrollments["9A", BINH]).student
-    request = correction_requests.ask_civil_status(
+    request = correction_civil_requests.ask_civil_status(
         issued.actor("clerk"),
         student.id,
         {"birth_place": "Nam Định"},

@@ -14,9 +14,9 @@ from hocbaso.errors import Invalid, Stale, WrongState
 from hocbaso.services import (
     audit_verify,
     civil_status,
+    correction_civil_requests,
     correction_decisions,
     correction_impact,
-    correction_requests,
     correction_view,
     recall_requests,
     record_view,
@@ -67,7 +67,7 @@ def rebuild(cast: Cast) -> m.TranscriptRecord:
 
 
 def ask_years(cast: Cast, text: str, *, seen: str = "", who: str = "clerk") -> m.CorrectionRequest:
-    return correction_requests.ask_civil_status(
+    return correction_civil_requests.ask_civil_status(
         cast.actor(who), student_of(cast).id, {civil_status.PAST_YEARS: text}, {civil_status.PAST_YEARS: seen},
         "Bổ sung theo học bạ trường cũ", "Học bạ của trường cũ", [SCAN], LATER,
     )  # fmt: skip
@@ -135,7 +135,7 @@ def test_a_signer_reads_the_difference_from_the_sealed_paper_also_over_a_draft(i
 def test_a_civil_status_change_shows_the_rest_of_its_paper_too(issued: Cast) -> None:
     edit_profile(issued)
     student = student_of(issued)
-    request = correction_requests.ask_civil_status(
+    request = correction_civil_requests.ask_civil_status(
         issued.actor("clerk"), student.id, {"birth_place": "Nam Định"}, {"birth_place": student.birth_place or ""},
         "Cải chính", "QĐ 15", [SCAN], LATER,
     )  # fmt: skip

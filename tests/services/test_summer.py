@@ -19,7 +19,7 @@ from hocbaso.services import (
     class_approval,
     class_moves,
     correction_impact,
-    correction_requests,
+    correction_score_requests,
     dashboard,
     decisions,
     frozen_results,
@@ -339,9 +339,9 @@ def test_a_pupil_with_an_individual_plan_waits_for_the_principals_word(school: C
     [after] = frozen_of(school, CHI, "summer")
     assert after["promotion"]["outcome"] == "COMPLETED" and after["decisions"][-1]["counts"]
     # A correction afterwards asks for the conclusion anew, and the summer is no answer any more.
-    cells = {(school.sheets["9A", "SCI", 2], "CK"): correction_requests.Wanted("9,5", 1)}
+    cells = {(school.sheets["9A", "SCI", 2], "CK"): correction_score_requests.Wanted("9,5", 1)}
     photo = Upload("bai.jpg", b"\xff\xd8\xff\xe0" + b"bai" * 50)
-    request = correction_requests.ask_scores(school.actor("math"), chi, cells, "Cộng nhầm", [photo], JULY)
+    request = correction_score_requests.ask_scores(school.actor("math"), chi, cells, "Cộng nhầm", [photo], JULY)
     [ruling] = correction_impact.of_request(request, JULY.date()).rulings
     assert set(ruling.choices) == {"COMPLETED", "RETAINED"}
 

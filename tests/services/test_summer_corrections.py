@@ -16,7 +16,8 @@ from hocbaso.services import (
     audit_verify,
     correction_decisions,
     correction_impact,
-    correction_requests,
+    correction_resending,
+    correction_score_requests,
     correction_view,
     document_pool,
     frozen_results,
@@ -169,8 +170,8 @@ def test_conduct_goes_straight_to_the_principal_where_its_keeper_asks(school: Ca
 def test_another_correction_of_the_pupil_keeps_the_summer(school: Cast) -> None:
     """While nothing approved is ever open again, no other correction can freeze the year without it."""
     approved(school, "5,9")
-    cells = {(school.sheets["9A", "SCI", 2], "CK"): correction_requests.Wanted("9,5", 1)}
-    request = correction_requests.ask_scores(
+    cells = {(school.sheets["9A", "SCI", 2], "CK"): correction_score_requests.Wanted("9,5", 1)}
+    request = correction_score_requests.ask_scores(
         school.actor("math"), school.enrollments["9A", CHI], cells, "Cộng nhầm", [PHOTO], LATER
     )
     other = ask(school, "5,0")
@@ -187,11 +188,11 @@ def test_a_year_that_is_enough_once_corrected_was_not_concluded_after_re_assessm
     assert transcript_contents.promotion_of(before, 8).promoted_after == "Lên lớp 9"
     columns = ("TX1", "TX2", "TX3", "TX4", "GK", "CK")
     cells = {
-        (school.sheets["9A", "MATH", term], key): correction_requests.Wanted("9,0", 1)
+        (school.sheets["9A", "MATH", term], key): correction_score_requests.Wanted("9,0", 1)
         for term in (1, 2)
         for key in columns
     }
-    request = correction_requests.ask_scores(
+    request = correction_score_requests.ask_scores(
         school.actor("math"), school.enrollments["9A", CHI], cells, "Ghi nhầm dòng", [PHOTO], LATER
     )
     decide(school, request)
@@ -248,7 +249,7 @@ def test_who_may_and_what_is_refused(school: Cast) -> None:
     correction_decisions.send_back(
         school.actor("principal"), request.id, "Thiếu biên bản", expected_version=request.version, now=LATER
     )
-    sent = correction_requests.resend(
+    sent = correction_resending.resend(
         school.actor("head_society"), request.id, "Đã kèm", [], expected_version=request.version, now=LATER
     )
     assert sent.state == "ASKED" and [item.old_text for item in sent.items] == ["4,9"]
