@@ -6,7 +6,6 @@ of each value that changed meanwhile (docs/decisions/0049).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -23,9 +22,10 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_change import NOTHING_CHANGED
 from hocbaso.regulations.enrollment_flow import EnrollmentStatus
 from hocbaso.regulations.score_sheet_flow import SheetParty, SheetVerb, find_move
-from hocbaso.services import audit, reviews, roster
+from hocbaso.services import audit, homeroom_records, reviews, roster
 from hocbaso.services.access import Actor
 from hocbaso.services.class_change_reading import Carry, SheetCarry, newest_decisions, rows_of
+from hocbaso.services.month_totals import whole_month, write_cell
 from hocbaso.services.score_cells import column_words
 from hocbaso.services.score_versions import CARRIED, NEW_VERSION, TOUCH_SHEET, put, state_after, version_values
 from hocbaso.services.sheet_access import connection, read_head
@@ -154,21 +154,14 @@ def _write_homeroom(
 ) -> list[m.HomeroomRecord]:
     rows, source = rows_of(m.HomeroomRecord, new_id), rows_of(m.HomeroomRecord, old_id)
     record = rows[0] if rows else None
-    changed = [
-        name for name in HOMEROOM_VALUES if values.get(name) != (getattr(record, name) if record is not None else None)
-    ]
+    changed = {
+        name: values.get(name)
+        for name in HOMEROOM_VALUES
+        if values.get(name) != (getattr(record, name) if record is not None else None)
+    }
     if not changed:
         return []
-    if record is None:
-        record = m.HomeroomRecord(enrollment_id=new_id, version=0, field_versions="{}")
-        session.add(record)
-    record.version += 1
-    written_by: dict[str, Any] = json.loads(record.field_versions)
-    for name in changed:
-        setattr(record, name, values.get(name))
-        written_by[name] = [record.version, None]
-    record.field_versions = json.dumps(written_by, sort_keys=True)
-    record.updated_at, record.updated_by = now, source[0].updated_by if source else None
+    record = homeroom_records.write(record, new_id, changed, source[0].updated_by if source else None, now)
     session.flush()
     return [record]
 
@@ -184,13 +177,9 @@ def _write_months(
         sessions = source.sessions if source is not None else None
         if (row.sessions if row is not None else None) == sessions:
             continue
-        if row is None:
-            row = m.MonthAbsence(enrollment_id=new_id, semester=key[0], month=key[1], kind=key[2], version=0)
-            session.add(row)
-        row.sessions, row.updated_at = sessions, now
-        row.version += 1
-        row.updated_by = source.updated_by if source is not None else None
-        written.append(row)
+        semester, month, kind = key
+        by = source.updated_by if source is not None else None
+        written.append(write_cell(row, new_id, whole_month(semester, month), kind, sessions, by, now))
     session.flush()
     return written
 

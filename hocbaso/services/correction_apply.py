@@ -6,7 +6,6 @@ is recalled (``services/recall_requests``) and a new one, under a new UUID, beco
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -33,9 +32,11 @@ from hocbaso.services import (
     corrected_year,
     correction_items,
     correction_month_fields,
+    correction_steps,
     correction_year_fields,
     frozen_results,
     homeroom,
+    homeroom_records,
     paper_preview,
     printed_facts,
     recall_requests,
@@ -199,11 +200,8 @@ def _write_cells(
             "sheet": head.label,
             "student": full_name,
             "columns": [column_words(head, key) for key, _, _ in written],
-            "source": "corrected",
             "n_cells": len(written),
-            "request": request.id,
-            "asked_by": request.asker_name,
-            "confirmed_by": request.confirmer_name,
+            **correction_steps.source_facts(request),
         },
     )
     link.execute(NEW_VERSION, [version_values(value, author, now, "corrected", seq) for _, value, _ in written])
@@ -214,22 +212,13 @@ def _correct_homeroom(actor: Actor, request: m.CorrectionRequest, now: datetime)
     fields = [(item, item.field) for item in request.items if item.field and read_month_field(item.field) is None]
     if not fields:
         return
-    record = db.session.scalars(
-        select(m.HomeroomRecord)
-        .where(m.HomeroomRecord.enrollment_id == request.enrollment_id)
-        .execution_options(populate_existing=True)
-    ).one()
-    written_by: dict[str, list[Any]] = json.loads(record.field_versions)
-    before = {}
-    record.version += 1
-    for item, field in fields:
-        if correction_items.homeroom_text(record, field) != (item.old_text or ""):
-            raise Stale("Một mục vừa được người khác sửa. Chưa có gì thay đổi; xin xem lại.")
-        before[field] = getattr(record, field)
-        setattr(record, field, homeroom.read_value(field, item.new_text or ""))
-        written_by[field] = [record.version, None]
-    record.field_versions = json.dumps(written_by, sort_keys=True)
-    record.updated_at, record.updated_by = now, request.asked_by
+    record = homeroom_records.record_of(request.enrollment_id)
+    assert record is not None
+    if any(correction_items.homeroom_text(record, field) != (item.old_text or "") for item, field in fields):
+        raise Stale("Một mục vừa được người khác sửa. Chưa có gì thay đổi; xin xem lại.")
+    before = {field: getattr(record, field) for _, field in fields}
+    new = {field: homeroom.read_value(field, item.new_text or "") for item, field in fields}
+    homeroom_records.write(record, request.enrollment_id, new, request.asked_by, now)
     db.session.flush()
     audit.record(
         AuditTag.HOMEROOM_CHANGED,
@@ -241,13 +230,9 @@ def _correct_homeroom(actor: Actor, request: m.CorrectionRequest, now: datetime)
         before=before,
         note=request.reason,
         facts={
-            "student": request.enrollment.student.full_name,
-            "class": request.enrollment.class_group.name,
+            **correction_steps.pupil_facts(request),
+            **correction_steps.source_facts(request),
             "fields": [correction_items.field_words(name) for name in before],
-            "source": "corrected",
-            "request": request.id,
-            "asked_by": request.asker_name,
-            "confirmed_by": request.confirmer_name,
         },
     )
 
@@ -285,14 +270,7 @@ def _correct_summer(actor: Actor, request: m.CorrectionRequest, now: datetime) -
             if item.field
         },
         note=request.reason,
-        facts={
-            "student": request.enrollment.student.full_name,
-            "class": request.enrollment.class_group.name,
-            "source": "corrected",
-            "request": request.id,
-            "asked_by": request.asker_name,
-            "confirmed_by": request.confirmer_name,
-        },
+        facts={**correction_steps.pupil_facts(request), **correction_steps.source_facts(request)},
     )
 
 
@@ -321,8 +299,7 @@ def _rule(actor: Actor, request: m.CorrectionRequest, ruling: Ruling, basis: str
         state=audit.states("principal_decision", [decision]),
         note=reason,
         facts={
-            "student": request.enrollment.student.full_name,
-            "class": request.enrollment.class_group.name,
+            **correction_steps.pupil_facts(request),
             "kind": kind,
             "term": term,
             "request": request.id,
@@ -336,14 +313,7 @@ def apply_civil_status(actor: Actor, request: m.CorrectionRequest, found: Impact
     db.session.refresh(student)
     changed = correction_items.new_values(request)
     years = correction_items.new_years(request, clock.local_date(now))
-    facts = {
-        "student": student.full_name,
-        "source": "corrected",
-        "request": request.id,
-        "paper": request.paper,
-        "asked_by": request.asker_name,
-        "confirmed_by": request.confirmer_name,
-    }
+    facts = {"student": student.full_name, "paper": request.paper, **correction_steps.source_facts(request)}
     if changed:
         _write_profile(actor, request, student, changed, facts, now)
     if years is not None:

@@ -5,7 +5,6 @@ A request names the months only; the semester's totals follow from them (``regul
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -15,10 +14,10 @@ from hocbaso.errors import Stale, WrongState
 from hocbaso.regulations.attendance_months import MonthColumn, corrected_total, tells_total
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.correction_fields import MonthField, read_month_field
-from hocbaso.services import audit, homeroom_records
+from hocbaso.services import audit, correction_steps, homeroom_records
 from hocbaso.services.access import Actor
 from hocbaso.services.month_absences import KIND_WORDS, column_words
-from hocbaso.services.month_totals import TOTAL_FIELDS, cells_of, counts_of, whole_month
+from hocbaso.services.month_totals import TOTAL_FIELDS, cells_of, counts_of, whole_month, write_cell
 
 Stored = Mapping[tuple[str, str], m.MonthAbsence]
 """(column key, kind) -> row of one pupil"""
@@ -121,30 +120,22 @@ def write(actor: Actor, request: m.CorrectionRequest, now: datetime) -> None:
     for item, field in months.items():
         if text_of(cells, field) != (item.old_text or ""):
             raise Stale("Một tháng vừa được người khác sửa. Chưa có gì thay đổi; xin xem lại.")
-        row = cells.get((field.column_key, field.kind))
-        if row is None:
-            row = m.MonthAbsence(
-                enrollment_id=request.enrollment_id,
-                semester=field.semester,
-                month=field.month,
-                kind=field.kind,
-                version=0,
-            )
-            db.session.add(row)
         before[field_words(field)] = item.old_text or "trống"
-        row.sessions, row.version = int(item.new_text or "0"), row.version + 1
-        row.updated_at, row.updated_by = now, request.asked_by
-        rows.append(row)
+        rows.append(
+            write_cell(
+                cells.get((field.column_key, field.kind)),
+                request.enrollment_id,
+                whole_month(field.semester, field.month),
+                field.kind,
+                int(item.new_text or "0"),
+                request.asked_by,
+                now,
+            )
+        )
     changed = {name: total for name, total in follow.items() if getattr(record, name) != total}
     if changed:
-        record.version += 1
-        written_by = json.loads(record.field_versions)
-        for name, total in changed.items():
-            before[TOTAL_WORDS[name]] = str(getattr(record, name))
-            setattr(record, name, total)
-            written_by[name] = [record.version, None]
-        record.field_versions = json.dumps(written_by, sort_keys=True)
-        record.updated_at, record.updated_by = now, request.asked_by
+        before |= {TOTAL_WORDS[name]: str(getattr(record, name)) for name in changed}
+        homeroom_records.write(record, request.enrollment_id, changed, request.asked_by, now)
     db.session.flush()
     audit.record(
         AuditTag.MONTH_ABSENCES_CHANGED,
@@ -158,12 +149,8 @@ def write(actor: Actor, request: m.CorrectionRequest, now: datetime) -> None:
         before=before,
         note=request.reason,
         facts={
-            "student": request.enrollment.student.full_name,
-            "class": request.enrollment.class_group.name,
+            **correction_steps.pupil_facts(request),
+            **correction_steps.source_facts(request),
             "fields": [field_words(field) for field in months.values()] + [TOTAL_WORDS[name] for name in changed],
-            "source": "corrected",
-            "request": request.id,
-            "asked_by": request.asker_name,
-            "confirmed_by": request.confirmer_name,
         },
     )

@@ -76,6 +76,22 @@ def words(text: str | None, field: str, limit: int, *, required: bool) -> str | 
     return said
 
 
+def pupil_facts(request: m.CorrectionRequest) -> dict[str, Any]:
+    """Whom an entry is about."""
+    enrollment = request.enrollment
+    return {"student": enrollment.student.full_name, "class": enrollment.class_group.name}
+
+
+def source_facts(request: m.CorrectionRequest) -> dict[str, Any]:
+    """What each entry of values that an approved request wrote says of where they come from: it bears the approver's name."""
+    return {
+        "source": "corrected",
+        "request": request.id,
+        "asked_by": request.asker_name,
+        "confirmed_by": request.confirmer_name,
+    }
+
+
 def write(
     actor: Actor,
     request: m.CorrectionRequest,
@@ -113,7 +129,6 @@ def write(
         parts.append(audit.states("correction_item", request.items))
     if evidence:
         parts.append(audit.states("correction_evidence", evidence))
-    enrollment = request.enrollment
     return audit.record(
         _TAGS[verb],
         actor,
@@ -124,8 +139,7 @@ def write(
         before={"state": from_state} if from_state else None,
         note=note,
         facts={
-            "class": enrollment.class_group.name,
-            "student": enrollment.student.full_name,
+            **pupil_facts(request),
             "kind": request.kind,
             "n_items": len(request.items),
             **(facts or {}),

@@ -19,7 +19,7 @@ from hocbaso.regulations.exemption_flow import ExemptionState, RevocationState, 
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.score_values import from_point
 from hocbaso.regulations.terms import SubjectKind
-from hocbaso.services import audit, exemptions
+from hocbaso.services import audit, correction_steps, exemptions
 from hocbaso.services.access import Actor
 from hocbaso.services.score_cells import NOTHING, columns_of
 from hocbaso.services.score_lines import read_row
@@ -89,14 +89,10 @@ def write_inherited(actor: Actor, request: m.CorrectionRequest, now: datetime) -
         state=audit.states("inherited_result", [*former.values(), *new]),
         note=request.reason,
         facts={
-            "student": request.enrollment.student.full_name,
-            "class": request.enrollment.class_group.name,
+            **correction_steps.pupil_facts(request),
+            **correction_steps.source_facts(request),
             "paper": request.paper,
             "outcome": "ACCEPTED",
-            "source": "corrected",
-            "request": request.id,
-            "asked_by": request.asker_name,
-            "confirmed_by": request.confirmer_name,
         },
     )
 
@@ -199,10 +195,7 @@ def _tell(
             "what": line.words,
             "document": request.paper,
             "outcome": row.state,
-            "source": "corrected",
-            "request": request.id,
-            "asked_by": request.asker_name,
-            "confirmed_by": request.confirmer_name,
+            **correction_steps.source_facts(request),
         },
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,7 @@ from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.registry import regulation_named
 from hocbaso.regulations.terms import Level
-from hocbaso.services import audit
+from hocbaso.services import audit, homeroom_records
 from hocbaso.services.access import Actor, class_for, keeps_class
 from hocbaso.services.month_totals import summed_fields
 from hocbaso.services.results import level_words
@@ -166,11 +166,7 @@ def save_field(
         enrollment = kept_enrollment(actor, enrollment_id)
         class_group = session.get(m.ClassGroup, enrollment.class_group_id, populate_existing=True)
         assert class_group is not None
-        record = session.scalar(
-            select(m.HomeroomRecord)
-            .where(m.HomeroomRecord.enrollment_id == enrollment_id)
-            .execution_options(populate_existing=True)
-        )
+        record = homeroom_records.record_of(enrollment_id)
         name = enrollment.student.full_name
         standing = getattr(record, field) if record is not None else None
         version = record.version if record is not None else 0
@@ -190,15 +186,7 @@ def save_field(
                 f"{FIELD_WORDS[field][:1].upper()}{FIELD_WORDS[field][1:]} của {name} vừa được sửa ở nơi khác. Chưa ghi đè; xin chọn một.",
                 current=_standing(record, enrollment, name, field, raw),
             )
-        if record is None:
-            record = m.HomeroomRecord(enrollment_id=enrollment_id, version=0, updated_at=now)
-            session.add(record)
-        before = {field: standing}
-        setattr(record, field, value)
-        record.version += 1
-        written_by[field] = [record.version, op_id]
-        record.field_versions = json.dumps(written_by, sort_keys=True)
-        record.updated_at, record.updated_by = now, actor.account_id
+        record = homeroom_records.write(record, enrollment_id, {field: value}, actor.account_id, now, op_id=op_id)
         session.flush()
         audit.record(
             AuditTag.HOMEROOM_CHANGED,
@@ -207,7 +195,7 @@ def save_field(
             target_kind="homeroom_record",
             target_id=record.id,
             state=audit.states("homeroom_record", [record]),
-            before=before,
+            before={field: standing},
             facts={"student": name, "class": class_group.name, "field": FIELD_WORDS[field]},
         )
         return _saved(class_group, enrollment, name, field, record, written=True)
@@ -250,20 +238,9 @@ def save_class(actor: Actor, class_group_id: int, values: Mapping[int, Mapping[s
             record = standing.get(enrollment_id)
             if record is not None and all(getattr(record, field) == value for field, value in checked.items()):
                 continue
-            changed = [field for field, value in checked.items() if getattr(record, field, None) != value]
+            changed = {field: value for field, value in checked.items() if getattr(record, field, None) != value}
             _guard_sums(summed, enrollment_id, "", changed)
-            if record is None:
-                record = m.HomeroomRecord(enrollment_id=enrollment_id, version=0, field_versions="{}")
-                session.add(record)
-            record.version += 1
-            written_by = json.loads(record.field_versions)
-            for field, value in checked.items():
-                if getattr(record, field) != value:
-                    setattr(record, field, value)
-                    written_by[field] = [record.version, None]
-            record.field_versions = json.dumps(written_by, sort_keys=True)
-            record.updated_at, record.updated_by = now, actor.account_id
-            touched.append(record)
+            touched.append(homeroom_records.write(record, enrollment_id, changed, actor.account_id, now))
         session.flush()
         if touched:
             audit.record(
@@ -278,7 +255,7 @@ def save_class(actor: Actor, class_group_id: int, values: Mapping[int, Mapping[s
         return len(touched)
 
 
-def _guard_sums(summed: frozenset[tuple[int, str]], enrollment_id: int, name: str, fields: Sequence[str]) -> None:
+def _guard_sums(summed: frozenset[tuple[int, str]], enrollment_id: int, name: str, fields: Iterable[str]) -> None:
     """A total that months stand behind is their sum: WrongState, so that no session is counted twice."""
     for field in fields:
         if (enrollment_id, field) in summed:

@@ -6,7 +6,6 @@ typed or corrected by itself is never written over.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -21,9 +20,9 @@ from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.regulations.attendance_months import KINDS, MonthColumn, is_due, tells_total, total_of
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission
-from hocbaso.services import audit, homeroom
+from hocbaso.services import audit, homeroom, homeroom_records
 from hocbaso.services.access import Actor, class_for, keeps_class
-from hocbaso.services.month_totals import TOTAL_FIELDS, came_later, cells_of, columns_of, counts_of
+from hocbaso.services.month_totals import TOTAL_FIELDS, came_later, cells_of, columns_of, counts_of, write_cell
 from hocbaso.services.score_grid import ACTIVE
 
 KIND_WORDS = {"excused": "nghỉ có phép", "unexcused": "nghỉ không phép"}
@@ -130,7 +129,7 @@ def save_month(
         refusal = why_not_summed(getattr(record, field) if record is not None else None, counts, column.semester, name)
         if refusal:
             raise WrongState(f"{refusal} Chưa có gì thay đổi.")
-        cell = _write(cell, enrollment_id, column, kind, value, actor, now)
+        cell = write_cell(cell, enrollment_id, column, kind, value, actor.account_id, now)
         session.flush()
         audit.record(
             AuditTag.MONTH_ABSENCES_CHANGED,
@@ -146,7 +145,7 @@ def save_month(
         total = total_of(due, {**counts, column_key: value})
         before = getattr(record, field) if record is not None else None
         if total != before:
-            record = _carry(record, enrollment_id, field, total, actor, now)
+            record = homeroom_records.write(record, enrollment_id, {field: total}, actor.account_id, now)
             session.flush()
             audit.record(
                 AuditTag.HOMEROOM_CHANGED,
@@ -219,11 +218,11 @@ def fill_blanks(
                 ):
                     continue
                 _guard_place(enrollment, column, enrollment.student.full_name, clock.local_date(now))
-                touched.append(_write(cell, enrollment.id, column, kind, 0, actor, now))
+                touched.append(write_cell(cell, enrollment.id, column, kind, 0, actor.account_id, now))
                 total = total_of(_due(columns.values(), column.semester, day), {**counts, column_key: 0})
                 if total != before:
-                    records[enrollment.id] = carried[enrollment.id] = _carry(
-                        record, enrollment.id, field, total, actor, now
+                    records[enrollment.id] = carried[enrollment.id] = homeroom_records.write(
+                        record, enrollment.id, {field: total}, actor.account_id, now
                     )
         session.flush()
         if touched:
@@ -267,41 +266,6 @@ def _records(ids: list[int]) -> dict[int, m.HomeroomRecord]:
             .execution_options(populate_existing=True)
         )
     }
-
-
-def _write(
-    cell: m.MonthAbsence | None,
-    enrollment_id: int,
-    column: MonthColumn,
-    kind: str,
-    value: int | None,
-    actor: Actor,
-    now: datetime,
-) -> m.MonthAbsence:
-    if cell is None:
-        cell = m.MonthAbsence(
-            enrollment_id=enrollment_id, semester=column.semester, month=column.month, kind=kind, version=0
-        )
-        db.session.add(cell)
-    cell.sessions = value
-    cell.version += 1
-    cell.updated_at, cell.updated_by = now, actor.account_id
-    return cell
-
-
-def _carry(
-    record: m.HomeroomRecord | None, enrollment_id: int, field: str, total: int | None, actor: Actor, now: datetime
-) -> m.HomeroomRecord:
-    if record is None:
-        record = m.HomeroomRecord(enrollment_id=enrollment_id, version=0, field_versions="{}")
-        db.session.add(record)
-    setattr(record, field, total)
-    record.version += 1
-    written_by = json.loads(record.field_versions)
-    written_by[field] = [record.version, None]
-    record.field_versions = json.dumps(written_by, sort_keys=True)
-    record.updated_at, record.updated_by = now, actor.account_id
-    return record
 
 
 def _standing(cell: m.MonthAbsence | None, enrollment_id: int, name: str, key: str, raw: str) -> StandingMonth:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import aliased
@@ -61,6 +61,28 @@ def cells_of(enrollment_ids: Collection[int]) -> Cells:
     ):
         found.setdefault(row.enrollment_id, {})[f"{row.semester}-{row.month}", row.kind] = row
     return found
+
+
+def write_cell(
+    cell: m.MonthAbsence | None,
+    enrollment_id: int,
+    column: MonthColumn,
+    kind: str,
+    sessions: int | None,
+    by: int | None,
+    now: datetime,
+) -> m.MonthAbsence:
+    """Give a month its sessions under the next version of its row, in the name of the account ``by``; the row, a new one where there was
+    none. Not flushed; the entry is the caller's."""
+    if cell is None:
+        cell = m.MonthAbsence(
+            enrollment_id=enrollment_id, semester=column.semester, month=column.month, kind=kind, version=0
+        )
+        db.session.add(cell)
+    cell.sessions = sessions
+    cell.version += 1
+    cell.updated_at, cell.updated_by = now, by
+    return cell
 
 
 def counts_of(cells: Mapping[tuple[str, str], m.MonthAbsence], semester: int, kind: str) -> dict[str, int | None]:
