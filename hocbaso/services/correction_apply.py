@@ -36,7 +36,6 @@ from hocbaso.services import (
     frozen_results,
     homeroom,
     paper_preview,
-    printed_facts,
     recall_requests,
     results,
     reviews,
@@ -122,7 +121,7 @@ def apply_year(
     if former is not None:
         places = corrected_places.of_page(request)
         record = transcripts.records_in_force([enrollment_id]).get(enrollment_id)
-        printed = printed_facts.frozen_of(record) if record is not None else former
+        printed = record.frozen_result if record is not None else former
         changes, _ = correction_impact.changes_from(computed, given, printed, after)
         # With the decisions made the year may be again what the paper in force says.
         voided = voided if changes else ()

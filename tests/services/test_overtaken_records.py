@@ -8,7 +8,7 @@ import pytest
 
 from hocbaso import models as m
 from hocbaso.cli.simulation import reminder_watch
-from hocbaso.db import db
+from hocbaso.db import db, write_transaction
 from hocbaso.services import (
     audit_verify,
     correction_decisions,
@@ -41,6 +41,7 @@ from tests.services.approved_class import (  # noqa: F401 (fixtures)
 )
 from tests.services.test_corrections import BINH, PHOTO, SCAN, cell
 from tests.services.test_publishing import sign
+from tests.services.test_sheet_hands import statements
 from tests.services.test_transcripts import records
 
 PIN = test_school_keys.DEMO_PIN
@@ -135,6 +136,29 @@ def test_the_class_is_not_through_on_the_board(issued: Cast) -> None:
     assert "khác kết quả đã chốt" in after.holder
     detail = readiness_steps.step_detail(issued.actor("principal"), issued.classes["9A"], 8, now)
     assert [(one.what, one.missing) for one in detail.lines] == [("1 học bạ", "đang có hiệu lực khác kết quả đã chốt")]
+
+
+def test_many_papers_cost_no_more_statements_than_one(issued: Cast) -> None:
+    refused(issued)
+
+    def looked() -> tuple[int, int, int]:
+        db.session.rollback()
+        db.session.expunge_all()
+        with statements() as seen:
+            n = len(overtaken_records.overtaken())
+            of_class = overtaken_records.of_class(issued.classes["9A"])
+        return n, len(of_class), sum(one.startswith("SELECT") for one in seen)
+
+    assert looked() == (1, 1, 6)
+    for row in [one for one in records() if one.enrollment_id != issued.enrollments["9A", BINH]]:
+        asked = recall_requests.ask(issued.actor("clerk"), row.uuid, "Sai nơi sinh", AUTUMN)
+        recall_requests.refuse(issued.actor("principal"), asked.id, "Chờ họp Hội đồng", AUTUMN)
+        with write_transaction() as session:
+            session.get_one(m.Enrollment, row.enrollment_id).student.birth_place = "Nam Định"
+    assert looked() == (len(STAY), len(STAY), 6)
+    with statements() as seen:
+        assert overtaken_records.of_class(issued.classes["6A"]) == []
+    assert len(seen) == 1
 
 
 def test_correcting_back_recalls_nothing_and_ends_the_work(issued: Cast) -> None:
