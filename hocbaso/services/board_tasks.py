@@ -16,7 +16,7 @@ from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.school_plan import Standing, duties, standing
-from hocbaso.services import audit, board_files, reminders, roster
+from hocbaso.services import audit, board_files, notices, roster
 from hocbaso.services.access import Actor
 from hocbaso.services.in_force import in_force
 from hocbaso.services.uploaded_papers import Upload
@@ -194,7 +194,7 @@ def give(
         _record(AuditTag.TASK_GIVEN, actor, now, [row])
         if is_new_holder and person_id is not None and person_id != actor.person_id:
             line = f"{row.title}, hạn cuối: hết ngày {row.due_on:%d/%m/%Y}."
-            reminders.tell([person_id], "task", "Việc của Ban quản lý Học bạ số", line, now)
+            notices.tell([person_id], "task", "Việc của Ban quản lý Học bạ số", line, now)
         return row.id
 
 

@@ -15,14 +15,14 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.regulations.help_flow import HelpState
-from hocbaso.services import reminders
+from hocbaso.services import held_work, notices, reminders
 from hocbaso.services.access import Actor
 from hocbaso.services.kept_answers import KeptAnswers, log_head
 
 _REMINDED = re.compile(r"(?P<what>.+): (?:còn \d+ ngày|ngày cuối|quá hạn \d+ ngày) \(")
 _COUNT = re.compile(r"\b\d+ (?=học bạ|mục|học sinh|ô|đề nghị)")
 """How many are left of a piece of work changes while it is the same piece."""
-_HELD: KeptAnswers[dict[str, reminders.HeldWork]] = KeptAnswers(2)
+_HELD: KeptAnswers[dict[str, held_work.HeldWork]] = KeptAnswers(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class ShownNotice:
 def shown(actor: Actor, now: datetime) -> list[ShownNotice]:
     """The unread messages of a person that still say something, newest first; of several reminders each piece of work once."""
     found, told = [], set[str]()
-    for notice in reminders.waiting_notices(actor.person_id):
+    for notice in notices.waiting(actor.person_id):
         one = reworded(notice, actor.person_id, now, told) if notice.kind == "reminder" else _told(notice, actor)
         told.update(one.lines)
         if one.lines:
@@ -71,7 +71,7 @@ def _told(notice: m.Notice, actor: Actor) -> ShownNotice:
 def reworded(notice: m.Notice, person_id: int | None, now: datetime, told_before: set[str]) -> ShownNotice:
     """A reminder as of now: what still waits, with the days that are left today, without the lines that were told already."""
     today = clock.local_date(now)
-    held = _HELD.of((log_head(), today), lambda: {_same(work.what): work for work in reminders.held_work(now)})
+    held = _HELD.of((log_head(), today), lambda: {_same(work.what): work for work in held_work.unfinished(now)})
     lines: list[str] = []
     left, own = [], True
     for line in notice.body.splitlines():
@@ -80,7 +80,7 @@ def reworded(notice: m.Notice, person_id: int | None, now: datetime, told_before
         if work is None:  # done, or worded by an older version
             continue
         is_own = person_id in work.holders
-        words = reminders.work_line(work, today) + ("" if is_own else f"; đang ở {reminders.holder_words(work)}")
+        words = held_work.work_line(work, today) + ("" if is_own else f"; đang ở {held_work.holder_words(work)}")
         if words in told_before or words in lines:
             continue
         lines.append(words)

@@ -30,10 +30,10 @@ from hocbaso.services import (
     correction_view,
     dashboard,
     frozen_results,
+    held_work,
     homeroom,
     recall_requests,
     recall_view,
-    reminders,
     results,
     roster,
     score_history,
@@ -897,10 +897,10 @@ def test_what_may_recall_a_sealed_record_waits_for_the_principal_alone(issued: C
 
 def test_the_one_who_has_to_act_is_reminded_within_five_working_days(locked: Cast) -> None:
     request = ask(locked)
-    held = [work for work in reminders.held_work(LATER) if work.link == f"/sua-chua/{request.id}"]
+    held = [work for work in held_work.unfinished(LATER) if work.link == f"/sua-chua/{request.id}"]
     assert [(work.holders, work.deadline.before) for work in held] == [((locked.people["math"],), date(2027, 5, 22))]
     confirm(locked, request)
-    held = [work for work in reminders.held_work(LATER) if work.link == f"/sua-chua/{request.id}"]
+    held = [work for work in held_work.unfinished(LATER) if work.link == f"/sua-chua/{request.id}"]
     assert held[0].holders == (locked.people["principal"],)
 
 

@@ -15,7 +15,9 @@ from hocbaso.services import (
     correction_impact,
     correction_requests,
     dashboard,
+    held_work,
     instance_check,
+    notices,
     overtaken_records,
     readiness,
     readiness_steps,
@@ -101,7 +103,7 @@ def titles(cast: Cast, who: str, now: datetime) -> list[str]:
 
 
 def held(now: datetime, words: str = "thu hồi") -> list[tuple[str, tuple[int, ...]]]:
-    return [(one.what, one.holders) for one in reminders.held_work(now) if words in one.what]
+    return [(one.what, one.holders) for one in held_work.unfinished(now) if words in one.what]
 
 
 @pytest.mark.parametrize("who", ["principal", "clerk"])
@@ -264,7 +266,7 @@ def test_each_step_to_the_authority_waits_for_who_has_to_do_it(issued: Cast) -> 
     waits("clerk", "Ghi trả lời của cấp trên")
     late = AUTUMN + timedelta(days=9)
     assert reminders.remind(issued.actor("principal"), late)
-    [notice] = [one for one in reminders.waiting_notices(clerk) if one.day == late.date()]
+    [notice] = [one for one in notices.waiting(clerk) if one.day == late.date()]
     assert notice.body.count("Ghi trả lời của cấp trên") == 1
     recall_lists.answer(issued.actor("clerk"), row.id, [row.requests[0].id], "CV 9", now)
     assert recall_steps.steps() == []
@@ -311,7 +313,7 @@ def test_the_oracle_of_the_simulated_year_finds_the_same_work(issued: Cast) -> N
         wanted = [(one.holders, one.before) for one in reminder_watch._recalls(World(), frozenset({World.principal}))]
         found = [
             (frozenset(one.holders), one.deadline.before)
-            for one in reminders.held_work(now)
+            for one in held_work.unfinished(now)
             if one.link.startswith("/thu-hoi/")
         ]
         assert len(found) == n and sorted(wanted, key=str) == sorted(found, key=str)

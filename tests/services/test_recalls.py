@@ -25,11 +25,11 @@ from hocbaso.services import (
     audit_verify,
     dashboard,
     document_pool,
+    held_work,
     log_search,
     recall_lists,
     recall_requests,
     recall_view,
-    reminders,
     signing,
     signing_view,
     students,
@@ -483,7 +483,7 @@ def test_a_paper_to_make_anew_in_the_open_year_is_looked_at_first_and_due_soon(i
     assert item.due_before == due_before(clock.local_date(LATER))
     assert not [one for one in day.plain if one.kind == "transcript"], "not told twice"
     assert dashboard.count_waiting(math, LATER) == day.n_waiting
-    assert [one.what for one in reminders.held_work(LATER) if "học bạ lớp 9A" in one.what] == [words]
+    assert [one.what for one in held_work.unfinished(LATER) if "học bạ lớp 9A" in one.what] == [words]
     view = signing_view.class_view(math, issued.classes["9A"], LATER)
     assert {row.name: row.recalled_on for row in view.rows} == {
         name: clock.local_date(LATER) if name == STAY[0] else None for name in STAY
