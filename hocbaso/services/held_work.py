@@ -20,6 +20,7 @@ from hocbaso.regulations.permissions import Role
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services import (
+    board_tasks,
     class_waits,
     conclusion_cases,
     correction_access,
@@ -41,8 +42,12 @@ from hocbaso.services.transcript_counts import due_days, first_records_by_state,
 
 @dataclass(frozen=True, slots=True)
 class HeldWork:
-    """A piece of work, who holds it now (person ids), and its deadline."""
+    """A piece of work, who holds it now (person ids), and its deadline.
 
+    ``key`` is its own as long as it is the same piece, whatever becomes of its count, its words and its deadline.
+    """
+
+    key: str
     what: str
     link: str
     holders: tuple[int, ...]
@@ -97,6 +102,7 @@ def _sheet_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
         before = _window_end(year, windows, line.semester, line.grade_level) + timedelta(days=1)
         work.append(
             HeldWork(
+                f"sheet-{line.sheet_id}-{holder.act}",
                 f"{_SHEET_WORDS[holder.act]} bảng điểm {line.label}",
                 f"/bang-diem/{line.sheet_id}" + ("/doi-chieu" if holder.act is SheetAct.CHECK else ""),
                 holder.person_ids,
@@ -157,24 +163,27 @@ def _class_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
     work = []
     for row in rows:
         here, decided_on, keeper = waits[row.id], undecided.get(row.id, ()), _homeroom_of(row.id, today)
-        page = f"/lop/{row.id}"
+        page, key = f"/lop/{row.id}", f"class-{row.id}"
         if here.n_fields and fills:
             what = f"Ghi {here.n_fields} ô rèn luyện, chuyên cần, nhận xét lớp {row.name}"
-            work.append(HeldWork(what, page, keeper or principals, complete))
+            work.append(HeldWork(f"{key}-fields", what, page, keeper or principals, complete))
         if here.n_uncopied:
             what = f"Ghi kết quả ở trường cũ của {here.n_uncopied} học sinh lớp {row.name}"
-            work.append(HeldWork(what, page, keeper or principals, complete))
+            work.append(HeldWork(f"{key}-old-results", what, page, keeper or principals, complete))
         for (kind, holders), n in Counter((one.kind, one.holders) for one in here.asks).items():
-            work.append(HeldWork(_ASKED[kind].format(n=n, name=row.name), "/hom-nay", holders, complete))
+            work.append(
+                HeldWork(f"{key}-{kind}", _ASKED[kind].format(n=n, name=row.name), "/hom-nay", holders, complete)
+            )
         if decided_on:
             what = f"Quyết định về {len(decided_on)} học sinh lớp {row.name}"
-            work.append(HeldWork(what, "/hom-nay", principals, complete))
+            work.append(HeldWork(f"{key}-decisions", what, "/hom-nay", principals, complete))
         if row.state == ClassState.OPEN.value and row.n_unlocked == 0 and not here.asks and not decided_on:
             # With a decision of somebody else missing, the homeroom teacher cannot do it.
-            work.append(HeldWork(f"Tổng kết và chốt lớp {row.name}", page, keeper, complete))
+            work.append(HeldWork(f"{key}-finalise", f"Tổng kết và chốt lớp {row.name}", page, keeper, complete))
         elif row.state == ClassState.FINALISED.value:
             work.append(
                 HeldWork(
+                    f"{key}-approve",
                     f"Duyệt tổng kết lớp {row.name}",
                     "/hom-nay",
                     principals + delegated(delegations, row.id, row.grade_level, but=keeper),
@@ -204,37 +213,47 @@ def _turn_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
     """The turn of the year: the office's plan, the principal's approval of it, the new pupils of grade 6."""
     principals, clerks = people_with(Role.PRINCIPAL, today), people_with(Role.CLERK, today)
     return [
-        HeldWork(one.title, one.link, principals if one.decides else clerks, Deadline(one.before))
+        HeldWork(
+            f"turn-{year.id}-{one.key}",
+            one.title,
+            one.link,
+            principals if one.decides else clerks,
+            Deadline(one.before),
+        )
         for one in waiting_year.turn_work(year, today)
     ]
 
 
 def _transcript_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
     later = due_days(year)
-    found = []
+    found: list[_Records] = []
     for class_id, by_state in first_records_by_state(year.id).items():
         row = db.session.get(m.ClassGroup, class_id)
         assert row is not None
-        found.append((row, row.name, by_state, max(year.sign_before(row.grade_level), later.get(class_id, date.min))))
+        found.append(
+            ("records", row, row.name, by_state, max(year.sign_before(row.grade_level), later.get(class_id, date.min)))
+        )
     return _of_records(found, today)
 
 
 def _replacing_work(today: date) -> list[HeldWork]:
     """Records that were recalled and have to be made anew."""
-    found = []
+    found: list[_Records] = []
     for one in replacing():
         row = db.session.get(m.ClassGroup, one.class_group_id)
         assert row is not None
-        found.append((row, replacing_name(row.name, one), one.by_state, one.before))
+        found.append(("replacing", row, replacing_name(row.name, one), one.by_state, one.before))
     return _of_records(found, today)
 
 
-def _of_records(
-    classes: list[tuple[m.ClassGroup, str, dict[RecordState | None, int], date]], today: date
-) -> list[HeldWork]:
+_Records = tuple[str, m.ClassGroup, str, dict[RecordState | None, int], date]
+"""What the key begins with, the class, what it is called, how many records stand where, and the deadline."""
+
+
+def _of_records(classes: list[_Records], today: date) -> list[HeldWork]:
     principals, clerks = people_with(Role.PRINCIPAL, today), people_with(Role.CLERK, today)
     work = []
-    for row, name, by_state, before in classes:
+    for kind, row, name, by_state, before in classes:
         class_id = row.id
         homeroom = _homeroom_of(class_id, today)
         for state, holders, words in (
@@ -246,6 +265,7 @@ def _of_records(
             if by_state.get(state):
                 work.append(
                     HeldWork(
+                        f"{kind}-{class_id}-{state or 'build'}",
                         words.format(n=by_state[state], name=name),
                         f"/hoc-ba/lop/{class_id}",
                         holders,
@@ -279,6 +299,7 @@ def _summer_work(today: date) -> list[HeldWork]:
                 holders = homeroom or principals
             found.append(
                 HeldWork(
+                    f"summer-{row.id}-{work.kind}-{work.subject_id}",
                     _SUMMER_WORDS[work.kind].format(what=work.what, n=work.n, name=work.class_name),
                     f"/he/{row.id}",
                     holders,
@@ -311,6 +332,7 @@ def _board_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
         holder = row.person if row.person is not None and not has_left(row.person, today) else None
         work.append(
             HeldWork(
+                board_tasks.task_key(row.id) + ("" if holder else "-give"),
                 row.title if holder else f"Giao việc “{row.title}”",
                 f"/ke-hoach/#viec-{row.id}",
                 (holder.id,) if holder else principals,
@@ -337,9 +359,11 @@ def _correction_work(today: date) -> list[HeldWork]:
     for row in rows:
         enrollment = row.enrollment
         who = f"{enrollment.student.full_name}, lớp {enrollment.class_group.name}"
+        state = correction_access.standing(row, today)
         work.append(
             HeldWork(
-                _CORRECTION_WORDS[correction_access.standing(row, today)].format(n=row.id, who=who),
+                f"correction-{row.id}-{state}",
+                _CORRECTION_WORDS[state].format(n=row.id, who=who),
                 f"/sua-chua/{row.id}",
                 correction_access.holders(row, today),
                 Deadline(due_before(clock.local_date(row.asked_at))),
@@ -366,6 +390,7 @@ def _conclusion_work(today: date) -> list[HeldWork]:
         who = f"{enrollment.student.full_name}, lớp {enrollment.class_group.name} năm học {enrollment.class_group.school_year.label.replace('-', '–')}"
         work.append(
             HeldWork(
+                f"conclusion-{row.id}-{state}",
                 _CASE_WORDS[state].format(who=who),
                 f"/sua-chua/ket-luan#viec-{row.id}",
                 people_with(conclusion_cases.holders_role(row), today),
@@ -380,13 +405,18 @@ def _recall_work(today: date) -> list[HeldWork]:
     principals, clerks = people_with(Role.PRINCIPAL, today), people_with(Role.CLERK, today)
     work = [
         HeldWork(
-            one.what, one.link, principals if one.role is Role.PRINCIPAL else clerks or principals, Deadline(one.before)
+            f"recall-{one.work_key}",
+            one.what,
+            one.link,
+            principals if one.role is Role.PRINCIPAL else clerks or principals,
+            Deadline(one.before),
         )
         for one in recall_steps.steps()
     ]
     for wrong in overtaken_records.overtaken():
         work.append(
             HeldWork(
+                f"overtaken-{wrong.record_uuid}",
                 f"Học bạ đang có hiệu lực khác {wrong.against}: {wrong.who}",
                 f"/thu-hoi/#sai-{wrong.record_uuid}",
                 tuple(dict.fromkeys(principals + clerks)),

@@ -130,8 +130,14 @@ def ask(actor: Actor, text: str, screen: str, now: datetime) -> int:
             "Có thầy, cô cần giúp",
             f"{actor.name} hỏi về {page_words(row.screen)}.",
             now,
+            about=question_key(row.id),
         )
         return row.id
+
+
+def question_key(request_id: int) -> str:
+    """What a message about an open question is known by."""
+    return f"question-{request_id}"
 
 
 def move(actor: Actor, request_id: int, verb: HelpVerb, text: str, expected_version: int, now: datetime) -> None:
@@ -161,7 +167,12 @@ def move(actor: Actor, request_id: int, verb: HelpVerb, text: str, expected_vers
         elif verb is HelpVerb.ASK_AGAIN:
             officers = people_with(Role.IT_OFFICER, clock.local_date(now))
             notices.tell(
-                officers, "help", "Có thầy, cô cần giúp", f"{actor.name} hỏi tiếp về {page_words(row.screen)}.", now
+                officers,
+                "help",
+                "Có thầy, cô cần giúp",
+                f"{actor.name} hỏi tiếp về {page_words(row.screen)}.",
+                now,
+                about=question_key(row.id),
             )
 
 

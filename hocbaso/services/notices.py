@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import NotFound
+from hocbaso.regulations.hash_chain import canonical_json
 from hocbaso.services.access import Actor
 from hocbaso.services.kept_answers import KeptAnswers, log_head
 
@@ -23,17 +25,39 @@ _TOUCHED: Counter[int | None] = Counter()
 """Person -> how often this process told them something or put it aside: not all of that stands in the log."""
 
 
-def tell(person_ids: Iterable[int], kind: str, title: str, line: str, now: datetime) -> None:
-    """Add a line to today's message of this kind of each person, inside the caller's transaction; it is unread again."""
+def keys(about: Iterable[str | None]) -> str:
+    """``Notice.about`` of these keys, one a line."""
+    return canonical_json(list(about))
+
+
+def lines(notice: m.Notice) -> list[tuple[str, str | None]]:
+    """Each line of a message with the key of what it is about; None where nothing will settle it, or it was told before keys were kept."""
+    told = notice.body.split("\n")
+    return list(zip(told, json.loads(notice.about) if notice.about else [None] * len(told), strict=True))
+
+
+def tell(
+    person_ids: Iterable[int], kind: str, title: str, line: str, now: datetime, *, about: str | None = None
+) -> None:
+    """Add a line to today's message of this kind of each person, inside the caller's transaction; it is unread again.
+
+    ``about``: the key of what settles it, by which ``shown_notices`` follows it; None stands until it is put aside.
+    """
     session = db.session()
     today = clock.local_date(now)
     for person_id in dict.fromkeys(person_ids):
         standing = session.scalar(
             select(m.Notice).where(m.Notice.person_id == person_id, m.Notice.day == today, m.Notice.kind == kind)
         )
+        new = [about] * len(line.split("\n"))
         if standing is None:
-            session.add(m.Notice(person_id=person_id, day=today, kind=kind, title=title, body=line, created_at=now))
+            session.add(
+                m.Notice(
+                    person_id=person_id, day=today, kind=kind, title=title, body=line, about=keys(new), created_at=now
+                )
+            )
         else:
+            standing.about = keys([*(key for _line, key in lines(standing)), *new])
             standing.body, standing.read_at = f"{standing.body}\n{line}", None
         _TOUCHED[person_id] += 1
     session.flush()

@@ -14,7 +14,7 @@ from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission, Role
-from hocbaso.services import audit, held_work
+from hocbaso.services import audit, held_work, notices
 from hocbaso.services.access import Actor
 from hocbaso.services.in_force import people_with
 
@@ -95,7 +95,7 @@ def remind(actor: Actor, now: datetime, *, last: date | None = None) -> int:
     """
     today = clock.local_date(now)
     last = today - timedelta(days=1) if last is None else last
-    lines: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    lines: dict[int, list[tuple[int, str, str]]] = defaultdict(list)
     principals = people_with(Role.PRINCIPAL, today)
     for work in held_work.unfinished(now):
         if not work.deadline.reminds_since(last, today):
@@ -103,16 +103,16 @@ def remind(actor: Actor, now: datetime, *, last: date | None = None) -> int:
         left = work.deadline.days_left(today)
         line = held_work.work_line(work, today)
         for person in set(work.holders):
-            lines[person].append((left, line))
+            lines[person].append((left, line, work.key))
         told = set(work.holders)
         holder_names = held_work.holder_words(work)
         if work.deadline.tells_group_head_on(today, last):
             for person in set(work.group_heads) - told:
-                lines[person].append((left, f"{line}; đang ở {holder_names}"))
+                lines[person].append((left, f"{line}; đang ở {holder_names}", work.key))
             told |= set(work.group_heads)
         if work.deadline.tells_principal_on(today):
             for person in set(principals) - told:
-                lines[person].append((left, f"{line}; đang ở {holder_names}"))
+                lines[person].append((left, f"{line}; đang ở {holder_names}", work.key))
     n_new = 0
     with write_transaction() as session:
         for person, items in lines.items():
@@ -124,13 +124,13 @@ def remind(actor: Actor, now: datetime, *, last: date | None = None) -> int:
             if exists:
                 continue
             items = sorted(set(items))
-            body = "\n".join(text for _left, text in items)
             notice = m.Notice(
                 person_id=person,
                 day=today,
                 kind="reminder",
-                title=title_of([left for left, _text in items]),
-                body=body,
+                title=title_of([left for left, _text, _key in items]),
+                body="\n".join(text for _left, text, _key in items),
+                about=notices.keys(key for _left, _text, key in items),
                 created_at=now,
             )
             session.add(notice)

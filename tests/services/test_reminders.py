@@ -22,6 +22,7 @@ from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import NotAllowed, NotFound, Unavailable
 from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.help_flow import HelpVerb
 from hocbaso.regulations.permissions import GrantScope, Role
 from hocbaso.regulations.vietnamese_names import sort_key
 from hocbaso.services import (
@@ -31,6 +32,7 @@ from hocbaso.services import (
     board_tasks,
     digest_mail,
     held_work,
+    help_requests,
     job_ledger,
     mail_choice,
     notices,
@@ -610,6 +612,54 @@ def test_a_reminder_tells_only_what_still_waits_with_the_days_left_today(
     monkeypatch.setattr(shown_notices, "_HELD", KeptAnswers(1))  # no entry of the log says that this test handed it in
     left = shown_notices.shown(actor, morning(BEFORE + timedelta(days=9)))
     assert not any("6A, học kì II" in line for notice in left for line in notice.lines), "handed in since"
+
+
+def test_a_line_is_followed_by_what_it_is_about_and_not_by_its_words(school: Cast) -> None:
+    day = BEFORE - timedelta(days=2)
+    principal, board = school.actor("principal"), school.actor("board")
+    task_id = board_tasks.give(principal, "Kiểm kê 3 học sinh", board.person_id, day, morning(day))
+    reminders.remind(SYSTEM, morning(day))
+    board_tasks.give(
+        principal,
+        "Kiểm kê máy",
+        board.person_id,
+        day + timedelta(days=3),
+        morning(day),
+        task_id=task_id,
+        expected_version=1,
+    )
+    by_title = {one.title: one.lines for one in shown_notices.shown(board, morning(day))}
+    assert by_title["Việc của Ban quản lý Học bạ số"] == ("Kiểm kê 3 học sinh, hạn cuối: hết ngày 18/05/2027.",)
+    assert any(line.startswith("Kiểm kê máy: còn 3 ngày (") for lines in by_title.values() for line in lines)
+    board_tasks.finish(board, task_id, "Biên bản 1", 2, morning(day))
+    left = [line for one in shown_notices.shown(board, morning(day)) for line in one.lines]
+    assert not any("Kiểm kê" in line for line in left)
+
+
+def test_of_two_questions_the_answered_one_is_no_longer_told(school: Cast) -> None:
+    officer, other = school.actor("it_officer"), school.actor("other")
+    day = morning(BEFORE)
+    first = help_requests.ask(other, "Không thấy lớp của tôi", "/bang-diem/", day)
+    help_requests.ask(other, "Ảnh không lên", "/hoc-sinh/", day)
+    help_requests.move(officer, first, HelpVerb.ANSWER, "Xin chọn năm học.", 1, day)
+    [told] = [one for one in shown_notices.shown(officer, day) if one.title == "Có thầy, cô cần giúp"]
+    assert told.lines == ("Tô Vĩnh Phát hỏi về trang Học sinh.",)
+    [answer] = shown_notices.shown(other, day)
+    assert "trả lời câu hỏi về trang Bảng điểm" in answer.lines[0], "what nothing settles stands"
+
+
+def test_what_was_told_before_keys_were_kept_is_shown_as_it_was_sent(school: Cast) -> None:
+    only(school, ("6A", "SCI", 2))
+    reminders.remind(SYSTEM, morning(BEFORE - timedelta(days=3)))
+    with write_transaction() as session:
+        session.execute(update(m.Notice).values(about=None))
+    [notice] = notices.waiting(school.people["other"])
+    [shown] = shown_notices.shown(school.actor("other"), morning(BEFORE + timedelta(days=9)))
+    assert "\n".join(shown.lines) == notice.body and shown.title == notice.title and not shown.is_own_work
+    day = BEFORE - timedelta(days=3)
+    with write_transaction():
+        notices.tell([school.people["other"]], "reminder", "", "Thêm", morning(day), about="x")
+    assert [key for _line, key in notices.lines(notice)] == [None] * len(shown.lines) + ["x"]
 
 
 def test_a_task_whose_holder_has_left_waits_for_whoever_gives_it(school: Cast) -> None:
