@@ -21,7 +21,7 @@ def test_each_file_and_folder_is_named_after_what_it_knows():
     assert named_wrong == []
 
 
-SCORE_SERVICES = ("score_", "results", "reviews", "corrections", "locking", "imports", "exports", "transcripts")
+SCORE_SERVICES = ("score_", "results", "reviews", "corrections", "locking", "imports", "exports", "transcript")
 SCORE_DOCUMENTS = ("transcript_content", "xml_record")
 
 

@@ -27,7 +27,8 @@ from hocbaso.services import (
     recall_view,
     reminders,
     test_school_keys,
-    transcripts,
+    transcript_building,
+    transcript_moves,
     verification,
 )
 from hocbaso.services.correction_impact import Impact
@@ -175,7 +176,7 @@ def test_correcting_back_recalls_nothing_and_ends_the_work(issued: Cast) -> None
     assert paper(issued).uuid == row.uuid and paper(issued).state == "PUBLISHED"
     assert overtaken_records.overtaken() == [] and held(now, WRONG) == []
     assert not [one for one in titles(issued, "clerk", now) if WRONG in one]
-    transcripts.build_class(
+    transcript_building.build_class(
         issued.actor("clerk"), issued.classes["9A"], now
     )  # the class may be built again: nothing is wrong
     assert paper(issued).uuid == row.uuid
@@ -291,13 +292,15 @@ def test_what_is_wrong_is_not_published_until_it_is_right(built: Cast) -> None:
     uuid = refused(built).uuid
     assert paper(built).state == "ISSUED" and [one.record_uuid for one in overtaken_records.overtaken()] == [uuid]
     now = AUTUMN + timedelta(days=3)
-    by_name = {one.name: one for one in transcripts.publish_class(built.actor("principal"), built.classes["9A"], now)}
+    by_name = {
+        one.name: one for one in transcript_moves.publish_class(built.actor("principal"), built.classes["9A"], now)
+    }
     assert {name for name, one in by_name.items() if one.ok} == {*STAY} - {BINH}, "the others are published"
     assert paper(built).state == "ISSUED"
     reason = by_name[BINH].reason or ""
     assert "trang Thu hồi" in reason and "sửa lại kết quả" in reason
     corrected(built, "8,7", now)
-    assert all(one.ok for one in transcripts.publish_class(built.actor("principal"), built.classes["9A"], now))
+    assert all(one.ok for one in transcript_moves.publish_class(built.actor("principal"), built.classes["9A"], now))
     assert (paper(built).state, paper(built).uuid) == ("PUBLISHED", uuid)
 
 
