@@ -32,7 +32,7 @@ def run(students: int = STUDENTS) -> dict[str, Any]:
         schema,
         signing,
         test_school_keys,
-        transcripts,
+        transcript_building,
     )
     from hocbaso.services.access import SYSTEM
     from hocbaso.services.transcript_contents import homeroom_person, principal_person
@@ -58,7 +58,7 @@ def run(students: int = STUDENTS) -> dict[str, Any]:
             total = 0.0
             try:
                 started = time.perf_counter()
-                transcripts.build_class(SYSTEM, class_group.id, clock.now())
+                transcript_building.build_class(SYSTEM, class_group.id, clock.now())
                 result["build_s"] = round(time.perf_counter() - started, 2)
                 total += time.perf_counter() - started
                 pins = test_school_keys.read_demo_pins()

@@ -160,7 +160,7 @@ def build_command(
     as_json: bool,
 ) -> None:
     """Lập học bạ (bản ghi, XML, PDF) của một lớp, một khối hoặc toàn trường đã duyệt."""
-    from hocbaso.services import transcripts, wide_batches
+    from hocbaso.services import transcript_building, wide_batches
 
     if student and class_name is None:
         raise click.UsageError("--student đi cùng --class.")
@@ -169,7 +169,7 @@ def build_command(
     bar = Bar(1 if student else _n_students(class_ids))
     began = time.monotonic()
     if class_name is not None:
-        batch = transcripts.build_class(actor, class_ids[0], clock.now(), student, on_item=bar)
+        batch = transcript_building.build_class(actor, class_ids[0], clock.now(), student, on_item=bar)
     else:
         batch = wide_batches.build_classes(actor, class_ids, clock.now(), on_item=bar)
     bar.close()
@@ -245,12 +245,12 @@ def _demo_pin(actor: Any, class_id: int, role: str) -> str | None:
 @refusals
 def publish_command(class_name: str, year: str | None, actor_name: str | None, as_json: bool) -> None:
     """Công bố các học bạ đã đóng dấu mà Hiệu trưởng chưa cho phát hành sẵn (Hiệu trưởng hoặc người được uỷ quyền)."""
-    from hocbaso.services import transcripts
+    from hocbaso.services import transcript_moves
 
     actor = acting(actor_name)
     class_id = class_id_of(class_name, year)
-    n_before = transcripts.publishing_of(class_id).n_published
-    outcomes = transcripts.publish_class(actor, class_id, clock.now())
+    n_before = transcript_moves.publishing_of(class_id).n_published
+    outcomes = transcript_moves.publish_class(actor, class_id, clock.now())
     n_done = sum(outcome.ok for outcome in outcomes)
     words = [f"Đã công bố: {n_done} học bạ lớp {class_name}."]
     if n_before:
@@ -398,9 +398,9 @@ def rehearse_command(year: str | None, papers: int, actor_name: str | None, as_j
 @refusals
 def export_command(class_name: str, year: str | None, out: Path, actor_name: str | None, as_json: bool) -> None:
     """Chép tệp hiện hành của cả lớp: <mã học sinh>.pdf và .xml."""
-    from hocbaso.services import transcripts
+    from hocbaso.services import transcript_files
 
-    files = transcripts.export_class(acting(actor_name), class_id_of(class_name, year), clock.now())
+    files = transcript_files.export_class(acting(actor_name), class_id_of(class_name, year), clock.now())
     out.mkdir(parents=True, exist_ok=True)
     for file in files:
         (out / file.name).write_bytes(file.data)

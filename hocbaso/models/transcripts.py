@@ -8,6 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueC
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from hocbaso.db import Base, UtcDateTime
+from hocbaso.models.results import FrozenResult
 from hocbaso.models.students import Enrollment
 
 
@@ -64,6 +65,8 @@ class TranscriptRecord(Base):
     version: Mapped[int] = mapped_column(default=1)
 
     enrollment: Mapped[Enrollment] = relationship()
+    frozen_result: Mapped[FrozenResult] = relationship()
+    """What the record was built from: not always the newest, since a recall may be refused."""
     signatures: Mapped[list[TranscriptSignature]] = relationship(
         back_populates="record", order_by="TranscriptSignature.id"
     )

@@ -14,7 +14,7 @@ from hocbaso.documents.printable_text import nfc
 from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission
-from hocbaso.services import audit, transcripts, uploaded_papers
+from hocbaso.services import audit, stored_documents, uploaded_papers
 from hocbaso.services.access import Actor
 from hocbaso.services.uploaded_papers import Paper, Upload, look
 
@@ -142,4 +142,4 @@ def open_file(actor: Actor, task_id: int, file_id: int) -> Paper:
         or not reads(actor, task)
     ):
         raise NotFound(_NO_FILE)
-    return Paper(row.file_name, row.media_type, transcripts.read_stored(row.digest))
+    return Paper(row.file_name, row.media_type, stored_documents.read(row.digest))

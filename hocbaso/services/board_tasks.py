@@ -16,7 +16,7 @@ from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.school_plan import Standing, duties, standing
-from hocbaso.services import audit, board_files, reminders, roster
+from hocbaso.services import audit, board_files, notices, roster
 from hocbaso.services.access import Actor
 from hocbaso.services.in_force import in_force
 from hocbaso.services.uploaded_papers import Upload
@@ -148,6 +148,11 @@ def take_from_plan(actor: Actor, now: datetime) -> int:
         return len(rows)
 
 
+def task_key(task_id: int) -> str:
+    """What a message about a task, and the work of its holder, is known by."""
+    return f"task-{task_id}"
+
+
 def give(
     actor: Actor, title: str, person_id: int | None, due_on: date | None, now: datetime, *, task_id: int | None = None,
     expected_version: int = 0,
@@ -194,7 +199,7 @@ def give(
         _record(AuditTag.TASK_GIVEN, actor, now, [row])
         if is_new_holder and person_id is not None and person_id != actor.person_id:
             line = f"{row.title}, hạn cuối: hết ngày {row.due_on:%d/%m/%Y}."
-            reminders.tell([person_id], "task", "Việc của Ban quản lý Học bạ số", line, now)
+            notices.tell([person_id], "task", "Việc của Ban quản lý Học bạ số", line, now, about=task_key(row.id))
         return row.id
 
 

@@ -8,7 +8,7 @@ from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
-from hocbaso.services import audit, document_pool, transcripts
+from hocbaso.services import audit, document_pool, stored_documents
 from hocbaso.services.access import Actor
 from hocbaso.services.certificate_register import is_own
 
@@ -52,7 +52,7 @@ def _write(actor: Actor, certificate_id: int, image: bytes | None, now: datetime
     with write_transaction():
         row = _own(actor, certificate_id)
         before = {"image_digest": row.image_digest}
-        row.image_digest = transcripts.keep_file(image, "signature_image", "image/png", now) if image else None
+        row.image_digest = stored_documents.keep(image, "signature_image", "image/png", now) if image else None
         if row.image_digest == before["image_digest"]:
             return
         db.session.flush()
@@ -72,10 +72,10 @@ def image_for_owner(actor: Actor, certificate_id: int) -> bytes:
     row = _own(actor, certificate_id)
     if row.image_digest is None:
         raise NotFound("Không có chứng thư này.")  # in the words for one that is not there
-    return transcripts.read_stored(row.image_digest)
+    return stored_documents.read(row.image_digest)
 
 
 def image_of(certificate_id: int) -> bytes | None:
     """What is drawn with the signatures of a certificate; None: a neutral text. IntegrityFault when it is not what was kept."""
     row = db.session.get(m.Certificate, certificate_id)
-    return transcripts.read_stored(row.image_digest) if row is not None and row.image_digest is not None else None
+    return stored_documents.read(row.image_digest) if row is not None and row.image_digest is not None else None

@@ -11,8 +11,9 @@ from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Role
-from hocbaso.services import audit, certificates, reminders
+from hocbaso.services import audit, certificates, notices
 from hocbaso.services.access import Actor
+from hocbaso.services.in_force import people_with
 
 KIND = "certificate"
 TITLE = "Chứng thư số sắp hết hạn"
@@ -23,7 +24,7 @@ def warn(actor: Actor, now: datetime) -> int:
 
     The owner hears (the clerks for the seal), from 30 days on the IT officers too. One entry a certificate and step.
     """
-    n_told = 0
+    n_told, today = 0, clock.local_date(now)
     with write_transaction():
         for row in _in_use():
             view = certificates.view_of(row, now)
@@ -32,13 +33,13 @@ def warn(actor: Actor, now: datetime) -> int:
                 continue
             line = _line(view, row, now)
             since = clock.local_date(row.not_after - timedelta(days=step + 1))
-            owners = (row.person_id,) if row.person_id else reminders.people_with(Role.CLERK, now)
-            others = reminders.people_with(Role.IT_OFFICER, now) if step <= 30 else ()
+            owners = (row.person_id,) if row.person_id else people_with(Role.CLERK, today)
+            others = people_with(Role.IT_OFFICER, today) if step <= 30 else ()
             said = (_which(view), f"Chứng thư số {view.serial_number} của")  # as until 2026
             people = [each for each in dict.fromkeys((*owners, *others)) if not _told(each, said, since)]
             if not people:
                 continue
-            reminders.tell(people, KIND, TITLE, line, now)
+            notices.tell(people, KIND, TITLE, line, now)
             audit.record(
                 AuditTag.REMINDER_SENT,
                 actor,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, exists, func, or_, select
 
@@ -174,38 +174,89 @@ def _count_and_sum(table: Any, *values: Any) -> Any:
     )
 
 
-PRINTS = (
-    select(_class_group.c.state, _class_group.c.version).where(_class_group.c.id == bindparam("class_id")),
-    SHEETS,
-    _count_and_sum(_record, _record.c.version),
-    _count_and_sum(_summer, _summer.c.version),
-    select(_decision.c.id)
+_Rows = tuple[tuple[Any, ...], ...]
+
+
+class SheetPrint(NamedTuple):
+    """A sheet in a fingerprint: a row of :data:`SHEETS`."""
+
+    id: int
+    class_subject_id: int
+    semester: int
+    state: str
+    version: int
+    content_version: int
+
+
+class ClassFingerprint(NamedTuple):
+    """Everything that a class's results depend on: equal to another of the class while nothing of it has changed, and a key to keep answers by.
+
+    It lives in memory alone. ``homeroom`` and ``summer``: how many rows, and the sum of their versions; the others: a tuple a row.
+    """
+
+    class_group: _Rows
+    sheets: tuple[SheetPrint, ...]
+    homeroom: _Rows
+    summer: _Rows
+    decisions: _Rows
+    exemptions: _Rows
+    inherited: _Rows
+    students: _Rows
+    subjects: _Rows
+    teachers: _Rows
+    keepers: _Rows
+
+    def of_first_semester(self) -> ClassFingerprint:
+        """Without what is typed in semester II and by the homeroom teacher, which says nothing about semester I."""
+        return self._replace(sheets=tuple(sheet for sheet in self.sheets if sheet.semester == 1), homeroom=())
+
+
+_PRINTS = {
+    "class_group": select(_class_group.c.state, _class_group.c.version).where(
+        _class_group.c.id == bindparam("class_id")
+    ),
+    "homeroom": _count_and_sum(_record, _record.c.version),
+    "summer": _count_and_sum(_summer, _summer.c.version),
+    "decisions": select(_decision.c.id)
     .join(_enrollment, _enrollment.c.id == _decision.c.enrollment_id)
     .where(_enrollment.c.class_group_id == bindparam("class_id"))
     .order_by(_decision.c.id),
-    _EXEMPTIONS,
-    _INHERITED,
-    select(_enrollment.c.id, _enrollment.c.status, _enrollment.c.first_semester, _student.c.id, _student.c.version)
+    "exemptions": _EXEMPTIONS,
+    "inherited": _INHERITED,
+    "students": select(
+        _enrollment.c.id, _enrollment.c.status, _enrollment.c.first_semester, _student.c.id, _student.c.version
+    )
     .join(_student, _student.c.id == _enrollment.c.student_id)
     .where(_enrollment.c.class_group_id == bindparam("class_id"))
     .order_by(_enrollment.c.id),
-    select(_class_subject.c.id, _class_subject.c.lessons_per_year, _subject.c.transcript_name, _subject.c.kind)
+    "subjects": select(
+        _class_subject.c.id, _class_subject.c.lessons_per_year, _subject.c.transcript_name, _subject.c.kind
+    )
     .join(_subject, _subject.c.id == _class_subject.c.subject_id)
     .where(_class_subject.c.class_group_id == bindparam("class_id"))
     .order_by(_class_subject.c.id),
     # The people are printed by name, and a name is corrected without touching the assignment.
-    select(
+    "teachers": select(
         _assignment.c.id, _assignment.c.person_id, _assignment.c.starts_on, _assignment.c.ends_on, _person.c.full_name
     )
     .join(_person, _person.c.id == _assignment.c.person_id)
     .join(_class_subject, _class_subject.c.id == _assignment.c.class_subject_id)
     .where(_class_subject.c.class_group_id == bindparam("class_id"))
     .order_by(_assignment.c.id),
-    select(_homeroom.c.id, _homeroom.c.person_id, _homeroom.c.starts_on, _homeroom.c.ends_on, _person.c.full_name)
+    "keepers": select(
+        _homeroom.c.id, _homeroom.c.person_id, _homeroom.c.starts_on, _homeroom.c.ends_on, _person.c.full_name
+    )
     .join(_person, _person.c.id == _homeroom.c.person_id)
     .where(_homeroom.c.class_group_id == bindparam("class_id"))
     .order_by(_homeroom.c.id),
-)
+}
+
+
+def read_fingerprint(link: Any, asked: dict[str, Any]) -> ClassFingerprint:
+    return ClassFingerprint(
+        sheets=tuple(SheetPrint(*row) for row in link.execute(SHEETS, asked)),
+        **{name: tuple(tuple(row) for row in link.execute(wanted, asked)) for name, wanted in _PRINTS.items()},
+    )
 
 
 def read_subjects(link: Any, asked: dict[str, Any], today: date) -> tuple[SubjectFacts, ...]:

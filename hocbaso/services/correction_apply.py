@@ -38,7 +38,6 @@ from hocbaso.services import (
     homeroom,
     homeroom_records,
     paper_preview,
-    printed_facts,
     recall_requests,
     results,
     reviews,
@@ -124,7 +123,7 @@ def apply_year(
     if former is not None:
         places = corrected_places.of_page(request)
         record = transcripts.records_in_force([enrollment_id]).get(enrollment_id)
-        printed = printed_facts.frozen_of(record) if record is not None else former
+        printed = record.frozen_result if record is not None else former
         changes, _ = corrected_year.changes_from(computed, given, printed, after)
         # With the decisions made the year may be again what the paper in force says.
         voided = voided if changes else ()

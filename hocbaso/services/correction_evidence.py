@@ -9,7 +9,7 @@ from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotFound
 from hocbaso.regulations.audit_tags import AuditTag
-from hocbaso.services import audit, transcripts, uploaded_papers
+from hocbaso.services import audit, stored_documents, uploaded_papers
 from hocbaso.services.access import Actor
 from hocbaso.services.correction_access import request_for
 from hocbaso.services.uploaded_papers import Paper, Upload
@@ -44,7 +44,7 @@ def open_file(actor: Actor, request_id: int, evidence_id: int, now: datetime) ->
     row = next((one for one in request.evidence if one.id == evidence_id), None)
     if row is None:
         raise NotFound("Không có tệp này trong đề nghị.")
-    data = transcripts.read_stored(row.digest)
+    data = stored_documents.read(row.digest)
     with write_transaction():
         audit.record(
             AuditTag.CORRECTION_EVIDENCE_READ,

@@ -30,7 +30,6 @@ from hocbaso.services import (
     corrected_places,
     frozen_results,
     paper_preview,
-    printed_facts,
     results,
     study_history,
     transcripts,
@@ -147,7 +146,7 @@ def _of_year(request: m.CorrectionRequest, today: date) -> Impact:
     concludes = any(one.place == ("promotion",) for one in changes)
     records = transcripts.records_in_force([request.enrollment_id]) if refreezes else {}
     if former is not None and (record := records.get(request.enrollment_id)):
-        changes, steps = changes_from(computed, given, printed_facts.frozen_of(record), after)
+        changes, steps = changes_from(computed, given, record.frozen_result, after)
         # A decision that is still to be made may say something else than the paper.
         if changes or rulings:
             voided = (_void(record, today, _paper_of_year(record, request, computed, after, former, today)),)

@@ -12,10 +12,10 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import KEY_HOLDERS, Role
-from hocbaso.services import audit, passwords, reminders, second_factor, sessions, wrong_tries
+from hocbaso.services import audit, notices, passwords, second_factor, sessions, wrong_tries
 from hocbaso.services.access import Actor
 from hocbaso.services.accounts import FIRST_PASSWORD_LASTS, FirstPassword, account_for, personal_words, roles_of
-from hocbaso.services.in_force import not_over
+from hocbaso.services.in_force import not_over, people_with
 
 
 def roles_held(account: m.Account, now: datetime) -> frozenset[Role]:
@@ -133,8 +133,8 @@ def _tell_of_reset(actor: Actor, account: m.Account, what: str, now: datetime, a
         f"{clock.local(now):%H:%M}: {who} {what} của {account.person.full_name} ({account.username}). "
         "Nếu không ai nhờ việc này, hãy báo Hiệu trưởng ngay."
     )
-    people = (account.person_id, *reminders.principals(now))
-    reminders.tell(people, "account_reset", "Có tài khoản được đặt lại", line, now)
+    people = (account.person_id, *people_with(Role.PRINCIPAL, clock.local_date(now)))
+    notices.tell(people, "account_reset", "Có tài khoản được đặt lại", line, now)
 
 
 def change_own_password(actor: Actor, old: str, new: str, now: datetime) -> None:

@@ -30,7 +30,7 @@ from hocbaso.services import (
     score_entry,
     signing,
     test_school_keys,
-    transcripts,
+    transcript_building,
 )
 from hocbaso.services.access import SYSTEM, Actor, load_actor
 from hocbaso.services.demo_enrolment import Built
@@ -282,7 +282,7 @@ def _issue(built: Built, class_group: m.ClassGroup, now: datetime) -> None:
     """Build and sign as the three would, one after the other, all before ``now``: no signature may lie ahead."""
     pins = test_school_keys.read_demo_pins()
     homeroom_actor = _homeroom_actor(built, class_group, now)
-    transcripts.build_class(homeroom_actor, class_group.id, now - timedelta(minutes=40))
+    transcript_building.build_class(homeroom_actor, class_group.id, now - timedelta(minutes=40))
     for minutes, role, person_id, pin_of in (
         (30, SignatureRole.HOMEROOM, homeroom_actor.person_id, None),
         (20, SignatureRole.PRINCIPAL, built.principal, None),

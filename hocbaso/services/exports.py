@@ -23,11 +23,11 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.averages import regular_count
 from hocbaso.regulations.permissions import HOMEROOM_PERMISSIONS, ROLE_PERMISSIONS, Permission
 from hocbaso.regulations.terms import PassFail, ScoreOrigin, Sex, SubjectKind
-from hocbaso.services import audit, roster, students
+from hocbaso.services import audit, roster, stored_documents, students
 from hocbaso.services.access import Actor, roles_reaching
 from hocbaso.services.blind_access import hidden_in_class
 from hocbaso.services.score_grid import ACTIVE, REMARK
-from hocbaso.services.transcripts import SEALED, read_stored, records_in_force
+from hocbaso.services.transcripts import SEALED, records_in_force
 
 FORMATS: dict[str, tuple[str, ...]] = {
     "scores": ("xlsx", "jsonl"),
@@ -321,7 +321,7 @@ def _ministry(actor: Actor, year: m.SchoolYear, class_name: str | None) -> Expor
             if record is None or record.state not in SEALED or record.xml_digest is None:
                 n_missing += 1
                 continue
-            records.append(read_stored(record.xml_digest))
+            records.append(stored_documents.read(record.xml_digest))
     if not records:
         raise WrongState("Chưa có học bạ nào được đóng dấu phát hành nên không có gì để xuất.")
     data = _joined(records)

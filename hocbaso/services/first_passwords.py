@@ -19,7 +19,7 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import IntegrityFault, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import ROLE_PERMISSIONS, Permission, Role
-from hocbaso.services import account_log, accounts, audit, passwords, reminders, sessions
+from hocbaso.services import account_log, accounts, audit, notices, passwords, sessions
 from hocbaso.services.access import Actor
 from hocbaso.services.accounts import FIRST_PASSWORD_LASTS, FirstPassword
 from hocbaso.services.in_force import in_force
@@ -57,7 +57,7 @@ def open_accounts(
                 )
                 + ". Xin in phiếu mật khẩu lần đầu ở Người dùng, Phiếu vào lần đầu, rồi đưa tận tay."
             )
-            reminders.tell(_who_prints(now), _REMINDER, "Có tài khoản mới chờ phiếu mật khẩu", line, now)
+            notices.tell(_who_prints(now), _REMINDER, "Có tài khoản mới chờ phiếu mật khẩu", line, now)
     return opened
 
 

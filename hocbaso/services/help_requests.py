@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.orm import selectinload
 
+from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.documents.printable_text import nfc
@@ -16,8 +17,9 @@ from hocbaso.errors import Invalid, NotFound, Stale
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.help_flow import HelpParty, HelpState, HelpVerb, help_moved, help_moves
 from hocbaso.regulations.permissions import Permission, Role
-from hocbaso.services import audit, reminders
+from hocbaso.services import audit, notices
 from hocbaso.services.access import Actor
+from hocbaso.services.in_force import people_with
 
 LONGEST = 2000
 MOST_OPEN = 10
@@ -122,14 +124,20 @@ def ask(actor: Actor, text: str, screen: str, now: datetime) -> int:
         audit.record(
             AuditTag.HELP_ASKED, actor, now, target_kind="help_request", target_id=row.id, facts={"screen": row.screen}
         )
-        reminders.tell(
-            reminders.people_with(Role.IT_OFFICER, now),
+        notices.tell(
+            people_with(Role.IT_OFFICER, clock.local_date(now)),
             "help",
             "Có thầy, cô cần giúp",
             f"{actor.name} hỏi về {page_words(row.screen)}.",
             now,
+            about=question_key(row.id),
         )
         return row.id
+
+
+def question_key(request_id: int) -> str:
+    """What a message about an open question is known by."""
+    return f"question-{request_id}"
 
 
 def move(actor: Actor, request_id: int, verb: HelpVerb, text: str, expected_version: int, now: datetime) -> None:
@@ -149,7 +157,7 @@ def move(actor: Actor, request_id: int, verb: HelpVerb, text: str, expected_vers
             AuditTag.HELP_MOVED, actor, now, target_kind="help_request", target_id=row.id, facts={"verb": verb.value}
         )
         if verb is HelpVerb.ANSWER:
-            reminders.tell(
+            notices.tell(
                 [row.asker.person_id],
                 "help",
                 "Có lời trả lời",
@@ -157,9 +165,14 @@ def move(actor: Actor, request_id: int, verb: HelpVerb, text: str, expected_vers
                 now,
             )
         elif verb is HelpVerb.ASK_AGAIN:
-            officers = reminders.people_with(Role.IT_OFFICER, now)
-            reminders.tell(
-                officers, "help", "Có thầy, cô cần giúp", f"{actor.name} hỏi tiếp về {page_words(row.screen)}.", now
+            officers = people_with(Role.IT_OFFICER, clock.local_date(now))
+            notices.tell(
+                officers,
+                "help",
+                "Có thầy, cô cần giúp",
+                f"{actor.name} hỏi tiếp về {page_words(row.screen)}.",
+                now,
+                about=question_key(row.id),
             )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 
 from hocbaso import models as m
+from hocbaso.db import db
 from hocbaso.regulations.permissions import Role
 
 
@@ -48,6 +49,11 @@ def holding(role: Role, day: date) -> Select[int]:
         .where(m.RoleGrant.role == role.value, in_force(m.RoleGrant, day))
         .order_by(m.RoleGrant.id)
     )
+
+
+def people_with(role: Role, day: date) -> tuple[int, ...]:
+    """Person ids of :func:`holding`."""
+    return tuple(db.session.scalars(holding(role, day)))
 
 
 def has_left(person: m.Person, day: date) -> bool:

@@ -16,7 +16,14 @@ from hocbaso.db import db
 from hocbaso.documents.proof_plan import is_weaker
 from hocbaso.documents.verification_report import VerificationReport, report_from_plain
 from hocbaso.errors import DomainError
-from hocbaso.services import audit_verify, document_pool, overtaken_records, sealed_secrets, transcripts, trust_roots
+from hocbaso.services import (
+    audit_verify,
+    document_pool,
+    overtaken_records,
+    sealed_secrets,
+    transcript_files,
+    trust_roots,
+)
 
 _FACES = ("pdf_digest", "xml_digest")
 _CUT = "Tệp PDF ở mức {found}, yếu hơn mức {recorded} đã ghi khi phát hành."
@@ -138,7 +145,7 @@ def _judged(now: datetime) -> Iterator[_Judged]:
     for record in db.session.scalars(sealed).all():
         level = next(item.level for item in record.signatures if item.role == "seal")
         signed_at = {item.role: item.signed_at for item in record.signatures}
-        proof = transcripts.newest_proof(record.id)
+        proof = transcript_files.newest_proof(record.id)
         digests = [getattr(record, face) for face in _FACES] + ([proof.pdf_digest] if proof is not None else [])
         for digest in dict.fromkeys(digests):
             try:

@@ -7,11 +7,12 @@ The correction that overtook such a record stands; the paper does too. Nothing s
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import aliased, contains_eager, joinedload
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -69,54 +70,23 @@ def prints_otherwise(record: m.TranscriptRecord, frozen: m.FrozenResult) -> bool
         return True
 
 
-def overtaken(school_year_id: int | None = None) -> list[Overtaken]:
-    """All of them, of one year or of every year, the oldest year first. Not scoped: callers check the actor."""
-    newer, refused = aliased(m.FrozenResult), aliased(m.RecallRequest)
-    statement = (
-        select(m.TranscriptRecord)
-        .join(m.Enrollment, m.Enrollment.id == m.TranscriptRecord.enrollment_id)
-        .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
-        .join(m.SchoolYear, m.SchoolYear.id == m.ClassGroup.school_year_id)
-        .where(
-            m.TranscriptRecord.state.in_([state.value for state in RECALLABLE]),
-            or_(
-                select(newer.id)
-                .where(
-                    newer.enrollment_id == m.TranscriptRecord.enrollment_id,
-                    newer.id > m.TranscriptRecord.frozen_result_id,
-                )
-                .exists(),
-                select(refused.id)
-                .where(
-                    refused.transcript_record_id == m.TranscriptRecord.id,
-                    refused.state == RecallState.REFUSED.value,
-                )
-                .exists(),
-            ),
-        )
-        .order_by(m.SchoolYear.starts_on, m.ClassGroup.name, m.TranscriptRecord.id)
-        .execution_options(populate_existing=True)
-    )
-    if school_year_id is not None:
-        statement = statement.where(m.ClassGroup.school_year_id == school_year_id)
-    records = list(db.session.scalars(statement))
-    newest = transcripts.latest_frozen(record.enrollment_id for record in records) if records else {}
-    found = [_judged(record, newest.get(record.enrollment_id)) for record in records]
-    return [one for one in found if one is not None]
+def overtaken() -> list[Overtaken]:
+    """All of them, the oldest year first. Not scoped: callers check the actor."""
+    return _read()
 
 
 def by_class(school_year_id: int) -> dict[int, list[Overtaken]]:
     """Those of a year by class, of pupils who are still there."""
     found: dict[int, list[Overtaken]] = {}
-    for one in filter(lambda one: one.is_here, overtaken(school_year_id)):
-        found.setdefault(one.class_group_id, []).append(one)
+    for one in _read(m.ClassGroup.school_year_id == school_year_id):
+        if one.is_here:
+            found.setdefault(one.class_group_id, []).append(one)
     return found
 
 
 def of_class(class_group_id: int) -> list[Overtaken]:
-    """Those of a class."""
-    year_id = db.session.get_one(m.ClassGroup, class_group_id).school_year_id
-    return by_class(year_id).get(class_group_id, [])
+    """Those of a class, of pupils who are still there."""
+    return [one for one in _read(m.ClassGroup.id == class_group_id) if one.is_here]
 
 
 def notices() -> list[str]:
@@ -128,15 +98,61 @@ def notices() -> list[str]:
     ]
 
 
-def _judged(record: m.TranscriptRecord, newest: m.FrozenResult | None) -> Overtaken | None:
-    other = newest is not None and prints_otherwise(record, newest)
-    asked = db.session.scalar(
+def _read(*within: ColumnElement[bool]) -> list[Overtaken]:
+    """Three statements, however many papers there are: the records with all that is said of them, what is frozen now, what was asked."""
+    newer, refused = aliased(m.FrozenResult), aliased(m.RecallRequest)
+    record, enrollment, class_group = m.TranscriptRecord, m.Enrollment, m.ClassGroup
+    records = db.session.scalars(
+        select(record)
+        .join(record.enrollment)
+        .join(enrollment.class_group)
+        .join(class_group.school_year)
+        .options(
+            contains_eager(record.enrollment).options(
+                joinedload(enrollment.student, innerjoin=True),
+                contains_eager(enrollment.class_group).contains_eager(class_group.school_year),
+            ),
+            joinedload(record.frozen_result, innerjoin=True),
+        )
+        .where(
+            record.state.in_([state.value for state in RECALLABLE]),
+            or_(
+                select(newer.id)
+                .where(newer.enrollment_id == record.enrollment_id, newer.id > record.frozen_result_id)
+                .exists(),
+                select(refused.id)
+                .where(refused.transcript_record_id == record.id, refused.state == RecallState.REFUSED.value)
+                .exists(),
+            ),
+            *within,
+        )
+        .order_by(m.SchoolYear.starts_on, class_group.name, record.id)
+        .execution_options(populate_existing=True)
+    ).all()
+    if not records:
+        return []
+    newest = transcripts.latest_frozen(row.enrollment_id for row in records)
+    asked = _last_asked([row.id for row in records])
+    found = (_judged(row, newest.get(row.enrollment_id), asked.get(row.id)) for row in records)
+    return [one for one in found if one is not None]
+
+
+def _last_asked(record_ids: Sequence[int]) -> dict[int, m.RecallRequest]:
+    """The last recall request of each record, with its list."""
+    rows = db.session.scalars(
         select(m.RecallRequest)
-        .where(m.RecallRequest.transcript_record_id == record.id)
-        .order_by(m.RecallRequest.id.desc())
-        .limit(1)
+        .options(joinedload(m.RecallRequest.recall_list))
+        .where(m.RecallRequest.transcript_record_id.in_(record_ids))
+        .order_by(m.RecallRequest.id)
         .execution_options(populate_existing=True)
     )
+    return {row.transcript_record_id: row for row in rows}
+
+
+def _judged(
+    record: m.TranscriptRecord, newest: m.FrozenResult | None, asked: m.RecallRequest | None
+) -> Overtaken | None:
+    other = newest is not None and prints_otherwise(record, newest)
     fields = civil_status.printed_otherwise(record) if asked is not None else ()
     if not other and not fields:
         return None
@@ -174,7 +190,7 @@ def _refusal(asked: m.RecallRequest | None) -> tuple[str, datetime | None]:
 
 def _changes(record: m.TranscriptRecord, newest: m.FrozenResult) -> tuple[Change, ...]:
     try:
-        printed, held = (frozen_results.parsed(row) for row in (printed_facts.frozen_of(record), newest))
+        printed, held = (frozen_results.parsed(row) for row in (record.frozen_result, newest))
     except IntegrityFault:
         return ()
     subjects = {one["code"]: SubjectName(one["name"], SubjectKind(one["kind"])) for one in held["subjects"]}

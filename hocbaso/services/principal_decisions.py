@@ -16,7 +16,7 @@ from hocbaso.db import db
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.score_sheet_flow import SheetState
-from hocbaso.services import class_gaps, class_reading, results
+from hocbaso.services import class_gaps, results
 from hocbaso.services.access import Actor, roles_reaching
 from hocbaso.services.kept_answers import KeptAnswers
 
@@ -31,8 +31,6 @@ class Undecided:
 
 
 _KEPT: KeptAnswers[tuple[Undecided, ...]] = KeptAnswers(200)
-_SHEETS, _RECORDS = class_reading.PRINTS.index(class_reading.SHEETS), 2
-"""Places in the fingerprint of a class: its sheets, and what its homeroom teacher wrote."""
 
 
 def undecided(today: date) -> dict[int, tuple[Undecided, ...]]:
@@ -61,11 +59,10 @@ def undecided(today: date) -> dict[int, tuple[Undecided, ...]]:
 
 
 def _of_class(class_group_id: int, today: date, *, whole: bool) -> tuple[Undecided, ...]:
-    prints = list(results.fingerprint(class_group_id))
-    if not whole:  # what is typed in semester II and by the homeroom teacher says nothing about semester I
-        prints[_SHEETS] = tuple(row for row in prints[_SHEETS] if row[2] == 1)
-        prints[_RECORDS] = ()
-    return _KEPT.of((class_group_id, whole, tuple(prints)), lambda: _read(class_group_id, today, whole))
+    prints = results.fingerprint(class_group_id)
+    if not whole:
+        prints = prints.of_first_semester()
+    return _KEPT.of((class_group_id, whole, prints), lambda: _read(class_group_id, today, whole))
 
 
 def _read(class_group_id: int, today: date, whole: bool) -> tuple[Undecided, ...]:

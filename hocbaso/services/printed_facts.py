@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from hocbaso import models as m
-from hocbaso.db import db
 from hocbaso.regulations.correction_impact import Place
 from hocbaso.services import frozen_results
 
@@ -62,11 +61,6 @@ def facts_of_frozen(frozen: Mapping[str, Any]) -> dict[Place, str]:
     return {place: value for place, value in facts.items() if value is not None}
 
 
-def frozen_of(record: m.TranscriptRecord) -> m.FrozenResult:
-    """The frozen result that a record was built from."""
-    return db.session.get_one(m.FrozenResult, record.frozen_result_id)
-
-
 def prints_same(record: m.TranscriptRecord, frozen: m.FrozenResult) -> bool:
     """Whether the record prints the results of ``frozen``; marks, explanations and the foot's count of corrections are no results.
 
@@ -74,4 +68,6 @@ def prints_same(record: m.TranscriptRecord, frozen: m.FrozenResult) -> bool:
     """
     if record.frozen_result_id == frozen.id:
         return True
-    return facts_of_frozen(frozen_results.parsed(frozen_of(record))) == facts_of_frozen(frozen_results.parsed(frozen))
+    return facts_of_frozen(frozen_results.parsed(record.frozen_result)) == facts_of_frozen(
+        frozen_results.parsed(frozen)
+    )

@@ -18,7 +18,7 @@ from hocbaso.documents.proof_plan import LEVELS
 from hocbaso.documents.verification_report import report_from_plain
 from hocbaso.errors import DomainError, IntegrityFault, Unavailable
 from hocbaso.regulations.audit_tags import AuditTag
-from hocbaso.services import audit, document_pool, transcripts, trust_roots
+from hocbaso.services import audit, document_pool, stored_documents, transcript_files, trust_roots
 from hocbaso.services.access import Actor
 
 STAMP_AGAIN_AFTER = timedelta(days=335)
@@ -98,7 +98,7 @@ def renew_due(now: datetime, limit: int = A_DAY_AT_MOST) -> Renewed:
     for row in rows[:limit]:
         try:
             pdf, plain = document_pool.call(
-                "hocbaso.documents.issuing:renew_proof", transcripts.read_stored(row.pdf_digest), roots, crls, plan, now
+                "hocbaso.documents.issuing:renew_proof", stored_documents.read(row.pdf_digest), roots, crls, plan, now
             )
         except DomainError as error:
             troubles.append(error.message)
@@ -130,10 +130,10 @@ def keep(actor: Actor, renewed: Renewed, now: datetime) -> str:
     """
     n_kept = 0
     for made in renewed.files:
-        newest = transcripts.newest_proof(made.record_id)
+        newest = transcript_files.newest_proof(made.record_id)
         if newest is None or newest.pdf_digest != made.before:
             continue
-        digest = transcripts.keep_file(made.pdf, "proven_pdf", transcripts.MEDIA_TYPES["pdf"], now)
+        digest = stored_documents.keep(made.pdf, "proven_pdf", stored_documents.MEDIA_TYPES["pdf"], now)
         row = m.DocumentProof(
             transcript_record_id=made.record_id,
             pdf_digest=digest,

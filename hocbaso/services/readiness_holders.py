@@ -18,7 +18,7 @@ from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services import class_waits, principal_decisions, sheet_hands, sheet_holders
 from hocbaso.services.class_waits import ClassWaits
-from hocbaso.services.in_force import delegates, holding, in_force
+from hocbaso.services.in_force import delegates, in_force, people_with
 from hocbaso.services.principal_decisions import Undecided
 from hocbaso.services.progress import SheetLine
 from hocbaso.services.score_grid import ACTIVE
@@ -133,8 +133,8 @@ def read(year_id: int, lines: Sequence[SheetLine], today: date) -> SchoolNow:
     return SchoolNow(
         {row.id: address(row.full_name, row.sex) for row in people},
         dict(keepers.all()),
-        tuple(db.session.scalars(holding(Role.PRINCIPAL, today))),
-        tuple(db.session.scalars(holding(Role.CLERK, today))),
+        people_with(Role.PRINCIPAL, today),
+        people_with(Role.CLERK, today),
         list(db.session.scalars(delegates(today))),
         sheet_holders.holders_of(lines, sheet_hands.reviews_of(above, today), today),
         class_waits.of_year(year_id, today),

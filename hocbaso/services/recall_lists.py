@@ -30,6 +30,8 @@ from hocbaso.services import (
     document_pool,
     instance_keys,
     recall_requests,
+    stored_documents,
+    transcript_files,
     transcripts,
     untouched,
 )
@@ -105,8 +107,8 @@ def make(actor: Actor, year_id: int, now: datetime) -> m.RecallList:
             state=ListState.MADE.value,
             content=rc.to_json(content).decode("utf-8"),
             content_digest=rc.digest_of(content),
-            xml_digest=transcripts.keep_file(xml, "recall_list_xml", _FACES["xml"], now),
-            pdf_digest=transcripts.keep_file(pdf, "recall_list_pdf", _FACES["pdf"], now),
+            xml_digest=stored_documents.keep(xml, "recall_list_xml", _FACES["xml"], now),
+            pdf_digest=stored_documents.keep(pdf, "recall_list_pdf", _FACES["pdf"], now),
             made_at=now,
             made_by=actor.account_id,
             maker_name=actor.name,
@@ -211,7 +213,7 @@ def _sign_with(
         following = next_list_state(ListState(before), "principal" if role is SignatureRole.PRINCIPAL else "seal")
         untouched.require_signer_untouched(actor.account_id, key.certificate_id)
         request = rc.ListSignature(
-            xml=transcripts.read_stored(unsigned),
+            xml=stored_documents.read(unsigned),
             content=row.content.encode("utf-8"),
             role=role.value,
             chain=key.chain,
@@ -242,8 +244,8 @@ def _sign_with(
         if (row.state, row.xml_digest) != (before, unsigned):
             raise WrongState("Danh sách này vừa được ký ở nơi khác; chữ ký vừa tạo đã bỏ.")
         row.state = following.value
-        row.xml_digest = transcripts.keep_file(xml, f"recall_list_xml_{role.value}", _FACES["xml"], now)
-        row.pdf_digest = transcripts.keep_file(pdf, f"recall_list_pdf_{role.value}", _FACES["pdf"], now)
+        row.xml_digest = stored_documents.keep(xml, f"recall_list_xml_{role.value}", _FACES["xml"], now)
+        row.pdf_digest = stored_documents.keep(pdf, f"recall_list_pdf_{role.value}", _FACES["pdf"], now)
         if role is SignatureRole.PRINCIPAL:
             row.principal_certificate_id, row.principal_signed_at = key.certificate_id, now
         else:
@@ -352,13 +354,13 @@ def list_for(actor: Actor, list_id: int) -> m.RecallList:
     return row
 
 
-def open_file(actor: Actor, list_id: int, face: str, now: datetime) -> transcripts.TranscriptFile:
+def open_file(actor: Actor, list_id: int, face: str, now: datetime) -> transcript_files.TranscriptFile:
     """The PDF or XML of a list; the reading is written into the log. NotFound, NotAllowed, IntegrityFault."""
     row = list_for(actor, list_id)
     if face not in _FACES:
         raise NotFound("Danh sách chỉ có bản PDF và bản XML.")
     digest = row.xml_digest if face == "xml" else row.pdf_digest
-    data = transcripts.read_stored(digest)
+    data = stored_documents.read(digest)
     with write_transaction():
         audit.record(
             AuditTag.EXPORT_MADE,
@@ -368,7 +370,7 @@ def open_file(actor: Actor, list_id: int, face: str, now: datetime) -> transcrip
             target_id=row.id,
             facts={"what": "recall_list", "face": face, "digest": digest},
         )
-    return transcripts.TranscriptFile(
+    return transcript_files.TranscriptFile(
         data, _FACES[face], f"danh-sach-thu-hoi-{_label(row)}-{row.number}.{face}", digest
     )
 

@@ -28,7 +28,7 @@ from hocbaso.regulations.recall_flow import (
     needs_authority,
 )
 from hocbaso.regulations.transcript_flow import SIGNED_STATES, RecordState
-from hocbaso.services import audit, transcripts
+from hocbaso.services import audit, transcript_moves, transcripts
 from hocbaso.services.access import Actor, class_for, reaches_class
 from hocbaso.services.log_reading import require_told, told_of
 
@@ -84,7 +84,7 @@ def recall(actor: Actor, record_uuid: str, reason: str, now: datetime, *, paper:
         raise NotAllowed("Chỉ Hiệu trưởng được thu hồi học bạ.")
     words, document = _words(reason, "reason", 1000), _words(paper, "paper", 300, required=False)
     if RecordState(record.state) not in SIGNED_STATES:
-        transcripts.take_back(actor, record, words or "", now)
+        transcript_moves.take_back(actor, record, words or "", now)
         return None
     with write_transaction():
         request = _ask(actor, record, words or "", document, now)
@@ -101,7 +101,7 @@ def recall_by_correction(
     decision; one that waits for the authority is left to its answer. Raises as :func:`recall`.
     """
     if RecordState(record.state) not in SIGNED_STATES:
-        transcripts.take_back(actor, record, reason, now)
+        transcript_moves.take_back(actor, record, reason, now)
         return None
     request = open_request_of(record.id)
     if request is None:

@@ -21,9 +21,10 @@ from hocbaso.regulations.recall_flow import ListState, RecallState
 
 @dataclass(frozen=True, slots=True)
 class RecallStep:
-    """One step. ``key`` changes with it; ``meta``: what it is about."""
+    """One step. ``key`` changes with anything of it, ``work_key`` when something else is to be done; ``meta``: what it is about."""
 
     key: str
+    work_key: str
     role: Role
     what: str
     meta: str
@@ -57,6 +58,7 @@ def steps() -> list[RecallStep]:
         found.append(
             RecallStep(
                 f"list-{row.id}-{row.version}",
+                f"list-{row.id}-{state}",
                 role,
                 words.format(n=row.number, year=_label(row.school_year_id)),
                 f"{len(row.requests)} học bạ",
@@ -83,6 +85,7 @@ def _unlisted() -> list[RecallStep]:
     return [
         RecallStep(
             f"unlisted-{year_id}-{len(days)}",
+            f"unlisted-{year_id}",
             Role.CLERK,
             f"Lập danh sách thu hồi gửi cấp trên, năm học {_label(year_id)}",
             f"{len(days)} học bạ",

@@ -30,12 +30,13 @@ from hocbaso.services import (
     batch_runner,
     batches,
     document_pool,
+    notices,
     rehearsal_checks,
-    reminders,
     roster,
     transcripts,
 )
 from hocbaso.services.access import Actor
+from hocbaso.services.in_force import people_with
 from hocbaso.services.transcript_contents import school_block, signers_of
 
 PAPERS = 3
@@ -406,14 +407,14 @@ def remind(actor: Actor, found: tuple[m.SchoolYear, date, list[rehearsal_checks.
         organisers = [
             person
             for role in (Role.PRINCIPAL, Role.CLERK, Role.IT_OFFICER)
-            for person in reminders.people_with(role, now)
+            for person in people_with(role, clock.local_date(now))
         ]
         line = f"Hạn ký học bạ là trước {until}. Hãy diễn tập ở trang Diễn tập ký: còn {len(todos)} việc phải chuẩn bị."
-        reminders.tell(organisers, KIND, "Diễn tập ký học bạ", line, now)
+        notices.tell(organisers, KIND, "Diễn tập ký học bạ", line, now)
         told.update(organisers)
         for person in people_of(todos):
             for one in person.todos:
-                reminders.tell([person.person_id], KIND, "Diễn tập ký học bạ", one.words, now)
+                notices.tell([person.person_id], KIND, "Diễn tập ký học bạ", one.words, now)
             told.add(person.person_id)
         if told:
             audit.record(

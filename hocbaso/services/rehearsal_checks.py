@@ -28,11 +28,11 @@ from hocbaso.services import (
     certificates,
     document_pool,
     key_devices,
-    reminders,
     remote_providers,
     roster,
     trust_roots,
 )
+from hocbaso.services.in_force import people_with
 from hocbaso.services.transcript_contents import deputies, homeroom_person, principal_person, school_block
 
 
@@ -161,9 +161,8 @@ def _earliest(year: m.SchoolYear, rows: Sequence[m.ClassGroup]) -> date:
 
 def _holders(*roles: Role, today: date) -> tuple[int, ...]:
     found: list[int] = []
-    noon = _instant(today, time(12))
     for role in roles:
-        found += reminders.people_with(role, noon)
+        found += people_with(role, today)
     return tuple(dict.fromkeys(found))
 
 

@@ -1,408 +1,22 @@
-"""Reminders: who holds which work now, how many days are left, one message a person a day that lists everything."""
+"""Reminders: one message a person a day that lists everything this person should hear of, and the printed list of what everybody holds."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import select
 
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
-from hocbaso.errors import NotFound
 from hocbaso.regulations.audit_tags import AuditTag
-from hocbaso.regulations.class_flow import ClassState
-from hocbaso.regulations.conclusion_cases import CaseState
-from hocbaso.regulations.correction_flow import OPEN_STATES, CorrectionState, due_before
-from hocbaso.regulations.deadlines import Deadline, days_left_text
 from hocbaso.regulations.permissions import Permission, Role
-from hocbaso.regulations.score_sheet_flow import SheetState
-from hocbaso.regulations.transcript_flow import RecordState
-from hocbaso.services import (
-    audit,
-    class_waits,
-    conclusion_cases,
-    correction_access,
-    overtaken_records,
-    principal_decisions,
-    progress,
-    recall_steps,
-    roster,
-    sheet_hands,
-    sheet_holders,
-    summer_view,
-    waiting_summer,
-    waiting_year,
-)
+from hocbaso.services import audit, held_work, notices
 from hocbaso.services.access import Actor
-from hocbaso.services.in_force import delegates, has_left, holding, in_force
-from hocbaso.services.kept_answers import KeptAnswers, log_head
-from hocbaso.services.sheet_holders import SheetAct, delegated
-from hocbaso.services.transcript_counts import due_days, first_records_by_state, replacing, replacing_name
-
-
-@dataclass(frozen=True, slots=True)
-class HeldWork:
-    """A piece of work, who holds it now (person ids), and its deadline."""
-
-    what: str
-    link: str
-    holders: tuple[int, ...]
-    deadline: Deadline
-    group_heads: tuple[int, ...] = ()
-
-
-def _people_with(role: Role, today: date) -> tuple[int, ...]:
-    return tuple(db.session.scalars(holding(role, today)))
-
-
-def held_work(now: datetime) -> list[HeldWork]:
-    """Everything unfinished of the open year with its holder of today; corrections and what they left to be made anew, of whatever year."""
-    today = clock.local_date(now)
-    corrections = _correction_work(today) + _replacing_work(today) + _conclusion_work(today) + _summer_work(today)
-    corrections += _recall_work(today)
-    try:
-        year = roster.open_year()
-    except NotFound:
-        return corrections
-    found = _sheet_work(year, today) + _class_work(year, today) + _transcript_work(year, today)
-    return found + _board_work(year, today) + _turn_work(year, today) + corrections
-
-
-def _window_end(year: m.SchoolYear, windows: list[m.SemesterWindow], semester: int, grade_level: int) -> date:
-    best = None
-    for window in windows:
-        if window.semester == semester and (
-            window.grade_level == grade_level or (window.grade_level is None and best is None)
-        ):
-            best = window
-    return best.closes_on if best is not None else year.data_complete_before - timedelta(days=1)
-
-
-def _sheet_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
-    windows = list(
-        db.session.scalars(
-            select(m.SemesterWindow)
-            .where(m.SemesterWindow.school_year_id == year.id)
-            .order_by(m.SemesterWindow.grade_level.is_not(None))
-        )
-    )
-    lines = [
-        line
-        for line in progress.sheet_lines(today, school_year_id=year.id)
-        if line.state is not SheetState.LOCKED
-        and today >= next((w.opens_on for w in windows if w.semester == line.semester), year.starts_on)
-    ]
-    reviews = sheet_hands.reviews_of(lines, today)
-    held = sheet_holders.holders_of(lines, reviews, today)
-    work = []
-    for line in lines:
-        review, holder = reviews[line.sheet_id], held[line.sheet_id]
-        # The head of the holder's group hears of it too, unless it is the head's own work that waits for somebody else.
-        own = review.own if line.state is SheetState.SUBMITTED else review.teacher_ids
-        before = _window_end(year, windows, line.semester, line.grade_level) + timedelta(days=1)
-        work.append(
-            HeldWork(
-                f"{_SHEET_WORDS[holder.act]} bảng điểm {line.label}",
-                f"/bang-diem/{line.sheet_id}" + ("/doi-chieu" if holder.act is SheetAct.CHECK else ""),
-                holder.person_ids,
-                Deadline(before),
-                tuple(sorted(review.order.heads - own)),
-            )
-        )
-    return work
-
-
-_SHEET_WORDS = {
-    SheetAct.TYPE: "Nhập và nộp",
-    SheetAct.MEND: "Sửa và nộp lại",
-    SheetAct.CHECK: "Đối chiếu bài gốc",
-    SheetAct.REVIEW: "Soát",
-    SheetAct.NAME_REVIEWER: "Giao người soát",
-    SheetAct.APPROVE: "Duyệt",
-    SheetAct.LOCK: "Khoá",
-}
-
-
-def _homeroom_of(class_group_id: int, today: date) -> tuple[int, ...]:
-    return tuple(
-        db.session.scalars(
-            select(m.HomeroomAssignment.person_id).where(
-                m.HomeroomAssignment.class_group_id == class_group_id,
-                in_force(m.HomeroomAssignment, today),
-            )
-        )
-    )
-
-
-def _class_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
-    unlocked = (
-        select(func.count(m.ScoreSheet.id))
-        .join(m.ClassSubject, m.ScoreSheet.class_subject_id == m.ClassSubject.id)
-        .where(m.ClassSubject.class_group_id == m.ClassGroup.id, m.ScoreSheet.state != SheetState.LOCKED.value)
-        .correlate(m.ClassGroup)
-        .scalar_subquery()
-    )
-    rows = db.session.execute(
-        select(
-            m.ClassGroup.id,
-            m.ClassGroup.name,
-            m.ClassGroup.grade_level,
-            m.ClassGroup.state,
-            unlocked.label("n_unlocked"),
-        )
-        .where(m.ClassGroup.school_year_id == year.id)
-        .order_by(m.ClassGroup.name)
-    ).all()
-    principals = _people_with(Role.PRINCIPAL, today)
-    delegations = list(db.session.scalars(delegates(today)))
-    waits, undecided = class_waits.of_year(year.id, today), principal_decisions.undecided(today)
-    # Before semester II has opened nobody could fill what is asked for the year.
-    fills = today >= _opens(year, 2)
-    complete = Deadline(year.data_complete_before)
-    work = []
-    for row in rows:
-        here, decided_on, keeper = waits[row.id], undecided.get(row.id, ()), _homeroom_of(row.id, today)
-        page = f"/lop/{row.id}"
-        if here.n_fields and fills:
-            what = f"Ghi {here.n_fields} ô rèn luyện, chuyên cần, nhận xét lớp {row.name}"
-            work.append(HeldWork(what, page, keeper or principals, complete))
-        if here.n_uncopied:
-            what = f"Ghi kết quả ở trường cũ của {here.n_uncopied} học sinh lớp {row.name}"
-            work.append(HeldWork(what, page, keeper or principals, complete))
-        for (kind, holders), n in Counter((one.kind, one.holders) for one in here.asks).items():
-            work.append(HeldWork(_ASKED[kind].format(n=n, name=row.name), "/hom-nay", holders, complete))
-        if decided_on:
-            what = f"Quyết định về {len(decided_on)} học sinh lớp {row.name}"
-            work.append(HeldWork(what, "/hom-nay", principals, complete))
-        if row.state == ClassState.OPEN.value and row.n_unlocked == 0 and not here.asks and not decided_on:
-            # With a decision of somebody else missing, the homeroom teacher cannot do it.
-            work.append(HeldWork(f"Tổng kết và chốt lớp {row.name}", page, keeper, complete))
-        elif row.state == ClassState.FINALISED.value:
-            work.append(
-                HeldWork(
-                    f"Duyệt tổng kết lớp {row.name}",
-                    "/hom-nay",
-                    principals + delegated(delegations, row.id, row.grade_level, but=keeper),
-                    Deadline(year.sign_before(row.grade_level)),
-                )
-            )
-    return work
-
-
-_ASKED = {
-    "exemption": "Quyết định {n} đề nghị về miễn học lớp {name}",
-    "inherited": "Nhận kết quả ở trường cũ của {n} học sinh lớp {name}",
-}
-
-
-def _opens(year: m.SchoolYear, semester: int) -> date:
-    """The first day of a semester's window of entry, of whatever grade."""
-    first = db.session.scalar(
-        select(func.min(m.SemesterWindow.opens_on)).where(
-            m.SemesterWindow.school_year_id == year.id, m.SemesterWindow.semester == semester
-        )
-    )
-    return first or year.starts_on
-
-
-def _turn_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
-    """The turn of the year: the office's plan, the principal's approval of it, the new pupils of grade 6."""
-    principals, clerks = _people_with(Role.PRINCIPAL, today), _people_with(Role.CLERK, today)
-    return [
-        HeldWork(one.title, one.link, principals if one.decides else clerks, Deadline(one.before))
-        for one in waiting_year.turn_work(year, today)
-    ]
-
-
-def _transcript_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
-    later = due_days(year)
-    found = []
-    for class_id, by_state in first_records_by_state(year.id).items():
-        row = db.session.get(m.ClassGroup, class_id)
-        assert row is not None
-        found.append((row, row.name, by_state, max(year.sign_before(row.grade_level), later.get(class_id, date.min))))
-    return _of_records(found, today)
-
-
-def _replacing_work(today: date) -> list[HeldWork]:
-    """Records that were recalled and have to be made anew."""
-    found = []
-    for one in replacing():
-        row = db.session.get(m.ClassGroup, one.class_group_id)
-        assert row is not None
-        found.append((row, replacing_name(row.name, one), one.by_state, one.before))
-    return _of_records(found, today)
-
-
-def _of_records(
-    classes: list[tuple[m.ClassGroup, str, dict[RecordState | None, int], date]], today: date
-) -> list[HeldWork]:
-    principals, clerks = _people_with(Role.PRINCIPAL, today), _people_with(Role.CLERK, today)
-    work = []
-    for row, name, by_state, before in classes:
-        class_id = row.id
-        homeroom = _homeroom_of(class_id, today)
-        for state, holders, words in (
-            (None, homeroom or clerks, "Lập {n} học bạ lớp {name}"),
-            (RecordState.CREATED, homeroom, "Ký {n} học bạ lớp {name} (giáo viên chủ nhiệm)"),
-            (RecordState.HOMEROOM_SIGNED, principals, "Ký {n} học bạ lớp {name} (Hiệu trưởng)"),
-            (RecordState.PRINCIPAL_SIGNED, clerks, "Đóng dấu {n} học bạ lớp {name}"),
-        ):
-            if by_state.get(state):
-                work.append(
-                    HeldWork(
-                        words.format(n=by_state[state], name=name),
-                        f"/hoc-ba/lop/{class_id}",
-                        holders,
-                        Deadline(before),
-                    )
-                )
-    return work
-
-
-_SUMMER_WORDS = {
-    summer_view.REGISTER: "Ghi đăng ký trong hè của {n} mục, lớp {name}",
-    summer_view.TYPE: "Ghi {what} của {n} học sinh, lớp {name}",
-    summer_view.APPROVE: "Duyệt kết quả trong hè của {n} học sinh, lớp {name}",
-}
-
-
-def _summer_work(today: date) -> list[HeldWork]:
-    """Re-assessment and conduct training; the day of the summer's freeze is the last good one."""
-    principals = _people_with(Role.PRINCIPAL, today)
-    delegations = list(db.session.scalars(delegates(today)))
-    found = []
-    late = conclusion_cases.late_enrollments()
-    for row in summer_view.classes_concerned():
-        homeroom = _homeroom_of(row.id, today)
-        for work in summer_view.work_of(row, summer_view.cases_at_work(row)):
-            if work.kind == summer_view.APPROVE:
-                holders = principals + delegated(delegations, row.id, row.grade_level, but=homeroom)
-            elif work.class_subject_id is not None:
-                holders = _teachers_of(work.class_subject_id, today) or principals
-            else:
-                holders = homeroom or principals
-            found.append(
-                HeldWork(
-                    _SUMMER_WORDS[work.kind].format(what=work.what, n=work.n, name=work.class_name),
-                    f"/he/{row.id}",
-                    holders,
-                    Deadline(waiting_summer.due_before(row, late)),
-                )
-            )
-    return found
-
-
-def _teachers_of(class_subject_id: int, today: date) -> tuple[int, ...]:
-    return tuple(
-        db.session.scalars(
-            select(m.TeachingAssignment.person_id).where(
-                m.TeachingAssignment.class_subject_id == class_subject_id, in_force(m.TeachingAssignment, today)
-            )
-        )
-    )
-
-
-def _board_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
-    """Tasks of the Ban quản lý Học bạ số; one that nobody has, or somebody who has left, waits for whoever gives it."""
-    principals = _people_with(Role.PRINCIPAL, today)
-    rows = db.session.scalars(
-        select(m.BoardTask)
-        .where(m.BoardTask.school_year_id == year.id, m.BoardTask.state == "OPEN")
-        .order_by(m.BoardTask.due_on, m.BoardTask.id)
-    )
-    work = []
-    for row in rows:
-        holder = row.person if row.person is not None and not has_left(row.person, today) else None
-        work.append(
-            HeldWork(
-                row.title if holder else f"Giao việc “{row.title}”",
-                f"/ke-hoach/#viec-{row.id}",
-                (holder.id,) if holder else principals,
-                Deadline(row.due_on + timedelta(days=1)),
-            )
-        )
-    return work
-
-
-_CORRECTION_WORDS = {
-    CorrectionState.ASKED: "Xác nhận đề nghị sửa số {n} của {who}",
-    CorrectionState.CONFIRMED: "Quyết định đề nghị sửa số {n} của {who}",
-    CorrectionState.RETURNED: "Trả lời đề nghị sửa số {n} của {who} đã bị trả lại",
-}
-
-
-def _correction_work(today: date) -> list[HeldWork]:
-    rows = db.session.scalars(
-        select(m.CorrectionRequest)
-        .where(m.CorrectionRequest.state.in_([state.value for state in OPEN_STATES]))
-        .order_by(m.CorrectionRequest.id)
-    )
-    work = []
-    for row in rows:
-        enrollment = row.enrollment
-        who = f"{enrollment.student.full_name}, lớp {enrollment.class_group.name}"
-        work.append(
-            HeldWork(
-                _CORRECTION_WORDS[correction_access.standing(row, today)].format(n=row.id, who=who),
-                f"/sua-chua/{row.id}",
-                correction_access.holders(row, today),
-                Deadline(due_before(clock.local_date(row.asked_at))),
-            )
-        )
-    return work
-
-
-_CASE_WORDS = {
-    CaseState.PLACE: "Quyết định nơi học của {who} sau khi kết luận đổi",
-    CaseState.MOVE: "Xếp lại lớp cho {who} theo quyết định của Hiệu trưởng",
-    CaseState.SUMMER: "Kiểm tra, rèn luyện muộn của {who} đã quá hạn",
-}
-
-
-def _conclusion_work(today: date) -> list[HeldWork]:
-    """What a corrected conclusion left to do; a late summer is its teachers' work until its day has passed."""
-    work = []
-    for row, _place, before in conclusion_cases.unsettled(today):
-        state = CaseState(row.state)
-        if state is CaseState.SUMMER and today < before:
-            continue
-        enrollment = row.enrollment
-        who = f"{enrollment.student.full_name}, lớp {enrollment.class_group.name} năm học {enrollment.class_group.school_year.label.replace('-', '–')}"
-        work.append(
-            HeldWork(
-                _CASE_WORDS[state].format(who=who),
-                f"/sua-chua/ket-luan#viec-{row.id}",
-                _people_with(conclusion_cases.holders_role(row), today),
-                Deadline(before),
-            )
-        )
-    return work
-
-
-def _recall_work(today: date) -> list[HeldWork]:
-    """Steps of recalls to the authority, and papers in force that the school holds to be wrong."""
-    principals, clerks = _people_with(Role.PRINCIPAL, today), _people_with(Role.CLERK, today)
-    work = [
-        HeldWork(
-            one.what, one.link, principals if one.role is Role.PRINCIPAL else clerks or principals, Deadline(one.before)
-        )
-        for one in recall_steps.steps()
-    ]
-    for wrong in overtaken_records.overtaken():
-        work.append(
-            HeldWork(
-                f"Học bạ đang có hiệu lực khác {wrong.against}: {wrong.who}",
-                f"/thu-hoi/#sai-{wrong.record_uuid}",
-                tuple(dict.fromkeys(principals + clerks)),
-                Deadline(wrong.before),
-            )
-        )
-    return work
+from hocbaso.services.in_force import people_with
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,9 +50,9 @@ def listed(actor: Actor, now: datetime) -> tuple[HolderWork, ...]:
     """
     actor.require(Permission.STAFF_READ)
     today = clock.local_date(now)
-    principals = set(_people_with(Role.PRINCIPAL, today))
+    principals = set(people_with(Role.PRINCIPAL, today))
     by_person: dict[int, list[ListedWork]] = defaultdict(list)
-    for work in held_work(now):
+    for work in held_work.unfinished(now):
         told = []
         if work.deadline.tells_group_head_on(today) and set(work.group_heads) - set(work.holders):
             told.append("tổ trưởng")
@@ -466,17 +80,6 @@ def listed(actor: Actor, now: datetime) -> tuple[HolderWork, ...]:
     return tuple(HolderWork(name, items) for (_, name), items in sorted(found, key=lambda one: one[0]))
 
 
-def work_line(work: HeldWork, today: date) -> str:
-    """``Ký 3 học bạ lớp 9A: còn 2 ngày (hạn cuối: hết ngày 27/05/2027)``."""
-    left, last = days_left_text(work.deadline.days_left(today)), work.deadline.last_good_day
-    return f"{work.what}: {left} (hạn cuối: hết ngày {last:%d/%m/%Y})"
-
-
-def holder_words(work: HeldWork) -> str:
-    """The names of whoever holds the work."""
-    return ", ".join(_names(work.holders)) or "chưa có ai"
-
-
 def title_of(days_left: Sequence[int]) -> str:
     """``1 việc quá hạn, 2 việc sắp đến hạn`` for the days left of each piece of work."""
     n_late = sum(left <= 0 for left in days_left)
@@ -492,24 +95,24 @@ def remind(actor: Actor, now: datetime, *, last: date | None = None) -> int:
     """
     today = clock.local_date(now)
     last = today - timedelta(days=1) if last is None else last
-    lines: dict[int, list[tuple[int, str]]] = defaultdict(list)
-    principals = _people_with(Role.PRINCIPAL, today)
-    for work in held_work(now):
+    lines: dict[int, list[tuple[int, str, str]]] = defaultdict(list)
+    principals = people_with(Role.PRINCIPAL, today)
+    for work in held_work.unfinished(now):
         if not work.deadline.reminds_since(last, today):
             continue
         left = work.deadline.days_left(today)
-        line = work_line(work, today)
+        line = held_work.work_line(work, today)
         for person in set(work.holders):
-            lines[person].append((left, line))
+            lines[person].append((left, line, work.key))
         told = set(work.holders)
-        holder_names = holder_words(work)
+        holder_names = held_work.holder_words(work)
         if work.deadline.tells_group_head_on(today, last):
             for person in set(work.group_heads) - told:
-                lines[person].append((left, f"{line}; đang ở {holder_names}"))
+                lines[person].append((left, f"{line}; đang ở {holder_names}", work.key))
             told |= set(work.group_heads)
         if work.deadline.tells_principal_on(today):
             for person in set(principals) - told:
-                lines[person].append((left, f"{line}; đang ở {holder_names}"))
+                lines[person].append((left, f"{line}; đang ở {holder_names}", work.key))
     n_new = 0
     with write_transaction() as session:
         for person, items in lines.items():
@@ -521,13 +124,13 @@ def remind(actor: Actor, now: datetime, *, last: date | None = None) -> int:
             if exists:
                 continue
             items = sorted(set(items))
-            body = "\n".join(text for _left, text in items)
             notice = m.Notice(
                 person_id=person,
                 day=today,
                 kind="reminder",
-                title=title_of([left for left, _text in items]),
-                body=body,
+                title=title_of([left for left, _text, _key in items]),
+                body="\n".join(text for _left, text, _key in items),
+                about=notices.keys(key for _left, _text, key in items),
                 created_at=now,
             )
             session.add(notice)
@@ -542,92 +145,3 @@ def remind(actor: Actor, now: datetime, *, last: date | None = None) -> int:
             )
             n_new += 1
     return n_new
-
-
-def _names(person_ids: tuple[int, ...]) -> list[str]:
-    if not person_ids:
-        return []
-    return list(
-        db.session.scalars(select(m.Person.full_name).where(m.Person.id.in_(person_ids)).order_by(m.Person.sort_key))
-    )
-
-
-def tell(person_ids: Iterable[int], kind: str, title: str, line: str, now: datetime) -> None:
-    """Add a line to today's message of this kind of each person, inside the caller's transaction; it is unread again."""
-    session = db.session()
-    today = clock.local_date(now)
-    for person_id in dict.fromkeys(person_ids):
-        standing = session.scalar(
-            select(m.Notice).where(m.Notice.person_id == person_id, m.Notice.day == today, m.Notice.kind == kind)
-        )
-        if standing is None:
-            session.add(m.Notice(person_id=person_id, day=today, kind=kind, title=title, body=line, created_at=now))
-        else:
-            standing.body, standing.read_at = f"{standing.body}\n{line}", None
-        _TOUCHED[person_id] += 1
-    session.flush()
-
-
-def people_with(role: Role, now: datetime) -> tuple[int, ...]:
-    """Person ids of whoever holds a role today, in whatever scope."""
-    return _people_with(role, clock.local_date(now))
-
-
-def principals(now: datetime) -> tuple[int, ...]:
-    """Person ids of whoever is principal today."""
-    return people_with(Role.PRINCIPAL, now)
-
-
-KEPT_DAYS = 30
-"""How long a message that was put aside is still listed."""
-
-_UNREAD: KeptAnswers[int] = KeptAnswers(400)
-_TOUCHED: Counter[int | None] = Counter()
-"""Person -> how often this process told them something or put it aside: not all of that stands in the log."""
-
-
-def n_unread(person_id: int | None, now: datetime) -> int:
-    """How many messages a person has not put aside: the number on the bell. It stands on every page, so it may be a minute old
-    when a command beside the server told something."""
-    count = select(func.count()).where(m.Notice.person_id == person_id, m.Notice.read_at.is_(None))
-    key = (log_head(), person_id, now.replace(second=0, microsecond=0), _TOUCHED[person_id])
-    return _UNREAD.of(key, lambda: db.session.scalar(count) or 0)
-
-
-def own_notices(actor: Actor, now: datetime) -> list[m.Notice]:
-    """The messages of a person: all that are unread, and those of the last :data:`KEPT_DAYS` days; newest first."""
-    since = clock.local_date(now) - timedelta(days=KEPT_DAYS)
-    return list(
-        db.session.scalars(
-            select(m.Notice)
-            .where(
-                m.Notice.person_id == actor.person_id,
-                m.Notice.person_id.is_not(None),
-                or_(m.Notice.read_at.is_(None), m.Notice.day > since),
-            )
-            .order_by(m.Notice.read_at.is_not(None), m.Notice.day.desc(), m.Notice.id.desc())
-            .execution_options(populate_existing=True)
-        )
-    )
-
-
-def waiting_notices(person_id: int | None) -> list[m.Notice]:
-    """Unread messages of a person, newest first."""
-    return list(
-        db.session.scalars(
-            select(m.Notice)
-            .where(m.Notice.person_id == person_id, m.Notice.read_at.is_(None))
-            .order_by(m.Notice.day.desc(), m.Notice.id.desc())
-            .execution_options(populate_existing=True)
-        )
-    )
-
-
-def mark_read(actor: Actor, notice_id: int, now: datetime) -> None:
-    """Mark one's own message as read; NotFound for another's."""
-    with write_transaction() as session:
-        notice = session.get(m.Notice, notice_id, populate_existing=True)
-        if notice is None or notice.person_id != actor.person_id:
-            raise NotFound("Không có lời nhắc này.")
-        notice.read_at = notice.read_at or now
-    _TOUCHED[actor.person_id] += 1

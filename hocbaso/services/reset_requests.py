@@ -19,10 +19,10 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import IntegrityFault, NotFound, Stale, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import ROLE_PERMISSIONS, Permission, Role
-from hocbaso.services import audit, credentials, passwords, reminders
+from hocbaso.services import audit, credentials, notices, passwords
 from hocbaso.services.access import Actor, load_actor
 from hocbaso.services.accounts import FirstPassword, account_for
-from hocbaso.services.in_force import in_force
+from hocbaso.services.in_force import in_force, people_with
 from hocbaso.services.log_reading import told_of
 
 LASTS = timedelta(hours=72)
@@ -106,9 +106,9 @@ def ask(actor: Actor, account_id: int, kind: ResetKind, now: datetime) -> m.Rese
             "Hãy hỏi chính người ấy trước khi đồng ý; không ai nhờ thì báo Hiệu trưởng."
         )
         told = [
-            one for one in (owner.id, *reminders.principals(now)) if one not in to_ask
+            one for one in (owner.id, *people_with(Role.PRINCIPAL, clock.local_date(now))) if one not in to_ask
         ]  # they see the request itself
-        reminders.tell(told, "reset_asked", "Có yêu cầu đặt lại tài khoản", line, now)
+        notices.tell(told, "reset_asked", "Có yêu cầu đặt lại tài khoản", line, now)
         audit.record(
             AuditTag.RESET_REQUESTED,
             actor,
@@ -149,8 +149,8 @@ def refuse(actor: Actor, request_id: int, now: datetime) -> None:
         _settle(actor, row, "REFUSED", AuditTag.RESET_REFUSED, now, {"asked_by": row.asker_name})
         asker = db.session.get(m.Account, row.asked_by)
         owner = row.account.person
-        reminders.tell(
-            (owner.id, *reminders.principals(now), *((asker.person_id,) if asker else ())),
+        notices.tell(
+            (owner.id, *people_with(Role.PRINCIPAL, clock.local_date(now)), *((asker.person_id,) if asker else ())),
             "reset_asked",
             "Có yêu cầu đặt lại tài khoản",
             f"{clock.local(now):%H:%M}: {actor.name} không đồng ý đặt lại {KIND_WORDS[ResetKind(row.kind)]} của "

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
 from hocbaso.db import db
 from hocbaso.errors import NotFound
 from hocbaso.regulations.terms import Level
 from hocbaso.services import class_reading
+from hocbaso.services.class_reading import ClassFingerprint
 from hocbaso.services.evaluation import Evaluated, evaluate_student, value_of
 from hocbaso.services.kept_answers import KeptAnswers
 from hocbaso.services.student_inputs import StudentInput, SubjectFacts
@@ -53,7 +53,7 @@ class ClassResults:
     left: tuple[StudentInput, ...]
     homeroom_person_id: int | None
     homeroom_name: str | None
-    fingerprint: tuple[Any, ...]
+    fingerprint: ClassFingerprint
     by_id: Mapping[int, StudentResult] = field(default_factory=dict)
 
     @property
@@ -76,13 +76,9 @@ def level_words(level: Level | str | None) -> str:
     )
 
 
-def fingerprint(class_group_id: int) -> tuple[Any, ...]:
+def fingerprint(class_group_id: int) -> ClassFingerprint:
     """Grows or changes with anything that a class's results depend on; eleven small statements."""
-    link = db.session.connection()
-    return tuple(
-        tuple(tuple(row) for row in link.execute(statement, {"class_id": class_group_id}))
-        for statement in class_reading.PRINTS
-    )
+    return class_reading.read_fingerprint(db.session.connection(), {"class_id": class_group_id})
 
 
 _KEPT: KeptAnswers[ClassResults] = KeptAnswers(20)
@@ -99,7 +95,7 @@ def compute_class(class_group_id: int, today: date, *, fresh: bool = False) -> C
     return _KEPT.of((class_group_id, today, prints), lambda: _compute(class_group_id, today, prints))
 
 
-def _compute(class_group_id: int, today: date, prints: tuple[Any, ...]) -> ClassResults:
+def _compute(class_group_id: int, today: date, prints: ClassFingerprint) -> ClassResults:
     link = db.session.connection()
     asked = {"class_id": class_group_id}
     head = link.execute(class_reading.HEAD, asked).first()

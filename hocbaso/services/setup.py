@@ -19,7 +19,7 @@ from sqlalchemy import select
 from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
-from hocbaso.documents.transcript_content import is_lookup_url
+from hocbaso.documents.content_rules import is_lookup_url
 from hocbaso.errors import Invalid, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.drawn_letters import why_not_a_name

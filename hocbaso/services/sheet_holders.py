@@ -12,7 +12,7 @@ from hocbaso.db import db
 from hocbaso.regulations.permissions import GrantScope, Role
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.services import blind_view
-from hocbaso.services.in_force import delegates, holding
+from hocbaso.services.in_force import delegates, people_with
 from hocbaso.services.progress import SheetLine
 from hocbaso.services.sheet_hands import Review
 
@@ -64,7 +64,7 @@ def holders_of(lines: Sequence[SheetLine], reviews: Mapping[int, Review], today:
     ``reviews`` (``sheet_hands.reviews_of``) must have every sheet that is handed in or reviewed. A sheet that nobody teaches is the
     principals', who give it to somebody.
     """
-    principals = tuple(db.session.scalars(holding(Role.PRINCIPAL, today)))
+    principals = people_with(Role.PRINCIPAL, today)
     delegations = list(db.session.scalars(delegates(today)))
     checks = blind_view.standing_of([line.sheet_id for line in lines if line.state is SheetState.SUBMITTED])
     found = {}

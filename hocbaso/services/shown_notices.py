@@ -5,7 +5,6 @@ A message is stored as it was sent and stays so; only what is shown of it follow
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -15,14 +14,11 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.regulations.help_flow import HelpState
-from hocbaso.services import reminders
+from hocbaso.services import board_tasks, held_work, help_requests, notices, reminders
 from hocbaso.services.access import Actor
 from hocbaso.services.kept_answers import KeptAnswers, log_head
 
-_REMINDED = re.compile(r"(?P<what>.+): (?:còn \d+ ngày|ngày cuối|quá hạn \d+ ngày) \(")
-_COUNT = re.compile(r"\b\d+ (?=học bạ|mục|học sinh|ô|đề nghị)")
-"""How many are left of a piece of work changes while it is the same piece."""
-_HELD: KeptAnswers[dict[str, reminders.HeldWork]] = KeptAnswers(2)
+_HELD: KeptAnswers[dict[str, held_work.HeldWork]] = KeptAnswers(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +35,7 @@ class ShownNotice:
 def shown(actor: Actor, now: datetime) -> list[ShownNotice]:
     """The unread messages of a person that still say something, newest first; of several reminders each piece of work once."""
     found, told = [], set[str]()
-    for notice in reminders.waiting_notices(actor.person_id):
+    for notice in notices.waiting(actor.person_id):
         one = reworded(notice, actor.person_id, now, told) if notice.kind == "reminder" else _told(notice, actor)
         told.update(one.lines)
         if one.lines:
@@ -48,46 +44,38 @@ def shown(actor: Actor, now: datetime) -> list[ShownNotice]:
 
 
 def _told(notice: m.Notice, actor: Actor) -> ShownNotice:
-    lines = notice.body.splitlines()
+    told = notices.lines(notice)
+    open_keys: set[str] = set()
     if notice.kind == "task":
-        titles = db.session.scalars(
-            select(m.BoardTask.title).where(m.BoardTask.state == "OPEN", m.BoardTask.person_id == actor.person_id)
-        ).all()
-        lines = [line for line in lines if any(line.startswith(f"{title}, ") for title in titles)]
+        tasks = select(m.BoardTask.id).where(m.BoardTask.state == "OPEN", m.BoardTask.person_id == actor.person_id)
+        open_keys = {board_tasks.task_key(task_id) for task_id in db.session.scalars(tasks)}
     elif notice.kind == "help":
-        names = db.session.scalars(
-            select(m.HelpMessage.by_name)
-            .join(m.HelpRequest, m.HelpRequest.id == m.HelpMessage.help_request_id)
-            .where(m.HelpRequest.state == HelpState.OPEN.value, m.HelpMessage.is_answer.is_(False))
-        ).all()
-        lines = [
-            line
-            for line in lines
-            if " trả lời câu hỏi về " in line or any(line.startswith(f"{name} hỏi ") for name in names)
-        ]
-    return ShownNotice(notice.id, notice.title, notice.day, tuple(dict.fromkeys(lines)), notice.kind == "task")
+        asked = select(m.HelpRequest.id).where(m.HelpRequest.state == HelpState.OPEN.value)
+        open_keys = {help_requests.question_key(request_id) for request_id in db.session.scalars(asked)}
+    lines = dict.fromkeys(line for line, key in told if key is None or key in open_keys)
+    return ShownNotice(notice.id, notice.title, notice.day, tuple(lines), notice.kind == "task")
 
 
 def reworded(notice: m.Notice, person_id: int | None, now: datetime, told_before: set[str]) -> ShownNotice:
-    """A reminder as of now: what still waits, with the days that are left today, without the lines that were told already."""
+    """A reminder as of now: what still waits, with the days that are left today, without the lines that were told already.
+
+    One that was told before keys were kept is shown as it was sent: nobody can say what of it is done.
+    """
+    if notice.about is None:
+        return ShownNotice(notice.id, notice.title, notice.day, tuple(notice.body.splitlines()), False)
     today = clock.local_date(now)
-    held = _HELD.of((log_head(), today), lambda: {_same(work.what): work for work in reminders.held_work(now)})
+    held = _HELD.of((log_head(), today), lambda: {work.key: work for work in held_work.unfinished(now)})
     lines: list[str] = []
     left, own = [], True
-    for line in notice.body.splitlines():
-        match = _REMINDED.match(line)
-        work = held.get(_same(match["what"])) if match else None
-        if work is None:  # done, or worded by an older version
+    for _line, key in notices.lines(notice):
+        work = held.get(key or "")
+        if work is None:  # done
             continue
         is_own = person_id in work.holders
-        words = reminders.work_line(work, today) + ("" if is_own else f"; đang ở {reminders.holder_words(work)}")
+        words = held_work.work_line(work, today) + ("" if is_own else f"; đang ở {held_work.holder_words(work)}")
         if words in told_before or words in lines:
             continue
         lines.append(words)
         left.append(work.deadline.days_left(today))
         own = own and is_own
     return ShownNotice(notice.id, reminders.title_of(left), notice.day, tuple(lines), own)
-
-
-def _same(what: str) -> str:
-    return _COUNT.sub("# ", what)

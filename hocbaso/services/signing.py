@@ -38,6 +38,8 @@ from hocbaso.services import (
     group_batches,
     instance_keys,
     proofs,
+    stored_documents,
+    transcript_moves,
     transcripts,
     untouched,
 )
@@ -297,12 +299,12 @@ def _prepare(
     content = transcripts.require_untouched(record)
     transcripts.require_newest(record)
     if role is SignatureRole.SEAL:
-        transcripts.publish_order(record)  # a forged order is refused before anything is sealed
+        transcript_moves.publish_order(record)  # a forged order is refused before anything is sealed
     _require_signer(actor, record.id, content, role, person)
     task = _Task(record.id, record.version, record.pdf_digest, record.xml_digest, content.student.full_name)
     request = SignRequest(
-        pdf=transcripts.read_stored(record.pdf_digest),
-        xml=transcripts.read_stored(record.xml_digest),
+        pdf=stored_documents.read(record.pdf_digest),
+        xml=stored_documents.read(record.xml_digest),
         role=role.value,
         chain=key.chain,
         envelope=key.envelope,
@@ -384,8 +386,8 @@ def _store_signature(
     """
     step = step_for(role)
     level = next((item["level"] for item in made.pdf_report["signatures"] if item["role"] == role.value), "B-B")
-    pdf_digest = transcripts.keep_file(made.pdf, f"signed_pdf_{role.value}", "application/pdf", at)
-    xml_digest = transcripts.keep_file(made.xml, f"signed_xml_{role.value}", "application/xml", at)
+    pdf_digest = stored_documents.keep(made.pdf, f"signed_pdf_{role.value}", "application/pdf", at)
+    xml_digest = stored_documents.keep(made.xml, f"signed_xml_{role.value}", "application/xml", at)
     moved = db.session.scalars(
         update(m.TranscriptRecord)
         .where(
@@ -446,5 +448,5 @@ def _store_signature(
             **({"publish_on_seal": publish_on_seal} if role is SignatureRole.PRINCIPAL else {}),
         },
     )
-    if role is SignatureRole.SEAL and (order := transcripts.publish_order(record)) is not None:
-        transcripts.publish_by_order(actor, record, order, at)
+    if role is SignatureRole.SEAL and (order := transcript_moves.publish_order(record)) is not None:
+        transcript_moves.publish_by_order(actor, record, order, at)

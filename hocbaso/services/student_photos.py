@@ -15,7 +15,7 @@ from hocbaso import models as m
 from hocbaso.db import Base, db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, NotFound
 from hocbaso.regulations.audit_tags import AuditTag
-from hocbaso.services import audit, document_pool, students, transcripts
+from hocbaso.services import audit, document_pool, stored_documents, students
 from hocbaso.services.access import Actor
 
 KIND = "student_photo"
@@ -82,7 +82,7 @@ def keep(actor: Actor, pictures: dict[int, bytes], now: datetime, *, target: tup
             digest = hashlib.sha256(picture).hexdigest()
             if row is not None and row.digest == digest:
                 continue
-            kept = transcripts.keep_file(picture, KIND, "image/jpeg", now)
+            kept = stored_documents.keep(picture, KIND, "image/jpeg", now)
             if row is None:
                 row = m.StudentPhoto(student_id=student_id)
                 session.add(row)
@@ -105,7 +105,7 @@ def picture_for(actor: Actor, student_id: int) -> bytes:
     row = of(student_id) if students.opens_profile(actor, student_id) else None
     if row is None or row.digest is None:
         raise NotFound("Không có ảnh này trong phần việc của thầy, cô.")
-    return transcripts.read_stored(row.digest)
+    return stored_documents.read(row.digest)
 
 
 def _keeper_of(actor: Actor, student_id: int) -> m.Student:

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from hocbaso.errors import Invalid
-from hocbaso.services import transcripts
+from hocbaso.services import stored_documents
 
 MAX_BYTES = 4 * 1024 * 1024
 """Of one file: what a telephone makes of a page of paper. All files of one sending share the 8 MB of every form."""
@@ -62,7 +62,7 @@ def store(papers: Sequence[Paper], kind: str, standing: Iterable[str], now: date
     """
     known, told = set(standing), []
     for one in papers:
-        digest = transcripts.keep_file(one.data, kind, one.media_type, now)
+        digest = stored_documents.keep(one.data, kind, one.media_type, now)
         if digest in known:
             continue
         known.add(digest)

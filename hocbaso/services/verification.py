@@ -27,7 +27,7 @@ from hocbaso.documents.verdict_words import Words
 from hocbaso.documents.verification_report import EXPIRED, VerificationReport, report_from_plain
 from hocbaso.errors import IntegrityFault, Invalid, Unavailable
 from hocbaso.regulations.transcript_flow import SIGNED_STATES, RecordState
-from hocbaso.services import document_pool, instance_keys, offline_page, transcripts, trust_roots
+from hocbaso.services import document_pool, instance_keys, offline_page, transcript_files, transcripts, trust_roots
 from hocbaso.services.registered_signers import with_registered
 
 MAX_UPLOAD = 8 * 1024 * 1024
@@ -397,7 +397,7 @@ def _proof_digests(record: m.TranscriptRecord) -> list[str]:
 
 
 def _stamped_again(record: m.TranscriptRecord, digests: tuple[str, ...]) -> datetime | None:
-    proof = transcripts.newest_proof(record.id)
+    proof = transcript_files.newest_proof(record.id)
     old = {record.pdf_digest, *_proof_digests(record)}
     if proof is None or proof.pdf_digest in digests or old.isdisjoint(digests):
         return None

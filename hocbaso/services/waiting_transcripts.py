@@ -119,10 +119,13 @@ def overtaken_items(actor: Actor, today: date) -> list[DailyItem]:
     """One item a paper in force that says something else than is held to be true, for the principal and the office."""
     if actor.is_system or not (actor.has_role(Role.PRINCIPAL) or actor.has_role(Role.CLERK)):
         return []
+    found = overtaken_records.overtaken()
+    if not found:  # nearly always
+        return []
+    wanted = {one.class_group_id for one in found}
+    classes = {row.id: row for row in db.session.scalars(select(m.ClassGroup).where(m.ClassGroup.id.in_(wanted)))}
     items = []
-    for one in overtaken_records.overtaken():
-        row = db.session.get(m.ClassGroup, one.class_group_id)
-        assert row is not None
+    for one in found:
         why = f"{one.refusal}. " if one.refusal else ""
         oddity = Oddity(
             "Học bạ sai còn hiệu lực",
@@ -131,7 +134,7 @@ def overtaken_items(actor: Actor, today: date) -> list[DailyItem]:
             f"{why}Đề nghị cấp trên lần nữa, hoặc sửa lại cho đúng như học bạ.",
         )
         title = f"Học bạ đang có hiệu lực khác {one.against}: {one.who}"
-        made = class_item(row, "do", title, one.who, "", one.before, today, (oddity,))
+        made = class_item(classes[one.class_group_id], "do", title, one.who, "", one.before, today, (oddity,))
         items.append(
             replace(
                 made, kind="transcript", key=f"overtaken-{one.record_uuid}", link=f"/thu-hoi/#sai-{one.record_uuid}"

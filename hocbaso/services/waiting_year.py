@@ -32,8 +32,9 @@ def year_items(actor: Actor, year: m.SchoolYear, today: date) -> list[DailyItem]
 
 @dataclass(frozen=True, slots=True)
 class TurnWork:
-    """What the turn of the year asks for; of the principal where ``decides``, else of the office."""
+    """What the turn of the year asks for; of the principal where ``decides``, else of the office. ``key``: the same while the same is asked."""
 
+    key: str
     title: str
     before: date
     link: str
@@ -47,7 +48,9 @@ def turn_work(year: m.SchoolYear, today: date) -> list[TurnWork]:
     """What waits of the turn into this year and out of it, the more urgent first."""
     work = []
     if empty := _without_newcomers(year):
-        work.append(TurnWork(f"Nhập học sinh mới vào lớp {', '.join(empty)}", year.starts_on, "/nhap-du-lieu/"))
+        work.append(
+            TurnWork("newcomers", f"Nhập học sinh mới vào lớp {', '.join(empty)}", year.starts_on, "/nhap-du-lieu/")
+        )
     row = db.session.scalar(
         select(m.YearTurn).where(m.YearTurn.from_year_id == year.id).execution_options(populate_existing=True)
     )
@@ -58,14 +61,18 @@ def turn_work(year: m.SchoolYear, today: date) -> list[TurnWork]:
         meta = f"{row.preparer_name} gửi {day_words(row.prepared_at)}"
         why = Oddity("Chuyển năm học", "calendar", meta, "Xem kế hoạch rồi duyệt: năm cũ đóng, năm mới mở.")
         title = f"Duyệt chuyển sang năm học {words}"
-        work.append(TurnWork(title, before, LINK, True, meta, (why,), row.version))
+        work.append(TurnWork(state, title, before, LINK, True, meta, (why,), row.version))
     elif row is not None and state is TurnState.RETURNED:
         meta = row.decider_name or ""
         back = Oddity("Bị trả lại", "undo-2", meta, row.note or "")
-        work.append(TurnWork("Kế hoạch chuyển năm học bị trả lại", before, LINK, False, meta, (back,), row.version))
+        work.append(
+            TurnWork(state, "Kế hoạch chuyển năm học bị trả lại", before, LINK, False, meta, (back,), row.version)
+        )
     elif state in (None, TurnState.DRAFT) and today >= year.summer_freeze_on:
         version = row.version if row is not None else 0
-        work.append(TurnWork(f"Soạn kế hoạch chuyển sang năm học {words}", before, LINK, version=version))
+        work.append(
+            TurnWork(TurnState.DRAFT, f"Soạn kế hoạch chuyển sang năm học {words}", before, LINK, version=version)
+        )
     return work
 
 

@@ -23,7 +23,16 @@ from hocbaso.errors import DomainError, Invalid, NotFound, WrongState
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.transcript_flow import RecordState, SignatureRole, step_for
-from hocbaso.services import batch_scope, batches, document_pool, roster, signing, transcripts, untouched
+from hocbaso.services import (
+    batch_scope,
+    batches,
+    document_pool,
+    roster,
+    signing,
+    transcript_building,
+    transcripts,
+    untouched,
+)
 from hocbaso.services.access import Actor
 from hocbaso.services.transcript_contents import Signers, signers_of
 
@@ -215,14 +224,14 @@ def build_classes(
     background: bool = False,
     on_item: Callable[[], None] | None = None,
 ) -> m.SigningBatch:
-    """Build what is missing in the approved classes of the open year (None: all within reach), as ``transcripts.build_class``."""
-    issue_on = transcripts.require_issue_day(issue_on, now)
+    """Build what is missing in the approved classes of the open year (None: all within reach), as ``transcript_building.build_class``."""
+    issue_on = transcript_building.require_issue_day(issue_on, now)
     rows = batch_scope.classes_reached(actor, roster.open_year().id, Permission.TRANSCRIPT_BUILD, class_ids=class_ids)
     due = {row.id: _due_of(actor, row, "build") for row in rows}
     rows = [row for row in rows if due[row.id]]
     if not rows:
         raise WrongState("Không có học bạ nào để lập: lớp chưa được duyệt tổng kết, hoặc đã lập đủ.")
-    return transcripts.start_build(
+    return transcript_building.start_build(
         actor,
         batch_scope.scope_over(rows),
         [each for row in rows for each in due[row.id]],
@@ -279,7 +288,7 @@ def do_rest(
     if batch.step == "build":
         today = clock.local_date(now)
         issue_on = max(today, batch.issue_on or today)
-        return transcripts.start_build(
+        return transcript_building.start_build(
             actor,
             scope,
             left,

@@ -11,7 +11,7 @@ from hocbaso import clock
 from hocbaso.errors import DomainError, NotFound, WrongState
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.transcript_flow import SignatureRole
-from hocbaso.services import batch_view, batches, desk_signing, signing, signing_view, transcripts, wide_batches
+from hocbaso.services import batch_view, batches, desk_signing, signing, signing_view, transcript_moves, wide_batches
 from hocbaso.web.errors import status_of
 from hocbaso.web.forms.transcripts import SignForm
 from hocbaso.web.headers import allow_signing_helper
@@ -74,7 +74,7 @@ def _after(progress: batch_view.BatchProgress) -> After | None:
     if class_id is None or progress.state != "done" or progress.n_left:
         return None
     actor, now = current_actor(), clock.now()
-    n_published = transcripts.publishing_of(class_id).n_published
+    n_published = transcript_moves.publishing_of(class_id).n_published
     panel = signing_view.class_view(actor, class_id, now).panel
     page = url_for("transcripts.class_page", class_group_id=class_id)
     if panel is not None and panel.role is SignatureRole.SEAL:

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from hocbaso import clock
 from hocbaso.regulations.permissions import Permission as P
-from hocbaso.services import reminders, shown_notices, snapshots
+from hocbaso.services import notices, reminders, shown_notices, snapshots
 from hocbaso.web.htmx import go, is_fragment
 from hocbaso.web.security import current_actor, requires, signed_in
 
@@ -19,13 +19,13 @@ bp = Blueprint("notices", __name__)
 def own() -> str:
     """The messages of the person, those that wait first."""
     actor, now = current_actor(), clock.now()
-    rows = reminders.own_notices(actor, now)
+    rows = notices.own(actor, now)
     holds = {one.id: one for one in shown_notices.shown(actor, now)}
     return render_template(
         "notices/own.html",
         unread=[(row, holds.get(row.id)) for row in rows if row.read_at is None],
         earlier=[row for row in rows if row.read_at is not None],
-        kept_days=reminders.KEPT_DAYS,
+        kept_days=notices.KEPT_DAYS,
     )
 
 
@@ -35,7 +35,7 @@ def bell() -> BaseResponse:
     """The bell as it stands now; nothing (204) while its number is the one that the page shows (``n``). No page of its own."""
     if not is_fragment():
         return go(url_for("notices.own"))
-    shown, n_unread = request.args.get("n", type=int), reminders.n_unread(current_actor().person_id, clock.now())
+    shown, n_unread = request.args.get("n", type=int), notices.n_unread(current_actor().person_id, clock.now())
     if shown == n_unread:
         return make_response("", 204)
     return make_response(render_template("notices/_bell.html", n_unread=n_unread, is_more=n_unread > (shown or 0)))
@@ -45,7 +45,7 @@ def bell() -> BaseResponse:
 @signed_in
 def mark_read(notice_id: int) -> BaseResponse:
     """Mark as read; 404 for somebody else's. A fragment request gets nothing back, so the notice leaves the page."""
-    reminders.mark_read(current_actor(), notice_id, clock.now())
+    notices.mark_read(current_actor(), notice_id, clock.now())
     if is_fragment():
         return make_response("")
     return go("/loi-nhac/" if request.form.get("o") == "loi-nhac" else "/hom-nay")
@@ -67,4 +67,4 @@ def listed() -> str:
 def init_app(app: Flask) -> None:
     """Register, and give every page the number on the bell."""
     app.register_blueprint(bp)
-    app.jinja_env.globals["n_unread"] = lambda: reminders.n_unread(current_actor().person_id, clock.now())
+    app.jinja_env.globals["n_unread"] = lambda: notices.n_unread(current_actor().person_id, clock.now())

@@ -10,7 +10,7 @@ from hocbaso import clock
 from hocbaso.errors import DomainError, NotFound, WrongState
 from hocbaso.regulations.permissions import Permission as P
 from hocbaso.regulations.transcript_flow import SignatureRole
-from hocbaso.services import recall_lists, recall_requests, recall_view, signing, signing_view, transcripts
+from hocbaso.services import recall_lists, recall_requests, recall_view, signing, signing_view, transcript_building
 from hocbaso.web import navigation
 from hocbaso.web.corrections import change_words
 from hocbaso.web.errors import status_of
@@ -96,7 +96,7 @@ def rebuild(request_id: int) -> Any:
     actor = current_actor()
     row = recall_requests.request_for(actor, request_id)
     try:
-        batch = transcripts.build_class(
+        batch = transcript_building.build_class(
             actor,
             row.record.enrollment.class_group_id,
             clock.now(),

@@ -20,8 +20,10 @@ from hocbaso.services import (
     record_view,
     signing,
     signing_view,
+    transcript_building,
+    transcript_files,
+    transcript_moves,
     transcript_overview,
-    transcripts,
 )
 from hocbaso.web import navigation
 from hocbaso.web.corrections import change_words
@@ -90,7 +92,7 @@ def _class_page(
         build=build,
         message=message,
         last_try=last_try,
-        publishing=transcripts.publishing_of(class_group_id),
+        publishing=transcript_moves.publishing_of(class_group_id),
         batch=progress[0] if progress and progress[0].state != "done" else None,
     )
     if view.panel is not None and view.panel.is_at_desk:
@@ -106,7 +108,7 @@ def build(class_group_id: int) -> Any:
     if not form.validate():
         return _class_page(class_group_id, build_form=form), 422
     try:
-        batch = transcripts.build_class(
+        batch = transcript_building.build_class(
             current_actor(),
             class_group_id,
             clock.now(),
@@ -177,7 +179,7 @@ def looked(class_group_id: int) -> BaseResponse:
 def publish(class_group_id: int) -> Any:
     """Publish what is sealed and was not ordered beforehand; from the class page or from the day's."""
     try:
-        outcomes = transcripts.publish_class(current_actor(), class_group_id, clock.now())
+        outcomes = transcript_moves.publish_class(current_actor(), class_group_id, clock.now())
     except NotFound:
         raise
     except DomainError as refusal:
@@ -260,7 +262,7 @@ def download(record_uuid: object, face: str) -> Response:
 
 
 def _file(record_uuid: str, face: str, *, download: bool) -> Response:
-    file = transcripts.open_file(current_actor(), record_uuid, face, clock.now(), download=download)
+    file = transcript_files.open_file(current_actor(), record_uuid, face, clock.now(), download=download)
     response = Response(file.data, mimetype=file.media_type)
     # A register number may hold a Đ, which a header carries only in the second form (RFC 6266).
     names = {"filename": unicodedata.normalize("NFKD", file.name).encode("ascii", "ignore").decode("ascii")}

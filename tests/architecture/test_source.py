@@ -21,8 +21,8 @@ def test_each_file_and_folder_is_named_after_what_it_knows():
     assert named_wrong == []
 
 
-SCORE_SERVICES = ("score_", "results", "reviews", "corrections", "locking", "imports", "exports", "transcripts")
-SCORE_DOCUMENTS = ("transcript_content", "xml_record")
+SCORE_SERVICES = ("score_", "results", "reviews", "corrections", "locking", "imports", "exports", "transcript")
+SCORE_DOCUMENTS = ("content_rules", "transcript_content", "xml_record")
 
 
 def score_paths() -> list[Path]:

@@ -27,7 +27,7 @@ from hocbaso import clock
 from hocbaso.db import db
 from hocbaso.documents import lan_authority
 from hocbaso.factory import create_app
-from hocbaso.services import audit_verify, document_pool, instance_keys, test_school_keys, transcripts, trust_roots
+from hocbaso.services import audit_verify, document_pool, instance_keys, stored_documents, test_school_keys, trust_roots
 from hocbaso_ky import PORT
 from tests.axe import findings
 from tests.browser import batch_page
@@ -339,7 +339,7 @@ def check_the_chain(school: School) -> None:
             assert row.state == "PUBLISHED"
             for digest in (row.pdf_digest, row.xml_digest):
                 report = document_pool.verify(
-                    transcripts.read_stored(digest), roots, crls, NOW + timedelta(days=1), timeout=60
+                    stored_documents.read(digest), roots, crls, NOW + timedelta(days=1), timeout=60
                 )
                 assert report.ok, report.reasons
                 names = [signature.signer_name for signature in report.signatures]

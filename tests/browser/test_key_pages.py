@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from hocbaso.db import db
-from hocbaso.services import certificate_register, certificates, document_pool, signing, test_school_keys, transcripts
+from hocbaso.services import (
+    certificate_register,
+    certificates,
+    document_pool,
+    signing,
+    stored_documents,
+    test_school_keys,
+)
 from tests.axe import findings
 from tests.browser import batch_page
 from tests.browser.test_signing import address, enter  # noqa: F401 (fixture)
@@ -68,7 +75,7 @@ def test_images_are_uploaded_and_signed_with_and_a_desk_is_waited_for(
     with app.app_context():
         for row in records():
             assert row.state == "PUBLISHED"
-            data = transcripts.read_stored(row.pdf_digest)
+            data = stored_documents.read(row.pdf_digest)
             assert len(data) <= 150_000, len(data)
             if folder := os.environ.get("HOCBASO_SCREENSHOTS"):
                 Path(folder, "signed.pdf").write_bytes(data)

@@ -12,7 +12,7 @@ import pytest
 
 from hocbaso import clock
 from hocbaso.db import db
-from hocbaso.services import test_school_keys, transcripts
+from hocbaso.services import stored_documents, test_school_keys
 from tests.axe import findings
 from tests.browser import batch_page
 from tests.browser.grid_site import served, sign_in
@@ -76,7 +76,7 @@ def test_three_people_sign_by_clicking_and_a_stranger_checks_the_file(
     with app.app_context():
         row = records()[0]
         assert row.state == "PUBLISHED"
-        pdf, uuid = transcripts.read_stored(row.pdf_digest), row.uuid
+        pdf, uuid = stored_documents.read(row.pdf_digest), row.uuid
         db.session.remove()
     for options in ({}, {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True}):
         stranger = browser.new_context(**options).new_page()

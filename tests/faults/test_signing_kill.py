@@ -32,7 +32,7 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.config import PROJECT_ROOT
 from hocbaso.db import db
-from hocbaso.services import audit_verify, batch_view, document_pool, transcripts, trust_roots
+from hocbaso.services import audit_verify, batch_view, document_pool, stored_documents, trust_roots
 from tests.conftest import make_app
 from tests.services.many_classes import (  # noqa: F401 (fixtures)
     Many,
@@ -114,10 +114,10 @@ def wait_gone(pids: list[int]) -> None:
 
 def raw_signatures(record: m.TranscriptRecord) -> list[bytes]:
     """The principal's raw signatures in the two files, as the key gave them (DER)."""
-    pdf = PdfFileReader(io.BytesIO(transcripts.read_stored(record.pdf_digest)))
+    pdf = PdfFileReader(io.BytesIO(stored_documents.read(record.pdf_digest)))
     in_pdf = pdf.embedded_signatures[1].signer_info["signature"].native
     ds = "{http://www.w3.org/2000/09/xmldsig#}"
-    xml = etree.fromstring(transcripts.read_stored(record.xml_digest))
+    xml = etree.fromstring(stored_documents.read(record.xml_digest))
     (value,) = xml.iterfind(f".//CBQL//{ds}SignatureValue")
     raw = base64.b64decode(value.text or "")
     in_xml = utils.encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
@@ -153,7 +153,7 @@ def check(instance: Path, n_lost_at_most: int) -> tuple[int, int]:
         assert len(uses) - len(kept) <= n_lost_at_most
         roots, crls = trust_roots.trusted_roots(), trust_roots.trusted_crls()
         for record in records[:: N_RECORDS // 2]:
-            file = transcripts.read_stored(record.pdf_digest)
+            file = stored_documents.read(record.pdf_digest)
             verdicts = document_pool.verify(file, roots, crls, clock.now(), timeout=120).signatures
             assert [(one.role, one.ok) for one in verdicts] == [("homeroom", True), ("principal", True)]
         db.session.remove()

@@ -19,15 +19,7 @@ from hocbaso.db import db, write_transaction
 from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.averages import regular_count
 from hocbaso.regulations.terms import SubjectKind
-from hocbaso.services import (
-    audit,
-    frozen_results,
-    results,
-    signing,
-    test_school_keys,
-    transcripts,
-    untouched,
-)
+from hocbaso.services import audit, frozen_results, results, signing, test_school_keys, transcript_building, untouched
 from hocbaso.services.access import SYSTEM
 from tests import databases
 from tests.cast import NOW, Cast
@@ -165,7 +157,7 @@ def built_template_fixture(
 
     def make(place: Path) -> None:
         with copy_of(approved_template, place).app_context():
-            batch = transcripts.build_class(SYSTEM, school_template[1].classes["9A"], NOW)
+            batch = transcript_building.build_class(SYSTEM, school_template[1].classes["9A"], NOW)
             assert [item.outcome for item in batch.items] == ["done"] * 3, [item.reason for item in batch.items]
             checkpoint()
 

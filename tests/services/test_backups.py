@@ -26,7 +26,16 @@ from hocbaso.db import db, write_transaction
 from hocbaso.documents.store import DocumentStore
 from hocbaso.errors import IntegrityFault, Invalid, NotAllowed, NotFound, Unavailable, WrongState
 from hocbaso.regulations.audit_tags import AuditTag
-from hocbaso.services import audit, audit_verify, backups, database_copy, schema, second_factor, snapshots, transcripts
+from hocbaso.services import (
+    audit,
+    audit_verify,
+    backups,
+    database_copy,
+    schema,
+    second_factor,
+    snapshots,
+    stored_documents,
+)
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
 from tests.conftest import make_app
@@ -46,8 +55,8 @@ def migrated(school: Cast) -> None:
 def archive(school: Cast) -> Path:
     migrated(school)
     with write_transaction():
-        transcripts.keep_file(b"%PDF-1.7 mot", "other", "application/pdf", NOW)
-        transcripts.keep_file(b"%PDF-1.7 hai", "other", "application/pdf", NOW)
+        stored_documents.keep(b"%PDF-1.7 mot", "other", "application/pdf", NOW)
+        stored_documents.keep(b"%PDF-1.7 hai", "other", "application/pdf", NOW)
     snapshots.take(SYSTEM, NOW)
     return backups.create(SYSTEM, NOW)
 

@@ -29,6 +29,7 @@ from hocbaso.services import (
     class_page,
     dashboard,
     exports,
+    held_work,
     reminders,
     reviews,
     role_grants,
@@ -748,7 +749,7 @@ def test_the_reminder_goes_to_who_types_now(school: Cast) -> None:
     teach(school, "outsider")
 
     def held() -> tuple[str, tuple[int, ...]]:
-        [work] = [one for one in reminders.held_work(NOW) if f"/bang-diem/{sheet_id(school, 'LOCAL')}" in one.link]
+        [work] = [one for one in held_work.unfinished(NOW) if f"/bang-diem/{sheet_id(school, 'LOCAL')}" in one.link]
         return work.what, work.holders
 
     title = "Đối chiếu bài gốc bảng điểm Nội dung giáo dục của địa phương 9A, học kì II"

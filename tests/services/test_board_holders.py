@@ -22,6 +22,7 @@ from hocbaso.services import (
     decisions,
     exemption_revocations,
     exemptions,
+    held_work,
     readiness,
     readiness_steps,
     reminders,
@@ -57,7 +58,7 @@ def lines(cast: Cast, step: int, class_name: str = "9A", now: datetime = NOW) ->
 def held(cast: Cast, needle: str, now: datetime = NOW) -> dict[str, tuple[str, ...]]:
     key = {person: key for key, person in cast.people.items()}
     return {
-        work.what: tuple(key[one] for one in work.holders) for work in reminders.held_work(now) if needle in work.what
+        work.what: tuple(key[one] for one in work.holders) for work in held_work.unfinished(now) if needle in work.what
     }
 
 
@@ -341,7 +342,7 @@ def test_the_judge_of_the_simulated_year_finds_the_same_by_its_own_way(school: C
         db.session.commit()
         for day in (TODAY, BEFORE - timedelta(days=7), BEFORE, date(2027, 8, 16)):
             now = datetime.combine(day, clock.local(NOW).time(), clock.SCHOOL_ZONE)
-            program = sorted((work.holders, work.deadline.before) for work in reminders.held_work(now))
+            program = sorted((work.holders, work.deadline.before) for work in held_work.unfinished(now))
             judge = sorted((tuple(sorted(work.holders)), work.before) for work in reminder_watch._waiting(world, day))
             assert [(tuple(sorted(who)), before) for who, before in program] == judge, day
 

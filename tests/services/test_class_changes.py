@@ -37,12 +37,13 @@ from hocbaso.services import (
     score_grid,
     score_history,
     score_lines,
+    stored_documents,
     student_classes,
     students,
     study_history,
     test_school_keys,
+    transcript_building,
     transcript_contents,
-    transcripts,
 )
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.sheet_access import sheet_for
@@ -365,11 +366,11 @@ def test_late_in_the_year_up_to_the_paper(pair: Cast) -> None:
 
     test_school_keys.make_demo_keys(SYSTEM, NOW)
     code = place(pair, "6B").student.moet_code
-    batch = transcripts.build_class(SYSTEM, pair.classes["6B"], NOW, code)
+    batch = transcript_building.build_class(SYSTEM, pair.classes["6B"], NOW, code)
     assert [item.outcome for item in batch.items] == ["done"], [item.reason for item in batch.items]
     built = db.session.scalars(select(m.TranscriptRecord)).one()
     assert built.enrollment_id == place(pair, "6B").id
-    paper = transcripts.read_stored(built.unsigned_pdf_digest)
+    paper = stored_documents.read(built.unsigned_pdf_digest)
     said = subprocess.run(
         ["pdftotext", "-layout", "-", "-"], input=paper, capture_output=True, check=True
     ).stdout.decode()

@@ -25,7 +25,7 @@ from hocbaso.services import (
     data_quality,
     departures,
     frozen_results,
-    reminders,
+    held_work,
     roster,
     students,
     summer_approval,
@@ -167,7 +167,7 @@ def test_who_went_up_should_have_stayed(school: Cast) -> None:
     # It stands: on the page of the office, among the reminders, in the measure of the class, before the next turn of the year.
     [title] = [one for one in titles(school, "clerk") if "Xếp lại lớp" in one]
     assert ANH in title and not [one for one in titles(school, "principal") if "Xếp lại lớp" in one]
-    [work] = [one for one in reminders.held_work(AUTUMN) if "Xếp lại lớp" in one.what]
+    [work] = [one for one in held_work.unfinished(AUTUMN) if "Xếp lại lớp" in one.what]
     assert work.holders == (school.people["clerk"],)
     seven_a = class_named("7A", "2027-2028").id
     late = AUTUMN + timedelta(days=20)

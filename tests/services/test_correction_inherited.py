@@ -27,6 +27,7 @@ from hocbaso.services import (
     log_replay,
     results,
     roster,
+    transcript_building,
     transcripts,
 )
 from hocbaso.services.access import SYSTEM
@@ -94,7 +95,7 @@ def approve(school: Cast, request: m.CorrectionRequest, who: str = "principal") 
 
 def test_it_goes_the_whole_way_and_the_year_is_frozen_anew(school: Cast) -> None:
     pupil = late_and_approved(school)
-    transcripts.build_class(SYSTEM, school.classes["9A"], NOW)
+    transcript_building.build_class(SYSTEM, school.classes["9A"], NOW)
     old = transcripts.records_in_force([pupil])[pupil].uuid
     with pytest.raises(WrongState, match="lập đề nghị sửa chữa ở trang của học sinh"):
         copy(school, pupil, brought("4,5"))

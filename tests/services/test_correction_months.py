@@ -21,7 +21,7 @@ from hocbaso.services import (
     correction_resending,
     frozen_results,
     log_replay,
-    transcripts,
+    transcript_building,
 )
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.month_absence_page import month_page
@@ -130,7 +130,7 @@ def test_a_month_is_corrected_and_the_years_totals_on_the_paper_follow(issued: C
     assert payload["facts"]["asked_by"] == "Trịnh Thu Hà" and len(payload["state"]["month_absence"]) == 2
     page = month_page(issued.actor("math"), issued.classes["9A"], LATER, term=1)
     assert page.differing == () and [(row.full_name, row.year) for row in page.near] == [(BINH, 48)]
-    transcripts.build_class(issued.actor("clerk"), issued.classes["9A"], LATER, f"#{enrollment_id}")
+    transcript_building.build_class(issued.actor("clerk"), issued.classes["9A"], LATER, f"#{enrollment_id}")
     assert is_sound(issued)
 
 

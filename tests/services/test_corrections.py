@@ -36,17 +36,18 @@ from hocbaso.services import (
     correction_view,
     dashboard,
     frozen_results,
+    held_work,
     homeroom,
     printed_facts,
     recall_requests,
     recall_view,
-    reminders,
     results,
     roster,
     score_history,
     staff,
+    stored_documents,
     students,
-    transcripts,
+    transcript_building,
     uploaded_papers,
     verification,
 )
@@ -571,7 +572,7 @@ def test_before_a_record_is_built_only_the_frozen_result_is_written_anew(approve
     assert content["principal_remark"] == "Đồng ý." and content["subjects"][0]["teacher_name"] == teacher
     others = [row for row in db.session.scalars(select(m.FrozenResult)) if row.enrollment_id != enrollment_id]
     assert {row.revision for row in others} == {1}, "nobody else is touched"
-    batch = transcripts.build_class(approved.actor("math"), approved.classes["9A"], LATER)
+    batch = transcript_building.build_class(approved.actor("math"), approved.classes["9A"], LATER)
     assert {item.outcome for item in batch.items} == {"done"}
     built = next(row for row in records() if row.enrollment_id == enrollment_id)
     printed = tc.from_canonical_json(built.content.encode())
@@ -591,17 +592,17 @@ def test_a_record_that_nobody_sealed_is_taken_back(built: Cast) -> None:
 def test_an_issued_record_is_recalled_its_file_stays_and_a_new_one_is_due(issued: Cast) -> None:
     enrollment_id = issued.enrollments["9A", BINH]
     old = next(row for row in records() if row.enrollment_id == enrollment_id)
-    data = transcripts.read_stored(old.pdf_digest)
+    data = stored_documents.read(old.pdf_digest)
     request = confirm(issued, ask(issued, {("LIT", 2, "CK"): "1"}))
     (void,) = correction_impact.of_request(request, LATER.date()).voided
     assert (void.uuid, void.how) == (old.uuid, "recalled")
     assert [role for role, _, _ in void.signatures] == ["homeroom", "principal", "seal"]
     approve(issued, request)
-    assert transcripts.read_stored(old.pdf_digest) == data, "an issued file is never edited"
+    assert stored_documents.read(old.pdf_digest) == data, "an issued file is never edited"
     assert verification.by_code(old.uuid).standing == "recalled"
     (due,) = recall_view.overview(issued.actor("clerk")).to_build
     assert due.enrollment_id == enrollment_id and f"số {request.id}" in due.reason
-    transcripts.build_class(issued.actor("clerk"), issued.classes["9A"], LATER, f"#{enrollment_id}")
+    transcript_building.build_class(issued.actor("clerk"), issued.classes["9A"], LATER, f"#{enrollment_id}")
     new = next(row for row in records() if row.enrollment_id == enrollment_id and row.state != "RECALLED")
     assert new.uuid != old.uuid and new.replaces_id == old.id
     printed = tc.from_canonical_json(new.content.encode())
@@ -732,7 +733,7 @@ def test_conduct_of_an_approved_class_is_corrected_and_the_year_with_it(issued: 
         "n_places": 0,
         "subject_names": [],
     }
-    transcripts.build_class(issued.actor("clerk"), issued.classes["9A"], LATER, f"#{enrollment_id}")
+    transcript_building.build_class(issued.actor("clerk"), issued.classes["9A"], LATER, f"#{enrollment_id}")
     assert audit_verify.verify().faults == []
 
 
@@ -814,7 +815,7 @@ def test_a_name_on_an_issued_record_changes_by_a_decision_only(issued: Cast) -> 
     assert (student.full_name, student.birth_on) == ("Hoàng Thanh Bình An", date(2012, 3, 2))
     assert "an" in student.search_key
     assert verification.by_code(old.uuid).standing == "recalled"
-    transcripts.build_class(issued.actor("clerk"), issued.classes["9A"], LATER, f"#{old.enrollment_id}")
+    transcript_building.build_class(issued.actor("clerk"), issued.classes["9A"], LATER, f"#{old.enrollment_id}")
     new = next(row for row in records() if row.enrollment_id == old.enrollment_id and row.state != "RECALLED")
     assert tc.from_canonical_json(new.content.encode()).student.full_name == "Hoàng Thanh Bình An"
     assert audit_verify.verify().faults == []
@@ -906,10 +907,10 @@ def test_what_may_recall_a_sealed_record_waits_for_the_principal_alone(issued: C
 
 def test_the_one_who_has_to_act_is_reminded_within_five_working_days(locked: Cast) -> None:
     request = ask(locked)
-    held = [work for work in reminders.held_work(LATER) if work.link == f"/sua-chua/{request.id}"]
+    held = [work for work in held_work.unfinished(LATER) if work.link == f"/sua-chua/{request.id}"]
     assert [(work.holders, work.deadline.before) for work in held] == [((locked.people["math"],), date(2027, 5, 22))]
     confirm(locked, request)
-    held = [work for work in reminders.held_work(LATER) if work.link == f"/sua-chua/{request.id}"]
+    held = [work for work in held_work.unfinished(LATER) if work.link == f"/sua-chua/{request.id}"]
     assert held[0].holders == (locked.people["principal"],)
 
 

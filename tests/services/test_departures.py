@@ -30,7 +30,7 @@ from hocbaso.services import (
     score_lines,
     student_classes,
     students,
-    transcripts,
+    transcript_building,
     untouched,
 )
 from hocbaso.services.access import SYSTEM
@@ -307,7 +307,7 @@ def test_the_years_that_were_finished_keep_their_transcripts(approved: Cast) -> 
     new_id = new.id
     gone = {**OUT, "happened_on": "01/10/2027", "paper_on": "30/09/2027"}
     departures.record(clerk, new_id, gone, later)
-    batch = transcripts.build_class(clerk, approved.classes["9A"], later, "3690000001")
+    batch = transcript_building.build_class(clerk, approved.classes["9A"], later, "3690000001")
     assert [item.outcome for item in batch.items] == ["done"], [item.reason for item in batch.items]
     record = db.session.scalars(
         select(m.TranscriptRecord).where(m.TranscriptRecord.enrollment_id == place(approved))

@@ -29,8 +29,8 @@ from hocbaso.services import (
     recall_requests,
     rehearsal,
     rehearsal_checks,
+    stored_documents,
     test_school_keys,
-    transcripts,
 )
 from hocbaso_ky import manifest, messages
 from tests.cast import NOW, Cast
@@ -151,7 +151,7 @@ def test_a_recall_list_is_signed_and_sealed_at_two_desks(issued: Cast, desk: Cal
     content = recall_lists.list_for(issued.actor("clerk"), row).xml_digest
     roots = test_school_keys._authority(NOW).root_pem
     report = document_pool.call(
-        "hocbaso.documents.recall_list:verify", transcripts.read_stored(content), None, (roots,), (), LATER
+        "hocbaso.documents.recall_list:verify", stored_documents.read(content), None, (roots,), (), LATER
     )
     assert report["ok"], report
     assert audit_verify.verify().ok

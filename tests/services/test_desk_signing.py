@@ -34,8 +34,8 @@ from hocbaso.services import (
     document_pool,
     group_batches,
     signing,
+    stored_documents,
     test_school_keys,
-    transcripts,
     trust_roots,
 )
 from hocbaso.services import instance_keys as machine_keys
@@ -189,7 +189,7 @@ def test_a_class_is_signed_at_the_principals_desk(
         assert record.state == "PUBLISHED"
         for digest in (record.pdf_digest, record.xml_digest):
             report = document_pool.verify(
-                transcripts.read_stored(digest), roots, crls, NOW + timedelta(days=1), timeout=60
+                stored_documents.read(digest), roots, crls, NOW + timedelta(days=1), timeout=60
             )
             assert report.ok, report.reasons
     view = certificate_register.one(built.actor("principal"), row, NOW)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.errors import NotAllowed, NotFound
-from hocbaso.services import exports, transcripts
+from hocbaso.services import exports, stored_documents, transcripts
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
@@ -32,7 +32,7 @@ def test_the_ministrys_list_holds_each_sealed_record_byte_for_byte(issued: Cast)
     assert (root.tag, root.get("id")) == ("DANH_SACH_HOC_BA", "dataDanhSach")
     assert {child.get("id") for child in root} == {record.uuid for record in sealed}
     for record in sealed:
-        assert transcripts.read_stored(record.xml_digest) in made.data
+        assert stored_documents.read(record.xml_digest) in made.data
 
 
 def test_the_ministrys_list_is_for_those_who_read_transcripts(issued: Cast) -> None:

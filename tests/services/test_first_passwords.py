@@ -15,8 +15,8 @@ from hocbaso.services import (
     audit_verify,
     credentials,
     first_passwords,
+    notices,
     passwords,
-    reminders,
     roster,
     sessions,
     wrong_tries,
@@ -135,7 +135,7 @@ def test_the_reminder_stands_until_the_last_slip_is_printed(school: Cast) -> Non
     first, second = opened(school, "GV061"), opened(school, "GV062", "Lò Văn Pá")
 
     def reminded() -> bool:
-        return any(note.kind == "first_passwords" for note in reminders.waiting_notices(school.people["principal"]))
+        return any(note.kind == "first_passwords" for note in notices.waiting(school.people["principal"]))
 
     assert reminded()
     first_passwords.issue(school.actor("clerk"), [first.id], LATER)

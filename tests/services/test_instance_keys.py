@@ -24,8 +24,9 @@ from hocbaso.services import (
     recall_requests,
     registered_signers,
     signing,
+    stored_documents,
     test_school_keys,
-    transcripts,
+    transcript_building,
     trust_roots,
     verification,
 )
@@ -112,7 +113,7 @@ def test_a_withdrawn_key_is_believed_no_more_here_at_once_and_elsewhere_when_the
     assert [bool(key.withdrawn) for key in known()] == [True, False]
     assert audit_verify.verify().ok
     # The record itself is as good as before: three signatures of other keys.
-    assert verification.by_file(transcripts.read_stored(records()[0].pdf_digest), LATER).report.ok
+    assert verification.by_file(stored_documents.read(records()[0].pdf_digest), LATER).report.ok
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,7 @@ def test_a_withdrawn_key_is_believed_no_more_here_at_once_and_elsewhere_when_the
 def test_a_key_put_into_the_database_by_hand_is_not_used(approved: Cast, change: str) -> None:
     tamper(change)
     with pytest.raises(IntegrityFault, match="khác với nhật ký"):
-        transcripts.build_class(approved.actor("clerk"), approved.classes["9A"], NOW)
+        transcript_building.build_class(approved.actor("clerk"), approved.classes["9A"], NOW)
     with pytest.raises(IntegrityFault):
         instance_keys.own_keys()
 
@@ -134,10 +135,10 @@ def test_a_key_file_exchanged_on_the_disk_is_not_used(approved: Cast) -> None:
     path = document_pool.config().keys / f"instance-{instance_keys.views()[0].key_id}.pem"
     path.write_bytes(ik.key_to_bytes(ik.new_key()))
     with pytest.raises(IntegrityFault, match="không phải khoá đã ghi"):
-        transcripts.build_class(approved.actor("clerk"), approved.classes["9A"], NOW)
+        transcript_building.build_class(approved.actor("clerk"), approved.classes["9A"], NOW)
     path.unlink()
     with pytest.raises(IntegrityFault, match="Không còn tệp khoá"):
-        transcripts.build_class(approved.actor("clerk"), approved.classes["9A"], NOW)
+        transcript_building.build_class(approved.actor("clerk"), approved.classes["9A"], NOW)
 
 
 def test_a_statement_put_into_the_database_by_hand_is_not_published(issued: Cast) -> None:
@@ -201,7 +202,7 @@ def test_a_qr_of_a_record_that_is_not_published_tells_nothing(built: Cast) -> No
 
 
 def test_the_report_somebody_takes_home_is_believed_here_and_elsewhere(issued: Cast) -> None:
-    data = transcripts.read_stored(records()[0].pdf_digest)
+    data = stored_documents.read(records()[0].pdf_digest)
     report = verification.signed_report(verification.by_file(data, LATER), data, LATER)
     assert report is not None
     told = json.loads(report)
@@ -214,7 +215,7 @@ def test_the_report_somebody_takes_home_is_believed_here_and_elsewhere(issued: C
 
 def test_a_report_by_a_withdrawn_key_is_believed_no_more_on_the_schools_own_page(issued: Cast) -> None:
     """At once, and also what a thief makes of it later (decision 0017)."""
-    data = transcripts.read_stored(records()[0].pdf_digest)
+    data = stored_documents.read(records()[0].pdf_digest)
     report = verification.signed_report(verification.by_file(data, LATER), data, LATER) or b""
     key_id = json.loads(report)["key_id"]
     stolen = ik.key_from_bytes((document_pool.config().keys / f"instance-{key_id}.pem").read_bytes())
@@ -251,7 +252,7 @@ def test_a_certificate_not_bound_to_its_role_when_it_signed_is_refused(
     monkeypatch.setattr(certificates, "require_bound", lambda row, role: None)
     for index, (role, key) in enumerate((("homeroom", "math"), ("principal", "principal"), ("seal", "clerk"))):
         signing.sign_class(built.actor(key), built.classes["9A"], role, DEMO_PIN, NOW + timedelta(hours=index + 1))
-    data = transcripts.read_stored(records()[0].pdf_digest)
+    data = stored_documents.read(records()[0].pdf_digest)
     for bound in (None, ["homeroom", "principal"]):
         if bound:
             certificate_standing.bind_roles(built.actor("it_officer"), certificate.id, bound, LATER)
@@ -264,7 +265,7 @@ def test_a_certificate_bound_otherwise_since_still_signed_then(issued: Cast) -> 
     record = records()[0]
     signature = next(row for row in record.signatures if row.role == "homeroom")
     certificate_standing.bind_roles(issued.actor("it_officer"), signature.certificate_id, ["principal"], LATER)
-    assert verification.by_file(transcripts.read_stored(record.pdf_digest), LATER).report.ok
+    assert verification.by_file(stored_documents.read(record.pdf_digest), LATER).report.ok
 
 
 def test_a_certificate_revoked_later_still_signed_then(issued: Cast) -> None:
@@ -275,7 +276,7 @@ def test_a_certificate_revoked_later_still_signed_then(issued: Cast) -> None:
     signature = next(row for row in record.signatures if row.role == "homeroom")
     certificate = db.session.get(m.Certificate, signature.certificate_id)
     certificate_standing.revoke(issued.actor("it_officer"), certificate.id, "Nghỉ việc", LATER)
-    assert verification.by_file(transcripts.read_stored(record.pdf_digest), LATER).report.ok
+    assert verification.by_file(stored_documents.read(record.pdf_digest), LATER).report.ok
 
 
 def test_demo_pins_are_for_the_system_alone(issued: Cast) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from hocbaso import models as m
 from hocbaso.cli.simulation import reminder_watch
-from hocbaso.db import db
+from hocbaso.db import db, write_transaction
 from hocbaso.services import (
     audit_verify,
     correction_civil_requests,
@@ -16,7 +16,9 @@ from hocbaso.services import (
     correction_impact,
     correction_score_requests,
     dashboard,
+    held_work,
     instance_check,
+    notices,
     overtaken_records,
     readiness,
     readiness_steps,
@@ -26,7 +28,8 @@ from hocbaso.services import (
     recall_view,
     reminders,
     test_school_keys,
-    transcripts,
+    transcript_building,
+    transcript_moves,
     verification,
 )
 from hocbaso.services.correction_impact import Impact
@@ -42,6 +45,7 @@ from tests.services.approved_class import (  # noqa: F401 (fixtures)
 )
 from tests.services.test_corrections import BINH, PHOTO, SCAN, cell
 from tests.services.test_publishing import sign
+from tests.services.test_sheet_hands import statements
 from tests.services.test_transcripts import records
 
 PIN = test_school_keys.DEMO_PIN
@@ -101,7 +105,7 @@ def titles(cast: Cast, who: str, now: datetime) -> list[str]:
 
 
 def held(now: datetime, words: str = "thu hồi") -> list[tuple[str, tuple[int, ...]]]:
-    return [(one.what, one.holders) for one in reminders.held_work(now) if words in one.what]
+    return [(one.what, one.holders) for one in held_work.unfinished(now) if words in one.what]
 
 
 @pytest.mark.parametrize("who", ["principal", "clerk"])
@@ -138,6 +142,29 @@ def test_the_class_is_not_through_on_the_board(issued: Cast) -> None:
     assert [(one.what, one.missing) for one in detail.lines] == [("1 học bạ", "đang có hiệu lực khác kết quả đã chốt")]
 
 
+def test_many_papers_cost_no_more_statements_than_one(issued: Cast) -> None:
+    refused(issued)
+
+    def looked() -> tuple[int, int, int]:
+        db.session.rollback()
+        db.session.expunge_all()
+        with statements() as seen:
+            n = len(overtaken_records.overtaken())
+            of_class = overtaken_records.of_class(issued.classes["9A"])
+        return n, len(of_class), sum(one.startswith("SELECT") for one in seen)
+
+    assert looked() == (1, 1, 6)
+    for row in [one for one in records() if one.enrollment_id != issued.enrollments["9A", BINH]]:
+        asked = recall_requests.ask(issued.actor("clerk"), row.uuid, "Sai nơi sinh", AUTUMN)
+        recall_requests.refuse(issued.actor("principal"), asked.id, "Chờ họp Hội đồng", AUTUMN)
+        with write_transaction() as session:
+            session.get_one(m.Enrollment, row.enrollment_id).student.birth_place = "Nam Định"
+    assert looked() == (len(STAY), len(STAY), 6)
+    with statements() as seen:
+        assert overtaken_records.of_class(issued.classes["6A"]) == []
+    assert len(seen) == 1
+
+
 def test_correcting_back_recalls_nothing_and_ends_the_work(issued: Cast) -> None:
     now = AUTUMN + timedelta(days=3)
     row = refused(issued)
@@ -150,7 +177,7 @@ def test_correcting_back_recalls_nothing_and_ends_the_work(issued: Cast) -> None
     assert paper(issued).uuid == row.uuid and paper(issued).state == "PUBLISHED"
     assert overtaken_records.overtaken() == [] and held(now, WRONG) == []
     assert not [one for one in titles(issued, "clerk", now) if WRONG in one]
-    transcripts.build_class(
+    transcript_building.build_class(
         issued.actor("clerk"), issued.classes["9A"], now
     )  # the class may be built again: nothing is wrong
     assert paper(issued).uuid == row.uuid
@@ -241,7 +268,7 @@ def test_each_step_to_the_authority_waits_for_who_has_to_do_it(issued: Cast) -> 
     waits("clerk", "Ghi trả lời của cấp trên")
     late = AUTUMN + timedelta(days=9)
     assert reminders.remind(issued.actor("principal"), late)
-    [notice] = [one for one in reminders.waiting_notices(clerk) if one.day == late.date()]
+    [notice] = [one for one in notices.waiting(clerk) if one.day == late.date()]
     assert notice.body.count("Ghi trả lời của cấp trên") == 1
     recall_lists.answer(issued.actor("clerk"), row.id, [row.requests[0].id], "CV 9", now)
     assert recall_steps.steps() == []
@@ -266,13 +293,15 @@ def test_what_is_wrong_is_not_published_until_it_is_right(built: Cast) -> None:
     uuid = refused(built).uuid
     assert paper(built).state == "ISSUED" and [one.record_uuid for one in overtaken_records.overtaken()] == [uuid]
     now = AUTUMN + timedelta(days=3)
-    by_name = {one.name: one for one in transcripts.publish_class(built.actor("principal"), built.classes["9A"], now)}
+    by_name = {
+        one.name: one for one in transcript_moves.publish_class(built.actor("principal"), built.classes["9A"], now)
+    }
     assert {name for name, one in by_name.items() if one.ok} == {*STAY} - {BINH}, "the others are published"
     assert paper(built).state == "ISSUED"
     reason = by_name[BINH].reason or ""
     assert "trang Thu hồi" in reason and "sửa lại kết quả" in reason
     corrected(built, "8,7", now)
-    assert all(one.ok for one in transcripts.publish_class(built.actor("principal"), built.classes["9A"], now))
+    assert all(one.ok for one in transcript_moves.publish_class(built.actor("principal"), built.classes["9A"], now))
     assert (paper(built).state, paper(built).uuid) == ("PUBLISHED", uuid)
 
 
@@ -288,7 +317,7 @@ def test_the_oracle_of_the_simulated_year_finds_the_same_work(issued: Cast) -> N
         wanted = [(one.holders, one.before) for one in reminder_watch._recalls(World(), frozenset({World.principal}))]
         found = [
             (frozenset(one.holders), one.deadline.before)
-            for one in reminders.held_work(now)
+            for one in held_work.unfinished(now)
             if one.link.startswith("/thu-hoi/")
         ]
         assert len(found) == n and sorted(wanted, key=str) == sorted(found, key=str)

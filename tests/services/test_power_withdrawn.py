@@ -20,7 +20,7 @@ from hocbaso.services import (
     roster,
     signing,
     test_school_keys,
-    transcripts,
+    transcript_building,
 )
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
@@ -119,7 +119,7 @@ def test_a_delegation_that_ends_while_its_holder_signs_ends_the_batch(approved: 
         principal, deputy, Role.DELEGATE, NOW, ends_on=date(2027, 6, 30), document="12/GUQ-THCS"
     )
     class_id, pin = approved.classes["9A"], test_school_keys.DEMO_PIN
-    transcripts.build_class(approved.actor("clerk"), class_id, NOW, deputy_person_id=deputy)
+    transcript_building.build_class(approved.actor("clerk"), class_id, NOW, deputy_person_id=deputy)
     signing.sign_class(approved.actor("math"), class_id, "homeroom", pin, NOW + timedelta(hours=1))
     batch = signing.sign_class(
         approved.actor("vice_principal"),
@@ -136,7 +136,7 @@ def test_a_delegation_that_ends_while_its_holder_signs_ends_the_batch(approved: 
 def test_building_stops_too_for_whoever_may_no_longer_build(approved: Cast) -> None:
     clerk = approved.actor("clerk")
     grant = db.session.scalars(select(m.RoleGrant.id).where(m.RoleGrant.person_id == approved.people["clerk"])).one()
-    batch = transcripts.build_class(
+    batch = transcript_building.build_class(
         clerk,
         approved.classes["9A"],
         NOW,

@@ -21,8 +21,9 @@ from hocbaso.services import (
     instance_check,
     proofs,
     signing,
+    stored_documents,
     test_school_keys,
-    transcripts,
+    transcript_files,
     trust_roots,
     verification,
 )
@@ -68,10 +69,10 @@ def test_what_policy_asks_for_is_reached_recorded_and_shown(built: Cast, service
     sign_all(built)
     for record in records():
         assert [item.level for item in record.signatures] == ["B-T", "B-T", "B-LTA"]
-        proof = transcripts.newest_proof(record.id)
+        proof = transcript_files.newest_proof(record.id)
         assert proof is not None and proof.pdf_digest == record.pdf_digest and proof.level == "B-LTA"
     assert not audit_verify.verify().faults
-    issued = transcripts.read_stored(records()[0].pdf_digest)
+    issued = stored_documents.read(records()[0].pdf_digest)
     found = verification.by_file(issued, NOW + DAY)
     assert found.report.ok and found.match == "current" and found.stamped_again_at is None
     spans = issued.rindex(b"%%EOF", 0, len(issued) - 10) + 6
@@ -110,8 +111,8 @@ def test_a_year_later_the_record_is_stamped_again_and_the_issued_file_stays(
     assert proofs.due(later) == [] and not audit_verify.verify().faults
     for record in records():
         assert (record.pdf_digest, record.version) == before[record.id]
-        served = transcripts.open_file(built.actor("principal"), record.uuid, "pdf", later, download=True)
-        issued = transcripts.read_stored(record.pdf_digest)
+        served = transcript_files.open_file(built.actor("principal"), record.uuid, "pdf", later, download=True)
+        issued = stored_documents.read(record.pdf_digest)
         assert served.data.startswith(issued) and len(served.data) > len(issued)
         old, new = (verification.by_file(data, later) for data in (issued, served.data))
         assert old.report.ok and old.match == "current" and old.stamped_again_at == later
@@ -141,7 +142,7 @@ def test_a_file_that_does_not_begin_with_the_issued_one_is_not_handed_out(built:
             )
         )
     with pytest.raises(Exception, match="không bắt đầu bằng bản đã phát hành"):
-        transcripts.open_file(built.actor("principal"), first.uuid, "pdf", NOW + DAY, download=True)
+        transcript_files.open_file(built.actor("principal"), first.uuid, "pdf", NOW + DAY, download=True)
     assert audit_verify.verify().faults
 
 

@@ -12,7 +12,7 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.errors import NotFound
 from hocbaso.regulations.permissions import GrantScope, Role
-from hocbaso.services import audit_verify, dashboard, roster, signing, test_school_keys, transcripts
+from hocbaso.services import audit_verify, dashboard, roster, signing, test_school_keys, transcript_moves
 from hocbaso.services.access import SYSTEM, load_actor
 from tests.cast import NOW, Cast
 from tests.databases import Outside
@@ -79,7 +79,7 @@ def test_without_the_order_sealed_records_wait_on_the_principal_s_day_and_not_on
     assert "Công bố 3 học bạ lớp 9A" in titles(built, "principal")
     assert not any("Công bố" in title for title in titles(built, "clerk"))
     before = dashboard.count_waiting(built.actor("principal"), NOW)
-    outcomes = transcripts.publish_class(built.actor("principal"), built.classes["9A"], NOW + timedelta(hours=5))
+    outcomes = transcript_moves.publish_class(built.actor("principal"), built.classes["9A"], NOW + timedelta(hours=5))
     assert [one.ok for one in outcomes] == [True] * 3 and states() == ["PUBLISHED"] * 3
     assert dashboard.count_waiting(built.actor("principal"), NOW) == before - 1
     assert audit_verify.verify().ok
@@ -88,14 +88,14 @@ def test_without_the_order_sealed_records_wait_on_the_principal_s_day_and_not_on
 @pytest.mark.parametrize("person", ["clerk", "vice_principal", "math", "it_officer", "board"])
 def test_nobody_but_the_principal_publishes(built: Cast, person: str) -> None:
     with pytest.raises(NotFound):
-        transcripts.publish_class(built.actor(person), built.classes["9A"], NOW)
+        transcript_moves.publish_class(built.actor(person), built.classes["9A"], NOW)
 
 
 def test_a_delegate_publishes_within_the_scope_and_dates_alone(built: Cast) -> None:
     sign(built, "homeroom", "principal", "seal", order=False)
     for scope in ("6A", "9A"):
         with pytest.raises(NotFound):
-            transcripts.publish_class(built.actor("vice_principal"), built.classes["9A"], NOW)
+            transcript_moves.publish_class(built.actor("vice_principal"), built.classes["9A"], NOW)
         roster.grant_role(
             SYSTEM,
             built.people["vice_principal"],
@@ -109,8 +109,8 @@ def test_a_delegate_publishes_within_the_scope_and_dates_alone(built: Cast) -> N
         )
     late = load_actor(built.accounts["vice_principal"], date(2027, 5, 14))
     with pytest.raises(NotFound):
-        transcripts.publish_class(late, built.classes["9A"], NOW + timedelta(days=2))
-    transcripts.publish_class(built.actor("vice_principal"), built.classes["9A"], NOW + timedelta(hours=5))
+        transcript_moves.publish_class(late, built.classes["9A"], NOW + timedelta(days=2))
+    transcript_moves.publish_class(built.actor("vice_principal"), built.classes["9A"], NOW + timedelta(hours=5))
     assert states() == ["PUBLISHED"] * 3
 
 

@@ -25,16 +25,17 @@ from hocbaso.services import (
     audit_verify,
     dashboard,
     document_pool,
+    held_work,
     log_search,
     recall_lists,
     recall_requests,
     recall_view,
-    reminders,
     signing,
     signing_view,
+    stored_documents,
     students,
     test_school_keys,
-    transcripts,
+    transcript_building,
     trust_roots,
     verification,
 )
@@ -102,7 +103,7 @@ def test_a_list_goes_one_way(state: ListState, act: str) -> None:
 
 def test_asked_approved_recalled_built_anew_and_the_old_file_says_so(issued: Cast) -> None:
     old = records()[0]
-    data = transcripts.read_stored(old.pdf_digest)
+    data = stored_documents.read(old.pdf_digest)
     request = ask(issued)
     assert (request.state, request.from_state, request.needs_authority) == ("ASKED", "PUBLISHED", False)
     assert state_of() == "RECALL_REQUESTED" and standing(old.uuid) == "in_force", "in force until it is decided"
@@ -122,7 +123,7 @@ def test_asked_approved_recalled_built_anew_and_the_old_file_says_so(issued: Cas
     )
     (to_build,) = recall_view.overview(issued.actor("clerk")).to_build
     assert to_build.student_name == STAY[0] and to_build.reason == WHY
-    transcripts.build_class(issued.actor("clerk"), issued.classes["9A"], LATER, f"#{old.enrollment_id}")
+    transcript_building.build_class(issued.actor("clerk"), issued.classes["9A"], LATER, f"#{old.enrollment_id}")
     assert recall_view.overview(issued.actor("clerk")).to_build == ()
     for index, (role, key) in enumerate((("homeroom", "math"), ("principal", "principal"), ("seal", "clerk"))):
         at = LATER + timedelta(hours=index + 1)
@@ -134,7 +135,7 @@ def test_asked_approved_recalled_built_anew_and_the_old_file_says_so(issued: Cas
     assert standing(new.uuid) == "in_force" and standing(old.uuid) == "replaced"
     at = LATER + timedelta(days=1)
     assert verification.by_file(data, at).standing == "replaced"
-    assert verification.by_file(transcripts.read_stored(new.pdf_digest), at).standing == "in_force"
+    assert verification.by_file(stored_documents.read(new.pdf_digest), at).standing == "in_force"
     report = audit_verify.verify()
     assert report.ok, report.faults
 
@@ -483,7 +484,7 @@ def test_a_paper_to_make_anew_in_the_open_year_is_looked_at_first_and_due_soon(i
     assert item.due_before == due_before(clock.local_date(LATER))
     assert not [one for one in day.plain if one.kind == "transcript"], "not told twice"
     assert dashboard.count_waiting(math, LATER) == day.n_waiting
-    assert [one.what for one in reminders.held_work(LATER) if "học bạ lớp 9A" in one.what] == [words]
+    assert [one.what for one in held_work.unfinished(LATER) if "học bạ lớp 9A" in one.what] == [words]
     view = signing_view.class_view(math, issued.classes["9A"], LATER)
     assert {row.name: row.recalled_on for row in view.rows} == {
         name: clock.local_date(LATER) if name == STAY[0] else None for name in STAY

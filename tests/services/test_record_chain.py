@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from hocbaso.errors import NotFound
-from hocbaso.services import recall_requests, record_chain, transcripts
+from hocbaso.services import recall_requests, record_chain, transcript_building
 from tests.cast import Cast
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
     approved_template_fixture,
@@ -38,7 +38,7 @@ def test_the_whole_way_of_a_record_that_was_corrected_recalled_and_made_anew(iss
     assert (plain.n_records, plain.n_recalled, plain.n_corrections, plain.in_force) == (1, 0, 0, old.uuid)
     request = confirm(issued, ask(issued, {("LIT", 2, "CK"): "1"}))
     approve(issued, request)
-    transcripts.build_class(
+    transcript_building.build_class(
         issued.actor("clerk"), issued.classes["9A"], LATER + timedelta(hours=1), f"#{issued.enrollments['9A', BINH]}"
     )
     new = next(row for row in of(issued) if row.uuid != old.uuid)

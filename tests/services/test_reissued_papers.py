@@ -23,6 +23,7 @@ from hocbaso.services import (
     signing,
     students,
     study_history,
+    transcript_building,
     transcripts,
 )
 from hocbaso.services.access import SYSTEM
@@ -60,7 +61,7 @@ def edit_profile(cast: Cast) -> None:
 
 
 def rebuild(cast: Cast) -> m.TranscriptRecord:
-    transcripts.build_class(
+    transcript_building.build_class(
         cast.actor("clerk"), cast.classes["9A"], LATER + timedelta(minutes=1), f"#{cast.enrollments['9A', BINH]}"
     )
     return in_force(cast)

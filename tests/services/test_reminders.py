@@ -22,6 +22,7 @@ from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import NotAllowed, NotFound, Unavailable
 from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.help_flow import HelpVerb
 from hocbaso.regulations.permissions import GrantScope, Role
 from hocbaso.regulations.vietnamese_names import sort_key
 from hocbaso.services import (
@@ -30,8 +31,11 @@ from hocbaso.services import (
     audit_verify,
     board_tasks,
     digest_mail,
+    held_work,
+    help_requests,
     job_ledger,
     mail_choice,
+    notices,
     reminders,
     role_grants,
     roster,
@@ -167,7 +171,7 @@ def test_nobody_hears_of_the_own_sheet_or_class_as_a_delegate(school: Cast) -> N
     for who in ("other", "math"):  # who teaches the sheet, and who keeps 9A
         for role in (Role.VICE_PRINCIPAL, Role.DELEGATE):
             roster.grant_role(SYSTEM, school.people[who], role, school.now, starts_on=day, ends_on=date(2027, 5, 31))
-    held = {work.what: work.holders for work in reminders.held_work(morning(day))}
+    held = {work.what: work.holders for work in held_work.unfinished(morning(day))}
     principal, other, math = (school.people[key] for key in ("principal", "other", "math"))
     assert held["Duyệt bảng điểm Khoa học tự nhiên 6A, học kì II"] == (principal, math)
     assert held["Duyệt tổng kết lớp 6A"] == (principal, other, math)
@@ -255,22 +259,22 @@ def test_a_class_whose_sheets_are_locked_is_the_homeroom_teachers(school: Cast) 
 def test_a_notice_waits_until_its_own_reader_puts_it_aside(school: Cast) -> None:
     day = BEFORE - timedelta(days=7)
     reminders.remind(SYSTEM, morning(day))
-    (notice,) = reminders.waiting_notices(school.people["other"])
+    (notice,) = notices.waiting(school.people["other"])
     with pytest.raises(NotFound):
-        reminders.mark_read(school.actor("math"), notice.id, morning(day))
-    reminders.mark_read(school.actor("other"), notice.id, morning(day))
-    assert reminders.waiting_notices(school.people["other"]) == []
+        notices.mark_read(school.actor("math"), notice.id, morning(day))
+    notices.mark_read(school.actor("other"), notice.id, morning(day))
+    assert notices.waiting(school.people["other"]) == []
 
 
 def test_the_page_marks_a_notice_read_for_its_owner_only(school: Cast, client_of: Callable[[str], FlaskClient]) -> None:
     reminders.remind(SYSTEM, morning(BEFORE - timedelta(days=7)))
-    (notice,) = reminders.waiting_notices(school.people["other"])
+    (notice,) = notices.waiting(school.people["other"])
     assert client_of("math").post(f"/loi-nhac/{notice.id}/da-doc").status_code == 404
     assert client_of("other").get(f"/loi-nhac/{notice.id}/da-doc").status_code == 405
     answer = client_of("other").post(f"/loi-nhac/{notice.id}/da-doc")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/hom-nay")
     db.session.remove()
-    assert reminders.waiting_notices(school.people["other"]) == []
+    assert notices.waiting(school.people["other"]) == []
     assert client_of("other").post(f"/loi-nhac/{notice.id}/da-doc", headers={"HX-Request": "true"}).data == b""
 
 
@@ -444,7 +448,7 @@ def test_no_mail_server_is_no_failure_of_the_reminder(mailing: Cast, school_app:
     school_app.config["HOCBASO"] = replace(school_app.config["HOCBASO"], smtp_url="smtp://127.0.0.1:1")
     with pytest.raises(Unavailable):
         digest_mail.send(morning(DAY))
-    assert reminders.waiting_notices(mailing.people["other"])
+    assert notices.waiting(mailing.people["other"])
     school_app.config["HOCBASO"] = replace(school_app.config["HOCBASO"], smtp_url=None)
     assert digest_mail.send(morning(DAY)) == 0
 
@@ -486,17 +490,13 @@ def test_what_comes_after_the_mail_of_the_day_waits_for_the_next(mailing: Cast, 
     assert digest_mail.send(morning(DAY)) == 3
     post(mailing)
     with write_transaction():
-        reminders.tell(
-            [mailing.people["other"]], "help", "Có lời trả lời", "Đã xong.", morning(DAY) + timedelta(hours=2)
-        )
-        reminders.tell(
-            [mailing.people["math"]], "help", "Có lời trả lời", "Đã xong.", morning(DAY) + timedelta(hours=2)
-        )
+        notices.tell([mailing.people["other"]], "help", "Có lời trả lời", "Đã xong.", morning(DAY) + timedelta(hours=2))
+        notices.tell([mailing.people["math"]], "help", "Có lời trả lời", "Đã xong.", morning(DAY) + timedelta(hours=2))
     notice = db.session.scalar(
         select(m.Notice).where(m.Notice.person_id == mailing.people["math"], m.Notice.kind == "help")
     )
     assert notice is not None
-    reminders.mark_read(mailing.actor("math"), notice.id, morning(DAY) + timedelta(hours=3))
+    notices.mark_read(mailing.actor("math"), notice.id, morning(DAY) + timedelta(hours=3))
     assert digest_mail.send(morning(DAY) + timedelta(hours=4)) == 0, "one message a person a day"
     assert digest_mail.send(morning(DAY) + timedelta(days=1)) == 3
     assert "Có lời trả lời" in letters(sink, "other")[1].get_content()
@@ -533,9 +533,9 @@ def test_who_declines_the_mail_gets_none_and_the_bell_stays(mailing: Cast, sink:
     other = mailing.actor("other")
     assert mail_choice.choose(other, False, morning(DAY)) and not mail_choice.choose(other, False, morning(DAY))
     post(mailing)
-    n_unread = reminders.n_unread(other.person_id, morning(DAY))
+    n_unread = notices.n_unread(other.person_id, morning(DAY))
     assert digest_mail.send(morning(DAY)) == 2 and letters(sink, "other") == []
-    assert reminders.n_unread(other.person_id, morning(DAY)) == n_unread > 0, "not mailed, and not read either"
+    assert notices.n_unread(other.person_id, morning(DAY)) == n_unread > 0, "not mailed, and not read either"
     assert "Tài khoản của tôi" in letters(sink, "math")[0].get_content(), "the mail says how to end it"
     choice = mail_choice.read(other)
     assert (choice.email, choice.declined_at, choice.is_sent) == ("other@dongsen.example", morning(DAY), True)
@@ -578,7 +578,7 @@ def test_the_list_for_the_wall_says_who_holds_what_and_who_hears_of_it(school: C
     assert of_teacher.n_late >= 1 and of_teacher.items[0].days_left <= 0 and "Hiệu trưởng" in of_teacher.items[0].tells
     names = [one.name for one in late]
     assert names == sorted(names, key=lambda name: sort_key(name) if name else "")
-    works = {work.what for work in reminders.held_work(morning(day))}
+    works = {work.what for work in held_work.unfinished(morning(day))}
     assert {one.what for holder in held for one in holder.items} == works
     for who in ("board", "math", "head_society", "it_officer"):
         with pytest.raises(NotAllowed):
@@ -602,7 +602,7 @@ def test_a_reminder_tells_only_what_still_waits_with_the_days_left_today(
     actor = school.actor("other")
     reminders.remind(SYSTEM, morning(BEFORE - timedelta(days=3)))
     reminders.remind(SYSTEM, morning(BEFORE - timedelta(days=1)))
-    assert len(reminders.waiting_notices(school.people["other"])) == 2
+    assert len(notices.waiting(school.people["other"])) == 2
     db.session.remove()
     (shown,) = shown_notices.shown(actor, morning(BEFORE + timedelta(days=9)))
     line = next(line for line in shown.lines if "6A, học kì II" in line)
@@ -614,14 +614,62 @@ def test_a_reminder_tells_only_what_still_waits_with_the_days_left_today(
     assert not any("6A, học kì II" in line for notice in left for line in notice.lines), "handed in since"
 
 
+def test_a_line_is_followed_by_what_it_is_about_and_not_by_its_words(school: Cast) -> None:
+    day = BEFORE - timedelta(days=2)
+    principal, board = school.actor("principal"), school.actor("board")
+    task_id = board_tasks.give(principal, "Kiểm kê 3 học sinh", board.person_id, day, morning(day))
+    reminders.remind(SYSTEM, morning(day))
+    board_tasks.give(
+        principal,
+        "Kiểm kê máy",
+        board.person_id,
+        day + timedelta(days=3),
+        morning(day),
+        task_id=task_id,
+        expected_version=1,
+    )
+    by_title = {one.title: one.lines for one in shown_notices.shown(board, morning(day))}
+    assert by_title["Việc của Ban quản lý Học bạ số"] == ("Kiểm kê 3 học sinh, hạn cuối: hết ngày 18/05/2027.",)
+    assert any(line.startswith("Kiểm kê máy: còn 3 ngày (") for lines in by_title.values() for line in lines)
+    board_tasks.finish(board, task_id, "Biên bản 1", 2, morning(day))
+    left = [line for one in shown_notices.shown(board, morning(day)) for line in one.lines]
+    assert not any("Kiểm kê" in line for line in left)
+
+
+def test_of_two_questions_the_answered_one_is_no_longer_told(school: Cast) -> None:
+    officer, other = school.actor("it_officer"), school.actor("other")
+    day = morning(BEFORE)
+    first = help_requests.ask(other, "Không thấy lớp của tôi", "/bang-diem/", day)
+    help_requests.ask(other, "Ảnh không lên", "/hoc-sinh/", day)
+    help_requests.move(officer, first, HelpVerb.ANSWER, "Xin chọn năm học.", 1, day)
+    [told] = [one for one in shown_notices.shown(officer, day) if one.title == "Có thầy, cô cần giúp"]
+    assert told.lines == ("Tô Vĩnh Phát hỏi về trang Học sinh.",)
+    [answer] = shown_notices.shown(other, day)
+    assert "trả lời câu hỏi về trang Bảng điểm" in answer.lines[0], "what nothing settles stands"
+
+
+def test_what_was_told_before_keys_were_kept_is_shown_as_it_was_sent(school: Cast) -> None:
+    only(school, ("6A", "SCI", 2))
+    reminders.remind(SYSTEM, morning(BEFORE - timedelta(days=3)))
+    with write_transaction() as session:
+        session.execute(update(m.Notice).values(about=None))
+    [notice] = notices.waiting(school.people["other"])
+    [shown] = shown_notices.shown(school.actor("other"), morning(BEFORE + timedelta(days=9)))
+    assert "\n".join(shown.lines) == notice.body and shown.title == notice.title and not shown.is_own_work
+    day = BEFORE - timedelta(days=3)
+    with write_transaction():
+        notices.tell([school.people["other"]], "reminder", "", "Thêm", morning(day), about="x")
+    assert [key for _line, key in notices.lines(notice)] == [None] * len(shown.lines) + ["x"]
+
+
 def test_a_task_whose_holder_has_left_waits_for_whoever_gives_it(school: Cast) -> None:
     day = BEFORE - timedelta(days=2)
     board_tasks.give(school.actor("principal"), "Kiểm kê máy", school.people["board"], day, morning(day))
-    held = {work.what: work.holders for work in reminders.held_work(morning(day))}
+    held = {work.what: work.holders for work in held_work.unfinished(morning(day))}
     assert held["Kiểm kê máy"] == (school.people["board"],)
     with write_transaction() as session:
         person = session.get(m.Person, school.people["board"])
         assert person is not None
         person.left_on = day - timedelta(days=1)
-    held = {work.what: work.holders for work in reminders.held_work(morning(day))}
+    held = {work.what: work.holders for work in held_work.unfinished(morning(day))}
     assert held["Giao việc “Kiểm kê máy”"] == (school.people["principal"],) and "Kiểm kê máy" not in held

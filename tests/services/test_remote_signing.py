@@ -25,8 +25,8 @@ from hocbaso.services import (
     remote_logins,
     remote_register,
     signing,
+    stored_documents,
     test_school_keys,
-    transcripts,
     trust_roots,
 )
 from tests.cast import NOW, Cast
@@ -101,7 +101,7 @@ def test_one_transcript_mixes_a_provider_a_token_and_a_file(
     for row in records():
         for digest in (row.pdf_digest, row.xml_digest):
             report = document_pool.verify(
-                transcripts.read_stored(digest), roots, crls, NOW + timedelta(days=1), timeout=60
+                stored_documents.read(digest), roots, crls, NOW + timedelta(days=1), timeout=60
             )
             assert report.ok and len(report.signatures) == 3, report.reasons
     assert audit_verify.verify().ok

@@ -17,6 +17,7 @@ from hocbaso.regulations.score_sheet_flow import SheetState, SheetVerb
 from hocbaso.services import (
     bulk_acts,
     dashboard,
+    held_work,
     progress,
     readiness,
     reminders,
@@ -118,7 +119,7 @@ def turn_of(school: Cast, verb: SheetVerb = SheetVerb.REVIEW) -> set[str]:
 
 def reminded(school: Cast) -> set[str]:
     """Who is told on the eve of the deadline to review Toán 6A, as the one who holds it."""
-    work = next(one for one in reminders.held_work(NOW) if one.link == f"/bang-diem/{sheet_id(school)}")
+    work = next(one for one in held_work.unfinished(NOW) if one.link == f"/bang-diem/{sheet_id(school)}")
     return {key for key, person in school.people.items() if person in work.holders}
 
 
@@ -229,7 +230,7 @@ def test_where_everybody_has_a_hand_in_it_nobody_reviews_and_the_principal_is_to
     refused(school, "head_science", "Chưa có ai soát được bảng này: xin Hiệu trưởng giao vai trò")
     refused(school, "principal", "Chưa có ai soát được bảng này")
     assert turn_of(school) == set() and reminded(school) == {"principal"}
-    work = next(one for one in reminders.held_work(NOW) if one.link.endswith(f"/{sheet_id(school)}"))
+    work = next(one for one in held_work.unfinished(NOW) if one.link.endswith(f"/{sheet_id(school)}"))
     assert work.what.startswith("Giao người soát bảng điểm Toán 6A")
 
 

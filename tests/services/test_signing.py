@@ -23,8 +23,9 @@ from hocbaso.services import (
     roster,
     signing,
     signing_secret,
+    stored_documents,
     test_school_keys,
-    transcripts,
+    transcript_building,
     trust_roots,
 )
 from hocbaso.services.access import SYSTEM
@@ -62,7 +63,7 @@ def test_three_signatures_in_order_make_files_that_an_outside_validator_accepts(
         assert [s.role for s in row.signatures] == ["homeroom", "principal", "seal"]
         for digest in (row.pdf_digest, row.xml_digest):
             report = document_pool.verify(
-                transcripts.read_stored(digest), roots, crls, NOW + timedelta(days=1), timeout=60
+                stored_documents.read(digest), roots, crls, NOW + timedelta(days=1), timeout=60
             )
             assert report.ok, report.reasons
             assert [(s.role, s.signer_name) for s in report.signatures] == [
@@ -71,16 +72,16 @@ def test_three_signatures_in_order_make_files_that_an_outside_validator_accepts(
                 ("seal", "Trường THCS Đồng Sen"),
             ]
     first, second, third = records()[0].signatures
-    pdfs = [transcripts.read_stored(s.pdf_digest) for s in (first, second, third)]
+    pdfs = [stored_documents.read(s.pdf_digest) for s in (first, second, third)]
     assert pdfs[1].startswith(pdfs[0]) and pdfs[2].startswith(pdfs[1])
-    assert pdfs[0].startswith(transcripts.read_stored(records()[0].unsigned_pdf_digest))
+    assert pdfs[0].startswith(stored_documents.read(records()[0].unsigned_pdf_digest))
     report = audit_verify.verify()
     assert report.ok, report.faults
 
 
 @pytest.mark.parametrize("place", [600, 20_000, -200])
 def test_one_byte_flipped_in_a_signed_pdf_is_refused(issued: Cast, place: int) -> None:
-    data = bytearray(transcripts.read_stored(records()[0].pdf_digest))
+    data = bytearray(stored_documents.read(records()[0].pdf_digest))
     data[place] ^= 0x04
     report = document_pool.verify(
         bytes(data), trust_roots.trusted_roots(), trust_roots.trusted_crls(), LATER, timeout=60
@@ -180,7 +181,7 @@ def test_a_deputy_signs_only_what_was_built_for_a_deputy(built: Cast) -> None:
     assert outcomes(batch) == ["failed"] * 3
     uuid = records()[0].uuid
     recall_requests.recall(built.actor("principal"), uuid, "Hiệu trưởng đi công tác", LATER)
-    transcripts.build_class(
+    transcript_building.build_class(
         built.actor("clerk"), built.classes["9A"], LATER, deputy_person_id=built.people["vice_principal"]
     )
     new = max(records(), key=lambda row: row.id)
@@ -196,10 +197,14 @@ def test_who_signed_as_homeroom_teacher_does_not_sign_the_same_record_for_the_pr
     uuid = records()[0].uuid
     recall_requests.recall(built.actor("principal"), uuid, "Hiệu trưởng đi công tác", LATER)
     with pytest.raises(Invalid, match="không ký thay Hiệu trưởng"):
-        transcripts.build_class(built.actor("clerk"), built.classes["9A"], LATER, deputy_person_id=built.people["math"])
+        transcript_building.build_class(
+            built.actor("clerk"), built.classes["9A"], LATER, deputy_person_id=built.people["math"]
+        )
     roster.assign_homeroom(SYSTEM, built.classes["9A"], built.people["outsider"], NOW, starts_on=NOW.date())
     test_school_keys.make_demo_keys(SYSTEM, NOW)
-    transcripts.build_class(built.actor("clerk"), built.classes["9A"], LATER, deputy_person_id=built.people["math"])
+    transcript_building.build_class(
+        built.actor("clerk"), built.classes["9A"], LATER, deputy_person_id=built.people["math"]
+    )
     new = max(records(), key=lambda row: row.id)
     assert outcomes(sign(built, "outsider", "homeroom", students=[new.uuid])) == ["done"]
     with (

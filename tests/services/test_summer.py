@@ -27,11 +27,13 @@ from hocbaso.services import (
     results,
     roster,
     signing,
+    stored_documents,
     summer_approval,
     summer_cases,
     summer_results,
     summer_view,
     test_school_keys,
+    transcript_building,
     transcript_counts,
     transcripts,
     untouched,
@@ -350,15 +352,15 @@ def test_the_years_record_gives_way_to_one_that_holds_the_summer(school: Cast) -
     test_school_keys.make_demo_keys(SYSTEM, NOW)
     class_id = summer_9a(school)
     chi, binh = school.enrollments["9A", CHI], school.enrollments["9A", BINH]
-    transcripts.build_class(SYSTEM, class_id, NOW, f"#{chi}")
+    transcript_building.build_class(SYSTEM, class_id, NOW, f"#{chi}")
     for hours, (role, key) in enumerate((("homeroom", "math"), ("principal", "principal"), ("seal", "clerk")), start=1):
         signing.sign_class(
             school.actor(key), class_id, role, test_school_keys.DEMO_PIN, NOW + timedelta(hours=hours), [f"#{chi}"]
         )
-    transcripts.build_class(SYSTEM, class_id, NOW + timedelta(hours=4), f"#{binh}")
+    transcript_building.build_class(SYSTEM, class_id, NOW + timedelta(hours=4), f"#{binh}")
     old = transcripts.records_in_force([chi, binh])
     assert [old[chi].state, old[binh].state] == ["PUBLISHED", "CREATED"]
-    old_file = transcripts.read_stored(old[chi].pdf_digest)
+    old_file = stored_documents.read(old[chi].pdf_digest)
     assert tc.from_canonical_json(old[chi].content.encode()).completion is None, "the summer was still to come"
 
     register_all(school, class_id)
@@ -400,7 +402,7 @@ def test_the_years_record_gives_way_to_one_that_holds_the_summer(school: Cast) -
     }
     asked = db.session.scalars(select(m.RecallRequest)).one()
     assert asked.state == "RECALLED" and "bổ sung kết quả trong hè" in asked.reason
-    batch = transcripts.build_class(SYSTEM, class_id, JULY, f"#{chi}")
+    batch = transcript_building.build_class(SYSTEM, class_id, JULY, f"#{chi}")
     assert [item.outcome for item in batch.items] == ["done"]
     new = transcripts.records_in_force([chi])[chi]
     content = tc.from_canonical_json(new.content.encode())
@@ -408,5 +410,5 @@ def test_the_years_record_gives_way_to_one_that_holds_the_summer(school: Cast) -
     after = {row.code: (row.year, row.after_reassessment) for row in content.subjects}
     assert (after["LIT"], after["MATH"], after["HISTGEO"]) == (("4.0", "6.5"), ("4.0", "5.5"), ("4.0", None))
     assert (content.learning.year, content.learning.after) == (Level.CHUA_DAT, Level.DAT)
-    assert transcripts.read_stored(old[chi].pdf_digest) == old_file, "nobody edits an issued file"
+    assert stored_documents.read(old[chi].pdf_digest) == old_file, "nobody edits an issued file"
     assert audit_verify.verify().faults == []

@@ -28,6 +28,7 @@ from hocbaso.services import (
     summer_corrections,
     summer_view,
     test_school_keys,
+    transcript_building,
     transcript_contents,
     transcripts,
     untouched,
@@ -284,7 +285,7 @@ def test_a_closed_year_is_open_to_it_and_its_record_is_built_anew(school: Cast) 
     finish_class(school.classes["6A"], datetime(2027, 5, 25, 2, 0, tzinfo=UTC))
     pupils = [f"#{chi}", f"#{school.enrollments['9A', BINH]}"]
     for pupil in pupils:
-        transcripts.build_class(SYSTEM, class_id, JULY, pupil)
+        transcript_building.build_class(SYSTEM, class_id, JULY, pupil)
     for hours, (role, key) in enumerate((("homeroom", "math"), ("principal", "principal"), ("seal", "clerk")), start=1):
         signing.sign_class(
             school.actor(key), class_id, role, test_school_keys.DEMO_PIN, JULY + timedelta(hours=hours), pupils

@@ -25,10 +25,10 @@ from hocbaso.services import (
     document_pool,
     key_devices,
     signing,
+    stored_documents,
     test_school_keys,
     token_register,
     token_requests,
-    transcripts,
     trust_roots,
 )
 from tests.cast import NOW, Cast
@@ -108,7 +108,7 @@ def test_a_class_is_signed_where_the_principals_key_is_on_a_token(built: Cast, t
         assert row.state == "PUBLISHED"
         for digest in (row.pdf_digest, row.xml_digest):
             report = document_pool.verify(
-                transcripts.read_stored(digest), roots, crls, NOW + timedelta(days=1), timeout=60
+                stored_documents.read(digest), roots, crls, NOW + timedelta(days=1), timeout=60
             )
             assert report.ok, report.reasons
             assert [s.signer_name for s in report.signatures] == ["Trịnh Thu Hà", PRINCIPAL, "Trường THCS Đồng Sen"]

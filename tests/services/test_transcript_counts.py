@@ -7,7 +7,7 @@ import pytest
 from hocbaso import models as m
 from hocbaso.db import write_transaction
 from hocbaso.regulations.audit_tags import AuditTag
-from hocbaso.services import audit, dashboard, reminders, roster
+from hocbaso.services import audit, dashboard, held_work, roster
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.transcript_counts import records_by_state
 from tests.cast import Cast
@@ -69,7 +69,7 @@ def test_no_record_is_due_of_a_student_who_left_and_the_reminder_says_the_same_a
     words = f"Lập {n_due} học bạ lớp 9A"
     keeper = approved_9a.actor("math")
     assert words in [item.title for item in dashboard.daily(keeper, approved_9a.now).plain]
-    assert words in [work.what for work in reminders.held_work(approved_9a.now)]
+    assert words in [work.what for work in held_work.unfinished(approved_9a.now)]
 
 
 def test_a_class_that_is_not_approved_has_no_record_due(school: Cast) -> None:

@@ -13,7 +13,16 @@ from hocbaso.db import db
 from hocbaso.documents import transcript_content as tc
 from hocbaso.documents.xml_record import take_apart
 from hocbaso.errors import IntegrityFault, Invalid, NotAllowed, NotFound, WrongState
-from hocbaso.services import audit_verify, document_pool, recall_requests, signing_view, students, transcripts
+from hocbaso.services import (
+    audit_verify,
+    document_pool,
+    recall_requests,
+    signing_view,
+    students,
+    transcript_building,
+    transcript_files,
+    transcript_moves,
+)
 from tests.cast import NOW, Cast
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
     STAY,
@@ -46,7 +55,7 @@ def tamper(statement: str, **values: object) -> None:
 @pytest.mark.parametrize("days", [-1, 367])
 def test_a_day_of_issue_in_the_past_or_in_another_age_is_refused(days: int, approved: Cast) -> None:
     with pytest.raises(Invalid):
-        transcripts.build_class(
+        transcript_building.build_class(
             approved.actor("clerk"), approved.classes["9A"], NOW, issue_on=NOW.date() + timedelta(days=days)
         )
     assert not records()
@@ -80,17 +89,17 @@ def test_the_paper_says_what_the_sheets_said(built: Cast) -> None:
 
 def test_a_second_build_skips_what_is_there(built: Cast) -> None:
     before = [row.uuid for row in records()]
-    batch = transcripts.build_class(built.actor("clerk"), built.classes["9A"], NOW + timedelta(minutes=5))
+    batch = transcript_building.build_class(built.actor("clerk"), built.classes["9A"], NOW + timedelta(minutes=5))
     assert [item.outcome for item in batch.items] == ["skipped"] * 3
     assert [row.uuid for row in records()] == before
 
 
 def test_one_student_by_code(approved: Cast) -> None:
     code = db.session.get(m.Enrollment, approved.enrollments["9A", STAY[1]]).student.moet_code
-    batch = transcripts.build_class(approved.actor("clerk"), approved.classes["9A"], NOW, code)
+    batch = transcript_building.build_class(approved.actor("clerk"), approved.classes["9A"], NOW, code)
     assert [(item.enrollment.student.full_name, item.outcome) for item in batch.items] == [(STAY[1], "done")]
     with pytest.raises(NotFound):
-        transcripts.build_class(approved.actor("clerk"), approved.classes["9A"], NOW, "khong-co")
+        transcript_building.build_class(approved.actor("clerk"), approved.classes["9A"], NOW, "khong-co")
 
 
 def test_rebuilt_in_another_place_the_unsigned_pdf_is_the_same_byte_for_byte(built: Cast) -> None:
@@ -103,13 +112,13 @@ def test_rebuilt_in_another_place_the_unsigned_pdf_is_the_same_byte_for_byte(bui
 
 def test_a_class_that_is_not_approved_is_refused(approved: Cast) -> None:
     with pytest.raises(WrongState, match="chưa được duyệt"):
-        transcripts.build_class(approved.actor("clerk"), approved.classes["6A"], NOW)
+        transcript_building.build_class(approved.actor("clerk"), approved.classes["6A"], NOW)
 
 
 @pytest.mark.parametrize("person", ["it_officer", "outsider", "other", "head_society", "board"])
 def test_the_wrong_person_does_not_see_the_class(approved: Cast, person: str) -> None:
     with pytest.raises(NotFound):
-        transcripts.build_class(approved.actor(person), approved.classes["9A"], NOW)
+        transcript_building.build_class(approved.actor(person), approved.classes["9A"], NOW)
 
 
 def test_a_score_changed_behind_the_back_is_refused_in_words(approved: Cast) -> None:
@@ -119,7 +128,7 @@ def test_a_score_changed_behind_the_back_is_refused_in_words(approved: Cast) -> 
         who=approved.enrollments["9A", STAY[1]],
     )
     with pytest.raises(IntegrityFault) as refused:
-        transcripts.build_class(approved.actor("clerk"), approved.classes["9A"], NOW)
+        transcript_building.build_class(approved.actor("clerk"), approved.classes["9A"], NOW)
     assert (
         "Nguyễn Bảo Châu" in refused.value.message
         and "4,5" in refused.value.message
@@ -140,7 +149,7 @@ def test_a_score_changed_behind_the_back_is_refused_in_words(approved: Cast) -> 
 def test_what_else_stands_on_the_paper_is_compared_with_the_log(approved: Cast, statement: str, words: str) -> None:
     tamper(statement)
     with pytest.raises(IntegrityFault) as refused:
-        transcripts.build_class(approved.actor("clerk"), approved.classes["9A"], NOW)
+        transcript_building.build_class(approved.actor("clerk"), approved.classes["9A"], NOW)
     assert words in refused.value.message and "nhật ký ghi" in refused.value.message
     assert records() == []
 
@@ -155,7 +164,7 @@ def test_a_frozen_result_changed_behind_the_back_fails_that_student_alone(approv
         digest=hashlib.sha256(forged.encode()).hexdigest(),
         who=who,
     )
-    batch = transcripts.build_class(approved.actor("clerk"), approved.classes["9A"], NOW)
+    batch = transcript_building.build_class(approved.actor("clerk"), approved.classes["9A"], NOW)
     assert [item.outcome for item in batch.items] == ["failed", "done", "done"]
     assert "ngoài" in batch.items[0].reason
 
@@ -171,9 +180,9 @@ def test_a_killed_worker_is_survived(approved: Cast, monkeypatch: pytest.MonkeyP
         if not killed:
             killed.append(os.kill(pid, signal.SIGKILL))
 
-    batch = transcripts.build_class(approved.actor("clerk"), approved.classes["9A"], NOW, on_item=kill_once)
+    batch = transcript_building.build_class(approved.actor("clerk"), approved.classes["9A"], NOW, on_item=kill_once)
     if any(item.outcome == "failed" for item in batch.items):
-        batch = transcripts.build_class(approved.actor("clerk"), approved.classes["9A"], NOW)
+        batch = transcript_building.build_class(approved.actor("clerk"), approved.classes["9A"], NOW)
     assert {row.state for row in records()} == {"CREATED"} and len(records()) == 3
 
 
@@ -185,10 +194,10 @@ def test_stopped_in_the_middle_the_next_start_goes_on(approved: Cast) -> None:
         raise PowerCut
 
     with pytest.raises(PowerCut):
-        transcripts.build_class(approved.actor("clerk"), approved.classes["9A"], NOW, on_item=cut)
+        transcript_building.build_class(approved.actor("clerk"), approved.classes["9A"], NOW, on_item=cut)
     built_already = {row.uuid for row in records()}
     assert 0 < len(built_already) < 3
-    again = transcripts.build_class(approved.actor("clerk"), approved.classes["9A"], NOW + timedelta(minutes=2))
+    again = transcript_building.build_class(approved.actor("clerk"), approved.classes["9A"], NOW + timedelta(minutes=2))
     assert again.state == "DONE" and {item.outcome for item in again.items} == {"done"}
     assert len(records()) == 3 and built_already <= {row.uuid for row in records()}
     assert db.session.query(m.SigningBatch).count() == 1
@@ -196,7 +205,7 @@ def test_stopped_in_the_middle_the_next_start_goes_on(approved: Cast) -> None:
 
 
 def test_publishing_wants_the_seal_first(built: Cast) -> None:
-    outcomes = transcripts.publish_class(built.actor("principal"), built.classes["9A"], NOW)
+    outcomes = transcript_moves.publish_class(built.actor("principal"), built.classes["9A"], NOW)
     assert [outcome.ok for outcome in outcomes] == [False] * 3 and "chưa đóng dấu" in outcomes[0].reason
 
 
@@ -214,7 +223,7 @@ def test_recalled_a_record_is_replaced_by_another_uuid_that_names_it(issued: Cas
     students.update_profile(
         issued.actor("clerk"), student.id, {"birth_place": "Nam Định"}, expected_version=student.version, now=later
     )
-    batch = transcripts.build_class(issued.actor("clerk"), issued.classes["9A"], later)
+    batch = transcript_building.build_class(issued.actor("clerk"), issued.classes["9A"], later)
     assert sorted(item.outcome for item in batch.items) == ["done", "skipped", "skipped"]
     new = max(records(), key=lambda row: row.id)
     assert new.replaces_id == first.id and new.uuid != first.uuid
@@ -234,20 +243,20 @@ def test_a_signer_sees_first_what_is_out_of_the_ordinary_and_what_is_new(built: 
     signing_view.mark_looked(built.actor("math"), built.classes["9A"], NOW + timedelta(minutes=1))
     uuid = view.plain[0].uuid
     recall_requests.recall(built.actor("principal"), uuid, "Thử", NOW + timedelta(minutes=2))
-    transcripts.build_class(built.actor("clerk"), built.classes["9A"], NOW + timedelta(minutes=3))
+    transcript_building.build_class(built.actor("clerk"), built.classes["9A"], NOW + timedelta(minutes=3))
     again = signing_view.class_view(built.actor("math"), built.classes["9A"], NOW + timedelta(minutes=4))
     assert again.n_changed == 1 and [row.name for row in again.rows if row.is_new] == [STAY[0]]
 
 
 def test_export_gives_the_current_files_named_by_student_code(issued: Cast) -> None:
-    files = transcripts.export_class(issued.actor("clerk"), issued.classes["9A"], NOW)
+    files = transcript_files.export_class(issued.actor("clerk"), issued.classes["9A"], NOW)
     assert len(files) == 6 and files[0].name == records()[0].enrollment.student.moet_code + ".pdf"
     assert {file.digest for file in files} == {d for row in records() for d in (row.pdf_digest, row.xml_digest)}
 
 
 def test_opening_a_file_is_written_into_the_log_and_a_spoilt_file_is_refused(issued: Cast) -> None:
     row = records()[0]
-    opened = transcripts.open_file(issued.actor("math"), row.uuid, "pdf", NOW, download=True)
+    opened = transcript_files.open_file(issued.actor("math"), row.uuid, "pdf", NOW, download=True)
     assert hashlib.sha256(opened.data).hexdigest() == row.pdf_digest
     entry = db.session.scalars(select(m.AuditEntry).order_by(m.AuditEntry.seq.desc()).limit(1)).one()
     assert entry.tag == "transcript:file:read" and entry.target_id == row.uuid
@@ -257,9 +266,9 @@ def test_opening_a_file_is_written_into_the_log_and_a_spoilt_file_is_refused(iss
     path.chmod(0o600)
     path.write_bytes(spoilt)
     with pytest.raises(IntegrityFault):
-        transcripts.open_file(issued.actor("math"), row.uuid, "pdf", NOW, download=True)
+        transcript_files.open_file(issued.actor("math"), row.uuid, "pdf", NOW, download=True)
     with pytest.raises(NotFound):
-        transcripts.open_file(issued.actor("it_officer"), row.uuid, "pdf", NOW, download=True)
+        transcript_files.open_file(issued.actor("it_officer"), row.uuid, "pdf", NOW, download=True)
 
 
 @pytest.mark.parametrize("column", ["pdf_digest", "xml_digest"])
@@ -268,9 +277,9 @@ def test_files_of_two_students_changed_over_are_handed_to_nobody(issued: Cast, c
     name, uuid = first.enrollment.student.full_name, first.uuid
     tamper(f"UPDATE transcript_record SET {column} = :other WHERE id = :id", other=getattr(second, column), id=first.id)
     with pytest.raises(IntegrityFault, match=name):
-        transcripts.export_class(issued.actor("clerk"), issued.classes["9A"], NOW)
+        transcript_files.export_class(issued.actor("clerk"), issued.classes["9A"], NOW)
     with pytest.raises(IntegrityFault, match=name):
-        transcripts.open_file(issued.actor("clerk"), uuid, column[:3], NOW, download=True)
+        transcript_files.open_file(issued.actor("clerk"), uuid, column[:3], NOW, download=True)
 
 
 def test_a_record_whose_file_was_changed_is_not_published_and_says_so(built: Cast) -> None:
@@ -278,6 +287,6 @@ def test_a_record_whose_file_was_changed_is_not_published_and_says_so(built: Cas
     place = next(document_pool.document_store().folder.rglob(f"{first.pdf_digest}*"))
     place.chmod(0o600)
     place.write_bytes(place.read_bytes()[:-1] + b"x")
-    outcomes = transcripts.publish_class(built.actor("principal"), built.classes["9A"], NOW)
+    outcomes = transcript_moves.publish_class(built.actor("principal"), built.classes["9A"], NOW)
     assert [outcome.ok for outcome in outcomes] == [False] * 3
     assert "đã bị thay đổi" in outcomes[0].reason and "chưa đóng dấu" in outcomes[1].reason

@@ -10,7 +10,15 @@ from sqlalchemy import select
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.errors import IntegrityFault
-from hocbaso.services import audit_verify, class_approval, signing, test_school_keys, transcripts, untouched
+from hocbaso.services import (
+    audit_verify,
+    class_approval,
+    signing,
+    test_school_keys,
+    transcript_building,
+    transcript_moves,
+    untouched,
+)
 from tests.cast import NOW, Cast
 from tests.databases import Outside
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
@@ -103,7 +111,9 @@ def test_what_a_transcript_is_made_from_stops_building_when_it_is_not_what_the_l
     class_id = approved.classes["9A"]
     tamper(statement)
     with pytest.raises(IntegrityFault) as refused:
-        transcripts.build_class(approved.actor("clerk") if "'clerk'" not in statement else _system(), class_id, NOW)
+        transcript_building.build_class(
+            approved.actor("clerk") if "'clerk'" not in statement else _system(), class_id, NOW
+        )
     assert all(part in refused.value.message for part in words), refused.value.message
     assert not db.session.scalars(select(m.TranscriptRecord)).all()
     assert any(fault.table is not None for fault in audit_verify.verify().faults)
@@ -191,6 +201,6 @@ def test_a_score_altered_after_the_seal_stops_publishing(built: Cast) -> None:
         who=built.enrollments["9A", STAY[1]],
     )
     with pytest.raises(IntegrityFault) as refused:
-        transcripts.publish_class(built.actor("principal"), class_id, NOW + timedelta(hours=5))
+        transcript_moves.publish_class(built.actor("principal"), class_id, NOW + timedelta(hours=5))
     assert "Nguyễn Bảo Châu" in refused.value.message and "4,5" in refused.value.message
     assert not db.session.scalars(select(m.TranscriptRecord).where(m.TranscriptRecord.published_at.is_not(None))).all()

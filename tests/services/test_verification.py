@@ -16,8 +16,9 @@ from hocbaso.services import (
     recall_requests,
     registered_signers,
     signing,
+    stored_documents,
     test_school_keys,
-    transcripts,
+    transcript_moves,
     verification,
 )
 from tests.cast import NOW, Cast
@@ -62,7 +63,7 @@ def test_a_sealed_record_that_is_kept_back_tells_nothing(built: Cast) -> None:
     record = records()[0]
     assert record.state == "ISSUED"
     assert verification.by_code(record.uuid).standing == "not_issued"
-    transcripts.publish_class(built.actor("principal"), built.classes["9A"], NOW + timedelta(hours=5))
+    transcript_moves.publish_class(built.actor("principal"), built.classes["9A"], NOW + timedelta(hours=5))
     assert verification.by_code(record.uuid).standing == "in_force"
 
 
@@ -100,19 +101,19 @@ def test_codes_are_read_as_people_write_them() -> None:
 
 @pytest.mark.parametrize("face", ["pdf_digest", "xml_digest"])
 def test_the_file_in_force_is_recognised(issued: Cast, face: str) -> None:
-    found = verification.by_file(transcripts.read_stored(getattr(records()[0], face)), LATER)
+    found = verification.by_file(stored_documents.read(getattr(records()[0], face)), LATER)
     assert found.report.ok and found.standing == "in_force" and found.match == "current"
     assert [s.role for s in found.report.signatures] == ["homeroom", "principal", "seal"]
 
 
 def test_a_file_before_the_seal_is_not_good_enough(issued: Cast) -> None:
-    found = verification.by_file(transcripts.read_stored(records()[0].signatures[1].pdf_digest), LATER)
+    found = verification.by_file(stored_documents.read(records()[0].signatures[1].pdf_digest), LATER)
     assert not found.report.ok and found.match == "former"
 
 
 def test_a_recalled_and_a_replaced_file_still_verify_but_say_so(issued: Cast) -> None:
     row = records()[0]
-    data = transcripts.read_stored(row.pdf_digest)
+    data = stored_documents.read(row.pdf_digest)
     recall_requests.recall(issued.actor("principal"), row.uuid, "Sai nơi sinh", LATER)
     found = verification.by_file(data, LATER)
     assert found.report.ok and found.standing == "recalled" and found.recalled_on == LATER
@@ -120,7 +121,7 @@ def test_a_recalled_and_a_replaced_file_still_verify_but_say_so(issued: Cast) ->
 
 
 def test_an_altered_file_is_refused(issued: Cast) -> None:
-    data = transcripts.read_stored(records()[1].xml_digest)
+    data = stored_documents.read(records()[1].xml_digest)
     forged = data.replace(b"<CA_NAM>4.8</CA_NAM>", b"<CA_NAM>9.8</CA_NAM>")
     assert forged != data
     found = verification.by_file(forged, LATER)
@@ -149,7 +150,7 @@ def test_an_address_that_asks_too_often_waits() -> None:
 
 def test_a_recall_undone_in_the_database_makes_no_file_good_again(issued: Cast) -> None:
     row = records()[1]
-    row_id, data = row.id, transcripts.read_stored(row.pdf_digest)
+    row_id, data = row.id, stored_documents.read(row.pdf_digest)
     recall_requests.recall(issued.actor("principal"), row.uuid, "Sai nơi sinh", LATER)
     tamper("UPDATE transcript_record SET state = 'PUBLISHED', recalled_at = NULL WHERE id = :id", id=row_id)
     with pytest.raises(IntegrityFault, match="chưa xác nhận được"):
@@ -161,13 +162,13 @@ def test_a_sealed_file_that_is_kept_back_is_not_in_force(built: Cast) -> None:
         at, pin = NOW + timedelta(hours=index), test_school_keys.DEMO_PIN
         signing.sign_class(built.actor(key), built.classes["9A"], role, pin, at, publish_on_seal=False)
     row = records()[0]
-    found = verification.by_file(transcripts.read_stored(row.pdf_digest), LATER)
+    found = verification.by_file(stored_documents.read(row.pdf_digest), LATER)
     assert found.standing == "not_issued" and found.words.heading == "Học bạ chưa cấp"
 
 
 def test_a_file_that_is_not_good_is_not_called_in_force(issued: Cast) -> None:
     """A program that reads only the standing must not take an unsigned file with a true code for the record."""
-    zone = xml_record.take_apart(transcripts.read_stored(records()[0].xml_digest)).data_zone
+    zone = xml_record.take_apart(stored_documents.read(records()[0].xml_digest)).data_zone
     told = verification.plain_file(verification.by_file(xml_record.assemble(zone), LATER))
     assert told["ok"] is False and told["standing"] == "unknown"
 
@@ -198,7 +199,7 @@ def test_another_content_signed_by_the_same_keys_under_the_same_code_is_refused(
 
 @pytest.mark.parametrize("face", ["pdf_digest", "xml_digest"])
 def test_a_file_in_force_stays_so_when_a_certificate_has_ended(issued: Cast, face: str) -> None:
-    data = transcripts.read_stored(getattr(records()[0], face))
+    data = stored_documents.read(getattr(records()[0], face))
     found = verification.by_file(data, NOW + timedelta(days=2200))
     assert found.report.ok and found.words.tone == "done" and found.words.heading == "Học bạ thật, còn hiệu lực"
     assert "nay đã hết hạn, nhưng khi ký thì còn hạn" in found.words.sentence
@@ -209,14 +210,14 @@ def test_a_file_in_force_stays_so_when_a_certificate_has_ended(issued: Cast, fac
 
 def test_a_package_of_the_two_stored_files_is_in_force(issued: Cast) -> None:
     row, other = records()[:2]
-    pdf, xml = transcripts.read_stored(row.pdf_digest), transcripts.read_stored(row.xml_digest)
+    pdf, xml = stored_documents.read(row.pdf_digest), stored_documents.read(row.xml_digest)
     found = verification.by_file(package.build_package(pdf, xml, row.uuid), LATER)
     assert found.report.ok and (found.standing, found.match) == ("in_force", "current")
-    mixed = package.build_package(pdf, transcripts.read_stored(other.xml_digest), row.uuid)
+    mixed = package.build_package(pdf, stored_documents.read(other.xml_digest), row.uuid)
     assert not verification.by_file(mixed, LATER).report.ok
 
 
 def test_a_file_without_its_seal_of_an_issued_record_is_not_to_be_waited_for(issued: Cast) -> None:
-    found = verification.by_file(transcripts.read_stored(records()[0].signatures[1].pdf_digest), LATER)
+    found = verification.by_file(stored_documents.read(records()[0].signatures[1].pdf_digest), LATER)
     assert "còn thiếu: nhà trường" in found.words.sentence
     assert found.words.next_step == verdict_words.ASK_ORIGINAL

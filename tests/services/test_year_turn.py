@@ -21,8 +21,8 @@ from hocbaso.services import (
     audit_verify,
     dashboard,
     exemptions,
+    held_work,
     homeroom,
-    reminders,
     roster,
     untouched,
     year_turn,
@@ -330,7 +330,7 @@ def test_a_record_recalled_after_the_turn_waits_for_those_who_make_the_next(scho
             dashboard.count_waiting(school.actor(who), autumn) == dashboard.daily(school.actor(who), autumn).n_waiting
         )
     assert replacing_items(school.actor("head_society"), autumn.date()) == []
-    [work] = [one for one in reminders.held_work(autumn) if one.what == words]
+    [work] = [one for one in held_work.unfinished(autumn) if one.what == words]
     assert work.holders == (school.people["math"],)
 
 

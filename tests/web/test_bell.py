@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from hocbaso import models as m
 from hocbaso.db import write_transaction
-from hocbaso.services import reminders
+from hocbaso.services import notices
 from tests.cast import Cast
 
 POLL = {"X-Poll": "1", "HX-Request": "true"}
@@ -18,7 +18,7 @@ POLL = {"X-Poll": "1", "HX-Request": "true"}
 
 def tell(school: Cast, who: str, title: str, kind: str = "help") -> None:
     with write_transaction():
-        reminders.tell([school.people[who]], kind, title, "Dòng một\nDòng hai", school.now)
+        notices.tell([school.people[who]], kind, title, "Dòng một\nDòng hai", school.now)
 
 
 def count(page: str) -> str | None:
@@ -38,7 +38,7 @@ def test_the_number_follows_what_comes_and_what_is_put_aside(
     assert count(clerk.get("/tro-giup").text) is None and "Xin xem" not in clerk.get("/loi-nhac/").text, (
         "one's own only"
     )
-    first = reminders.waiting_notices(school.people["math"])[0]
+    first = notices.waiting(school.people["math"])[0]
     answer = math.post(f"/loi-nhac/{first.id}/da-doc", data={"o": "loi-nhac"})
     assert answer.status_code in (302, 303) and answer.location.endswith("/loi-nhac/")
     page = math.get("/loi-nhac/").text

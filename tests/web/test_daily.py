@@ -180,13 +180,13 @@ def test_who_reads_the_board(school: Cast, client_of: Clients, who: str, status:
 
 
 def test_a_reminder_stands_on_the_day_of_its_holder_until_it_is_read(school, school_app, client_of):
-    from hocbaso.services import reminders
+    from hocbaso.services import notices, reminders
     from hocbaso.services.access import SYSTEM
 
     reminders.remind(SYSTEM, school.now)
     page = client_of("math").get("/hom-nay").get_data(as_text=True)
     assert "Lời nhắc ngày 12/05/2027" in page and "Nhập và nộp bảng điểm" in page
-    number = reminders.waiting_notices(school.people["math"])[0].id
+    number = notices.waiting(school.people["math"])[0].id
     assert client_of("math").post(f"/loi-nhac/{number}/da-doc").status_code == 303
     assert "Lời nhắc ngày" not in client_of("math").get("/hom-nay").get_data(as_text=True)
 

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 
 from hocbaso import clock
 from hocbaso.db import db
-from hocbaso.services import document_pool, test_school_keys, transcripts
+from hocbaso.services import document_pool, stored_documents, test_school_keys
 from tests.cast import NOW, PASSWORD, PEOPLE, Cast
 from tests.conftest import make_app
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
@@ -290,7 +290,7 @@ def test_a_stranger_checks_a_code(issued_site: Site) -> None:
 def test_a_stranger_checks_files(issued_site: Site) -> None:
     with issued_site.app.app_context():
         row = records()[1]
-        pdf, xml = (transcripts.read_stored(digest) for digest in (row.pdf_digest, row.xml_digest))
+        pdf, xml = (stored_documents.read(digest) for digest in (row.pdf_digest, row.xml_digest))
     for data in (pdf, xml):
         good = upload(issued_site, data)
         assert (
@@ -313,7 +313,7 @@ def test_a_file_signed_with_a_home_made_key_is_told_so_and_not_called_altered(is
     from hocbaso.documents.test_authority import TestAuthority, demo_image
 
     with issued_site.app.app_context():
-        pdf = transcripts.read_stored(records()[1].unsigned_pdf_digest)
+        pdf = stored_documents.read(records()[1].unsigned_pdf_digest)
     home_made = TestAuthority.create(NOW)
     for role, name in (
         ("homeroom", "Trịnh Thu Hà"),

@@ -12,7 +12,7 @@ import pytest
 from flask import current_app
 
 from hocbaso import clock
-from hocbaso.services import offline_page, transcripts, verification
+from hocbaso.services import offline_page, stored_documents, verification
 from tests.cast import NOW, Cast
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
     approved_template_fixture,
@@ -46,7 +46,7 @@ def send(client: object, data: bytes, name: str = "a.pdf", headers: dict[str, st
 
 
 def test_a_file_gets_sentences_and_a_report_to_take_away(stranger: object) -> None:
-    answer = send(stranger, transcripts.read_stored(records()[0].pdf_digest))
+    answer = send(stranger, stored_documents.read(records()[0].pdf_digest))
     assert answer.status_code == 200 and "Học bạ thật, còn hiệu lực" in answer.text  # type: ignore[attr-defined]
     assert answer.text.count("nội dung không đổi từ đó") == 3  # type: ignore[attr-defined]
     packed = re.search(r'href="data:application/json;base64,([^"]+)"', answer.text)[1]  # type: ignore[attr-defined,index]
@@ -58,7 +58,7 @@ def test_a_file_gets_sentences_and_a_report_to_take_away(stranger: object) -> No
 
 
 def test_an_altered_file_is_refused_with_what_to_do(stranger: object) -> None:
-    data = transcripts.read_stored(records()[1].xml_digest).replace(b"<CA_NAM>4.8</CA_NAM>", b"<CA_NAM>9.8</CA_NAM>")
+    data = stored_documents.read(records()[1].xml_digest).replace(b"<CA_NAM>4.8</CA_NAM>", b"<CA_NAM>9.8</CA_NAM>")
     answer = send(stranger, data, "a.xml")
     assert answer.status_code == 422 and "Hãy xin lại tệp gốc ở văn thư nhà trường" in answer.text  # type: ignore[attr-defined]
     assert "9,8" not in answer.text and "Nguyễn Bảo Châu" not in answer.text  # type: ignore[attr-defined]
@@ -66,7 +66,7 @@ def test_an_altered_file_is_refused_with_what_to_do(stranger: object) -> None:
 
 def test_the_same_as_json(stranger: object) -> None:
     record = records()[0]
-    found = send(stranger, transcripts.read_stored(record.pdf_digest), headers=JSON)
+    found = send(stranger, stored_documents.read(record.pdf_digest), headers=JSON)
     assert found.status_code == 200 and found.json["ok"] and found.json["verdict"]["tone"] == "done"  # type: ignore[attr-defined]
     assert [one["verdict"]["tone"] for one in found.json["signatures"]] == ["done"] * 3  # type: ignore[attr-defined]
     code = stranger.get(f"/xac-thuc/{record.uuid}", headers=JSON)  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ import pytest
 
 from hocbaso import clock
 from hocbaso.db import db
-from hocbaso.services import transcripts
+from hocbaso.services import transcript_building
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
 from tests.conftest import make_app
@@ -30,7 +30,7 @@ def hostile_template(school_template: tuple[Path, Cast], tmp_path_factory: pytes
         with copy_of(school_template[0], place).app_context():
             surface.poison(cast)
             approve_9a(cast)
-            batch = transcripts.build_class(SYSTEM, cast.classes["9A"], NOW)
+            batch = transcript_building.build_class(SYSTEM, cast.classes["9A"], NOW)
             assert [item.outcome for item in batch.items] == ["done"] * 3, [item.reason for item in batch.items]
             surface.fill_in_words(cast)
             checkpoint()

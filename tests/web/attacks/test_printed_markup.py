@@ -20,7 +20,7 @@ from hocbaso.db import db, write_transaction
 from hocbaso.documents import pdf_render
 from hocbaso.documents.issuing import build_faces
 from hocbaso.documents.transcript_content import to_canonical_json
-from hocbaso.services import exports, transcripts
+from hocbaso.services import exports, stored_documents
 from hocbaso.services.access import SYSTEM
 from tests.cast import NOW, Cast
 from tests.documents.samples import KEY, content, replace
@@ -118,12 +118,12 @@ def test_the_listener_hears_a_knock(listener: tuple[int, list[bytes]]) -> None:
 def test_the_transcripts_of_the_hostile_school_print_their_markup(hostile: Site) -> None:
     with hostile.app.app_context():
         for record in db.session.scalars(select(m.TranscriptRecord)):
-            with pikepdf.open(io.BytesIO(transcripts.read_stored(record.pdf_digest))) as pdf:
+            with pikepdf.open(io.BytesIO(stored_documents.read(record.pdf_digest))) as pdf:
                 assert len(pdf.pages) >= 5
                 assert {str(name) for name in list(pdf.Root.Names.EmbeddedFiles.Names)[::2]} == {
                     pdf_render.ATTACHMENT_NAME
                 }
-            assert "<xq" not in transcripts.read_stored(record.xml_digest).decode()
+            assert "<xq" not in stored_documents.read(record.xml_digest).decode()
             assert "<xq" in record.content
 
 
