@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from hocbaso.services import schema
-from hocbaso.web.static_files import preload_modules
+from hocbaso.web.static_files import make_bundles
 
 _FIRST = ("base.html", "components/", "score_sheets/", "daily/")
 """The frame of every page, the sheet and the page of the day: what a school opens in its first minute."""
@@ -17,4 +17,4 @@ def make_ready(app: Flask) -> None:
     with app.test_request_context():
         for name in app.jinja_env.list_templates(filter_func=lambda name: name.startswith(_FIRST)):
             app.jinja_env.get_template(name)
-        preload_modules("js/grid")
+        make_bundles()

@@ -18,6 +18,7 @@ from hocbaso import clock
 from hocbaso.services import school_frame
 from hocbaso.web.htmx import is_fragment
 from hocbaso.web.security import actor_or_none, public
+from hocbaso.web.static_files import has_address
 
 pwa = Blueprint("pwa", __name__)
 
@@ -67,9 +68,8 @@ def manifest() -> Response:
 def worker() -> Response:
     """The service worker, at the root so that its scope is every page. Its text changes with any file of the shell."""
     folder = Path(current_app.static_folder or "static")
-    names = sorted(
-        {path.relative_to(folder).as_posix() for pattern in _SHELL for path in folder.glob(pattern)} - {"js/sw.js"}
-    )
+    found = {path.relative_to(folder).as_posix() for pattern in _SHELL for path in folder.glob(pattern)}
+    names = sorted(filter(has_address, found - {"js/sw.js"}))
     shell = [url_for("static", filename=name) for name in names] + [url_for(".offline")]
     text = (folder / "js" / "sw.js").read_text(encoding="utf-8")
     version = hashlib.sha256("\n".join([*shell, text]).encode()).hexdigest()[:12]

@@ -12,25 +12,30 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, abort, current_app, request, url_for
-from markupsafe import Markup
+from flask import Flask, Response, abort, current_app, request
 
 from hocbaso.web.headers import COMPRESSED, gzipped
+from hocbaso.web.script_bundle import bundle
 from hocbaso.web.security import public
 
 FOR_EVER = "public, max-age=31536000, immutable"
 NAMED_BY_CONTENT = ("vendor/", "fonts/")
 """Folders whose file names carry a version or never change: their addresses inside stylesheets have no digest."""
-MODULE_FOLDERS = ("js/grid",)
-"""Folders of scripts that import each other by relative address. A query on the first file would not reach the others, so
-the digest of the whole folder stands in the folder's name: ``/static/js/grid@5f0c…/main.js`` imports ``./page.js`` beside it,
-and a page never mixes files of two versions."""
+MODULE_FOLDERS = {"js/grid": ("main.js", "outbox.js", "homeroom_remarks.js")}
+"""Folders of scripts that import each other, and those that pages name. Such a one is served with all it imports in one file, under
+the digest of the whole folder: ``/static/js/grid@5f0c…/main.js``, so a page never mixes two versions. The others have no address."""
+
+
+_Read = tuple[bytes, str, bytes | None]
 
 
 @lru_cache(maxsize=256)
-def _file(path: str, mtime_ns: int, size: int) -> tuple[bytes, str, bytes | None]:
-    body = Path(path).read_bytes()
-    kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
+def _file(path: str, mtime_ns: int, size: int) -> _Read:
+    return _packed(Path(path).read_bytes(), mimetypes.guess_type(path)[0] or "application/octet-stream")
+
+
+def _packed(body: bytes, kind: str) -> _Read:
+    """The body, its digest, and the body compressed where that is worth it."""
     packed = gzipped(body, level=9) if kind in COMPRESSED and len(body) > 700 else None
     return body, hashlib.sha256(body).hexdigest()[:16], packed
 
@@ -45,7 +50,7 @@ def _path(folder: str, name: str) -> str | None:
     return str(path) if path.is_relative_to(inside) else None
 
 
-def _read(name: str) -> tuple[bytes, str, bytes | None] | None:
+def _read(name: str) -> _Read | None:
     path = _path(current_app.static_folder or "static", name)
     try:
         found = os.stat(path) if path is not None else None
@@ -58,28 +63,28 @@ def _read(name: str) -> tuple[bytes, str, bytes | None] | None:
 
 @dataclass(frozen=True, slots=True)
 class _Modules:
-    """A module folder as it was last looked at: the digest over names and contents, and the scripts' names under ``static/``."""
+    """A module folder as it was last looked at: the digest over names and contents, and what was made of its scripts."""
 
     digest: str
-    names: tuple[str, ...]
     looked_at: float
-    preloads: dict[str, Markup] = field(default_factory=dict)
+    bundles: dict[str, _Read] = field(default_factory=dict)
 
 
 LOOK_AGAIN_SECONDS = 2.0
-"""A sheet's page asks for twenty modules; the folder is read once for all pages of two seconds."""
+"""Each page names a module; the folder is read once for all pages of two seconds."""
 
 
-def preload_modules(folder: str, without: str = "") -> Markup:
-    """Links that fetch all scripts of a module folder at once, but for one that the page has no use for."""
-    modules = _modules(folder)
-    if without not in modules.preloads:
-        modules.preloads[without] = Markup("").join(
-            Markup('<link rel="modulepreload" href="{}">').format(url_for("static", filename=name))
-            for name in modules.names
-            if not without or not name.endswith(f"/{without}")
-        )
-    return modules.preloads[without]
+def has_address(name: str) -> bool:
+    """Whether a file under ``static/`` is fetched by itself: a module that only others import comes with them."""
+    folder, _, file = name.rpartition("/")
+    return folder not in MODULE_FOLDERS or file in MODULE_FOLDERS[folder]
+
+
+def make_bundles() -> None:
+    """All scripts that pages name, before the first page asks. Raises ValueError where a module cannot be one of a bundle."""
+    for folder, names in MODULE_FOLDERS.items():
+        for name in names:
+            _bundle(folder, name)
 
 
 def _modules(folder: str) -> _Modules:
@@ -87,38 +92,48 @@ def _modules(folder: str) -> _Modules:
     now = time.monotonic()
     found = kept.get(folder)
     if found is None or now - found.looked_at > LOOK_AGAIN_SECONDS or current_app.testing:
-        names = tuple(sorted(path.relative_to(_static()).as_posix() for path in (_static() / folder).glob("*.js")))
         mark = hashlib.sha256()
-        for name in names:
-            read = _read(name)
-            mark.update(f"{name}\n{read[1] if read else ''}\n".encode())
-        found = kept[folder] = _Modules(mark.hexdigest()[:16], names, now)
+        for path in sorted((_static() / folder).glob("*.js")):
+            read = _read(f"{folder}/{path.name}")
+            mark.update(f"{path.name}\n{read[1] if read else ''}\n".encode())
+        digest = mark.hexdigest()[:16]
+        same = found.bundles if found is not None and found.digest == digest else {}
+        found = kept[folder] = _Modules(digest, now, same)
     return found
+
+
+def _bundle(folder: str, name: str) -> _Read:
+    modules = _modules(folder)
+    if name not in modules.bundles:
+        text = bundle(name.removesuffix(".js"), lambda module: (_static() / folder / f"{module}.js").read_text("utf-8"))
+        modules.bundles[name] = _packed(text.encode(), "text/javascript")
+    return modules.bundles[name]
 
 
 def _static() -> Path:
     return Path(current_app.static_folder or "static")
 
 
-def _module_name(filename: str) -> tuple[str, bool]:
-    """The file behind an address of a module folder, and whether the address names its present content."""
-    folder, at, rest = filename.partition("@")
-    digest, slash, name = rest.partition("/")
-    if not at or not slash or folder not in MODULE_FOLDERS:
-        return filename, False
-    return f"{folder}/{name}", digest == _modules(folder).digest
+def _find(filename: str) -> tuple[_Read | None, bool]:
+    """What stands behind an address, and whether the address names its present content."""
+    folder, at, digest = filename.rpartition("/")[0].partition("@")
+    if folder not in MODULE_FOLDERS:
+        return _read(filename), filename.startswith(NAMED_BY_CONTENT)
+    name = filename.rpartition("/")[2]
+    if name not in MODULE_FOLDERS[folder]:
+        return None, False
+    return _bundle(folder, name), bool(at) and digest == _modules(folder).digest
 
 
 def _send(filename: str) -> Response:
-    filename, is_present = _module_name(filename)
-    found = _read(filename)
+    found, is_present = _find(filename)
     if found is None:
         abort(404)
     body, version, packed = found
     kind = mimetypes.guess_type(filename)[0] or "application/octet-stream"
     response = Response(mimetype=kind)
     response.set_etag(version)
-    kept = is_present or request.args.get("v") == version or filename.startswith(NAMED_BY_CONTENT)
+    kept = is_present or request.args.get("v") == version
     response.headers["Cache-Control"] = FOR_EVER if kept else "public, max-age=0, must-revalidate"
     response.vary.add("Accept-Encoding")
     if packed is not None and request.accept_encodings.quality("gzip"):
@@ -148,4 +163,3 @@ def init_app(app: Flask) -> None:
     app.view_functions["static"] = public(_send)
     app.url_defaults(_add_version)
     app.extensions["hocbaso_modules"] = {}
-    app.jinja_env.globals["preload_modules"] = preload_modules

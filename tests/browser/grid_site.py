@@ -162,7 +162,7 @@ def until_sent(page: Any, *, nudge: bool = False, seconds: float = 60) -> None:
 NOTHING_TO_SEND = """async nudge => {
     if (nudge) window.dispatchEvent(new Event('online'));
     const name = [...document.scripts].map(s => s.src).find(s => s.includes('/js/grid@'));
-    const {state} = await import(name.replace(/[^/]+$/, 'sender.js'));
+    const {state} = (await import(name)).modules.sender;
     if (state.adding || state.sending) return false;
     return new Promise(done => {
         const asked = indexedDB.open('hocbaso-outbox', 1);

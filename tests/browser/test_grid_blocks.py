@@ -236,7 +236,7 @@ def test_the_page_reads_a_text_as_the_server_does(site: Site, who: str, code: st
     found = page.evaluate(
         """async ([raws, scored]) => {
             const name = [...document.scripts].map(s => s.src).find(s => s.includes('/js/grid@'));
-            const {read} = await import(name.replace(/[^/]+$/, 'reading.js'));
+            const {read} = (await import(name)).modules.reading;
             return raws.map(raw => { const seen = read(raw, scored); return seen ? seen.text : null; });
         }""",
         [RAWS, code == "MATH"],

@@ -308,7 +308,7 @@ def test_a_sheet_opens_after_a_cold_start_without_the_server(
         page.wait_for_selector(".kept")
         said = page.inner_text(".kept")
         assert "Bản lưu lúc" in said and "chưa có mạng" in said
-        old = "fetch('/static/js/grid@0123456789abcdef/store.js').then(answer => answer.text())"
+        old = "fetch('/static/js/grid@0123456789abcdef/main.js').then(answer => answer.text())"
         assert "IndexedDB" in page.evaluate(old), "a page from before an update finds the modules under their new name"
         cell = page.locator("td.cell input").first
         assert cell.evaluate("box => getComputedStyle(box).fontFamily").startswith(('"Hocbaso Figures"', "Hocbaso"))

@@ -16,8 +16,7 @@ export function open(of) {
 }
 
 // Typing "v" shows what may follow; the hand stays in the cell.
-export function hint(of) {
-  if (!menu) return;
+function hint(of) {
   const asked = fieldOf(of).tagName === "INPUT" && fieldOf(of).value.trim().toLowerCase() === "v";
   if (asked) { cell = of; menu.hidden = false; place(); } else close();
 }
@@ -64,6 +63,7 @@ export function begin() {
       open(of);
     }
   });
+  document.addEventListener("grid:typed", (event) => hint(event.detail));
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-missed]")) open(at.cell);
     else if (!menu.hidden && !menu.contains(event.target)) close();

@@ -6,8 +6,6 @@ import { account, add, isLoose, isStuck, newKey, PAGE, refresh, state } from "./
 import { make } from "./parts.js";
 import { drop } from "./store.js";
 import { putAway } from "./clash.js";
-import { remember } from "./undo.js";
-import { hint } from "./missed.js";
 import { read, unsure } from "./reading.js";
 
 let filled = null; // a cell with a value set by a button that is not on its way yet: no field tells that it is left
@@ -25,7 +23,7 @@ export function send(kind, cells, { version } = {}) {
   if (cells.length === 1) mark(cells[0].cell, waiting());
   else markMany(cells.map(({ cell }) => cell), waiting());
   const added = add(kind, sheetId, items, op);
-  remember(kind, op, acts, added);
+  document.dispatchEvent(new CustomEvent("grid:act", { detail: { op, cells: acts, added } }));
   return added;
 }
 
@@ -149,7 +147,7 @@ function changed(cell) {
   delete cell.dataset.refused;
   edit(cell, true);
   preview(cell);
-  hint(cell);
+  document.dispatchEvent(new CustomEvent("grid:typed", { detail: cell }));
   explain(cell);
 }
 

@@ -18,7 +18,7 @@ function keep() {
 }
 
 // A typed text that replaced one not sent yet is the same act.
-export function remember(kind, op, cells, added) {
+function remember({ op, cells, added }) {
   const act = { op, cells };
   done.push(act);
   undone = [];
@@ -33,7 +33,7 @@ export function remember(kind, op, cells, added) {
   });
 }
 
-export function forget(op) {
+function forget(op) {
   const had = done.length + undone.length;
   done = done.filter((act) => act.op !== op);
   undone = undone.filter((act) => act.op !== op);
@@ -52,8 +52,8 @@ function turn(from, to, kind, text, words) {
   announce(words + (cells.length > 1 ? " " + cells.length + " ô" : ""));
   if (cells.length) go(cellById(cells[0].id));
 }
-export const undo = () => turn(done, undone, "undone", "before", "Hoàn tác");
-export const redo = () => turn(undone, done, "redone", "after", "Làm lại");
+const undo = () => turn(done, undone, "undone", "before", "Hoàn tác");
+const redo = () => turn(undone, done, "redone", "after", "Làm lại");
 
 export function begin() {
   try {
@@ -74,6 +74,7 @@ export function begin() {
     else return;
     event.preventDefault();
   });
+  document.addEventListener("grid:act", (event) => remember(event.detail));
   document.addEventListener("hocbaso:signing-out", () => sessionStorage.removeItem(NAME));
   // What was not written cannot be taken back.
   on("answer", (item, status, found, _kept) => {
