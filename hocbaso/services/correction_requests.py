@@ -17,6 +17,7 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, Stale, WrongState
+from hocbaso.regulations.correction_fields import read_month_field
 from hocbaso.regulations.correction_flow import (
     OPEN_STATES,
     CorrectionKind,
@@ -123,8 +124,12 @@ def guard_open_fields(student_id: int, items: Sequence[m.CorrectionItem], *, enr
 
 
 def _moving(field: str) -> set[str]:
-    """The field and, of a month, the total that moves with it: two requests would each be pinned beside what the other changes."""
-    return {field, correction_month_fields.total_field(field) or field}
+    """The field and, of a month, the total that moves with it and the sessions that both kinds share: two requests would each be held
+    against what the other changes."""
+    month = read_month_field(field)
+    if month is None:
+        return {field}
+    return {field, month.column_key, correction_month_fields.total_field(field) or field}
 
 
 def send(

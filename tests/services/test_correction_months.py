@@ -188,6 +188,20 @@ def test_a_month_and_its_total_do_not_stand_in_two_open_requests(approved: Cast)
         ask_months(approved, {OCT: "2"})
 
 
+def test_both_kinds_of_a_month_stand_in_one_open_request(approved: Cast) -> None:
+    """20 and 20 of the 27 sessions of October would each be right beside the 0 that stands."""
+    typed_by_month(approved)
+    typed_by_month(approved, (0, 0, 0, 0, 0), "unexcused")
+    unexcused = OCT.replace("excused", "unexcused")
+    first = ask_months(approved, {OCT: "20"})
+    with pytest.raises(WrongState, match="tháng 10"):
+        ask_months(approved, {unexcused: "20"})
+    approve(approved, ask_months(approved, {NOV.replace("excused", "unexcused"): "1"}))
+    approve(approved, first)
+    with pytest.raises(Invalid, match="40 buổi, quá 27"):
+        ask_months(approved, {unexcused: "20"})
+
+
 def test_a_total_corrected_beside_its_months_says_so_and_months_may_come_to_it_again(approved: Cast) -> None:
     typed_by_month(approved)
     request = ask_kept(approved, {"absences_excused_1": "4", "absences_unexcused_1": "2"})
