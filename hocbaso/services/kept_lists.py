@@ -67,8 +67,8 @@ class Taken:
 def take(new: Iterable[bytes], held: Iterable[bytes], issuers: Iterable[bytes], now: datetime) -> Taken:
     """Hold new lists (DER) against all that are held. ``issuers``: certificates at hand by which a list's signature can be tried.
 
-    Only a list whose signature is good replaces one; one that can't be tried stands beside. Raises Invalid: older than the one held,
-    or dated in the future.
+    A list is replaced only by one that the same certificate signed: a file may bring a certificate that calls itself the issuer, with a
+    list by its key. Any other list, and one that can't be tried, stands beside. Raises Invalid: older than the one held, or dated in the future.
     """
     known, at_hand, found = list(held), tuple(issuers), Taken()
     for der in dict.fromkeys(new):
@@ -79,18 +79,17 @@ def take(new: Iterable[bytes], held: Iterable[bytes], issuers: Iterable[bytes], 
             raise Invalid(
                 f"Danh sách thu hồi {_words(read)} ghi ngày phát hành ở tương lai. Chưa nạp gì.", field="root"
             )
-        good = _is_signed(der, at_hand)
+        signers = [issuer for issuer in at_hand if revocation_lists.is_list_of(der, issuer)]
         for other in known:
             rival = x509.load_der_x509_crl(other)
             if _series(rival) != _series(read):
                 continue
-            tried = _is_signed(other, at_hand)
-            if (tried or not good) and _is_older(read, rival):
+            if (_is_signed(other, at_hand) or not signers) and _is_older(read, rival):
                 raise Invalid(
                     f"Danh sách thu hồi {_words(read)} cũ hơn danh sách trường đang giữ ({_words(rival)}). Chưa nạp gì.",
                     field="root",
                 )
-            if good:
+            if _is_signed(other, signers):
                 found.replaced.add(other)
         found.added.append(der)
     return found

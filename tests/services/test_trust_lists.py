@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
@@ -147,6 +148,41 @@ def test_an_older_list_takes_nobodys_revocation_back(
     with pytest.raises(Invalid, match="tương lai"):
         trust_roots.add_trust_list(officer, pem_of(ours.root_pem, ours.crls(NOW + timedelta(days=40))), NOW)
     assert audit_verify.verify().ok
+
+
+def test_a_list_of_a_made_up_issuer_in_the_file_takes_no_list_away(
+    school: Cast, issuers: tuple[TestAuthority, TestAuthority]
+) -> None:
+    """A file with the true root, a certificate of the issuer's name over another key, and a newer list without the revocation by that key."""
+    make_real()
+    ours, officer = issuers[0], school.actor("it_officer")
+    _key, chain = ours.issue("Đoàn Thị Hải Yến", now=NOW)
+    ours.revoke(chain[0], NOW - timedelta(days=1))
+    trust_roots.add_trust_list(officer, pem_of(ours.root_pem, ours.crls(NOW)), NOW)
+    key, name = ec.generate_private_key(ec.SECP256R1()), ours.issuing.subject
+    start, end, at = NOW - timedelta(days=1), NOW + timedelta(days=30), LATER.replace(microsecond=0)
+    forged = test_authority._certificate(name, ours.root.subject, key, key, start, end, ca=0)
+    newer = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(name)
+        .last_update(at)
+        .next_update(end)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(ours.issuing_key.public_key()), critical=False
+        )
+        .add_extension(x509.CRLNumber(int(at.timestamp())), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    data = ours.root_pem + forged.public_bytes(PEM) + newer.public_bytes(PEM)
+    trust_roots.add_trust_list(officer, data, LATER)
+    assert trust_roots.is_revoked(chain, LATER)
+    honest = ours.crls(LATER + timedelta(hours=1))
+    data = ours.root_pem + ours.issuing.public_bytes(PEM) + pem_of(b"", honest)
+    trust_roots.add_trust_list(officer, data, LATER + timedelta(hours=1))
+    held = trust_roots.trusted_crls()
+    assert set(honest) <= set(held) and len(held) == 3, (
+        "the true ones went for their successors, the other stays beside"
+    )
 
 
 def test_the_entry_names_the_lists_and_one_that_is_not_the_logged_one_is_noticed(
