@@ -82,16 +82,22 @@ def printing_other_years(
     """The records in force that print years elsewhere, up to their own year, otherwise than ``wanted`` makes them, by this change."""
     found = []
     for record in records_of(student_id):
-        printed = _printed(record)
-        here = {
-            (row.school_year, row.class_name, row.school_name) for row in printed.study_history if row.place is not None
-        }
-        told = [row for row in printed.study_history if row.place is None]
-        before, after = (rows_elsewhere(years, printed.school_year) for years in (present, wanted))
-        comes = [after[key] for key in sorted(after) if key not in here]
-        if before != after and comes != told:
+        until = _printed(record).school_year
+        before, after = (rows_elsewhere(years, until) for years in (present, wanted))
+        if before != after and prints_other_years(record, wanted):
             found.append(record)
     return found
+
+
+def prints_other_years(record: m.TranscriptRecord, wanted: Sequence[YearElsewhere]) -> bool:
+    """Whether a record prints years elsewhere, up to its own year, otherwise than these make them."""
+    printed = _printed(record)
+    here = {
+        (row.school_year, row.class_name, row.school_name) for row in printed.study_history if row.place is not None
+    }
+    told = [row for row in printed.study_history if row.place is None]
+    after = rows_elsewhere(wanted, printed.school_year)
+    return [after[key] for key in sorted(after) if key not in here] != told
 
 
 def sealed_until(student_id: int) -> str:

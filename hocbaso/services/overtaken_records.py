@@ -24,14 +24,14 @@ from hocbaso.regulations.recall_flow import RECALLABLE, RecallState
 from hocbaso.regulations.registry import regulation_named
 from hocbaso.regulations.terms import SubjectKind
 from hocbaso.regulations.transcript_flow import RecordState
-from hocbaso.services import civil_status, frozen_results, printed_facts, transcripts
+from hocbaso.services import civil_status, frozen_results, printed_facts, study_history, transcripts
 from hocbaso.services.score_grid import ACTIVE
 from hocbaso.services.student_fields import FIELD_WORDS
 
 
 @dataclass(frozen=True, slots=True)
 class Overtaken:
-    """One paper. ``changes``: what it prints and what is held to be true instead; ``fields``: civil-status fields that the profile says otherwise.
+    """One paper. ``changes``: what it prints and what is held to be true instead; ``fields``: what of civil status, and years elsewhere, the profile says otherwise.
 
     ``refusal``: who said no and what was written down, "" where nobody was asked. ``before``: the day before which somebody has to act.
     """
@@ -153,7 +153,7 @@ def _judged(
     record: m.TranscriptRecord, newest: m.FrozenResult | None, asked: m.RecallRequest | None
 ) -> Overtaken | None:
     other = newest is not None and prints_otherwise(record, newest)
-    fields = civil_status.printed_otherwise(record) if asked is not None else ()
+    fields = _fields(record) if asked is not None else ()
     if not other and not fields:
         return None
     since = [newest.frozen_at] if newest is not None and other else []
@@ -170,11 +170,20 @@ def _judged(
         enrollment.student.full_name,
         RecordState(record.state).value,
         _changes(record, newest) if newest is not None and other else (),
-        tuple(FIELD_WORDS[name] for name in fields),
+        fields,
         refusal,
         asked.reason if asked is not None else "",
         enrollment.status in ACTIVE and enrollment.left_on is None,
         due_before(clock.local_date(max(since))) if since else due_before(clock.local_date(record.built_at)),
+    )
+
+
+def _fields(record: m.TranscriptRecord) -> tuple[str, ...]:
+    """What of civil status, years elsewhere among it, the record prints otherwise than the profile, in words."""
+    years = study_history.standing(record.enrollment.student_id)
+    return (
+        *(FIELD_WORDS[name] for name in civil_status.printed_otherwise(record)),
+        *((study_history.WORDS,) if civil_status.prints_other_years(record, years) else ()),
     )
 
 

@@ -11,6 +11,7 @@ from hocbaso.cli.simulation import reminder_watch
 from hocbaso.db import db, write_transaction
 from hocbaso.services import (
     audit_verify,
+    civil_status,
     correction_civil_requests,
     correction_decisions,
     correction_impact,
@@ -43,7 +44,7 @@ from tests.services.approved_class import (  # noqa: F401 (fixtures)
     issued_fixture,
     issued_template_fixture,
 )
-from tests.services.test_corrections import BINH, PHOTO, SCAN, cell
+from tests.services.test_corrections import BINH, PHOTO, SCAN, cell, student_of
 from tests.services.test_publishing import sign
 from tests.services.test_sheet_hands import statements
 from tests.services.test_transcripts import records
@@ -163,6 +164,33 @@ def test_many_papers_cost_no_more_statements_than_one(issued: Cast) -> None:
     with statements() as seen:
         assert overtaken_records.of_class(issued.classes["6A"]) == []
     assert len(seen) == 1
+
+
+def test_a_year_elsewhere_that_the_paper_lacks_is_told_too(issued: Cast) -> None:
+    """The office's request on the table of years was approved, and the authority refused the recall."""
+
+    def asked(text: str, seen: str, now: datetime) -> m.CorrectionRequest:
+        years = civil_status.PAST_YEARS
+        clerk, student = issued.actor("clerk"), student_of(issued).id
+        request = correction_civil_requests.ask_civil_status(
+            clerk, student, {years: text}, {years: seen}, "Theo học bạ trường cũ", "Học bạ trường cũ", [SCAN], now
+        )
+        request = correction_decisions.confirm(
+            issued.actor("math"), request.id, expected_version=request.version, now=now
+        )
+        found = correction_impact.of_request(request, now.date())
+        return correction_decisions.approve(
+            issued.actor("principal"), request.id, expected_version=request.version, seen_digest=found.digest, now=now
+        )
+
+    line = "2024-2025; 6Z; THCS Bịa"
+    asked(line, "", AUTUMN)
+    answered(issued, [], AUTUMN + timedelta(days=1))
+    [wrong] = overtaken_records.overtaken()
+    assert (wrong.fields, wrong.changes, wrong.against) == (("Các năm học ở trường khác",), (), "hồ sơ")
+    assert "CV 12" in wrong.refusal
+    asked("", line, AUTUMN + timedelta(days=2))
+    assert overtaken_records.overtaken() == [], "struck again, the paper is right"
 
 
 def test_correcting_back_recalls_nothing_and_ends_the_work(issued: Cast) -> None:
