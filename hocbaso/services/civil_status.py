@@ -15,10 +15,10 @@ from sqlalchemy import select
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.documents import transcript_content as tc
-from hocbaso.errors import WrongState
+from hocbaso.errors import Stale, WrongState
 from hocbaso.regulations.transcript_flow import SIGNED_STATES, RecordState
 from hocbaso.services.student_fields import FIELDS
-from hocbaso.services.transcript_contents import YearElsewhere, rows_elsewhere, student_block
+from hocbaso.services.transcript_contents import YearElsewhere, rows_elsewhere, student_block, years_elsewhere
 
 PRINTED = {
     "full_name": "full_name",
@@ -84,14 +84,12 @@ def printing_other_years(
     for record in records_of(student_id):
         until = _printed(record).school_year
         before, after = (rows_elsewhere(years, until) for years in (present, wanted))
-        if before != after and prints_other_years(record, wanted):
+        if before != after and _prints_other_years(_printed(record), wanted):
             found.append(record)
     return found
 
 
-def prints_other_years(record: m.TranscriptRecord, wanted: Sequence[YearElsewhere]) -> bool:
-    """Whether a record prints years elsewhere, up to its own year, otherwise than these make them."""
-    printed = _printed(record)
+def _prints_other_years(printed: tc.TranscriptContent, wanted: Iterable[YearElsewhere]) -> bool:
     here = {
         (row.school_year, row.class_name, row.school_name) for row in printed.study_history if row.place is not None
     }
@@ -123,14 +121,35 @@ def require_years_not_printed(
         )
 
 
-def printed_otherwise(record: m.TranscriptRecord) -> tuple[str, ...]:
-    """The civil-status fields (profile columns) that a record prints and that the profile says otherwise today; what was not known when it was
-    printed is none."""
-    printed, wanted = _printed(record).student, student_block(record.enrollment.student)
-    return tuple(
+def printed_otherwise(record: m.TranscriptRecord, years: Iterable[YearElsewhere] | None = None) -> tuple[str, ...]:
+    """The civil-status fields (profile columns, ``PAST_YEARS``) that a record prints and that the profile says otherwise today; a field that
+    was not known when it was printed is none. ``years``: those elsewhere, where they were read for many pupils at once."""
+    printed = _printed(record)
+    student = record.enrollment.student
+    wanted = student_block(student)
+    found = [
         column
         for column, name in PRINTED.items()
-        if getattr(printed, name) and getattr(printed, name) != getattr(wanted, name)
+        if getattr(printed.student, name) and getattr(printed.student, name) != getattr(wanted, name)
+    ]
+    if years is None:
+        years = years_elsewhere([student.id]).get(student.id, ())
+    if _prints_other_years(printed, years):
+        found.append(PAST_YEARS)
+    return tuple(found)
+
+
+def require_printed(record: m.TranscriptRecord) -> None:
+    """Raise Stale when a record prints other civil status than the profile says: it is neither signed nor published."""
+    if not printed_otherwise(record):
+        return
+    if RecordState(record.state) in SIGNED_STATES:
+        raise Stale(
+            "Học bạ này in khác hồ sơ. Xin đề nghị thu hồi ở trang Thu hồi, hoặc lập đề nghị sửa hộ tịch lại cho đúng như học bạ; trước "
+            "đó không đi tiếp được."
+        )
+    raise Stale(
+        "Hồ sơ của học sinh này đã đổi sau khi lập học bạ, học bạ in khác hồ sơ. Hãy thu hồi và lập lại trước khi đi tiếp."
     )
 
 

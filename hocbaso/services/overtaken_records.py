@@ -7,7 +7,7 @@ The correction that overtook such a record stands; the paper does too. Nothing s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -27,6 +27,7 @@ from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services import civil_status, frozen_results, printed_facts, study_history, transcripts
 from hocbaso.services.score_grid import ACTIVE
 from hocbaso.services.student_fields import FIELD_WORDS
+from hocbaso.services.transcript_contents import YearElsewhere, years_elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,8 @@ def notices() -> list[str]:
 
 
 def _read(*within: ColumnElement[bool]) -> list[Overtaken]:
-    """Three statements, however many papers there are: the records with all that is said of them, what is frozen now, what was asked."""
+    """Four statements, however many papers there are: the records with all that is said of them, what is frozen now, what was asked, the
+    years elsewhere."""
     newer, refused = aliased(m.FrozenResult), aliased(m.RecallRequest)
     record, enrollment, class_group = m.TranscriptRecord, m.Enrollment, m.ClassGroup
     records = db.session.scalars(
@@ -133,7 +135,11 @@ def _read(*within: ColumnElement[bool]) -> list[Overtaken]:
         return []
     newest = transcripts.latest_frozen(row.enrollment_id for row in records)
     asked = _last_asked([row.id for row in records])
-    found = (_judged(row, newest.get(row.enrollment_id), asked.get(row.id)) for row in records)
+    years = years_elsewhere(row.enrollment.student_id for row in records)
+    found = (
+        _judged(row, newest.get(row.enrollment_id), asked.get(row.id), years.get(row.enrollment.student_id, ()))
+        for row in records
+    )
     return [one for one in found if one is not None]
 
 
@@ -150,10 +156,13 @@ def _last_asked(record_ids: Sequence[int]) -> dict[int, m.RecallRequest]:
 
 
 def _judged(
-    record: m.TranscriptRecord, newest: m.FrozenResult | None, asked: m.RecallRequest | None
+    record: m.TranscriptRecord,
+    newest: m.FrozenResult | None,
+    asked: m.RecallRequest | None,
+    years: Iterable[YearElsewhere],
 ) -> Overtaken | None:
     other = newest is not None and prints_otherwise(record, newest)
-    fields = _fields(record) if asked is not None else ()
+    fields = civil_status.printed_otherwise(record, years) if asked is not None else ()
     if not other and not fields:
         return None
     since = [newest.frozen_at] if newest is not None and other else []
@@ -170,20 +179,11 @@ def _judged(
         enrollment.student.full_name,
         RecordState(record.state).value,
         _changes(record, newest) if newest is not None and other else (),
-        fields,
+        tuple(study_history.WORDS if name == civil_status.PAST_YEARS else FIELD_WORDS[name] for name in fields),
         refusal,
         asked.reason if asked is not None else "",
         enrollment.status in ACTIVE and enrollment.left_on is None,
         due_before(clock.local_date(max(since))) if since else due_before(clock.local_date(record.built_at)),
-    )
-
-
-def _fields(record: m.TranscriptRecord) -> tuple[str, ...]:
-    """What of civil status, years elsewhere among it, the record prints otherwise than the profile, in words."""
-    years = study_history.standing(record.enrollment.student_id)
-    return (
-        *(FIELD_WORDS[name] for name in civil_status.printed_otherwise(record)),
-        *((study_history.WORDS,) if civil_status.prints_other_years(record, years) else ()),
     )
 
 

@@ -5,6 +5,7 @@ last look, and the panel that stands before signing.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -19,11 +20,11 @@ from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.recall_flow import RECALLABLE
 from hocbaso.regulations.transcript_flow import SIGNING_ORDER, RecordState, SignatureRole
-from hocbaso.services import certificates, overtaken_records, signing, transcripts
+from hocbaso.services import certificates, civil_status, overtaken_records, signing, transcripts
 from hocbaso.services.access import Actor, class_for, reaches_class
 from hocbaso.services.batch_scope import batches_of_class
 from hocbaso.services.record_oddities import Change, changes_of, flags_of
-from hocbaso.services.transcript_contents import deputies, principal_person, signers_of
+from hocbaso.services.transcript_contents import YearElsewhere, deputies, principal_person, signers_of, years_elsewhere
 from hocbaso.services.transcript_counts import recalled_days
 from hocbaso.services.transcript_overview import ClassRow, class_row
 
@@ -99,11 +100,18 @@ def class_view(actor: Actor, class_group_id: int, now: datetime) -> ClassView:
     records = transcripts.records_in_force(row.id for row in enrollments)
     frozen = transcripts.latest_frozen(row.id for row in enrollments)
     gone = recalled_days(row.id for row in enrollments)
+    years = years_elsewhere(row.student_id for row in enrollments)
     looked_at = _looked_at(actor, class_group_id)
     role = _role_of(actor, class_group)
     rows = [
         _row(
-            enrollment, records.get(enrollment.id), frozen.get(enrollment.id), looked_at, role, gone.get(enrollment.id)
+            enrollment,
+            records.get(enrollment.id),
+            frozen.get(enrollment.id),
+            looked_at,
+            role,
+            gone.get(enrollment.id),
+            years.get(enrollment.student_id, ()),
         )
         for enrollment in enrollments
     ]
@@ -159,6 +167,7 @@ def _row(
     looked_at: datetime | None,
     role: SignatureRole | None,
     recalled_on: date | None,
+    years: Iterable[YearElsewhere],
 ) -> RecordRow:
     student = enrollment.student
     if record is None:
@@ -180,11 +189,7 @@ def _row(
         )
     content = tc.from_canonical_json(record.content.encode("utf-8"))
     flags = flags_of(content, json.loads(frozen.content) if frozen else {})
-    if frozen is not None and frozen.id != record.frozen_result_id:
-        if RecordState(record.state) not in RECALLABLE:
-            flags = ("Kết quả đã có bản mới: thu hồi và lập lại trước khi ký", *flags)
-        elif overtaken_records.prints_otherwise(record, frozen):
-            flags = ("Khác kết quả đã chốt: đề nghị thu hồi lại hoặc sửa lại kết quả", *flags)
+    flags = (*_overtaken(record, frozen, years), *flags)
     step = next((step for step in SIGNING_ORDER if step.role is role), None)
     return RecordRow(
         enrollment.id,
@@ -201,6 +206,25 @@ def _row(
         changes_of(record, content),
         step is not None and record.state == step.from_state.value,
     )
+
+
+def _overtaken(
+    record: m.TranscriptRecord, frozen: m.FrozenResult | None, years: Iterable[YearElsewhere]
+) -> tuple[str, ...]:
+    """What a record says otherwise than the school holds to be true, with what to do; nothing of one that is being recalled."""
+    state = RecordState(record.state)
+    if state is RecordState.RECALL_REQUESTED:
+        return ()
+    found = []
+    if frozen is not None and frozen.id != record.frozen_result_id:
+        if state not in RECALLABLE:
+            found.append("Kết quả đã có bản mới: thu hồi và lập lại trước khi ký")
+        elif overtaken_records.prints_otherwise(record, frozen):
+            found.append("Khác kết quả đã chốt: đề nghị thu hồi lại hoặc sửa lại kết quả")
+    if civil_status.printed_otherwise(record, years):
+        what = "đề nghị thu hồi" if state in RECALLABLE else "thu hồi và lập lại trước khi ký"
+        found.append(f"Hồ sơ đã đổi sau khi lập: {what}")
+    return tuple(found)
 
 
 def signer_panel(actor: Actor, role: SignatureRole | None, n_due: int, now: datetime) -> SigningPanel | None:

@@ -206,14 +206,24 @@ def rows_elsewhere(years: Iterable[YearElsewhere], until_label: str) -> dict[_Ye
     return rows
 
 
+def years_elsewhere(student_ids: Iterable[int]) -> dict[int, list[m.StudyHistory]]:
+    """The years elsewhere that stand in these profiles, by pupil; who has none is left out."""
+    found: dict[int, list[m.StudyHistory]] = {}
+    for row in db.session.scalars(
+        select(m.StudyHistory).where(
+            m.StudyHistory.student_id.in_(list(student_ids)), m.StudyHistory.struck_at.is_(None)
+        )
+    ):
+        found.setdefault(row.student_id, []).append(row)
+    return found
+
+
 def study_history(
     student_id: int, until: m.SchoolYear, school: tc.School, elsewhere: Iterable[YearElsewhere] | None = None
 ) -> tuple[tc.StudyHistoryRow, ...]:
     """QUÁ TRÌNH HỌC TẬP up to and with a year: years elsewhere from StudyHistory (or as given), years here from Enrollment."""
     if elsewhere is None:
-        elsewhere = db.session.scalars(
-            select(m.StudyHistory).where(m.StudyHistory.student_id == student_id, m.StudyHistory.struck_at.is_(None))
-        )
+        elsewhere = years_elsewhere([student_id]).get(student_id, ())
     rows = rows_elsewhere(elsewhere, until.label)
     here = db.session.execute(
         select(

@@ -17,7 +17,7 @@ from hocbaso.documents import transcript_content as tc
 from hocbaso.errors import IntegrityFault, NotFound, Stale
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.transcript_flow import SIGNED_STATES, RecordState
-from hocbaso.services import audit, frozen_results, printed_facts
+from hocbaso.services import audit, civil_status, frozen_results, printed_facts
 from hocbaso.services.access import Actor, class_for
 from hocbaso.services.log_reading import told_of
 
@@ -137,7 +137,9 @@ OVERTAKEN = (
 
 
 def require_newest(record: m.TranscriptRecord) -> None:
-    """Refuse a record that a newer frozen result has overtaken (Stale); a sealed one may rest on an older one that prints the same."""
+    """Refuse a record that a newer frozen result or a changed profile has overtaken (Stale); a sealed one may rest on an older result that
+    prints the same."""
+    civil_status.require_printed(record)
     newest = latest_frozen([record.enrollment_id]).get(record.enrollment_id)
     sealed = RecordState(record.state) in SIGNED_STATES
     if newest is None or newest.id != record.frozen_result_id:

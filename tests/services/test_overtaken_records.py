@@ -28,6 +28,8 @@ from hocbaso.services import (
     recall_steps,
     recall_view,
     reminders,
+    signing_view,
+    students,
     test_school_keys,
     transcript_building,
     transcript_moves,
@@ -35,7 +37,7 @@ from hocbaso.services import (
 )
 from hocbaso.services.correction_impact import Impact
 from hocbaso.services.correction_score_requests import Wanted
-from tests.cast import Cast
+from tests.cast import NOW, Cast
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
     STAY,
     approved_template_fixture,
@@ -154,13 +156,13 @@ def test_many_papers_cost_no_more_statements_than_one(issued: Cast) -> None:
             of_class = overtaken_records.of_class(issued.classes["9A"])
         return n, len(of_class), sum(one.startswith("SELECT") for one in seen)
 
-    assert looked() == (1, 1, 6)
+    assert looked() == (1, 1, 8)
     for row in [one for one in records() if one.enrollment_id != issued.enrollments["9A", BINH]]:
         asked = recall_requests.ask(issued.actor("clerk"), row.uuid, "Sai nơi sinh", AUTUMN)
         recall_requests.refuse(issued.actor("principal"), asked.id, "Chờ họp Hội đồng", AUTUMN)
         with write_transaction() as session:
             session.get_one(m.Enrollment, row.enrollment_id).student.birth_place = "Nam Định"
-    assert looked() == (len(STAY), len(STAY), 6)
+    assert looked() == (len(STAY), len(STAY), 8)
     with statements() as seen:
         assert overtaken_records.of_class(issued.classes["6A"]) == []
     assert len(seen) == 1
@@ -331,6 +333,43 @@ def test_what_is_wrong_is_not_published_until_it_is_right(built: Cast) -> None:
     corrected(built, "8,7", now)
     assert all(one.ok for one in transcript_moves.publish_class(built.actor("principal"), built.classes["9A"], now))
     assert (paper(built).state, paper(built).uuid) == ("PUBLISHED", uuid)
+
+
+def test_what_the_profile_says_otherwise_is_not_published(built: Cast) -> None:
+    """A name was corrected by a decision, and the authority refused the recall of the sealed record."""
+    sign(built, "homeroom", "principal", "seal", order=False)
+    name = {"full_name": "Hoàng Thanh Bính"}
+    request = correction_civil_requests.ask_civil_status(
+        built.actor("clerk"), student_of(built).id, name, {"full_name": BINH}, "Cải chính", "QĐ 15", [SCAN], AUTUMN
+    )
+    request = correction_decisions.confirm(
+        built.actor("math"), request.id, expected_version=request.version, now=AUTUMN
+    )
+    found = correction_impact.of_request(request, AUTUMN.date())
+    correction_decisions.approve(
+        built.actor("principal"), request.id, expected_version=request.version, seen_digest=found.digest, now=AUTUMN
+    )
+    answered(built, [], AUTUMN + timedelta(days=1))
+    done = transcript_moves.publish_class(built.actor("principal"), built.classes["9A"], AUTUMN + timedelta(days=2))
+    [no] = [one for one in done if not one.ok]
+    assert no.name == name["full_name"] and "sửa hộ tịch" in (no.reason or "") and paper(built).state == "ISSUED"
+
+
+def test_a_profile_that_changed_after_the_build_stops_the_signatures(built: Cast) -> None:
+    """Nothing is sealed, so the office changes the profile freely: the paper is built again, not sealed with what is no longer true."""
+    sign(built, "homeroom", "principal", order=False)
+    student, now = student_of(built), NOW
+    students.update_profile(
+        built.actor("clerk"), student.id, {"birth_place": "Nơi khác"}, expected_version=student.version, now=now
+    )
+    sign(built, "seal", order=False)
+    assert paper(built).state == "PRINCIPAL_SIGNED"
+    view = signing_view.class_view(built.actor("clerk"), built.classes["9A"], now)
+    assert [row.name for row in view.rows if "Hồ sơ đã đổi" in "".join(row.flags)] == [BINH]
+    recall_requests.recall(built.actor("principal"), paper(built).uuid, "Hồ sơ đổi", now)
+    transcript_building.build_class(built.actor("clerk"), built.classes["9A"], now)
+    sign(built, "homeroom", "principal", "seal", order=False)
+    assert paper(built).state == "ISSUED"
 
 
 def test_the_oracle_of_the_simulated_year_finds_the_same_work(issued: Cast) -> None:
