@@ -34,7 +34,8 @@ class SheetPair:
 
     ``is_asked``: a line of this pupil is asked for there (not exempt, not at another school then). ``n_values``: marks and remarks that
     stand in the old sheet; ``n_changes``: cells of the new sheet that differ from them. ``missing_columns``: columns in words that hold
-    a value and that the new sheet does not have.
+    a value and that the new sheet does not have; ``more_columns``: those that only the new sheet has and asks this pupil for ("" for all of
+    a subject that the old class does not take).
     """
 
     subject: str
@@ -45,6 +46,7 @@ class SheetPair:
     n_values: int
     n_changes: int
     missing_columns: tuple[str, ...] = ()
+    more_columns: tuple[str, ...] = ()
 
 
 def require_may_change(status: EnrollmentStatus, old: ClassPlace, new: ClassPlace) -> None:
@@ -95,3 +97,16 @@ def why_not(pair: SheetPair, old: str, new: str) -> str:
     if pair.new_state not in EDITABLE:
         return f"{here}, đã nộp, đang chờ duyệt: rút lại hoặc trả lại cho giáo viên rồi chuyển, hoặc đợi cả hai lớp khoá xong."
     return ""
+
+
+def lacks(pair: SheetPair) -> str:
+    """What the new class asks for beside what comes along, and how it gets there where the sheet is not open; "" for nothing."""
+    if not pair.more_columns:
+        return ""
+    what = ", ".join(filter(None, (pair.subject, *pair.more_columns)))
+    half = f"học kì {'I' * pair.semester}"
+    if pair.new_state is SheetState.LOCKED:
+        return f"{what} ({half} đã khoá: giáo viên lập đề nghị sửa chữa)"
+    if pair.new_state not in EDITABLE:
+        return f"{what} ({half} đã nộp: trả lại để giáo viên ghi)"
+    return what

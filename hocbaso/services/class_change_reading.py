@@ -120,6 +120,7 @@ def _sheets(
         own = _cells(new_id, standing.id if standing is not None else None)
         known = {REMARK, *(column.key for column in columns_of(new_head))} if new_head is not None else set()
         exempt = any(one.subject_id == subject_id and one.semester in (None, semester) for one in exemptions)
+        asked = not exempt and semester >= old.first_semester
         name = old_head or new_head
         assert name is not None
         pair = SheetPair(
@@ -127,15 +128,25 @@ def _sheets(
             semester,
             old_head.state if old_head is not None else None,
             new_head.state if new_head is not None else None,
-            old_head is not None and not exempt and semester >= old.first_semester,
+            old_head is not None and asked,
             len(values),
             len(_changes(values, own)),
             tuple(column_words(old_head, key) for key in values if key not in known)
             if old_head is not None and new_head is not None
             else (),
+            _more(old_head, new_head) if asked else (),
         )
         found.append(SheetCarry(pair, new_head, values, own))
     return found
+
+
+def _more(old_head: SheetHead | None, new_head: SheetHead | None) -> tuple[str, ...]:
+    if new_head is None:
+        return ()
+    if old_head is None:
+        return ("",)
+    had = {column.key for column in columns_of(old_head)}
+    return tuple(column.words for column in columns_of(new_head) if column.key not in had)
 
 
 def _sheet_ids(class_group_id: int) -> dict[tuple[int, int], int]:

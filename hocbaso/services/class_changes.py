@@ -81,7 +81,7 @@ class Preview:
     n_inherited: int
     n_decisions: int
     lacking: tuple[str, ...]
-    """Subjects that the new class takes and the old one does not."""
+    """Subjects and columns that the new class has and the old one does not."""
     n_locked: int
     """Locked sheets that are written with the value that was approved, and locked again."""
     refusals: tuple[str, ...]
@@ -246,7 +246,7 @@ def _preview(old: m.Enrollment, target: m.ClassGroup, carry: Carry) -> Preview:
         len(carry.exemptions),
         len(carry.inherited),
         len(carry.decisions),
-        tuple(dict.fromkeys(one.pair.subject for one in carry.sheets if one.pair.old_state is None)),
+        tuple(dict.fromkeys(words for one in carry.sheets if (words := rules.lacks(one.pair)))),
         sum(one.pair.n_changes > 0 and one.is_locked for one in carry.sheets),
         tuple(refusals),
         hashlib.sha256(canonical_json(carry.fingerprint(target.id)).encode()).hexdigest(),

@@ -330,6 +330,18 @@ def test_a_subject_the_new_class_does_not_take(school: Cast, monkeypatch: pytest
     assert any("không có cột thường xuyên 4" in words for words in found.refusals)
 
 
+def test_columns_that_only_the_new_class_has_are_named(school: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More lessons, more regular marks: nothing is lost, and somebody has to write the rest, where the sheet is locked by a correction."""
+    build_6b(school, monkeypatch, LESSONS | {"ICT": 70})
+    put_sheets([school.sheets[name, "ICT", 1] for name in ("6A", "6B")], "LOCKED")
+    found = class_changes.preview(school.actor("clerk"), pupil(school), school.classes["6B"])
+    assert found.refusals == ()
+    assert found.lacking == (
+        "Tin học, thường xuyên 3 (học kì I đã khoá: giáo viên lập đề nghị sửa chữa)",
+        "Tin học, thường xuyên 3",
+    )
+
+
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext")
 def test_late_in_the_year_up_to_the_paper(pair: Cast) -> None:
     """Both classes locked; the pupil changes; 6B is finalised, approved and built: the paper is of 6B and holds each mark once."""
