@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -21,6 +21,7 @@ from hocbaso.documents.printable_text import nfc, why_not_printed
 from hocbaso.errors import Invalid, NotAllowed, NotFound, Stale, WrongState
 from hocbaso.regulations import class_change as rules
 from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.blind_check import CheckState
 from hocbaso.regulations.class_change import NOTHING_CHANGED, ClassPlace
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.correction_flow import CorrectionKind, CorrectionState
@@ -266,6 +267,19 @@ def _waiting(old: m.Enrollment, standing: m.Enrollment | None) -> list[str]:
         "Kết quả nơi chuyển đến của em đang chờ nhận: Hiệu trưởng nhận hoặc gửi lại rồi chuyển.": select(
             m.InheritedResult.id
         ).where(m.InheritedResult.enrollment_id == old.id, m.InheritedResult.state == "PROPOSED"),
+        f"Có điểm của em ở lớp {name} lệch với bài gốc, chưa giải quyết: giải quyết hoặc sửa điểm rồi chuyển.": select(
+            m.BlindCheck.id
+        )
+        .join(
+            m.ScoreCell,
+            and_(
+                m.ScoreCell.score_sheet_id == m.BlindCheck.score_sheet_id,
+                m.ScoreCell.enrollment_id == m.BlindCheck.enrollment_id,
+                m.ScoreCell.column_key == m.BlindCheck.column_key,
+                m.ScoreCell.version == m.BlindCheck.cell_version,
+            ),
+        )
+        .where(m.BlindCheck.enrollment_id == old.id, m.BlindCheck.state == CheckState.DIFFERENT.value),
         f"Em có đề nghị sửa chữa chưa xong ở lớp {name}: duyệt, không duyệt hoặc rút rồi chuyển.": select(
             m.CorrectionRequest.id
         ).where(

@@ -268,6 +268,26 @@ def test_a_locked_sheet_takes_only_what_was_locked(pair: Cast) -> None:
     assert db.session.scalar(select(func.count()).where(m.ScoreCellVersion.source == "carried")) == 0
 
 
+def test_a_mark_that_differs_from_its_paper_is_settled_first(pair: Cast) -> None:
+    """In the new sheet nobody would ask for the paper again."""
+    types(pair, "6A", "MATH", {"GK": "9"})
+    sheet = pair.sheets["6A", "MATH", 2]
+    with write_transaction() as session:
+        draw = m.BlindDraw(score_sheet_id=sheet, seed="0" * 32, percent=100, cells="", at=NOW)
+        session.add(draw)
+        session.flush()
+        session.add(
+            m.BlindCheck(
+                blind_draw_id=draw.id, score_sheet_id=sheet, enrollment_id=place(pair, "6A").id, column_key="GK",
+                cell_version=1, state="DIFFERENT", second_tenths=50, no_paper=False, version=2, typed_at=NOW,
+            )
+        )  # fmt: skip
+    with pytest.raises(WrongState, match="lệch với bài gốc"):
+        move(pair)
+    types(pair, "6A", "MATH", {"GK": "5"})
+    assert class_changes.preview(pair.actor("clerk"), pupil(pair), pair.classes["6B"]).refusals == ()
+
+
 def test_who_may_and_what_is_refused(pair: Cast) -> None:
     types(pair, "6A", "MATH", {"TX1": "7"})
     seen = class_changes.preview(pair.actor("clerk"), pupil(pair), pair.classes["6B"]).seen
