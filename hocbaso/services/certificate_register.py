@@ -162,7 +162,10 @@ def store(
         if row is not None and row.person_id != values["person_id"]:
             raise WrongState("Chứng thư này đã đăng ký cho người khác.")
         if row is not None and row.revoked_at is not None:
-            raise WrongState("Chứng thư này đã bị thu hồi, không đăng ký lại được.")
+            raise WrongState(
+                "Chứng thư này đã bị thu hồi, không đăng ký lại được. Cán bộ CNTT ghi nhầm thì Hiệu trưởng hoặc Phó Hiệu trưởng, không "
+                "phải chủ chứng thư, gỡ ở trang Chứng thư số trước."
+            )
         if row is None:
             bound = "homeroom principal" if person else "seal"
             row = m.Certificate(fingerprint=fingerprint, bound_roles=bound, approval="unsent", **values)

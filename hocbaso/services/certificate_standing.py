@@ -53,7 +53,13 @@ def _note(text: str | None, *, field: str, missing: str | None = None) -> str | 
 
 
 def _record(
-    tag: AuditTag, actor: Actor, now: datetime, row: m.Certificate, before: dict[str, Any], note: str | None = None
+    tag: AuditTag,
+    actor: Actor,
+    now: datetime,
+    row: m.Certificate,
+    before: dict[str, Any],
+    note: str | None = None,
+    facts: dict[str, Any] | None = None,
 ) -> None:
     db.session.flush()
     audit.record(
@@ -65,6 +71,7 @@ def _record(
         state=audit.states("certificate", [row]),
         before=before,
         note=note,
+        facts=facts,
     )
 
 
@@ -123,17 +130,20 @@ def revoke(actor: Actor, certificate_id: int, reason: str, now: datetime) -> Non
     """Write down that a certificate is revoked (lost, key known to others): it does not sign here, nor is registered again.
 
     Owner, the clerk for the seal, or the IT officer. Its owner destroys a key in software with it; the IT officer alone ends
-    nobody's key: it stays sealed, and its owner takes it up again (``certificate_register.reinstate``) when a second person has agreed
-    (:func:`lift_revocation`). What was signed before is judged by the issuer's revocation list, not by this. Raises NotFound, WrongState, Invalid.
+    nobody's key: it stays sealed, and its owner takes it up again (``certificate_register.reinstate``; a key elsewhere is registered again)
+    when a second person has agreed (:func:`lift_revocation`). What was signed before is judged by the issuer's revocation list, not by this. Raises NotFound, WrongState, Invalid.
     """
     words = _note(reason, field="reason", missing="Xin ghi lí do thu hồi chứng thư.")
     with write_transaction():
         row = _row(actor, certificate_id, owner=True)
         row.revoked_at, row.revoke_reason = now, words
         row.retired_at = now
-        if _is_own(actor, row):
+        by_owner = _is_own(actor, row)
+        if by_owner:
             row.key_envelope = None
-        _record(AuditTag.CERTIFICATE_REVOKED, actor, now, row, {"retired_at": None}, words)
+        _record(
+            AuditTag.CERTIFICATE_REVOKED, actor, now, row, {"retired_at": None}, words, facts={"by_owner": by_owner}
+        )
 
 
 _LIFTING = (Role.PRINCIPAL, Role.VICE_PRINCIPAL)
@@ -144,14 +154,35 @@ def _may_lift(actor: Actor, row: m.Certificate) -> bool:
     return any(actor.has_role(role) for role in _LIFTING) and not _is_own(actor, row)
 
 
+def _is_liftable(row: m.Certificate) -> bool:
+    """Whether it is revoked and has a key that its owner has not given up: kept here, or elsewhere and revoked by somebody else."""
+    if row.revoked_at is None:
+        return False
+    if row.key_place is None:
+        return row.key_envelope is not None
+    entry = m.AuditEntry
+    last = db.session.scalars(
+        select(entry)
+        .where(
+            entry.target_kind == "certificate",
+            entry.target_id == str(row.id),
+            entry.tag == AuditTag.CERTIFICATE_REVOKED.value,
+        )
+        .order_by(entry.seq.desc())
+        .limit(1)
+    ).first()
+    # Entries from before this was told are final, as they were when they were made.
+    return last is not None and audit.payload_of(last).get("facts", {}).get("by_owner") is False
+
+
 def liftable(actor: Actor, now: datetime) -> list[CertificateView]:
-    """Certificates written down as revoked whose key is kept, that this person may lift; the newest first, none for others."""
+    """Certificates written down as revoked whose key is not given up, that this person may lift; the newest first, none for others."""
     rows = db.session.scalars(
         select(m.Certificate)
-        .where(m.Certificate.revoked_at.is_not(None), m.Certificate.key_envelope.is_not(None))
+        .where(m.Certificate.revoked_at.is_not(None))
         .order_by(m.Certificate.revoked_at.desc(), m.Certificate.id.desc())
     )
-    return [view_of(row, now) for row in rows if _may_lift(actor, row)]
+    return [view_of(row, now) for row in rows if _may_lift(actor, row) and _is_liftable(row)]
 
 
 def lift_revocation(actor: Actor, certificate_id: int, note: str, now: datetime) -> None:
@@ -165,7 +196,7 @@ def lift_revocation(actor: Actor, certificate_id: int, note: str, now: datetime)
     words = _note(note, field="note", missing="Xin ghi lí do gỡ việc ghi thu hồi.")
     with write_transaction():
         row = db.session.get(m.Certificate, certificate_id, populate_existing=True)
-        if row is None or row.revoked_at is None or row.key_envelope is None:
+        if row is None or not _is_liftable(row):
             raise NotFound("Không có chứng thư nào như vậy đang ghi thu hồi.")
         if not _may_lift(actor, row):
             raise NotAllowed("Chứng thư của chính mình thì phải do người khác đồng ý gỡ việc ghi thu hồi.")

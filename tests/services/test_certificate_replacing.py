@@ -164,6 +164,31 @@ def test_a_revocation_that_the_it_officer_wrote_down_takes_two_to_lift(built: Ca
     assert audit_verify.verify().ok
 
 
+@pytest.mark.parametrize("who", ["it_officer", "principal"])
+def test_a_key_on_a_token_is_given_up_by_its_owner_alone(built: Cast, authority: TestAuthority, who: str) -> None:
+    """Nothing of it lies here that could be kept; what the IT officer wrote down is lifted, and the token is registered again."""
+    principal, deputy = built.actor("principal"), built.actor("vice_principal")
+    person = db.session.get_one(m.Person, built.people["principal"])
+    _key, chain = authority.issue(PRINCIPAL, now=NOW, personal_id=person.personal_id_number)
+
+    def register() -> int:
+        place = {"label": "SoftHSM", "serial": "1"}
+        return certificate_register.store(principal, chain, person, LATER, key_kind="desk", place=place)
+
+    token = register()
+    certificate_standing.revoke(built.actor(who), token, "Mất thiết bị", LATER)
+    with pytest.raises(WrongState, match="đã bị thu hồi"):
+        register()
+    if who == "principal":
+        assert certificate_standing.liftable(deputy, LATER) == []
+        with pytest.raises(NotFound):
+            certificate_standing.lift_revocation(deputy, token, "Nhầm", LATER)
+        return
+    assert [row.id for row in certificate_standing.liftable(deputy, LATER)] == [token]
+    certificate_standing.lift_revocation(deputy, token, "Thiết bị vẫn ở két", LATER)
+    assert register() == token and state_of(token) == "good" and audit_verify.verify().ok
+
+
 def test_the_principal_lifts_the_seals_revocation_and_not_the_clerk(built: Cast) -> None:
     seal = certificates.current_certificate(None).id
     certificate_standing.revoke(built.actor("it_officer"), seal, "Nghi lộ khoá", LATER)
