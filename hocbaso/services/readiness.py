@@ -184,9 +184,12 @@ def board_rows(today: date, *, school: Iterable[progress.SheetLine] | None = Non
     if year is None:
         return []
     lines: dict[int, list[progress.SheetLine]] = {}
+    opens: dict[int, date] = {}
     for line in progress.sheet_lines(today, school_year_id=year.id) if school is None else school:
         if line.opens_on <= today:
             lines.setdefault(line.class_group_id, []).append(line)
+        else:
+            opens[line.class_group_id] = min(line.opens_on, opens.get(line.class_group_id, line.opens_on))
     students: dict[int, int] = dict(
         db.session.execute(
             select(m.Enrollment.class_group_id, func.count())
@@ -216,6 +219,7 @@ def board_rows(today: date, *, school: Iterable[progress.SheetLine] | None = Non
                 today,
                 school_now,
                 due.get(row.id) or year.sign_before(row.grade_level),
+                opens.get(row.id),
             )
         )
         if row.id in wrong:
@@ -252,6 +256,7 @@ def _board_row(
     today: date,
     now: readiness_holders.SchoolNow,
     before: date,
+    opens: date | None,
 ) -> BoardRow:
     total = len(lines)
     counts = [sum(line.n_gaps <= 0 or REACHED[line.state] >= 1 for line in lines)]
@@ -273,7 +278,8 @@ def _board_row(
     }[state]
     cells.append(summing)
     cells += [StepCell(name, count, n_students) for name, count in zip(STEPS[6:], signed, strict=True)]
-    holder, since = readiness_holders.holder_of(now, row, lines, [(cell.n_done, cell.n_total) for cell in cells[6:]])
+    signing = [(cell.n_done, cell.n_total) for cell in cells[6:]]
+    holder, since = readiness_holders.holder_of(now, row, lines, signing, opens)
     n_left = sum(not cell.is_done for cell in cells)
     deadline = Deadline(before)
     late = n_left > 0 and (

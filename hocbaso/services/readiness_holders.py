@@ -193,15 +193,20 @@ def _ready(year_id: int) -> dict[int, Ready]:
 
 
 def holder_of(
-    now: SchoolNow, row: m.ClassGroup, lines: Sequence[SheetLine], signing: Sequence[tuple[int, int]]
+    now: SchoolNow,
+    row: m.ClassGroup,
+    lines: Sequence[SheetLine],
+    signing: Sequence[tuple[int, int]],
+    opens: date | None = None,
 ) -> tuple[str, date | None]:
-    """Who holds the class, in words, and since when. ``signing``: (signed, of all) of each of the three signing steps."""
+    """Who holds the class, in words, and since when. ``signing``: (signed, of all) of each of the three signing steps; ``opens``: when
+    the next of its sheets opens that has not yet."""
     state = ClassState(row.state)
     if state is ClassState.OPEN:
         for states in _OPEN_STATES:
             if held := [line for line in lines if line.state in states]:
                 return _typing(now, held) if states is _OPEN_STATES[0] else _above(now, held)
-        return _summing(now, row, lines)
+        return _summing(now, row, lines, opens)
     moved = now.moved.get(row.id)
     day = clock.local_date(moved) if moved else None
     if state is ClassState.FINALISED:
@@ -238,14 +243,19 @@ def _above(now: SchoolNow, held: Sequence[SheetLine]) -> tuple[str, date]:
     return f"{now.who(holder)}, {_ACTS[holder.act]} {n} bảng điểm{others}", since
 
 
-def _summing(now: SchoolNow, row: m.ClassGroup, lines: Sequence[SheetLine]) -> tuple[str, date | None]:
-    """Every sheet is locked: the homeroom teacher, unless nothing but decisions of others is missing."""
+def _summing(
+    now: SchoolNow, row: m.ClassGroup, lines: Sequence[SheetLine], opens: date | None
+) -> tuple[str, date | None]:
+    """Every sheet that has opened is locked: nobody until the next opens; else the homeroom teacher, unless nothing but decisions of
+    others is missing."""
     moved = now.moved.get(row.id)
     days = [*(clock.local_date(line.state_at) for line in lines), *([clock.local_date(moved)] if moved else [])]
     since = max(days, default=None)
     waits, undecided = now.waits.get(row.id, ClassWaits()), now.undecided.get(row.id, ())
     n = len(waits.asks) + len(undecided)
-    if not n or waits.n_fields or waits.n_uncopied:
+    if opens is not None and not n:
+        return f"chưa tới ngày nhập điểm {opens:%d/%m/%Y}", None
+    if opens is None and (not n or waits.n_fields or waits.n_uncopied):
         return f"{now.keeper(row.id)}, tổng kết lớp", since
     asked = [clock.local_date(one.at) for one in waits.asks]
     return f"{deciders_words(now, waits.asks, bool(undecided))}, quyết định {n} việc", min(asked, default=since)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -33,7 +33,7 @@ from hocbaso.services import (
 )
 from hocbaso.services.access import SYSTEM
 from tests import databases
-from tests.cast import NOW, PEOPLE, Cast
+from tests.cast import NOW, PEOPLE, Cast, put_sheets
 from tests.services.approved_class import (  # noqa: F401 (fixtures)
     approved_template_fixture,
     built_fixture,
@@ -362,3 +362,15 @@ def test_the_judge_of_the_simulated_year_finds_the_same_by_its_own_way(school: C
         agree()
     finally:
         world.close()
+
+
+def test_between_the_semesters_nobody_sums_up(school: Cast) -> None:
+    """Semester I is locked, II has not opened: 0048 has the summing-up held once all sheets are locked, as the reminders do."""
+    january, september = (datetime(*day, 3, tzinfo=UTC) for day in ((2027, 1, 10), (2026, 9, 2)))
+    fill_scores(school, "9A")
+    put_sheets([id for (name, _, term), id in school.sheets.items() if (name, term) == ("9A", 1)], "LOCKED")
+    assert held(school, "9A", january) == {}
+    row = row_of(now=january)
+    assert (row.holder, row.since) == ("chưa tới ngày nhập điểm 19/01/2027", None)
+    assert {one.holder for one in lines(school, 5, now=january) if "chưa khoá" in one.what} == {row.holder}
+    assert row_of(now=september).holder == "chưa tới ngày nhập điểm 05/09/2026"
