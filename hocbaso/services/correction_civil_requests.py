@@ -12,6 +12,7 @@ from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, WrongState
 from hocbaso.regulations.correction_flow import CorrectionKind
+from hocbaso.regulations.enrollment_flow import EnrollmentStatus
 from hocbaso.services import correction_items, correction_requests, students, study_history
 from hocbaso.services.access import Actor
 from hocbaso.services.civil_status import CIVIL_FIELDS, PAST_YEARS
@@ -63,7 +64,15 @@ def ask_civil_status(
 
 def _latest_enrollment(student_id: int) -> m.Enrollment:
     found = db.session.scalar(
-        select(m.Enrollment).where(m.Enrollment.student_id == student_id).order_by(m.Enrollment.id.desc()).limit(1)
+        select(m.Enrollment)
+        .join(m.ClassGroup, m.ClassGroup.id == m.Enrollment.class_group_id)
+        .join(m.SchoolYear, m.SchoolYear.id == m.ClassGroup.school_year_id)
+        .where(m.Enrollment.student_id == student_id)
+        # who went to another class of the year and came back has the older row
+        .order_by(
+            m.SchoolYear.starts_on.desc(), m.Enrollment.status == EnrollmentStatus.MOVED.value, m.Enrollment.id.desc()
+        )
+        .limit(1)
     )
     if found is None:
         raise WrongState("Học sinh chưa thuộc lớp nào nên hồ sơ sửa thẳng được.")

@@ -22,6 +22,7 @@ from hocbaso.services import (
     class_changes,
     class_gaps,
     class_moves,
+    correction_civil_requests,
     departures,
     exemptions,
     exports,
@@ -51,6 +52,7 @@ from tests.cast import LESSONS, NOW, Cast, put_sheets
 from tests.documents.samples import SCHOOL
 from tests.services.full_class import fill_homeroom, fill_scores, last_entry, lock_class, seen_of
 from tests.services.test_arrivals import CAME, brought
+from tests.services.test_corrections import SCAN
 from tests.services.two_classes import PAPERS, WHO, build_6b, move, place, pupil
 
 MATH = ("7", "9,5", "8", "6,5")
@@ -248,6 +250,17 @@ def test_and_back_again(pair: Cast) -> None:
     assert place(pair, "6B").status == "studying"
     assert len(class_changes.of_student(pair.actor("clerk"), pupil(pair))) == 3
     assert audit_verify.verify().ok
+
+
+def test_who_came_back_is_asked_about_in_the_class_of_today(pair: Cast) -> None:
+    """A civil-status request goes to the homeroom teacher of the class the pupil is in, not of the one left last."""
+    move(pair)
+    move(pair, "6A")
+    request = correction_civil_requests.ask_civil_status(
+        pair.actor("clerk"), pupil(pair), {"birth_place": "Nơi khác"}, {"birth_place": place(pair, "6A").student.birth_place or ""},
+        "Cải chính", "QĐ 15", [SCAN], NOW,
+    )  # fmt: skip
+    assert request.enrollment_id == place(pair, "6A").id
 
 
 def test_a_locked_sheet_takes_only_what_was_locked(pair: Cast) -> None:
