@@ -135,10 +135,10 @@ def decide(actor: Actor, revocation_id: int, revoked: bool, *, note: str, now: d
         row = session.get(m.Exemption, asked.exemption_id, populate_existing=True)
         assert row is not None
         words = clean(note) if revoked else _words(note, "Xin ghi lí do không thu hồi.", "note")
+        # A decision that came along from another class is told with everything else that came (``services/class_changes``).
+        require_told("exemption", row.id, audit.state_of("exemption", row), "Quyết định miễn học này")
         require_rows_told(
-            aimed_at({"exemption": [row.id]}),
-            {"exemption": [row], "exemption_revocation": _rows(row.id)},
-            "Quyết định miễn học này và đề nghị thu hồi nó",
+            aimed_at({"exemption": [row.id]}), {"exemption_revocation": _rows(row.id)}, "Đề nghị thu hồi miễn học này"
         )
         if revoked:
             session.refresh(class_group)

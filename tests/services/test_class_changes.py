@@ -24,6 +24,7 @@ from hocbaso.services import (
     class_moves,
     correction_civil_requests,
     departures,
+    exemption_revocations,
     exemptions,
     exports,
     frozen_results,
@@ -203,6 +204,21 @@ def test_what_the_homeroom_teacher_and_the_principal_wrote_goes_along(pair: Cast
     head = sheet_for(SYSTEM, pair.sheets["6B", "PE", 1], Permission.SHEET_READ, NOW.date())
     assert score_lines.read_lines(head)[place(pair, "6B").id] == "Miễn"
     assert audit_verify.verify().ok
+
+
+def test_an_exemption_that_came_along_is_taken_back_where_the_pupil_is_now(pair: Cast) -> None:
+    keeper, principal = pair.actor("head_society"), pair.actor("principal")
+    asked = exemptions.propose(keeper, place(pair, "6A").id, pe(pair), None, "Gãy chân", now=NOW, document="Giấy")
+    exemptions.decide(principal, asked.id, True, document="12/QĐ", now=NOW)
+    move(pair)
+    granted = select(m.Exemption).where(m.Exemption.enrollment_id == place(pair, "6B").id)
+    row = db.session.scalars(granted).one()
+    line = exemption_revocations.propose(keeper, row.id, "Đã khoẻ", now=NOW)
+    exemption_revocations.decide(principal, line.id, True, note="15/QĐ", now=NOW)
+    assert row.state == "REVOKED"
+    move(pair, "6A")
+    old = db.session.get_one(m.Exemption, asked.id, populate_existing=True)
+    assert old.state == "REVOKED" and audit_verify.verify().ok
 
 
 def pe(cast: Cast) -> int:
