@@ -10,6 +10,7 @@ from datetime import date, datetime
 
 from sqlalchemy import case, exists, func, or_, select
 
+from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.regulations.class_flow import ClassState
@@ -113,6 +114,8 @@ def _asks(year_id: int, today: date) -> list[tuple[int, Ask]]:
     """The same rows as ``exemptions.waiting``, ``exemption_revocations.waiting`` and ``inherited_results.waiting``, for whoever decides them."""
     of_year = m.ClassGroup.school_year_id == year_id
     found = []
+    # A homeroom teacher proposes many things on a day, and the same people decide them all.
+    known: dict[tuple[int, int | None, date], tuple[int, ...]] = {}
     for kind, model, *where in (
         ("exemption", m.Exemption, m.Exemption.state == "PROPOSED", m.Enrollment.status.in_(ACTIVE)),
         (
@@ -140,8 +143,9 @@ def _asks(year_id: int, today: date) -> list[tuple[int, Ask]]:
             .where(of_year, *where)
             .order_by(model.proposed_at, who)
         ).all():
-            proposal = Proposal(db.session.get_one(m.ClassGroup, row.class_group_id), row.proposed_by, row.proposed_at)
-            found.append(
-                (row.class_group_id, Ask(kind, row.enrollment_id, row.proposed_at, deciders.holders(proposal, today)))
-            )
+            key = row.class_group_id, row.proposed_by, clock.local_date(row.proposed_at)
+            if key not in known:
+                class_group = db.session.get_one(m.ClassGroup, row.class_group_id)
+                known[key] = deciders.holders(Proposal(class_group, row.proposed_by, row.proposed_at), today)
+            found.append((row.class_group_id, Ask(kind, row.enrollment_id, row.proposed_at, known[key])))
     return found

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from flask import current_app
+from sqlalchemy import event
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -18,6 +19,7 @@ from hocbaso.regulations.score_sheet_flow import SheetVerb
 from hocbaso.services import (
     blind_naming,
     class_moves,
+    class_waits,
     dashboard,
     decisions,
     exemption_revocations,
@@ -374,3 +376,31 @@ def test_between_the_semesters_nobody_sums_up(school: Cast) -> None:
     assert (row.holder, row.since) == ("chưa tới ngày nhập điểm 19/01/2027", None)
     assert {one.holder for one in lines(school, 5, now=january) if "chưa khoá" in one.what} == {row.holder}
     assert row_of(now=september).holder == "chưa tới ngày nhập điểm 05/09/2026"
+
+
+def test_what_a_teacher_proposed_on_a_day_is_asked_about_once(school: Cast) -> None:
+    def n_statements() -> int:
+        seen: list[str] = []
+
+        def keep(_c: object, _cursor: object, statement: str, *_more: object) -> None:
+            seen.append(statement)
+
+        event.listen(db.engine, "before_cursor_execute", keep)
+        try:
+            class_waits.of_year(school.year_id, TODAY)
+        finally:
+            event.remove(db.engine, "before_cursor_execute", keep)
+        return len(seen)
+
+    names = [name for _class, name in school.enrollments if _class == "9A"]
+    for name in names[:2]:
+        exemptions.propose(
+            school.actor("math"), school.enrollments["9A", name], subject_id("PE"), None, "Gãy chân", now=NOW, document="Giấy"
+        )  # fmt: skip
+    n = n_statements()
+    for name in names[2:]:
+        exemptions.propose(
+            school.actor("math"), school.enrollments["9A", name], subject_id("PE"), None, "Gãy chân", now=NOW, document="Giấy"
+        )  # fmt: skip
+    assert n_statements() == n
+    assert len(class_waits.of_year(school.year_id, TODAY)[school.classes["9A"]].asks) == len(names)
