@@ -90,6 +90,11 @@ def of_class(class_group_id: int) -> list[Overtaken]:
     return [one for one in _read(m.ClassGroup.id == class_group_id) if one.is_here]
 
 
+def against_words(wrong: Iterable[Overtaken]) -> str:
+    """What these papers differ from: ``kết quả đã chốt``, ``hồ sơ`` or both."""
+    return " và ".join(sorted({one.against for one in wrong}, reverse=True))
+
+
 def notices() -> list[str]:
     """A line a class for whoever checks the instance: nothing is damaged, and still somebody has to act."""
     found = Counter((one.class_name, one.school_year.replace("-", "–"), one.against) for one in overtaken())

@@ -26,7 +26,6 @@ from hocbaso.services.score_grid import ACTIVE
 from hocbaso.services.transcript_counts import due_days
 
 STEPS = ("Nhập điểm", "Nộp", "Tổ soát", "Duyệt", "Khoá", "Tổng kết", "GVCN ký", "HT ký", "Đóng dấu")
-WRONG_PAPERS = "học bạ đang có hiệu lực khác kết quả đã chốt"
 REACHED = {
     SheetState.DRAFT: 0,
     SheetState.RETURNED: 0,
@@ -238,7 +237,7 @@ def _with_wrong_papers(row: BoardRow, wrong: list[overtaken_records.Overtaken], 
     return replace(
         row,
         cells=cells,
-        holder=f"{row.principal}, văn thư: {len(wrong)} {WRONG_PAPERS}",
+        holder=f"{row.principal}, văn thư: {len(wrong)} học bạ đang có hiệu lực khác {overtaken_records.against_words(wrong)}",
         since=None,
         due_before=before,
         days_left=left,

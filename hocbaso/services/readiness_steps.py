@@ -176,7 +176,7 @@ def _signing(
         lines.append(
             StepLine(
                 f"{len(wrong)} học bạ",
-                "đang có hiệu lực khác kết quả đã chốt",
+                f"đang có hiệu lực khác {overtaken_records.against_words(wrong)}",
                 f"{row.principal}, văn thư",
                 None,
                 "/thu-hoi/",

@@ -234,7 +234,7 @@ def answered(list_id: int) -> Any:
     }
     if n_wrong := sum(one.record_uuid in refused for one, _ in recall_view.overview(current_actor()).wrong):
         note(
-            f"{n_wrong} học bạ không được đồng ý vẫn có hiệu lực và khác kết quả đã chốt: xem đầu trang Thu hồi.",
+            f"{n_wrong} học bạ không được đồng ý vẫn có hiệu lực và khác kết quả đã chốt hoặc hồ sơ: xem đầu trang Thu hồi.",
             "late",
         )
     return go(url_for(".list_page", list_id=list_id))

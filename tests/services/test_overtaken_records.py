@@ -191,6 +191,8 @@ def test_a_year_elsewhere_that_the_paper_lacks_is_told_too(issued: Cast) -> None
     [wrong] = overtaken_records.overtaken()
     assert (wrong.fields, wrong.changes, wrong.against) == (("Các năm học ở trường khác",), (), "hồ sơ")
     assert "CV 12" in wrong.refusal
+    board = next(one for one in readiness.board_rows(AUTUMN.date()) if one.name == "9A")
+    assert board.holder.endswith("1 học bạ đang có hiệu lực khác hồ sơ")
     asked("", line, AUTUMN + timedelta(days=2))
     assert overtaken_records.overtaken() == [], "struck again, the paper is right"
 
