@@ -12,7 +12,7 @@ from typing import Any
 
 from flask import Flask
 from sqlalchemy import select
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
@@ -47,7 +47,10 @@ class Site:
                 **{"viewport": {"width": 1280, "height": 800}, "locale": "vi-VN", **options}
             )
         page = context.new_page()
-        self.sign_in(page, who)
+        if "127.0.0.1" in self.address:
+            enter(context, self.address, who)
+        else:  # only the browser knows where this name leads
+            self.sign_in(page, who)
         page.goto(self.sheet(code))
         return page
 
@@ -65,11 +68,33 @@ def sign_in(page: Any, address: str, who: str) -> None:
     page.wait_for_url(lambda url: "dang-nhap" not in url)
 
 
+def enter(context: Any, address: str, who: str) -> None:
+    """Sign the context in by the requests of the sign-in page alone: a third of a grid test was spent on drawing that page
+    and the one behind it."""
+    page = context.request.get(f"{address}/dang-nhap").text()
+    answer = context.request.post(
+        f"{address}/dang-nhap",
+        form={
+            "csrf_token": page.partition('<meta name="csrf-token" content="')[2].partition('"')[0],
+            "username": PEOPLE[who][0].lower(),
+            "password": PASSWORD,
+        },
+        max_redirects=0,
+    )
+    assert answer.status == 303, answer.text()[:500]
+
+
+class KeptAlive(WSGIRequestHandler):
+    """Forty files a page over six connections, as the real server does it; by default each takes a connection and a thread."""
+
+    protocol_version = "HTTP/1.1"
+
+
 @contextmanager
 def served(cast: Cast, app: Flask, browser: Any) -> Iterator[Site]:
     """The school on a port of its own, with the CSRF check as in life."""
     app.config["WTF_CSRF_ENABLED"] = True
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=KeptAlive)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
