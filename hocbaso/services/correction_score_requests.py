@@ -287,11 +287,9 @@ def cell_item(sheet_id: int, key: str, present: CellRecord, new: CellRecord) -> 
 
 def guard_open_cells(enrollment_id: int, items: Sequence[m.CorrectionItem]) -> None:
     """A cell stands in one open request: two would each be pinned to the value that the other replaces."""
-    wanted = {(item.score_sheet_id, item.column_key) for item in items}
-    for row in db.session.execute(
-        select(m.CorrectionItem.score_sheet_id, m.CorrectionItem.column_key, m.CorrectionRequest.id)
-        .join(m.CorrectionRequest, m.CorrectionRequest.id == m.CorrectionItem.correction_request_id)
-        .where(m.CorrectionRequest.enrollment_id == enrollment_id, m.CorrectionRequest.state.in_(_OPEN))
-    ):
-        if (row.score_sheet_id, row.column_key) in wanted:
-            raise WrongState(f"Một ô đã có trong đề nghị số {row.id} đang chờ. Xin chờ kết quả hoặc rút đề nghị ấy.")
+    held = held_cells(enrollment_id)
+    for item in items:
+        if item.score_sheet_id is None or item.column_key is None:  # names a field
+            continue
+        if (number := held.get((item.score_sheet_id, item.column_key))) is not None:
+            raise WrongState(f"Một ô đã có trong đề nghị số {number} đang chờ. Xin chờ kết quả hoặc rút đề nghị ấy.")
