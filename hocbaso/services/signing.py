@@ -382,9 +382,15 @@ def _store_signature(
 ) -> None:
     """Files, then signature row, new state and audit entry in the transaction that settles the item.
 
+    A signature takes minutes where a token at a desk is asked: result and profile are held against the paper once more.
     A seal on a record whose principal ordered it publishes in the same transaction, as a step and an entry of its own.
     """
     step = step_for(role)
+    record = db.session.get(m.TranscriptRecord, task.record_id, populate_existing=True)
+    if record is None:
+        raise IntegrityFault("Học bạ đang ký không còn trong cơ sở dữ liệu.")
+    if record.version == task.version:  # of another one the compare-and-set below tells
+        transcripts.require_newest(record)
     level = next((item["level"] for item in made.pdf_report["signatures"] if item["role"] == role.value), "B-B")
     pdf_digest = stored_documents.keep(made.pdf, f"signed_pdf_{role.value}", "application/pdf", at)
     xml_digest = stored_documents.keep(made.xml, f"signed_xml_{role.value}", "application/xml", at)
@@ -422,10 +428,8 @@ def _store_signature(
     )
     db.session.add(signature)
     proof = proofs.first_row(task.record_id, pdf_digest, made.pdf_report)
-    record = db.session.get(m.TranscriptRecord, task.record_id, populate_existing=True)
-    if record is None:
-        raise IntegrityFault("Học bạ vừa ký không còn trong cơ sở dữ liệu.")
     db.session.flush()
+    db.session.refresh(record)
     audit.record(
         AuditTag.TRANSCRIPT_ISSUED if role is SignatureRole.SEAL else AuditTag.TRANSCRIPT_SIGNED,
         actor,
