@@ -12,6 +12,7 @@ from flask import current_app
 from hocbaso import models as m
 from hocbaso.cli.simulation import reminder_watch
 from hocbaso.db import db, write_transaction
+from hocbaso.errors import Stale
 from hocbaso.services import (
     audit_verify,
     batches,
@@ -410,6 +411,17 @@ def test_a_profile_that_changes_while_the_signature_is_made_stops_it_too(
     assert (failed.enrollment_id, paper(built).state) == (before.enrollment_id, state)
     assert "Hồ sơ của học sinh này đã đổi sau khi lập học bạ" in (failed.reason or "")
     assert audit_verify.verify().faults == []
+
+
+def test_an_order_publishes_no_paper_that_differs_from_the_profile(built: Cast) -> None:
+    """By hand and by the order the same is asked."""
+    sign(built, "homeroom", "principal", "seal", order=False)
+    [signature] = [one for one in paper(built).signatures if one.role == "principal"]
+    with write_transaction():
+        student_of(built).birth_place = "Nơi khác"
+    with pytest.raises(Stale, match="in khác hồ sơ"), write_transaction():
+        transcript_moves.publish_by_order(built.actor("clerk"), paper(built), signature, NOW)
+    assert paper(built).state == "ISSUED"
 
 
 def test_the_oracle_of_the_simulated_year_finds_the_same_work(issued: Cast) -> None:
