@@ -418,6 +418,10 @@ def test_a_subject_the_new_class_does_not_take(school: Cast, monkeypatch: pytest
     assert len(found.refusals) == 2
     assert any("thêm môn cho lớp 6B" in words for words in found.refusals)
     assert any("không có cột thường xuyên 4" in words for words in found.refusals)
+    put_sheets([school.sheets[name, "MATH", 1] for name in ("6A", "6B")], "LOCKED")
+    found = class_changes.preview(school.actor("clerk"), pupil(school), school.classes["6B"])
+    [said] = [words for words in found.refusals if "thường xuyên 4" in words]
+    assert "không đổi số tiết được nữa" in said, "semester I is locked, the mark is of semester II"
 
 
 def test_columns_that_only_the_new_class_has_are_named(school: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
