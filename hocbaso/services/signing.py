@@ -196,12 +196,14 @@ def start(
     if isinstance(key.elsewhere, DeskSigner):
         desk_signing.announce(batch_id, key.elsewhere)
     tick = batches.running_clock(now)
+    # The row belongs to the caller's session: the batch's thread reads its own.
+    person_id = person.id if person is not None else None
 
     def prepare(enrollment_id: int) -> batches.Job | None:
         at = tick()
         _require_still(actor, enrollment_id, role, key, at)
         gate(enrollment_id)
-        return _prepare(actor, enrollment_id, role, person, key, pin, at)
+        return _prepare(actor, enrollment_id, role, person_id, key, pin, at)
 
     def finish(enrollment_id: int, task: _Task, made: Any, at: datetime) -> None:
         _require_still(actor, enrollment_id, role, key, at)
@@ -280,7 +282,7 @@ def _prepare(
     actor: Actor,
     enrollment_id: int,
     role: SignatureRole,
-    person: m.Person | None,
+    person_id: int | None,
     key: certificates.OpenKey,
     pin: str,
     at: datetime,
@@ -300,6 +302,7 @@ def _prepare(
     transcripts.require_newest(record)
     if role is SignatureRole.SEAL:
         transcript_moves.publish_order(record)  # a forged order is refused before anything is sealed
+    person = db.session.get_one(m.Person, person_id) if person_id is not None else None
     _require_signer(actor, record.id, content, role, person)
     task = _Task(record.id, record.version, record.pdf_digest, record.xml_digest, content.student.full_name)
     request = SignRequest(
