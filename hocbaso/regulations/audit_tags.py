@@ -90,6 +90,8 @@ class AuditTag(StrEnum):
     CORRECTION_CONFIRMED = "correction:request:confirmed"
     CORRECTION_RETURNED = "correction:request:returned"
     CORRECTION_REFUSED = "correction:request:refused"
+    CORRECTION_FOLLOWED = "correction:request:followed"
+    """The pupil it is about went to another class of the year."""
     CORRECTION_WITHDRAWN = "correction:request:withdrawn"
     CORRECTION_APPLIED = "correction:request:applied"
     CORRECTION_EVIDENCE_READ = "correction:evidence:read"

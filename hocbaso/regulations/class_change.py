@@ -34,8 +34,8 @@ class SheetPair:
 
     ``is_asked``: a line of this pupil is asked for there (not exempt, not at another school then). ``n_values``: marks and remarks that
     stand in the old sheet; ``n_changes``: cells of the new sheet that differ from them. ``missing_columns``: columns in words that hold
-    a value and that the new sheet does not have; ``more_columns``: those that only the new sheet has and asks this pupil for ("" for all of
-    a subject that the old class does not take).
+    a value and that the new sheet does not have, ``new_states``: of the new class's sheets of the subject in either semester;
+    ``more_columns``: those that only the new sheet has and asks this pupil for ("" for all of a subject that the old class does not take).
     """
 
     subject: str
@@ -46,6 +46,7 @@ class SheetPair:
     n_values: int
     n_changes: int
     missing_columns: tuple[str, ...] = ()
+    new_states: frozenset[SheetState] = frozenset()
     more_columns: tuple[str, ...] = ()
 
 
@@ -80,10 +81,7 @@ def why_not(pair: SheetPair, old: str, new: str) -> str:
             f"lớp {new} rồi chuyển."
         )
     if pair.missing_columns:
-        return (
-            f"{here}, không có cột {', '.join(pair.missing_columns)} mà em đã có điểm: sửa số tiết của môn ở lớp {new} cho bằng lớp "
-            f"{old} rồi chuyển."
-        )
+        return f"{here}, không có cột {', '.join(pair.missing_columns)} mà em đã có điểm{_more_lessons(pair, old, new)}"
     if not (pair.is_asked or pair.n_changes):
         return ""
     was_locked = pair.old_state is SheetState.LOCKED
@@ -97,6 +95,20 @@ def why_not(pair: SheetPair, old: str, new: str) -> str:
     if pair.new_state not in EDITABLE:
         return f"{here}, đã nộp, đang chờ duyệt: rút lại hoặc trả lại cho giáo viên rồi chuyển, hoặc đợi cả hai lớp khoá xong."
     return ""
+
+
+def _more_lessons(pair: SheetPair, old: str, new: str) -> str:
+    """How the new class gets the columns that it lacks. The lessons of a subject, which make them, change only while none of its sheets is
+    handed in (``services/import_assignments``); where one is locked that is over for the year."""
+    if SheetState.LOCKED in pair.new_states:
+        return (
+            f", mà lớp {new} có bảng điểm môn này đã khoá nên không đổi số tiết được nữa: em học tiếp ở lớp {old} đến hết năm học, "
+            "mọi điểm giữ nguyên, hoặc chọn lớp khác có đủ cột."
+        )
+    lessons = f"sửa số tiết của môn ở lớp {new} cho bằng lớp {old} rồi chuyển."
+    if pair.new_states <= EDITABLE:
+        return f": {lessons}"
+    return f": bảng điểm môn này lớp {new} đã nộp thì rút lại hoặc trả lại cho giáo viên, {lessons}"
 
 
 def lacks(pair: SheetPair) -> str:

@@ -17,12 +17,12 @@ from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.regulations import data_quality as rules
 from hocbaso.regulations.audit_tags import AuditTag
-from hocbaso.regulations.correction_flow import OPEN_STATES, due_before
+from hocbaso.regulations.correction_flow import due_before
 from hocbaso.regulations.enrollment_flow import HERE
 from hocbaso.regulations.help_flow import HelpState
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.recall_flow import RecallState
-from hocbaso.services import conclusion_cases
+from hocbaso.services import conclusion_cases, correction_access
 from hocbaso.services.access import Actor, reaches_class
 from hocbaso.services.in_force import has_left
 
@@ -152,9 +152,7 @@ def _pupil(enrollment: m.Enrollment) -> tuple[str, int]:
 
 
 def _corrections() -> Iterator[Unanswered]:
-    for row in db.session.scalars(
-        select(m.CorrectionRequest).where(m.CorrectionRequest.state.in_([state.value for state in OPEN_STATES]))
-    ):
+    for row in db.session.scalars(select(m.CorrectionRequest).where(correction_access.IS_OPEN)):
         who, class_group_id = _pupil(row.enrollment)
         asked_on = clock.local_date(row.asked_at)
         yield Unanswered(

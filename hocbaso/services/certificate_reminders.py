@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -35,11 +35,12 @@ def warn(actor: Actor, now: datetime) -> int:
             since = clock.local_date(row.not_after - timedelta(days=step + 1))
             owners = (row.person_id,) if row.person_id else people_with(Role.CLERK, today)
             others = people_with(Role.IT_OFFICER, today) if step <= 30 else ()
-            said = (_which(view), f"Chứng thư số {view.serial_number} của")  # as until 2026
-            people = [each for each in dict.fromkeys((*owners, *others)) if not _told(each, said, since)]
+            key = certificate_key(row.id)
+            said = (_which(view), f"Chứng thư số {view.serial_number} của")
+            people = [each for each in dict.fromkeys((*owners, *others)) if not _told(each, key, said, since)]
             if not people:
                 continue
-            notices.tell(people, KIND, TITLE, line, now)
+            notices.tell(people, KIND, TITLE, line, now, about=key)
             audit.record(
                 AuditTag.REMINDER_SENT,
                 actor,
@@ -50,6 +51,11 @@ def warn(actor: Actor, now: datetime) -> int:
             )
             n_told += len(people)
     return n_told
+
+
+def certificate_key(certificate_id: int) -> str:
+    """What a line of a message is about (``Notice.about``)."""
+    return f"certificate-{certificate_id}"
 
 
 def _in_use() -> list[m.Certificate]:
@@ -75,18 +81,14 @@ def _line(view: certificates.CertificateView, row: m.Certificate, now: datetime)
     return f"{_which(view)}, {f'còn {n_days} ngày' if n_days > 0 else 'hôm nay'}.{asked}"
 
 
-def _told(person_id: int, said: tuple[str, ...], since: object) -> bool:
-    """Whether this person was told of this certificate since the present step began."""
-    return (
-        db.session.scalar(
-            select(m.Notice.id)
-            .where(
-                m.Notice.person_id == person_id,
-                m.Notice.kind == KIND,
-                m.Notice.day >= since,
-                or_(*(m.Notice.body.contains(words, autoescape=True) for words in said)),
-            )
-            .limit(1)
-        )
-        is not None
+def _told(person_id: int, key: str, said: tuple[str, ...], since: date) -> bool:
+    """Whether this person was told of this certificate since the present step began. ``said``: the words that told of it before a line
+    had its key."""
+    rows = db.session.scalars(
+        select(m.Notice).where(m.Notice.person_id == person_id, m.Notice.kind == KIND, m.Notice.day >= since)
+    )
+    return any(
+        about == key or (about is None and any(words in line for words in said))
+        for row in rows
+        for line, about in notices.lines(row)
     )

@@ -141,6 +141,7 @@ def printed_otherwise(record: m.TranscriptRecord, years: Iterable[YearElsewhere]
 
 def require_printed(record: m.TranscriptRecord) -> None:
     """Raise Stale when a record prints other civil status than the profile says: it is neither signed nor published."""
+    db.session.refresh(record.enrollment.student)  # the row at hand may be from before a signature of minutes
     if not printed_otherwise(record):
         return
     if RecordState(record.state) in SIGNED_STATES:

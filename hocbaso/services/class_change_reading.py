@@ -111,11 +111,12 @@ def _sheets(
     old: m.Enrollment, target: m.ClassGroup, standing: m.Enrollment | None, exemptions: Sequence[m.Exemption]
 ) -> list[SheetCarry]:
     there, here = _sheet_ids(old.class_group_id), _sheet_ids(target.id)
+    new_heads = {key: read_head(sheet_id) for key, sheet_id in here.items()}
     found = []
     for subject_id, semester in [*here, *(key for key in there if key not in here)]:
         old_id, new_id = there.get((subject_id, semester)), here.get((subject_id, semester))
         old_head = read_head(old_id) if old_id is not None else None
-        new_head = read_head(new_id) if new_id is not None else None
+        new_head = new_heads.get((subject_id, semester))
         values = {key: cell for key, cell in _cells(old_id, old.id).items() if _is_something(cell)}
         own = _cells(new_id, standing.id if standing is not None else None)
         known = {REMARK, *(column.key for column in columns_of(new_head))} if new_head is not None else set()
@@ -134,6 +135,7 @@ def _sheets(
             tuple(column_words(old_head, key) for key in values if key not in known)
             if old_head is not None and new_head is not None
             else (),
+            frozenset(head.state for key, head in new_heads.items() if key[0] == subject_id),
             _more(old_head, new_head) if asked else (),
         )
         found.append(SheetCarry(pair, new_head, values, own))

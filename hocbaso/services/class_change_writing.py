@@ -22,7 +22,7 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_change import NOTHING_CHANGED
 from hocbaso.regulations.enrollment_flow import EnrollmentStatus
 from hocbaso.regulations.score_sheet_flow import SheetParty, SheetVerb, find_move
-from hocbaso.services import audit, homeroom_records, reviews, roster
+from hocbaso.services import audit, correction_civil_requests, homeroom_records, reviews, roster
 from hocbaso.services.access import Actor
 from hocbaso.services.class_change_reading import Carry, SheetCarry, newest_decisions, rows_of
 from hocbaso.services.month_totals import whole_month, write_cell
@@ -61,6 +61,7 @@ def write(
     new.status, new.left_on, new.first_semester = status, None, old.first_semester
     session.flush()
     roster.seat([new])
+    correction_civil_requests.follow(actor, old, new, now)
     state = audit.merge_states(
         audit.states("enrollment", [old, new]),
         audit.states("homeroom_record", _write_homeroom(session, old.id, new.id, carry.homeroom, now)),

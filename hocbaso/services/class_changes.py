@@ -24,11 +24,11 @@ from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.blind_check import CheckState
 from hocbaso.regulations.class_change import NOTHING_CHANGED, ClassPlace
 from hocbaso.regulations.class_flow import ClassState
-from hocbaso.regulations.correction_flow import CorrectionKind, CorrectionState
+from hocbaso.regulations.correction_flow import CorrectionKind
 from hocbaso.regulations.enrollment_flow import EnrollmentStatus
 from hocbaso.regulations.hash_chain import canonical_json
 from hocbaso.regulations.permissions import Permission
-from hocbaso.services import class_change_writing, departures, students, untouched
+from hocbaso.services import class_change_writing, correction_access, departures, students, untouched
 from hocbaso.services.access import Actor, reaches_class
 from hocbaso.services.class_change_reading import Carry, collect
 from hocbaso.services.score_cells import REMARK
@@ -285,9 +285,7 @@ def _waiting(old: m.Enrollment, standing: m.Enrollment | None) -> list[str]:
         ).where(
             m.CorrectionRequest.enrollment_id == old.id,
             m.CorrectionRequest.kind != CorrectionKind.CIVIL_STATUS.value,
-            m.CorrectionRequest.state.in_(
-                [one.value for one in (CorrectionState.ASKED, CorrectionState.CONFIRMED, CorrectionState.RETURNED)]
-            ),
+            correction_access.IS_OPEN,
         ),
     }
     found = [words for words, query in asked.items() if db.session.scalar(query.limit(1)) is not None]

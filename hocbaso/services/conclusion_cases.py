@@ -26,7 +26,7 @@ from hocbaso.regulations.deadlines import Deadline
 from hocbaso.regulations.enrollment_flow import DEPARTURES, EnrollmentStatus, require_open
 from hocbaso.regulations.permissions import Permission, Role
 from hocbaso.regulations.terms import Promotion
-from hocbaso.services import audit, conclusion_asks, departures, roster
+from hocbaso.services import audit, conclusion_asks, correction_civil_requests, departures, roster
 from hocbaso.services.access import Actor, reaches_class
 from hocbaso.services.conclusion_asks import CaseAsk
 from hocbaso.services.log_reading import require_told
@@ -313,7 +313,10 @@ def move(actor: Actor, case_id: int, now: datetime, *, expected_version: int) ->
             _require_open(target)
             if target.school_year.state != "OPEN":
                 raise WrongState("Lớp ấy là của năm học đã đóng. Chưa có gì thay đổi.")
-            written.append(_seat(row.enrollment.student_id, target, today))
+            seat = _seat(row.enrollment.student_id, target, today)
+            if present is not None:
+                correction_civil_requests.follow(actor, present, seat, now)
+            written.append(seat)
         session.flush()
         where = target.name if target is not None else ""
         if written:

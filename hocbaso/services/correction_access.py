@@ -28,6 +28,8 @@ from hocbaso.services.log_reading import aimed_at, require_rows_told
 _NEVER_DELEGATED = frozenset({CorrectionKind.EXEMPTION.value, CorrectionKind.INHERITED.value})
 """What is the principal's own decision before the lock is so after it (docs/decisions/0033)."""
 _HEADS = frozenset({Role.PRINCIPAL, Role.VICE_PRINCIPAL, Role.DELEGATE})
+IS_OPEN = m.CorrectionRequest.state.in_([state.value for state in OPEN_STATES])
+"""Of a request in a query: it is not over."""
 
 
 def request_for(actor: Actor, request_id: int) -> m.CorrectionRequest:
@@ -154,7 +156,7 @@ def held_by(actor: Actor, today: date) -> list[int]:
         )
         .join(m.Enrollment, m.Enrollment.id == m.CorrectionRequest.enrollment_id)
         .outerjoin(m.Account, m.Account.id == m.CorrectionRequest.asked_by)
-        .where(m.CorrectionRequest.state.in_([state.value for state in OPEN_STATES]))
+        .where(IS_OPEN)
         .order_by(m.CorrectionRequest.id)
     ).all()
     if not rows:

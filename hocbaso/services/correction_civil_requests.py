@@ -11,9 +11,18 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, NotAllowed, WrongState
+from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.correction_flow import CorrectionKind
 from hocbaso.regulations.enrollment_flow import EnrollmentStatus
-from hocbaso.services import correction_items, correction_requests, students, study_history
+from hocbaso.services import (
+    audit,
+    correction_access,
+    correction_items,
+    correction_requests,
+    correction_steps,
+    students,
+    study_history,
+)
 from hocbaso.services.access import Actor
 from hocbaso.services.civil_status import CIVIL_FIELDS, PAST_YEARS
 from hocbaso.services.correction_items import shown_field
@@ -60,6 +69,37 @@ def ask_civil_status(
         enrollment = _latest_enrollment(student_id)
         correction_requests.guard_open_fields(student_id, items)
         return correction_requests.send(actor, CorrectionKind.CIVIL_STATUS, enrollment, items, why, now)
+
+
+def follow(actor: Actor, old: m.Enrollment, new: m.Enrollment, now: datetime) -> None:
+    """Let the open requests about a pupil's civil status go along into another class of the year: who keeps that one confirms. In the
+    caller's transaction. Raises IntegrityFault (a request is not what the log tells of it)."""
+    rows = db.session.scalars(
+        select(m.CorrectionRequest)
+        .where(
+            m.CorrectionRequest.enrollment_id == old.id,
+            m.CorrectionRequest.kind == CorrectionKind.CIVIL_STATUS.value,
+            correction_access.IS_OPEN,
+        )
+        .order_by(m.CorrectionRequest.id)
+        .execution_options(populate_existing=True)
+    )
+    for request in rows.all():
+        correction_access.require_untouched(request)
+        request.enrollment_id = new.id  # the column itself: the entry tells of columns that were set
+        request.version += 1
+        db.session.flush()
+        db.session.expire(request, ["enrollment"])
+        audit.record(
+            AuditTag.CORRECTION_FOLLOWED,
+            actor,
+            now,
+            target_kind="correction_request",
+            target_id=request.id,
+            state=audit.states("correction_request", [request]),
+            before={"class": old.class_group.name},
+            facts=correction_steps.pupil_facts(request),
+        )
 
 
 def _latest_enrollment(student_id: int) -> m.Enrollment:

@@ -23,9 +23,9 @@ from hocbaso.regulations.exemption_flow import ExemptionState, require_granted, 
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.services import (
-    corrected_year,
     correction_requests,
     correction_score_requests,
+    correction_year_requests,
     exemption_revocations,
     exemptions,
     inherited_results,
@@ -40,6 +40,7 @@ from hocbaso.services.exemptions import ExemptionLine
 from hocbaso.services.score_cells import NOTHING, REMARK, column_words, columns_of, says_nothing_new
 from hocbaso.services.score_lines import ACTIVE, read_row
 from hocbaso.services.sheet_access import SheetHead, sheet_for
+from hocbaso.services.student_inputs import SubjectInput
 from hocbaso.services.uploaded_papers import Upload
 
 _NOTHING_CHANGED = "Chưa có gì thay đổi."
@@ -59,6 +60,11 @@ def _states(
     if subject_ids is not None:
         rows = rows.where(m.ClassSubject.subject_id.in_(set(subject_ids)))
     return {(row.subject_id, row.semester): (row.id, row.state) for row in db.session.execute(rows)}
+
+
+def _line(enrollment: m.Enrollment, subject_id: int, today: date) -> SubjectInput:
+    lines = correction_year_requests.subject_lines(enrollment, today)
+    return next(one for one in lines if one.subject.subject_id == subject_id)
 
 
 def _is_approved(enrollment: m.Enrollment) -> bool:
@@ -136,8 +142,7 @@ def ask_exemption(
             raise WrongState(
                 f"Bảng điểm {name} của học kì này chưa khoá: đề nghị miễn học ở trang của học sinh, không cần đề nghị sửa chữa."
             )
-        given = corrected_year.find_student(results.compute_class(enrollment.class_group_id, today), enrollment_id)
-        line = next(one for one in given.subjects if one.subject.subject_id == subject_id)
+        line = _line(enrollment, subject_id, today)
         items = [
             m.CorrectionItem(
                 field=YearField(YearFieldKind.EXEMPT, subject_id, at).name, old_text=None, new_text=EXEMPT_VALUE
@@ -227,10 +232,7 @@ def _exemption(exemption_id: int) -> m.Exemption:
 def _inherited(row: m.Exemption, today: date) -> InheritedChoice | None:
     if row.enrollment.first_semester == 1 or row.semester == 2:
         return None
-    given = corrected_year.find_student(results.compute_class(row.enrollment.class_group_id, today), row.enrollment_id)
-    line = next(one for one in given.subjects if one.subject.subject_id == row.subject_id)
-    field = YearField(YearFieldKind.INHERITED, row.subject_id, 1).name
-    return InheritedChoice(field, row.subject.name, row.subject.kind == "scored", results.comma(line.inherited))
+    return correction_year_requests.inherited_choice(_line(row.enrollment, row.subject_id, today))
 
 
 def asks_revocation(actor: Actor, exemption_id: int, now: datetime) -> bool:

@@ -19,7 +19,6 @@ from hocbaso.db import db, write_transaction
 from hocbaso.errors import Invalid, Stale, WrongState
 from hocbaso.regulations.correction_fields import read_month_field
 from hocbaso.regulations.correction_flow import (
-    OPEN_STATES,
     CorrectionKind,
     CorrectionState,
     CorrectionVerb,
@@ -35,8 +34,6 @@ from hocbaso.services import (
 )
 from hocbaso.services.access import Actor
 from hocbaso.services.uploaded_papers import Paper, Upload
-
-_OPEN = tuple(state.value for state in OPEN_STATES)
 
 LIMITS = (1000, 300)
 """Letters of a reason and of a paper's number and day."""
@@ -117,7 +114,7 @@ def guard_open_fields(student_id: int, items: Sequence[m.CorrectionItem], *, enr
         select(m.CorrectionItem.field, m.CorrectionRequest.id)
         .join(m.CorrectionRequest, m.CorrectionRequest.id == m.CorrectionItem.correction_request_id)
         .join(m.Enrollment, m.Enrollment.id == m.CorrectionRequest.enrollment_id)
-        .where(m.Enrollment.student_id == student_id, m.CorrectionRequest.state.in_(_OPEN), *years)
+        .where(m.Enrollment.student_id == student_id, correction_access.IS_OPEN, *years)
     ):
         if row.field and not wanted.isdisjoint(_moving(row.field)):
             raise WrongState(f"{correction_items.field_words(row.field)} đã có trong đề nghị số {row.id} đang chờ.")

@@ -15,10 +15,10 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.errors import DomainError, IntegrityFault, Invalid, NotAllowed, NotFound, Stale, WrongState
-from hocbaso.regulations.correction_flow import OPEN_STATES, CorrectionKind
+from hocbaso.regulations.correction_flow import CorrectionKind
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.score_sheet_flow import SheetParty, SheetState
-from hocbaso.services import correction_requests
+from hocbaso.services import correction_access, correction_requests
 from hocbaso.services.access import NO_PUPIL, Actor
 from hocbaso.services.correction_items import cell_words
 from hocbaso.services.correction_requests import ChangedCell
@@ -28,8 +28,6 @@ from hocbaso.services.score_lines import read_row
 from hocbaso.services.score_reading import as_typed, read_value
 from hocbaso.services.sheet_access import SheetHead, sheet_for
 from hocbaso.services.uploaded_papers import Upload
-
-_OPEN = tuple(state.value for state in OPEN_STATES)
 
 Cell = tuple[int, str]
 """Sheet id and column key."""
@@ -174,7 +172,7 @@ def held_cells(enrollment_id: int) -> dict[Cell, int]:
         .join(m.CorrectionRequest, m.CorrectionRequest.id == m.CorrectionItem.correction_request_id)
         .where(
             m.CorrectionRequest.enrollment_id == enrollment_id,
-            m.CorrectionRequest.state.in_(_OPEN),
+            correction_access.IS_OPEN,
             m.CorrectionItem.score_sheet_id.is_not(None),
         )
     )
@@ -287,11 +285,9 @@ def cell_item(sheet_id: int, key: str, present: CellRecord, new: CellRecord) -> 
 
 def guard_open_cells(enrollment_id: int, items: Sequence[m.CorrectionItem]) -> None:
     """A cell stands in one open request: two would each be pinned to the value that the other replaces."""
-    wanted = {(item.score_sheet_id, item.column_key) for item in items}
-    for row in db.session.execute(
-        select(m.CorrectionItem.score_sheet_id, m.CorrectionItem.column_key, m.CorrectionRequest.id)
-        .join(m.CorrectionRequest, m.CorrectionRequest.id == m.CorrectionItem.correction_request_id)
-        .where(m.CorrectionRequest.enrollment_id == enrollment_id, m.CorrectionRequest.state.in_(_OPEN))
-    ):
-        if (row.score_sheet_id, row.column_key) in wanted:
-            raise WrongState(f"Một ô đã có trong đề nghị số {row.id} đang chờ. Xin chờ kết quả hoặc rút đề nghị ấy.")
+    held = held_cells(enrollment_id)
+    for item in items:
+        if item.score_sheet_id is None or item.column_key is None:  # names a field
+            continue
+        if (number := held.get((item.score_sheet_id, item.column_key))) is not None:
+            raise WrongState(f"Một ô đã có trong đề nghị số {number} đang chờ. Xin chờ kết quả hoặc rút đề nghị ấy.")

@@ -33,7 +33,6 @@ from hocbaso.services.score_cells import column_words
 from hocbaso.services.sheet_access import read_head
 
 _SHOWN_CLOSED = 50
-_OPEN = tuple(state.value for state in OPEN_STATES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +110,9 @@ def overview(actor: Actor, now: datetime) -> Overview:
     """Requests that concern this person, those that wait for them first; of those that are over the newest."""
     today = clock.local_date(now)
     rows = select(m.CorrectionRequest).execution_options(populate_existing=True)
-    under_way = db.session.scalars(rows.where(m.CorrectionRequest.state.in_(_OPEN)).order_by(m.CorrectionRequest.id))
+    under_way = db.session.scalars(rows.where(correction_access.IS_OPEN).order_by(m.CorrectionRequest.id))
     found = [_line(actor, row, today) for row in under_way if correction_access.reads(actor, row)]
-    over = db.session.scalars(
-        rows.where(m.CorrectionRequest.state.not_in(_OPEN)).order_by(m.CorrectionRequest.id.desc())
-    )
+    over = db.session.scalars(rows.where(~correction_access.IS_OPEN).order_by(m.CorrectionRequest.id.desc()))
     closed = islice((row for row in over if correction_access.reads(actor, row)), _SHOWN_CLOSED)
     return Overview(
         tuple(line for line in found if line.waits),

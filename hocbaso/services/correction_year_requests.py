@@ -27,6 +27,7 @@ from hocbaso.services import (
 from hocbaso.services.access import Actor
 from hocbaso.services.correction_requests import AskedField
 from hocbaso.services.score_lines import ACTIVE
+from hocbaso.services.student_inputs import SubjectInput
 from hocbaso.services.uploaded_papers import Upload
 
 LIMITS = (500, 200)
@@ -89,16 +90,22 @@ def inherited_form(actor: Actor, enrollment_id: int, now: datetime) -> tuple[m.E
 
 
 def _inherited_choices(enrollment: m.Enrollment, today: date) -> tuple[InheritedChoice, ...]:
-    given = corrected_year.find_student(results.compute_class(enrollment.class_group_id, today), enrollment.id)
-    return tuple(
-        InheritedChoice(
-            YearField(YearFieldKind.INHERITED, line.subject.subject_id, 1).name,
-            line.subject.name,
-            line.subject.kind is SubjectKind.SCORED,
-            results.comma(line.inherited or ""),
-        )
-        for line in given.subjects
-        if not line.exempt[0]
+    return tuple(inherited_choice(line) for line in subject_lines(enrollment, today) if not line.exempt[0])
+
+
+def subject_lines(enrollment: m.Enrollment, today: date) -> tuple[SubjectInput, ...]:
+    """What the pupil has in each subject of the class today."""
+    computed = results.compute_class(enrollment.class_group_id, today)
+    return corrected_year.find_student(computed, enrollment.id).subjects
+
+
+def inherited_choice(line: SubjectInput) -> InheritedChoice:
+    """Semester I of one subject as a form shows it."""
+    return InheritedChoice(
+        YearField(YearFieldKind.INHERITED, line.subject.subject_id, 1).name,
+        line.subject.name,
+        line.subject.kind is SubjectKind.SCORED,
+        results.comma(line.inherited),
     )
 
 

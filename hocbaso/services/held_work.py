@@ -14,7 +14,7 @@ from hocbaso.db import db
 from hocbaso.errors import NotFound
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.conclusion_cases import CaseState
-from hocbaso.regulations.correction_flow import OPEN_STATES, CorrectionState, due_before
+from hocbaso.regulations.correction_flow import CorrectionState, due_before
 from hocbaso.regulations.deadlines import Deadline, days_left_text
 from hocbaso.regulations.permissions import Role
 from hocbaso.regulations.score_sheet_flow import SheetState
@@ -351,9 +351,7 @@ _CORRECTION_WORDS = {
 
 def _correction_work(today: date) -> list[HeldWork]:
     rows = db.session.scalars(
-        select(m.CorrectionRequest)
-        .where(m.CorrectionRequest.state.in_([state.value for state in OPEN_STATES]))
-        .order_by(m.CorrectionRequest.id)
+        select(m.CorrectionRequest).where(correction_access.IS_OPEN).order_by(m.CorrectionRequest.id)
     )
     work = []
     for row in rows:

@@ -112,6 +112,7 @@ ACTS: dict[T, str] = {
     T.CORRECTION_CONFIRMED: "xác nhận đề nghị sửa chữa",
     T.CORRECTION_RETURNED: "trả lại đề nghị sửa chữa",
     T.CORRECTION_REFUSED: "không duyệt đề nghị sửa chữa",
+    T.CORRECTION_FOLLOWED: "đề nghị sửa chữa theo em sang lớp mới",
     T.CORRECTION_WITHDRAWN: "rút đề nghị sửa chữa",
     T.CORRECTION_APPLIED: "duyệt và thực hiện sửa chữa",
     T.CORRECTION_EVIDENCE_READ: "mở minh chứng sửa chữa",

@@ -14,7 +14,7 @@ from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db
 from hocbaso.regulations.help_flow import HelpState
-from hocbaso.services import board_tasks, held_work, help_requests, notices, reminders
+from hocbaso.services import board_tasks, certificate_reminders, held_work, help_requests, notices, reminders
 from hocbaso.services.access import Actor
 from hocbaso.services.kept_answers import KeptAnswers, log_head
 
@@ -52,6 +52,9 @@ def _told(notice: m.Notice, actor: Actor) -> ShownNotice:
     elif notice.kind == "help":
         asked = select(m.HelpRequest.id).where(m.HelpRequest.state == HelpState.OPEN.value)
         open_keys = {help_requests.question_key(request_id) for request_id in db.session.scalars(asked)}
+    elif notice.kind == certificate_reminders.KIND:
+        in_use = select(m.Certificate.id).where(m.Certificate.retired_at.is_(None))
+        open_keys = {certificate_reminders.certificate_key(row_id) for row_id in db.session.scalars(in_use)}
     lines = dict.fromkeys(line for line, key in told if key is None or key in open_keys)
     return ShownNotice(notice.id, notice.title, notice.day, tuple(lines), notice.kind == "task")
 

@@ -196,12 +196,14 @@ def start(
     if isinstance(key.elsewhere, DeskSigner):
         desk_signing.announce(batch_id, key.elsewhere)
     tick = batches.running_clock(now)
+    # The row belongs to the caller's session: the batch's thread reads its own.
+    person_id = person.id if person is not None else None
 
     def prepare(enrollment_id: int) -> batches.Job | None:
         at = tick()
         _require_still(actor, enrollment_id, role, key, at)
         gate(enrollment_id)
-        return _prepare(actor, enrollment_id, role, person, key, pin, at)
+        return _prepare(actor, enrollment_id, role, person_id, key, pin, at)
 
     def finish(enrollment_id: int, task: _Task, made: Any, at: datetime) -> None:
         _require_still(actor, enrollment_id, role, key, at)
@@ -280,7 +282,7 @@ def _prepare(
     actor: Actor,
     enrollment_id: int,
     role: SignatureRole,
-    person: m.Person | None,
+    person_id: int | None,
     key: certificates.OpenKey,
     pin: str,
     at: datetime,
@@ -300,6 +302,7 @@ def _prepare(
     transcripts.require_newest(record)
     if role is SignatureRole.SEAL:
         transcript_moves.publish_order(record)  # a forged order is refused before anything is sealed
+    person = db.session.get_one(m.Person, person_id) if person_id is not None else None
     _require_signer(actor, record.id, content, role, person)
     task = _Task(record.id, record.version, record.pdf_digest, record.xml_digest, content.student.full_name)
     request = SignRequest(
@@ -382,9 +385,15 @@ def _store_signature(
 ) -> None:
     """Files, then signature row, new state and audit entry in the transaction that settles the item.
 
+    A signature takes minutes where a token at a desk is asked: result and profile are held against the paper once more.
     A seal on a record whose principal ordered it publishes in the same transaction, as a step and an entry of its own.
     """
     step = step_for(role)
+    record = db.session.get(m.TranscriptRecord, task.record_id, populate_existing=True)
+    if record is None:
+        raise IntegrityFault("Học bạ đang ký không còn trong cơ sở dữ liệu.")
+    if record.version == task.version:  # of another one the compare-and-set below tells
+        transcripts.require_newest(record)
     level = next((item["level"] for item in made.pdf_report["signatures"] if item["role"] == role.value), "B-B")
     pdf_digest = stored_documents.keep(made.pdf, f"signed_pdf_{role.value}", "application/pdf", at)
     xml_digest = stored_documents.keep(made.xml, f"signed_xml_{role.value}", "application/xml", at)
@@ -422,10 +431,8 @@ def _store_signature(
     )
     db.session.add(signature)
     proof = proofs.first_row(task.record_id, pdf_digest, made.pdf_report)
-    record = db.session.get(m.TranscriptRecord, task.record_id, populate_existing=True)
-    if record is None:
-        raise IntegrityFault("Học bạ vừa ký không còn trong cơ sở dữ liệu.")
     db.session.flush()
+    db.session.refresh(record)
     audit.record(
         AuditTag.TRANSCRIPT_ISSUED if role is SignatureRole.SEAL else AuditTag.TRANSCRIPT_SIGNED,
         actor,

@@ -51,15 +51,20 @@ def publish_class(
         try:
             if record is None:
                 raise WrongState("Chưa lập học bạ.")
-            transcripts.require_untouched(record)
-            transcripts.require_newest(record)
-            for digest in (record.pdf_digest, record.xml_digest):
-                stored_documents.read(digest)
+            _require_publishable(record)
             _move(actor, record, RecordVerb.PUBLISH, now, published_at=now)
             outcomes.append(Outcome(name, True))
         except DomainError as error:
             outcomes.append(Outcome(name, False, error.message))
     return outcomes
+
+
+def _require_publishable(record: m.TranscriptRecord) -> None:
+    """By hand or by order: the record is what was written, prints what holds today, and both its files are there."""
+    transcripts.require_untouched(record)
+    transcripts.require_newest(record)
+    for digest in (record.pdf_digest, record.xml_digest):
+        stored_documents.read(digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +116,11 @@ def publish_order(record: m.TranscriptRecord) -> m.TranscriptSignature | None:
 
 
 def publish_by_order(actor: Actor, record: m.TranscriptRecord, order: m.TranscriptSignature, now: datetime) -> None:
-    """Publish a record that has just been sealed, by the order in the principal's signature; in the caller's transaction."""
+    """Publish a record that has just been sealed, by the order in the principal's signature; in the caller's transaction.
+
+    Raises as publishing by hand refuses: IntegrityFault, Stale.
+    """
+    _require_publishable(record)
     content = tc.from_canonical_json(record.content.encode("utf-8"))
     who = "người được uỷ quyền ký thay Hiệu trưởng" if content.principal.title == tc.TITLE_DEPUTY else "Hiệu trưởng"
     _move(

@@ -26,7 +26,7 @@ KEPT = frozenset({"score_sheets.index", "score_sheets.show"})
 """Endpoints whose pages a browser may keep for somebody who types there."""
 
 PAPER, DESK = "#ffffff", "#f3f5f9"
-"""Tokens of ``static/css/app.css``: the bar on top, and the desk it stands on."""
+"""Tokens of ``static/css/app/tokens.css``: the bar on top, and the desk it stands on."""
 
 PAPER_DARK = "#161b23"
 _SHELL = ("css/*.css", "js/**/*.js", "fonts/*.woff2", "vendor/*/*.js", "img/*.svg", "img/icon-*.png")

@@ -25,13 +25,21 @@ MODULE_FOLDERS = {"js/grid": ("main.js", "outbox.js", "homeroom_remarks.js")}
 """Folders of scripts that import each other, and those that pages name. Such a one is served with all it imports in one file, under
 the digest of the whole folder: ``/static/js/grid@5f0c…/main.js``, so a page never mixes two versions. The others have no address."""
 
+FRAME_SHEET, LAYER_FOLDER = "css/app.css", "css/app"
+LAYERS = ("reset", "tokens", "base", "shell", "components", "sheet", "charts", "pages", "utilities", "print")
+"""The stylesheet of every page: its own file says the order of the layers, and it is served with the file of each from the
+folder behind it. These have no address."""
+
 
 _Read = tuple[bytes, str, bytes | None]
+_Found = tuple[str, int, int]
+"""Real path, time of the last change, size."""
 
 
 @lru_cache(maxsize=256)
-def _file(path: str, mtime_ns: int, size: int) -> _Read:
-    return _packed(Path(path).read_bytes(), mimetypes.guess_type(path)[0] or "application/octet-stream")
+def _joined(parts: tuple[_Found, ...]) -> _Read:
+    body = b"".join(Path(path).read_bytes() for path, _, _ in parts)
+    return _packed(body, mimetypes.guess_type(parts[0][0])[0] or "application/octet-stream")
 
 
 def _packed(body: bytes, kind: str) -> _Read:
@@ -50,7 +58,7 @@ def _path(folder: str, name: str) -> str | None:
     return str(path) if path.is_relative_to(inside) else None
 
 
-def _read(name: str) -> _Read | None:
+def _look(name: str) -> _Found | None:
     path = _path(current_app.static_folder or "static", name)
     try:
         found = os.stat(path) if path is not None else None
@@ -58,7 +66,13 @@ def _read(name: str) -> _Read | None:
         return None
     if path is None or found is None or not stat.S_ISREG(found.st_mode):
         return None
-    return _file(path, found.st_mtime_ns, found.st_size)
+    return path, found.st_mtime_ns, found.st_size
+
+
+def _read(name: str) -> _Read | None:
+    names = (name, *(f"{LAYER_FOLDER}/{layer}.css" for layer in LAYERS)) if name == FRAME_SHEET else (name,)
+    parts = tuple(found for each in names if (found := _look(each)) is not None)
+    return _joined(parts) if len(parts) == len(names) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +89,10 @@ LOOK_AGAIN_SECONDS = 2.0
 
 
 def has_address(name: str) -> bool:
-    """Whether a file under ``static/`` is fetched by itself: a module that only others import comes with them."""
+    """Whether a file under ``static/`` is fetched by itself: a module that only others import comes with them, a layer with its sheet."""
     folder, _, file = name.rpartition("/")
+    if folder == LAYER_FOLDER:
+        return False
     return folder not in MODULE_FOLDERS or file in MODULE_FOLDERS[folder]
 
 
@@ -118,7 +134,7 @@ def _find(filename: str) -> tuple[_Read | None, bool]:
     """What stands behind an address, and whether the address names its present content."""
     folder, at, digest = filename.rpartition("/")[0].partition("@")
     if folder not in MODULE_FOLDERS:
-        return _read(filename), filename.startswith(NAMED_BY_CONTENT)
+        return _read(filename) if has_address(filename) else None, filename.startswith(NAMED_BY_CONTENT)
     name = filename.rpartition("/")[2]
     if name not in MODULE_FOLDERS[folder]:
         return None, False

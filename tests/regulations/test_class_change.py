@@ -75,4 +75,19 @@ def test_a_subject_or_column_that_the_new_class_lacks() -> None:
     assert "thêm môn cho lớp 6B" in why_not(replace(PAIR, new_state=None), "6A", "6B")
     assert why_not(replace(PAIR, new_state=None, n_values=0, n_changes=0), "6A", "6B") == ""
     said = why_not(replace(PAIR, missing_columns=("thường xuyên 4",)), "6A", "6B")
-    assert "không có cột thường xuyên 4" in said and "số tiết" in said
+    assert "không có cột thường xuyên 4" in said and "sửa số tiết" in said
+
+
+@pytest.mark.parametrize("state", [S.SUBMITTED, S.REVIEWED, S.APPROVED])
+def test_what_was_handed_in_goes_back_before_the_lessons_change(state: S) -> None:
+    lacking = replace(PAIR, missing_columns=("thường xuyên 4",), new_states=frozenset({S.DRAFT, state}))
+    said = why_not(lacking, "6A", "6B")
+    assert "trả lại" in said and said.index("trả lại") < said.index("sửa số tiết")
+
+
+def test_where_a_sheet_is_locked_nobody_is_sent_to_the_lessons() -> None:
+    """Once a sheet of the subject is locked the number of its lessons stays: the pupil does too, with every mark."""
+    lacking = replace(PAIR, missing_columns=("thường xuyên 4",), new_states=frozenset({S.DRAFT, S.LOCKED}))
+    said = why_not(lacking, "6A", "6B")
+    assert "sửa số tiết" not in said and "rồi chuyển" not in said
+    assert "học tiếp ở lớp 6A" in said and "chọn lớp khác" in said

@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from hocbaso import clock
 from hocbaso import models as m
-from hocbaso.db import db
+from hocbaso.db import db, write_transaction
 from hocbaso.documents.test_authority import TestAuthority
 from hocbaso.errors import Invalid, NotAllowed, NotFound, WrongState
 from hocbaso.regulations.transcript_flow import SignatureRole
@@ -19,6 +20,7 @@ from hocbaso.services import (
     certificate_reminders,
     certificate_standing,
     certificates,
+    shown_notices,
     trust_roots,
 )
 from hocbaso.services.access import SYSTEM
@@ -151,6 +153,36 @@ def test_it_warns_at_90_30_and_7_days_once_each_and_after_a_day_off(school: Cast
         assert not re.search(r"[0-9A-F]{9}", body), "nobody reads forty digits"
     assert len(mine_words) == 3 and len(officer_words) == 2
     assert all("Hãy đề nghị nơi cấp gia hạn" in body for body in mine_words)
+
+
+def test_a_warning_is_known_by_what_it_is_about(school: Cast, mine: int) -> None:
+    """Not by its words: the owner's name was mended in between, and the warning was told again."""
+    now = db.session.get_one(m.Certificate, mine).not_after - timedelta(days=20)
+    assert certificate_reminders.warn(SYSTEM, now) == 2
+    with write_transaction() as session:
+        session.get_one(m.Person, school.people["principal"]).full_name = "Đoàn Thị Hải Yên"
+    assert certificate_reminders.warn(SYSTEM, now) == 0
+
+
+@pytest.mark.parametrize("which", ["{0.serial_words}… của {0.owner} hết hạn ngày", "{0.serial_number} của {0.owner}"])
+def test_a_warning_from_before_keys_were_kept_is_known_by_its_words(school: Cast, mine: int, which: str) -> None:
+    row = db.session.get_one(m.Certificate, mine)
+    now = row.not_after - timedelta(days=20)
+    certificate_reminders.warn(SYSTEM, now)
+    words = "Chứng thư số " + which.format(certificates.view_of(row, now))
+    with write_transaction() as session:
+        for notice in session.scalars(select(m.Notice)):
+            notice.about, notice.body = None, f"{words} {clock.local_date(row.not_after):%d/%m/%Y}"
+    assert certificate_reminders.warn(SYSTEM, now) == 0
+
+
+def test_a_warning_goes_with_its_certificate(school: Cast, mine: int) -> None:
+    now = db.session.get_one(m.Certificate, mine).not_after - timedelta(days=20)
+    certificate_reminders.warn(SYSTEM, now)
+    actor = school.actor("principal")
+    assert [one.title for one in shown_notices.shown(actor, now)] == [certificate_reminders.TITLE]
+    certificate_register.retire(actor, mine, now)
+    assert shown_notices.shown(actor, now) == []
 
 
 def test_a_renewal_that_was_asked_is_told_in_the_warning(school: Cast, mine: int) -> None:

@@ -22,7 +22,11 @@ from hocbaso.services import (
     class_changes,
     class_gaps,
     class_moves,
+    correction_access,
     correction_civil_requests,
+    correction_decisions,
+    correction_resending,
+    correction_view,
     departures,
     exemption_revocations,
     exemptions,
@@ -35,6 +39,7 @@ from hocbaso.services import (
     partial_results,
     progress,
     results,
+    roster,
     score_entry,
     score_grid,
     score_history,
@@ -272,11 +277,47 @@ def test_who_came_back_is_asked_about_in_the_class_of_today(pair: Cast) -> None:
     """A civil-status request goes to the homeroom teacher of the class the pupil is in, not of the one left last."""
     move(pair)
     move(pair, "6A")
-    request = correction_civil_requests.ask_civil_status(
-        pair.actor("clerk"), pupil(pair), {"birth_place": "Nơi khác"}, {"birth_place": place(pair, "6A").student.birth_place or ""},
+    assert ask_birth_place(pair).enrollment_id == place(pair, "6A").id
+
+
+def ask_birth_place(cast: Cast) -> m.CorrectionRequest:
+    student = db.session.get_one(m.Student, pupil(cast))
+    return correction_civil_requests.ask_civil_status(
+        cast.actor("clerk"), student.id, {"birth_place": "Nơi khác"}, {"birth_place": student.birth_place or ""},
         "Cải chính", "QĐ 15", [SCAN], NOW,
     )  # fmt: skip
-    assert request.enrollment_id == place(pair, "6A").id
+
+
+def another_keeps_6b(cast: Cast) -> None:
+    roster.assign_homeroom(SYSTEM, cast.classes["6B"], cast.people["other"], NOW, starts_on=NOW.date())
+
+
+def test_what_is_asked_of_the_profile_is_confirmed_in_the_new_class(pair: Cast) -> None:
+    """It stayed with who keeps the class that was left, and who keeps the new one did not see it."""
+    another_keeps_6b(pair)
+    request = ask_birth_place(pair)
+    move(pair)
+    keeper = pair.actor("other")
+    assert correction_access.holders(request, NOW.date()) == (pair.people["other"],)
+    assert correction_access.held_by(keeper, NOW.date()) == [request.id]
+    assert last_entry("correction:request:followed").target_id == str(request.id)
+    with pytest.raises(Stale):
+        correction_decisions.confirm(keeper, request.id, expected_version=1, now=NOW)
+    confirmed = correction_decisions.confirm(keeper, request.id, expected_version=2, now=NOW)
+    assert (confirmed.state, confirmed.enrollment_id) == ("CONFIRMED", place(pair, "6B").id)
+    assert audit_verify.verify().ok
+
+
+def test_a_returned_request_is_sent_again_to_the_new_class(pair: Cast) -> None:
+    another_keeps_6b(pair)
+    request = ask_birth_place(pair)
+    keeper = pair.actor("head_society")
+    correction_decisions.send_back(keeper, request.id, "Thiếu ảnh", expected_version=1, now=NOW)
+    move(pair)
+    with pytest.raises(NotFound):
+        correction_view.page(keeper, request.id, NOW)
+    correction_resending.resend(pair.actor("clerk"), request.id, "Đã đủ", [], expected_version=3, now=NOW)
+    assert correction_access.holders(request, NOW.date()) == (pair.people["other"],)
 
 
 def test_a_locked_sheet_takes_only_what_was_locked(pair: Cast) -> None:
@@ -377,6 +418,10 @@ def test_a_subject_the_new_class_does_not_take(school: Cast, monkeypatch: pytest
     assert len(found.refusals) == 2
     assert any("thêm môn cho lớp 6B" in words for words in found.refusals)
     assert any("không có cột thường xuyên 4" in words for words in found.refusals)
+    put_sheets([school.sheets[name, "MATH", 1] for name in ("6A", "6B")], "LOCKED")
+    found = class_changes.preview(school.actor("clerk"), pupil(school), school.classes["6B"])
+    [said] = [words for words in found.refusals if "thường xuyên 4" in words]
+    assert "không đổi số tiết được nữa" in said, "semester I is locked, the mark is of semester II"
 
 
 def test_columns_that_only_the_new_class_has_are_named(school: Cast, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,8 @@ from hocbaso.services import (
     audit_verify,
     class_approval,
     conclusion_cases,
+    correction_access,
+    correction_civil_requests,
     correction_decisions,
     correction_homeroom_requests,
     correction_impact,
@@ -44,6 +46,7 @@ from tests.documents.samples import SCHOOL
 from tests.services.finished_year import class_named, pupils_in, seal_class
 from tests.services.full_class import finalised, kept, last_entry, seen_of
 from tests.services.summer_class import CHI as CHI_9A
+from tests.services.test_corrections import SCAN
 from tests.services.test_summer_corrections import LATER, PHOTO, approved, subject_id
 from tests.services.test_year_turn import AN, ANH, AUGUST, CHI, turn
 
@@ -262,6 +265,22 @@ def test_who_kept_the_class_of_before_reads_the_profile_no_more(school: Cast) ->
     assert not students.opens_profile(keeper("math"), pupil)
     assert pupil not in students.open_profiles(keeper("math"), seven_a)
     assert students.opens_profile(school.actor("clerk"), pupil)
+
+
+def test_what_is_asked_of_the_profile_is_confirmed_where_the_pupil_is_put(school: Cast) -> None:
+    line = decided_to_move(school)
+    for name, who in (("7A", "math"), ("6A", "other")):
+        class_id = class_named(name, "2027-2028").id
+        roster.assign_homeroom(SYSTEM, class_id, school.people[who], AUTUMN, starts_on=AUTUMN.date())
+    pupil = student_id(school, ANH)
+    present = db.session.get_one(m.Student, pupil).birth_place or ""
+    request = correction_civil_requests.ask_civil_status(
+        school.actor("clerk"), pupil, {"birth_place": "Nơi khác"}, {"birth_place": present}, "Cải chính", "QĐ 15", [SCAN], AUTUMN
+    )  # fmt: skip
+    assert correction_access.holders(request, AUTUMN.date()) == (school.people["math"],)
+    conclusion_cases.move(school.actor("clerk"), line.id, AUTUMN, expected_version=line.version)
+    assert correction_access.holders(request, AUTUMN.date()) == (school.people["other"],)
+    assert audit_verify.verify().faults == []
 
 
 def test_a_class_that_takes_nobody_any_more_is_no_dead_end(school: Cast) -> None:

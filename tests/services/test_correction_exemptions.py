@@ -15,6 +15,7 @@ from hocbaso.services import (
     audit_verify,
     class_gaps,
     correction_access,
+    correction_civil_requests,
     correction_decisions,
     correction_exemptions,
     correction_items,
@@ -40,7 +41,7 @@ from tests.services.approved_class import (  # noqa: F401 (fixtures)
 from tests.services.full_class import fill_scores, kept, last_entry, lock_class
 from tests.services.locked_class import locked_fixture, locked_template_fixture  # noqa: F401 (fixtures)
 from tests.services.test_correction_inherited import approve, late_and_approved
-from tests.services.test_corrections import LATER, PHOTO, delegate
+from tests.services.test_corrections import LATER, PHOTO, SCAN, delegate
 from tests.services.test_exemption_revocations import granted
 from tests.services.test_exemptions_and_decisions import BINH, propose, subject_id
 
@@ -258,6 +259,17 @@ def test_one_request_at_a_time_and_pinned_to_what_stood(school: Cast) -> None:
         school.actor("other"), request.id, "Ảnh đã đủ", [], expected_version=request.version, now=LATER
     )
     assert request.state == "ASKED" and [item.old_text for item in request.items if item.field] == ["Miễn", "Miễn"]
+
+
+def test_a_request_that_holds_no_cell_is_not_in_the_way(school: Cast) -> None:
+    """What is under way about a pupil's profile holds no cell of a sheet."""
+    exemption = locked_with_exempt(school)
+    student = db.session.get_one(m.Enrollment, school.enrollments["9A", BINH]).student
+    correction_civil_requests.ask_civil_status(
+        school.actor("clerk"), student.id, {"birth_place": "Nơi khác"}, {"birth_place": student.birth_place or ""},
+        "Cải chính", "QĐ 15", [SCAN], LATER,
+    )  # fmt: skip
+    assert revoke(school, exemption, marks(school)).state == "ASKED"
 
 
 def test_a_sheet_that_moved_on_meanwhile_stops_the_approval(school: Cast) -> None:

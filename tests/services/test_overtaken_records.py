@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from flask import current_app
 
 from hocbaso import models as m
 from hocbaso.cli.simulation import reminder_watch
 from hocbaso.db import db, write_transaction
+from hocbaso.errors import Stale
 from hocbaso.services import (
     audit_verify,
+    batches,
     civil_status,
     correction_civil_requests,
     correction_decisions,
@@ -28,6 +33,7 @@ from hocbaso.services import (
     recall_steps,
     recall_view,
     reminders,
+    signing,
     signing_view,
     students,
     test_school_keys,
@@ -35,6 +41,7 @@ from hocbaso.services import (
     transcript_moves,
     verification,
 )
+from hocbaso.services.access import Actor
 from hocbaso.services.correction_impact import Impact
 from hocbaso.services.correction_score_requests import Wanted
 from tests.cast import NOW, Cast
@@ -371,6 +378,49 @@ def test_a_profile_that_changed_after_the_build_stops_the_signatures(built: Cast
     recall_requests.recall(built.actor("principal"), paper(built).uuid, "Hồ sơ đổi", now)
     transcript_building.build_class(built.actor("clerk"), built.classes["9A"], now)
     sign(built, "homeroom", "principal", "seal", order=False)
+    assert paper(built).state == "ISSUED"
+
+
+@pytest.mark.parametrize("role", ["principal", "seal"])
+def test_a_profile_that_changes_while_the_signature_is_made_stops_it_too(
+    built: Cast, role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token at a desk takes minutes: what was asked before the signature is asked again where its bytes are stored."""
+    sign(built, *("homeroom", "principal")[: 1 if role == "principal" else 2])
+    before, prepare, app = paper(built), signing._prepare, current_app._get_current_object()
+    state, student = before.state, student_of(built)
+    clerk = built.actor("clerk")
+
+    def change() -> None:
+        with app.app_context():
+            students.update_profile(
+                clerk, student.id, {"birth_place": "Nơi khác"}, expected_version=student.version, now=NOW
+            )
+            db.session.remove()
+
+    def prepared(actor: Actor, enrollment_id: int, *more: Any) -> batches.Job | None:
+        job = prepare(actor, enrollment_id, *more)
+        if enrollment_id == before.enrollment_id:
+            office = threading.Thread(target=change)
+            office.start()
+            office.join()
+        return job
+
+    monkeypatch.setattr(signing, "_prepare", prepared)
+    [failed] = [item for item in sign(built, role) if item.outcome == "failed"]
+    assert (failed.enrollment_id, paper(built).state) == (before.enrollment_id, state)
+    assert "Hồ sơ của học sinh này đã đổi sau khi lập học bạ" in (failed.reason or "")
+    assert audit_verify.verify().faults == []
+
+
+def test_an_order_publishes_no_paper_that_differs_from_the_profile(built: Cast) -> None:
+    """By hand and by the order the same is asked."""
+    sign(built, "homeroom", "principal", "seal", order=False)
+    [signature] = [one for one in paper(built).signatures if one.role == "principal"]
+    with write_transaction():
+        student_of(built).birth_place = "Nơi khác"
+    with pytest.raises(Stale, match="in khác hồ sơ"), write_transaction():
+        transcript_moves.publish_by_order(built.actor("clerk"), paper(built), signature, NOW)
     assert paper(built).state == "ISSUED"
 
 

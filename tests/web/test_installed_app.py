@@ -77,7 +77,7 @@ def test_the_manifest_is_vietnamese_and_in_the_colours_of_the_tokens(school_app:
     found = json.loads(answer.get_data(as_text=True))
     assert answer.mimetype == "application/manifest+json" and found["lang"] == "vi"
     assert found["name"].startswith("Học bạ số") and found["start_url"] == "/" and found["scope"] == "/"
-    css = (PROJECT_ROOT / "static" / "css" / "app.css").read_text()
+    css = (PROJECT_ROOT / "static" / "css" / "app" / "tokens.css").read_text()
     assert f"--paper: {found['theme_color']}" in css and f"--desk: {found['background_color']}" in css
     dark = re.findall(r'<meta name="theme-color" content="(#\w+)"', school_app.test_client().get("/dang-nhap").text)
     assert dark[0] == found["theme_color"] and f"--paper: {dark[1]}" in css

@@ -8,8 +8,10 @@ import re
 import pytest
 from flask import Flask
 
+from hocbaso.config import PROJECT_ROOT
 from hocbaso.errors import Incomplete, Invalid, NotFound, Stale, Unavailable, WrongState
 from hocbaso.web.security import public
+from hocbaso.web.static_files import FRAME_SHEET, LAYER_FOLDER, LAYERS
 from tests.cast import Cast
 from tests.web.pages import faults
 
@@ -83,6 +85,18 @@ def test_static_addresses_change_with_their_content(client_of, school_app: Flask
     assert "immutable" in client.get("/static/vendor/htmx-2.0.11/htmx.min.js").headers["Cache-Control"]
     for wrong in ("../app.py", "..%2fapp.py", "css/../../app.py", "css", "js/grid@0/../../../app.py", "css@0/app.css"):
         assert client.get(f"/static/{wrong}").status_code == 404
+
+
+def test_the_stylesheet_of_every_page_is_served_with_all_its_layers(school_app: Flask, school: Cast):
+    client, folder = school_app.test_client(), PROJECT_ROOT / "static" / LAYER_FOLDER
+    text = client.get(f"/static/{FRAME_SHEET}").get_data(as_text=True)
+    [order] = re.findall(r"^@layer ([\w, ]+);$", text, re.MULTILINE)
+    assert tuple(order.split(", ")) == LAYERS and text.index(order) < text.index("{")
+    assert {path.stem for path in folder.iterdir()} == set(LAYERS), "a file of another name would be served by nobody"
+    for layer in LAYERS:
+        own = (folder / f"{layer}.css").read_text(encoding="utf-8")
+        assert own in text and re.findall(r"^\S.*", own, re.MULTILINE) == [f"@layer {layer} {{", "}"], layer
+        assert client.get(f"/static/{LAYER_FOLDER}/{layer}.css").status_code == 404
 
 
 def test_modules_lie_in_a_folder_named_by_the_content_of_all_of_them(client_of, school_app: Flask, school: Cast):
