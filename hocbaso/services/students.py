@@ -288,15 +288,25 @@ def read_value(field: str, raw: str) -> Any:
     return normalise_name(text)
 
 
+_YEARS = range(1900, 2101)
+
+
 def read_date(text: str, field: str = "birth_on", words: str = "Ngày sinh") -> date:
-    """A day as people write it (19/05/2012, also with - or .) or as a date field sends it. Raises Invalid naming the field."""
+    """A day as people write it (19/05/2012, also with - or .) or as a date field sends it. Raises Invalid naming the field.
+
+    The year in full: 19/05/12 is a day of the year 12, which every page and paper would go on showing as 19/05/12.
+    """
     try:
         if text[:4].isdigit() and text[4:5] == "-":
-            return date.fromisoformat(text)
-        day, month, year = (int(part) for part in text.replace("-", "/").replace(".", "/").split("/"))
-        return date(year, month, day)
+            found = date.fromisoformat(text)
+        else:
+            day, month, year = (int(part) for part in text.replace("-", "/").replace(".", "/").split("/"))
+            found = date(year, month, day)
+        if found.year not in _YEARS:
+            raise ValueError
     except ValueError:
         raise Invalid(f"{words} ghi như 19/05/2012.", field=field) from None
+    return found
 
 
 def update_profile(
