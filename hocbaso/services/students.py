@@ -11,6 +11,7 @@ from sqlalchemy import and_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
+from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.documents.printable_text import nfc, why_not_printed
@@ -309,6 +310,12 @@ def read_date(text: str, field: str = "birth_on", words: str = "Ngày sinh") -> 
     return found
 
 
+def require_born(birth_on: date | None, now: datetime) -> None:
+    """Raise Invalid where the day of birth is after today."""
+    if birth_on is not None and birth_on > clock.local_date(now):
+        raise Invalid("Ngày sinh: sau hôm nay, xin xem lại năm.", field="birth_on")
+
+
 def update_profile(
     actor: Actor,
     student_id: int,
@@ -338,6 +345,7 @@ def update_profile(
         changed = {name: value for name, value in values.items() if getattr(student, name) != value}
         if not changed:
             return profile(actor, student_id)
+        require_born(changed.get("birth_on"), now)
         if expected_version != student.version:
             raise Stale("Hồ sơ vừa được người khác sửa. Chưa ghi đè; xin xem lại rồi lưu.", current=student.version)
         civil_status.require_not_printed(student, changed)
