@@ -179,6 +179,7 @@ def _class(actor: Actor, typed: str) -> m.ClassGroup:
 
 def _new_student(raw: Mapping[str, str], now: datetime, confirmed: bool) -> m.Student:
     values = {name: students.read_value(name, raw.get(name, "")) for name in student_fields.FIELDS}
+    students.require_born(values["birth_on"], now)
     odd = [*students.warnings_of(values), *_namesakes(values)]
     if odd and not confirmed:
         raise Invalid(

@@ -237,6 +237,11 @@ def _is_plausible(row: StudentRow, builder: PlanBuilder) -> bool:
         if limit is not None:
             builder.error(row.at(name), _LABELS.label(name), getattr(row, name), f"dài quá {limit} chữ.")
             return False
+    if row.born_on > builder.context.today:
+        builder.error(
+            row.at("born_on"), _LABELS.label("born_on"), row.born_on, "sau hôm nay; hãy kiểm tra lại năm sinh."
+        )
+        return False
     if row.class_name[0] not in "6789" or len(row.class_name) > 20:
         builder.error(
             row.at("class_name"), "Lớp", row.class_name, "không phải lớp của trường trung học cơ sở (6 đến 9)."

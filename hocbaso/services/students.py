@@ -11,6 +11,7 @@ from sqlalchemy import and_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
+from hocbaso import clock
 from hocbaso import models as m
 from hocbaso.db import db, write_transaction
 from hocbaso.documents.printable_text import nfc, why_not_printed
@@ -288,15 +289,31 @@ def read_value(field: str, raw: str) -> Any:
     return normalise_name(text)
 
 
+_YEARS = range(1900, 2101)
+
+
 def read_date(text: str, field: str = "birth_on", words: str = "Ngày sinh") -> date:
-    """A day as people write it (19/05/2012, also with - or .) or as a date field sends it. Raises Invalid naming the field."""
+    """A day as people write it (19/05/2012, also with - or .) or as a date field sends it. Raises Invalid naming the field.
+
+    The year in full: 19/05/12 is a day of the year 12, which every page and paper would go on showing as 19/05/12.
+    """
     try:
         if text[:4].isdigit() and text[4:5] == "-":
-            return date.fromisoformat(text)
-        day, month, year = (int(part) for part in text.replace("-", "/").replace(".", "/").split("/"))
-        return date(year, month, day)
+            found = date.fromisoformat(text)
+        else:
+            day, month, year = (int(part) for part in text.replace("-", "/").replace(".", "/").split("/"))
+            found = date(year, month, day)
+        if found.year not in _YEARS:
+            raise ValueError
     except ValueError:
         raise Invalid(f"{words} ghi như 19/05/2012.", field=field) from None
+    return found
+
+
+def require_born(birth_on: date | None, now: datetime) -> None:
+    """Raise Invalid where the day of birth is after today."""
+    if birth_on is not None and birth_on > clock.local_date(now):
+        raise Invalid("Ngày sinh: sau hôm nay, xin xem lại năm.", field="birth_on")
 
 
 def update_profile(
@@ -328,6 +345,7 @@ def update_profile(
         changed = {name: value for name, value in values.items() if getattr(student, name) != value}
         if not changed:
             return profile(actor, student_id)
+        require_born(changed.get("birth_on"), now)
         if expected_version != student.version:
             raise Stale("Hồ sơ vừa được người khác sửa. Chưa ghi đè; xin xem lại rồi lưu.", current=student.version)
         civil_status.require_not_printed(student, changed)

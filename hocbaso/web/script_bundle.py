@@ -19,9 +19,10 @@ def bundle(entry: str, read: Callable[[str], str]) -> str:
 
     ``read`` gives the text of a module by its name without ``.js``. Each stands in a block of its own, so that names meet
     nowhere; what it exports lies in ``modules`` under its name, which the whole exports again. Raises ValueError for a circle of
-    imports (a block takes what another has already put there) and for a form of import or export that is not one of ours.
+    imports (a block takes what another has already put there), for a name that the other module does not export (a browser would
+    refuse it among modules, here it would be undefined), and for a form of import or export that is not one of ours.
     """
-    done: list[str] = []
+    done: dict[str, list[str]] = {}
     blocks: list[str] = []
 
     def add(name: str, importing: tuple[str, ...]) -> None:
@@ -33,6 +34,8 @@ def bundle(entry: str, read: Callable[[str], str]) -> str:
         for line in read(name).splitlines():
             if found := _IMPORT.fullmatch(line):
                 add(found["path"], (*importing, name))
+                if missing := _names(found) - set(done[found["path"]]):
+                    raise ValueError(f"{name}.js: {line} (not exported: {', '.join(sorted(missing))})")
                 lines.append(_taken(found))
             elif found := _EXPORT.match(line):
                 exported.append(found["name"])
@@ -41,11 +44,15 @@ def bundle(entry: str, read: Callable[[str], str]) -> str:
                 raise ValueError(f"{name}.js: {line}")
             else:
                 lines.append(line)
-        done.append(name)
+        done[name] = exported
         blocks.append("\n".join(("{", *lines, f"modules.{name} = {{ {', '.join(exported)} }};", "}")))
 
     add(entry, ())
     return "\n".join(("const modules = {};", *blocks, "export { modules };", ""))
+
+
+def _names(found: re.Match[str]) -> set[str]:
+    return {name.split(" as ")[0] for name in (found["names"] or "").split(", ") if name}
 
 
 def _taken(found: re.Match[str]) -> str:

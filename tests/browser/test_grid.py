@@ -63,6 +63,23 @@ def test_keys_move_as_in_a_spreadsheet(site: Site) -> None:
     assert values("TX1", site.cast)[3] == 80
 
 
+def test_typing_replaces_in_the_cell_that_was_tapped_while_standing_in_it(site: Site) -> None:
+    """It went between the digits: 8,0 with a 5 was saved as 8,50."""
+    page = site.open()
+    page.keyboard.type("8,0")
+    page.keyboard.press("Enter")
+    settled(page)
+    page.keyboard.press("ArrowUp")
+    field = site.cell("TX1") + " input"
+    page.click(field)
+    page.keyboard.type("5")
+    assert page.input_value(field) == "5"
+    page.click(field)  # while typing, a tap puts the caret
+    page.keyboard.press("End")
+    page.keyboard.type(",5")
+    assert page.input_value(field) == "5,5"
+
+
 def test_typing_replaces_f2_edits_and_escape_restores(site: Site) -> None:
     page = site.open()
     page.keyboard.type("8,5")

@@ -225,3 +225,13 @@ def test_the_bank_is_kept_without_script(site: Site, bank: Cast) -> None:
     page.check("#goi-y input[type=checkbox] >> nth=0")
     page.click("text=Chép các câu đã chọn")
     assert "Đã chép 1 câu" in page.inner_text("#notices")
+
+
+def test_a_comma_in_a_remark_is_no_decimal_comma(site: Site, bank: Cast) -> None:
+    """The device read aloud "cẩn thận phẩy nắm bài"."""
+    page = site.open()
+    page.click(site.cell("NX") + " textarea")
+    page.keyboard.type("Em cẩn thận, nắm bài.")
+    page.keyboard.press("Tab")
+    page.wait_for_function("() => document.getElementById('grid-said').textContent.endsWith('đã lưu')")
+    assert "Em cẩn thận, nắm bài." in page.inner_text("#grid-said")

@@ -145,6 +145,7 @@ def test_only_the_office_takes_in(school: Cast, who: str, error: type[DomainErro
         ("full_name", ""),
         ("full_name", "Vũ \u202eiớT"),
         ("birth_on", "31/02/2012"),
+        ("birth_on", "19/05/2090"),
         ("sex", "khác"),
         ("class_group_id", ""),
         ("class_group_id", "999999"),

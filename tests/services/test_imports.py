@@ -334,6 +334,12 @@ def test_a_code_with_another_name_and_birth_date_is_refused(school):
     assert not report.applied and "Nguyễn Hoài An" in report.errors[0].message_vi
 
 
+def test_a_birth_after_today_is_refused(school):
+    rows = [STUDENT_HEAD, [1, "6A", None, "Nguyễn Hoài An", "01/03/2090", "Nữ", None]]
+    report = imports.run_import(school.actor("clerk"), "students", book(rows), NOW, apply=True)
+    assert not report.applied and report.errors[0].address == "Trang!E2"
+
+
 def test_a_score_file_sent_as_students_is_named_once(school):
     with pytest.raises(Invalid, match=r"^Đây là bảng điểm của lớp 9A, không phải danh sách học sinh\."):
         imports.run_import(school.actor("clerk"), "students", scores("9A", "Toán", 2, ONE), NOW)

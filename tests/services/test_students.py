@@ -106,6 +106,9 @@ def test_the_heads_read_and_do_not_write(school: Cast, who: str):
     ("field", "value"),
     [
         ("birth_on", "31/02/2012"),
+        ("birth_on", "19/05/12"),
+        ("birth_on", "19/05/2090"),
+        ("birth_on", "0012-05-19"),
         ("birth_on", ""),
         ("sex", "Khác"),
         ("personal_id_number", "12345"),

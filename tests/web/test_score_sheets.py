@@ -210,6 +210,13 @@ def test_what_cannot_be_read_is_422_and_says_why(
     assert stored(school) is None
 
 
+@pytest.mark.parametrize("block", ["", "[]", '{"kind": "pasted"}', "[" * 100_000])
+def test_a_block_of_another_shape_is_422(school: Cast, client_of: ClientOf, block: str) -> None:
+    answer = client_of("math").post(f"{url(school)}/khoi", data={"block": block}, headers=HTMX)
+    assert answer.status_code == 422
+    assert "Chưa ghi gì" in answer.get_data(as_text=True)
+
+
 def test_the_same_operation_twice_is_one_version(school: Cast, client_of: ClientOf) -> None:
     first = save(client_of("math"), school, "7,5", op="0123456789abcdef")
     again = save(client_of("math"), school, "7,5", op="0123456789abcdef")

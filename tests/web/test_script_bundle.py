@@ -34,6 +34,12 @@ def test_a_circle_is_refused_with_its_way() -> None:
         of(words='import { open } from "./page.js";')
 
 
+def test_a_name_that_the_other_does_not_export_is_refused() -> None:
+    """Among modules the browser refuses it; in one file it was undefined until somebody needed it."""
+    with pytest.raises(ValueError, match=r"start\.js: .*not exported: made"):
+        of(start='import { make, made } from "./parts.js";')
+
+
 @pytest.mark.parametrize(
     "line",
     [

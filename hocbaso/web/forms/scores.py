@@ -56,7 +56,7 @@ class BlockForm:
     def __init__(self, block: str) -> None:
         try:
             body = json.loads(block)
-        except ValueError:
+        except (ValueError, RecursionError):
             body = None
         fields = body if isinstance(body, dict) else {}
         self.account: str | None = _text(fields.get("account"))

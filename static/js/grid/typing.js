@@ -93,6 +93,12 @@ export function fill(cell, raw) {
   explain(cell);
 }
 
+// A tap on the cell one stands in puts the caret between its digits, after this event: what is typed replaces them all the same.
+function chooseAgain(cell) {
+  const field = fieldOf(cell);
+  if (field === document.activeElement && !at.editing && field.tagName === "INPUT" && field.selectionStart === field.selectionEnd) choose(cell);
+}
+
 function preview(cell) {
   const field = fieldOf(cell);
   if (field.tagName !== "INPUT") return;
@@ -128,6 +134,7 @@ export function begin() {
     if (!cell) return;
     at.along = false;
     if (document.activeElement !== targetOf(cell)) go(cell);
+    else if (event.detail === 1) setTimeout(chooseAgain, 0, cell);
   });
   body.addEventListener("dblclick", (event) => {
     const cell = cellOf(event.target);

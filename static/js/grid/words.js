@@ -39,7 +39,7 @@ export const announce = (words) => { said.textContent = words; };
 // Savings are told together after a pause, so that a quick column is not read out cell by cell.
 let unsaid = [], saying = 0;
 export function tellSaved(cell) {
-  unsaid.push(headOf(keyOf(cell)) + " của " + nameOf(cell.parentElement) + ": " + (shown(cell) || "trống").replace(",", " phẩy "));
+  unsaid.push(headOf(keyOf(cell)) + " của " + nameOf(cell.parentElement) + ": " + (shown(cell) || "trống").replace(/^(\d+),(\d)$/, "$1 phẩy $2"));
   clearTimeout(saying);
   saying = setTimeout(() => {
     announce(unsaid.length === 1 ? sheet.dataset.subject + ", " + unsaid[0] + ", đã lưu" : "Đã lưu " + unsaid.length + " ô");
