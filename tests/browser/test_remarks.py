@@ -79,6 +79,15 @@ def test_two_keystrokes_put_in_the_phrase_of_the_pupils_level(site: Site, bank: 
     assert stored(bank, "Hoàng Thanh Bình") == f"{FAIR} {ALL}"
 
 
+def test_a_slash_over_an_empty_bank_says_how_it_is_filled(site: Site) -> None:
+    page = site.open()
+    page.click(f"{site.cell('NX')} textarea")
+    page.keyboard.type("/")
+    assert "Chép bộ câu gợi ý" in page.inner_text("#phrases")
+    page.keyboard.type("1")
+    assert page.is_hidden("#phrases") and page.input_value(f"{site.cell('NX')} textarea") == "/1"
+
+
 @pytest.mark.slow
 def test_a_slash_that_means_itself_stays(site: Site, bank: Cast) -> None:
     page = site.open()

@@ -101,7 +101,7 @@ function typed(of) {
     const found = free && since.length === 2 && since[0] === "/" && items.map(pick).find((one) => one.dataset.key === since[1].toLowerCase());
     if (found) choose(found);
     else close();
-  } else if (/(^|\s)\/$/.test(before) && end === of.value.length && items.length) open(of, { from: end - 1 });
+  } else if (/(^|\s)\/$/.test(before) && end === of.value.length) open(of, { from: end - 1 });
   else close();
 }
 
