@@ -199,6 +199,8 @@ def serve_command(host: str, port: int, http_port: int | None) -> None:
         # The C library keeps up to eight heaps a core, each with its own rest. One interpreter runs at a time, so one heap
         # is enough: three MB less than two heaps.
         "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "1"),
+        # Left alone it learns from the first large upload to put the next ones into that heap, where they leave holes: ten MB more.
+        "MALLOC_MMAP_THRESHOLD_": os.environ.get("MALLOC_MMAP_THRESHOLD_", "1048576"),
         "PYTHONNODEBUGRANGES": "1",  # the columns under the lines of a traceback are one MB of the loaded program
     }
     # What ends without a word leaves semaphores behind, and multiprocessing complains of them in the terminal while it clears them.
