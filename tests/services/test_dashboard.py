@@ -304,7 +304,7 @@ def test_the_board_counts_steps_and_never_shows_a_score(school: Cast):
         school.actor("principal"), row.id, seen=seen_of(row.id), expected_version=row.version, now=NOW
     )
     nine = next(one for one in readiness.board(school.actor("board"), NOW).rows if one.name == "9A")
-    assert nine.cells[5].is_done and nine.holder == "cô Hà, ký 5 bản"
+    assert nine.cells[5].is_done and nine.holder == "cô Hà, lập 5 bản"
 
 
 @pytest.mark.parametrize("who", ["math", "it_officer", "outsider"])
