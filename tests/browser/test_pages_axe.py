@@ -107,3 +107,15 @@ def test_the_bar_above_every_page_fits_whoever_has_signed_in(browser: Any, site:
                 found.append(f"{account['role']} at {width}: {wide} px too wide, the way out ends at {out}")
         visitor.context.close()
     assert found == []
+
+
+HEAT = """() => { const wrap = document.querySelector(".heatwrap");
+  return [wrap.scrollWidth - wrap.clientWidth, [...wrap.querySelectorAll(".box")].filter(box => box.scrollWidth > box.clientWidth).length]; }"""
+
+
+@pytest.mark.parametrize("width", [800, 900, 1024, 1160, 1280])
+def test_who_holds_a_class_is_read_on_a_tablet_without_sliding(browser: Any, site: Site, width: int) -> None:
+    visitor = Visitor(browser, site, "Hiệu trưởng", viewport={"width": width, "height": 800})
+    visitor.open("/tien-do")
+    assert visitor.page.evaluate(HEAT) == [0, 0]
+    visitor.context.close()
