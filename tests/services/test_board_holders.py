@@ -103,6 +103,15 @@ def test_what_is_not_built_is_built_first_and_then_signed_as_the_list_of_work_sa
     assert set(held(built, "học bạ lớp 9A")) == {"Lập 1 học bạ lớp 9A", "Ký 2 học bạ lớp 9A (giáo viên chủ nhiệm)"}
 
 
+def test_nobody_is_reminded_to_lock_what_cannot_be_locked_yet(school: Cast) -> None:
+    fill_scores(school, "9A")
+    for verb in (SheetVerb.SUBMIT, SheetVerb.REVIEW, SheetVerb.APPROVE):
+        move_sheets(school, "9A", verb, codes=("MATH",))
+    lock_1, lock_2 = "Khoá bảng điểm Toán 9A, học kì I", "Khoá bảng điểm Toán 9A, học kì II"
+    assert set(held(school, "Khoá bảng điểm")) == {lock_1}, "semester II is open, and its other sheets are not approved"
+    assert set(held(school, "Khoá bảng điểm", datetime(2027, 6, 1, 2, 0, tzinfo=UTC))) == {lock_1, lock_2}
+
+
 def test_entry_that_is_whole_and_not_handed_in_has_the_day_of_its_last_result(school: Cast) -> None:
     before = readiness.board(SYSTEM, NOW)
     fill_scores(school, "9A")
