@@ -41,7 +41,9 @@ def check_file(visitor: Visitor, data: bytes, name: str) -> str:
     """Upload a file on the public page; the text of the answer."""
     visitor.page.goto(f"{visitor.site.base}/xac-thuc")
     visitor.page.set_input_files("#tep", {"name": name, "mimeType": "application/pdf", "buffer": data})
-    visitor.page.click("button:has-text('Kiểm tra tệp')", timeout=60_000)  # a process for documents may have to start first
+    visitor.page.click(
+        "button:has-text('Kiểm tra tệp')", timeout=60_000
+    )  # a process for documents may have to start first
     visitor.page.wait_for_selector("text=Kết quả kiểm tra")
     return str(visitor.page.inner_text("main"))
 
