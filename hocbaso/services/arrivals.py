@@ -91,7 +91,9 @@ def receive(
         values = departures.read_papers(raw, FIELDS, clock.local_date(now), needs_school=True)
         came_on: date = values["happened_on"]
         if came_on > year.ends_on:
-            raise Invalid(f"Năm học {year.label} kết thúc ngày {year.ends_on:%d/%m/%Y}.", field="happened_on")
+            raise Invalid(
+                f"Năm học {year.label.replace('-', '–')} kết thúc ngày {year.ends_on:%d/%m/%Y}.", field="happened_on"
+            )
         if student_id is None:
             student = _new_student(raw, now, confirmed)
             session.add(student)

@@ -242,7 +242,7 @@ def require_as_told(sheet_ids: Collection[int]) -> None:
     somebody put there behind the log's back."""
     if audit_faults_of_sheets(sheet_ids):
         raise IntegrityFault(
-            "Bảng điểm đã bị sửa ngoài phần mềm nên chưa nhận đề nghị. Xin báo Hiệu trưởng và giáo viên CNTT."
+            "Bảng điểm đã bị sửa ngoài phần mềm nên chưa nhận đề nghị. Xin báo Hiệu trưởng và người phụ trách CNTT."
         )
 
 

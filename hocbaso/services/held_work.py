@@ -94,8 +94,11 @@ def _sheet_work(year: m.SchoolYear, today: date) -> list[HeldWork]:
     ]
     reviews = sheet_hands.reviews_of(lines, today)
     held = sheet_holders.holders_of(lines, reviews, today)
+    too_early = progress.too_early_to_lock([line for line in lines if line.state is SheetState.APPROVED], today)
     work = []
     for line in lines:
+        if line.sheet_id in too_early:
+            continue
         review, holder = reviews[line.sheet_id], held[line.sheet_id]
         # The head of the holder's group hears of it too, unless it is the head's own work that waits for somebody else.
         own = review.own if line.state is SheetState.SUBMITTED else review.teacher_ids

@@ -40,6 +40,11 @@ class HelpThread:
     moved_at: datetime
     version: int
 
+    @property
+    def page(self) -> str:
+        """Where it was asked, as its reader calls it."""
+        return page_words(self.screen)
+
 
 def _parties(actor: Actor, row: m.HelpRequest) -> frozenset[HelpParty]:
     found = set()
@@ -186,7 +191,9 @@ _PAGES = {
     "hoc-ba": "Học bạ",
     "hoc-sinh": "Học sinh",
     "hom-nay": "Hôm nay",
+    "huong-dan": "Hướng dẫn",
     "ke-hoach": "Kế hoạch",
+    "loi-nhac": "Lời nhắc",
     "lop": "Lớp chủ nhiệm",
     "may-chu": "Máy chủ",
     "nam-hoc": "Năm học",
@@ -198,6 +205,7 @@ _PAGES = {
     "sua-chua": "Sửa chữa",
     "tai-khoan": "Tài khoản",
     "thong-bao": "Thông báo",
+    "thu-hoi": "Thu hồi",
     "tien-do": "Tiến độ",
     "tro-giup": "Trợ giúp",
     "xac-thuc": "Kiểm tra học bạ",

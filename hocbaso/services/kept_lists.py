@@ -191,5 +191,5 @@ def _digest(crl_pem: str | None) -> str | None:
 
 REPLACED = (
     "Các danh sách thu hồi kèm chứng thư gốc {} đã bị thay ngoài phần mềm, nên không kết luận được chứng thư nào còn dùng được. "
-    "Chưa có gì thay đổi; xin báo giáo viên CNTT chạy flask audit verify, rồi nạp lại đúng tệp đã nạp lần trước: flask certificates trust --add TỆP."
+    "Chưa có gì thay đổi; xin báo người phụ trách CNTT chạy flask audit verify, rồi nạp lại đúng tệp đã nạp lần trước: flask certificates trust --add TỆP."
 )

@@ -89,6 +89,7 @@ _OTHER_TARGETS = {
     "tls_certificate": "chứng thư máy chủ",
     "tls_authority": "chứng thư gốc của máy chủ",
     "request": "{}",
+    "help_request": "câu hỏi số {}",
 }
 """What an entry may be aimed at beside watched rows."""
 

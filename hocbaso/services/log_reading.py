@@ -41,7 +41,7 @@ def told_states(aimed: ColumnElement[bool]) -> Iterator[Told]:
         if row_hash(**{name: entry[name] for name in _HASHED}) != entry["hash"]:
             raise IntegrityFault(
                 f"Nhật ký dòng {entry['seq']} đã bị sửa ngoài phần mềm nên không dùng để đối chiếu được. Chưa có gì thay đổi; "
-                "xin báo giáo viên CNTT chạy lệnh kiểm tra nhật ký (flask audit verify)."
+                "xin báo người phụ trách CNTT chạy lệnh kiểm tra nhật ký (flask audit verify)."
             )
         state = json.loads(entry["payload"]).get("state")
         if state:
@@ -85,7 +85,7 @@ def require_rows_told(aimed: ColumnElement[bool], rows: Mapping[str, Iterable[An
         ):
             raise IntegrityFault(
                 f"{what} khác với nhật ký: đã bị sửa ngoài phần mềm. Chưa có gì thay đổi; "
-                "xin báo Hiệu trưởng và giáo viên CNTT."
+                "xin báo Hiệu trưởng và người phụ trách CNTT."
             )
 
 
@@ -112,5 +112,5 @@ def require_told(
     if told is None or any(not audit.same(audit.plain(value), told.get(name)) for name, value in as_read.items()):
         raise IntegrityFault(
             f"{what} trong cơ sở dữ liệu khác với nhật ký: đã bị sửa ngoài phần mềm. Chưa có gì thay đổi; "
-            "xin báo Hiệu trưởng và giáo viên CNTT."
+            "xin báo Hiệu trưởng và người phụ trách CNTT."
         )

@@ -164,7 +164,7 @@ ACTS: dict[T, str] = {
     T.PROFILE_REVIEWED: "xem lại hồ sơ học sinh, không đổi gì",
     T.IDENTITY_CHECKED: "ghi kết quả đối chiếu định danh",
     T.PAIR_SETTLED: "xác nhận hai hồ sơ là hai em",
-    T.HELP_ASKED: "hỏi giáo viên CNTT",
+    T.HELP_ASKED: "hỏi người phụ trách CNTT",
     T.HELP_MOVED: "chuyển bước yêu cầu hỗ trợ",
     T.ANNOUNCED: "đăng thông báo",
     T.ANNOUNCEMENT_WITHDRAWN: "gỡ thông báo",

@@ -307,25 +307,32 @@ def my_sheets(actor: Actor, now: datetime, *, school: Sequence[SheetLine] | None
 
 
 def _only_lockable(listed: list[ListedSheet], today: date) -> list[ListedSheet]:
-    """Approved sheets wait for locking only once it can be done (``locking.guard_lock``)."""
+    """Approved sheets wait for locking only once it can be done."""
+    held = too_early_to_lock([item.line for item in listed if item.waits and item.task == "lock"], today)
+    return [
+        replace(item, waits=False, n_before=held[item.line.sheet_id]) if item.line.sheet_id in held else item
+        for item in listed
+    ]
+
+
+def too_early_to_lock(approved: Iterable[SheetLine], today: date) -> dict[int, int]:
+    """Which of these approved sheets nobody can lock yet (``locking.guard_lock``): sheet ids to the subjects of their class and semester
+    that are not approved."""
     early: dict[int, list[SheetLine]] = {}
-    for item in listed:
-        if item.waits and item.task == "lock" and item.line.closes_on >= today:
-            early.setdefault(item.line.semester, []).append(item.line)
+    for line in approved:
+        if line.closes_on >= today:
+            early.setdefault(line.semester, []).append(line)
     missing = {
         (class_group_id, semester): n
         for semester, lines in early.items()
         for class_group_id, n in locking.not_approved([line.class_group_id for line in lines], semester).items()
     }
-    held = {
-        line.sheet_id: missing.get((line.class_group_id, line.semester), 0)
+    return {
+        line.sheet_id: missing[line.class_group_id, line.semester]
         for lines in early.values()
         for line in lines
+        if (line.class_group_id, line.semester) in missing
     }
-    return [
-        replace(item, waits=False, n_before=held[item.line.sheet_id]) if held.get(item.line.sheet_id) else item
-        for item in listed
-    ]
 
 
 _ABOVE = frozenset({Role.PRINCIPAL, Role.VICE_PRINCIPAL, Role.DELEGATE, Role.GROUP_HEAD})

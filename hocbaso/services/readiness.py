@@ -23,7 +23,7 @@ from hocbaso.regulations.transcript_flow import RecordState
 from hocbaso.services import overtaken_records, progress, readiness_holders, readiness_pace
 from hocbaso.services.access import Actor
 from hocbaso.services.score_grid import ACTIVE
-from hocbaso.services.transcript_counts import due_days
+from hocbaso.services.transcript_counts import due_days, first_records_by_state, replacing
 
 STEPS = ("Nhập điểm", "Nộp", "Tổ soát", "Duyệt", "Khoá", "Tổng kết", "GVCN ký", "HT ký", "Đóng dấu")
 REACHED = {
@@ -200,6 +200,7 @@ def board_rows(today: date, *, school: Iterable[progress.SheetLine] | None = Non
     school_now = readiness_holders.read(year.id, [line for of_class in lines.values() for line in of_class], today)
     # What the summer made anew is due with the summer, not since May.
     due = due_days(year) if today >= year.sign_grade9_before else {}
+    anew = _made_anew(year.id) if any(one.recalled for one in school_now.ready.values()) else {}
     wrong = overtaken_records.by_class(year.id)
     rows = []
     for row in db.session.scalars(
@@ -208,6 +209,10 @@ def board_rows(today: date, *, school: Iterable[progress.SheetLine] | None = Non
         .order_by(m.ClassGroup.grade_level, m.ClassGroup.name)
         .execution_options(populate_existing=True)
     ):
+        before = due.get(row.id) or year.sign_before(row.grade_level)
+        if row.id in anew:
+            day, is_all = anew[row.id]
+            before = day if is_all else min(day, before)
         rows.append(
             _board_row(
                 row,
@@ -217,13 +222,24 @@ def board_rows(today: date, *, school: Iterable[progress.SheetLine] | None = Non
                 signed.get(row.id, (0, 0, 0)),
                 today,
                 school_now,
-                due.get(row.id) or year.sign_before(row.grade_level),
+                before,
                 opens.get(row.id),
             )
         )
         if row.id in wrong:
             rows[-1] = _with_wrong_papers(rows[-1], wrong[row.id], today)
     return rows
+
+
+def _made_anew(year_id: int) -> dict[int, tuple[date, bool]]:
+    """Class ids to the day before which what was recalled has to be made anew, and whether nothing else of the class is unsealed."""
+    first = first_records_by_state(year_id)
+    unsealed = (None, *(RecordState(state) for state in _SIGNED))
+    return {
+        one.class_group_id: (one.before, not any(first.get(one.class_group_id, {}).get(state) for state in unsealed))
+        for one in replacing()
+        if one.year_label is None
+    }
 
 
 def _with_wrong_papers(row: BoardRow, wrong: list[overtaken_records.Overtaken], today: date) -> BoardRow:

@@ -213,12 +213,15 @@ def holder_of(
         return f"{now.approvers(row)}, duyệt tổng kết", day
     to_build, *waits = now.waits_since(row.id)
     n_built = now.ready.get(row.id, Ready()).n_built
-    doers = (f"{now.keeper(row.id)}, ký", f"{now.principal}, ký", f"{now.clerk}, đóng dấu")
-    for (n_done, n_total), who, since in zip(signing, doers, waits, strict=True):
+    doers = ((now.keeper(row.id), "ký"), (now.principal, "ký"), (now.clerk, "đóng dấu"))
+    for (n_done, n_total), (who, act), since in zip(signing, doers, waits, strict=True):
         if not n_total or n_done < n_total:
-            # What is not built yet waits since the class was approved, or the last one was recalled.
-            days = [one for one in (since, to_build if n_built < n_total else None) if one is not None]
-            return f"{who} {n_total - n_done} bản", min(days, default=day)
+            # What is not built yet waits since the class was approved, or the last one was recalled: for the homeroom
+            # teacher, who is first in line.
+            n_unbuilt = max(0, n_total - n_built)
+            days = [one for one in (since, to_build if n_unbuilt else None) if one is not None]
+            acts = [f"{verb} {n} bản" for verb, n in (("lập", n_unbuilt), (act, n_total - n_done - n_unbuilt)) if n]
+            return ", ".join((who, *acts)), min(days, default=day)
     return "đã phát hành", now.ready.get(row.id, Ready()).sealed or day
 
 

@@ -233,7 +233,7 @@ def require_untouched(request: m.RecallRequest) -> None:
     if told is None or audit.differing("recall_request", audit.state_of("recall_request", request), told):
         raise IntegrityFault(
             f"Đề nghị thu hồi số {request.id} trong cơ sở dữ liệu khác với nhật ký: đã bị sửa ngoài phần mềm. "
-            "Chưa có gì thay đổi; xin báo giáo viên CNTT."
+            "Chưa có gì thay đổi; xin báo người phụ trách CNTT."
         )
 
 

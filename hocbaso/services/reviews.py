@@ -171,7 +171,7 @@ def _move(
             anomaly_questions.require_untouched(head.id)
             if faults := audit_faults_of_sheets([head.id]):
                 raise IntegrityFault(
-                    f"{head.label} đã bị sửa ngoài phần mềm nên chưa chuyển. Xin báo Hiệu trưởng và giáo viên CNTT.",
+                    f"{head.label} đã bị sửa ngoài phần mềm nên chưa chuyển. Xin báo Hiệu trưởng và người phụ trách CNTT.",
                     # Whoever reviews may have to be kept from the values.
                     details=tuple(str(fault) for fault in faults) if verb is SheetVerb.APPROVE else (),
                 )

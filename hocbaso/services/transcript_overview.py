@@ -128,7 +128,7 @@ def _row(class_group: m.ClassGroup, n_students: int, counts: dict[int, int], per
 
 def _waits_for(class_group: m.ClassGroup, n_students: int, at_least: list[int]) -> str:
     if class_group.state != ClassState.APPROVED.value:
-        return "Chờ duyệt tổng kết lớp"
+        return "Chờ duyệt tổng kết lớp" if class_group.state == ClassState.FINALISED.value else "Chờ chốt lớp"
     built, homeroom, principal, sealed, published = at_least
     if built < n_students:
         return "Chờ lập học bạ"

@@ -103,7 +103,7 @@ def require_versions_told(cell_ids: Collection[int]) -> None:
     if next(version_faults(cell_ids), None) is not None:
         raise IntegrityFault(
             "Một giá trị trước đây của các ô này khác với nhật ký: đã bị sửa ngoài phần mềm. Chưa hoàn tác gì; xin báo Hiệu "
-            "trưởng và giáo viên CNTT."
+            "trưởng và người phụ trách CNTT."
         )
 
 

@@ -210,7 +210,10 @@ def _blocks(
     blocks = []
     if today < year.ends_on:
         blocks.append(
-            Block(f"Năm học {year.label} kết thúc ngày {year.ends_on:%d/%m/%Y}: chuyển từ ngày ấy.", "/nam-hoc")
+            Block(
+                f"Năm học {year.label.replace('-', '–')} kết thúc ngày {year.ends_on:%d/%m/%Y}: chuyển từ ngày ấy.",
+                "/nam-hoc",
+            )
         )
     to_label = rules.next_label(year.label)
     if db.session.scalar(select(m.SchoolYear.id).where(m.SchoolYear.label == to_label)) is not None:

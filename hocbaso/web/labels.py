@@ -47,7 +47,7 @@ SHEET_VERBS = {
     SheetVerb.RELOCK: "Khoá lại",
     SheetVerb.TAKE_BACK: "Hoàn tác duyệt",
 }
-CLASS_STATES = {ClassState.OPEN: "Đang tổng kết", ClassState.FINALISED: "Đã chốt", ClassState.APPROVED: "Đã duyệt"}
+CLASS_STATES = {ClassState.OPEN: "Chưa chốt", ClassState.FINALISED: "Đã chốt", ClassState.APPROVED: "Đã duyệt"}
 RECORD_STATES = {
     RecordState.CREATED: "Chờ giáo viên chủ nhiệm ký",
     RecordState.HOMEROOM_SIGNED: "Chờ Hiệu trưởng ký",

@@ -67,7 +67,7 @@ def decide(request_id: int, verb: str) -> Any:
         return _index(_words(refusal), form, request_id), status_of(refusal)
     note(
         {
-            "RECALLED": "Đã thu hồi. Văn thư lập lại học bạ, bản mới mang mã khác.",
+            "RECALLED": "Đã thu hồi. Giáo viên chủ nhiệm hoặc văn thư lập lại học bạ, bản mới mang mã khác.",
             "APPROVED": "Đã duyệt. Học bạ hết hiệu lực khi cấp trên đồng ý.",
         }.get(done.state, "Đã từ chối. Học bạ vẫn còn hiệu lực."),
         "late" if done.state == "RECALLED" else "done",

@@ -89,3 +89,33 @@ def test_the_main_pages_are_accessible_and_silent(
     for visitor in visitors.values():
         visitor.context.close()
     assert found == []
+
+
+WIDTHS = (390, 600, 640, 700, 768, 800, 899, 900, 1000, 1100, 1279)
+
+
+def test_the_bar_above_every_page_fits_whoever_has_signed_in(browser: Any, site: Site) -> None:
+    found = []
+    for account in site.accounts:
+        visitor = Visitor(browser, site, account["role"])
+        visitor.open("/tai-khoan")
+        for width in WIDTHS:
+            visitor.page.set_viewport_size({"width": width, "height": 800})
+            wide = visitor.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            out = visitor.page.locator(".topbar__out button").bounding_box()
+            if wide > 0 or out["x"] + out["width"] > width:
+                found.append(f"{account['role']} at {width}: {wide} px too wide, the way out ends at {out}")
+        visitor.context.close()
+    assert found == []
+
+
+HEAT = """() => { const wrap = document.querySelector(".heatwrap");
+  return [wrap.scrollWidth - wrap.clientWidth, [...wrap.querySelectorAll(".box")].filter(box => box.scrollWidth > box.clientWidth).length]; }"""
+
+
+@pytest.mark.parametrize("width", [800, 900, 1024, 1160, 1280])
+def test_who_holds_a_class_is_read_on_a_tablet_without_sliding(browser: Any, site: Site, width: int) -> None:
+    visitor = Visitor(browser, site, "Hiệu trưởng", viewport={"width": width, "height": 800})
+    visitor.open("/tien-do")
+    assert visitor.page.evaluate(HEAT) == [0, 0]
+    visitor.context.close()

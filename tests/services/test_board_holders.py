@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from flask import current_app
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from hocbaso import clock
 from hocbaso import models as m
@@ -31,6 +31,7 @@ from hocbaso.services import (
     role_grants,
     signing,
     test_school_keys,
+    transcript_moves,
     waiting_year,
 )
 from hocbaso.services.access import SYSTEM
@@ -92,6 +93,23 @@ def test_each_signing_step_counts_on_its_day_and_waits_since_the_signature_befor
             assert line.since == clock.local_date(at) and line.holder in row.holder
     done = row_of(now=at + timedelta(days=5))
     assert (done.holder, done.since) == ("đã phát hành", clock.local_date(at))
+
+
+def test_what_is_not_built_is_built_first_and_then_signed_as_the_list_of_work_says(built: Cast) -> None:
+    record = db.session.scalars(select(m.TranscriptRecord)).first()
+    assert record is not None
+    transcript_moves.take_back(built.actor("principal"), record, "Ảnh chụp nhầm", NOW + timedelta(hours=1))
+    assert row_of().holder == "cô Hà, lập 1 bản, ký 2 bản"
+    assert set(held(built, "học bạ lớp 9A")) == {"Lập 1 học bạ lớp 9A", "Ký 2 học bạ lớp 9A (giáo viên chủ nhiệm)"}
+
+
+def test_nobody_is_reminded_to_lock_what_cannot_be_locked_yet(school: Cast) -> None:
+    fill_scores(school, "9A")
+    for verb in (SheetVerb.SUBMIT, SheetVerb.REVIEW, SheetVerb.APPROVE):
+        move_sheets(school, "9A", verb, codes=("MATH",))
+    lock_1, lock_2 = "Khoá bảng điểm Toán 9A, học kì I", "Khoá bảng điểm Toán 9A, học kì II"
+    assert set(held(school, "Khoá bảng điểm")) == {lock_1}, "semester II is open, and its other sheets are not approved"
+    assert set(held(school, "Khoá bảng điểm", datetime(2027, 6, 1, 2, 0, tzinfo=UTC))) == {lock_1, lock_2}
 
 
 def test_entry_that_is_whole_and_not_handed_in_has_the_day_of_its_last_result(school: Cast) -> None:

@@ -22,6 +22,7 @@ from hocbaso.services import (
     readiness,
     reviews,
     roster,
+    transcript_overview,
 )
 from hocbaso.services.access import SYSTEM
 from hocbaso.services.daily_items import LATE
@@ -304,7 +305,7 @@ def test_the_board_counts_steps_and_never_shows_a_score(school: Cast):
         school.actor("principal"), row.id, seen=seen_of(row.id), expected_version=row.version, now=NOW
     )
     nine = next(one for one in readiness.board(school.actor("board"), NOW).rows if one.name == "9A")
-    assert nine.cells[5].is_done and nine.holder == "cô Hà, ký 5 bản"
+    assert nine.cells[5].is_done and nine.holder == "cô Hà, lập 5 bản"
 
 
 @pytest.mark.parametrize("who", ["math", "it_officer", "outsider"])
@@ -314,7 +315,11 @@ def test_the_board_is_for_those_who_may_read_progress(school: Cast, who: str):
 
 
 def test_an_approved_class_waits_for_its_transcripts(school: Cast):
+    def waits() -> dict[str, str]:
+        return {one.name: one.waits_for for one in transcript_overview.classes(school.actor("clerk"))}
+
     row = finalised(school)
+    assert (waits()["6A"], waits()["9A"]) == ("Chờ chốt lớp", "Chờ duyệt tổng kết lớp")
     class_approval.approve_class(
         school.actor("principal"), row.id, seen=seen_of(row.id), expected_version=row.version, now=NOW
     )
@@ -322,4 +327,5 @@ def test_an_approved_class_waits_for_its_transcripts(school: Cast):
     assert [(item.verb, item.link) for item in items.plain if item.kind == "transcript"] == [
         ("build", f"/hoc-ba/lop/{row.id}")
     ]
+    assert waits()["9A"] == "Chờ lập học bạ"
     assert class_page.class_page(school.actor("math"), row.id, NOW).can_edit is False

@@ -27,6 +27,7 @@ from hocbaso.services import (
     document_pool,
     held_work,
     log_search,
+    readiness,
     recall_lists,
     recall_requests,
     recall_view,
@@ -39,6 +40,7 @@ from hocbaso.services import (
     trust_roots,
     verification,
 )
+from hocbaso.services.access import SYSTEM
 from hocbaso.services.watched_kinds import WATCHED
 from tests.cast import NOW, Cast
 from tests.databases import Outside
@@ -482,6 +484,8 @@ def test_a_paper_to_make_anew_in_the_open_year_is_looked_at_first_and_due_soon(i
     [item] = [one for one in day.odd if one.kind == "transcript"]
     assert item.title == words and item.oddities[0].who == STAY[0]
     assert item.due_before == due_before(clock.local_date(LATER))
+    row = next(one for one in readiness.board(SYSTEM, LATER).rows if one.name == "9A")
+    assert (row.due_before, row.holder) == (item.due_before, "cô Hà, lập 1 bản"), "the board says what the day says"
     assert not [one for one in day.plain if one.kind == "transcript"], "not told twice"
     assert dashboard.count_waiting(math, LATER) == day.n_waiting
     assert [one.what for one in held_work.unfinished(LATER) if "học bạ lớp 9A" in one.what] == [words]

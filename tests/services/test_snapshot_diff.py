@@ -135,6 +135,7 @@ def test_every_act_and_every_watched_column_has_its_words() -> None:
     begins = [start for _, starts in log_words.GROUPS.values() for start in starts]
     assert [tag for tag in AuditTag if not tag.value.startswith(tuple(begins))] == []
     assert set(KIND_WORDS) == set(WATCHED)
+    assert Names().of("help_request", "2") == "câu hỏi số 2"
     for kind in WATCHED:
         columns = (*log_shown.SHOWN.get(kind, ()), *log_shown.IDENTITY.get(kind, ()))
         watched = set(WATCHED[kind][1])

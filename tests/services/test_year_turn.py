@@ -86,7 +86,7 @@ def test_what_blocks_is_listed_with_its_place(school: Cast) -> None:
     finish_class(school.classes["9A"], early, sealed=False)
     blocks = {(one.words, one.link) for one in year_turn.read(clerk, early).plan.blocks}
     assert blocks == {
-        ("Năm học 2026-2027 kết thúc ngày 31/05/2027: chuyển từ ngày ấy.", "/nam-hoc"),
+        ("Năm học 2026–2027 kết thúc ngày 31/05/2027: chuyển từ ngày ấy.", "/nam-hoc"),
         ("Lớp 6A chưa được duyệt tổng kết.", f"/lop/{school.classes['6A']}"),
         ("Lớp 9A: 5 học bạ chưa đóng dấu.", f"/hoc-ba/lop/{school.classes['9A']}"),
     }

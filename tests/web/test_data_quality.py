@@ -112,7 +112,7 @@ def test_what_is_left_lying_opens_where_it_is_mended(client_of, school: Cast, mo
     address, _, place = link.partition("#")
     assert f'id="{place}"' in machine.get(address).get_data(as_text=True)
     board = client_of("board").get("/chat-luong/song").get_data(as_text=True)
-    assert "Ban Giám hiệu, văn thư và giáo viên CNTT xem được tên." in board
+    assert "Ban Giám hiệu, văn thư và người phụ trách CNTT xem được tên." in board
     assert client_of("math").get("/chat-luong/song").status_code == 403
 
 

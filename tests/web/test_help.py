@@ -147,6 +147,7 @@ def test_a_question_is_asked_answered_asked_again_and_closed(client_of, school: 
     assert (row.state, row.screen) == ("OPEN", "/hoc-sinh/…"), "the address names no pupil"
     page = officer.get("/ho-tro/").get_data(as_text=True)
     assert "Ô điểm báo chờ mạng mãi" in page and PEOPLE["math"][1] in page
+    assert "trang Học sinh" in page and "/hoc-sinh/…" not in page
     assert "chờ mạng mãi" not in colleague.get("/ho-tro/").get_data(as_text=True)
 
     def act(client, verb: str, text: str = "", version: int | None = None) -> int:
