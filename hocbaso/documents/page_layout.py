@@ -43,19 +43,26 @@ class ShippedFontsOnly(URLFetcher):
 
 
 class PageLayout:
-    """``<name>.html`` and ``<name>.css`` of ``templates/pdf``, with the filters and tests that the template asks for."""
+    """``<name>.html`` and ``<name>.css`` of ``templates/pdf``, with the filters and tests that the template asks for.
+
+    ``style``: whose sheet of styles it is where several templates have one.
+    """
 
     def __init__(
         self,
         name: str,
         filters: Mapping[str, Callable[..., Any]] | None = None,
         tests: Mapping[str, Callable[..., bool]] | None = None,
+        *,
+        style: str = "",
     ) -> None:
         self._fetcher = ShippedFontsOnly()
         self._fonts = FontConfiguration()
         self._base = weasyprint.CSS(string=(TEMPLATES / "ua.css").read_text("utf-8"), url_fetcher=self._fetcher)
         self._sheet = weasyprint.CSS(
-            string=(TEMPLATES / f"{name}.css").read_text("utf-8"), font_config=self._fonts, url_fetcher=self._fetcher
+            string=(TEMPLATES / f"{style or name}.css").read_text("utf-8"),
+            font_config=self._fonts,
+            url_fetcher=self._fetcher,
         )
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -118,6 +125,6 @@ class _Html(weasyprint.HTML):
 
 
 @functools.cache
-def plain_layout(name: str) -> PageLayout:
+def plain_layout(name: str, style: str = "") -> PageLayout:
     """The layout of a template that needs no filters of its own."""
-    return PageLayout(name)
+    return PageLayout(name, style=style)

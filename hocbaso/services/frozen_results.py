@@ -37,6 +37,12 @@ AWARD_WORDS = {Award.EXCELLENT_STUDENT: "Học sinh Xuất sắc", Award.GOOD_ST
 _entry = m.AuditEntry.__table__
 
 
+def award_lines(row: StudentResult) -> list[str]:
+    """The titles of the year (Art. 15), and what the homeroom teacher wrote besides, a text a line."""
+    titles = [AWARD_WORDS[Award(row.result.award)]] if row.result.award else []
+    return titles + [text for text in (row.given.homeroom["award_extra"] or "").splitlines() if text.strip()]
+
+
 def frozen_content(
     computed: ClassResults,
     row: StudentResult,
@@ -81,8 +87,6 @@ def frozen_content(
                 "teacher_name": ", ".join(line.subject.teachers) or None,
             }
         )
-    titles = [AWARD_WORDS[Award(result.award)]] if result.award else []
-    titles += [text for text in (kept["award_extra"] or "").splitlines() if text.strip()]
     return {
         "format": FORMAT,
         "freeze": freeze,
@@ -120,7 +124,7 @@ def frozen_content(
         "promotion": {"outcome": result.promotion.value},
         "completion": result.promotion is Promotion.COMPLETED if computed.grade_level == 9 else None,
         "award": result.award,
-        "awards": titles,
+        "awards": award_lines(row),
         "competitions": [text.strip() for text in (kept["competitions"] or "").splitlines() if text.strip()],
         "certificates": [{"name": kept["certificates"], "grade": kept["certificates_grade"]}]
         if kept["certificates"]

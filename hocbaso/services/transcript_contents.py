@@ -127,10 +127,6 @@ def school_block(school: m.School | None) -> tc.School:
     missing = [words for field, words in names.items() if not getattr(school, field)]
     if missing:
         raise Incomplete("Trường còn thiếu thông tin để lập học bạ: " + ", ".join(missing) + ".", gaps=tuple(missing))
-
-    def with_kind(kind: str, name: str) -> str:
-        return name if name.casefold().startswith(kind.casefold() + " ") else f"{kind} {name}"
-
     return tc.School(
         name=_text(school.name) or "",
         code=school.code or "",
@@ -141,6 +137,11 @@ def school_block(school: m.School | None) -> tc.School:
         place_name=_text(school.place_name) or "",
         lookup_url=school.lookup_url or "",
     )
+
+
+def with_kind(kind: str, name: str) -> str:
+    """``Xã Đồng Sen``, whether or not the name was entered with its kind."""
+    return name if name.casefold().startswith(kind.casefold() + " ") else f"{kind} {name}"
 
 
 def _text(value: str | None) -> str | None:

@@ -797,3 +797,9 @@ ROWS += [
     Row("homeroom.save_months", "POST", _lop("/thang/luu"), only("math"), refused=_HIDDEN),
     Row("homeroom.fill_month", "POST", _lop("/thang/so-0"), only("math"), refused=_HIDDEN, data={"thang": "1-2026-10"}),
 ]
+
+# --- the two books of scores ---
+ROWS += [
+    Row("score_sheets.gradebook", "GET", "/bang-diem/so-theo-doi", _TEACHERS),
+    Row("homeroom.gradebook_of_class", "GET", _lop("/so-theo-doi"), _OF_9A_CLASS, refused=_HIDDEN),
+]

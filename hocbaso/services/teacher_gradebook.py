@@ -1,0 +1,67 @@
+"""Sổ theo dõi và đánh giá học sinh (của giáo viên): the sheets a teacher teaches today, as a printable view.
+
+A view of what stands, not the record: each page says where its sheet stands. Each print leaves an audit entry.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from hocbaso import clock
+from hocbaso.db import db, write_transaction
+from hocbaso.documents.gradebook_content import TeacherGradebook
+from hocbaso.errors import NotFound
+from hocbaso.regulations.audit_tags import AuditTag
+from hocbaso.regulations.permissions import Permission
+from hocbaso.services import audit, document_pool, results
+from hocbaso.services.access import Actor
+from hocbaso.services.gradebook_sheets import LONGEST, BookFile, cover, sheet_page
+from hocbaso.services.progress import SheetLine, sheet_lines
+
+
+def make(actor: Actor, now: datetime) -> BookFile:
+    """The actor's own book as PDF.
+
+    Raises NotAllowed for who enters no scores, NotFound for who has no sheet in an open year, Unavailable when the workers do not finish.
+    """
+    book, lines = read(actor, now)
+    db.session.commit()  # no read transaction while the pages are laid out
+    data: bytes = document_pool.call("hocbaso.documents.gradebooks:render", book, timeout=LONGEST)
+    with write_transaction():
+        audit.record(
+            AuditTag.EXPORT_MADE,
+            actor,
+            now,
+            target_kind="person",
+            target_id=actor.person_id,
+            facts={"what": "teacher_gradebook", "format": "pdf", "sheets": [line.sheet_id for line in lines]},
+        )
+    return BookFile(data, f"so-theo-doi-{actor.username}-{book.cover.year}.pdf")
+
+
+def read(actor: Actor, now: datetime) -> tuple[TeacherGradebook, list[SheetLine]]:
+    """The content and the sheets in it, by subject, class and semester. Raises as :func:`make`."""
+    actor.require(Permission.SHEET_ENTER)
+    today = clock.local_date(now)
+    lines = sheet_lines(today, class_subject_ids=actor.teaching) if actor.teaching else []
+    if not lines:
+        raise NotFound("Thầy, cô chưa có bảng điểm nào để in sổ.")
+    lines.sort(key=lambda line: (line.subject_order, line.grade_level, line.class_name, line.semester))
+    classes = {line.class_group_id: results.compute_class(line.class_group_id, today) for line in lines}
+    subjects = {one.class_subject_id: one for computed in classes.values() for one in computed.subjects}
+    taught: dict[str, list[str]] = {}
+    for line in lines:
+        names = taught.setdefault(line.subject_name, [])
+        if line.class_name not in names:
+            names.append(line.class_name)
+    page = cover(
+        classes[lines[0].class_group_id].year_label,
+        (("Họ và tên giáo viên", actor.name), ("Môn học", ", ".join(taught))),
+        ((name, ", ".join(found)) for name, found in taught.items()),
+        now,
+    )
+    sheets = tuple(
+        sheet_page(actor, subjects[line.class_subject_id], line.semester, classes[line.class_group_id], now)
+        for line in lines
+    )
+    return TeacherGradebook(page, actor.name, sheets), lines
