@@ -65,6 +65,13 @@ def _waiting(world: World, today: date) -> Iterable[Work]:
             "SELECT semester, grade_level, opens_on, closes_on FROM semester_window WHERE school_year_id = ?", year[0]
         )
     }
+    unready = {
+        tuple(row)
+        for row in world.rows(
+            "SELECT DISTINCT cs.class_group_id, s.semester FROM score_sheet s JOIN class_subject cs ON cs.id = s.class_subject_id "
+            "WHERE s.state NOT IN ('APPROVED', 'LOCKED')"
+        )
+    }
     n_unlocked: dict[int, int] = defaultdict(int)
     for sheet, state, semester, class_id, grade, teacher, group in world.rows(
         "SELECT s.id, s.state, s.semester, c.id, c.grade_level, t.person_id, p.subject_group_id FROM score_sheet s "
@@ -77,6 +84,8 @@ def _waiting(world: World, today: date) -> Iterable[Work]:
         if today < windows[semester, None][0]:
             continue
         closes = windows.get((semester, grade), windows[semester, None])[1]
+        if state == "APPROVED" and today <= closes and (class_id, semester) in unready:
+            continue  # until the window has closed, a class is locked when all its sheets are approved
         heads = frozenset({world.heads[group]}) - {teacher}
         holders = {
             "DRAFT": frozenset({teacher}),
