@@ -86,6 +86,7 @@ def index() -> str:
         others=[item for item in shown if not item.waits],
         n_waiting=sum(item.waits for item in listed),
         n_listed=len(listed),
+        has_book=any(item.line.class_subject_id in actor.teaching for item in listed),
         classes=[name for _, name in classes],
         states=labels.SHEET_STATES,
         wanted=wanted,
