@@ -289,9 +289,6 @@ def read_value(field: str, raw: str) -> Any:
     return normalise_name(text)
 
 
-_YEARS = range(1900, 2101)
-
-
 def read_date(text: str, field: str = "birth_on", words: str = "Ngày sinh") -> date:
     """A day as people write it (19/05/2012, also with - or .) or as a date field sends it. Raises Invalid naming the field.
 
@@ -299,21 +296,24 @@ def read_date(text: str, field: str = "birth_on", words: str = "Ngày sinh") -> 
     """
     try:
         if text[:4].isdigit() and text[4:5] == "-":
-            found = date.fromisoformat(text)
-        else:
-            day, month, year = (int(part) for part in text.replace("-", "/").replace(".", "/").split("/"))
-            found = date(year, month, day)
-        if found.year not in _YEARS:
+            return date.fromisoformat(text)
+        day, month, year = text.replace("-", "/").replace(".", "/").split("/")
+        if len(year.strip()) < 4:
             raise ValueError
+        return date(int(year), int(month), int(day))
     except ValueError:
         raise Invalid(f"{words} ghi như 19/05/2012.", field=field) from None
-    return found
+
+
+_OLDEST = date(1900, 1, 1)
 
 
 def require_born(birth_on: date | None, now: datetime) -> None:
-    """Raise Invalid where the day of birth is after today."""
+    """Raise Invalid where the day of birth is after today, or of a year that nobody at school was born in."""
     if birth_on is not None and birth_on > clock.local_date(now):
         raise Invalid("Ngày sinh: sau hôm nay, xin xem lại năm.", field="birth_on")
+    if birth_on is not None and birth_on < _OLDEST:
+        raise Invalid("Ngày sinh: trước năm 1900, xin xem lại năm.", field="birth_on")
 
 
 def update_profile(
