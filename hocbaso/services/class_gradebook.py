@@ -13,19 +13,18 @@ from sqlalchemy import select
 
 from hocbaso import clock
 from hocbaso import models as m
-from hocbaso.db import db, write_transaction
+from hocbaso.db import db
 from hocbaso.documents.gradebook_content import BookTable, ClassGradebook, ProfileLine
 from hocbaso.errors import NotAllowed
 from hocbaso.regulations.attendance_months import EXCUSED, UNEXCUSED, MonthColumn
-from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.class_flow import ClassState
 from hocbaso.regulations.permissions import Permission
 from hocbaso.regulations.terms import Award, Level, Promotion, SubjectKind
-from hocbaso.services import audit, departures, document_pool, month_absence_page, results, student_classes, students
+from hocbaso.services import departures, month_absence_page, results, student_classes, students
 from hocbaso.services.access import Actor, class_for
 from hocbaso.services.blind_access import hidden_in_class
 from hocbaso.services.frozen_results import AWARD_WORDS, award_lines
-from hocbaso.services.gradebook_sheets import LONGEST, BookFile, born_on, cover, everybody, sheet_page
+from hocbaso.services.gradebook_sheets import BookFile, born_on, cover, everybody, printed, sheet_page
 from hocbaso.services.month_absence_page import MonthRow
 from hocbaso.services.results import ClassResults, comma, level_words
 from hocbaso.services.score_lines import closed_word
@@ -52,17 +51,8 @@ def make(actor: Actor, class_group_id: int, now: datetime) -> BookFile:
     workers do not finish.
     """
     book = read(actor, class_group_id, now)
-    db.session.commit()  # no read transaction while the pages are laid out
-    data: bytes = document_pool.call("hocbaso.documents.gradebooks:render", book, timeout=LONGEST)
-    with write_transaction():
-        audit.record(
-            AuditTag.EXPORT_MADE,
-            actor,
-            now,
-            target_kind="class_group",
-            target_id=class_group_id,
-            facts={"what": "class_gradebook", "format": "pdf", "class": book.class_name},
-        )
+    facts = {"what": "class_gradebook", "class": book.class_name}
+    data = printed(actor, book, ("class_group", class_group_id), facts, now)
     return BookFile(data, f"so-theo-doi-lop-{class_group_id}-{book.cover.year}.pdf")
 
 

@@ -5,20 +5,30 @@ The books are for staff: results go to the individual pupil and the parents only
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from hocbaso import clock
 from hocbaso import models as m
-from hocbaso.db import db
-from hocbaso.documents.gradebook_content import BookCell, BookCount, BookLine, BookSheet, Cover
+from hocbaso.db import db, write_transaction
+from hocbaso.documents.gradebook_content import (
+    BookCell,
+    BookCount,
+    BookLine,
+    BookSheet,
+    ClassGradebook,
+    Cover,
+    TeacherGradebook,
+)
+from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.promotion import REASSESS_BELOW
 from hocbaso.regulations.registry import regulation_named
 from hocbaso.regulations.score_sheet_flow import SheetState
 from hocbaso.regulations.score_values import format_score
 from hocbaso.regulations.terms import SubjectKind
-from hocbaso.services import results, score_grid
+from hocbaso.services import audit, document_pool, results, score_grid
 from hocbaso.services.access import Actor
 from hocbaso.services.class_gaps import HOLDERS
 from hocbaso.services.evaluation import EXEMPT
@@ -28,7 +38,7 @@ from hocbaso.services.score_lines import ELSEWHERE_WORD
 from hocbaso.services.student_inputs import StudentInput, SubjectFacts
 from hocbaso.services.transcript_contents import with_kind
 
-LONGEST = 300.0
+_LONGEST = 300.0
 """Seconds a book may take: the pages of 24 sheets on the slowest machine we know."""
 _N_REGULAR = 4
 """Regular assessments that the form has room for; those a subject does not have stay blank."""
@@ -40,6 +50,28 @@ class BookFile:
 
     data: bytes
     name: str
+
+
+def printed(
+    actor: Actor,
+    book: ClassGradebook | TeacherGradebook,
+    target: tuple[str, int | None],
+    facts: Mapping[str, Any],
+    now: datetime,
+) -> bytes:
+    """The PDF of a book, with the entry that tells who took it. ``target``: kind and id. Raises Unavailable when the workers do not finish."""
+    db.session.commit()  # no read transaction while the pages are laid out
+    data: bytes = document_pool.call("hocbaso.documents.gradebooks:render", book, timeout=_LONGEST)
+    with write_transaction():
+        audit.record(
+            AuditTag.EXPORT_MADE,
+            actor,
+            now,
+            target_kind=target[0],
+            target_id=target[1],
+            facts={**facts, "format": "pdf"},
+        )
+    return data
 
 
 def cover(year: str, facts: Iterable[tuple[str, str]], taught: Iterable[tuple[str, str]], now: datetime) -> Cover:

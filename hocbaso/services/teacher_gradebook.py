@@ -8,14 +8,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from hocbaso import clock
-from hocbaso.db import db, write_transaction
 from hocbaso.documents.gradebook_content import TeacherGradebook
 from hocbaso.errors import NotFound
-from hocbaso.regulations.audit_tags import AuditTag
 from hocbaso.regulations.permissions import Permission
-from hocbaso.services import audit, document_pool, results
+from hocbaso.services import results
 from hocbaso.services.access import Actor
-from hocbaso.services.gradebook_sheets import LONGEST, BookFile, cover, sheet_page
+from hocbaso.services.gradebook_sheets import BookFile, cover, printed, sheet_page
 from hocbaso.services.progress import SheetLine, sheet_lines
 
 
@@ -25,17 +23,8 @@ def make(actor: Actor, now: datetime) -> BookFile:
     Raises NotAllowed for who enters no scores, NotFound for who has no sheet in an open year, Unavailable when the workers do not finish.
     """
     book, lines = read(actor, now)
-    db.session.commit()  # no read transaction while the pages are laid out
-    data: bytes = document_pool.call("hocbaso.documents.gradebooks:render", book, timeout=LONGEST)
-    with write_transaction():
-        audit.record(
-            AuditTag.EXPORT_MADE,
-            actor,
-            now,
-            target_kind="person",
-            target_id=actor.person_id,
-            facts={"what": "teacher_gradebook", "format": "pdf", "sheets": [line.sheet_id for line in lines]},
-        )
+    facts = {"what": "teacher_gradebook", "sheets": [line.sheet_id for line in lines]}
+    data = printed(actor, book, ("person", actor.person_id), facts, now)
     return BookFile(data, f"so-theo-doi-{actor.username}-{book.cover.year}.pdf")
 
 
